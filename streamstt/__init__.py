@@ -1,0 +1,1 @@
+"""Live captions from Whisper, while people are still speaking."""

@@ -1,0 +1,1 @@
+"""Audio: format, sources, capture threads, ring buffer, voice activity."""

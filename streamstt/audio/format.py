@@ -1,0 +1,83 @@
+"""The one audio format inside: 16 kHz, mono, float32 in [-1, 1], time as a count of samples.
+
+Whatever comes from outside is converted here, once, at the edge.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+Samples = npt.NDArray[np.float32]
+"""Mono audio, shape (n,), in [-1, 1]."""
+
+SAMPLE_RATE = 16_000  # Hz: what Whisper was trained on
+FRAME_MS = 20  # what the voice activity detector judges at once
+FRAME = SAMPLE_RATE * FRAME_MS // 1000  # samples
+MIN_RATE, MAX_RATE = 8_000, 48_000  # Hz: what remote clients may send
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A run of samples as a source delivers it.
+
+    Attributes:
+        start: Index of the first sample since the stream began; a jump over the previous block's end is lost audio.
+        samples: Shape (n,), float32.
+    """
+
+    start: int
+    samples: Samples
+
+    @property
+    def end(self) -> int:
+        """Index of the first sample after the block."""
+        return self.start + len(self.samples)
+
+
+def seconds(samples: int) -> float:
+    """Stream time of a sample index, to the millisecond."""
+    return round(samples / SAMPLE_RATE, 3)
+
+
+def ms(milliseconds: float) -> int:
+    """Samples in so many milliseconds."""
+    return round(milliseconds * SAMPLE_RATE / 1000)
+
+
+def from_s16le(data: bytes) -> Samples:
+    """Decodes signed 16-bit little-endian PCM.
+
+    Raises:
+        ValueError: ``data`` ends in the middle of a sample.
+    """
+    if len(data) % 2:
+        raise ValueError(f"{len(data)} bytes is not a whole number of 16-bit samples")
+    return np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768
+
+
+def to_s16le(samples: Samples) -> bytes:
+    """Encodes to signed 16-bit little-endian PCM; what is louder than full scale is clipped."""
+    return np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
+
+
+def mix_down(samples: npt.NDArray[np.float32]) -> Samples:
+    """Averages the channels: shape (n, channels) or (n,) to (n,)."""
+    return samples if samples.ndim == 1 else samples.mean(axis=1, dtype=np.float32)
+
+
+class Resampler:
+    """Converts a stream to 16 kHz piece by piece; the joins are inaudible (soxr keeps its state)."""
+
+    def __init__(self, rate: int) -> None:
+        """Args:
+        rate: Sample rate of what comes in, Hz.
+        """
+        self._stream = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+
+    def push(self, samples: Samples, *, last: bool = False) -> Samples:
+        """Takes the next samples and returns what is ready; with ``last``, all that is left."""
+        if self._stream is None:
+            return samples
+        return np.asarray(self._stream.resample_chunk(samples, last=last), dtype=np.float32)

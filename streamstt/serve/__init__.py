@@ -1,0 +1,1 @@
+"""Serving: the hub that numbers events, the protocol, the WebSocket and page server."""

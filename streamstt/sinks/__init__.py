@@ -1,0 +1,1 @@
+"""Where captions go besides viewers: subscribers of the hub."""

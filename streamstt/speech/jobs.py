@@ -1,0 +1,105 @@
+"""What crosses between the event loop and the engine thread: a decode job, and the hypothesis that answers it.
+
+Times are sample indices of the source's stream. Both are frozen; the engine must not write to ``Job.audio``.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from streamstt.audio.format import Samples
+
+
+@dataclass(frozen=True, slots=True)
+class HeardWord:
+    """A word as the engine heard it.
+
+    Attributes:
+        text: As the model writes it: with its leading space in languages that have one.
+        start: Sample index where it begins.
+        end: Sample index where it ends.
+        probability: Mean probability of its tokens, 0 to 1.
+        tokens: The model's tokens, so that a committed word is forced exactly as it was heard.
+    """
+
+    text: str
+    start: int
+    end: int
+    probability: float
+    tokens: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One decode to run.
+
+    Attributes:
+        source: Name of the source.
+        start: Sample index of ``audio[0]``.
+        audio: Shape (n,), 16 kHz, float32.
+        final: No more audio will come: decode to the very end.
+        language: Language code, or None to detect it.
+        committed: Words spoken in ``audio`` that will not change: the decoder continues after them.
+        draft: What the last update of this audio said after the committed words, to be verified.
+    """
+
+    source: str
+    start: int
+    audio: Samples
+    final: bool
+    language: str | None = None
+    committed: tuple[HeardWord, ...] = ()
+    draft: tuple[HeardWord, ...] = ()
+
+    @property
+    def end(self) -> int:
+        """Sample index of the first sample after the audio."""
+        return self.start + len(self.audio)
+
+    def __str__(self) -> str:
+        kind = "final" if self.final else "partial"
+        return f"{self.source} {kind} {self.start}+{len(self.audio)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """What the engine thinks was said.
+
+    Attributes:
+        job: The job that this answers.
+        words: What follows ``job.committed``.
+        language: Language code that was used.
+        no_speech: Probability that the audio holds no speech, 0 to 1.
+        logprob: Mean log-probability of the tokens of ``words``; 0.0 when there are none.
+    """
+
+    job: Job
+    words: tuple[HeardWord, ...]
+    language: str
+    no_speech: float = 0.0
+    logprob: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What ``hello`` says of an engine: its model's name, device, and number format."""
+
+    model: str
+    device: str
+    precision: str
+
+
+class Engine(Protocol):
+    """Turns audio into words; lives in one thread of its own."""
+
+    @property
+    def info(self) -> EngineInfo:
+        """What is loaded."""
+        ...
+
+    def decode(self, job: Job) -> Hypothesis:
+        """Decodes one job.
+
+        Raises:
+            EngineError: It failed; the next job may work.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Whisper: finding and loading a model, and the engines that run it."""
