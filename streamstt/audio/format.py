@@ -54,7 +54,7 @@ def from_s16le(data: bytes) -> Samples:
     """
     if len(data) % 2:
         raise ValueError(f"{len(data)} bytes is not a whole number of 16-bit samples")
-    return np.frombuffer(data, dtype="<i2").astype(np.float32) / 32768
+    return np.frombuffer(data, dtype="<i2").astype(np.float32) / np.float32(32768)
 
 
 def to_s16le(samples: Samples) -> bytes:
@@ -71,8 +71,10 @@ class Resampler:
     """Converts a stream to 16 kHz piece by piece; the joins are inaudible (soxr keeps its state)."""
 
     def __init__(self, rate: int) -> None:
-        """Args:
-        rate: Sample rate of what comes in, Hz.
+        """Starts a stream.
+
+        Args:
+            rate: Sample rate of what comes in, Hz.
         """
         self._stream = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
 

@@ -1,0 +1,144 @@
+"""One thread per source: reads it, and hands blocks to the event loop. Knows nothing of speech.
+
+The thread never waits for the loop when audio is live: a block that finds the queue full is dropped, which the next
+block's sample index shows. A lost microphone is opened again with back-off; meanwhile stream time runs on.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+from streamstt.audio.format import SAMPLE_RATE, Block
+from streamstt.audio.sources import AudioSource
+from streamstt.errors import SourceError
+
+QUEUE = 500  # blocks: 10 s; when full, live audio is dropped (a gap), other sources wait
+FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
+JOIN_S = 2.0  # a read that hangs longer is left to the dying process
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The device is gone; it is being tried again."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The device is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The source has no more; ``error`` if it failed."""
+
+    error: SourceError | None = None
+
+
+Item = Block | Lost | Found | Ended
+
+
+class Capture:
+    """Reads one source in a thread of its own."""
+
+    def __init__(self, name: str, source: AudioSource) -> None:
+        """Nothing runs yet.
+
+        Args:
+            name: For the thread's name and the log.
+            source: Closed; the capture opens and closes it.
+        """
+        self._name = name
+        self._source = source
+        self._queue: queue.Queue[Item] = queue.Queue(QUEUE)
+        self._stop = threading.Event()
+        self._ready = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, name=f"capture-{name}", daemon=True)
+        self._offset = 0  # samples of stream time before the source was opened last
+        self.dropped = 0  # blocks
+
+    async def start(self) -> None:
+        """Opens the source and starts reading.
+
+        Raises:
+            SourceError: It cannot be opened.
+        """
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._source.open)
+        self._opened = time.monotonic()
+        self._thread.start()
+
+    async def stop(self) -> None:
+        """Ends reading; what was read before is still delivered, then ``Ended``."""
+        self._stop.set()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, JOIN_S)
+        if self._thread.is_alive():
+            log.warning("source %s: its device does not answer; leaving it behind", self._name)
+            self._deliver(Ended())
+
+    async def items(self) -> AsyncIterator[Item]:
+        """Blocks and what happens to the device, in order; ends after ``Ended``."""
+        while True:
+            try:
+                item = self._queue.get_nowait()
+            except queue.Empty:
+                self._ready.clear()
+                await self._ready.wait()
+                continue
+            yield item
+            if isinstance(item, Ended):
+                return
+
+    def _deliver(self, item: Item) -> None:
+        """Hands over one item; waits for room, but never with live audio."""
+        if self._source.is_live and isinstance(item, Block) and self._queue.full():
+            self.dropped += 1
+            return
+        self._queue.put(item)
+        with suppress(RuntimeError):  # the loop is closed: the process is ending
+            self._loop.call_soon_threadsafe(self._ready.set)
+
+    def _run(self) -> None:
+        error: SourceError | None = None
+        try:
+            while not self._stop.is_set():
+                try:
+                    block = self._source.read(self._stop)
+                except SourceError as problem:
+                    if not self._source.is_live:
+                        raise
+                    self._recover(problem)
+                    continue
+                if block is None:
+                    break
+                self._deliver(Block(block.start + self._offset, block.samples))
+        except SourceError as problem:
+            error = problem
+        finally:
+            self._source.close()
+            self._deliver(Ended(error))
+
+    def _recover(self, problem: SourceError) -> None:
+        """Waits until the device can be opened again, or the capture is stopped."""
+        self._deliver(Lost(str(problem)))
+        self._source.close()
+        pause = FIRST_RETRY_S
+        while not self._stop.wait(pause):
+            try:
+                self._source.open()
+            except SourceError as again:
+                log.debug("source %s: still lost: %s", self._name, again)
+                pause = min(2 * pause, LAST_RETRY_S)
+                continue
+            self._offset = round((time.monotonic() - self._opened) * SAMPLE_RATE)
+            self._deliver(Found())
+            return

@@ -1,0 +1,91 @@
+"""Recent audio of one source, addressed by absolute sample index. Must not know of speech or captions."""
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from streamstt.audio.format import Block, Samples
+
+
+@dataclass(slots=True)
+class _Span:
+    """Audio without a hole: stream indices ``start`` to ``end``, stored from ``stored`` on (a count, never wrapped)."""
+
+    start: int
+    end: int
+    stored: int
+
+
+class Ring:
+    """The last ``capacity`` samples; older ones are overwritten.
+
+    A hole in the stream takes no room: after an hour without a microphone the seconds before it can still be read.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        """Makes an empty ring.
+
+        Args:
+            capacity: How many samples are kept; the oldest go first.
+        """
+        self._store = np.zeros(capacity, dtype=np.float32)
+        self._spans: deque[_Span] = deque()
+        self._written = 0
+
+    @property
+    def start(self) -> int:
+        """Index of the oldest sample that is still here."""
+        return self._spans[0].start if self._spans else 0
+
+    @property
+    def end(self) -> int:
+        """Index after the newest sample."""
+        return self._spans[-1].end if self._spans else 0
+
+    def append(self, block: Block) -> None:
+        """Stores a block.
+
+        Raises:
+            ValueError: The block starts before the end of what is stored.
+        """
+        if self._spans and block.start < self.end:
+            raise ValueError(f"block starts at sample {block.start}, but {self.end} samples are already here")
+        if not len(block.samples):
+            return
+        if self._spans and block.start == self.end:
+            self._spans[-1].end = block.end
+        else:
+            self._spans.append(_Span(block.start, block.end, self._written))
+        kept = block.samples[-len(self._store) :]
+        first = self._written + len(block.samples) - len(kept)
+        self._store[np.arange(first, first + len(kept)) % len(self._store)] = kept
+        self._written += len(block.samples)
+        self._forget(self._written - len(self._store))
+
+    def _forget(self, oldest: int) -> None:
+        """Drops what was stored before the count ``oldest``."""
+        while self._spans and oldest > 0:
+            span = self._spans[0]
+            if span.stored >= oldest:
+                return
+            drop = min(oldest - span.stored, span.end - span.start)
+            span.start += drop
+            span.stored += drop
+            if span.start < span.end:
+                return
+            self._spans.popleft()
+
+    def read(self, start: int, end: int) -> Samples:
+        """Copies the samples from ``start`` to ``end``; zeros stand where there are none.
+
+        Returns:
+            Shape (end - start,), float32.
+        """
+        out = np.zeros(max(0, end - start), dtype=np.float32)
+        for span in self._spans:
+            low, high = max(start, span.start), min(end, span.end)
+            if low < high:
+                stored = np.arange(span.stored + low - span.start, span.stored + high - span.start)
+                out[low - start : high - start] = self._store[stored % len(self._store)]
+        return out

@@ -1,0 +1,173 @@
+"""Where audio comes from: the Protocol, files, and standard input; microphones are in ``microphone``.
+
+A source is opened, read and closed by one thread. ``read`` blocks; the block it returns counts its samples from the
+moment of ``open``, at 16 kHz, and skips those that were lost.
+"""
+
+import os
+import select
+import threading
+import time
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import soundfile
+
+from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, from_s16le, mix_down
+from streamstt.audio.microphone import Microphone
+from streamstt.config import Source as SourceSettings
+from streamstt.errors import SourceError
+
+READ_S = FRAME_MS / 1000  # one block
+PATIENCE_S = 0.2  # how long a read of standard input waits before it looks whether to stop
+
+
+class AudioSource(Protocol):
+    """Gives audio block by block."""
+
+    @property
+    def is_live(self) -> bool:
+        """Whether audio that is not read in time is lost (a microphone), or waits (a file)."""
+        ...
+
+    def open(self) -> None:
+        """Starts it.
+
+        Raises:
+            SourceError: It cannot be had; the message lists what can.
+        """
+        ...
+
+    def read(self, stop: threading.Event) -> Block | None:
+        """Waits for the next block; None at the end, or soon after ``stop`` is set.
+
+        Raises:
+            SourceError: The device is gone.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of it; may be called twice."""
+        ...
+
+
+class AudioFile:
+    """A recording in any format that libsndfile reads: in real time, or as fast as it is wanted."""
+
+    is_live = False
+
+    def __init__(self, path: Path, *, fast: bool = False, loop: bool = False) -> None:
+        """Names the file; nothing is opened yet.
+
+        Args:
+            path: The recording.
+            fast: Do not pace it.
+            loop: Begin again at its end.
+        """
+        self._path = path
+        self._fast = fast
+        self._loop = loop
+        self._file: soundfile.SoundFile | None = None
+
+    def open(self) -> None:
+        """Opens the file."""
+        try:
+            self._file = soundfile.SoundFile(self._path)
+        except (soundfile.LibsndfileError, OSError) as error:
+            if not self._path.exists():
+                raise SourceError(f"there is no file {self._path}") from error
+            formats = ", ".join(sorted(soundfile.available_formats())).lower()
+            raise SourceError(f"{self._path} is not audio that can be read ({error}); formats: {formats}") from error
+        self._resampler = Resampler(self._file.samplerate)
+        self._count = 0
+        self._since = time.monotonic()
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the recording, in seconds; it must be open."""
+        assert self._file is not None, "open() comes first"  # noqa: S101 - a mistake of the caller
+        return float(self._file.frames / self._file.samplerate)
+
+    def read(self, stop: threading.Event) -> Block | None:
+        """The next 20 ms, not before they would have been spoken."""
+        if stop.is_set() or self._file is None:
+            return None
+        size = round(self._file.samplerate * READ_S)
+        data = self._file.read(size, dtype="float32")
+        if len(data) < size and self._loop:
+            self._file.seek(0)
+        last = len(data) == 0 and not self._loop
+        samples = self._resampler.push(mix_down(np.asarray(data, dtype=np.float32)), last=last)
+        if last:
+            self.close()
+            if not len(samples):
+                return None
+        block = Block(self._count, samples)
+        self._count = block.end
+        if not self._fast:
+            stop.wait(max(0.0, self._since + block.end / SAMPLE_RATE - time.monotonic()))
+        return block
+
+    def close(self) -> None:
+        """Closes the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+
+class StandardInput:
+    """Raw mono s16le from standard input, at its writer's speed."""
+
+    is_live = False
+
+    def __init__(self, rate: int) -> None:
+        """Nothing is read yet.
+
+        Args:
+            rate: Samples a second.
+        """
+        self._rate = rate
+        self._descriptor = 0
+
+    def open(self) -> None:
+        """Starts counting."""
+        self._resampler = Resampler(self._rate)
+        self._count = 0
+        self._odd = b""
+        self._ended = False
+
+    def read(self, stop: threading.Event) -> Block | None:
+        """Waits for more."""
+        while not (stop.is_set() or self._ended):
+            if not select.select([self._descriptor], [], [], PATIENCE_S)[0]:
+                continue
+            try:
+                data = os.read(self._descriptor, 65536)
+            except OSError as error:
+                raise SourceError(f"standard input cannot be read: {error}") from error
+            self._ended = not data
+            data = self._odd + data
+            whole = len(data) - len(data) % 2
+            self._odd = data[whole:]
+            samples = self._resampler.push(from_s16le(data[:whole]), last=self._ended)
+            block = Block(self._count, samples)
+            self._count = block.end
+            return block
+        return None
+
+    def close(self) -> None:
+        """Standard input is not ours to close."""
+
+
+def make_source(settings: SourceSettings, *, alone: bool = True) -> AudioSource | None:
+    """The source that the settings describe; None for ``ws``, which clients bring themselves."""
+    match settings.kind:
+        case "mic":
+            return Microphone(settings.argument, alone=alone)
+        case "file":
+            return AudioFile(Path(settings.argument).expanduser(), fast=settings.fast, loop=settings.loop)
+        case "stdin":
+            return StandardInput(settings.rate)
+        case _:
+            return None

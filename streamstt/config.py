@@ -1,0 +1,152 @@
+"""Every setting, declared once: name, default, limits, unit and help. The default file is generated from this.
+
+Where values come from, and how mistakes are reported, is ``config_layers``'s business.
+"""
+
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+INPUTS = "mic, mic:NAME, mic:INDEX, file:PATH, stdin, ws"
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
+class Section(BaseModel):
+    """Base of the sections: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    """Where captions are served."""
+
+    host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
+    port: int = Field(8765, ge=0, le=65535, description="Port for pages, captions and audio; 0 picks a free one.")
+    history: int = Field(2000, ge=1, le=100_000, description="Final captions kept for clients that come late or back.")
+    hello_history: int = Field(50, ge=0, le=10_000, description="Final captions a new client is greeted with.")
+    client_queue: int = Field(
+        500, ge=8, le=100_000, description="Messages that may wait for one slow client; beyond, it is closed (1013)."
+    )
+    max_audio_clients: int = Field(8, ge=0, le=64, description="Remote audio streams at once; 0 accepts none.")
+
+
+class Speech(Section):
+    """How speech is found in the audio, and when captions are updated and finished."""
+
+    vad_mode: int = Field(1, ge=0, le=3, description="Voice detector: 0 lets most through, 3 is the strictest.")
+    min_speech_ms: int = Field(100, ge=20, le=1000, description="Speech needed to open an utterance (ms).")
+    pre_roll_ms: int = Field(400, ge=0, le=2000, description="Audio kept before the first speech (ms).")
+    end_silence_ms: int = Field(600, ge=100, le=5000, description="Silence that ends an utterance (ms).")
+    max_utterance_s: float = Field(15, ge=4, le=28, description="Longer speech is cut at its best pause (s).")
+    max_caption_s: float = Field(7, ge=2, le=28, description="A caption is final at the latest at this length (s).")
+    first_update_ms: int = Field(600, ge=100, le=5000, description="Audio before the first partial caption (ms).")
+    update_ms: int = Field(400, ge=100, le=5000, description="New audio between partial captions (ms).")
+    hold_ms: int = Field(500, ge=0, le=3000, description="A word said less long ago may still change (ms).")
+    buffer_s: float = Field(120, ge=30, le=3600, description="Audio kept while the engine is behind; then lost (s).")
+    no_speech: float = Field(0.6, ge=0, le=1, description="Above this no-speech probability, doubtful text is dropped.")
+    min_logprob: float = Field(-1.0, ge=-10, le=0, description="Mean log-probability below which text is doubtful.")
+
+
+class Engine(Section):
+    """What turns speech into text."""
+
+    model: str = Field(
+        "base",
+        min_length=1,
+        description="Short name, Hugging Face id, folder, or script:FILE (see: streamstt models).",
+    )
+    language: str = Field("auto", pattern=r"^[a-z]{2,3}$|^auto$", description='Language code such as "en", or "auto".')
+    task: Literal["transcribe", "translate"] = Field("transcribe", description="translate: into English.")
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description='"auto", "cpu" or "cuda".')
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="Number format of the model.")
+    threads: int = Field(0, ge=0, le=256, description="Processor threads of the engine; 0: as many as there are cores.")
+
+
+class Transcript(Section):
+    """Writing final captions to disk."""
+
+    file: str = Field("", description="Append every final caption to this JSON Lines file; empty: off.")
+
+
+class Log(Section):
+    """What the daemon says of itself; never what was spoken."""
+
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+
+
+class Source(Section):
+    """One audio source; repeat the table for more."""
+
+    input: str = Field("mic", description=f"One of: {INPUTS}.")
+    name: Name | Literal[""] = Field("", description="Name in captions; empty: made from the input.")
+    label: str = Field("", max_length=64, description="What viewers see; empty: the name.")
+    language: str = Field("", pattern=r"^([a-z]{2,3}|auto)?$", description="Overrides the engine's language.")
+    rate: int = Field(16000, ge=8000, le=192_000, description="stdin only: sample rate of the s16le mono audio (Hz).")
+    fast: bool = Field(False, description="file only: as fast as the engine can, not in real time.")
+    loop: bool = Field(False, description="file only: from the start again when it ends.")
+
+    @field_validator("input")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        kind, _, argument = value.partition(":")
+        if kind not in {"mic", "file", "stdin", "ws"}:
+            raise ValueError(f"unknown kind of source; the choices are {INPUTS}")
+        if kind == "file" and not argument:
+            raise ValueError("file needs a path, as in file:talk.flac")
+        if kind in {"stdin", "ws"} and argument:
+            raise ValueError(f"{kind} takes nothing after it")
+        return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _named(cls, data: object) -> object:
+        """Makes the name from the kind and the last part of the argument when there is none."""
+        if isinstance(data, dict) and not data.get("name"):
+            kind, _, argument = str(data.get("input", "mic")).partition(":")
+            stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", argument.rsplit("/", 1)[-1]).strip("-")
+            data = {**data, "name": (f"{kind}-{stem}" if stem else kind)[:64]}
+        return data
+
+    @property
+    def kind(self) -> str:
+        """``mic``, ``file``, ``stdin`` or ``ws``."""
+        return self.input.partition(":")[0]
+
+    @property
+    def argument(self) -> str:
+        """What follows the kind: a device's name or index, or a path."""
+        return self.input.partition(":")[2]
+
+    @property
+    def title(self) -> str:
+        """What viewers see."""
+        return self.label or self.name
+
+
+class Settings(Section):
+    """All settings in force."""
+
+    server: Server = Server()
+    speech: Speech = Speech()
+    engine: Engine = Engine()
+    transcript: Transcript = Transcript()
+    log: Log = Log()
+    source: tuple[Source, ...] = (Source(),)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        names = [s.name for s in self.source]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f"two sources are named {', '.join(twice)}: give each its own name")
+        if [s.kind for s in self.source].count("stdin") > 1:
+            raise ValueError("standard input can be one source only")
+        return self
+
+
+SECTIONS: dict[str, type[Section]] = {
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, Section)
+}

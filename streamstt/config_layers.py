@@ -1,0 +1,178 @@
+"""Reads the layers of configuration, lays one over the other, and reports every mistake at once.
+
+From weak to strong: defaults, /etc/streamstt/streamstt.toml, the user's streamstt.toml, STREAMSTT_SECTION__KEY, the
+command line. A file named with ``--config`` stands in place of the two files.
+"""
+
+import difflib
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails, PydanticUndefined
+
+from streamstt.config import SECTIONS, Section, Settings, Source
+from streamstt.errors import ConfigError
+
+SYSTEM_FILE = Path("/etc/streamstt/streamstt.toml")
+PREFIX = "STREAMSTT_"
+DEFAULT = "default"
+Key = tuple[str, ...]  # ("server", "port"), or ("source",) for the whole list
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Settings in force, and where each that is no default comes from ("section.key" to a file, variable or option)."""
+
+    settings: Settings
+    origins: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """One value as somebody wrote it, and where."""
+
+    value: Any
+    origin: str
+
+
+def user_file() -> Path:
+    """The user's configuration file (XDG)."""
+    return Path(platformdirs.user_config_dir("streamstt")) / "streamstt.toml"
+
+
+def load(
+    options: Iterable[tuple[str, str, Any]] = (),
+    *,
+    file: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Loaded:
+    """Reads all layers.
+
+    Args:
+        options: Command line: (option as typed, "section.key" or "source", value).
+        file: Read only this file; it must exist.
+        environ: In place of the process's environment.
+
+    Raises:
+        ConfigError: Every mistake that was found, a line each.
+    """
+    values: dict[Key, Given] = {}
+    mistakes: list[str] = []
+    for path in [file] if file else [p for p in (SYSTEM_FILE, user_file()) if p.exists()]:
+        values |= _from_file(path, mistakes)
+    values |= _from_environ(os.environ if environ is None else environ)
+    for option, key, value in options:
+        values[tuple(key.split("."))] = Given(value, option)
+    return _validate(values, mistakes)
+
+
+def _from_file(path: Path, mistakes: list[str]) -> dict[Key, Given]:
+    try:
+        data = tomllib.loads(path.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+    values: dict[Key, Given] = {}
+    for name, content in data.items():
+        if name == "source" or name not in SECTIONS:
+            values[name,] = Given(content, str(path))
+        elif isinstance(content, dict):
+            values |= {(name, key): Given(value, str(path)) for key, value in content.items()}
+        else:
+            mistakes.append(f"{name} = {content!r} ({path}): is a section; write [{name}] and its settings below")
+    return values
+
+
+def _from_environ(environ: Mapping[str, str]) -> dict[Key, Given]:
+    values: dict[Key, Given] = {}
+    for variable in sorted(v for v in environ if v.startswith(PREFIX)):
+        key = tuple(variable.removeprefix(PREFIX).lower().split("__"))
+        value: Any = environ[variable]
+        if key == ("source",):
+            value = [{"input": part} for part in value.split()]
+        values[key] = Given(value, variable)
+    return values
+
+
+def _validate(values: Mapping[Key, Given], mistakes: list[str]) -> Loaded:
+    tree: dict[str, Any] = {}
+    for key, given in values.items():
+        if key[0] in SECTIONS and len(key) > 1:
+            tree.setdefault(key[0], {})["__".join(key[1:])] = given.value
+        elif key == ("source",):
+            tree["source"] = given.value
+        else:
+            mistakes.append(f"{'.'.join(key)} ({given.origin}): unknown setting{_suggest(key)}")
+    try:
+        settings = Settings.model_validate(tree)
+    except ValidationError as error:
+        mistakes += [_mistake(detail, values) for detail in error.errors()]
+    if mistakes:
+        noun = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+        raise ConfigError("\n  ".join([f"the configuration has {noun}:", *mistakes]))
+    return Loaded(settings, {".".join(key): given.origin for key, given in values.items()})
+
+
+def _mistake(detail: ErrorDetails, values: Mapping[Key, Given]) -> str:
+    """One line: the setting, the value, where it was written, what is wrong, what could have been meant."""
+    where = [str(part) for part in detail["loc"]]
+    given = values.get(tuple(where[:2])) or values.get(tuple(where[:1]))
+    origin = f" ({given.origin})" if given else ""
+    name = ".".join(where) or "settings"
+    if detail["type"] == "extra_forbidden":
+        return f"{name} = {detail['input']!r}{origin}: unknown setting{_suggest(tuple(where))}"
+    text = detail["msg"].removeprefix("Value error, ")
+    shown = f" = {detail['input']!r}" if isinstance(detail["input"], str | int | float | bool) else ""
+    return f"{name}{shown}{origin}: {text[0].lower()}{text[1:]}"
+
+
+def _suggest(key: Key) -> str:
+    """The end of a message: the known setting that was meant, or the choices."""
+    name = ".".join(p for p in key if not p.isdigit())
+    known = [f"{s}.{k}" for s, model in SECTIONS.items() for k in model.model_fields]
+    known += [f"source.{k}" for k in Source.model_fields]
+    near = difflib.get_close_matches(name, [*known, *SECTIONS, "source"], n=1, cutoff=0.6)
+    if not near:  # the right key in the wrong section
+        near = [k for k in known if k.split(".")[-1] == key[-1]][:1]
+    if near:
+        return f"; did you mean {near[0]}?"
+    fields = [k for k in known if k.startswith(f"{key[0]}.")] or [*SECTIONS, "source"]
+    return f"; the choices are {', '.join(fields)}"
+
+
+def toml_value(value: object) -> str:
+    """A setting's value in TOML."""
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.1f}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def default_file() -> str:
+    """The annotated default configuration, as shipped in config/streamstt.toml."""
+    lines = [
+        "# streamstt: every setting with its default. Copy what you change to ~/.config/streamstt/streamstt.toml",
+        "# (for one user) or /etc/streamstt/streamstt.toml (for the machine).",
+        "# An environment variable STREAMSTT_SECTION__KEY or a command line option overrides the file.",
+    ]
+    tables: dict[str, type[Section]] = {**SECTIONS, "source": Source}
+    for name, model in tables.items():
+        header = f"[[{name}]]" if model is Source else f"[{name}]"
+        lines += ["", f"# {(model.__doc__ or '').strip().splitlines()[0]}", header]
+        for key, field in model.model_fields.items():
+            default = "" if field.default is PydanticUndefined else field.default
+            lines += [f"# {field.description}{_limits(field.metadata)}", f"{key} = {toml_value(default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _limits(metadata: Iterable[object]) -> str:
+    low = next((m.ge for m in metadata if hasattr(m, "ge")), None)
+    high = next((m.le for m in metadata if hasattr(m, "le")), None)
+    return "" if low is None or high is None else f" {low} to {high}."

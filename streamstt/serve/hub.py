@@ -1,0 +1,172 @@
+"""Numbers events, remembers finals, and gives every subscriber its own queue, so that none delays another."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from streamstt.serve.protocol import About, Message, Resume, SourceInfo, encode, hello
+from streamstt.speech.captions import Event, Final, Partial, State, Status
+
+
+class Overflow(Exception):  # noqa: N818 - not an error of ours: the client is too slow
+    """The subscriber fell so far behind that messages were dropped; it can resume with ``since``."""
+
+
+class Outbox:
+    """What waits for one subscriber: every final, status and gap, and only the newest partial of each source."""
+
+    def __init__(self, limit: int, source: str | None = None) -> None:
+        """Makes an empty queue.
+
+        Args:
+            limit: Messages that may wait; with one more, all are dropped and ``get`` raises ``Overflow``.
+            source: Take this source's messages only.
+        """
+        self._limit = limit
+        self._source = source
+        self._waiting: dict[int | str, Message | str] = {}  # in order; a partial under its source, others under seq
+        self._changed = asyncio.Event()
+        self._overflown = False
+        self._finished = False
+
+    def greet(self, text: str) -> None:
+        """Puts a message for this subscriber only: ``hello``."""
+        self._waiting[-1] = text
+        self._changed.set()
+
+    def put(self, message: Message) -> None:
+        """Takes a published message; never waits."""
+        if self._overflown or self._finished or self._source not in {None, message.event.source}:
+            return
+        source = message.partial_of
+        if source or message.is_final:
+            self._waiting.pop(message.event.source, None)  # its last partial is out of date
+        self._waiting[source or message.seq] = message
+        if len(self._waiting) > self._limit:
+            self._waiting.clear()
+            self._overflown = True
+        self._changed.set()
+
+    def finish(self) -> None:
+        """No more will come: ``get`` gives what waits, then None."""
+        self._finished = True
+        self._changed.set()
+
+    async def get(self) -> Message | str | None:
+        """The next message, or None after ``finish``.
+
+        Raises:
+            Overflow: Messages were dropped.
+        """
+        while not self._waiting:
+            if self._overflown:
+                raise Overflow
+            if self._finished:
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+        return self._waiting.pop(next(iter(self._waiting)))
+
+
+class Hub:
+    """The one place where captions are published."""
+
+    def __init__(self, about: About, *, history: int, hello_history: int, queue: int) -> None:
+        """Starts with nothing published.
+
+        Args:
+            about: What ``hello`` says of the daemon.
+            history: Finals kept for clients that come back; older ones are forgotten, and ``hello`` says so.
+            hello_history: Finals that a new client is greeted with.
+            queue: Messages that may wait for one subscriber.
+        """
+        self.about = about
+        self._hello_history = hello_history
+        self._queue = queue
+        self._seq = 0
+        self._history: deque[Message] = deque(maxlen=history)
+        self._forgotten = 0  # seq of the newest final that history has lost
+        self._outboxes: set[Outbox] = set()
+        self._sources: dict[str, SourceInfo] = {}
+        self._open: dict[str, Message] = {}  # each source's open partial
+        self._status: dict[str, Message] = {}  # each source's last status
+
+    @property
+    def finals(self) -> list[Final]:
+        """The finals in history, oldest first, without those that took a partial back."""
+        return [m.event for m in self._history if isinstance(m.event, Final) and m.event.text]
+
+    @property
+    def subscribers(self) -> int:
+        """How many there are now."""
+        return len(self._outboxes)
+
+    @property
+    def states(self) -> dict[str, State]:
+        """The state of each source."""
+        return {name: m.event.state for name, m in self._status.items() if isinstance(m.event, Status)}
+
+    def add_source(self, info: SourceInfo) -> None:
+        """Names a source in every ``hello`` from now on."""
+        self._sources[info.name] = info
+
+    def remove_source(self, name: str) -> None:
+        """Forgets a source that has ended; its finals stay in history."""
+        for known in (self._sources, self._open, self._status):
+            known.pop(name, None)
+
+    def publish(self, event: Event) -> None:
+        """Numbers the event and puts it into every queue; never waits."""
+        self._seq += 1
+        message = encode(event, self._seq)
+        match event:
+            case Partial():
+                self._open[event.source] = message
+            case Final():
+                self._open.pop(event.source, None)
+                if len(self._history) == self._history.maxlen:
+                    self._forgotten = self._history[0].seq
+                self._history.append(message)
+            case Status():
+                self._status[event.source] = message
+        for outbox in self._outboxes:
+            outbox.put(message)
+
+    @contextmanager
+    def subscribe(self, resume: Resume | None = None, *, source: str | None = None, queue: int = 0) -> Iterator[Outbox]:
+        """A queue that begins with ``hello`` and the present state, and gets all that is published while it is open.
+
+        Args:
+            resume: What the subscriber has seen already; None: it is new.
+            source: It wants this source only, and no history.
+            queue: In place of the hub's bound.
+        """
+        outbox = Outbox(queue or self._queue, source)
+        outbox.greet(self._hello(resume or Resume(), source))
+        present = [*self._status.values(), *self._open.values()]
+        for message in sorted(present, key=lambda m: m.seq):
+            outbox.put(message)
+        self._outboxes.add(outbox)
+        try:
+            yield outbox
+        finally:
+            self._outboxes.discard(outbox)
+
+    def finish(self) -> None:
+        """The daemon stops: every queue runs dry."""
+        for outbox in self._outboxes:
+            outbox.finish()
+
+    def _hello(self, resume: Resume, source: str | None) -> str:
+        sources = [s for s in self._sources.values() if source in {None, s.name}]
+        if source is not None:
+            return hello(self.about, sources, self._seq, [])
+        if resume.since is None:
+            recent = list(self._history)[-self._hello_history :] if self._hello_history else []
+            return hello(self.about, sources, self._seq, recent)
+        other_run = resume.since > self._seq or resume.session not in {None, self.about.session}
+        since = 0 if other_run else resume.since
+        missed = [m for m in self._history if m.seq > since]
+        gap = other_run or since < self._forgotten
+        return hello(self.about, sources, self._seq, missed, gap_in_history=gap)

@@ -1,0 +1,185 @@
+"""Protocol v1: events to JSON messages, and what a client may ask for in its address. No sockets here.
+
+Every message is one JSON object with ``type`` first and ``seq`` second (but ``error``, which has none).
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from streamstt.audio.format import MAX_RATE, MIN_RATE, SAMPLE_RATE
+from streamstt.speech.captions import Event, Final, Partial
+
+PROTOCOL = 1
+MAX_NAME = 64  # characters of a remote source's name
+
+
+class ClientError(Exception):
+    """A client asked for what it cannot have: told to it as ``error``, then the connection is closed.
+
+    Attributes:
+        code: A word for programs, such as ``bad_rate``.
+        close_code: WebSocket close code.
+    """
+
+    def __init__(self, code: str, message: str, close_code: int = 1008) -> None:
+        super().__init__(message)
+        self.code = code
+        self.close_code = close_code
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """An event as it goes over the wire, encoded once for all clients."""
+
+    seq: int
+    event: Event
+    data: Mapping[str, Any]
+    text: str
+
+    @property
+    def partial_of(self) -> str | None:
+        """The source whose open partial this is, if it is one."""
+        return self.event.source if isinstance(self.event, Partial) else None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it may never be dropped."""
+        return isinstance(self.event, Final)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """A source as ``hello`` names it; ``started_at`` is the wall time (ISO 8601) of its stream time 0."""
+
+    name: str
+    label: str
+    started_at: str
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """The part of ``hello`` that stays the same while the daemon runs."""
+
+    version: str
+    session: str
+    started_at: str
+    model: str
+    precision: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """What a viewer has seen already: everything up to ``since`` of the daemon's run ``session``."""
+
+    since: int | None = None
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioOffer:
+    """A client wants to send audio: mono s16le at ``rate`` Hz."""
+
+    name: str
+    rate: int
+    language: str
+
+
+def to_json(data: Mapping[str, Any]) -> str:
+    """Compact JSON; text stays readable."""
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+
+
+def encode(event: Event, seq: int) -> Message:
+    """Numbers and encodes an event."""
+    data = {"type": event.type, "seq": seq, **asdict(event)}
+    return Message(seq, event, data, to_json(data))
+
+
+def hello(
+    about: About, sources: list[SourceInfo], seq: int, history: list[Message], *, gap_in_history: bool = False
+) -> str:
+    """The first message to every client.
+
+    Args:
+        about: What does not change.
+        sources: The sources there are now.
+        seq: Number of the last message that was published.
+        history: Finals that the client has missed.
+        gap_in_history: Whether more was missed than is kept.
+    """
+    data = {
+        "type": "hello",
+        "protocol": PROTOCOL,
+        "server": "streamstt",
+        **{key: getattr(about, key) for key in ("version", "session", "started_at")},
+        "sources": [asdict(s) for s in sources],
+        **{key: getattr(about, key) for key in ("model", "precision", "language")},
+        "seq": seq,
+        "history": [m.data for m in history],
+    }
+    return to_json(data | ({"gap_in_history": True} if gap_in_history else {}))
+
+
+def error(problem: ClientError) -> str:
+    """The last message to a client that asked for what it cannot have."""
+    return to_json({"type": "error", "code": problem.code, "message": str(problem)})
+
+
+def parse_resume(target: str) -> Resume:
+    """Reads ``/captions?since=SEQ&session=ID``.
+
+    Raises:
+        ClientError: ``since`` is no sequence number.
+    """
+    query = _query(target)
+    since = query.get("since")
+    if since is None:
+        return Resume()
+    if not re.fullmatch(r"\d{1,15}", since):
+        raise ClientError("bad_since", f"since={since[:20]!r} is not a sequence number; take seq of a message")
+    return Resume(int(since), query.get("session"))
+
+
+def parse_audio(target: str) -> AudioOffer:
+    """Reads ``/audio?name=NAME&rate=16000&language=en``; all are optional.
+
+    Raises:
+        ClientError: A value is out of range.
+    """
+    query = _query(target)
+    rate = query.get("rate", str(SAMPLE_RATE))
+    if not re.fullmatch(r"\d{1,6}", rate) or not MIN_RATE <= int(rate) <= MAX_RATE:
+        raise ClientError("bad_rate", f"rate={rate[:20]!r}: audio may have {MIN_RATE} to {MAX_RATE} samples a second")
+    language = query.get("language", "")
+    if not re.fullmatch(r"([a-z]{2,3}|auto)?", language):
+        raise ClientError("bad_language", f"language={language[:20]!r} is not a code such as en, or auto")
+    name = re.sub(r"[^\w.-]+", "-", query.get("name", ""))[:MAX_NAME].strip("-")
+    return AudioOffer(name or "remote", int(rate), language)
+
+
+def is_end(text: str) -> bool:
+    """Whether a text message on ``/audio`` says that no more audio will come.
+
+    Raises:
+        ClientError: It is something else.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = None
+    if isinstance(data, dict) and data.get("type") == "end":
+        return True
+    raise ClientError("bad_message", 'text on /audio can only be {"type":"end"}; audio is binary', 1003)
+
+
+def _query(target: str) -> dict[str, str]:
+    try:
+        fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=20)
+    except ValueError as problem:
+        raise ClientError("bad_address", f"the address cannot be read: {problem}") from problem
+    return {key: values[-1] for key, values in fields.items()}

@@ -1,0 +1,87 @@
+"""An engine that says what a script says, when the audio reaches it.
+
+For designing overlays and testing clients without a model, and for tests that need exact words. It behaves as a real
+one does: a word that is still being spoken is heard in part, committed words are never said again.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from streamstt.audio.format import ms
+from streamstt.errors import ModelError
+from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
+
+
+class ScriptWord(BaseModel):
+    """One word of a script; times in seconds of stream time."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    text: str
+    start: float
+    end: float
+
+
+class Script(BaseModel):
+    """What is said, in order. ``repeat_s``: from the start again so often; 0 for once."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    words: tuple[ScriptWord, ...]
+    language: str = "en"
+    repeat_s: float = 0
+
+
+INFO = EngineInfo("script", "none", "exact")
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptedEngine:
+    """Implements ``Engine``."""
+
+    script: Script
+    info: EngineInfo = INFO
+
+    @classmethod
+    def load(cls, path: Path) -> "ScriptedEngine":
+        """Reads a script from JSON.
+
+        Raises:
+            ModelError: The file cannot be read, or is no script.
+        """
+        try:
+            return cls(Script.model_validate_json(path.read_bytes()))
+        except OSError as error:
+            raise ModelError(f"cannot read the script {path}: {error.strerror}") from error
+        except ValidationError as error:
+            example = json.dumps({"words": [{"text": " Hello", "start": 0.5, "end": 0.9}]})
+            raise ModelError(f"{path} is no script: {error.errors()[0]['msg']}; one looks like {example}") from error
+
+    def decode(self, job: Job) -> Hypothesis:
+        """The words whose middle lies in the job's audio, after its committed ones."""
+        after = max(job.committed[-1].end if job.committed else 0, job.start)
+        heard = [_hear(word, job) for word in self._spoken(job) if (word.start + word.end) // 2 >= after]
+        return Hypothesis(job, tuple(w for w in heard if w), job.language or self.script.language)
+
+    def _spoken(self, job: Job) -> list[HeardWord]:
+        period = ms(self.script.repeat_s * 1000)
+        turns = range(job.start // period, job.end // period + 1) if period else range(1)
+        return [
+            HeardWord(w.text, ms(w.start * 1000) + turn * period, ms(w.end * 1000) + turn * period, 1.0)
+            for turn in turns
+            for w in self.script.words
+        ]
+
+
+def _hear(word: HeardWord, job: Job) -> HeardWord | None:
+    """The word as far as the job's audio goes; in a final, a word belongs to the audio that holds its middle."""
+    if word.end <= job.end:
+        return word
+    if word.start >= job.end or (job.final and (word.start + word.end) // 2 >= job.end):
+        return None
+    share = (job.end - word.start) / (word.end - word.start)
+    text = word.text if job.final else word.text[: max(2, round(len(word.text) * share))]
+    return HeardWord(text, word.start, job.end, share)

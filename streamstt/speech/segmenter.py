@@ -1,0 +1,160 @@
+"""Frames in, utterances out: where speech begins, where it ends, and where to cut when it does not end.
+
+A state machine: ``Phase`` and ``TABLE`` say what may follow what, ``Segmenter`` says when.
+"""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from streamstt.audio.format import FRAME, FRAME_MS, ms
+from streamstt.config import Speech
+
+
+class Phase(Enum):
+    """Where the stream stands."""
+
+    QUIET = auto()
+    SPEECH = auto()
+    PAUSE = auto()  # inside an utterance, but nobody speaks: the hang-over
+
+
+class Mark(Enum):
+    """What a frame can mean."""
+
+    ONSET = auto()  # enough speech to open an utterance
+    VOICE = auto()
+    BREATH = auto()  # a frame without speech
+    SILENCE = auto()  # enough of them to close the utterance
+    FULL = auto()  # the utterance has its maximum length
+    BREAK = auto()  # the audio ends or has a hole
+
+
+TABLE: dict[tuple[Phase, Mark], Phase] = {
+    (Phase.QUIET, Mark.ONSET): Phase.SPEECH,
+    (Phase.QUIET, Mark.VOICE): Phase.QUIET,
+    (Phase.QUIET, Mark.BREATH): Phase.QUIET,
+    (Phase.QUIET, Mark.BREAK): Phase.QUIET,
+    (Phase.SPEECH, Mark.VOICE): Phase.SPEECH,
+    (Phase.SPEECH, Mark.BREATH): Phase.PAUSE,
+    (Phase.SPEECH, Mark.FULL): Phase.SPEECH,
+    (Phase.SPEECH, Mark.BREAK): Phase.QUIET,
+    (Phase.PAUSE, Mark.VOICE): Phase.SPEECH,
+    (Phase.PAUSE, Mark.BREATH): Phase.PAUSE,
+    (Phase.PAUSE, Mark.SILENCE): Phase.QUIET,
+    (Phase.PAUSE, Mark.FULL): Phase.PAUSE,
+    (Phase.PAUSE, Mark.BREAK): Phase.QUIET,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An utterance begins at this sample index, pre-roll included; ``cut`` when it goes on from the one before."""
+
+    at: int
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The utterance ends at this sample index; ``cut`` when speech goes on in the next one."""
+
+    at: int
+    cut: bool = False
+
+
+Boundary = Opened | Closed
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    start: int
+    voiced: bool
+    energy: float
+
+
+class Segmenter:
+    """Turns judged frames into boundaries. Positions are sample indices."""
+
+    def __init__(self, settings: Speech) -> None:
+        self._onset_frames = max(1, settings.min_speech_ms // FRAME_MS)
+        self._pre_roll = ms(settings.pre_roll_ms)
+        self._hang_over = ms(settings.end_silence_ms)
+        self._longest = ms(settings.max_utterance_s * 1000)
+        self.phase = Phase.QUIET
+        # Quiet: twice the onset, to count the speech in it. Speech: the utterance so far (max_utterance_s of frames).
+        self._frames: deque[_Judged] = deque()
+        self._start = 0
+        self._last_voice = 0
+        self._closed_at = 0
+
+    def push(self, start: int, voiced: bool, energy: float, floor: int = 0) -> tuple[Boundary, ...]:
+        """Takes the next frame.
+
+        Args:
+            start: Sample index of the frame.
+            voiced: What the detector says of it.
+            energy: Its mean square.
+            floor: A cut must not come before this sample index (words up to there are committed).
+
+        Returns:
+            What happened, in order; the caller acts on each.
+        """
+        self._frames.append(_Judged(start, voiced, energy))
+        if voiced:
+            self._last_voice = start + FRAME
+        return self._apply(self._mark(start + FRAME, voiced), start + FRAME, floor)
+
+    def interrupt(self, at: int) -> tuple[Boundary, ...]:
+        """The audio stops at ``at``: closes what is open and forgets the frames before it."""
+        boundaries = self._apply(Mark.BREAK, at, at)
+        self._frames.clear()
+        self._closed_at = at
+        return boundaries
+
+    def _mark(self, now: int, voiced: bool) -> Mark:
+        if self.phase is Phase.QUIET:
+            while len(self._frames) > 2 * self._onset_frames:
+                self._frames.popleft()
+            if voiced and sum(f.voiced for f in self._frames) >= self._onset_frames:
+                return Mark.ONSET
+        elif self.phase is Phase.PAUSE and not voiced and now - self._last_voice >= self._hang_over:
+            return Mark.SILENCE
+        elif now - self._start >= self._longest:
+            return Mark.FULL
+        return Mark.VOICE if voiced else Mark.BREATH
+
+    def _apply(self, mark: Mark, now: int, floor: int) -> tuple[Boundary, ...]:
+        before = self.phase
+        try:
+            self.phase = TABLE[before, mark]
+        except KeyError:
+            raise RuntimeError(f"{mark.name} cannot happen in {before.name}") from None
+        if mark is Mark.ONSET:
+            first = next(f.start for f in self._frames if f.voiced)
+            self._start = max(first - self._pre_roll, self._closed_at, 0)
+            return (Opened(self._start),)
+        if mark is Mark.FULL:
+            self._start = self._best_pause(max(floor, self._start + self._longest // 2))
+            while self._frames and self._frames[0].start < self._start:
+                self._frames.popleft()
+            return Closed(self._start, cut=True), Opened(self._start, cut=True)
+        if before is not Phase.QUIET and self.phase is Phase.QUIET:
+            self._frames.clear()
+            self._closed_at = now
+            return (Closed(now),)
+        return ()
+
+    def _best_pause(self, earliest: int) -> int:
+        """The middle of the longest pause after ``earliest``; of pauses alike, and without any, the quietest place."""
+        # Before the last voiced frame: what follows the cut must hold speech.
+        candidates = [f for f in self._frames if earliest <= f.start < self._last_voice] or [self._frames[-1]]
+        best, best_key = candidates[-1], (-1, 0.0)
+        run: list[_Judged] = []
+        for frame in candidates:
+            run = [] if frame.voiced else [*run, frame]
+            middle = run[len(run) // 2] if run else frame
+            key = (len(run), -middle.energy)
+            if key > best_key:
+                best, best_key = middle, key
+        return best.start

@@ -1,0 +1,239 @@
+"""The streaming logic of one source: push audio, pull a decode job, push its hypothesis, get captions.
+
+Pure: no thread, clock, socket or model. The caller pushes blocks as they come, asks ``next_job`` whenever the engine is
+free, and hands each answer to ``apply``; it publishes the events that these return, in order.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+
+from streamstt.audio.format import Block, ms, seconds
+from streamstt.audio.frames import Framer
+from streamstt.audio.ring import Ring
+from streamstt.audio.vad import Detector
+from streamstt.config import Speech
+from streamstt.speech.captions import Event, Gap, State, Status
+from streamstt.speech.jobs import HeardWord, Hypothesis, Job
+from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter
+from streamstt.speech.stabiliser import agreed, first_break
+from streamstt.speech.writer import CaptionWriter
+
+WINDOW = ms(28_000)  # samples: what one decode may hear; Whisper's own window is 30 s
+
+
+class Need(IntEnum):
+    """What the session wants of the engine, by urgency."""
+
+    NOTHING = 0
+    PARTIAL = 1
+    FINAL = 2
+
+
+@dataclass(slots=True)
+class _Utterance:
+    """Speech between two silences; words are in the order they were spoken."""
+
+    start: int
+    end: int | None = None  # None: still spoken
+    heard: int = 0  # sample index up to which it was decoded
+    committed: list[HeardWord] = field(default_factory=list)
+    draft: tuple[HeardWord, ...] = ()
+    finished: int = 0  # how many committed words are in finals already
+    language: str = ""
+
+
+class Session:
+    """One source on its way from audio to captions."""
+
+    def __init__(self, source: str, settings: Speech, detector: Detector, language: str | None) -> None:
+        """Starts at stream time 0, in silence.
+
+        Args:
+            source: Name of the source.
+            settings: The ``[speech]`` section.
+            detector: Fresh, for this source only.
+            language: Code, or None to detect it in each utterance.
+        """
+        self.source = source
+        self._settings = settings
+        self._detector = detector
+        self._language = language
+        self._ring = Ring(ms(settings.buffer_s * 1000))
+        self._framer = Framer()
+        self._segmenter = Segmenter(settings)
+        self._writer = CaptionWriter(source)
+        self._open: _Utterance | None = None
+        # Closed, awaiting the engine: at most buffer_s of audio; what the ring loses is reported as a gap.
+        self._closed: deque[_Utterance] = deque()
+        self._decoding: _Utterance | None = None
+        self._unbroken_from = 0
+
+    @property
+    def position(self) -> int:
+        """Sample index that the next block should start at."""
+        return self._framer.end
+
+    def push(self, block: Block) -> list[Event]:
+        """Takes the next audio.
+
+        Raises:
+            ValueError: The block starts in the past.
+        """
+        events: list[Event] = []
+        hole = self._framer.hole(block)
+        if hole:
+            events.append(Gap(self.source, seconds(hole.start), seconds(hole.end)))
+            if hole.breaks:
+                events += self.interrupt()
+                self._unbroken_from = hole.end
+        self._ring.append(block)
+        for frame in self._framer.push(block):
+            voiced = self._detector.is_speech(frame.samples)
+            energy = float(np.mean(np.square(frame.samples)))
+            for boundary in self._segmenter.push(frame.start, voiced, energy, self._floor()):
+                events += self._on_boundary(boundary)
+        return events + self._forget()
+
+    def interrupt(self) -> list[Event]:
+        """The audio stops here, for good or for a while: what was said so far is complete."""
+        return [e for b in self._segmenter.interrupt(self._framer.end) for e in self._on_boundary(b)]
+
+    def need(self) -> Need:
+        """What ``next_job`` would give."""
+        if self._decoding:
+            return Need.NOTHING
+        if self._closed:
+            return Need.FINAL
+        return Need.PARTIAL if self._open and self._is_due(self._open) else Need.NOTHING
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that was spoken is in finals."""
+        return not (self._open or self._closed or self._decoding)
+
+    def next_job(self) -> Job | None:
+        """Cuts the most urgent job from the newest audio; until ``apply`` has its answer there is no other."""
+        match self.need():
+            case Need.FINAL:
+                utterance = self._closed[0]
+            case Need.PARTIAL if self._open:
+                utterance = self._open
+            case _:
+                return None
+        self._decoding = utterance
+        end = utterance.end if utterance.end is not None else self._ring.end
+        return Job(
+            source=self.source,
+            start=utterance.start,
+            audio=self._ring.read(utterance.start, end),
+            final=utterance.end is not None,
+            language=self._language,
+            committed=tuple(utterance.committed),
+            draft=utterance.draft,
+        )
+
+    def apply(self, hypothesis: Hypothesis) -> list[Event]:
+        """Takes the engine's answer to the last job.
+
+        Raises:
+            RuntimeError: No job was waiting for an answer.
+        """
+        utterance, self._decoding = self._decoding, None
+        if utterance is None:
+            raise RuntimeError(f"{self.source}: a hypothesis came, but no job was given out")
+        utterance.language = hypothesis.language
+        utterance.heard = hypothesis.job.end
+        words = () if self._is_doubtful(hypothesis) else hypothesis.words
+        if not hypothesis.job.final:
+            return self._update(utterance, words)
+        self._closed.popleft()
+        return self._finish(utterance, words)
+
+    def _is_doubtful(self, hypothesis: Hypothesis) -> bool:
+        """Whisper's own rule (Radford et al. 2022, section 4.5): no speech, and unsure of the text."""
+        doubtful = hypothesis.logprob < self._settings.min_logprob
+        return doubtful and hypothesis.no_speech > self._settings.no_speech
+
+    def _update(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
+        """Commits what this update confirms, ends the captions that this completes, and shows the rest."""
+        end = utterance.heard if utterance.end is None else min(utterance.heard, utterance.end)
+        promised = len(utterance.committed) - utterance.finished
+        count = agreed(utterance.draft, words, end - ms(self._settings.hold_ms))
+        utterance.committed += words[:count]
+        utterance.draft = words[count:]
+        events = self._captions(utterance, promised)
+        partial = self._writer.partial(
+            utterance.committed[utterance.finished :], utterance.draft, utterance.heard, utterance.language
+        )
+        return [*events, partial] if partial else events
+
+    def _finish(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
+        """Ends the utterance with ``words``: all that is said becomes final."""
+        promised = len(utterance.committed) - utterance.finished
+        utterance.committed += words
+        events = self._captions(utterance, promised)
+        rest = utterance.committed[utterance.finished :]
+        final = self._writer.final(rest, utterance.heard, utterance.language)
+        return [*events, final] if final else events
+
+    def _captions(self, utterance: _Utterance, promised: int) -> list[Event]:
+        """Writes the captions that are complete among the committed words; ``promised`` as in ``first_break``."""
+        events: list[Event] = []
+        longest = ms(self._settings.max_caption_s * 1000)
+        while count := first_break(utterance.committed[utterance.finished :], longest, promised):
+            words = utterance.committed[utterance.finished : utterance.finished + count]
+            utterance.finished += count
+            promised = 0
+            final = self._writer.final(words, utterance.heard, utterance.language)
+            events += [final] if final else []
+        return events
+
+    def _is_due(self, utterance: _Utterance) -> bool:
+        if not utterance.heard:
+            first = ms(self._settings.first_update_ms + self._settings.pre_roll_ms)
+            return self._ring.end - utterance.start >= first
+        return self._ring.end - utterance.heard >= ms(self._settings.update_ms)
+
+    def _floor(self) -> int:
+        """Sample index up to which words of the open utterance are committed."""
+        return self._open.committed[-1].end if self._open and self._open.committed else 0
+
+    def _on_boundary(self, boundary: Boundary) -> list[Event]:
+        match boundary:
+            case Opened(at, cut):
+                self._open = _Utterance(at)
+                return [] if cut else [Status(self.source, State.SPEECH)]
+            case Closed(at, cut):
+                if self._open:
+                    self._open.end = at
+                    self._queue(self._open)
+                self._open = None
+                return [] if cut else [Status(self.source, State.LISTENING)]
+
+    def _queue(self, utterance: _Utterance) -> None:
+        """Hands a closed utterance to the engine's queue.
+
+        When the engine is behind, utterances that still wait are decoded as one: the cost of a decode hardly grows
+        with its audio, so a slow machine catches up instead of falling further behind.
+        """
+        last = self._closed[-1] if self._closed else None
+        end = utterance.end or utterance.start
+        waiting = last is not None and last is not self._decoding and last.start >= self._unbroken_from
+        untouched = not utterance.heard and utterance is not self._decoding
+        if last and waiting and untouched and end - last.start <= WINDOW:
+            last.end = end
+        else:
+            self._closed.append(utterance)
+
+    def _forget(self) -> list[Event]:
+        """Ends utterances whose audio the ring has lost: what was heard of them is final, the rest is a gap."""
+        events: list[Event] = []
+        while self._closed and self._closed[0] is not self._decoding and self._closed[0].start < self._ring.start:
+            utterance = self._closed.popleft()
+            end = utterance.end or utterance.start
+            events.append(Gap(self.source, seconds(max(utterance.start, utterance.heard)), seconds(end)))
+            events += self._finish(utterance, utterance.draft)
+        return events

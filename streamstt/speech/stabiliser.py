@@ -1,0 +1,55 @@
+"""Which words of a growing hypothesis will not change any more, and where captions end. Pure functions on words.
+
+The policy is local agreement (Liu et al. 2020, "Low-latency sequence-to-sequence speech recognition and translation
+by partial hypothesis selection"; Macháček et al. 2023, "Turning Whisper into real-time transcription system"): what two
+updates in a row say alike, and was said long enough ago, is committed. The engine then continues after it.
+"""
+
+from collections.abc import Sequence
+from itertools import takewhile
+
+from streamstt.speech.jobs import HeardWord
+
+SENTENCE_ENDS = tuple(".?!…。？！")
+CLAUSE_ENDS = (*SENTENCE_ENDS, *",;:、，；：")
+MIN_SENTENCE_WORDS = 3  # keeps "Mr." and "No. 5" in one caption with what follows
+
+
+def agreed(draft: Sequence[HeardWord], words: Sequence[HeardWord], before: int) -> int:
+    """How many words to commit: those that ``draft`` and ``words`` share from the start, all ended by ``before``.
+
+    Args:
+        draft: What the last update said after the committed words.
+        words: What this one says.
+        before: Sample index; words that end later may still be cut off or misheard.
+    """
+    pairs = zip(draft, words, strict=False)
+    return sum(1 for _ in takewhile(lambda p: p[0].text == p[1].text and p[1].end <= before, pairs))
+
+
+def text_of(words: Sequence[HeardWord]) -> str:
+    """The words as a reader sees them."""
+    return "".join(w.text for w in words).lstrip()
+
+
+def first_break(words: Sequence[HeardWord], longest: int, promised: int = 0) -> int | None:
+    """How many of the committed words the first caption takes, or None while it may still grow.
+
+    A caption ends with a sentence; in its second half, with a clause; and at the latest when it is longer than
+    ``longest`` samples, before its longest pause.
+
+    Args:
+        words: Committed words that are in no final yet.
+        longest: Samples.
+        promised: So many words are shown as stable in the open caption: it cannot end before them.
+    """
+    for n in range(max(promised, 1), len(words) + 1):
+        length = words[n - 1].end - words[0].start
+        if n >= MIN_SENTENCE_WORDS and words[n - 1].text.endswith(SENTENCE_ENDS):
+            return n
+        if length > longest / 2 and words[n - 1].text.endswith(CLAUSE_ENDS):
+            return n
+        if length > longest:
+            choices = range(max(promised, n // 2, 1), n) or [n]
+            return max(choices, key=lambda k: words[k].start - words[k - 1].end if k < n else 0)
+    return None

@@ -1,0 +1,80 @@
+"""Writes the captions of one source: gives ids and revisions, keeps ``stable`` true, ends each caption once."""
+
+from collections.abc import Sequence
+
+from streamstt.audio.format import seconds
+from streamstt.speech.captions import Final, Partial, Word
+from streamstt.speech.jobs import HeardWord
+from streamstt.speech.stabiliser import text_of
+
+
+class CaptionWriter:
+    """One caption at a time is open; ``partial`` opens it, ``final`` ends it."""
+
+    def __init__(self, source: str) -> None:
+        """Starts with no caption.
+
+        Args:
+            source: Name of the source; caption ids begin with it.
+        """
+        self._source = source
+        self._count = 0
+        self._rev = 0
+        self._stable = ""
+        self._text = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a partial awaits its final."""
+        return self._rev > 0
+
+    def partial(
+        self, committed: Sequence[HeardWord], tentative: Sequence[HeardWord], heard: int, language: str
+    ) -> Partial | None:
+        """The open caption's next revision; None when it would say nothing new.
+
+        Args:
+            committed: Words that will not change.
+            tentative: Words that may.
+            heard: Sample index up to which the audio was heard.
+            language: Language code.
+        """
+        words = [*committed, *tentative]
+        stable, text = text_of(committed), text_of(words)
+        if (text, stable) == (self._text, self._stable) or not (text or self.is_open):
+            return None
+        self._check(stable)
+        self._open_if_needed()
+        self._stable, self._text = stable, text
+        start = words[0].start if words else heard
+        return Partial(self._source, self._id, self._rev, seconds(start), seconds(heard), text, len(stable), language)
+
+    def final(self, words: Sequence[HeardWord], heard: int, language: str) -> Final | None:
+        """Ends the open caption, or writes one at once; None when there is nothing to say and nothing to take back."""
+        text = text_of(words).rstrip()
+        if not (text or self.is_open):
+            return None
+        self._check(text)
+        self._open_if_needed()
+        start, end = (words[0].start, words[-1].end) if words else (heard, heard)
+        spoken = tuple(_word(w) for w in words if w.text.strip())
+        final = Final(self._source, self._id, self._rev, seconds(start), seconds(end), text, spoken, language)
+        self._rev, self._stable, self._text = 0, "", ""
+        return final
+
+    def _open_if_needed(self) -> None:
+        if not self.is_open:
+            self._count += 1
+        self._rev += 1
+
+    @property
+    def _id(self) -> str:
+        return f"{self._source}-{self._count}"
+
+    def _check(self, text: str) -> None:
+        if not text.startswith(self._stable.rstrip()):
+            raise RuntimeError(f"caption {self._id} promised {len(self._stable)} characters and broke them")
+
+
+def _word(word: HeardWord) -> Word:
+    return Word(word.text.strip(), seconds(word.start), seconds(word.end), round(word.probability, 3))

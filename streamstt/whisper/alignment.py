@@ -1,0 +1,59 @@
+"""When was each token said? Read from the decoder's cross-attention, as Whisper's word timing does.
+
+Source: openai/whisper ``timing.py``, there with dynamic time warping. Here every token keeps at least one frame, in
+order: a left-to-right Viterbi alignment, which costs one small vector operation a frame.
+"""
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+FRAME_S = 0.02  # seconds between two positions of the encoder's output
+MEDIAN_WIDTH = 7  # frames: what Whisper smooths with
+
+
+def attention_weights(heads: torch.Tensor) -> npt.NDArray[np.float32]:
+    """Normalises attention over tokens, smooths it over time, and averages the heads.
+
+    Args:
+        heads: Softmaxed cross-attention of the alignment heads, shape (n_heads, n_tokens, n_frames).
+
+    Returns:
+        Shape (n_tokens, n_frames): how much more than other tokens a token looks at a frame.
+    """
+    weights = heads.float()
+    std, mean = torch.std_mean(weights, dim=1, keepdim=True, correction=0)
+    weights = (weights - mean) / std.clamp(min=1e-6)  # (n_heads, n_tokens, n_frames)
+    half = MEDIAN_WIDTH // 2
+    if weights.shape[-1] > half:
+        padded = torch.nn.functional.pad(weights, (half, half), mode="reflect")
+        weights = padded.unfold(-1, MEDIAN_WIDTH, 1).median(dim=-1).values  # (n_heads, n_tokens, n_frames)
+    return np.asarray(weights.mean(dim=0).cpu().numpy(), dtype=np.float32)  # (n_tokens, n_frames)
+
+
+def token_starts(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
+    """The frame at which each token begins, on the best path that visits all tokens in order.
+
+    Args:
+        weights: Shape (n_tokens, n_frames), from ``attention_weights``.
+
+    Returns:
+        Shape (n_tokens,), rising. With more tokens than frames (no path exists) they are spread evenly.
+    """
+    n_tokens, n_frames = weights.shape
+    if n_tokens > n_frames:
+        return np.linspace(0, max(n_frames - 1, 0), n_tokens).astype(np.intp)
+    best = np.full(n_tokens, -np.inf)  # best score of a path that is at token i in this frame
+    best[0] = weights[0, 0]
+    advanced = np.zeros((n_frames, n_tokens), dtype=bool)
+    for t in range(1, n_frames):
+        came = np.concatenate(([-np.inf], best[:-1]))
+        advanced[t] = came > best
+        best = np.where(advanced[t], came, best) + weights[:, t]
+    starts = np.zeros(n_tokens, dtype=np.intp)
+    token = n_tokens - 1
+    for t in range(n_frames - 1, 0, -1):
+        if advanced[t, token]:
+            starts[token] = t
+            token -= 1
+    return starts

@@ -1,0 +1,203 @@
+"""Writes a CTranslate2 Whisper as a Hugging Face folder, so that one loader serves every model.
+
+The mapping of the tensors is exact. The settings that CTranslate2 does not keep are those of OpenAI's models
+(``config.json``, ``generation_config.json`` and ``preprocessor_config.json`` of openai/whisper-*), with sizes read from
+the tensors and token ids from the tokenizer.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from streamstt.errors import ModelError
+from streamstt.whisper import tokenizer
+from streamstt.whisper.ctranslate2 import Dimensions, Tensors, WeightFile, read
+from streamstt.whisper.folders import read_json
+
+MULTILINGUAL_VOCABULARY = 51865  # tokens; English-only models have 51864 (openai/whisper model.py, is_multilingual)
+POSITIONS_PER_SECOND = 50  # of the encoder: two mel frames of 10 ms each
+
+Settings = dict[str, Any]
+
+
+def convert(source: Path, target: Path) -> None:
+    """Writes the CTranslate2 model in ``source`` as a Hugging Face model into the empty folder ``target``.
+
+    Raises:
+        ModelError: A file is missing, damaged or of an unknown kind.
+        OSError: ``target`` cannot be written.
+    """
+    file = read(source / "model.bin")
+    size = file.dimensions()
+    hints = read_json(source / "config.json") if (source / "config.json").is_file() else {}
+    bpe = read_json(source / "tokenizer.json")
+    try:
+        tokens = tokenizer.complete(bpe, size.vocabulary)
+        written = {
+            "config.json": _config(size, tokens),
+            "generation_config.json": _generation(size, tokens, hints),
+            "preprocessor_config.json": _preprocessor(size),
+            "tokenizer.json": bpe,
+            "tokenizer_config.json": tokenizer.settings(bpe),
+            # transformers 4 makes its slow tokenizer of these two.
+            "vocab.json": bpe["model"]["vocab"],
+            "merges.txt": tokenizer.merges_txt(bpe["model"]["merges"]),
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelError(f"{source / 'tokenizer.json'} is not Whisper's tokenizer: {error!r}") from error
+    for name, content in written.items():
+        text = content if isinstance(content, str) else json.dumps(content, ensure_ascii=False, indent=1)
+        (target / name).write_text(text, encoding="utf-8")
+    save_file(to_transformers(file), target / "model.safetensors", metadata={"format": "pt"})
+
+
+def to_transformers(file: WeightFile) -> Tensors:
+    """All tensors of the model under the names of transformers' ``WhisperForConditionalGeneration``.
+
+    The numbers are the file's own: float16 if all of it is, else float32. The output projection is tied to the
+    embedding and left out. Arrays are contiguous; some are views of the file.
+
+    Raises:
+        ModelError: A tensor is missing or has a wrong shape.
+    """
+    size = file.dimensions()
+    d = size.width
+    named: Tensors = {
+        "model.encoder.conv1.weight": file.get("encoder/conv1/weight", d, size.mels, 3),
+        "model.encoder.conv1.bias": file.get("encoder/conv1/bias", d),
+        "model.encoder.conv2.weight": file.get("encoder/conv2/weight", d, d, 3),
+        "model.encoder.conv2.bias": file.get("encoder/conv2/bias", d),
+        "model.decoder.embed_tokens.weight": file.get("decoder/embeddings/weight", size.vocabulary, d),
+    }
+    for side, layers, ffn in (
+        ("encoder", size.encoder_layers, size.encoder_ffn),
+        ("decoder", size.decoder_layers, size.decoder_ffn),
+    ):
+        named[f"model.{side}.embed_positions.weight"] = file.get(f"{side}/position_encodings/encodings", -1, d)
+        named |= _norm(file, f"{side}/layer_norm", f"model.{side}.layer_norm", d)
+        for i in range(layers):
+            source, target = f"{side}/layer_{i}", f"model.{side}.layers.{i}"
+            named |= _self_attention(file, f"{source}/self_attention", target, d)
+            if side == "decoder":
+                named |= _cross_attention(file, f"{source}/attention", target, d)
+            named |= _norm(file, f"{source}/ffn/layer_norm", f"{target}.final_layer_norm", d)
+            named |= _linear(file, f"{source}/ffn/linear_0", f"{target}.fc1", (ffn, d))
+            named |= _linear(file, f"{source}/ffn/linear_1", f"{target}.fc2", (d, ffn))
+    half = all(value.dtype == np.float16 for value in named.values())
+    return {name: np.ascontiguousarray(value, np.float16 if half else np.float32) for name, value in named.items()}
+
+
+def _norm(file: WeightFile, source: str, target: str, d: int) -> Tensors:
+    return {f"{target}.weight": file.get(f"{source}/gamma", d), f"{target}.bias": file.get(f"{source}/beta", d)}
+
+
+def _linear(file: WeightFile, source: str, target: str, shape: tuple[int, int]) -> Tensors:
+    weight, bias = file.get(f"{source}/weight", *shape), file.get(f"{source}/bias", shape[0])
+    return {f"{target}.weight": weight, f"{target}.bias": bias}
+
+
+def _self_attention(file: WeightFile, source: str, target: str, d: int) -> Tensors:
+    """linear_0 is q, k and v below each other; Whisper's k has no bias, CTranslate2 stores zeros for it."""
+    weight, bias = file.get(f"{source}/linear_0/weight", 3 * d, d), file.get(f"{source}/linear_0/bias", 3 * d)
+    return {
+        f"{target}.self_attn.q_proj.weight": weight[:d],
+        f"{target}.self_attn.q_proj.bias": bias[:d],
+        f"{target}.self_attn.k_proj.weight": weight[d : 2 * d],
+        f"{target}.self_attn.v_proj.weight": weight[2 * d :],
+        f"{target}.self_attn.v_proj.bias": bias[2 * d :],
+        **_linear(file, f"{source}/linear_1", f"{target}.self_attn.out_proj", (d, d)),
+        **_norm(file, f"{source}/layer_norm", f"{target}.self_attn_layer_norm", d),
+    }
+
+
+def _cross_attention(file: WeightFile, source: str, target: str, d: int) -> Tensors:
+    """linear_0 is q, linear_1 is k and v below each other, linear_2 the output."""
+    weight, bias = file.get(f"{source}/linear_1/weight", 2 * d, d), file.get(f"{source}/linear_1/bias", 2 * d)
+    return {
+        f"{target}.encoder_attn.k_proj.weight": weight[:d],
+        f"{target}.encoder_attn.v_proj.weight": weight[d:],
+        f"{target}.encoder_attn.v_proj.bias": bias[d:],
+        **_linear(file, f"{source}/linear_0", f"{target}.encoder_attn.q_proj", (d, d)),
+        **_linear(file, f"{source}/linear_2", f"{target}.encoder_attn.out_proj", (d, d)),
+        **_norm(file, f"{source}/layer_norm", f"{target}.encoder_attn_layer_norm", d),
+    }
+
+
+def _special_ids(tokens: Mapping[str, int]) -> Settings:
+    end = tokens["<|endoftext|>"]
+    start = tokens["<|startoftranscript|>"]
+    return {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, "decoder_start_token_id": start}
+
+
+def _config(size: Dimensions, tokens: Mapping[str, int]) -> Settings:
+    return _special_ids(tokens) | {
+        "architectures": ["WhisperForConditionalGeneration"],
+        "model_type": "whisper",
+        "is_encoder_decoder": True,
+        "torch_dtype": "float32",  # to compute in, as in OpenAI's files; the loader may choose another
+        "activation_function": "gelu",
+        "scale_embedding": False,
+        "tie_word_embeddings": True,
+        "begin_suppress_tokens": _blank(tokens),
+        "vocab_size": size.vocabulary,
+        "num_mel_bins": size.mels,
+        "d_model": size.width,
+        "max_source_positions": size.audio_positions,
+        "max_target_positions": size.text_positions,
+        "max_length": size.text_positions,
+        "num_hidden_layers": size.encoder_layers,
+        "encoder_layers": size.encoder_layers,
+        "decoder_layers": size.decoder_layers,
+        "encoder_attention_heads": size.heads,
+        "decoder_attention_heads": size.heads,
+        "encoder_ffn_dim": size.encoder_ffn,
+        "decoder_ffn_dim": size.decoder_ffn,
+    }
+
+
+def _generation(size: Dimensions, tokens: Mapping[str, int], hints: Settings) -> Settings:
+    """Settings of decoding; ``hints`` is CTranslate2's config.json, which keeps the part that differs by model."""
+    multilingual = size.vocabulary >= MULTILINGUAL_VOCABULARY
+    languages = range(tokens["<|startoftranscript|>"] + 1, tokens["<|translate|>"])
+    half = range(size.decoder_layers // 2, size.decoder_layers)  # as CTranslate2 and openai/whisper, when not known
+    settings = _special_ids(tokens) | {
+        "alignment_heads": hints.get("alignment_heads") or [[i, head] for i in half for head in range(size.heads)],
+        "begin_suppress_tokens": hints.get("suppress_ids_begin") or _blank(tokens),
+        "suppress_tokens": hints.get("suppress_ids") or [],
+        "is_multilingual": multilingual,
+        "max_initial_timestamp_index": 50,  # the first timestamp is at most 1 s
+        "max_length": size.text_positions,
+        "no_timestamps_token_id": tokens["<|notimestamps|>"],
+        "prev_sot_token_id": tokens["<|startofprev|>"],
+        "return_timestamps": False,
+    }
+    if multilingual:  # English-only tokenizers have these tokens too, their models were never taught them
+        settings["lang_to_id"] = {token: number for token, number in tokens.items() if number in languages}
+        settings["task_to_id"] = {task: tokens[f"<|{task}|>"] for task in ("transcribe", "translate")}
+    return settings
+
+
+def _blank(tokens: Mapping[str, int]) -> list[int]:
+    return [220, tokens["<|endoftext|>"]]  # " " (the same id in both tokenizers) and the end: no empty text
+
+
+def _preprocessor(size: Dimensions) -> Settings:
+    seconds = size.audio_positions // POSITIONS_PER_SECOND
+    return {
+        "feature_extractor_type": "WhisperFeatureExtractor",
+        "processor_class": "WhisperProcessor",
+        "feature_size": size.mels,
+        "sampling_rate": 16_000,
+        "chunk_length": seconds,
+        "n_samples": seconds * 16_000,
+        "nb_max_frames": seconds * 100,
+        "hop_length": 160,
+        "n_fft": 400,
+        "padding_side": "right",
+        "padding_value": 0.0,
+        "return_attention_mask": False,
+    }

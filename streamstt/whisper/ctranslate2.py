@@ -1,0 +1,196 @@
+"""Reads model.bin, the file that holds the weights of a CTranslate2 Whisper (as faster-whisper uses).
+
+Knows the file format; knows nothing of transformers, caches or torch. The format has no specification:
+its source is CTranslate2's ``python/ctranslate2/specs/model_spec.py`` (``ModelSpec._serialize``), the names come from
+``whisper_spec.py`` there. All integers are little-endian:
+
+    version u32, string spec, revision u32
+    count u32, of: string name, rank u8, dimensions u32..., type u8, size u32, bytes
+    count u32, of: string alias, string name             (equal tensors are stored once)
+    string: length u16 with its closing NUL, UTF-8
+"""
+
+import mmap
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from streamstt.errors import ModelError
+
+Array = npt.NDArray[Any]
+Tensors = dict[str, Array]
+
+BINARY_VERSION = 6  # CURRENT_BINARY_VERSION in model_spec.py
+HEAD = 64  # width of an attention head, in every Whisper
+
+# DataType in CTranslate2's include/ctranslate2/types.h; numpy has no bfloat16.
+_TYPES = MappingProxyType({0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2", 5: "<u2"})
+_BFLOAT16 = 5
+_READABLE = "float32, float16, bfloat16, int16 and int8 (also int8_float16, int8_float32, int8_bfloat16)"
+
+
+@dataclass(frozen=True, slots=True)
+class Dimensions:
+    """The size of a Whisper, read off its tensors' shapes."""
+
+    mels: int
+    width: int
+    vocabulary: int
+    audio_positions: int
+    text_positions: int
+    encoder_layers: int
+    decoder_layers: int
+    encoder_ffn: int
+    decoder_ffn: int
+
+    @property
+    def heads(self) -> int:
+        """Attention heads of every layer."""
+        return self.width // HEAD
+
+
+@dataclass(frozen=True, slots=True)
+class WeightFile:
+    """The tensors of one model.bin.
+
+    Attributes:
+        path: Where they come from, for messages.
+        tensors: By CTranslate2's names, aliases resolved; read-only views of the mapped file.
+    """
+
+    path: Path
+    tensors: Tensors
+
+    def get(self, name: str, *shape: int) -> Array:
+        """One tensor as floating point numbers; quantised ones are multiplied out.
+
+        Args:
+            name: CTranslate2's name.
+            shape: What it must be; -1 fits any size.
+
+        Raises:
+            ModelError: It is missing, or of another shape or an unknown number format.
+        """
+        if name not in self.tensors:
+            raise ModelError(f"{self.path} has no tensor {name!r}: damaged, or of a layout that is not known here")
+        value = self.tensors[name]
+        if len(shape) != value.ndim or any(want not in (-1, is_) for want, is_ in zip(shape, value.shape, strict=True)):
+            raise ModelError(f"{self.path}: tensor {name!r} has shape {value.shape}, expected {shape}")
+        if value.dtype.kind == "f":
+            return value
+        scale = self.tensors.get(f"{name}_scale")
+        if value.dtype not in (np.int8, np.int16) or scale is None or scale.size not in (1, len(value)):
+            raise ModelError(f"{self.path}: tensor {name!r} is quantised in an unknown way; known are {_READABLE}")
+        rows = scale.astype(np.float32).reshape(-1, *[1] * (value.ndim - 1))  # one factor a row, or one for all
+        return np.divide(value, rows, dtype=np.float32)
+
+    def dimensions(self) -> Dimensions:
+        """The model's size.
+
+        Raises:
+            ModelError: The tensors it is read from are missing or contradict each other.
+        """
+        width, mels, _ = self.get("encoder/conv1/weight", -1, -1, 3).shape
+        if width < HEAD or width % HEAD:
+            raise ModelError(f"{self.path}: the width is {width}, not a multiple of {HEAD} as in every Whisper")
+        for side in ("encoder", "decoder"):
+            heads = self.tensors.get(f"{side}/num_heads")
+            if heads is not None and int(heads.flat[0]) != width // HEAD:
+                raise ModelError(f"{self.path}: {int(heads.flat[0])} {side} heads, expected {width // HEAD}")
+        return Dimensions(
+            mels=mels,
+            width=width,
+            vocabulary=len(self.get("decoder/embeddings/weight", -1, width)),
+            audio_positions=len(self.get("encoder/position_encodings/encodings", -1, width)),
+            text_positions=len(self.get("decoder/position_encodings/encodings", -1, width)),
+            encoder_layers=self._layers("encoder"),
+            decoder_layers=self._layers("decoder"),
+            encoder_ffn=len(self.get("encoder/layer_0/ffn/linear_0/weight", -1, width)),
+            decoder_ffn=len(self.get("decoder/layer_0/ffn/linear_0/weight", -1, width)),
+        )
+
+    def _layers(self, side: str) -> int:
+        count = 0
+        while f"{side}/layer_{count}/ffn/linear_0/weight" in self.tensors:
+            count += 1
+        return count
+
+
+def read(path: Path) -> WeightFile:
+    """Maps a model.bin into memory and finds the tensors in it; nothing is copied but bfloat16.
+
+    Raises:
+        ModelError: The file cannot be read, is cut short, or is no CTranslate2 Whisper.
+    """
+    try:
+        with path.open("rb") as file:
+            data = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except (OSError, ValueError) as error:  # ValueError: an empty file
+        raise ModelError(f"cannot read {path}: {error}") from error
+    try:
+        return WeightFile(path, _parse(_Cursor(memoryview(data))))
+    except (EOFError, ValueError) as error:
+        raise ModelError(f"{path} is not a whole CTranslate2 Whisper model: {error}; fetch or copy it again") from error
+
+
+class _Cursor:
+    """Takes pieces off the front of a file; never more than there is."""
+
+    __slots__ = ("_data", "_offset")
+
+    def __init__(self, data: memoryview) -> None:
+        self._data = data
+        self._offset = 0
+
+    def take(self, size: int) -> memoryview:
+        end = self._offset + size
+        if end > len(self._data):
+            raise EOFError(f"it ends at byte {len(self._data)}, in the middle of what should reach to byte {end}")
+        piece, self._offset = self._data[self._offset : end], end
+        return piece
+
+    def number(self, form: str) -> int:
+        (value,) = struct.unpack(form, self.take(struct.calcsize(form)))
+        return int(value)
+
+    def string(self) -> str:
+        return bytes(self.take(self.number("<H"))).removesuffix(b"\0").decode()  # UnicodeDecodeError is a ValueError
+
+
+def _parse(cursor: _Cursor) -> Tensors:
+    version = cursor.number("<I")
+    if version != BINARY_VERSION:
+        raise ValueError(f"its format version is {version}, known is {BINARY_VERSION}")
+    spec = cursor.string()
+    if spec != "WhisperSpec":
+        raise ValueError(f"it holds a {spec!r}, not a 'WhisperSpec'")
+    cursor.number("<I")  # revision of the spec: instead of it, each tensor that is used is checked
+    tensors = dict(_tensors(cursor))
+    for _ in range(cursor.number("<I")):
+        alias, name = cursor.string(), cursor.string()
+        if name not in tensors:
+            raise ValueError(f"{alias!r} stands for {name!r}, which is not there")
+        tensors[alias] = tensors[name]
+    return tensors
+
+
+def _tensors(cursor: _Cursor) -> Iterator[tuple[str, Array]]:
+    for _ in range(cursor.number("<I")):
+        name = cursor.string()
+        shape = [cursor.number("<I") for _ in range(cursor.number("<B"))]
+        kind, size = cursor.number("<B"), cursor.number("<I")
+        if kind not in _TYPES:
+            raise ValueError(f"tensor {name!r} has number format {kind}; known are {_READABLE}")
+        if size != prod(shape) * np.dtype(_TYPES[kind]).itemsize or len(shape) > 4:
+            raise ValueError(f"tensor {name!r} has shape {shape} in {size} bytes")
+        flat = np.frombuffer(cursor.take(size), _TYPES[kind])
+        if kind == _BFLOAT16:
+            flat = (flat.astype(np.uint32) << 16).view(np.float32)  # the upper half of a float32
+        yield name, flat.reshape(shape)

@@ -1,0 +1,188 @@
+"""The reference engine: every update is a window padded to 30 s, through transformers' own ``generate``.
+
+Slow, and as right as the model is: what the streaming engine is measured against.
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import GenerationMixin, WhisperForConditionalGeneration, WhisperProcessor
+from transformers.modeling_outputs import BaseModelOutput
+
+from streamstt.audio.format import SAMPLE_RATE, ms
+from streamstt.config import Engine
+from streamstt.errors import EngineError, ModelError
+from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
+from streamstt.whisper.checkpoint import Checkpoint
+from streamstt.whisper.words import split_words
+
+TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
+MAX_TEXT_TOKENS = 440  # of the decoder's 448 positions
+FRAME_SAMPLES = ms(FRAME_S * 1000)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """What generate said after the prompt.
+
+    Attributes:
+        tokens: Text tokens, without the end token.
+        probabilities: Of each token, shape (n,).
+        starts: Frame at which each begins, and where the last one ends, shape (n + 1,).
+    """
+
+    tokens: list[int]
+    probabilities: list[float]
+    starts: list[int]
+
+
+class ReferenceEngine:
+    """Implements ``Engine`` with ``transformers.WhisperForConditionalGeneration``."""
+
+    def __init__(self, checkpoint: Checkpoint, settings: Engine) -> None:
+        """Loads the model.
+
+        Args:
+            checkpoint: A folder in Hugging Face layout.
+            settings: Device, number format, threads, task, language.
+
+        Raises:
+            ModelError: The folder does not hold a Whisper model, or lacks what the settings ask for.
+        """
+        device, dtype = _placement(settings)
+        torch.set_num_threads(settings.threads or torch.get_num_threads())
+        try:
+            self._processor = WhisperProcessor.from_pretrained(checkpoint.folder)
+            model: Any = WhisperForConditionalGeneration.from_pretrained(
+                checkpoint.folder, dtype=dtype, attn_implementation="eager"
+            )
+        except (OSError, ValueError, RuntimeError) as error:
+            raise ModelError(f"{checkpoint.folder} does not hold a Whisper model that loads: {error}") from error
+        self._model: Any = model.to(device).eval()
+        self._device, self._dtype = device, dtype
+        self._config: Any = self._model.generation_config
+        self._task = settings.task
+        self.info = EngineInfo(checkpoint.name, str(device), str(dtype).removeprefix("torch."))
+        self.check_language(settings.language)
+        if settings.task == "translate" and not self._languages:
+            raise ModelError(f"{checkpoint.name} knows English only and cannot translate; take base, or small")
+        if not getattr(self._config, "alignment_heads", None):
+            layers, heads = self._model.config.decoder_layers, self._model.config.decoder_attention_heads
+            # Whisper's own choice for a model without measured heads: all in the second half of the layers.
+            self._config.alignment_heads = [[i, h] for i in range(layers // 2, layers) for h in range(heads)]
+
+    def check_language(self, language: str) -> None:
+        """Raises ModelError when the model does not speak ``language``."""
+        known = sorted(code.strip("<|>") for code in self._languages) or ["en"]
+        if language not in {"auto", *known}:
+            raise ModelError(f"{self.info.model} does not know the language {language!r}; it knows {', '.join(known)}")
+
+    @property
+    def _languages(self) -> dict[str, int]:
+        """Token of each language, such as ``<|en|>``; none in an English-only model."""
+        return dict(getattr(self._config, "lang_to_id", None) or {})
+
+    def decode(self, job: Job) -> Hypothesis:
+        """Decodes one job; its draft is of no use here.
+
+        Raises:
+            EngineError: torch failed, for instance for want of memory.
+        """
+        try:
+            with torch.inference_mode():
+                return self._decode(job)
+        except (RuntimeError, ValueError, IndexError) as error:
+            raise EngineError(f"decoding {job} failed: {error}") from error
+
+    def _decode(self, job: Job) -> Hypothesis:
+        encoded = self._encode(job.audio)
+        language, no_speech = self._listen(encoded, job.language)
+        text = self._generate(encoded, self._prompt(language), job)
+        decode = self._processor.tokenizer.decode
+        words: list[HeardWord] = []
+        first = 0
+        for word, tokens in split_words(text.tokens, lambda t: str(decode(t)), language):
+            after = first + len(tokens)
+            begin, end = (job.start + text.starts[i] * FRAME_SAMPLES for i in (first, after))
+            probability = float(np.mean(text.probabilities[first:after]))
+            words.append(HeardWord(word, min(begin, job.end), min(end, job.end), probability, tokens))
+            first = after
+        logprob = float(np.mean(np.log(np.maximum(text.probabilities, 1e-9)))) if text.tokens else 0.0
+        return Hypothesis(job, tuple(words), language, no_speech, logprob)
+
+    def _encode(self, audio: np.ndarray[Any, np.dtype[np.float32]]) -> BaseModelOutput:
+        features = self._processor.feature_extractor(audio, sampling_rate=SAMPLE_RATE, return_tensors="pt")
+        mel = features.input_features.to(self._device, self._dtype)  # (1, n_mels, 3000)
+        return BaseModelOutput(last_hidden_state=self._model.get_encoder()(mel).last_hidden_state)  # (1, 1500, d_model)
+
+    def _listen(self, encoded: BaseModelOutput, language: str | None) -> tuple[str, float]:
+        """The language of the audio (if not given), and the probability that nobody speaks."""
+        start = torch.tensor([[self._config.decoder_start_token_id]], device=self._device)
+        logits = self._model(encoder_outputs=encoded, decoder_input_ids=start).logits[0, -1].float()  # (n_vocab,)
+        no_speech = float(logits.softmax(-1)[self._config.no_timestamps_token_id - 1])
+        if language is None:
+            language = max(self._languages, key=lambda code: float(logits[self._languages[code]]), default="en")
+        return language.strip("<|>"), no_speech
+
+    def _prompt(self, language: str) -> list[int]:
+        tokens = [self._config.decoder_start_token_id]
+        if self._languages:
+            tokens += [self._languages[f"<|{language}|>"], self._config.task_to_id[self._task]]
+        return [*tokens, self._config.no_timestamps_token_id]
+
+    def _generate(self, encoded: BaseModelOutput, prompt: list[int], job: Job) -> _Text:
+        """Continues the prompt and the committed words greedily."""
+        forced = [t for word in job.committed for t in word.tokens]
+        limit = min(MAX_TEXT_TOKENS - len(forced), TOKENS_PER_S * len(job.audio) // SAMPLE_RATE + 10)
+        # WhisperForConditionalGeneration.generate takes no decoder prefix any more; the one it is built on does.
+        out: Any = GenerationMixin.generate(
+            self._model,
+            encoder_outputs=encoded,
+            decoder_input_ids=torch.tensor([prompt + forced], device=self._device),
+            generation_config=None,
+            max_new_tokens=max(limit, 1),
+            do_sample=False,
+            begin_suppress_tokens=None if forced else self._config.begin_suppress_tokens,
+            return_dict_in_generate=True,
+            output_scores=True,
+            output_attentions=True,
+        )
+        said = out.sequences[0, len(prompt) + len(forced) :].tolist()
+        chosen = [float(s[0].float().softmax(-1)[t]) for s, t in zip(out.scores, said, strict=True)]
+        text = said[:-1] if said and said[-1] == self._config.eos_token_id else said
+        starts = self._starts(out.cross_attentions, len(prompt) - 1, len(job.audio))
+        return _Text(text, chosen[: len(text)], starts[len(forced) :])
+
+    def _starts(self, attentions: Any, first_row: int, n_samples: int) -> list[int]:
+        """The frame at which each token after the prompt begins, and where the last one ends.
+
+        Row r of the attention belongs to the step that predicts token r + 1.
+        """
+        rows = []
+        for layer, head in self._config.alignment_heads:
+            rows.append(torch.cat([step[layer][0, head] for step in attentions], dim=0))  # (n_tokens, 1500)
+        frames = max(1, -(-n_samples // FRAME_SAMPLES))
+        heads = torch.stack(rows)[:, first_row:, :frames]  # (n_heads, n_tokens, n_frames)
+        starts = token_starts(attention_weights(heads)).tolist()
+        return [*starts, frames]
+
+
+def _placement(settings: Engine) -> tuple[torch.device, torch.dtype]:
+    """Where the model runs, in which number format.
+
+    Raises:
+        EngineError: There is no such device.
+    """
+    cuda = torch.cuda.is_available()
+    name = settings.device if settings.device != "auto" else "cuda" if cuda else "cpu"
+    if name.startswith("cuda") and not cuda:
+        raise EngineError(f"device {name!r} was asked for, but torch finds no CUDA; the choices are cpu and auto")
+    automatic = torch.float16 if name.startswith("cuda") else torch.float32
+    dtype = automatic if settings.dtype == "auto" else getattr(torch, settings.dtype)
+    return torch.device(name), dtype
