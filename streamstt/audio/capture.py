@@ -65,6 +65,11 @@ class Capture:
         self._offset = 0  # samples of stream time before the source was opened last
         self.dropped = 0  # blocks
 
+    @property
+    def is_live(self) -> bool:
+        """Whether audio that is not taken in time is lost."""
+        return self._source.is_live
+
     async def start(self) -> None:
         """Opens the source and starts reading.
 

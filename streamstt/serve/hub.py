@@ -4,13 +4,23 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from streamstt.serve.protocol import About, Message, Resume, SourceInfo, encode, hello
 from streamstt.speech.captions import Event, Final, Partial, State, Status
 
 
-class Overflow(Exception):  # noqa: N818 - not an error of ours: the client is too slow
-    """The subscriber fell so far behind that messages were dropped; it can resume with ``since``."""
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """Why a subscription ends, as a WebSocket says it."""
+
+    code: int
+    reason: str = ""
+
+
+DONE = Farewell(1000)
+STOPPING = Farewell(1001, "the daemon stops")
+TOO_SLOW = Farewell(1013, "too slow: resume with since")
 
 
 class Outbox:
@@ -20,15 +30,15 @@ class Outbox:
         """Makes an empty queue.
 
         Args:
-            limit: Messages that may wait; with one more, all are dropped and ``get`` raises ``Overflow``.
+            limit: Messages that may wait; with one more, all are dropped and the subscription is over.
             source: Take this source's messages only.
         """
         self._limit = limit
         self._source = source
         self._waiting: dict[int | str, Message | str] = {}  # in order; a partial under its source, others under seq
         self._changed = asyncio.Event()
-        self._overflown = False
-        self._finished = False
+        self._over = asyncio.Event()
+        self.farewell = DONE
 
     def greet(self, text: str) -> None:
         """Puts a message for this subscriber only: ``hello``."""
@@ -37,7 +47,7 @@ class Outbox:
 
     def put(self, message: Message) -> None:
         """Takes a published message; never waits."""
-        if self._overflown or self._finished or self._source not in {None, message.event.source}:
+        if self._over.is_set() or self._source not in {None, message.event.source}:
             return
         source = message.partial_of
         if source or message.is_final:
@@ -45,28 +55,30 @@ class Outbox:
         self._waiting[source or message.seq] = message
         if len(self._waiting) > self._limit:
             self._waiting.clear()
-            self._overflown = True
+            self.finish(TOO_SLOW)
         self._changed.set()
 
-    def finish(self) -> None:
+    def finish(self, farewell: Farewell = DONE) -> None:
         """No more will come: ``get`` gives what waits, then None."""
-        self._finished = True
+        self.farewell = farewell
+        self._over.set()
         self._changed.set()
 
     async def get(self) -> Message | str | None:
-        """The next message, or None after ``finish``.
-
-        Raises:
-            Overflow: Messages were dropped.
-        """
+        """The next message, or None after ``finish``."""
         while not self._waiting:
-            if self._overflown:
-                raise Overflow
-            if self._finished:
+            if self._over.is_set():
                 return None
             self._changed.clear()
             await self._changed.wait()
         return self._waiting.pop(next(iter(self._waiting)))
+
+    async def too_slow(self) -> None:
+        """Returns when messages were dropped because the subscriber does not take them."""
+        while self.farewell is not TOO_SLOW:
+            await self._over.wait()
+            if self.farewell is not TOO_SLOW:
+                await asyncio.Future()  # it ends in good order: never
 
 
 class Hub:
@@ -156,7 +168,7 @@ class Hub:
     def finish(self) -> None:
         """The daemon stops: every queue runs dry."""
         for outbox in self._outboxes:
-            outbox.finish()
+            outbox.finish(STOPPING)
 
     def _hello(self, resume: Resume, source: str | None) -> str:
         sources = [s for s in self._sources.values() if source in {None, s.name}]

@@ -81,11 +81,19 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What ``hello`` says of an engine: its model's name, device, and number format."""
+    """What there is to say of an engine.
+
+    Attributes:
+        model: Name of its model.
+        device: Where it runs.
+        precision: Its number format.
+        languages: Codes that it speaks, sorted.
+    """
 
     model: str
     device: str
     precision: str
+    languages: tuple[str, ...]
 
 
 class Engine(Protocol):

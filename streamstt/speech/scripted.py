@@ -35,15 +35,16 @@ class Script(BaseModel):
     repeat_s: float = 0
 
 
-INFO = EngineInfo("script", "none", "exact")
-
-
 @dataclass(frozen=True, slots=True)
 class ScriptedEngine:
     """Implements ``Engine``."""
 
     script: Script
-    info: EngineInfo = INFO
+
+    @property
+    def info(self) -> EngineInfo:
+        """It speaks the script's language."""
+        return EngineInfo("script", "none", "exact", (self.script.language,))
 
     @classmethod
     def load(cls, path: Path) -> "ScriptedEngine":

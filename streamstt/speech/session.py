@@ -61,7 +61,7 @@ class Session:
         self._settings = settings
         self._detector = detector
         self._language = language
-        self._ring = Ring(ms(settings.buffer_s * 1000))
+        self._ring = Ring(self.capacity)
         self._framer = Framer()
         self._segmenter = Segmenter(settings)
         self._writer = CaptionWriter(source)
@@ -75,6 +75,16 @@ class Session:
     def position(self) -> int:
         """Sample index that the next block should start at."""
         return self._framer.end
+
+    @property
+    def backlog(self) -> int:
+        """Samples since the start of the oldest utterance that is closed and waits for the engine."""
+        return self._ring.end - self._closed[0].start if self._closed else 0
+
+    @property
+    def capacity(self) -> int:
+        """Samples that may wait before audio is lost."""
+        return ms(self._settings.buffer_s * 1000)
 
     def push(self, block: Block) -> list[Event]:
         """Takes the next audio.

@@ -68,20 +68,14 @@ class ReferenceEngine:
         self._device, self._dtype = device, dtype
         self._config: Any = self._model.generation_config
         self._task = settings.task
-        self.info = EngineInfo(checkpoint.name, str(device), str(dtype).removeprefix("torch."))
-        self.check_language(settings.language)
+        known = tuple(sorted(code.strip("<|>") for code in self._languages)) or ("en",)
+        self.info = EngineInfo(checkpoint.name, str(device), str(dtype).removeprefix("torch."), known)
         if settings.task == "translate" and not self._languages:
             raise ModelError(f"{checkpoint.name} knows English only and cannot translate; take base, or small")
         if not getattr(self._config, "alignment_heads", None):
             layers, heads = self._model.config.decoder_layers, self._model.config.decoder_attention_heads
             # Whisper's own choice for a model without measured heads: all in the second half of the layers.
             self._config.alignment_heads = [[i, h] for i in range(layers // 2, layers) for h in range(heads)]
-
-    def check_language(self, language: str) -> None:
-        """Raises ModelError when the model does not speak ``language``."""
-        known = sorted(code.strip("<|>") for code in self._languages) or ["en"]
-        if language not in {"auto", *known}:
-            raise ModelError(f"{self.info.model} does not know the language {language!r}; it knows {', '.join(known)}")
 
     @property
     def _languages(self) -> dict[str, int]:

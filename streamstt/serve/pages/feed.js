@@ -54,7 +54,7 @@ export class Sources {
 /**
  * Calls these handlers, all optional, in this order after each (re)connect, then as events come:
  *
- *   onConnection(state, reason)   "connecting"; "open" once history is through; "retrying": lost, tried again by itself
+ *   onConnection(state, reason)   "connecting"; "retrying" from the first failure on; "open" once history is through
  *   onHello(hello, {first, restarted})   open partials and states known so far are void, the server sends them again
  *   onFinal(final, {replayed})    once for each id; replayed: from history. An empty text takes back the partial
  *   onPartial(partial)            never after the final of its id
@@ -84,7 +84,7 @@ export class CaptionFeed {
 
   #connect() {
     this.#drop();
-    this.#tell("onConnection", "connecting", this.#reason);
+    if (!this.#failures) this.#tell("onConnection", "connecting", "");
     const url = serverUrl("captions", this.#session === null ? {} : { since: this.#seq, session: this.#session });
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);

@@ -17,6 +17,7 @@ const sources = new Sources();
 const openPartials = new Map(); // source -> {id, row}: a source has at most one
 const statuses = new Map(); // source -> status
 let connection = { state: "connecting", reason: "" };
+let shownState = "";
 
 // --- Staying at the end -------------------------------------------------------------------------------------------
 
@@ -135,8 +136,8 @@ function statusText({ source, state, detail }) {
 }
 
 function connectionText({ state, reason }) {
-  const text = state === "retrying" ? "No connection to the caption server, trying again …" : "Connecting …";
-  return reason ? `${text} – ${reason}` : text;
+  if (state === "connecting") return "Connecting …";
+  return `${reason || "No connection to the caption server."} Trying again …`;
 }
 
 function showState() {
@@ -144,6 +145,8 @@ function showState() {
   if (connection.state !== "open") chips.push([connection.state, connectionText(connection)]);
   else for (const status of statuses.values()) chips.push([status.state, statusText(status)]);
   if (!chips.length) chips.push(["listening", "Connected"]);
+  if (shownState === JSON.stringify(chips)) return; // a live region read the same again
+  shownState = JSON.stringify(chips);
   // Speech and silence take turns too often to be read out; trouble is read out.
   const trouble = chips.some(([state]) => state === "lost" || state === "retrying");
   stateLine.setAttribute("aria-live", trouble ? "polite" : "off");

@@ -1,0 +1,5 @@
+"""``python -m streamstt``."""
+
+from streamstt.cli import main
+
+main()

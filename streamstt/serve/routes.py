@@ -1,0 +1,92 @@
+"""What a plain GET gets: the pages, their files, health, and the transcript so far. No sockets."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from importlib.resources import files
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from streamstt.serve.hub import Hub
+from streamstt.serve.protocol import to_json
+from streamstt.speech.captions import State
+from streamstt.speech.subtitles import CONTENT_TYPES, FORMATS, Format, render
+
+PAGES = {"/": "index.html", "/overlay": "overlay.html"}
+PAGE_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+# Nothing from elsewhere, nothing inline: what is spoken or sent can never run.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: HTTPStatus
+    content_type: str
+    body: bytes
+
+
+class Routes:
+    """Answers by path; the pages are read once."""
+
+    def __init__(self, hub: Hub) -> None:
+        """Reads the pages.
+
+        Args:
+            hub: Whose history the transcript is, and whose sources' states the health.
+        """
+        self._hub = hub
+        self._files = {
+            page.name: page.read_bytes()
+            for page in files("streamstt.serve").joinpath("pages").iterdir()
+            if PurePosixPath(page.name).suffix in PAGE_TYPES
+        }
+        self._routes: dict[str, Callable[[], Answer]] = {"/healthz": self._health}
+        self._routes |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
+
+    def answer(self, target: str) -> Answer:
+        """The answer to ``GET target``."""
+        path = unquote(urlsplit(target).path)
+        name = PAGES.get(path) or path.removeprefix("/pages/")
+        if (path in PAGES or path.startswith("/pages/")) and name in self._files:
+            return Answer(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name])
+        route = self._routes.get(path)
+        if route:
+            return route()
+        known = ", ".join([*PAGES, *self._routes])
+        return _text(HTTPStatus.NOT_FOUND, f"Nothing is here. Pages: {known}. WebSocket: /captions, /audio.\n")
+
+    def _health(self) -> Answer:
+        states = self._hub.states
+        lost = [name for name, state in states.items() if state is State.LOST]
+        body = {
+            "status": "degraded" if lost else "ok",
+            "detail": f"lost: {', '.join(lost)}" if lost else "",
+            "sources": states,
+            "viewers": self._hub.subscribers,
+        }
+        status = HTTPStatus.SERVICE_UNAVAILABLE if lost else HTTPStatus.OK
+        return Answer(status, "application/json", (to_json(body) + "\n").encode())
+
+    def _transcript(self, form: Format) -> Answer:
+        return Answer(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())
+
+
+def _text(status: HTTPStatus, text: str) -> Answer:
+    return Answer(status, "text/plain; charset=utf-8", text.encode())

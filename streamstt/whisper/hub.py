@@ -1,0 +1,210 @@
+"""Models from the Hugging Face hub, and from its cache on this machine. The only place that knows huggingface_hub."""
+
+import hashlib
+import logging
+import re
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from huggingface_hub import constants, get_session, snapshot_download, try_to_load_from_cache
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.utils.tqdm import tqdm
+
+from streamstt.errors import ModelError
+from streamstt.whisper import folders
+from streamstt.whisper.wheels import Progress
+
+PROBE_CONNECT_S = 3.0
+PROBE_TOTAL_S = 5.0  # looking up a name has no time limit of its own
+
+# What is needed to run a Whisper, and no other framework's copy of it. The last four are of CTranslate2 models.
+_FILES = (
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "normalizer.json",
+    "vocab.json",
+    "merges.txt",
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model-*-of-*.safetensors",
+    "model.bin",
+    "vocabulary.*",
+)
+_REPOSITORY_ID = re.compile(r"[\w.-]+/[\w.-]+")
+
+REPOSITORIES: Mapping[str, str] = MappingProxyType(
+    {
+        **{
+            size: f"openai/whisper-{size}"
+            for size in ("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en")
+        },
+        "large": "openai/whisper-large-v3",
+        "large-v2": "openai/whisper-large-v2",
+        "large-v3": "openai/whisper-large-v3",
+        "large-v3-turbo": "openai/whisper-large-v3-turbo",
+        "turbo": "openai/whisper-large-v3-turbo",
+        "distil-small.en": "distil-whisper/distil-small.en",
+        "distil-medium.en": "distil-whisper/distil-medium.en",
+        "distil-large-v2": "distil-whisper/distil-large-v2",
+        "distil-large-v3": "distil-whisper/distil-large-v3",
+        "distil-large-v3.5": "distil-whisper/distil-large-v3.5",
+    }
+)
+"""Short names, as in openai/whisper and faster-whisper."""
+
+log = logging.getLogger(__name__)
+
+
+def offline() -> bool:
+    """Whether the user forbids the network with HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE)."""
+    return bool(constants.HF_HUB_OFFLINE)
+
+
+def endpoint() -> str:
+    """Address of the hub; HF_ENDPOINT sets it."""
+    return str(constants.ENDPOINT)
+
+
+def cache() -> Path:
+    """The Hugging Face cache; HF_HUB_CACHE or HF_HOME set it."""
+    return Path(constants.HF_HUB_CACHE)
+
+
+def is_repository_id(name: str) -> bool:
+    """Whether a name reads ``owner/name``."""
+    return _REPOSITORY_ID.fullmatch(name) is not None
+
+
+def cached(repository: str) -> Path | None:
+    """Folder of a whole model in the Hugging Face cache, unchecked; None when it is not there or not whole."""
+    config = try_to_load_from_cache(repository, "config.json")
+    if not isinstance(config, str):
+        return None
+    try:
+        folders.layout(Path(config).parent)
+    except ModelError as error:
+        log.info("not used from the Hugging Face cache: %s", error)
+        return None
+    return Path(config).parent
+
+
+def check(folder: Path, *, remedy: str) -> int:
+    """Compares a cached model with the sums that are the names of its files' blobs.
+
+    Returns:
+        Its size in bytes.
+
+    Raises:
+        ModelError: A file is damaged; the message names it, and ``remedy``.
+    """
+    total = 0
+    try:
+        for path in sorted(folder.iterdir()):
+            if path.is_file():
+                total += path.stat().st_size
+                if not _matches(path):
+                    raise ModelError(f"the cached file {path} is damaged: its checksum is wrong; run `{remedy}`")
+    except OSError as error:
+        raise ModelError(f"the cached model {folder} cannot be read: {error}; run `{remedy}`") from error
+    return total
+
+
+def fetch(repository: str, progress: Progress, *, force: bool = False) -> Path:
+    """Downloads a model into the Hugging Face cache; costs seconds, not minutes, when the hub cannot be reached.
+
+    Args:
+        repository: ``owner/name``.
+        progress: Told of the bytes.
+        force: Download also what is there.
+
+    Raises:
+        ModelError: It cannot be had; the message says why.
+    """
+    _probe()
+    try:
+        folder = snapshot_download(
+            repository, allow_patterns=list(_FILES), force_download=force, tqdm_class=_bar(repository, progress)
+        )
+    except Exception as error:  # its own, those of three HTTP libraries (by version), and of hf_xet
+        raise ModelError(_explain(repository, error)) from error
+    folders.layout(Path(folder))
+    return Path(folder)
+
+
+def _probe() -> None:
+    """Asks the hub for anything at all, once.
+
+    Raises:
+        ModelError: No answer.
+    """
+    outcome: list[str] = []
+
+    def ask() -> None:
+        try:
+            status = get_session().head(endpoint(), timeout=PROBE_CONNECT_S).status_code
+            outcome.append(f"it answered with status {status}" if status >= 500 else "")
+        except Exception as error:  # noqa: BLE001 - requests' or httpx's, by version of huggingface_hub
+            outcome.append(f"{type(error).__name__}: {error}")
+
+    thread = threading.Thread(target=ask, name="hub-probe", daemon=True)  # daemon: it may hang in a name lookup
+    thread.start()
+    thread.join(PROBE_TOTAL_S)
+    reason = outcome[0] if outcome else f"no answer in {PROBE_TOTAL_S:.0f} s"
+    if reason:
+        raise ModelError(f"cannot be reached: {reason}")
+
+
+def _explain(repository: str, error: Exception) -> str:
+    match error:
+        case GatedRepoError():
+            return f"{repository} is gated: accept its terms on {endpoint()}/{repository}, then `hf auth login`"
+        case RepositoryNotFoundError():
+            return f"there is no model {repository}, or it is private (then `hf auth login`)"
+        case HfHubHTTPError():
+            return f"the hub refused {repository}: {str(error).strip().splitlines()[0]}"
+        case OSError(errno=int()):
+            return f"{repository} could not be written to {cache()}: {error}"
+        case _:
+            return f"{repository} could not be downloaded: {type(error).__name__}: {error}"
+
+
+def _matches(path: Path) -> bool:
+    """Whether a file is what its blob's name says: the sha256 of large files, git's sha1 of small ones."""
+    name = path.resolve().name
+    if not path.is_symlink() or len(name) not in (40, 64):
+        return True  # a copy (on file systems without links): there is nothing to compare with
+    with path.open("rb") as file:
+        if len(name) == 64:
+            return hashlib.file_digest(file, "sha256").hexdigest() == name
+        data = file.read()
+        return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == name
+
+
+def _bar(what: str, progress: Progress) -> type[Any]:
+    """The class that ``snapshot_download`` wants for its progress: it must be a tqdm in every version of the hub."""
+
+    class Bar(tqdm):
+        """Draws nothing, and tells of bytes; the count of files, and the second count of the same bytes, are not told.
+
+        Its name tells those apart.
+        """
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            self._tells = kwargs.get("unit") == "B" and not str(kwargs.get("name")).endswith(".transfer")
+            super().__init__(*args, **kwargs | {"disable": True})  # type: ignore[no-untyped-call] # tqdm has no types
+
+        def update(self, n: float | None = 1) -> None:
+            self.n += n or 0
+            if self._tells:
+                progress(what, int(self.n), int(self.total) if self.total else None)
+
+    return Bar
