@@ -39,8 +39,10 @@ def download_bars(console: Console) -> Iterator[Report]:
 def transcribe_bar(console: Console, name: str) -> Iterator[Any]:
     """Draws how far a recording is transcribed, in seconds of audio."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} s"))
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bars:
-        task = bars.add_task(name, total=None)
+    with Progress(
+        *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
+        task = bars.add_task(name, total=0)
         yield lambda done, total: bars.update(task, completed=done, total=total)
 
 

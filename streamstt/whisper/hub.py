@@ -132,7 +132,11 @@ def fetch(repository: str, progress: Progress, *, force: bool = False) -> Path:
     _probe()
     try:
         folder = snapshot_download(
-            repository, allow_patterns=list(_FILES), force_download=force, tqdm_class=_bar(repository, progress)
+            repository,
+            allow_patterns=list(_FILES),
+            force_download=force,
+            tqdm_class=_bar(repository, progress),
+            max_workers=1,  # one file is most of the bytes; and ``progress`` is not called by two threads at once
         )
     except Exception as error:  # its own, those of three HTTP libraries (by version), and of hf_xet
         raise ModelError(_explain(repository, error)) from error

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import GenerationMixin, WhisperForConditionalGeneration, WhisperProcessor
+from transformers import logging as chatter
 from transformers.modeling_outputs import BaseModelOutput
 
 from streamstt.audio.format import SAMPLE_RATE, ms
@@ -57,6 +58,7 @@ class ReferenceEngine:
         """
         device, dtype = _placement(settings)
         torch.set_num_threads(settings.threads or torch.get_num_threads())
+        chatter.disable_progress_bar()  # type: ignore[no-untyped-call] # it loads in a second
         try:
             self._processor = WhisperProcessor.from_pretrained(checkpoint.folder)
             model: Any = WhisperForConditionalGeneration.from_pretrained(
@@ -140,7 +142,7 @@ class ReferenceEngine:
             encoder_outputs=encoded,
             decoder_input_ids=torch.tensor([prompt + forced], device=self._device),
             generation_config=None,
-            max_new_tokens=max(limit, 1),
+            max_length=len(prompt) + len(forced) + max(limit, 1),
             do_sample=False,
             begin_suppress_tokens=None if forced else self._config.begin_suppress_tokens,
             return_dict_in_generate=True,
