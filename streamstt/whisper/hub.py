@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from huggingface_hub import constants, get_session, snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 from huggingface_hub.utils.tqdm import tqdm
 
 from streamstt.errors import ModelError
@@ -167,18 +167,21 @@ def _probe() -> None:
         raise ModelError(f"cannot be reached: {reason}")
 
 
-def _explain(repository: str, error: Exception) -> str:
+def _explain(repository: str, error: BaseException) -> str:
+    if isinstance(error, LocalEntryNotFoundError) and error.__cause__ is not None:
+        error = error.__cause__  # it only says that nothing is cached; the cause says why nothing was fetched
+    first = (str(error).strip().splitlines() or [""])[0]
     match error:
         case GatedRepoError():
             return f"{repository} is gated: accept its terms on {endpoint()}/{repository}, then `hf auth login`"
         case RepositoryNotFoundError():
             return f"there is no model {repository}, or it is private (then `hf auth login`)"
         case HfHubHTTPError():
-            return f"the hub refused {repository}: {str(error).strip().splitlines()[0]}"
+            return f"the hub refused {repository}: {first}"
         case OSError(errno=int()):
             return f"{repository} could not be written to {cache()}: {error}"
         case _:
-            return f"{repository} could not be downloaded: {type(error).__name__}: {error}"
+            return f"{repository} could not be downloaded: {type(error).__name__}: {first}"
 
 
 def _matches(path: Path) -> bool:

