@@ -48,7 +48,7 @@ class Speech(Section):
         0.6, ge=0, le=1, description="Above this no-speech probability, text that is not sure is dropped."
     )
     unsure_logprob: float = Field(-0.5, ge=-10, le=0, description="Mean log-probability below which text is not sure.")
-    min_logprob: float = Field(-1.5, ge=-10, le=0, description="Mean log-probability below which text is dropped.")
+    min_logprob: float = Field(-1.2, ge=-10, le=0, description="Mean log-probability below which text is dropped.")
 
 
 class Engine(Section):

@@ -162,6 +162,7 @@ class Studio:
                 await self._work.wait()
                 continue
             hypothesis = await loop.run_in_executor(thread, self._engine.decode, job)
+            log.debug("%s", hypothesis)
             self._publish(session.apply(hypothesis))
             self._sweep()
             self._progress.set()

@@ -9,6 +9,7 @@ from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, mix_
 from streamstt.errors import SourceError
 
 READ_S = FRAME_MS / 1000  # one block
+LATENCY_S = 0.1  # what PortAudio may hold: a busy machine that comes later loses audio, which is then a gap
 OVERFLOW_S = 0.1  # lost audio shorter than this cannot be told from the jitter of the clock
 
 
@@ -111,7 +112,7 @@ class Microphone:
             if not _accepts(sd, device, rate, channels):
                 channels = device.channels
             self._stream = sd.InputStream(
-                device=device.index, samplerate=rate, channels=channels, dtype="float32", latency="high"
+                device=device.index, samplerate=rate, channels=channels, dtype="float32", latency=LATENCY_S
             )
             self._stream.start()
         except sd.PortAudioError as error:
@@ -119,7 +120,7 @@ class Microphone:
         self._rate = rate
         self._resampler = Resampler(rate)
         self._count = 0
-        self._since = time.monotonic()
+        self._since: float | None = None
 
     def read(self, stop: threading.Event) -> Block | None:
         """Waits for the next 20 ms."""
@@ -131,6 +132,8 @@ class Microphone:
         except sd.PortAudioError as error:
             raise SourceError(f"the microphone stopped: {error}") from error
         samples = self._resampler.push(mix_down(data))
+        if self._since is None:  # some devices take seconds to begin
+            self._since = time.monotonic() - READ_S
         if overflowed:
             missing = round((time.monotonic() - self._since) * SAMPLE_RATE) - self._count - len(samples)
             self._count += missing if missing > OVERFLOW_S * SAMPLE_RATE else 0

@@ -78,6 +78,12 @@ class Hypothesis:
     no_speech: float = 0.0
     logprob: float = 0.0
 
+    def __str__(self) -> str:
+        """For logs, which must not hold what was said."""
+        return (
+            f"{self.job}: {len(self.words)} words, no-speech {self.no_speech:.2f}, log-probability {self.logprob:.2f}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:

@@ -32,8 +32,6 @@ from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 CHROMEDRIVER = shutil.which("chromedriver")
 
-pytestmark = pytest.mark.skipif(not (CHROMIUM and CHROMEDRIVER), reason="needs chromium and chromedriver in PATH")
-
 FLAGS = [
     "--headless=new",
     "--no-sandbox",

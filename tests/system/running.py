@@ -1,0 +1,160 @@
+"""Starts the real daemon as a process, and talks to it as a client would."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import soundfile
+import soxr
+from websockets.asyncio.client import ClientConnection, connect
+
+from streamstt.audio.format import to_s16le
+
+DATA = Path(__file__).parent.parent / "data"
+START_S = 60  # a cold start reads 150 MB of weights and imports torch
+STOP_S = 30
+
+
+def command(*arguments: str) -> list[str]:
+    """The command line of ``streamstt``."""
+    return [sys.executable, "-m", "streamstt", *arguments]
+
+
+def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without the user's own settings."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("STREAMSTT_")} | dict(extra or {})
+
+
+def run(
+    *arguments: str, env: Mapping[str, str] | None = None, stdin: bytes | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end."""
+    done = subprocess.run(
+        command(*arguments), capture_output=True, env=environment(env), input=stdin, timeout=120, check=False
+    )
+    return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+class Daemon:
+    """``streamstt run`` on a free port; a context manager that leaves nothing behind."""
+
+    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None, pipe: bool = False) -> None:
+        self.process = subprocess.Popen(
+            command("run", "--port", "0", *arguments),
+            env=environment(env),
+            stdin=subprocess.PIPE if pipe else subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        self._log: list[str] = []
+        self._logged = threading.Condition()
+        self._reader = threading.Thread(target=self._read_log, daemon=True)
+        self._reader.start()
+        watchdog = threading.Timer(START_S, self.process.kill)
+        watchdog.start()
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().decode()
+        watchdog.cancel()
+        match = re.search(r"http://\S+/", line)
+        if not match:
+            self.process.wait(STOP_S)
+            raise AssertionError(f"the daemon did not start ({self.process.returncode}): {self.log}")
+        self.url = match[0].rstrip("/")
+
+    def _read_log(self) -> None:
+        assert self.process.stderr is not None
+        for line in self.process.stderr:
+            with self._logged:
+                self._log.append(line.decode())
+                self._logged.notify_all()
+
+    def wait_for_log(self, text: str, within_s: float = 30) -> None:
+        """Waits until it has logged ``text``."""
+        with self._logged:
+            assert self._logged.wait_for(lambda: text in self.log, within_s), f"{text!r} is not in {self.log}"
+
+    @property
+    def log(self) -> str:
+        """What it wrote to standard error so far."""
+        return "".join(self._log)
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Sends a signal, waits, and returns the exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(STOP_S)
+
+    def __enter__(self) -> "Daemon":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        self._reader.join()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
+
+
+def captions(daemon: Daemon, path: str = "/captions") -> connect:
+    """A connection to the daemon."""
+    return connect(daemon.url.replace("http", "ws", 1) + path, max_size=2**24, compression=None)
+
+
+async def receive(socket: ClientConnection, within_s: float = 30) -> dict[str, Any]:
+    """The next message."""
+    async with asyncio.timeout(within_s):
+        return json.loads(await socket.recv())
+
+
+async def receive_until(socket: ClientConnection, kind: str, within_s: float = 60) -> list[dict[str, Any]]:
+    """All messages up to the first of ``kind``."""
+    messages: list[dict[str, Any]] = []
+    async with asyncio.timeout(within_s):
+        while not messages or messages[-1]["type"] != kind:
+            messages.append(json.loads(await socket.recv()))
+    return messages
+
+
+async def receive_all(socket: ClientConnection, within_s: float = 90) -> list[dict[str, Any]]:
+    """All messages until the daemon closes the connection."""
+    async with asyncio.timeout(within_s):
+        return [json.loads(text) async for text in socket]
+
+
+async def speak(socket: ClientConnection, pcm: bytes, rate: int = 16000, *, speed: float = 1.0) -> None:
+    """Sends audio in pieces of 100 ms at the speed of speech, or faster."""
+    size = rate // 10 * 2
+    for i in range(0, len(pcm), size):
+        await socket.send(pcm[i : i + size])
+        await asyncio.sleep(0.1 / speed)
+
+
+def pcm_of(name: str) -> bytes:
+    """A recording of tests/data as s16le."""
+    samples, _ = soundfile.read(DATA / f"{name}.flac", dtype="int16")
+    return bytes(samples.tobytes())
+
+
+def resampled(name: str, rate: int) -> bytes:
+    """The same at another sample rate."""
+    samples, own_rate = soundfile.read(DATA / f"{name}.flac", dtype="float32")
+    return to_s16le(soxr.resample(samples, own_rate, rate))
+
+
+def text_of(name: str) -> str:
+    """What is said in a recording of tests/data."""
+    return (DATA / f"{name}.txt").read_text()
+
+
+def said(messages: list[dict[str, Any]]) -> str:
+    """The text of all finals."""
+    return " ".join(m["text"] for m in messages if m["type"] == "final" and m["text"])
