@@ -5,6 +5,7 @@ import errno
 import logging
 from collections.abc import Coroutine
 from http import HTTPStatus
+from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -17,13 +18,15 @@ from websockets.http11 import Request, Response
 from streamstt.audio.format import Resampler, Samples, from_s16le
 from streamstt.config import Server as ServerSettings
 from streamstt.errors import ServerError
-from streamstt.serve.hub import Hub, Outbox
+from streamstt.serve.hub import TOO_SLOW, Farewell, Hub, Outbox
 from streamstt.serve.protocol import AudioOffer, ClientError, error, is_end, parse_audio, parse_resume
 from streamstt.serve.routes import HEADERS, Answer, Routes
 
 SOCKETS = {"/captions", "/audio"}
 MAX_MESSAGE = 2**20  # bytes a client may send at once: 30 s of audio; more closes it with 1009
-WRITE_BUFFER = 2**15  # bytes: beyond, sending waits, so that a slow client's messages pile up in its outbox
+# Bytes that the kernel, and above it websockets, may hold for one client; beyond, sending waits and messages pile up in
+# the client's outbox, which knows what to drop. Left alone, the kernel would take megabytes: hours of captions.
+SOCKET_BUFFER, WRITE_BUFFER = 2**16, 2**15
 DRAIN_S = 5.0  # how long a stopping daemon waits for slow clients to take their last captions
 
 log = logging.getLogger(__name__)
@@ -136,6 +139,7 @@ class Server:
     async def _handle(self, socket: ServerConnection) -> None:
         assert socket.request is not None, "the handshake is done"  # noqa: S101 - for the type checker
         target = socket.request.path
+        socket.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER)
         try:
             if target.partition("?")[0] == "/captions":
                 await self._serve_viewer(socket, target)
@@ -151,7 +155,7 @@ class Server:
     async def _serve_viewer(self, socket: ServerConnection, target: str) -> None:
         with self._hub.subscribe(parse_resume(target)) as outbox:
             await _first(_send_all(socket, outbox), outbox.too_slow(), _ignore(socket))
-            await socket.close(outbox.farewell.code, outbox.farewell.reason)
+            await _part(socket, outbox.farewell)
 
     async def _serve_speaker(self, socket: ServerConnection, target: str) -> None:
         offer = parse_audio(target)
@@ -160,7 +164,7 @@ class Server:
             with self._hub.subscribe(source=stream.name) as outbox:
                 audio = _take_audio(socket, stream, offer.rate, outbox)
                 await _first(_send_all(socket, outbox), outbox.too_slow(), audio)
-                await socket.close(outbox.farewell.code, outbox.farewell.reason)
+                await _part(socket, outbox.farewell)
         finally:
             stream.leave()
 
@@ -176,6 +180,13 @@ async def _first(*jobs: Coroutine[None, None, None]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
     for task in done:
         task.result()
+
+
+async def _part(socket: ServerConnection, farewell: Farewell) -> None:
+    """Closes a connection, if the client has not."""
+    if farewell is TOO_SLOW:
+        log.warning("client %s is too slow: closed; it can resume with since", socket.remote_address)
+    await socket.close(farewell.code, farewell.reason)
 
 
 async def _send_all(socket: ServerConnection, outbox: Outbox) -> None:

@@ -9,12 +9,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import soundfile
 import soxr
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from streamstt.audio.format import to_s16le
 
@@ -104,9 +106,9 @@ class Daemon:
                 stream.close()
 
 
-def captions(daemon: Daemon, path: str = "/captions") -> connect:
+def captions(daemon: Daemon, path: str = "/captions", **options: Any) -> connect:
     """A connection to the daemon."""
-    return connect(daemon.url.replace("http", "ws", 1) + path, max_size=2**24, compression=None)
+    return connect(daemon.url.replace("http", "ws", 1) + path, max_size=2**24, compression=None, **options)
 
 
 async def receive(socket: ClientConnection, within_s: float = 30) -> dict[str, Any]:
@@ -125,9 +127,13 @@ async def receive_until(socket: ClientConnection, kind: str, within_s: float = 6
 
 
 async def receive_all(socket: ClientConnection, within_s: float = 90) -> list[dict[str, Any]]:
-    """All messages until the daemon closes the connection."""
+    """All messages until the daemon closes the connection, with whatever code."""
+    messages: list[dict[str, Any]] = []
     async with asyncio.timeout(within_s):
-        return [json.loads(text) async for text in socket]
+        with suppress(ConnectionClosed):
+            while True:
+                messages.append(json.loads(await socket.recv()))
+    return messages
 
 
 async def speak(socket: ClientConnection, pcm: bytes, rate: int = 16000, *, speed: float = 1.0) -> None:

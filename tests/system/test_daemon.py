@@ -3,7 +3,6 @@
 import asyncio
 import json
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,11 @@ from running import (
     DATA,
     Daemon,
     captions,
-    command,
-    environment,
     pcm_of,
     receive,
     receive_all,
     resampled,
+    run,
     said,
     speak,
     text_of,
@@ -180,29 +178,14 @@ async def test_standard_input_and_file_at_once(tmp_path: Path) -> None:
         assert word_error_rate(text_of(name), text) < MAX_WER
 
 
-@pytest.mark.parametrize("form", ["txt", "srt", "vtt", "json"])
-def test_transcribe(form: str, tmp_path: Path) -> None:
-    """``transcribe`` reads any rate and channel count, and writes each format."""
+def test_transcribe(tmp_path: Path) -> None:
+    """``transcribe`` reads any rate and channel count."""
     stereo = tmp_path / "stereo.wav"
     left = np.frombuffer(resampled("short", 44100), dtype="<i2")
     soundfile.write(stereo, np.stack([left, np.zeros_like(left)], axis=1), 44100)
-    done = subprocess.run(
-        command("transcribe", str(stereo), "--format", form, "--language", "en"),
-        env=environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    text = done.stdout
-    match form:
-        case "json":
-            text = " ".join(c["text"] for c in json.loads(done.stdout)["captions"])
-        case "srt":
-            assert text.startswith("1\n00:00:0")
-            text = " ".join(text.splitlines()[2::4])
-        case "vtt":
-            assert text.startswith("WEBVTT\n\n00:00:0")
-            text = " ".join(text.splitlines()[3::3])
+    done = run("transcribe", str(stereo), "--format", "json", "--language", "en")
+    assert done.returncode == 0, done.stderr
+    text = " ".join(c["text"] for c in json.loads(done.stdout)["captions"])
     assert word_error_rate(text_of("short"), text) < MAX_WER
 
 

@@ -1,0 +1,194 @@
+"""Viewers and speakers, well-behaved and not. A script speaks: the words are exact, and nothing waits for them."""
+
+import asyncio
+import json
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from conftest import SCRIPT
+from running import DATA, Daemon, captions, pcm_of, receive, receive_all, receive_until, said, speak
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import InvalidStatus
+
+SENTENCES = ["Every word of this has been written down before.", "It is said again and again so that tests know it."]
+
+
+@pytest.fixture
+def talking(script: list[str]) -> Iterator[Daemon]:
+    """A daemon whose one source never stops talking."""
+    with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def waiting(script: list[str]) -> Iterator[Daemon]:
+    """A daemon that waits for remote clients, two at most."""
+    with Daemon(*script, "--source", "ws", "--set", "server.max_audio_clients=2") as daemon:
+        yield daemon
+
+
+async def test_words_in_order(waiting: Daemon) -> None:
+    """Partials grow word by word, and each sentence becomes final when it is said, before the speaker stops."""
+    async with captions(waiting, "/audio") as speaker:
+        await speak(speaker, pcm_of("long_sentence")[: 2 * 16000 * 7], speed=10)
+        messages = await receive_until(speaker, "final")
+        assert messages[-1]["text"] == SENTENCES[0]
+        assert sum(m["type"] == "partial" for m in messages) >= 3
+        await speaker.send('{"type":"end"}')
+        assert said(await receive_all(speaker)) == SENTENCES[1]
+
+
+async def test_client_that_reads_nothing_delays_nobody(script: list[str]) -> None:
+    """A stalled viewer is closed with 1013 and can resume; the others get every caption meanwhile."""
+    with Daemon(*script, "--source", "ws", "--set", "server.client_queue=8") as daemon:
+        async with (
+            captions(daemon) as viewer,
+            captions(daemon, sock=_narrow(daemon)) as stalled,
+            captions(daemon, "/audio") as speaker,
+        ):
+            await receive(viewer)
+            await receive(stalled)
+            stalled.transport.pause_reading()
+            finals: list[dict[str, Any]] = []
+            own: list[dict[str, Any]] = []
+            async with asyncio.TaskGroup() as tasks:
+                watching = tasks.create_task(_collect(viewer, finals))
+                listening = tasks.create_task(_collect(speaker, own))
+                async with asyncio.timeout(90):
+                    while "too slow" not in daemon.log:
+                        await speak(speaker, pcm_of("long_sentence")[: 2 * 16000 * 16], speed=1000)
+                watching.cancel()
+                listening.cancel()
+            both = min(len(finals), len(own))
+            assert finals[:both] == own[:both], "the other viewer missed nothing"
+            assert both > 50
+            stalled.transport.resume_reading()
+            seen = (await receive_all(stalled))[-1]["seq"]
+            assert stalled.close_code == 1013
+            async with captions(daemon, f"/captions?since={seen}") as resumed:
+                missed = (await receive(resumed))["history"]
+            after = [f for f in finals if f["seq"] > seen]
+            assert after
+            assert missed[: len(after)] == after
+
+
+def _narrow(daemon: Daemon) -> socket.socket:
+    """A connection with as small a buffer as the kernel allows, so that a stalled reader is felt soon."""
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    narrow.connect(("127.0.0.1", urlsplit(daemon.url).port))
+    return narrow
+
+
+async def _collect(client: ClientConnection, finals: list[dict[str, Any]]) -> None:
+    async for text in client:
+        message = json.loads(text)
+        finals += [message] if message["type"] == "final" else []
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/audio?rate=7999", "bad_rate"),
+        ("/audio?rate=48001", "bad_rate"),
+        ("/audio?rate=fast", "bad_rate"),
+        ("/audio?language=english", "bad_language"),
+        ("/audio?language=xx", "bad_language"),
+        ("/captions?since=yesterday", "bad_since"),
+    ],
+)
+async def test_bad_address(waiting: Daemon, path: str, code: str) -> None:
+    """A client that asks for what there is not gets an error that says so, then the end."""
+    async with captions(waiting, path) as client:
+        messages = await receive_all(client)
+        assert [m["type"] for m in messages] == ["error"]
+        assert messages[0]["code"] == code
+        assert client.close_code == 1008
+
+
+@pytest.mark.parametrize("message", [b"\x01\x02\x03", "hello", "{", '{"type":"stop"}', "[]", "null"])
+async def test_bad_message(waiting: Daemon, message: str | bytes) -> None:
+    """Half a sample, or text that is no message, gets an error, then the end; the daemon goes on."""
+    async with captions(waiting, "/audio") as client:
+        await receive(client)
+        await client.send(message)
+        assert (await receive_all(client))[-1]["type"] == "error"
+        assert client.close_code == 1003
+    async with captions(waiting, "/audio") as client:
+        assert (await receive(client))["type"] == "hello"
+
+
+async def test_too_many_speakers_and_equal_names(waiting: Daemon) -> None:
+    """Two clients of one name are two sources; a third is one too many, until one leaves."""
+    async with captions(waiting, "/audio?name=desk") as first:
+        assert (await receive(first))["sources"][0]["name"] == "desk"
+        async with captions(waiting, "/audio?name=desk") as second:
+            assert (await receive(second))["sources"][0]["name"] == "desk-2"
+            async with captions(waiting, "/audio") as third:
+                assert (await receive(third))["code"] == "too_many"
+                await receive_all(third)
+                assert third.close_code == 1013
+            await second.send('{"type":"end"}')
+            await receive_all(second)
+        async with captions(waiting, "/audio") as third:
+            assert (await receive(third))["type"] == "hello"
+
+
+async def test_foreign_pages_are_refused(waiting: Daemon) -> None:
+    """A web page from elsewhere, open in the user's browser, cannot read captions; our own page can."""
+    address = waiting.url.replace("http", "ws", 1) + "/captions"
+    from websockets.asyncio.client import connect  # noqa: PLC0415 - only here are headers wanted
+
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(address, additional_headers={"Origin": "https://example.org"}):
+            pass
+    assert refused.value.response.status_code == 403
+    async with connect(address, additional_headers={"Origin": waiting.url}) as own:
+        assert (await receive(own))["type"] == "hello"
+
+
+async def test_plain_requests(talking: Daemon) -> None:
+    """Pages, health and the transcript so far are there for a browser; what is not there says what is."""
+    async with captions(talking) as viewer:
+        await receive_until(viewer, "final")
+
+    def get(path: str) -> tuple[int, str, str]:
+        try:
+            with urllib.request.urlopen(talking.url + path, timeout=10) as answer:
+                return answer.status, answer.headers["Content-Type"], answer.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.headers["Content-Type"], error.read().decode()
+
+    answers = {path: await asyncio.to_thread(get, path) for path in ("/", "/overlay", "/healthz", "/nothing")}
+    transcript = {form: await asyncio.to_thread(get, f"/transcript.{form}") for form in ("txt", "srt", "vtt", "json")}
+    assert answers["/"][:2] == answers["/overlay"][:2] == (200, "text/html; charset=utf-8")
+    assert json.loads(answers["/healthz"][2])["status"] == "ok"
+    assert answers["/nothing"][0] == 404
+    assert "/captions" in answers["/nothing"][2]
+    assert all(status == 200 and SENTENCES[0] in body for status, _, body in transcript.values())
+    assert (await asyncio.to_thread(get, "/captions"))[0] == 426
+
+
+async def test_goodbye(talking: Daemon) -> None:
+    """A viewer of a daemon that stops is told so (1001), and the daemon exits 0 within seconds."""
+    async with captions(talking) as viewer:
+        await receive(viewer)
+        began = time.monotonic()
+        code = asyncio.create_task(asyncio.to_thread(talking.stop))
+        await receive_all(viewer)
+        assert viewer.close_code == 1001
+    assert await code == 0
+    assert time.monotonic() - began < 10
+
+
+def test_scripted_words_are_the_script(script: list[str], tmp_path: Path) -> None:
+    """What this file's tests rely on: the script is what is said."""
+    assert json.loads((tmp_path / "script.json").read_text())["words"][0]["text"] == " Every"
+    assert " ".join(SENTENCES) == SCRIPT
