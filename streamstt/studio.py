@@ -52,7 +52,7 @@ class Studio:
     # ---- sources
 
     def open(self, name: str, label: str, language: str) -> Session:
-        """Starts a source: its stream time 0 is now.
+        """Adds a source.
 
         Args:
             name: Not in use.
@@ -65,7 +65,6 @@ class Studio:
         self._sessions[name] = session
         self._scheduler.add(session)
         self._hub.add_source(SourceInfo(name, label, now()))
-        self._hub.publish(Status(name, State.LISTENING))
         return session
 
     def push(self, session: Session, block: Block) -> None:
@@ -102,19 +101,23 @@ class Studio:
 
     async def follow(self, capture: Capture, session: Session) -> SourceError | None:
         """Brings a capture's audio to its session until it ends, and returns why it failed, if it did."""
+        hears = False  # some devices take seconds from open to the first sample: only then do we listen
         async for item in capture.items():
             match item:
                 case Block():
+                    if not hears:
+                        hears = True
+                        self._listen(session)
                     self.push(session, item)
                     if not capture.is_live:
                         await self.room(session)
                 case Lost(why):
                     log.warning("source %s is lost: %s", session.source, why)
+                    hears = False
                     self.interrupt(session)
                     self._hub.publish(Status(session.source, State.LOST, why))
                 case Found():
                     log.info("source %s is back", session.source)
-                    self._hub.publish(Status(session.source, State.LISTENING))
                 case Ended(error):
                     self.interrupt(session)
                     await self.settle(session)
@@ -140,7 +143,14 @@ class Studio:
             n += 1
             name = f"{offer.name}-{n}"
         self._remote.add(name)
-        return RemoteSource(self, self.open(name, offer.name, offer.language), self._remote)
+        session = self.open(name, offer.name, offer.language)
+        self._listen(session)
+        return RemoteSource(self, session, self._remote)
+
+    def _listen(self, session: Session) -> None:
+        if session.position == 0:
+            self._hub.start_source(session.source, now())
+        self._hub.publish(Status(session.source, State.LISTENING))
 
     # ---- engine
 

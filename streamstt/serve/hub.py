@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamstt.serve.protocol import About, Message, Resume, SourceInfo, encode, hello
 from streamstt.speech.captions import Event, Final, Partial, State, Status
@@ -122,6 +122,10 @@ class Hub:
     def add_source(self, info: SourceInfo) -> None:
         """Names a source in every ``hello`` from now on."""
         self._sources[info.name] = info
+
+    def start_source(self, name: str, started_at: str) -> None:
+        """Sets the wall time of the source's stream time 0."""
+        self._sources[name] = replace(self._sources[name], started_at=started_at)
 
     def remove_source(self, name: str) -> None:
         """Forgets a source that has ended; its finals stay in history."""

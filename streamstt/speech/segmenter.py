@@ -86,7 +86,8 @@ class Segmenter:
         self._frames: deque[_Judged] = deque()
         self._start = 0
         self._last_voice = 0
-        self._closed_at = 0
+        self._closed_at = 0  # the pre-roll must not reach back further
+        self._next = 0
 
     def push(self, start: int, voiced: bool, energy: float, floor: int = 0) -> tuple[Boundary, ...]:
         """Takes the next frame.
@@ -100,6 +101,9 @@ class Segmenter:
         Returns:
             What happened, in order; the caller acts on each.
         """
+        if start != self._next:  # after a hole: there is no audio before this frame
+            self._closed_at = start
+        self._next = start + FRAME
         self._frames.append(_Judged(start, voiced, energy))
         if voiced:
             self._last_voice = start + FRAME

@@ -1,0 +1,79 @@
+"""The real capture path: PortAudio, ALSA and a PulseAudio server whose null sink is the microphone."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from audio_server import AudioServer
+from running import DATA, Daemon, captions, receive, run, said, text_of
+from websockets.asyncio.client import ClientConnection
+from wer import word_error_rate
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[AudioServer]:
+    """A running audio server."""
+    with AudioServer(tmp_path) as running:
+        yield running
+
+
+async def receive_until_state(viewer: ClientConnection, state: str) -> list[dict[str, Any]]:
+    """All messages up to the status ``state``."""
+    messages = [await receive(viewer)]
+    while messages[-1].get("state") != state:
+        messages.append(await receive(viewer))
+    return messages
+
+
+async def test_spoken_into_a_microphone(server: AudioServer) -> None:
+    """What is spoken into a microphone that is chosen by part of its name comes out as captions, with real weights."""
+    with Daemon("--source", "mic:PULS", "--language", "en", env=server.env) as daemon:
+        async with captions(daemon) as viewer:
+            messages = await receive_until_state(viewer, "listening")
+            speaking = asyncio.create_task(asyncio.to_thread(server.play, DATA / "short.flac"))
+            while not said(messages).rstrip().endswith("."):
+                messages.append(await receive(viewer))
+            await speaking
+    assert word_error_rate(text_of("short"), said(messages)) <= 0.1
+    states = [m["state"] for m in messages if m["type"] == "status"]
+    assert states[:2] == ["listening", "speech"]
+
+
+def test_devices(server: AudioServer) -> None:
+    """``devices`` lists the microphones; a name that none has fails at once with the list."""
+    listed = run("devices", env=server.env)
+    assert listed.returncode == 0
+    assert "pulse" in listed.stdout
+    wrong = run("run", "--source", "mic:gooseneck", env=server.env)
+    assert wrong.returncode == 3
+    assert "there is no microphone 'gooseneck'" in wrong.stderr
+    assert "pulse" in wrong.stderr
+
+
+async def test_audio_server_restarts(server: AudioServer, script: list[str]) -> None:
+    """The audio server dies and comes back: status says so, captions go on in the same process, the gap is reported."""
+    with Daemon(*script, "--source", "mic:pulse", env=server.env) as daemon:
+        async with captions(daemon) as viewer:
+            messages = await receive_until_state(viewer, "listening")
+            speaking = asyncio.create_task(asyncio.to_thread(server.play, DATA / "short.flac"))
+            while messages[-1]["type"] != "partial":
+                messages.append(await receive(viewer))
+            server.kill()
+            messages += await receive_until_state(viewer, "lost")
+            server.start()
+            messages += await receive_until_state(viewer, "listening")
+            with pytest.raises(AssertionError):
+                await speaking
+            again = asyncio.create_task(asyncio.to_thread(server.play, DATA / "short.flac"))
+            while messages[-1]["type"] != "partial":
+                messages.append(await receive(viewer))
+            await again
+        assert daemon.stop() == 0
+    kinds = [m["type"] for m in messages]
+    lost = next(i for i, m in enumerate(messages) if m.get("state") == "lost")
+    assert "final" in kinds[:lost] + kinds[lost:], "what was said before became final"
+    gap = next(m for m in messages if m["type"] == "gap")
+    assert gap["end"] > gap["start"] + 0.4
+    assert messages[-1]["start"] >= gap["end"] - 0.01, "stream time stays true"
