@@ -25,6 +25,9 @@ def load_engine(settings: EngineSettings, progress: Progress | None = None) -> E
             return ScriptedEngine.load(Path(path))
         case _:
             from streamstt.whisper import checkpoint  # noqa: PLC0415
+
+            found = checkpoint.find(settings.model, progress=progress)
+            # Last, for torch takes seconds to import, and a wrong name should not.
             from streamstt.whisper.reference import ReferenceEngine  # noqa: PLC0415
 
-            return ReferenceEngine(checkpoint.find(settings.model, progress=progress), settings)
+            return ReferenceEngine(found, settings)

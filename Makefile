@@ -1,0 +1,47 @@
+# make run: captions from nothing.  make test: everything that is checked, from nothing.
+# Settings: PYTHON=python3.12, ARGS="--source mic:USB --language de", and pip's own (PIP_INDEX_URL, ...).
+
+PYTHON ?= python3
+ARGS ?=
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# chromium shows the pages; pulseaudio is a microphone that can be unplugged; pocketsphinx-testdata is recorded speech.
+TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils chromium chromium-driver \
+                 pocketsphinx-testdata fonts-dejavu-core
+
+.PHONY: install run test lint clean
+
+install: .venv/installed
+
+run: install
+	@$(BIN)/streamstt run --or-sample $(ARGS)
+
+test: .venv/installed-dev
+	@scripts/packages --required $(TEST_PACKAGES)
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: .venv/installed-dev
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+clean:
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "streamstt needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) -V`. Try: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || scripts/packages --required python3-venv
+	@$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/python
+	@scripts/packages libportaudio2
+	@echo "Installing streamstt into .venv; the first time this takes some minutes."
+	@$(PIP) install --quiet --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/installed-dev: .venv/installed
+	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch $@
