@@ -7,8 +7,12 @@ from collections import deque
 from dataclasses import dataclass
 from enum import Enum, auto
 
+import numpy as np
+
 from streamstt.audio.format import FRAME, FRAME_MS, ms
 from streamstt.config import Speech
+
+PAUSE_FRAMES = 15  # 300 ms: longer than the closure of a consonant, shorter than a breath
 
 
 class Phase(Enum):
@@ -150,15 +154,10 @@ class Segmenter:
         return ()
 
     def _best_pause(self, earliest: int) -> int:
-        """The middle of the longest pause after ``earliest``; of pauses alike, and without any, the quietest place."""
+        """The middle of the quietest stretch after ``earliest``: what the detector calls speech may be a pause."""
         # Before the last voiced frame: what follows the cut must hold speech.
         candidates = [f for f in self._frames if earliest <= f.start < self._last_voice] or [self._frames[-1]]
-        best, best_key = candidates[-1], (-1, 0.0)
-        run: list[_Judged] = []
-        for frame in candidates:
-            run = [] if frame.voiced else [*run, frame]
-            middle = run[len(run) // 2] if run else frame
-            key = (len(run), -middle.energy)
-            if key > best_key:
-                best, best_key = middle, key
-        return best.start
+        energies = np.array([f.energy for f in candidates])
+        width = min(PAUSE_FRAMES, len(energies))
+        around = np.convolve(energies, np.ones(width), mode="valid")  # (len(candidates) - width + 1,)
+        return candidates[int(np.argmin(around)) + width // 2].start

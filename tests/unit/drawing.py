@@ -1,0 +1,194 @@
+"""Streams drawn as text, and what plays them: audio, a detector that reads the drawing, talks with their script.
+
+One character is one frame of 20 ms: ``.`` silence, ``,`` a breath, ``s`` speech, ``S`` loud speech.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle, groupby, pairwise
+
+import numpy as np
+from hypothesis import settings
+from hypothesis import strategies as st
+
+from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples
+from streamstt.config import Speech
+from streamstt.speech.captions import Event, Final, Gap, Partial
+from streamstt.speech.jobs import Engine, Job
+from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord
+from streamstt.speech.session import Session
+
+LEVELS = {".": 0.0, ",": 0.01, "s": 0.2, "S": 0.4}
+FRAMES_A_SECOND = SAMPLE_RATE // FRAME
+PROPERTY = settings(derandomize=True, deadline=None, max_examples=40, database=None)
+"""For property tests: the same examples in every run."""
+
+
+def draw(picture: str) -> Samples:
+    """The audio of a drawing; a little noise makes every sample its own, so that a mix-up shows."""
+    loud = np.repeat([LEVELS[c] for c in picture], FRAME)
+    noise = np.random.default_rng(0).uniform(0.0001, 0.001, len(loud))
+    return (loud + noise).astype(np.float32)
+
+
+class DrawnDetector:
+    """Implements ``Detector``: sees in the audio what was drawn."""
+
+    def is_speech(self, frame: Samples) -> bool:
+        return float(np.mean(frame)) > 0.1
+
+
+@dataclass(frozen=True)
+class Talk:
+    """What is said: the drawing, and each word with the frames it takes."""
+
+    picture: str
+    words: tuple[tuple[str, int, int], ...]
+
+    @property
+    def text(self) -> list[str]:
+        return [text for text, _, _ in self.words]
+
+    @property
+    def audio(self) -> Samples:
+        return draw(self.picture)
+
+    @property
+    def engine(self) -> ScriptedEngine:
+        """Hears exactly this talk."""
+        step = FRAME / SAMPLE_RATE
+        spoken = tuple(ScriptWord(text=f" {t}", start=a * step, end=b * step) for t, a, b in self.words)
+        return ScriptedEngine(Script(words=spoken))
+
+
+def tell(*parts: str | float) -> Talk:
+    """A talk of words, 60 ms a letter but 160 ms at least, and pauses in seconds; a second of silence at both ends."""
+    picture, words = "." * FRAMES_A_SECOND, []
+    for part in parts:
+        if isinstance(part, str):
+            for word in part.split():
+                start = len(picture)
+                picture += "s" * max(8, 3 * len(word))
+                words.append((word, start, len(picture)))
+        else:
+            picture += "." * round(part * FRAMES_A_SECOND)
+    return Talk(picture + "." * FRAMES_A_SECOND, tuple(words))
+
+
+VOCABULARY = ("I", "say", "seven", "words,", "Wednesday", "twice.", "Really?", "well;")
+PAUSES = (0.0, 0.0, 0.0, 0.06, 0.16, 0.56, 0.6, 0.62, 1.0, 2.4)  # s: around the hang-over and far from it
+
+
+@st.composite
+def talks(draw_from: st.DrawFn, longest: int = 24) -> Talk:
+    """Talks of any words and pauses; no two words of one alike, so that a lost or doubled one shows."""
+    said = draw_from(
+        st.lists(st.tuples(st.sampled_from(VOCABULARY), st.sampled_from(PAUSES)), min_size=1, max_size=longest)
+    )
+    return tell(*(part for i, (word, pause) in enumerate(said) for part in (f"{i}{word}", pause)))
+
+
+def cut(audio: Samples, sizes: Iterable[int], start: int = 0) -> Iterator[Block]:
+    """The audio in blocks of these sizes, over and over."""
+    turn = cycle(sizes)
+    at = 0
+    while at < len(audio):
+        samples = audio[at : at + next(turn)]
+        yield Block(start + at, samples)
+        at += len(samples)
+
+
+def frames(talk: Talk) -> Iterator[Block]:
+    """The talk in blocks of 20 ms, as a microphone gives it."""
+    return cut(talk.audio, [FRAME])
+
+
+def session(speech: Speech | None = None, language: str | None = "en") -> Session:
+    """A session that sees what is drawn."""
+    return Session("room", speech or Speech(), DrawnDetector(), language)
+
+
+def play(
+    stage: Session,
+    blocks: Iterable[Block],
+    engine: Engine,
+    delays: Sequence[int] = (0,),
+    watch: Callable[[Job], None] = lambda _: None,
+) -> list[Event]:
+    """Pushes all blocks, and ends the stream.
+
+    Args:
+        stage: The session.
+        blocks: Its audio.
+        engine: Decodes.
+        delays: How many blocks each decode takes, over and over.
+        watch: Is shown every job.
+    """
+    events: list[Event] = []
+    turn = cycle(delays)
+    job: Job | None = None
+    ready = 0
+
+    def work(now: float) -> None:
+        nonlocal job, ready
+        while True:
+            if job is None:
+                job = stage.next_job()
+                if job is None:
+                    return
+                watch(job)
+                ready = round(now) + next(turn) if now != float("inf") else 0
+            if ready > now:
+                return
+            events.extend(stage.apply(engine.decode(job)))
+            job = None
+
+    for count, block in enumerate(blocks):
+        events.extend(stage.push(block))
+        work(count)
+    events.extend(stage.interrupt())
+    work(float("inf"))
+    assert stage.settled
+    return events
+
+
+def partials(events: Iterable[Event]) -> list[Partial]:
+    return [e for e in events if isinstance(e, Partial)]
+
+
+def finals(events: Iterable[Event]) -> list[Final]:
+    return [e for e in events if isinstance(e, Final)]
+
+
+def gaps(events: Iterable[Event]) -> list[Gap]:
+    return [e for e in events if isinstance(e, Gap)]
+
+
+def said(events: Iterable[Event]) -> list[str]:
+    """Every word of the finals; their texts say the same."""
+    ended = finals(events)
+    words = [w.text for f in ended for w in f.words]
+    assert " ".join(f.text for f in ended if f.text).split() == words
+    return words
+
+
+def assert_promises_kept(events: Sequence[Event]) -> None:
+    """The rules of captions that every client relies on (protocol v1)."""
+    captions = [e for e in events if isinstance(e, Partial | Final)]
+    runs = [(key, list(run)) for key, run in groupby(captions, key=lambda c: c.id)]
+    assert len({key for key, _ in runs}) == len(runs), "an id is opened once, and one caption at a time is open"
+    for key, run in runs:
+        *before, last = run
+        assert isinstance(last, Final), f"{key} has no final"
+        assert all(isinstance(c, Partial) for c in before), f"{key} has two finals"
+        assert [c.rev for c in run] == list(range(1, len(run) + 1)), f"{key}: rev rises by one"
+        promised = ""
+        for caption in run:
+            assert caption.text.startswith(promised), f"{key} broke {promised!r} with {caption.text!r}"
+            assert caption.start <= caption.end
+            if isinstance(caption, Partial):
+                assert len(promised) <= caption.stable <= len(caption.text)
+                promised = caption.text[: caption.stable]
+    spoken = [w for f in finals(events) for w in f.words]
+    assert all(a.end <= b.start + 0.001 for a, b in pairwise(spoken)), "words follow each other"
+    assert all(g.start < g.end for g in gaps(events)), "a gap has a length"

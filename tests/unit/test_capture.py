@@ -1,0 +1,291 @@
+"""The capture thread, with small sources that do what devices do."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from streamstt.audio import capture as module
+from streamstt.audio.capture import QUEUE, Capture, Ended, Found, Item, Lost
+from streamstt.audio.format import FRAME, Block
+from streamstt.errors import SourceError
+
+GONE = SourceError("the microphone stopped: unplugged")
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pauses between tries, short."""
+    monkeypatch.setattr(module, "FIRST_RETRY_S", 0.001)
+    monkeypatch.setattr(module, "JOIN_S", 0.05)
+
+
+class Device:
+    """Implements ``AudioSource``: each opening plays the next of ``takes``, a number of blocks and how it ends."""
+
+    def __init__(self, *takes: int | SourceError | tuple[int, SourceError | None], live: bool) -> None:
+        self.is_live = live
+        self._takes = list(takes)
+        self._left: list[Block | SourceError | None] = []
+        self.opened = 0
+        self.closed = 0
+        self.threads: set[str] = set()
+        self.done = threading.Event()
+
+    def open(self) -> None:
+        self.opened += 1
+        match self._takes.pop(0):
+            case SourceError() as error:
+                raise error
+            case (int() as count, end):
+                self._left = [*blocks(count), end]
+            case count:
+                self._left = [*blocks(count), None]
+
+    def read(self, stop: threading.Event) -> Block | None:
+        self.threads.add(threading.current_thread().name)
+        if stop.is_set():
+            return None
+        item = self._left.pop(0)
+        if item is None:
+            self.done.set()
+        if isinstance(item, SourceError):
+            raise item
+        return item
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Endless(Device):
+    """Gives blocks for ever; ``done`` when a capture's queue must be full of them."""
+
+    reads = 0
+
+    def read(self, stop: threading.Event) -> Block | None:
+        if stop.is_set():
+            return None
+        self.reads += 1
+        if self.reads > QUEUE:
+            self.done.set()
+        return blocks(1)[0]
+
+
+class Silent(Device):
+    """Waits for audio until it is stopped."""
+
+    def read(self, stop: threading.Event) -> Block | None:
+        self.done.set()
+        stop.wait()
+        return None
+
+
+def blocks(count: int) -> list[Block]:
+    return [Block(i * FRAME, np.full(FRAME, i, dtype=np.float32)) for i in range(count)]
+
+
+async def collect(capture: Capture) -> list[Item]:
+    return [item async for item in capture.items()]
+
+
+async def happened(event: threading.Event) -> None:
+    assert await asyncio.to_thread(event.wait, 10)
+
+
+def audio(items: Iterable[Item]) -> list[Block]:
+    return [item for item in items if isinstance(item, Block)]
+
+
+def news(items: Iterable[Item]) -> list[Item]:
+    return [item for item in items if not isinstance(item, Block)]
+
+
+@pytest.mark.parametrize("live", [True, False])
+async def test_from_beginning_to_end(live: bool) -> None:
+    """Every block comes in order, then the end; the source is read by a thread with its name, and closed."""
+    device = Device(5, live=live)
+    capture = Capture("desk", device)
+    assert capture.is_live is live
+    await capture.start()
+    items = await collect(capture)
+    assert [b.start for b in audio(items)] == [i * FRAME for i in range(5)]
+    assert [b.samples[0] for b in audio(items)] == list(range(5))
+    assert news(items) == [Ended()]
+    assert device.threads == {"capture-desk"}
+    assert device.closed >= 1
+    await capture.stop()
+
+
+async def test_cannot_be_opened() -> None:
+    """A source that is not there fails at the start."""
+    with pytest.raises(SourceError, match="unplugged"):
+        await Capture("desk", Device(GONE, live=True)).start()
+
+
+async def test_a_file_waits() -> None:
+    """What is not live is never dropped, however late it is taken."""
+    device = Device(QUEUE + 50, live=False)
+    capture = Capture("file", device)
+    await capture.start()
+    items = await collect(capture)
+    assert len(audio(items)) == QUEUE + 50
+    assert capture.dropped == 0
+
+
+async def test_live_audio_does_not() -> None:
+    """When nobody takes live audio, the newest is dropped and counted, and the end still comes."""
+    device = Device(QUEUE + 50, live=True)
+    capture = Capture("mic", device)
+    await capture.start()
+    await happened(device.done)
+    items = await collect(capture)
+    assert [b.start for b in audio(items)] == [i * FRAME for i in range(QUEUE)]
+    assert capture.dropped == 50
+    assert news(items) == [Ended()]
+
+
+async def test_dropped_audio_is_a_hole() -> None:
+    """After dropped blocks the next one's index shows what is missing."""
+    more = threading.Event()
+
+    class Pausing(Device):
+        def read(self, stop: threading.Event) -> Block | None:
+            if len(self._left) == 4:
+                self.done.set()
+                more.wait(10)
+            return super().read(stop)
+
+    device = Pausing(QUEUE + 23, live=True)
+    capture = Capture("mic", device)
+    await capture.start()
+    await happened(device.done)
+    items = capture.items()
+    taken = [await anext(items) for _ in range(QUEUE)]
+    more.set()
+    rest = [item async for item in items]
+    assert [b.start // FRAME for b in audio(taken)] == list(range(QUEUE))
+    assert [b.start // FRAME for b in audio(rest)] == [QUEUE + 20, QUEUE + 21, QUEUE + 22]
+    assert capture.dropped == 20
+
+
+async def test_failed() -> None:
+    """A file that cannot be read any more ends with its error."""
+    capture = Capture("file", Device((3, GONE), live=False))
+    await capture.start()
+    items = await collect(capture)
+    assert len(audio(items)) == 3
+    assert news(items) == [Ended(GONE)]
+
+
+async def test_lost_and_found() -> None:
+    """A lost microphone is opened again until it is back; what happened is told in order, and time goes on."""
+    device = Device((3, GONE), GONE, GONE, 2, live=True)
+    capture = Capture("mic", device)
+    await capture.start()
+    items = await collect(capture)
+    assert [type(item) for item in items] == [Block, Block, Block, Lost, Found, Block, Block, Ended]
+    assert news(items)[0] == Lost(str(GONE))
+    assert device.opened == 4
+    assert [b.samples[0] for b in audio(items)] == [0, 1, 2, 0, 1]
+
+
+async def test_time_never_runs_backwards() -> None:
+    """A device whose clock is fast has given more audio than time has passed: when it is back, time still goes on."""
+    capture = Capture("mic", Device((400, GONE), 2, live=True))
+    await capture.start()
+    found = audio(await collect(capture))
+    assert all(a.end <= b.start for a, b in pairwise(found))
+
+
+async def test_the_time_without_a_device_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The seconds without a device are a hole in the audio, as long as they were."""
+    monkeypatch.setattr(module, "FIRST_RETRY_S", 0.05)
+    capture = Capture("mic", Device((1, GONE), 1, live=True))
+    await capture.start()
+    first, second = audio(await collect(capture))
+    assert second.start - first.end >= 0.04 * 16000 - FRAME
+
+
+async def test_stop() -> None:
+    """A stopped source ends without an error, and is closed."""
+    device = Silent(0, live=True)
+    capture = Capture("mic", device)
+    await capture.start()
+    await happened(device.done)
+    await capture.stop()
+    assert await collect(capture) == [Ended()]
+    assert device.closed == 1
+
+
+async def test_stop_while_it_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stopping does not wait for a device that is gone."""
+    monkeypatch.setattr(module, "FIRST_RETRY_S", 60)
+    monkeypatch.setattr(module, "JOIN_S", 10)
+    capture = Capture("mic", Device((1, GONE), live=True))
+    await capture.start()
+    items = capture.items()
+    assert isinstance(await anext(items), Block)
+    assert isinstance(await anext(items), Lost)
+    await capture.stop()
+    assert [item async for item in items] == [Ended()]
+
+
+async def test_what_was_read_is_delivered() -> None:
+    """Blocks that were read before the stop still come, before the end."""
+    device = Device(7, live=True)
+    capture = Capture("mic", device)
+    await capture.start()
+    await happened(device.done)
+    await capture.stop()
+    items = await collect(capture)
+    assert len(audio(items)) == 7
+    assert items[-1] == Ended()
+
+
+async def test_a_device_that_hangs() -> None:
+    """A device that does not answer is left behind: the end comes all the same, soon."""
+    release = threading.Event()
+
+    class Hanging(Device):
+        def read(self, stop: threading.Event) -> Block | None:
+            self.done.set()
+            release.wait(10)
+            return None
+
+    device = Hanging(0, live=True)
+    capture = Capture("mic", device)
+    await capture.start()
+    await happened(device.done)
+    await capture.stop()
+    async with asyncio.timeout(5):
+        items = capture.items()
+        assert await anext(items) == Ended()
+    release.set()
+
+
+def run_beside(main: Callable[[], None]) -> bool:
+    """Runs something that may hang in a thread of its own, and says whether it came to its end."""
+    thread = threading.Thread(target=main, daemon=True)
+    thread.start()
+    thread.join(3)
+    return not thread.is_alive()
+
+
+def test_stopping_never_blocks_the_loop() -> None:
+    """A file is stopped while its queue is full and nobody takes from it: the event loop goes on, and the end comes."""
+
+    async def main() -> list[Item]:
+        device = Endless(0, live=False)
+        capture = Capture("file", device)
+        await capture.start()
+        await happened(device.done)
+        await capture.stop()
+        return await collect(capture)
+
+    found: list[Item] = []
+    assert run_beside(lambda: found.extend(asyncio.run(main())))
+    assert len(audio(found)) >= QUEUE
+    assert found[-1] == Ended()

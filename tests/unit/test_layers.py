@@ -1,0 +1,114 @@
+"""Imports go one way, and each third-party package comes in at one door."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+import streamstt
+
+ROOT = Path(streamstt.__file__).parent
+MODULES = {
+    ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+    for path in sorted(ROOT.rglob("*.py"))
+}
+
+# From the ground up; a module may import from floors below, and from its own.
+FLOORS: tuple[tuple[str, ...], ...] = (
+    (
+        "__init__", "audio", "speech", "serve", "sinks", "whisper",
+        "version", "errors", "audio.format", "speech.captions",
+    ),
+    ("config", "config_layers", "speech.jobs"),
+    ("audio.ring", "audio.frames", "audio.vad", "speech.segmenter", "speech.stabiliser", "speech.writer"),
+    ("speech.session", "speech.scripted", "speech.subtitles"),
+    (
+        "audio.microphone", "audio.sources", "audio.capture", "whisper.*",
+        "scheduler", "serve.protocol", "serve.hub", "serve.routes",
+    ),
+    ("serve.server", "sinks.*", "studio", "offline", "follow"),
+    ("daemon", "terminal", "samples"),
+    ("cli",),
+    ("__main__",),
+)  # fmt: skip
+
+DOORS = {
+    "sounddevice": {"audio.microphone"},
+    "webrtcvad": {"audio.vad"},
+    "soxr": {"audio.format"},
+    "soundfile": {"audio.sources"},
+    "websockets": {"serve.server", "follow"},
+    "typer": {"cli"},
+    "rich": {"cli", "terminal"},
+    "platformdirs": {"config_layers", "whisper.store"},
+    "pydantic": {"config", "config_layers", "speech.scripted"},
+    "pydantic_core": {"config_layers"},
+}
+EVERYWHERE = {"numpy"}  # the common array type
+WHISPER_ONLY = {"torch", "transformers", "huggingface_hub", "safetensors", "filelock", "tokenizers"}
+
+
+def imports(module: str) -> set[str]:
+    """Everything that a module imports, wherever in its code: ``streamstt`` modules by their short name."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: a relative import"
+            base = node.module or ""
+            inside = {f"{base}.{alias.name}" for alias in node.names}
+            found |= {name if name.removeprefix("streamstt.") in MODULES else base for name in inside}
+    return found
+
+
+def ours(module: str) -> set[str]:
+    return {name.removeprefix("streamstt.") for name in imports(module) if name.startswith("streamstt.")}
+
+
+def floor_of(module: str) -> int:
+    above = module.rpartition(".")[0] + ".*"
+    (floor,) = (i for i, names in enumerate(FLOORS) if module in names or (above in names and "." in module))
+    return floor
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_imports_go_one_way(module: str) -> None:
+    """A module imports from its own floor or from below it, never from above."""
+    above = {name for name in ours(module) if floor_of(name) > floor_of(module)}
+    assert above == set()
+
+
+def test_no_circles() -> None:
+    """On one floor, too, no module needs itself, however far around."""
+    waiting = {module: ours(module) & set(MODULES) - {module} for module in MODULES}
+    while free := [module for module, needs in waiting.items() if not needs & set(waiting)]:
+        for module in free:
+            del waiting[module]
+    assert waiting == {}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES))
+def test_each_package_has_its_door(module: str) -> None:
+    """A third-party package is imported in one place; torch and its kin only under whisper."""
+    packages = {name.partition(".")[0] for name in imports(module)} - set(sys.stdlib_module_names) - {"streamstt"}
+    strangers = {
+        package
+        for package in packages - EVERYWHERE
+        if not (module in DOORS.get(package, set()) or (package in WHISPER_ONLY and module.startswith("whisper.")))
+    }
+    assert strangers == set()
+
+
+def test_doors_are_used() -> None:
+    """The list of doors says nothing that is not so."""
+    used = {(name.partition(".")[0], module) for module in MODULES for name in imports(module)}
+    assert {(package, module) for package, modules in DOORS.items() for module in modules} <= used
+
+
+def test_the_core_is_pure() -> None:
+    """Nothing that the session is made of knows of threads, clocks, sockets or files."""
+    core = {"audio.format", "audio.ring", "audio.frames", "scheduler"} | {m for m in MODULES if m.startswith("speech.")}
+    impure = {"threading", "time", "socket", "asyncio", "select", "os", "subprocess", "logging"}
+    assert {m: found for m in core if (found := imports(m) & impure)} == {}

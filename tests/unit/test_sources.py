@@ -1,0 +1,261 @@
+"""Files and standard input, with real files and pipes."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from streamstt.audio.format import SAMPLE_RATE, Samples, to_s16le
+from streamstt.audio.microphone import Microphone
+from streamstt.audio.sources import AudioFile, AudioSource, StandardInput, make_source
+from streamstt.config import Source as SourceSettings
+from streamstt.errors import SourceError
+
+GO_ON = threading.Event()
+
+
+def tone(rate: int, length_s: float = 0.5) -> Samples:
+    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(round(rate * length_s)) / rate)).astype(np.float32)
+
+
+def read_all(source: AudioSource, most: int = 10_000) -> Samples:
+    """All audio of a source, whose blocks follow each other without a hole."""
+    pieces: list[Samples] = []
+    at = 0
+    while (block := source.read(GO_ON)) is not None and len(pieces) < most:
+        assert block.start == at
+        at = block.end
+        pieces.append(block.samples)
+    return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.float32)
+
+
+def opened(path: Path, *, loop: bool = False) -> AudioFile:
+    source = AudioFile(path, fast=True, loop=loop)
+    source.open()
+    return source
+
+
+# ---- files
+
+
+@pytest.mark.parametrize("length", [16000, 16001, 319, 320, 1])
+def test_file(tmp_path: Path, length: int) -> None:
+    """A file at 16 kHz comes out sample for sample, in blocks of 20 ms."""
+    sound = np.random.default_rng(0).uniform(-1, 1, length).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", sound, SAMPLE_RATE, "FLOAT")
+    source = opened(tmp_path / "a.wav")
+    assert source.duration_s == length / SAMPLE_RATE
+    first = source.read(GO_ON)
+    assert first
+    assert len(first.samples) == min(320, length)
+    source.close()
+    assert read_all(opened(tmp_path / "a.wav")).tolist() == sound.tolist()
+
+
+def test_another_format(tmp_path: Path) -> None:
+    """Stereo at 44.1 kHz is mixed down and resampled: the same tone, the same length."""
+    left = tone(44100)
+    soundfile.write(tmp_path / "a.flac", np.stack([left, np.zeros_like(left)], axis=1), 44100)
+    sound = read_all(opened(tmp_path / "a.flac"))
+    assert abs(len(sound) - SAMPLE_RATE // 2) <= 1
+    np.testing.assert_allclose(sound[1000:7000], tone(SAMPLE_RATE)[1000:7000] / 2, atol=0.01)
+
+
+def test_loop(tmp_path: Path) -> None:
+    """A file that loops begins again at its end, without a hole or a pause."""
+    sound = np.random.default_rng(0).uniform(-1, 1, 1000).astype(np.float32)
+    soundfile.write(tmp_path / "a.wav", sound, SAMPLE_RATE, "FLOAT")
+    source = opened(tmp_path / "a.wav", loop=True)
+    looped = read_all(source, 20)
+    assert len(looped) > 4000
+    assert looped.tolist() == np.resize(sound, len(looped)).tolist()
+
+
+def test_after_the_end(tmp_path: Path) -> None:
+    """At its end a file stays at its end, and closing it again does no harm; opened again, it begins again."""
+    soundfile.write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
+    source = opened(tmp_path / "a.wav")
+    whole = len(read_all(source))
+    assert source.read(GO_ON) is None
+    source.close()
+    source.close()
+    source.open()
+    assert len(read_all(source)) == whole
+
+
+def test_stopped(tmp_path: Path) -> None:
+    """When it is told to stop, a file gives no more, and one in real time does not wait."""
+    soundfile.write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
+    stop = threading.Event()
+    stop.set()
+    source = AudioFile(tmp_path / "a.wav")
+    source.open()
+    assert source.read(stop) is None
+    source.close()
+
+
+def test_files_are_not_live(tmp_path: Path) -> None:
+    """Audio of a file and of standard input waits until it is read; a microphone's does not."""
+    assert not AudioFile(tmp_path).is_live
+    assert not StandardInput(16000).is_live
+    assert Microphone("").is_live
+
+
+def test_no_file(tmp_path: Path) -> None:
+    """A missing file is named."""
+    with pytest.raises(SourceError, match=r"there is no file .*gone\.wav"):
+        opened(tmp_path / "gone.wav")
+
+
+def test_not_audio(tmp_path: Path) -> None:
+    """What is no audio is named, with the formats that are; a folder too."""
+    (tmp_path / "a.wav").write_text("not audio")
+    with pytest.raises(SourceError, match=r"a\.wav is not audio.*flac.*ogg.*wav"):
+        opened(tmp_path / "a.wav")
+    with pytest.raises(SourceError, match="is not audio"):
+        opened(tmp_path)
+
+
+def test_damaged_file(tmp_path: Path) -> None:
+    """A file that is broken in the middle gives an error or its beginning, and nothing else is raised."""
+    path = tmp_path / "a.flac"
+    soundfile.write(path, np.random.default_rng(0).uniform(-1, 1, 200_000), SAMPLE_RATE)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 :] = bytes(len(data) // 4)
+    path.write_bytes(data)
+    source = opened(path)
+    try:
+        assert 0 < len(read_all(source)) <= 200_000
+    except SourceError as error:
+        assert "a.flac" in str(error)  # noqa: PT017 - either is right
+    finally:
+        source.close()
+
+
+# ---- standard input
+
+
+@pytest.fixture
+def standard_input() -> Iterator[Callable[[bytes], None]]:
+    """A pipe in place of standard input: write to it; with nothing, end it."""
+    kept = os.dup(0)
+    reader, writer = os.pipe()
+    os.dup2(reader, 0)
+    os.close(reader)
+    ended = False
+
+    def write(data: bytes) -> None:
+        nonlocal ended
+        if data:
+            os.write(writer, data)
+        else:
+            os.close(writer)
+            ended = True
+
+    yield write
+    if not ended:
+        os.close(writer)
+    os.dup2(kept, 0)
+    os.close(kept)
+
+
+def test_standard_input(standard_input: Callable[[bytes], None]) -> None:
+    """What is written comes out as it comes, whole samples only, until the writer ends."""
+    sound = tone(SAMPLE_RATE)
+    data = to_s16le(sound)
+    source = StandardInput(SAMPLE_RATE)
+    source.open()
+    standard_input(data[:101])
+    first = source.read(GO_ON)
+    assert first
+    assert (first.start, len(first.samples)) == (0, 50)
+    standard_input(data[101:1000])
+    second = source.read(GO_ON)
+    assert second
+    assert (second.start, len(second.samples)) == (50, 450)
+    standard_input(data[1000:])
+    standard_input(b"")
+    rest = list(iter(lambda: source.read(GO_ON), None))
+    joined = np.concatenate([first.samples, second.samples, *(b.samples for b in rest)])
+    np.testing.assert_allclose(joined, sound, atol=1 / 32768)
+    assert source.read(GO_ON) is None
+    source.close()
+    source.close()
+
+
+def test_standard_input_is_resampled(standard_input: Callable[[bytes], None]) -> None:
+    """Raw audio at another rate keeps its length and its sound, to the last sample."""
+    source = StandardInput(8000)
+    source.open()
+    standard_input(to_s16le(tone(8000)))
+    standard_input(b"")
+    sound = read_all(source)
+    assert abs(len(sound) - SAMPLE_RATE // 2) <= 1
+    np.testing.assert_allclose(sound[1000:7000], tone(SAMPLE_RATE)[1000:7000], atol=0.01)
+
+
+def test_half_a_sample_at_the_end(standard_input: Callable[[bytes], None]) -> None:
+    """A writer that dies in the middle of a sample loses that sample only."""
+    source = StandardInput(SAMPLE_RATE)
+    source.open()
+    standard_input(b"\x00\x40\x00")
+    standard_input(b"")
+    assert read_all(source).tolist() == [0.5]
+
+
+def test_standard_input_stops(standard_input: Callable[[bytes], None]) -> None:
+    """When it is told to stop, it does not wait for a writer that says nothing."""
+    source = StandardInput(SAMPLE_RATE)
+    source.open()
+    stop = threading.Event()
+    stop.set()
+    assert source.read(stop) is None
+
+
+def test_standard_input_cannot_be_read(standard_input: Callable[[bytes], None], tmp_path: Path) -> None:
+    """A folder as standard input is an error, not the end of audio."""
+    folder = os.open(tmp_path, os.O_RDONLY)
+    os.dup2(folder, 0)
+    os.close(folder)
+    source = StandardInput(SAMPLE_RATE)
+    source.open()
+    with pytest.raises(SourceError, match="standard input cannot be read"):
+        source.read(GO_ON)
+
+
+def test_standard_input_is_closed(standard_input: Callable[[bytes], None]) -> None:
+    """A program that was started without standard input says so."""
+    os.close(0)
+    source = StandardInput(SAMPLE_RATE)
+    source.open()
+    with pytest.raises(SourceError, match="standard input cannot be read"):
+        source.read(GO_ON)
+
+
+# ---- choice
+
+
+def test_make_source(tmp_path: Path) -> None:
+    """Each kind of input gives its source; remote clients bring their own."""
+    soundfile.write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
+    made = make_source(SourceSettings(input=f"file:{tmp_path}/a.wav", fast=True))
+    assert isinstance(made, AudioFile)
+    made.open()
+    assert len(read_all(made)) == SAMPLE_RATE // 2
+    assert isinstance(make_source(SourceSettings(input="stdin")), StandardInput)
+    assert isinstance(make_source(SourceSettings(input="mic:3")), Microphone)
+    assert make_source(SourceSettings(input="ws")) is None
+
+
+def test_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path may begin with the home folder's sign."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    soundfile.write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
+    made = make_source(SourceSettings(input="file:~/a.wav"))
+    assert made
+    made.open()
+    made.close()

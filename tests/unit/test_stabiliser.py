@@ -1,0 +1,106 @@
+"""Which words will not change, and where captions end."""
+
+import pytest
+
+from streamstt.audio.format import ms
+from streamstt.speech.jobs import HeardWord
+from streamstt.speech.stabiliser import CLAUSE_ENDS, SENTENCE_ENDS, agreed, first_break, text_of
+
+LONGEST = ms(4000)
+
+
+def heard(text: str, *, gaps: dict[int, int] | None = None) -> list[HeardWord]:
+    """A word each half second; ``gaps``: ms of pause before the word of this number."""
+    words, at = [], 0
+    for i, word in enumerate(text.split()):
+        at += (gaps or {}).get(i, 0)
+        words.append(HeardWord(f" {word}", ms(at), ms(at + 500), 1.0))
+        at += 500
+    return words
+
+
+@pytest.mark.parametrize(
+    ("draft", "words", "before_ms", "count"),
+    [
+        pytest.param("", "one two", 9000, 0, id="nothing to agree with"),
+        pytest.param("one two", "", 9000, 0, id="nothing new"),
+        pytest.param("one two", "one two three", 9000, 2, id="the common beginning"),
+        pytest.param("one too three", "one two three", 9000, 1, id="not beyond a difference"),
+        pytest.param("won two", "one two", 9000, 0, id="not after a difference at the start"),
+        pytest.param("one two three", "one two three", 1000, 2, id="ended by the time"),
+        pytest.param("one two three", "one two three", 999, 1, id="not a moment later"),
+    ],
+)
+def test_agreed(draft: str, words: str, before_ms: int, count: int) -> None:
+    """What two updates in a row say alike is committed, if it was said long enough ago."""
+    assert agreed(heard(draft), heard(words), ms(before_ms)) == count
+
+
+def test_agreed_looks_at_the_new_times() -> None:
+    """The update that confirms a word says when it ended."""
+    late = [HeardWord(" one", 0, ms(2000), 1.0)]
+    assert agreed(heard("one"), late, ms(1000)) == 0
+    assert agreed(late, heard("one"), ms(1000)) == 1
+
+
+def test_text_of() -> None:
+    """A caption begins without the space that the model writes before words; others stay as they are."""
+    assert text_of(heard("one two,")) == "one two,"
+    assert text_of([]) == ""
+    assert text_of([HeardWord("東", 0, 1, 1.0), HeardWord("京。", 1, 2, 1.0)]) == "東京。"
+
+
+@pytest.mark.parametrize("end", SENTENCE_ENDS)
+def test_a_sentence_ends_a_caption(end: str) -> None:
+    """A caption ends with its first sentence, in any script."""
+    words = heard(f"it was late{end} we went")
+    assert first_break(words, LONGEST) == 3
+    assert first_break(words[:2], LONGEST) is None
+
+
+def test_a_short_sentence_does_not() -> None:
+    """Less than three words are no sentence: Mr. and No. 5 stay with what follows."""
+    assert first_break(heard("Mr. Smith"), LONGEST) is None
+    assert first_break(heard("No. five."), LONGEST) is None
+    assert first_break(heard("Mr. Smith went. Then"), LONGEST) == 3
+
+
+@pytest.mark.parametrize("end", sorted(set(CLAUSE_ENDS) - set(SENTENCE_ENDS)))
+def test_a_clause_ends_the_second_half(end: str) -> None:
+    """A clause ends a caption that is longer than half of the longest, not a shorter one."""
+    assert first_break(heard(f"one two three four five{end} six"), LONGEST) == 5
+    assert first_break(heard(f"one two three four{end} five"), LONGEST) is None
+
+
+def test_the_longest() -> None:
+    """Without a mark, a caption that is too long ends before its longest pause in the second half."""
+    assert first_break(heard("a b c d e f g h"), LONGEST) is None
+    assert first_break(heard("a b c d e f g h i", gaps={6: 100}), LONGEST) == 6
+    assert first_break(heard("a b c d e f g h i", gaps={2: 200, 5: 50}), LONGEST) == 5
+    assert first_break(heard("a b c d e f g h", gaps={7: 1000}), LONGEST) == 7
+
+
+def test_one_endless_word() -> None:
+    """A single word that is longer than a caption may be ends it."""
+    assert first_break([HeardWord(" aah", 0, LONGEST + 1, 1.0)], LONGEST) == 1
+
+
+@pytest.mark.parametrize("promised", range(10))
+def test_never_before_promised_words(promised: int) -> None:
+    """Words that are shown as stable stay in the open caption, whatever they end with."""
+    words = heard("one two three. four five, six seven eight nine ten", gaps={4: 300})
+    count = first_break(words, LONGEST, promised)
+    assert count is not None
+    assert count >= max(promised, 1)
+    assert count == 3 or promised > 3
+
+
+def test_a_promised_sentence_end_still_ends_it() -> None:
+    """A caption whose stable words end a sentence ends with them."""
+    assert first_break(heard("one two three. four"), LONGEST, 3) == 3
+    assert first_break(heard("one two three. four"), LONGEST, 4) is None
+
+
+def test_nothing() -> None:
+    """No words, no caption."""
+    assert first_break([], LONGEST) is None
