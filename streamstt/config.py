@@ -4,12 +4,11 @@ Where values come from, and how mistakes are reported, is ``config_layers``'s bu
 """
 
 import re
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 INPUTS = "mic, mic:NAME, mic:INDEX, file:PATH, stdin, ws"
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
 class Section(BaseModel):
@@ -82,7 +81,9 @@ class Source(Section):
     """One audio source; repeat the table for more."""
 
     input: str = Field("mic", description=f"One of: {INPUTS}.")
-    name: Name | Literal[""] = Field("", description="Name in captions; empty: made from the input.")
+    name: str = Field(
+        "", pattern=r"^[A-Za-z0-9_.-]{0,64}$", description="Name in captions; empty: made from the input."
+    )
     label: str = Field("", max_length=64, description="What viewers see; empty: the name.")
     language: str = Field("", pattern=r"^([a-z]{2,3}|auto)?$", description="Overrides the engine's language.")
     rate: int = Field(16000, ge=8000, le=192_000, description="stdin only: sample rate of the s16le mono audio (Hz).")

@@ -137,11 +137,14 @@ def _mistake(detail: ErrorDetails, values: Mapping[Key, Given]) -> str:
 def _suggest(key: Key) -> str:
     """The end of a message: the known setting that was meant, or the choices."""
     name = ".".join(p for p in key if not p.isdigit())
+    if name in SECTIONS:
+        return f" by itself; write {name}.KEY, the choices are {', '.join(SECTIONS[name].model_fields)}"
+    if key[0] == "source" and name.removeprefix("source.") in Source.model_fields:
+        return "; sources are a list: use --source, or [[source]] tables in a file"
     known = [f"{s}.{k}" for s, model in SECTIONS.items() for k in model.model_fields]
     known += [f"source.{k}" for k in Source.model_fields]
-    near = difflib.get_close_matches(name, [*known, *SECTIONS, "source"], n=1, cutoff=0.6)
-    if not near:  # the right key in the wrong section
-        near = [k for k in known if k.split(".")[-1] == key[-1]][:1]
+    near = [k for k in known if k.split(".")[-1] == key[-1]][:1]  # the right key in the wrong section
+    near = near or difflib.get_close_matches(name, [*known, *SECTIONS, "source"], n=1, cutoff=0.6)
     if near:
         return f"; did you mean {near[0]}?"
     fields = [k for k in known if k.startswith(f"{key[0]}.")] or [*SECTIONS, "source"]

@@ -25,15 +25,14 @@ def captions_address(url: str) -> str:
         ServerError: It is none of these.
     """
     text = f"127.0.0.1:{url}" if url.isdigit() else url
-    parts = urlsplit(text if "://" in text else f"ws://{text}")
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
     try:
-        valid = scheme in {"ws", "wss"} and bool(parts.hostname) and (parts.port or 1) > 0
+        parts = urlsplit(text if "://" in text else f"ws://{text}")
+        scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
+        if scheme in {"ws", "wss"} and parts.hostname and (parts.port is None or parts.port > 0):
+            return f"{scheme}://{parts.netloc}/captions"
     except ValueError:
-        valid = False
-    if not valid:
-        raise ServerError(f"{url!r} is no address of a daemon; one looks like ws://127.0.0.1:8765")
-    return f"{scheme}://{parts.netloc}/captions"
+        pass  # a port or an IPv6 address that is none
+    raise ServerError(f"{url!r} is no address of a daemon; one looks like ws://127.0.0.1:8765")
 
 
 async def follow(url: str) -> AsyncGenerator[dict[str, Any], None]:

@@ -63,6 +63,8 @@ class Capture:
         self._ready = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name=f"capture-{name}", daemon=True)
         self._offset = 0  # samples of stream time before the source was opened last
+        self._end = 0  # of the last block
+        self._left_behind = False
         self.dropped = 0  # blocks
 
     @property
@@ -88,7 +90,8 @@ class Capture:
             await asyncio.to_thread(self._thread.join, JOIN_S)
         if self._thread.is_alive():
             log.warning("source %s: its device does not answer; leaving it behind", self._name)
-            self._deliver(Ended())
+            self._left_behind = True
+            self._ready.set()
 
     async def items(self) -> AsyncIterator[Item]:
         """Blocks and what happens to the device, in order; ends after ``Ended``."""
@@ -96,6 +99,9 @@ class Capture:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
+                if self._left_behind:
+                    yield Ended()
+                    return
                 self._ready.clear()
                 await self._ready.wait()
                 continue
@@ -125,7 +131,9 @@ class Capture:
                     continue
                 if block is None:
                     break
-                self._deliver(Block(block.start + self._offset, block.samples))
+                block = Block(block.start + self._offset, block.samples)
+                self._end = block.end
+                self._deliver(block)
         except SourceError as problem:
             error = problem
         finally:
@@ -144,6 +152,7 @@ class Capture:
                 log.debug("source %s: still lost: %s", self._name, again)
                 pause = min(2 * pause, LAST_RETRY_S)
                 continue
-            self._offset = round((time.monotonic() - self._opened) * SAMPLE_RATE)
+            # By the clock; but a source whose samples ran ahead of it does not go back in time.
+            self._offset = max(self._end, round((time.monotonic() - self._opened) * SAMPLE_RATE))
             self._deliver(Found())
             return

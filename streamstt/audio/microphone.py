@@ -70,7 +70,7 @@ def choose_device(wanted: str, devices: list[Device]) -> Device:
         )
     if not wanted:
         return next((d for d in devices if d.default), devices[0])
-    if wanted.isdigit():
+    if wanted.isascii() and wanted.isdigit():
         matching = [d for d in devices if d.index == int(wanted)]
     else:
         exact = [d for d in devices if d.name.casefold() == wanted.casefold()]

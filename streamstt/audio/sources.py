@@ -79,6 +79,8 @@ class AudioFile:
                 raise SourceError(f"there is no file {self._path}") from error
             formats = ", ".join(sorted(soundfile.available_formats())).lower()
             raise SourceError(f"{self._path} is not audio that can be read ({error}); formats: {formats}") from error
+        if not self._file.frames:
+            raise SourceError(f"{self._path} has no audio in it")
         self._resampler = Resampler(self._file.samplerate)
         self._count = 0
         self._since = time.monotonic()
@@ -94,7 +96,11 @@ class AudioFile:
         if stop.is_set() or self._file is None:
             return None
         size = round(self._file.samplerate * READ_S)
-        data = self._file.read(size, dtype="float32")
+        try:
+            data = self._file.read(size, dtype="float32")
+        except soundfile.LibsndfileError as error:
+            at = self._count / SAMPLE_RATE
+            raise SourceError(f"{self._path} is damaged; it could be read up to {at:.1f} s ({error})") from error
         if len(data) < size and self._loop:
             self._file.seek(0)
         last = len(data) == 0 and not self._loop
@@ -140,9 +146,9 @@ class StandardInput:
     def read(self, stop: threading.Event) -> Block | None:
         """Waits for more."""
         while not (stop.is_set() or self._ended):
-            if not select.select([self._descriptor], [], [], PATIENCE_S)[0]:
-                continue
             try:
+                if not select.select([self._descriptor], [], [], PATIENCE_S)[0]:
+                    continue
                 data = os.read(self._descriptor, 65536)
             except OSError as error:
                 raise SourceError(f"standard input cannot be read: {error}") from error

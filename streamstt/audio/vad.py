@@ -15,6 +15,9 @@ class Detector(Protocol):
         ...
 
 
+SETTLING = 6  # frames: until its noise model has heard a little, it calls everything speech
+
+
 class WebRtcDetector:
     """The detector of WebRTC: a Gaussian mixture on six frequency bands."""
 
@@ -25,7 +28,9 @@ class WebRtcDetector:
             mode: 0 lets most through, 3 is the strictest.
         """
         self._vad = webrtcvad.Vad(mode)
+        self._heard = 0
 
     def is_speech(self, frame: Samples) -> bool:
         """Whether ``frame``, shape (320,), holds speech."""
-        return bool(self._vad.is_speech(to_s16le(frame), SAMPLE_RATE))
+        self._heard += 1
+        return bool(self._vad.is_speech(to_s16le(frame), SAMPLE_RATE)) and self._heard > SETTLING

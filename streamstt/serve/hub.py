@@ -60,7 +60,8 @@ class Outbox:
 
     def finish(self, farewell: Farewell = DONE) -> None:
         """No more will come: ``get`` gives what waits, then None."""
-        self.farewell = farewell
+        if not self._over.is_set():
+            self.farewell = farewell
         self._over.set()
         self._changed.set()
 

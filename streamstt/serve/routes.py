@@ -6,7 +6,7 @@ from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
 from pathlib import PurePosixPath
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import to_json
@@ -62,7 +62,7 @@ class Routes:
 
     def answer(self, target: str) -> Answer:
         """The answer to ``GET target``."""
-        path = unquote(urlsplit(target).path)
+        path = unquote(target.partition("?")[0])
         name = PAGES.get(path) or path.removeprefix("/pages/")
         if (path in PAGES or path.startswith("/pages/")) and name in self._files:
             return Answer(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name])

@@ -7,7 +7,6 @@ from collections.abc import Coroutine
 from http import HTTPStatus
 from socket import SO_SNDBUF, SOL_SOCKET
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from websockets.asyncio.server import Server as Listener
 from websockets.asyncio.server import ServerConnection, serve
@@ -127,7 +126,7 @@ class Server:
         upgrade = "websocket" in request.headers.get("Upgrade", "").lower()
         path = request.path.partition("?")[0]
         origin = request.headers.get("Origin")
-        if path in SOCKETS and origin and urlsplit(origin).netloc != request.headers.get("Host"):
+        if path in SOCKETS and origin and origin.partition("://")[2] != request.headers.get("Host"):
             log.warning("refused a web page from %s: only this daemon's own pages may read captions", origin)
             return connection.respond(HTTPStatus.FORBIDDEN, "Pages from elsewhere may not read captions.\n")
         if path in SOCKETS and upgrade:

@@ -159,5 +159,6 @@ class Segmenter:
         candidates = [f for f in self._frames if earliest <= f.start < self._last_voice] or [self._frames[-1]]
         energies = np.array([f.energy for f in candidates])
         width = min(PAUSE_FRAMES, len(energies))
-        around = np.convolve(energies, np.ones(width), mode="valid")  # (len(candidates) - width + 1,)
+        nearness = np.hanning(width + 2)[1:-1]  # (width,), most in the middle: a short pause is cut in its middle too
+        around = np.convolve(energies, nearness, mode="valid")  # (len(candidates) - width + 1,)
         return candidates[int(np.argmin(around)) + width // 2].start

@@ -158,9 +158,11 @@ class Session:
         utterance.heard = hypothesis.job.end
         words = () if self._is_doubtful(hypothesis) else hypothesis.words
         if not hypothesis.job.final:
-            return self._update(utterance, words)
-        self._closed.popleft()
-        return self._finish(utterance, words)
+            events = self._update(utterance, words)
+        else:
+            self._closed.popleft()
+            events = self._finish(utterance, words)
+        return events + self._forget()
 
     def _is_doubtful(self, hypothesis: Hypothesis) -> bool:
         """Whether the text was made up: Whisper's rule (Radford et al. 2022, section 4.5), stricter for short audio.
@@ -168,9 +170,9 @@ class Session:
         On room noise the model says "you" or "Thank you." with a mean log-probability of -0.9 to -2.6; speech that
         can be understood is seldom below -0.7.
         """
-        if hypothesis.no_speech > self._settings.no_speech:
-            return hypothesis.logprob < self._settings.unsure_logprob
-        return hypothesis.logprob < self._settings.min_logprob
+        silent = hypothesis.no_speech > self._settings.no_speech
+        unsure = hypothesis.logprob < self._settings.unsure_logprob
+        return (silent and unsure) or hypothesis.logprob < self._settings.min_logprob
 
     def _update(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Commits what this update confirms, ends the captions that this completes, and shows the rest."""
@@ -249,6 +251,8 @@ class Session:
         while self._closed and self._closed[0] is not self._decoding and self._closed[0].start < self._ring.start:
             utterance = self._closed.popleft()
             end = utterance.end or utterance.start
-            events.append(Gap(self.source, seconds(max(utterance.start, utterance.heard)), seconds(end)))
-            events += self._finish(utterance, utterance.draft)
+            unheard = max(utterance.start, utterance.heard)
+            events += [Gap(self.source, seconds(unheard), seconds(end))] if unheard < end else []
+            # An update may have heard beyond a cut that came later: those words belong to the next utterance.
+            events += self._finish(utterance, tuple(w for w in utterance.draft if (w.start + w.end) // 2 < end))
         return events

@@ -29,7 +29,7 @@ def render(finals: Iterable[Final], form: Format) -> str:
     named = len({f.source for f in captions}) > 1
     match form:
         case "txt":
-            return "".join(f"{f.source}: {f.text}\n" if named else f"{f.text}\n" for f in captions)
+            return "".join(f"{_line(f, named)}\n" for f in captions)
         case "srt":
             return "".join(_srt(i, f, named) for i, f in enumerate(captions, 1))
         case "vtt":
@@ -44,14 +44,18 @@ def _plain(captions: Sequence[Final]) -> list[dict[str, object]]:
 
 
 def _srt(number: int, final: Final, named: bool) -> str:
-    text = f"{final.source}: {_one_line(final.text)}" if named else _one_line(final.text)
-    return f"{number}\n{clock(final.start, ',')} --> {clock(_end(final), ',')}\n{text}\n\n"
+    return f"{number}\n{clock(final.start, ',')} --> {clock(_end(final), ',')}\n{_line(final, named)}\n\n"
 
 
 def _vtt(final: Final, named: bool) -> str:
     text = _one_line(final.text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     voice = f"<v {final.source}>" if named else ""
     return f"{clock(final.start, '.')} --> {clock(_end(final), '.')}\n{voice}{text}\n\n"
+
+
+def _line(final: Final, named: bool) -> str:
+    text = _one_line(final.text)
+    return f"{final.source}: {text}" if named else text
 
 
 def _one_line(text: str) -> str:

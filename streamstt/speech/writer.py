@@ -40,7 +40,7 @@ class CaptionWriter:
             language: Language code.
         """
         words = [*committed, *tentative]
-        stable, text = text_of(committed), text_of(words)
+        stable, text = text_of(committed).rstrip(), text_of(words).rstrip()
         if (text, stable) == (self._text, self._stable) or not (text or self.is_open):
             return None
         self._check(stable)
@@ -72,7 +72,7 @@ class CaptionWriter:
         return f"{self._source}-{self._count}"
 
     def _check(self, text: str) -> None:
-        if not text.startswith(self._stable.rstrip()):
+        if not text.startswith(self._stable):
             raise RuntimeError(f"caption {self._id} promised {len(self._stable)} characters and broke them")
 
 
