@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from transformers import GenerationMixin, WhisperForConditionalGeneration, WhisperProcessor
 from transformers import logging as chatter
 from transformers.modeling_outputs import BaseModelOutput
@@ -61,11 +62,16 @@ class ReferenceEngine:
         chatter.disable_progress_bar()  # type: ignore[no-untyped-call] # it loads in a second
         try:
             self._processor = WhisperProcessor.from_pretrained(checkpoint.folder)
-            model: Any = WhisperForConditionalGeneration.from_pretrained(
-                checkpoint.folder, dtype=dtype, attn_implementation="eager"
+            loaded: Any = WhisperForConditionalGeneration.from_pretrained(
+                checkpoint.folder, dtype=dtype, attn_implementation="eager", output_loading_info=True
             )
-        except (OSError, ValueError, RuntimeError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
             raise ModelError(f"{checkpoint.folder} does not hold a Whisper model that loads: {error}") from error
+        model, found = loaded
+        missing = sorted({*found["missing_keys"], *map(str, found["mismatched_keys"])} - {"proj_out.weight"})
+        if missing:  # transformers would put random numbers there
+            some = ", ".join(missing[:3])
+            raise ModelError(f"{checkpoint.folder} lacks {len(missing)} of the model's tensors, such as {some}")
         self._model: Any = model.to(device).eval()
         self._device, self._dtype = device, dtype
         self._config: Any = self._model.generation_config

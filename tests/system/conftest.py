@@ -1,11 +1,31 @@
 """What several system tests share."""
 
 import json
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from running import SCRIPT
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
 
-SCRIPT = "Every word of this has been written down before. It is said again and again so that tests know it."
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMEDRIVER = shutil.which("chromedriver")
+
+FLAGS = [
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--window-size=1280,720",
+]
 
 
 @pytest.fixture
@@ -17,3 +37,21 @@ def script(tmp_path: Path) -> list[str]:
     file = tmp_path / "script.json"
     file.write_text(json.dumps({"words": words, "repeat_s": 8}))
     return ["--model", f"script:{file}"]
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    """A real Chromium; at the end its console must be empty: no error, no breach of the security policy."""
+    options = Options()
+    options.binary_location = CHROMIUM or ""
+    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
+    try:
+        yield driver
+        # A server that is away is what the reconnect tests want; Chromium reports each attempt by itself.
+        console = [entry for entry in driver.get_log("browser") if "WebSocket connection to" not in entry["message"]]
+        assert console == []
+    finally:
+        driver.quit()

@@ -21,6 +21,7 @@ from websockets.exceptions import ConnectionClosed
 from streamstt.audio.format import to_s16le
 
 DATA = Path(__file__).parent.parent / "data"
+SCRIPT = "Every word of this has been written down before. It is said again and again so that tests know it."
 START_S = 60  # a cold start reads 150 MB of weights and imports torch
 STOP_S = 30
 

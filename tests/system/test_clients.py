@@ -12,8 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import SCRIPT
-from running import DATA, Daemon, captions, pcm_of, receive, receive_all, receive_until, said, speak
+from running import DATA, SCRIPT, Daemon, captions, pcm_of, receive, receive_all, receive_until, said, speak
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 

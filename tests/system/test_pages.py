@@ -5,21 +5,17 @@ Every test also ends with an empty browser console: no error, no warning, no bre
 
 import asyncio
 import re
-import shutil
 import struct
 import threading
 import time
 import zlib
 from base64 import b64decode
 from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium import webdriver
 from selenium.common.exceptions import NoAlertPresentException
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
@@ -28,22 +24,6 @@ from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About, AudioOffer, ClientError, SourceInfo
 from streamstt.serve.server import RemoteStream, Server
 from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CHROMEDRIVER = shutil.which("chromedriver")
-
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-extensions",
-    "--window-size=1280,720",
-]
 
 FINALS = "return Array.from(document.querySelectorAll('#log .caption .text'), e => e.textContent)"
 PARTIALS = "return Array.from(document.querySelectorAll('#partials .text'), e => e.textContent)"
@@ -129,23 +109,6 @@ def scripted_daemon() -> Iterator[ScriptedDaemon]:
         yield daemon
     finally:
         daemon.close()
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    options = Options()
-    options.binary_location = CHROMIUM or ""
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
-    try:
-        yield driver
-        # A server that is away is what the reconnect tests want; Chromium reports each attempt by itself.
-        console = [entry for entry in driver.get_log("browser") if "WebSocket connection to" not in entry["message"]]
-        assert console == []
-    finally:
-        driver.quit()
 
 
 def partial(text: str, stable: int = 0, caption: str = "c1", source: str = "desk", rev: int = 1) -> Partial:

@@ -1,0 +1,50 @@
+"""The clients that the README shows do what it says."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from running import DATA, SCRIPT, Daemon, environment
+from selenium.webdriver import Chrome
+from selenium.webdriver.support.wait import WebDriverWait
+
+README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+ADDRESS = "ws://127.0.0.1:8765"
+FIRST = SCRIPT.partition(".")[0] + "."
+
+
+def block(language: str) -> str:
+    """The README's one code block in a language."""
+    (code,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    assert ADDRESS in code
+    return str(code)
+
+
+@pytest.fixture
+def talking(script: list[str]) -> Iterator[Daemon]:
+    """A daemon that speaks the script."""
+    with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
+        yield daemon
+
+
+def test_python_client(talking: Daemon) -> None:
+    """The Python client prints finals."""
+    code = block("python").replace(ADDRESS, talking.url.replace("http", "ws", 1))
+    client = subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, env=environment(), text=True)
+    assert client.stdout is not None
+    assert client.stdout.readline() == f"{FIRST}\n"
+    client.kill()
+    client.wait()
+    client.stdout.close()
+
+
+def test_javascript_client(talking: Daemon, browser: Chrome) -> None:
+    """The JavaScript client logs finals, and partials with their stable part apart."""
+    browser.get(talking.url)
+    code = block("js").replace(ADDRESS, talking.url.replace("http", "ws", 1))
+    browser.execute_script(f"window.said = []; console.log = (...words) => said.push(words.join(' ')); {code}")
+    WebDriverWait(browser, 30).until(lambda b: FIRST in b.execute_script("return said"))
+    assert any(re.match(r"… Every( \w+)* \|  \w", line) for line in browser.execute_script("return said"))
