@@ -11,7 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from streamstt.audio.microphone import list_devices
 from streamstt.config import INPUTS, SECTIONS, Settings
@@ -172,7 +172,7 @@ def devices() -> None:
     found = list_devices()
     if not found:
         raise SourceError("this machine has no microphone that PortAudio can see")
-    table = Table("index", "name", "channels", "Hz", "")
+    table = Table("index", Column("name", overflow="fold"), "channels", "Hz", "")
     for device in found:
         mark = "default" if device.default else ""
         table.add_row(str(device.index), device.name, str(device.channels), str(device.rate), mark)
@@ -211,7 +211,7 @@ def list_models() -> None:
     """Show the models with short names, and which are on this machine."""
     from streamstt.whisper import checkpoint  # noqa: PLC0415 - as in run
 
-    table = Table("name", "repository", "on this machine", "also from the package index")
+    table = Table("name", Column("repository", overflow="fold"), "on this machine", "also from the package index")
     for known in checkpoint.catalogue():
         here = f"{known.size / 1e6:.0f} MB" if known.folder else ""
         table.add_row(known.name, known.repository, here, "yes" if known.wheels else "")

@@ -119,6 +119,8 @@ class Studio:
                 case Found():
                     log.info("source %s is back", session.source)
                 case Ended(error):
+                    if capture.dropped:
+                        log.warning("source %s: %d blocks of audio came too fast", session.source, capture.dropped)
                     self.interrupt(session)
                     await self.settle(session)
                     detail = str(error) if error else "The source has ended."

@@ -22,6 +22,7 @@ from streamstt.serve.protocol import AudioOffer, ClientError, error, is_end, par
 from streamstt.serve.routes import HEADERS, Answer, Routes
 
 SOCKETS = {"/captions", "/audio"}
+LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 MAX_MESSAGE = 2**20  # bytes a client may send at once: 30 s of audio; more closes it with 1009
 # Bytes that the kernel, and above it websockets, may hold for one client; beyond, sending waits and messages pile up in
 # the client's outbox, which knows what to drop. Left alone, the kernel would take megabytes: hours of captions.
@@ -88,6 +89,8 @@ class Server:
             ServerError: The address is taken, or not this machine's.
         """
         host, port = self._settings.host, self._settings.port
+        if host not in LOOPBACK:
+            log.warning("listening on %s: everybody who can reach it can read the captions and send audio", host)
         try:
             self._listener = await serve(
                 self._handle,
