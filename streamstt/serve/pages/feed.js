@@ -6,7 +6,7 @@ const RETRY_MAX_MS = 10_000;
 const HELLO_TIMEOUT_MS = 10_000; // a connection that greets later than this is given up and tried anew
 const MAX_KNOWN_IDS = 4_000; // hours of speech; the oldest is forgotten: only ids around a reconnect are ever met again
 const MAX_SOURCES = 500; // remote clients bring their own names; the oldest is forgotten, and would get a new colour
-const COLOURS = 6; // as many .source-N rules as the style sheets have
+const COLOURS = 6; // as many .source-N rules as sources.css has
 
 const query = new URLSearchParams(location.search);
 
