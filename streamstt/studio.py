@@ -46,6 +46,7 @@ class Studio:
         self._sessions: dict[str, Session] = {}
         self._leaving: list[Session] = []
         self._remote: set[str] = set()
+        self._stopping = False
         self._work = asyncio.Event()  # audio came: the engine may have something to do
         self._progress = asyncio.Event()  # a decode is done: somebody may have room, or be settled
 
@@ -69,6 +70,8 @@ class Studio:
 
     def push(self, session: Session, block: Block) -> None:
         """Passes audio on; never waits."""
+        if self._stopping:
+            return
         self._publish(session.push(block))
         self._work.set()
 
@@ -94,7 +97,8 @@ class Studio:
         self._sweep()
 
     async def close_all(self) -> None:
-        """Ends what every source says now, and waits until it is final."""
+        """Ends what every source says now, and waits until it is final; what comes later is not heard."""
+        self._stopping = True
         for session in list(self._sessions.values()):
             self.interrupt(session)
             await self.settle(session)

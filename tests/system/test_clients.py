@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 from running import DATA, SCRIPT, Daemon, captions, pcm_of, receive, receive_all, receive_until, said, speak
 from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 SENTENCES = ["Every word of this has been written down before.", "It is said again and again so that tests know it."]
 
@@ -185,6 +185,23 @@ async def test_goodbye(talking: Daemon) -> None:
         assert viewer.close_code == 1001
     assert await code == 0
     assert time.monotonic() - began < 10
+
+
+async def test_stopped_while_a_client_speaks(waiting: Daemon) -> None:
+    """A client that goes on speaking while the daemon stops gets its words so far as a final, then goodbye."""
+    async with captions(waiting, "/audio") as speaker:
+        speaking = asyncio.create_task(speak(speaker, pcm_of("long_sentence"), speed=2))
+        messages = await receive_until(speaker, "partial")
+        code = asyncio.create_task(asyncio.to_thread(waiting.stop))
+        messages += await receive_all(speaker)
+        assert speaker.close_code == 1001
+        assert await code == 0
+        with pytest.raises(ConnectionClosed):
+            await speaking
+    opened = {m["id"] for m in messages if m["type"] == "partial"}
+    assert [m["id"] for m in messages if m["type"] == "final"] == sorted(opened)
+    assert said(messages)
+    assert SCRIPT.startswith(said(messages))
 
 
 def test_scripted_words_are_the_script(script: list[str], tmp_path: Path) -> None:
