@@ -37,10 +37,11 @@ class Speech(Section):
     min_speech_ms: int = Field(100, ge=20, le=1000, description="Speech needed to open an utterance (ms).")
     pre_roll_ms: int = Field(400, ge=0, le=2000, description="Audio kept before the first speech (ms).")
     end_silence_ms: int = Field(600, ge=100, le=5000, description="Silence that ends an utterance (ms).")
-    max_utterance_s: float = Field(15, ge=4, le=28, description="Longer speech is cut at its best pause (s).")
+    max_utterance_s: float = Field(20, ge=4, le=28, description="Longer speech is cut at its best pause (s).")
+    window_s: float = Field(10, ge=4, le=28, description="Audio that an update listens to at most, where it can (s).")
     max_caption_s: float = Field(7, ge=2, le=28, description="A caption is final at the latest at this length (s).")
     first_update_ms: int = Field(600, ge=100, le=5000, description="Audio before the first partial caption (ms).")
-    update_ms: int = Field(400, ge=100, le=5000, description="New audio between partial captions (ms).")
+    update_ms: int = Field(600, ge=100, le=5000, description="New audio between partial captions (ms).")
     hold_ms: int = Field(500, ge=0, le=3000, description="A word said less long ago may still change (ms).")
     buffer_s: float = Field(120, ge=30, le=3600, description="Audio kept while the engine is behind; then lost (s).")
     no_speech: float = Field(
@@ -61,8 +62,16 @@ class Engine(Section):
     language: str = Field("auto", pattern=r"^[a-z]{2,3}$|^auto$", description='Language code such as "en", or "auto".')
     task: Literal["transcribe", "translate"] = Field("transcribe", description="translate: into English.")
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$", description='"auto", "cpu" or "cuda".')
-    dtype: Literal["auto", "float32", "bfloat16", "float16"] = Field("auto", description="Number format of the model.")
-    threads: int = Field(0, ge=0, le=256, description="Processor threads of the engine; 0: as many as there are cores.")
+    kind: Literal["streaming", "reference"] = Field(
+        "streaming", description="reference: transformers' own decoder on 30 s windows; exact and slow."
+    )
+    encoder: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
+        "auto", description="Number format of the encoder; auto: measured on this machine."
+    )
+    decoder: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
+        "auto", description="Number format of the decoder; auto: measured on this machine."
+    )
+    threads: int = Field(0, ge=0, le=256, description="Processor threads of the engine; 0: what serves captions best.")
 
 
 class Transcript(Section):

@@ -113,6 +113,12 @@ class Segmenter:
             self._last_voice = start + FRAME
         return self._apply(self._mark(start + FRAME, voiced), start + FRAME, floor)
 
+    def trim(self, at: int) -> None:
+        """The open utterance goes on from here: what lies before is done with."""
+        self._start = max(self._start, at)
+        while self._frames and self._frames[0].start < self._start:
+            self._frames.popleft()
+
     def interrupt(self, at: int) -> tuple[Boundary, ...]:
         """The audio stops at ``at``: closes what is open and forgets the frames before it."""
         boundaries = self._apply(Mark.BREAK, at, at)

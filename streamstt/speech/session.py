@@ -19,9 +19,12 @@ from streamstt.speech.captions import Event, Gap, State, Status
 from streamstt.speech.jobs import HeardWord, Hypothesis, Job
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter
 from streamstt.speech.stabiliser import agreed, first_break
+from streamstt.speech.trimming import KEPT, PAUSE, cut_point, quietest
 from streamstt.speech.writer import CaptionWriter
 
 WINDOW = ms(28_000)  # samples: what one decode may hear; Whisper's own window is 30 s
+
+DOUBTED = ms(2500)  # samples: for so long a word that the engine is not sure of may still be heard better
 
 
 class Need(IntEnum):
@@ -36,12 +39,13 @@ class Need(IntEnum):
 class _Utterance:
     """Speech between two silences; words are in the order they were spoken."""
 
-    start: int
+    start: int  # of what is still listened to: it moves up as words are committed
     end: int | None = None  # None: still spoken
     heard: int = 0  # sample index up to which it was decoded
     committed: list[HeardWord] = field(default_factory=list)
     draft: tuple[HeardWord, ...] = ()
     finished: int = 0  # how many committed words are in finals already
+    passed: int = 0  # how many committed words lie before ``start``: their audio is not listened to again
     language: str = ""
 
 
@@ -140,8 +144,8 @@ class Session:
             start=utterance.start,
             audio=self._ring.read(utterance.start, end),
             final=utterance.end is not None,
-            language=self._language,
-            committed=tuple(utterance.committed),
+            language=self._language or (utterance.language if utterance.committed else None),
+            committed=tuple(utterance.committed[utterance.passed :]),
             draft=utterance.draft,
         )
 
@@ -159,6 +163,7 @@ class Session:
         words = () if self._is_doubtful(hypothesis) else hypothesis.words
         if not hypothesis.job.final:
             events = self._update(utterance, words)
+            self._trim(utterance, quiet=not hypothesis.words)
         else:
             self._closed.popleft()
             events = self._finish(utterance, words)
@@ -178,7 +183,7 @@ class Session:
         """Commits what this update confirms, ends the captions that this completes, and shows the rest."""
         end = utterance.heard if utterance.end is None else min(utterance.heard, utterance.end)
         promised = len(utterance.committed) - utterance.finished
-        count = agreed(utterance.draft, words, end - ms(self._settings.hold_ms))
+        count = agreed(utterance.draft, words, end - ms(self._settings.hold_ms), end - DOUBTED)
         utterance.committed += words[:count]
         utterance.draft = words[count:]
         events = self._captions(utterance, promised)
@@ -186,6 +191,27 @@ class Session:
             utterance.committed[utterance.finished :], utterance.draft, utterance.heard, utterance.language
         )
         return [*events, partial] if partial else events
+
+    def _trim(self, utterance: _Utterance, *, quiet: bool) -> None:
+        """Stops listening to old audio whose words are committed: the cost of an update is that of its window.
+
+        After a pause too, for a model that has just read a finished sentence tends to think that all is said.
+        """
+        if utterance.end is not None:
+            return
+        committed = utterance.committed[utterance.passed :]
+        paused = quiet and committed and utterance.heard - committed[-1].end >= PAUSE
+        if not paused and utterance.heard - utterance.start < ms(self._settings.window_s * 1000):
+            return
+        kept = 0 if paused else KEPT
+        found = cut_point(committed, utterance.draft, utterance.start, utterance.heard, kept)
+        if found:
+            count, low, high = found
+            utterance.passed += count
+            utterance.start = low + quietest(self._ring.read(low, high))
+        elif not (committed or utterance.draft):
+            utterance.start = utterance.heard - KEPT
+        self._segmenter.trim(utterance.start)
 
     def _finish(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Ends the utterance with ``words``: all that is said becomes final."""

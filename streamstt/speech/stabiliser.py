@@ -12,19 +12,25 @@ from streamstt.speech.jobs import HeardWord
 
 SENTENCE_ENDS = tuple(".?!…。？！")
 CLAUSE_ENDS = (*SENTENCE_ENDS, *",;:、，；：")
+SURE = 0.35  # probability from which a word is committed as soon as it has held
 MIN_SENTENCE_WORDS = 3  # keeps "Mr." and "No. 5" in one caption with what follows
 
 
-def agreed(draft: Sequence[HeardWord], words: Sequence[HeardWord], before: int) -> int:
+def agreed(draft: Sequence[HeardWord], words: Sequence[HeardWord], before: int, doubted: int) -> int:
     """How many words to commit: those that ``draft`` and ``words`` share from the start, all ended by ``before``.
 
     Args:
         draft: What the last update said after the committed words.
         words: What this one says.
         before: Sample index; words that end later may still be cut off or misheard.
+        doubted: The same for words that the engine is not sure of: more context may make it hear them better.
     """
-    pairs = zip(draft, words, strict=False)
-    return sum(1 for _ in takewhile(lambda p: p[0].text == p[1].text and p[1].end <= before, pairs))
+
+    def settled(pair: tuple[HeardWord, HeardWord]) -> bool:
+        old, new = pair
+        return old.text == new.text and new.end <= (before if new.probability >= SURE else doubted)
+
+    return sum(1 for _ in takewhile(settled, zip(draft, words, strict=False)))
 
 
 def text_of(words: Sequence[HeardWord]) -> str:

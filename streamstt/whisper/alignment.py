@@ -24,11 +24,7 @@ def attention_weights(heads: torch.Tensor) -> npt.NDArray[np.float32]:
     weights = heads.float()
     std, mean = torch.std_mean(weights, dim=1, keepdim=True, correction=0)
     weights = (weights - mean) / std.clamp(min=1e-6)  # (n_heads, n_tokens, n_frames)
-    half = MEDIAN_WIDTH // 2
-    if weights.shape[-1] > half:
-        padded = torch.nn.functional.pad(weights, (half, half), mode="reflect")
-        weights = padded.unfold(-1, MEDIAN_WIDTH, 1).median(dim=-1).values  # (n_heads, n_tokens, n_frames)
-    return np.asarray(weights.mean(dim=0).cpu().numpy(), dtype=np.float32)  # (n_tokens, n_frames)
+    return np.asarray(_smooth(weights).mean(dim=0).cpu().numpy(), dtype=np.float32)  # (n_tokens, n_frames)
 
 
 def token_starts(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
@@ -57,3 +53,25 @@ def token_starts(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
             starts[token] = t
             token -= 1
     return starts
+
+
+def latest_frame(heads: torch.Tensor) -> int:
+    """The frame that the last token looks at most.
+
+    Args:
+        heads: As in ``attention_weights``, of all tokens so far.
+    """
+    weights = heads.float()
+    std, mean = torch.std_mean(weights, dim=1, correction=0)  # (n_heads, n_frames)
+    last = ((weights[:, -1] - mean) / std.clamp(min=1e-6)).mean(dim=0)  # (n_frames,)
+    return int(_smooth(last).argmax())
+
+
+def _smooth(rows: torch.Tensor) -> torch.Tensor:
+    """Median filter over the last dimension."""
+    half = MEDIAN_WIDTH // 2
+    if rows.shape[-1] <= half:
+        return rows
+    flat = rows.reshape(-1, rows.shape[-1])
+    padded = torch.nn.functional.pad(flat, (half, half), mode="reflect").view(*rows.shape[:-1], -1)
+    return padded.unfold(-1, MEDIAN_WIDTH, 1).median(dim=-1).values

@@ -28,6 +28,10 @@ def load_engine(settings: EngineSettings, progress: Progress | None = None) -> E
 
             found = checkpoint.find(settings.model, progress=progress)
             # Last, for torch takes seconds to import, and a wrong name should not.
-            from streamstt.whisper.reference import ReferenceEngine  # noqa: PLC0415
+            if settings.kind == "reference":
+                from streamstt.whisper.reference import ReferenceEngine  # noqa: PLC0415
 
-            return ReferenceEngine(found, settings)
+                return ReferenceEngine(found, settings)
+            from streamstt.whisper.streaming import StreamingEngine  # noqa: PLC0415
+
+            return StreamingEngine(found, settings)

@@ -52,7 +52,7 @@ class ReferenceEngine:
 
         Args:
             checkpoint: A folder in Hugging Face layout.
-            settings: Device, number format, threads, task, language.
+            settings: Device, threads, task; the number format is exact.
 
         Raises:
             ModelError: The folder does not hold a Whisper model, or lacks what the settings ask for.
@@ -185,6 +185,4 @@ def _placement(settings: Engine) -> tuple[torch.device, torch.dtype]:
     name = settings.device if settings.device != "auto" else "cuda" if cuda else "cpu"
     if name.startswith("cuda") and not cuda:
         raise EngineError(f"device {name!r} was asked for, but torch finds no CUDA; the choices are cpu and auto")
-    automatic = torch.float16 if name.startswith("cuda") else torch.float32
-    dtype = automatic if settings.dtype == "auto" else getattr(torch, settings.dtype)
-    return torch.device(name), dtype
+    return torch.device(name), torch.float16 if name.startswith("cuda") else torch.float32

@@ -1,0 +1,74 @@
+"""Where to cut audio that need not be heard again: at a sentence's end if there is one, always between two words."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from streamstt.audio.format import Samples, ms
+from streamstt.speech.jobs import HeardWord
+from streamstt.speech.stabiliser import CLAUSE_ENDS, SENTENCE_ENDS
+
+KEPT = ms(2500)  # samples: what the next update should still hear of what was said
+PAUSE = ms(3000)  # samples without a word, after which what comes is a new beginning
+SEARCH = ms(240)  # samples before a word's start in which the pause before it is looked for
+STEP = ms(10)
+
+
+def cut_point(
+    committed: Sequence[HeardWord], tentative: Sequence[HeardWord], start: int, heard: int, kept: int
+) -> tuple[int, int, int] | None:
+    """The best place to cut.
+
+    Args:
+        committed: Words in the window that will not change.
+        tentative: Words that follow and may.
+        start: Sample index of the window.
+        heard: Sample index up to which it was heard.
+        kept: How many samples must stay; with 0 all committed words go.
+
+    Returns:
+        How many committed words go, and the sample indices between which the pause behind them lies; None when
+        nothing can go yet.
+    """
+    words = [*committed, *tentative]
+    if not kept and committed:
+        last = committed[-1].end
+        return len(committed), last - SEARCH // 2, min(last + SEARCH, heard)
+    choices = [
+        k
+        for k in range(1, len(committed) + 1)
+        if start < _gap(words, k, heard)[1] <= heard - kept and (k == len(words) or _is_word(words[k]))
+    ]
+    if not choices:
+        return None
+
+    def worth(k: int) -> tuple[int, int, int]:
+        text, (low, high) = words[k - 1].text, _gap(words, k, heard)
+        ending = 2 if text.endswith(SENTENCE_ENDS) else 1 if text.endswith(CLAUSE_ENDS) else 0
+        return ending, (high - low) // ms(200), k
+
+    best = max(choices, key=worth)
+    return best, *_gap(words, best, heard)
+
+
+def _is_word(word: HeardWord) -> bool:
+    """Whether it is more than punctuation: a full stop that came late belongs to what it ends."""
+    return any(c.isalnum() for c in word.text)
+
+
+def _gap(words: Sequence[HeardWord], k: int, heard: int) -> tuple[int, int]:
+    """Where the pause before word ``k`` is to be found."""
+    after = words[k].start if k < len(words) else heard
+    low = min(words[k - 1].end, after) - SEARCH // 2
+    return max(low, words[k - 1].start), max(after, low + STEP)
+
+
+def quietest(samples: Samples) -> int:
+    """Index of the middle of the quietest 50 ms."""
+    steps = len(samples) // STEP
+    if steps < 2:
+        return len(samples) // 2
+    energy = np.square(samples[: steps * STEP]).reshape(steps, STEP).mean(axis=1)  # (steps,)
+    width = min(5, steps)
+    around = np.convolve(energy, np.ones(width), mode="valid")  # (steps - width + 1,)
+    return (int(np.argmin(around)) + width // 2) * STEP

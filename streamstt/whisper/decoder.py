@@ -1,0 +1,160 @@
+"""Speculate and verify: greedy decoding that reads its old text in one pass and only writes what is new.
+
+The text is what greedy decoding token by token gives: a draft saves time and changes nothing. Speculative decoding is
+Leviathan et al. 2023; the draft here is what the same model said of a little less audio.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from streamstt.whisper.alignment import latest_frame
+from streamstt.whisper.loops import loop_length
+from streamstt.whisper.model import Decoder, Memory
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Which tokens may be said.
+
+    Attributes:
+        end: The token that ends the text; all from here on are not text.
+        suppressed: Text tokens that are never said (sounds in brackets and the like).
+        suppressed_first: Tokens that no text begins with.
+        vocabulary: How many tokens there are.
+    """
+
+    end: int
+    suppressed: tuple[int, ...]
+    suppressed_first: tuple[int, ...]
+    vocabulary: int
+
+    def bias(self, device: torch.device, *, first: bool) -> torch.Tensor:
+        """What to add to the logits, shape (vocabulary,): minus infinity for what may not be said."""
+        bias = torch.zeros(self.vocabulary)
+        bias[self.end + 1 :] = -torch.inf
+        bias[list(self.suppressed)] = -torch.inf
+        if first:
+            bias[list(self.suppressed_first)] = -torch.inf
+        return bias.to(device)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What to decode.
+
+    Attributes:
+        prompt: What comes before the text: start, language, task.
+        forced: Text that is committed.
+        draft: Text that probably follows.
+        limit: How many tokens may follow ``forced``.
+        stop: Positions from which on there is nothing more to say: a token that looks there is not said.
+    """
+
+    prompt: list[int]
+    forced: list[int]
+    draft: list[int]
+    limit: int
+    stop: int
+
+
+@dataclass(slots=True)
+class Text:
+    """What was said after the forced tokens.
+
+    Attributes:
+        tokens: Without the end token.
+        logprobs: Log-probability of each token.
+        confirmed: How many come from the draft.
+        first: Logits after the start token, shape (V,): language, and whether anybody speaks.
+        attention: Shape (A, forced + tokens + 1, T): where each token, and the one that was not said, is heard.
+        looped: Whether a repetition was cut off.
+    """
+
+    tokens: list[int]
+    logprobs: list[float]
+    confirmed: int
+    first: torch.Tensor
+    attention: torch.Tensor
+    looped: bool = False
+
+
+@dataclass(slots=True)
+class Greedy:
+    """Decodes greedily.
+
+    Attributes:
+        decoder: The model.
+        rules: What may be said.
+        device: Where it runs.
+    """
+
+    decoder: Decoder
+    rules: Rules
+    device: torch.device
+    _bias: torch.Tensor = field(init=False)
+    _first_bias: torch.Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._bias = self.rules.bias(self.device, first=False)
+        self._first_bias = self.rules.bias(self.device, first=True)
+
+    def __call__(self, task: Task, memory: Memory) -> Text:
+        """Verifies the draft in one pass, then says what follows, token by token."""
+        given = [*task.prompt, *task.forced, *task.draft]
+        known = len(given) - len(task.draft)  # tokens before the first that may be chosen
+        rows = [0, *range(known - 1, len(given))]
+        read = self.decoder(given, 0, memory, rows)
+        scores = self._scores(read.logits[1:], first=not task.forced)  # (draft + 1, V)
+
+        choices = scores.argmax(dim=1).tolist()
+        confirmed = 0
+        while confirmed < len(task.draft) and choices[confirmed] == task.draft[confirmed]:
+            confirmed += 1
+        text = Text(
+            tokens=task.draft[:confirmed],
+            logprobs=scores[range(confirmed), task.draft[:confirmed]].tolist(),
+            confirmed=confirmed,
+            first=read.logits[0],
+            attention=read.attention[:, len(task.prompt) - 1 : known + confirmed],
+        )
+        choice, logprob = choices[confirmed], float(scores[confirmed, choices[confirmed]])
+        while choice != self.rules.end and len(text.tokens) < task.limit:
+            if latest_frame(text.attention) >= task.stop:
+                break
+            text.tokens.append(choice)
+            text.logprobs.append(logprob)
+            if self._cut_loop(text, task):
+                break
+            step = self.decoder([choice], known + len(text.tokens) - 1, memory, [0])
+            text.attention = torch.cat([text.attention, step.attention], dim=1)
+            score = self._scores(step.logits, first=False)[0]  # (V,)
+            choice = int(score.argmax())
+            logprob = float(score[choice])
+        return text
+
+    def _scores(self, logits: torch.Tensor, *, first: bool) -> torch.Tensor:
+        """Log-probabilities of what may be said; ``first``: row 0 begins the text."""
+        allowed = logits + self._bias
+        if first:
+            allowed[0] += self._first_bias
+        return allowed.log_softmax(dim=-1)
+
+    def _cut_loop(self, text: Text, task: Task) -> bool:
+        """Takes back what the model repeats without hearing it again."""
+        extra = loop_length([*task.forced, *text.tokens], text.attention)
+        if not extra:
+            return False
+        keep = max(len(text.tokens) - extra, 0)
+        text.attention = text.attention[:, : len(task.forced) + keep + 1]
+        del text.tokens[keep:], text.logprobs[keep:]
+        text.confirmed = min(text.confirmed, keep)
+        text.looped = True
+        return True
+
+
+def mean_logprob(logprobs: Sequence[float]) -> float:
+    """Mean log-probability of a text; 0.0 of none."""
+    return float(np.mean(logprobs)) if logprobs else 0.0

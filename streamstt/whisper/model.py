@@ -1,0 +1,320 @@
+"""Whisper's forward pass, written for streaming: any window, several tokens at once, alignment out.
+
+Source: Radford et al. 2022; the names of the weights are transformers'. Letters in shapes: T encoder positions (20 ms),
+D width, H heads, L decoder layers, n tokens in this pass, p tokens before it, S positions in memory, V vocabulary.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.nn.functional import conv1d, gelu, layer_norm, scaled_dot_product_attention
+
+from streamstt.errors import ModelError
+from streamstt.whisper.linear import Linear, Precision, make_linear
+from streamstt.whisper.weights import Weights
+
+POSITIONS = 1500  # of the encoder: 30 s
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Sizes of a Whisper; names as in transformers' configuration, where there are two of a kind."""
+
+    width: int
+    encoder_layers: int
+    decoder_layers: int
+    encoder_heads: int
+    decoder_heads: int
+    n_mels: int
+    vocabulary: int
+    max_tokens: int
+
+    @classmethod
+    def read(cls, config: dict[str, Any]) -> "Shape":
+        """Takes the sizes from config.json.
+
+        Raises:
+            ModelError: It lacks one, or describes a Whisper that is built in another way.
+        """
+        try:
+            shape = cls(
+                width=int(config["d_model"]),
+                encoder_layers=int(config["encoder_layers"]),
+                decoder_layers=int(config["decoder_layers"]),
+                encoder_heads=int(config["encoder_attention_heads"]),
+                decoder_heads=int(config["decoder_attention_heads"]),
+                n_mels=int(config.get("num_mel_bins", 80)),
+                vocabulary=int(config["vocab_size"]),
+                max_tokens=int(config.get("max_target_positions", 448)),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ModelError(f"config.json does not describe a Whisper: {error!r}") from error
+        usual = {"activation_function": "gelu", "scale_embedding": False, "max_source_positions": POSITIONS}
+        for key, value in usual.items():
+            if config.get(key, value) != value:
+                raise ModelError(f"a Whisper with {key} = {config[key]!r} is not supported, only {value!r}")
+        return shape
+
+
+class _Norm:
+    """Layer normalisation."""
+
+    def __init__(self, weights: Weights, name: str, width: int, device: torch.device) -> None:
+        self._weight = weights.get(f"{name}.weight", width).float().to(device)
+        self._bias = weights.get(f"{name}.bias", width).float().to(device)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        return layer_norm(x, self._weight.shape, self._weight, self._bias)
+
+
+class _Builder:
+    """Makes the parts of one side of the model, in its precision."""
+
+    def __init__(self, weights: Weights, width: int, precision: Precision, device: torch.device) -> None:
+        self._weights = weights
+        self._width = width
+        self._precision = precision
+        self._device = device
+
+    def norm(self, name: str) -> _Norm:
+        return _Norm(self._weights, name, self._width, self._device)
+
+    def linear(self, *names: str, outputs: int = 0, inputs: int = 0) -> Linear:
+        """One linear of the given ones, side by side; a missing bias is zero (keys have none)."""
+        outputs, inputs = outputs or self._width, inputs or self._width
+        weight = torch.cat([self._weights.get(f"{name}.weight", outputs, inputs) for name in names])
+        biases = [
+            self._weights.get(f"{name}.bias", outputs) if f"{name}.bias" in self._weights else torch.zeros(outputs)
+            for name in names
+        ]
+        return make_linear(weight.to(self._device), torch.cat(biases).to(self._device), self._precision)
+
+    def self_attention(self, name: str) -> tuple[Linear, Linear]:
+        attention = f"{name}.self_attn"
+        return self.linear(*(f"{attention}.{p}_proj" for p in "qkv")), self.linear(f"{attention}.out_proj")
+
+    def feed_forward(self, name: str) -> tuple[Linear, Linear]:
+        inner = 4 * self._width
+        return self.linear(f"{name}.fc1", outputs=inner), self.linear(f"{name}.fc2", inputs=inner)
+
+    def tensor(self, name: str, *shape: int) -> torch.Tensor:
+        return self._weights.get(name, *shape).to(self._device)
+
+
+class _EncoderLayer:
+    def __init__(self, make: _Builder, name: str, heads: int) -> None:
+        self._heads = heads
+        self._norm1 = make.norm(f"{name}.self_attn_layer_norm")
+        self._qkv, self._out = make.self_attention(name)
+        self._norm2 = make.norm(f"{name}.final_layer_norm")
+        self._up, self._down = make.feed_forward(name)
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        qkv = self._qkv(self._norm1(x))  # (T, 3 D)
+        q, k, v = qkv.view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # each (H, T, D/H)
+        seen = scaled_dot_product_attention(q[None], k[None], v[None])[0]  # (H, T, D/H)
+        x = x + self._out(seen.transpose(0, 1).reshape(x.shape))
+        return x + self._down(gelu(self._up(self._norm2(x))))
+
+
+class Encoder:
+    """Hears a window."""
+
+    def __init__(self, weights: Weights, shape: Shape, precision: Precision, device: torch.device) -> None:
+        make = _Builder(weights, shape.width, precision, device)
+        dtype = torch.float32 if precision is Precision.INT8 else getattr(torch, precision.value)
+        d = shape.width
+        self._conv1 = make.tensor("encoder.conv1.weight", d, shape.n_mels, 3).to(dtype)
+        self._bias1 = make.tensor("encoder.conv1.bias", d).to(dtype)
+        self._conv2 = make.tensor("encoder.conv2.weight", d, d, 3).to(dtype)
+        self._bias2 = make.tensor("encoder.conv2.bias", d).to(dtype)
+        self._places = make.tensor("encoder.embed_positions.weight", POSITIONS, d).float()
+        # Three quarters of what 8 bits cost come from the first layer, whose input is not yet normalised by others.
+        exact = _Builder(weights, d, Precision.FLOAT32, device) if precision is Precision.INT8 else make
+        self._layers = [
+            _EncoderLayer(make if i else exact, f"encoder.layers.{i}", shape.encoder_heads)
+            for i in range(shape.encoder_layers)
+        ]
+        self._norm = make.norm("encoder.layer_norm")
+
+    def __call__(self, mel: torch.Tensor, first: int = 0) -> torch.Tensor:
+        """Encodes a window.
+
+        Args:
+            mel: Shape (n_mels, 2 T), from ``LogMel``.
+            first: Position of its beginning in the 30 s that Whisper knows.
+
+        Returns:
+            Shape (T, D), float32.
+        """
+        x = mel[None].to(self._conv1.dtype)  # (1, n_mels, 2 T)
+        x = gelu(conv1d(x, self._conv1, self._bias1, padding=1))  # (1, D, 2 T)
+        x = gelu(conv1d(x, self._conv2, self._bias2, stride=2, padding=1))  # (1, D, T)
+        y = x[0].T.float() + self._places[first : first + x.shape[2]]  # (T, D)
+        for layer in self._layers:
+            y = layer(y)
+        return self._norm(y)
+
+
+class Memory:
+    """What the decoder looks at: keys and values of the window, behind those of the silence that follows it.
+
+    The order of positions means nothing to attention, for each carries its place in itself. So the silence, which is
+    the same for every window, stands first and stays; a window is written behind it, and hides the silent positions
+    that it covers. Of the silence only every ``stride``-th position is kept, and counts as many times.
+    """
+
+    def __init__(self, shape: Shape, stride: int, device: torch.device) -> None:
+        heads, size = shape.decoder_heads, shape.width // shape.decoder_heads
+        self.stride = stride
+        self.silent = len(range(stride // 2, POSITIONS, stride)) if stride else 0  # positions of the silence
+        room = self.silent + POSITIONS
+        self._kv = torch.zeros(shape.decoder_layers, 2, heads, room, size, device=device)  # (L, 2, H, S, D/H)
+        self._bias = torch.zeros(room, device=device)
+        self.end = self.silent
+
+    def put_silence(self, kv: torch.Tensor) -> None:
+        """Takes keys and values of 30 s of silence, shape (L, 2, H, 1500, D/H)."""
+        if self.stride:
+            self._kv[:, :, :, : self.silent] = kv[:, :, :, self.stride // 2 :: self.stride]
+
+    def put_window(self, kv: torch.Tensor) -> None:
+        """Takes keys and values of the window, shape (L, 2, H, T, D/H)."""
+        length = kv.shape[3]
+        self.end = self.silent + length
+        self._kv[:, :, :, self.silent : self.end] = kv
+        if self.stride:
+            places = torch.arange(self.silent) * self.stride + self.stride // 2
+            weight = torch.full((self.silent,), self.stride).log()
+            self._bias[: self.silent] = torch.where(places >= length, weight, -torch.inf)
+
+    def layer(self, i: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Keys and values of a layer, each (H, S, D/H), and what to add to the scores, (S,)."""
+        k, v = self._kv[i, :, :, : self.end]
+        return k, v, self._bias[: self.end]
+
+
+class _DecoderLayer:
+    def __init__(self, make: _Builder, name: str, shape: Shape, cache: torch.Tensor, watched: list[int]) -> None:
+        self._heads = shape.decoder_heads
+        self._watched = watched
+        self._cache = cache  # (2, H, max_tokens, D/H)
+        self._norm1 = make.norm(f"{name}.self_attn_layer_norm")
+        self._qkv, self._out1 = make.self_attention(name)
+        self._norm2 = make.norm(f"{name}.encoder_attn_layer_norm")
+        self._q, self._out2 = make.linear(f"{name}.encoder_attn.q_proj"), make.linear(f"{name}.encoder_attn.out_proj")
+        self._norm3 = make.norm(f"{name}.final_layer_norm")
+        self._up, self._down = make.feed_forward(name)
+
+    def __call__(
+        self,
+        x: torch.Tensor,
+        past: int,
+        mask: torch.Tensor | None,
+        memory: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
+    ) -> tuple[torch.Tensor, torch.Tensor | None]:
+        n = len(x)
+        qkv = self._qkv(self._norm1(x)).float()  # (n, 3 D)
+        q, k, v = qkv.view(n, 3, self._heads, -1).permute(1, 2, 0, 3)  # each (H, n, D/H)
+        self._cache[0, :, past : past + n] = k
+        self._cache[1, :, past : past + n] = v
+        keys, values = self._cache[:, None, :, : past + n]  # each (1, H, p + n, D/H)
+        seen = scaled_dot_product_attention(q[None], keys, values, attn_mask=mask)[0]  # (H, n, D/H)
+        x = x + self._out1(seen.transpose(0, 1).reshape(x.shape))
+
+        q = self._q(self._norm2(x)).float().view(n, self._heads, -1).transpose(0, 1)  # (H, n, D/H)
+        keys, values, bias = memory
+        watched = None
+        if self._watched:
+            scores = q[self._watched] @ keys[self._watched].transpose(1, 2) * q.shape[-1] ** -0.5  # (A, n, S)
+            watched = (scores + bias).softmax(-1)  # (A, n, S)
+        seen = scaled_dot_product_attention(q[None], keys[None], values[None], attn_mask=bias[None, None, None])[0]
+        x = x + self._out2(seen.transpose(0, 1).reshape(x.shape))
+        return x + self._down(gelu(self._up(self._norm3(x)))), watched
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """What one pass of the decoder says.
+
+    Attributes:
+        logits: Shape (rows, V), float32: what comes after each of the tokens that were asked for.
+        attention: Shape (A, n, T): where the alignment heads look in the window when they predict what comes next.
+    """
+
+    logits: torch.Tensor
+    attention: torch.Tensor
+
+
+class Decoder:
+    """Says what comes next. Holds the keys and values of the tokens so far: a pass may overwrite its end."""
+
+    def __init__(
+        self,
+        weights: Weights,
+        shape: Shape,
+        precision: Precision,
+        device: torch.device,
+        watched: Sequence[tuple[int, int]],
+    ) -> None:
+        """Prepares the weights.
+
+        Args:
+            weights: Of the checkpoint.
+            shape: Sizes.
+            precision: Of the linears.
+            device: Where it runs.
+            watched: Alignment heads: (layer, head).
+        """
+        make = _Builder(weights, shape.width, precision, device)
+        d, heads, layers = shape.width, shape.decoder_heads, shape.decoder_layers
+        self._shape = shape
+        self._device = device
+        self._tokens = make.tensor("decoder.embed_tokens.weight", shape.vocabulary, d)
+        self._places = make.tensor("decoder.embed_positions.weight", shape.max_tokens, d).float()
+        cache = torch.zeros(layers, 2, heads, shape.max_tokens, d // heads, device=device)
+        self._layers = [
+            _DecoderLayer(make, f"decoder.layers.{i}", shape, cache[i], [h for at, h in watched if at == i])
+            for i in range(layers)
+        ]
+        self._norm = make.norm("decoder.layer_norm")
+        self._head = make_linear(self._tokens, None, precision)
+        self._past_only = torch.ones(shape.max_tokens, shape.max_tokens, dtype=torch.bool, device=device).tril()
+
+    def __call__(self, tokens: Sequence[int], past: int, memory: Memory, rows: Sequence[int]) -> Pass:
+        """Takes ``tokens`` after the first ``past`` that it knows, and looks at the memory.
+
+        Args:
+            tokens: At least one.
+            past: How many earlier tokens stay; what was said after them is forgotten.
+            memory: What is heard.
+            rows: After which of ``tokens`` logits are wanted, by index.
+        """
+        n = len(tokens)
+        known = self._tokens[torch.tensor(list(tokens), device=self._device)].float()
+        x = known + self._places[past : past + n]  # (n, D)
+        mask = self._past_only[past : past + n, : past + n] if n > 1 else None
+        attention = []
+        for i, layer in enumerate(self._layers):
+            x, watched = layer(x, past, mask, memory.layer(i))
+            if watched is not None:
+                attention.append(watched[:, :, memory.silent :])
+        logits = self._head(self._norm(x[list(rows)])).float()  # (rows, V)
+        return Pass(logits, torch.cat(attention))
+
+
+class CrossAttention:
+    """Turns what the encoder heard into the keys and values of every decoder layer, in one product."""
+
+    def __init__(self, weights: Weights, shape: Shape, precision: Precision, device: torch.device) -> None:
+        make = _Builder(weights, shape.width, precision, device)
+        names = [f"decoder.layers.{i}.encoder_attn.{p}_proj" for i in range(shape.decoder_layers) for p in "kv"]
+        self._kv = make.linear(*names)
+        self._shape = shape
+
+    def __call__(self, heard: torch.Tensor) -> torch.Tensor:
+        """(T, D) to (L, 2, H, T, D/H), float32."""
+        layers, heads = self._shape.decoder_layers, self._shape.decoder_heads
+        return self._kv(heard).float().view(len(heard), layers, 2, heads, -1).permute(1, 2, 3, 0, 4)

@@ -1,0 +1,138 @@
+"""Which number format is fastest here? Measured on this machine, never read off a processor's name.
+
+Takes part of a second, once: the answer is kept per machine, torch, model size and thread count.
+"""
+
+import json
+import logging
+import platform
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+
+from streamstt.errors import EngineError
+from streamstt.whisper.linear import Linear, Precision, make_linear
+from streamstt.whisper.model import Shape
+
+WINDOW = 300  # positions: what the encoder hears in a usual update (6 s)
+BUDGET_S = 0.15  # for each candidate of each part
+COST = {Precision.FLOAT32: 1.0, Precision.BFLOAT16: 1.0, Precision.INT8: 1.25}
+"""What a format must be faster by to be worth its errors: 8 bits in the encoder cost words, see the README."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A format for each part of the model."""
+
+    encoder: Precision
+    decoder: Precision
+
+    def __str__(self) -> str:
+        return self.encoder.value if self.encoder is self.decoder else f"{self.encoder} and {self.decoder}"
+
+
+def choose(encoder: str, decoder: str, shape: Shape, device: torch.device, cache: Path) -> Choice:
+    """The formats to use.
+
+    Args:
+        encoder: A ``Precision``, or "auto".
+        decoder: Likewise.
+        shape: Sizes of the model.
+        device: Where it runs; on CUDA "auto" is float16, which was never run here.
+        cache: A file that remembers measurements; need not exist.
+
+    Raises:
+        EngineError: torch cannot do what was asked for on this device.
+    """
+    if device.type != "cpu":
+        fast = Choice(Precision.FLOAT16, Precision.FLOAT16)
+    elif "auto" in {encoder, decoder}:
+        fast = _remembered(shape, cache)
+    else:
+        fast = Choice(Precision.FLOAT32, Precision.FLOAT32)  # not used
+    chosen = Choice(
+        fast.encoder if encoder == "auto" else Precision(encoder),
+        fast.decoder if decoder == "auto" else Precision(decoder),
+    )
+    for part in {chosen.encoder, chosen.decoder}:
+        _require(part, device)
+    return chosen
+
+
+def measure(shape: Shape) -> dict[str, dict[str, float]]:
+    """Seconds of a feed-forward layer in each format that works here, for ``encoder`` and ``decoder``."""
+    return {
+        "encoder": {p.value: _time(p, shape.width, WINDOW) for p in COST if _works(p)},
+        "decoder": {p.value: _time(p, shape.width, 1) for p in COST if _works(p)},
+    }
+
+
+def fastest(times: dict[str, float]) -> Precision:
+    """The format whose gain is worth its errors."""
+    return Precision(min(times, key=lambda p: times[p] * COST[Precision(p)]))
+
+
+def _remembered(shape: Shape, cache: Path) -> Choice:
+    key = " ".join(map(str, (_machine(), torch.__version__, torch.get_num_threads(), *asdict(shape).values())))
+    known: dict[str, dict[str, str]] = {}
+    try:
+        known = json.loads(cache.read_bytes())
+        return Choice(Precision(known[key]["encoder"]), Precision(known[key]["decoder"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # not measured yet, or a file of another version
+    times = measure(shape)
+    choice = Choice(fastest(times["encoder"]), fastest(times["decoder"]))
+    log.info("measured %s: %s", choice, times)
+    kept = known if isinstance(known, dict) else {}
+    try:
+        cache.parent.mkdir(parents=True, exist_ok=True)
+        cache.write_text(json.dumps({**kept, key: asdict(choice)}, indent=1))
+    except OSError as error:
+        log.info("cannot remember it in %s: %s", cache, error)
+    return choice
+
+
+def _machine() -> str:
+    """Tells processors apart: a home folder may be shared by several machines."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return f"{platform.machine()} {platform.processor()}"
+    return " ".join(sorted({line.partition(":")[2].strip() for line in lines if line.startswith(("model", "flags"))}))
+
+
+def _time(precision: Precision, width: int, n: int) -> float:
+    up, down = (make_linear(torch.randn(o, i), None, precision) for o, i in ((4 * width, width), (width, 4 * width)))
+    x = torch.randn(n, width)
+    best, deadline = float("inf"), time.perf_counter() + BUDGET_S
+    down(up(x))  # the first run prepares
+    while time.perf_counter() < deadline:
+        start = time.perf_counter()
+        down(up(x))
+        best = min(best, time.perf_counter() - start)
+    return best if best < float("inf") else _once(up, down, x)
+
+
+def _once(up: Linear, down: Linear, x: torch.Tensor) -> float:
+    """For a machine so slow that preparing took the whole budget."""
+    start = time.perf_counter()
+    down(up(x))
+    return time.perf_counter() - start
+
+
+def _works(precision: Precision, device: torch.device | None = None) -> bool:
+    try:
+        make_linear(torch.ones(8, 8, device=device), None, precision)(torch.ones(2, 8, device=device))
+    except (RuntimeError, AttributeError, NotImplementedError):
+        return False
+    return True
+
+
+def _require(precision: Precision, device: torch.device) -> None:
+    if not _works(precision, device):
+        known = ", ".join(p for p in Precision if _works(p, device))
+        raise EngineError(f"torch has no {precision} on {device}; the choices are {known}, and auto")

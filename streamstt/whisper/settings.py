@@ -1,0 +1,85 @@
+"""What the files beside the weights say: sizes, tokens, languages. No model class of transformers is needed for it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streamstt.errors import ModelError
+from streamstt.whisper.decoder import Rules
+from streamstt.whisper.folders import read_json
+from streamstt.whisper.model import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """How a Whisper is told what to do.
+
+    Attributes:
+        shape: Sizes of the model.
+        rules: What it may say.
+        start: The token every text starts with.
+        no_timestamps: The token that asks for text only; the one before it means that nobody speaks.
+        languages: Token of each language code; none in an English-only model.
+        tasks: Token of ``transcribe`` and ``translate``.
+        alignment_heads: (layer, head) of the decoder heads that look where the word is heard.
+    """
+
+    shape: Shape
+    rules: Rules
+    start: int
+    no_timestamps: int
+    languages: dict[str, int]
+    tasks: dict[str, int]
+    alignment_heads: tuple[tuple[int, int], ...]
+
+    @property
+    def no_speech(self) -> int:
+        """The token that means that nobody speaks."""
+        return self.no_timestamps - 1
+
+    def prompt(self, language: str, task: str) -> list[int]:
+        """What stands before the text."""
+        if not self.languages:
+            return [self.start, self.no_timestamps]
+        return [self.start, self.languages[language], self.tasks[task], self.no_timestamps]
+
+
+def read_settings(folder: Path) -> Speaking:
+    """Reads config.json and generation_config.json.
+
+    Raises:
+        ModelError: They are not there, or not a Whisper's.
+    """
+    shape = Shape.read(read_json(folder / "config.json"))
+    path = folder / "generation_config.json"
+    generation = read_json(path)
+    try:
+        return Speaking(
+            shape=shape,
+            rules=Rules(
+                end=_first(generation["eos_token_id"]),
+                suppressed=tuple(t for t in generation.get("suppress_tokens") or () if t >= 0),
+                suppressed_first=tuple(generation.get("begin_suppress_tokens") or ()),
+                vocabulary=shape.vocabulary,
+            ),
+            start=int(generation["decoder_start_token_id"]),
+            no_timestamps=int(generation["no_timestamps_token_id"]),
+            languages={code.strip("<|>"): int(t) for code, t in (generation.get("lang_to_id") or {}).items()},
+            tasks={task: int(t) for task, t in (generation.get("task_to_id") or {}).items()},
+            alignment_heads=_heads(generation, shape),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path} does not say how this Whisper is to be used: {error!r}") from error
+
+
+def _first(value: Any) -> int:
+    """Some write one token, others a list of them."""
+    return int(value[0] if isinstance(value, list) else value)
+
+
+def _heads(generation: dict[str, Any], shape: Shape) -> tuple[tuple[int, int], ...]:
+    """Without measured heads, as Whisper does it: all in the second half of the layers."""
+    given = [(int(layer), int(head)) for layer, head in generation.get("alignment_heads") or ()]
+    usable = [(layer, head) for layer, head in given if layer < shape.decoder_layers and head < shape.decoder_heads]
+    upper = range(shape.decoder_layers // 2, shape.decoder_layers)
+    return tuple(usable or [(layer, head) for layer in upper for head in range(shape.decoder_heads)])

@@ -1,0 +1,159 @@
+"""The streaming engine: speculate, verify, commit.
+
+Hears only the audio of the job and a second of silence, shows the decoder 30 s of silence behind it, and reads the
+draft of the last update in one pass. What is committed is the session's business (``speech/stabiliser.py``).
+"""
+
+import logging
+
+import numpy as np
+import torch
+from transformers import WhisperTokenizerFast  # type: ignore[attr-defined]  # it is made lazily
+
+from streamstt.audio.format import SAMPLE_RATE, ms
+from streamstt.config import Engine
+from streamstt.errors import EngineError, ModelError
+from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.whisper import precision
+from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
+from streamstt.whisper.checkpoint import Checkpoint
+from streamstt.whisper.decoder import Greedy, Task, Text, mean_logprob
+from streamstt.whisper.mel import LogMel
+from streamstt.whisper.model import POSITIONS, CrossAttention, Decoder, Encoder, Memory
+from streamstt.whisper.settings import read_settings
+from streamstt.whisper.silence import Silences
+from streamstt.whisper.store import default_root
+from streamstt.whisper.weights import Weights
+from streamstt.whisper.words import split_words
+
+POSITION = ms(FRAME_S * 1000)  # samples in one encoder position
+PADDING = 50  # positions of silence behind the audio: 1 s
+UNFINISHED = 10  # positions (0.2 s) before the end of audio that goes on: what is heard there may be half a word
+SLACK = 10  # positions: a word may be aligned a little after, or the next one before, where it is
+TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
+
+log = logging.getLogger(__name__)
+
+
+class StreamingEngine:
+    """Implements ``Engine`` with a forward pass of our own."""
+
+    def __init__(self, checkpoint: Checkpoint, settings: Engine) -> None:
+        """Loads the model.
+
+        Args:
+            checkpoint: A folder in Hugging Face layout.
+            settings: Device, number formats, threads, task.
+
+        Raises:
+            ModelError: The folder does not hold a Whisper model, or lacks what the settings ask for.
+            EngineError: The device or the number format is not there.
+        """
+        self._device = _device(settings.device)
+        torch.set_num_threads(settings.threads or 1)
+        folder = checkpoint.folder
+        self._speaking = read_settings(folder)
+        self._task = settings.task
+        if settings.task == "translate" and not self._speaking.languages:
+            raise ModelError(f"{checkpoint.name} knows English only and cannot translate; take base, or small")
+        try:
+            self._tokenizer = WhisperTokenizerFast.from_pretrained(folder)
+        except (OSError, ValueError) as error:
+            raise ModelError(f"{folder} has no tokenizer that loads: {error}") from error
+        with torch.inference_mode():
+            formats = self._load(Weights(folder), settings)
+        known = tuple(sorted(self._speaking.languages)) or ("en",)
+        self.info = EngineInfo(checkpoint.name, str(self._device), str(formats), known)
+
+    def _load(self, weights: Weights, settings: Engine) -> precision.Choice:
+        shape, device = self._speaking.shape, self._device
+        cache = default_root() / "precision.json"
+        formats = precision.choose(settings.encoder, settings.decoder, shape, device, cache)
+        self._mel = LogMel(shape.n_mels, device)
+        self._encoder = Encoder(weights, shape, formats.encoder, device)
+        self._cross = CrossAttention(weights, shape, formats.encoder, device)
+        decoder = Decoder(weights, shape, formats.decoder, device, self._speaking.alignment_heads)
+        self._greedy = Greedy(decoder, self._speaking.rules, device)
+        self._silences = Silences(shape, lambda mel: self._cross(self._encoder(mel)), device)
+        return formats
+
+    def decode(self, job: Job) -> Hypothesis:
+        """Decodes one job.
+
+        Raises:
+            EngineError: torch failed, for instance for want of memory.
+        """
+        try:
+            with torch.inference_mode():
+                return self._decode(job)
+        except (RuntimeError, ValueError, IndexError, KeyError) as error:
+            raise EngineError(f"decoding {job} failed: {error}") from error
+
+    def _decode(self, job: Job) -> Hypothesis:
+        heard = min(-(-len(job.audio) // POSITION), POSITIONS)
+        memory = self._hear(job, heard)
+        language = job.language or self._language(memory)
+        text = self._greedy(self._task_of(job, language, heard), memory)
+        no_speech = float(text.first.softmax(-1)[self._speaking.no_speech])
+        words = self._words(job, text, language, heard)
+        return Hypothesis(job, words, language, no_speech, mean_logprob(text.logprobs))
+
+    def _hear(self, job: Job, heard: int) -> Memory:
+        length = min(heard + PADDING, POSITIONS)
+        mel, memory = self._silences.under(self._mel(job.audio, 2 * length))
+        memory.put_window(self._cross(self._encoder(mel)))
+        return memory
+
+    def _task_of(self, job: Job, language: str, heard: int) -> Task:
+        prompt = self._speaking.prompt(language, self._task)
+        forced = [token for word in job.committed for token in word.tokens]
+        room = self._speaking.shape.max_tokens - len(prompt) - len(forced) - 1
+        limit = max(0, min(room, TOKENS_PER_S * len(job.audio) // SAMPLE_RATE + 10))
+        return Task(
+            prompt=prompt,
+            forced=forced,
+            draft=[token for word in job.draft for token in word.tokens][:limit],
+            limit=limit,
+            stop=POSITIONS if job.final else heard - UNFINISHED,
+        )
+
+    def _language(self, memory: Memory) -> str:
+        """The language that the audio most likely is in."""
+        languages = self._speaking.languages
+        if not languages:
+            return "en"
+        logits = self._greedy.decoder([self._speaking.start], 0, memory, [0]).logits[0]  # (V,)
+        return max(languages, key=lambda code: float(logits[languages[code]]))
+
+    def _words(self, job: Job, text: Text, language: str, heard: int) -> tuple[HeardWord, ...]:
+        """The text as words, each where it was heard."""
+        if not text.tokens:
+            return ()
+        weights = attention_weights(text.attention)[-len(text.tokens) - 1 :]  # (n + 1, T): the last is what follows
+        first = (job.committed[-1].end - job.start) // POSITION - SLACK if job.committed else 0
+        first = max(0, min(first, heard - len(weights)))
+        starts = token_starts(weights[:, first : max(heard, first + 1)]) + first  # (n + 1,)
+        ends = [min(job.start + int(start) * POSITION, job.end) for start in starts]
+        words: list[HeardWord] = []
+        at = 0
+        for word, tokens in split_words(text.tokens, self._text, language):
+            after = at + len(tokens)
+            probability = float(np.exp(np.mean(text.logprobs[at:after])))
+            words.append(HeardWord(word, ends[at], ends[after], probability, tokens))
+            at = after
+        return tuple(words)
+
+    def _text(self, tokens: list[int]) -> str:
+        return str(self._tokenizer.decode(tokens))
+
+
+def _device(name: str) -> torch.device:
+    """Where the model runs.
+
+    Raises:
+        EngineError: There is no such device.
+    """
+    cuda = torch.cuda.is_available()
+    if name.startswith("cuda") and not cuda:
+        raise EngineError(f"device {name!r} was asked for, but torch finds no CUDA; the choices are cpu and auto")
+    return torch.device(name if name != "auto" else "cuda" if cuda else "cpu")

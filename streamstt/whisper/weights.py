@@ -1,0 +1,73 @@
+"""Reads the tensors of a Hugging Face checkpoint one at a time, so that the whole is never in memory twice."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from streamstt.errors import ModelError
+
+
+class Weights:
+    """Tensors of a Whisper by name, such as ``encoder.conv1.weight``."""
+
+    def __init__(self, folder: Path) -> None:
+        """Opens the files.
+
+        Args:
+            folder: Hugging Face's layout: safetensors or PyTorch's own, in one file or in shards.
+
+        Raises:
+            ModelError: They cannot be read.
+        """
+        self._folder = folder
+        self._readers: dict[str, Any] = {}
+        try:
+            for path in _files(folder):
+                self._open(path)
+        except (OSError, ValueError, RuntimeError, SafetensorError, KeyError) as error:
+            raise ModelError(f"{folder} does not hold weights that can be read: {error}") from error
+
+    def _open(self, path: Path) -> None:
+        if path.suffix == ".safetensors":
+            file: Any = safe_open(path, framework="pt")
+            self._readers |= {_plain(name): lambda name=name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        else:
+            tensors = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
+            self._readers |= {_plain(name): lambda tensor=tensor: tensor for name, tensor in tensors.items()}
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._readers
+
+    def get(self, name: str, *shape: int) -> torch.Tensor:
+        """Reads one tensor.
+
+        Raises:
+            ModelError: It is not there, or does not have the shape.
+        """
+        if name not in self._readers:
+            raise ModelError(f"{self._folder} lacks the tensor {name}: it does not hold a whole Whisper")
+        try:
+            tensor: torch.Tensor = self._readers[name]()
+        except (OSError, RuntimeError, SafetensorError) as error:
+            raise ModelError(f"{self._folder}: tensor {name} cannot be read: {error}") from error
+        if tuple(tensor.shape) != shape:
+            raise ModelError(f"{self._folder}: tensor {name} has the shape {tuple(tensor.shape)}, not {shape}")
+        return tensor
+
+
+def _files(folder: Path) -> list[Path]:
+    for name in ("model.safetensors", "pytorch_model.bin"):
+        index = folder / f"{name}.index.json"
+        if (folder / name).is_file():
+            return [folder / name]
+        if index.is_file():
+            shards = json.loads(index.read_bytes())["weight_map"].values()
+            return [folder / shard for shard in sorted(set(shards))]
+    raise ModelError(f"{folder} holds no weights")
+
+
+def _plain(name: str) -> str:
+    return name.removeprefix("model.")
