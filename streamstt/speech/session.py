@@ -212,6 +212,10 @@ class Session:
         elif not (committed or utterance.draft):
             utterance.start = utterance.heard - KEPT
         self._segmenter.trim(utterance.start)
+        done = min(utterance.passed, utterance.finished)  # nobody needs these any more, and speech may last for hours
+        del utterance.committed[:done]
+        utterance.passed -= done
+        utterance.finished -= done
 
     def _finish(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Ends the utterance with ``words``: all that is said becomes final."""

@@ -4,6 +4,7 @@ Source: Radford et al. 2022; the names of the weights are transformers'. Letters
 D width, H heads, L decoder layers, n tokens in this pass, p tokens before it, S positions in memory, V vocabulary.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,10 @@ from streamstt.whisper.linear import Linear, Precision, make_linear
 from streamstt.whisper.weights import Weights
 
 POSITIONS = 1500  # of the encoder: 30 s
+STRIDE = 8  # of eight silent positions one stands for all: a quarter of the decoder's time, the same words
+
+Pair = tuple[torch.Tensor, torch.Tensor]
+"""Keys and values, each (heads, positions, size)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,12 +116,35 @@ class _EncoderLayer:
         self._norm2 = make.norm(f"{name}.final_layer_norm")
         self._up, self._down = make.feed_forward(name)
 
-    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, behind: Pair | None, bias: torch.Tensor | None) -> tuple[torch.Tensor, Pair]:
+        """Hears x, shape (T, D), with keys and values of what lies ``behind`` it; gives those of x too."""
         qkv = self._qkv(self._norm1(x))  # (T, 3 D)
         q, k, v = qkv.view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # each (H, T, D/H)
-        seen = scaled_dot_product_attention(q[None], k[None], v[None])[0]  # (H, T, D/H)
+        keys, values = (torch.cat([b, o], dim=1) for b, o in zip(behind, (k, v), strict=True)) if behind else (k, v)
+        mask = None if bias is None else bias.to(q.dtype)[None, None, None]  # (1, 1, 1, S)
+        seen = scaled_dot_product_attention(q[None], keys[None], values[None], attn_mask=mask)[0]  # (H, T, D/H)
         x = x + self._out(seen.transpose(0, 1).reshape(x.shape))
-        return x + self._down(gelu(self._up(self._norm2(x))))
+        return x + self._down(gelu(self._up(self._norm2(x)))), (k, v)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The silence that follows a window, up to 30 s: of every ``STRIDE`` positions one stands for all.
+
+    Attributes:
+        places: Which positions, shape (S,).
+        layers: Keys and values in each encoder layer, each (H, S, D/H).
+        heard: What the encoder makes of it, shape (S, D).
+    """
+
+    places: torch.Tensor
+    layers: tuple[Pair, ...]
+    heard: torch.Tensor
+
+    def bias(self, length: int) -> torch.Tensor:
+        """What to add to attention scores, shape (S + length,), when a window of ``length`` positions comes after."""
+        counted = torch.where(self.places >= length, math.log(STRIDE), -torch.inf)  # the window hides its own places
+        return torch.cat([counted, torch.zeros(length, device=counted.device)])
 
 
 class Encoder:
@@ -139,56 +167,82 @@ class Encoder:
         ]
         self._norm = make.norm("encoder.layer_norm")
 
-    def __call__(self, mel: torch.Tensor, first: int = 0) -> torch.Tensor:
+    def __call__(self, mel: torch.Tensor, silence: Silence | None = None) -> torch.Tensor:
         """Encodes a window.
 
         Args:
             mel: Shape (n_mels, 2 T), from ``LogMel``.
-            first: Position of its beginning in the 30 s that Whisper knows.
+            silence: What follows it; Whisper was trained on 30 s, and hears worse when there is nothing.
 
         Returns:
             Shape (T, D), float32.
         """
+        x = self._embed(mel)
+        x = x + self._places[: len(x)]  # (T, D)
+        bias = silence.bias(len(x)) if silence else None
+        for i, layer in enumerate(self._layers):
+            x, _ = layer(x, silence.layers[i] if silence else None, bias)
+        return self._norm(x)
+
+    def silence(self, lead: torch.Tensor, floor: float) -> Silence:
+        """Encodes the silence after a little speech, which it is not the same without.
+
+        Args:
+            lead: Spectrogram of the speech, shape (n_mels, 2 n); windows must be longer.
+            floor: The value that silence has.
+        """
+        n = lead.shape[1] // 2
+        x = self._embed(torch.cat([lead, torch.full((len(lead), 16), floor, device=lead.device)], dim=1))  # (n + 8, D)
+        places = torch.arange(n + STRIDE // 2, POSITIONS, STRIDE, device=lead.device)  # (S,)
+        x = torch.cat([x[:n] + self._places[:n], x[n + 4] + self._places[places]])  # (n + S, D)
+        bias = torch.zeros(len(x), device=lead.device)
+        bias[n:] = math.log(STRIDE)
+        layers = []
+        for layer in self._layers:
+            x, (k, v) = layer(x, None, bias)
+            layers.append((k[:, n:].contiguous(), v[:, n:].contiguous()))
+        return Silence(places, tuple(layers), self._norm(x[n:]))
+
+    def _embed(self, mel: torch.Tensor) -> torch.Tensor:
+        """(n_mels, 2 T) to (T, D), places not yet added."""
         x = mel[None].to(self._conv1.dtype)  # (1, n_mels, 2 T)
         x = gelu(conv1d(x, self._conv1, self._bias1, padding=1))  # (1, D, 2 T)
         x = gelu(conv1d(x, self._conv2, self._bias2, stride=2, padding=1))  # (1, D, T)
-        y = x[0].T.float() + self._places[first : first + x.shape[2]]  # (T, D)
-        for layer in self._layers:
-            y = layer(y)
-        return self._norm(y)
+        return x[0].T.float()
 
 
 class Memory:
     """What the decoder looks at: keys and values of the window, behind those of the silence that follows it.
 
     The order of positions means nothing to attention, for each carries its place in itself. So the silence, which is
-    the same for every window, stands first and stays; a window is written behind it, and hides the silent positions
-    that it covers. Of the silence only every ``stride``-th position is kept, and counts as many times.
+    the same for many windows, stands first and stays; a window is written behind it.
     """
 
-    def __init__(self, shape: Shape, stride: int, device: torch.device) -> None:
+    def __init__(self, shape: Shape, silent: int, device: torch.device) -> None:
+        """Makes room.
+
+        Args:
+            shape: Sizes of the model.
+            silent: How many positions of silence there are; may be none.
+            device: Where the model runs.
+        """
         heads, size = shape.decoder_heads, shape.width // shape.decoder_heads
-        self.stride = stride
-        self.silent = len(range(stride // 2, POSITIONS, stride)) if stride else 0  # positions of the silence
-        room = self.silent + POSITIONS
+        room = silent + POSITIONS
         self._kv = torch.zeros(shape.decoder_layers, 2, heads, room, size, device=device)  # (L, 2, H, S, D/H)
         self._bias = torch.zeros(room, device=device)
-        self.end = self.silent
+        self.silent = silent
+        self.end = silent
 
     def put_silence(self, kv: torch.Tensor) -> None:
-        """Takes keys and values of 30 s of silence, shape (L, 2, H, 1500, D/H)."""
-        if self.stride:
-            self._kv[:, :, :, : self.silent] = kv[:, :, :, self.stride // 2 :: self.stride]
+        """Takes keys and values of the silence, shape (L, 2, H, silent, D/H)."""
+        self._kv[:, :, :, : self.silent] = kv
 
-    def put_window(self, kv: torch.Tensor) -> None:
-        """Takes keys and values of the window, shape (L, 2, H, T, D/H)."""
-        length = kv.shape[3]
-        self.end = self.silent + length
+    def put_window(self, kv: torch.Tensor, bias: torch.Tensor | None = None) -> None:
+        """Takes keys and values of the window, shape (L, 2, H, T, D/H), and ``Silence.bias`` of its length."""
+        self.end = self.silent + kv.shape[3]
         self._kv[:, :, :, self.silent : self.end] = kv
-        if self.stride:
-            places = torch.arange(self.silent) * self.stride + self.stride // 2
-            weight = torch.full((self.silent,), self.stride).log()
-            self._bias[: self.silent] = torch.where(places >= length, weight, -torch.inf)
+        if bias is not None:
+            self._bias = bias
 
     def layer(self, i: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Keys and values of a layer, each (H, S, D/H), and what to add to the scores, (S,)."""

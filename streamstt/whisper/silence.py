@@ -1,38 +1,55 @@
-"""Thirty seconds of nothing, heard once: what the decoder finds behind every window.
+"""What lies behind every window: silence up to 30 s, for that is what Whisper was trained on.
 
-Silence has the value of the floor that the window was clamped to (``mel.LogMel``). A floor of its own for every window
-would cost an encoder run each, so there are two, made in advance, and a window is raised to the next one.
+Without it the encoder hears worse and the decoder does not know where to stop. Silence has the value of the floor that
+the window was clamped to (``mel.LogMel``); each floor that occurs is encoded once, in a few milliseconds.
 """
 
 from collections.abc import Callable
 
 import torch
 
-from streamstt.whisper.model import POSITIONS, Memory, Shape
+from streamstt.whisper.model import Encoder, Memory, Shape, Silence
 
-FLOORS = (-0.6, -0.2)  # of speech; and of sound that touches full scale
-STRIDE = 8  # of eight silent positions one stands for all: a quarter of the decoder's time, the same words
+STEP = 0.1  # floors are this far apart: a window is raised to the next one
 
 
 class Silences:
-    """One memory for each floor, its silence in place."""
+    """The silence of each floor, and the one memory that they are put into."""
 
-    def __init__(self, shape: Shape, hear: Callable[[torch.Tensor], torch.Tensor], device: torch.device) -> None:
-        """Encodes the silences.
+    def __init__(
+        self, shape: Shape, encoder: Encoder, cross: Callable[[torch.Tensor], torch.Tensor], lead: torch.Tensor
+    ) -> None:
+        """Knows no silence yet.
 
         Args:
             shape: Sizes of the model.
-            hear: Spectrogram (n_mels, 2 T) to keys and values (L, 2, H, T, D/H).
-            device: Where the model runs.
+            encoder: Of the model.
+            cross: What the encoder heard, (T, D), to the decoder's keys and values, (L, 2, H, T, D/H).
+            lead: Spectrogram of a little speech, shape (n_mels, 2 n): silence after it is not silence alone.
         """
-        self._memories = {}
-        for floor in FLOORS:
-            memory = Memory(shape, STRIDE, device)
-            memory.put_silence(hear(torch.full((shape.n_mels, 2 * POSITIONS), floor, device=device)))
-            self._memories[floor] = memory
+        self._shape = shape
+        self._encoder = encoder
+        self._cross = cross
+        self._lead = lead
+        self._known: dict[int, tuple[Silence, torch.Tensor]] = {}  # at most some thirty floors of 10 MB (base)
+        self._memory: Memory | None = None
+        self._current: int | None = None
 
-    def under(self, mel: torch.Tensor) -> tuple[torch.Tensor, Memory]:
-        """The spectrogram raised to a floor that is known, and the memory with the silence of that floor."""
-        lowest = float(mel.min())
-        floor = next((f for f in FLOORS if f >= lowest - 0.05), FLOORS[-1])
-        return mel.clamp(min=floor), self._memories[floor]
+    def hear(self, mel: torch.Tensor) -> Memory:
+        """Encodes a window, shape (n_mels, 2 T), and puts it in front of its silence."""
+        step = int(torch.ceil(mel.min() / STEP - 0.5))
+        silence, kv = self._silence(step)
+        if self._memory is None:
+            self._memory = Memory(self._shape, len(silence.places), mel.device)
+        if step != self._current:
+            self._memory.put_silence(kv)
+            self._current = step
+        heard = self._encoder(mel.clamp(min=step * STEP), silence)
+        self._memory.put_window(self._cross(heard), silence.bias(len(heard)))
+        return self._memory
+
+    def _silence(self, step: int) -> tuple[Silence, torch.Tensor]:
+        if step not in self._known:
+            silence = self._encoder.silence(self._lead.clamp(min=step * STEP), step * STEP)
+            self._known[step] = silence, self._cross(silence.heard)
+        return self._known[step]

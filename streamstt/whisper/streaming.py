@@ -5,14 +5,17 @@ draft of the last update in one pass. What is committed is the session's busines
 """
 
 import logging
+from threading import Event
 
 import numpy as np
 import torch
 from transformers import WhisperTokenizerFast  # type: ignore[attr-defined]  # it is made lazily
 
-from streamstt.audio.format import SAMPLE_RATE, ms
+from streamstt.audio.format import SAMPLE_RATE, Samples, ms
+from streamstt.audio.sources import AudioFile
 from streamstt.config import Engine
 from streamstt.errors import EngineError, ModelError
+from streamstt.samples import welcome
 from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.whisper import precision
 from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
@@ -27,6 +30,8 @@ from streamstt.whisper.weights import Weights
 from streamstt.whisper.words import split_words
 
 POSITION = ms(FRAME_S * 1000)  # samples in one encoder position
+LEAD = 50  # positions: less than any window
+LEAD_MS = (500, 1500)  # a second of speech that silence is heard after
 PADDING = 50  # positions of silence behind the audio: 1 s
 UNFINISHED = 10  # positions (0.2 s) before the end of audio that goes on: what is heard there may be half a word
 SLACK = 10  # positions: a word may be aligned a little after, or the next one before, where it is
@@ -70,11 +75,11 @@ class StreamingEngine:
         cache = default_root() / "precision.json"
         formats = precision.choose(settings.encoder, settings.decoder, shape, device, cache)
         self._mel = LogMel(shape.n_mels, device)
-        self._encoder = Encoder(weights, shape, formats.encoder, device)
-        self._cross = CrossAttention(weights, shape, formats.encoder, device)
+        encoder = Encoder(weights, shape, formats.encoder, device)
         decoder = Decoder(weights, shape, formats.decoder, device, self._speaking.alignment_heads)
         self._greedy = Greedy(decoder, self._speaking.rules, device)
-        self._silences = Silences(shape, lambda mel: self._cross(self._encoder(mel)), device)
+        cross = CrossAttention(weights, shape, formats.encoder, device)
+        self._silences = Silences(shape, encoder, cross, self._mel(_speech(), 2 * LEAD))
         return formats
 
     def decode(self, job: Job) -> Hypothesis:
@@ -100,9 +105,7 @@ class StreamingEngine:
 
     def _hear(self, job: Job, heard: int) -> Memory:
         length = min(heard + PADDING, POSITIONS)
-        mel, memory = self._silences.under(self._mel(job.audio, 2 * length))
-        memory.put_window(self._cross(self._encoder(mel)))
-        return memory
+        return self._silences.hear(self._mel(job.audio, 2 * length))
 
     def _task_of(self, job: Job, language: str, heard: int) -> Task:
         prompt = self._speaking.prompt(language, self._task)
@@ -145,6 +148,19 @@ class StreamingEngine:
 
     def _text(self, tokens: list[int]) -> str:
         return str(self._tokenizer.decode(tokens))
+
+
+def _speech() -> Samples:
+    """A second of the bundled recording."""
+    file = AudioFile(welcome(), fast=True)
+    file.open()
+    blocks: list[Samples] = []
+    while block := file.read(Event()):
+        blocks.append(block.samples)
+        if block.end >= ms(LEAD_MS[1]):
+            break
+    file.close()
+    return np.concatenate(blocks)[ms(LEAD_MS[0]) : ms(LEAD_MS[1])]
 
 
 def _device(name: str) -> torch.device:

@@ -100,6 +100,7 @@ def test_settings_do_not_change() -> None:
         ("server", "client_queue", (8,), (7,)),
         ("speech", "vad_mode", (0, 3), (-1, 4)),
         ("speech", "max_utterance_s", (4, 28), (3.9, 28.1)),
+        ("speech", "window_s", (4, 28), (3.9, 28.1)),
         ("speech", "buffer_s", (30, 3600), (29, 3601)),
         ("speech", "no_speech", (0, 1), (-0.1, 1.1)),
         ("engine", "threads", (0, 256), (-1, 257)),
@@ -129,12 +130,22 @@ def test_languages(value: str, tmp_path: Path) -> None:
     assert settings(f'[engine]\nlanguage = "{value}"', tmp_path).engine.language == value
 
 
+@pytest.mark.parametrize("part", ["encoder", "decoder"])
+@pytest.mark.parametrize("value", ["auto", "float32", "bfloat16", "float16", "int8"])
+def test_number_formats(part: str, value: str, tmp_path: Path) -> None:
+    """Each part of the model has a number format of its own."""
+    engine = settings(f'[engine]\n{part} = "{value}"', tmp_path).engine
+    assert (engine.encoder, engine.decoder) == ((value, "auto") if part == "encoder" else ("auto", value))
+
+
 @pytest.mark.parametrize(
     ("section", "key", "value"),
     [
         ("engine", "language", "English"),
         ("engine", "device", "gpu"),
-        ("engine", "dtype", "int3"),
+        ("engine", "encoder", "int3"),
+        ("engine", "decoder", "int3"),
+        ("engine", "kind", "magic"),
         ("engine", "task", "sing"),
         ("log", "level", "loud"),
         ("server", "host", ""),

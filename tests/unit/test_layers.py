@@ -21,7 +21,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "version", "errors", "audio.format", "speech.captions",
     ),
     ("config", "config_layers", "speech.jobs"),
-    ("audio.ring", "audio.frames", "audio.vad", "speech.segmenter", "speech.stabiliser", "speech.writer"),
+    (
+        "audio.ring", "audio.frames", "audio.vad",
+        "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.writer",
+    ),
     ("speech.session", "speech.scripted", "speech.subtitles"),
     (
         "audio.microphone", "audio.sources", "audio.capture", "whisper.*",

@@ -124,12 +124,19 @@ def test_a_job_has_what_is_known() -> None:
     assert all(w.end <= j.end - ms(Speech().hold_ms) for j in jobs for w in j.committed)
 
 
-@pytest.mark.parametrize("language", [None, "de"])
-def test_language(language: str | None) -> None:
-    """The engine is asked for the language that was set, or to find out."""
+def test_language_is_set() -> None:
+    """The engine is asked for the language that was set."""
     jobs: list[Job] = []
-    play(session(language=language), frames(HELLO), HELLO.engine, watch=jobs.append)
-    assert {j.language for j in jobs} == {language}
+    play(session(language="de"), frames(HELLO), HELLO.engine, watch=jobs.append)
+    assert {j.language for j in jobs} == {"de"}
+
+
+def test_language_is_found_out() -> None:
+    """Without one, the engine finds out in each utterance, and stays with it as soon as words are committed."""
+    jobs: list[Job] = []
+    play(session(language=None), frames(HELLO), HELLO.engine, watch=jobs.append)
+    assert {j.language for j in jobs if not j.committed} == {None}
+    assert {j.language for j in jobs if j.committed} == {"en"}
 
 
 def test_long_speech_is_finalised_on_the_way() -> None:

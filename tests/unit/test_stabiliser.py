@@ -4,17 +4,17 @@ import pytest
 
 from streamstt.audio.format import ms
 from streamstt.speech.jobs import HeardWord
-from streamstt.speech.stabiliser import CLAUSE_ENDS, SENTENCE_ENDS, agreed, first_break, text_of
+from streamstt.speech.stabiliser import CLAUSE_ENDS, SENTENCE_ENDS, SURE, agreed, first_break, text_of
 
 LONGEST = ms(4000)
 
 
-def heard(text: str, *, gaps: dict[int, int] | None = None) -> list[HeardWord]:
-    """A word each half second; ``gaps``: ms of pause before the word of this number."""
+def heard(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[int, ...] = ()) -> list[HeardWord]:
+    """A word each half second; ``gaps``: ms of pause before the word of this number; ``unsure``: words of doubt."""
     words, at = [], 0
     for i, word in enumerate(text.split()):
         at += (gaps or {}).get(i, 0)
-        words.append(HeardWord(f" {word}", ms(at), ms(at + 500), 1.0))
+        words.append(HeardWord(f" {word}", ms(at), ms(at + 500), SURE - 0.01 if i in unsure else SURE))
         at += 500
     return words
 
@@ -33,14 +33,36 @@ def heard(text: str, *, gaps: dict[int, int] | None = None) -> list[HeardWord]:
 )
 def test_agreed(draft: str, words: str, before_ms: int, count: int) -> None:
     """What two updates in a row say alike is committed, if it was said long enough ago."""
-    assert agreed(heard(draft), heard(words), ms(before_ms)) == count
+    assert agreed(heard(draft), heard(words), ms(before_ms), 0) == count
+
+
+@pytest.mark.parametrize(
+    ("unsure", "doubted_ms", "count"),
+    [
+        pytest.param((1,), 999, 1, id="a doubtful word waits, and so does what follows"),
+        pytest.param((1,), 1000, 3, id="a doubtful word said long ago is committed"),
+        pytest.param((0, 1, 2, 3), 1000, 2, id="each doubtful word waits for its own time"),
+        pytest.param((3,), 0, 3, id="what comes before a doubtful word does not wait"),
+    ],
+)
+def test_doubtful_words_wait_longer(unsure: tuple[int, ...], doubted_ms: int, count: int) -> None:
+    """A word that the engine is not sure of is committed only when it ended before ``doubted``."""
+    words = heard("one two three four", unsure=unsure)
+    assert agreed(heard("one two three four"), words, ms(1500), ms(doubted_ms)) == count
+
+
+def test_doubt_is_that_of_the_new_update() -> None:
+    """The update that confirms a word says how sure the engine is of it."""
+    sure, unsure = heard("one"), heard("one", unsure=(0,))
+    assert agreed(unsure, sure, ms(500), 0) == 1
+    assert agreed(sure, unsure, ms(500), 0) == 0
 
 
 def test_agreed_looks_at_the_new_times() -> None:
     """The update that confirms a word says when it ended."""
     late = [HeardWord(" one", 0, ms(2000), 1.0)]
-    assert agreed(heard("one"), late, ms(1000)) == 0
-    assert agreed(late, heard("one"), ms(1000)) == 1
+    assert agreed(heard("one"), late, ms(1000), 0) == 0
+    assert agreed(late, heard("one"), ms(1000), 0) == 1
 
 
 def test_text_of() -> None:

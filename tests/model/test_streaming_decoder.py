@@ -1,0 +1,239 @@
+"""The streaming engine with real weights: what it says of one job, and what drafts and committed words do to it."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from difflib import SequenceMatcher
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from drawing import PROPERTY, session
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from wer import word_error_rate
+
+from streamstt.audio.format import Samples, ms
+from streamstt.config import Engine as Settings
+from streamstt.errors import EngineError
+from streamstt.speech.jobs import HeardWord, Hypothesis, Job
+from streamstt.whisper.checkpoint import Checkpoint
+from streamstt.whisper.reference import ReferenceEngine
+from streamstt.whisper.streaming import StreamingEngine
+
+DATA = Path(__file__).parent.parent / "data"
+EXACT = Settings(device="cpu", encoder="float32", decoder="float32")
+COARSE = Settings(device="cpu", encoder="int8", decoder="int8")
+
+
+def recording(name: str) -> Samples:
+    samples, rate = soundfile.read(DATA / f"{name}.flac", dtype="float32")
+    assert rate == 16000
+    return samples
+
+
+SHORT = recording("short")
+MEETING = recording("meeting")[: ms(7000)]
+
+
+def job(audio: Samples, *, final: bool = True, start: int = 0, **details: object) -> Job:
+    return Job("test", start, audio, final=final, **details)  # type: ignore[arg-type]
+
+
+def drafted(tokens: list[int]) -> tuple[HeardWord, ...]:
+    return tuple(HeardWord("", 0, 0, 1.0, (token,)) for token in tokens)
+
+
+def tokens_of(heard: Hypothesis) -> list[int]:
+    return [token for word in heard.words for token in word.tokens]
+
+
+def text_of(heard: Hypothesis) -> str:
+    return "".join(w.text for w in heard.words)
+
+
+@pytest.fixture(scope="module")
+def exact(tiny_folder: Path) -> StreamingEngine:
+    """whisper-tiny.en in float32."""
+    return StreamingEngine(Checkpoint("tiny.en", tiny_folder, "cache"), EXACT)
+
+
+@pytest.fixture(scope="module", params=["float32", "int8"])
+def tiny(request: pytest.FixtureRequest, tiny_folder: Path, exact: StreamingEngine) -> StreamingEngine:
+    """whisper-tiny.en in each number format that is in use."""
+    return exact if request.param == "float32" else StreamingEngine(Checkpoint("tiny.en", tiny_folder, "x"), COARSE)
+
+
+@pytest.fixture(scope="module")
+def base(base_folder: Path) -> StreamingEngine:
+    """whisper-base, multilingual, in float32."""
+    return StreamingEngine(Checkpoint("base", base_folder, "cache"), EXACT)
+
+
+# ---- drafts
+
+DRAFTS: dict[str, Callable[[list[int]], list[int]]] = {
+    "right": lambda t: t,
+    "the beginning": lambda t: t[: len(t) // 2],
+    "wrong": lambda t: t[::-1],
+    "half right": lambda t: t[: len(t) // 2] + t[: len(t) // 2],
+    "right but for one": lambda t: [*t[:5], 1000, *t[6:]],
+    "nonsense": lambda _: [11, 40_000, 7, 1, 1, 1, 30_000],
+    "longer than the truth": lambda t: t + t[:4] * 3,
+    "far too long": lambda t: t * 40,
+    "a loop": lambda t: t[:6] + t[2:6] * 10,
+}
+
+
+@pytest.mark.parametrize("final", [True, False])
+@pytest.mark.parametrize("make", DRAFTS.values(), ids=list(DRAFTS))
+def test_a_draft_changes_nothing(tiny: StreamingEngine, make: Callable[[list[int]], list[int]], final: bool) -> None:
+    """Whatever was guessed, the same tokens, words and language come out, as probable as before."""
+    for audio in (SHORT, MEETING):
+        plain = tiny.decode(job(audio, final=final))
+        with_draft = tiny.decode(job(audio, final=final, draft=drafted(make(tokens_of(plain)))))
+        assert tokens_of(with_draft) == tokens_of(plain)
+        assert [w.text for w in with_draft.words] == [w.text for w in plain.words]
+        assert with_draft.logprob == pytest.approx(plain.logprob, abs=0.01)
+        assert all(abs(a.end - b.end) <= ms(40) for a, b in zip(with_draft.words, plain.words, strict=True))
+
+
+@pytest.mark.parametrize("final", [True, False])
+@pytest.mark.parametrize("cut_ms", [1800, 2700, 3300, 4100, 5000])
+def test_the_draft_knows_too_much(tiny: StreamingEngine, cut_ms: int, final: bool) -> None:
+    """A draft that goes on where the audio does not, gives the text of the audio."""
+    audio, whole = SHORT[: ms(cut_ms)], tokens_of(tiny.decode(job(SHORT)))
+    plain = tokens_of(tiny.decode(job(audio, final=final)))
+    assert tokens_of(tiny.decode(job(audio, final=final, draft=drafted(whole)))) == plain
+
+
+@settings(PROPERTY, max_examples=15)
+@given(st.data())
+def test_any_draft(exact: StreamingEngine, data: st.DataObject) -> None:
+    """The same with any draft, of any tokens of the text and any others."""
+    plain = tokens_of(exact.decode(job(SHORT)))
+    right = data.draw(st.integers(0, len(plain)))
+    rest = data.draw(st.lists(st.sampled_from(plain) | st.integers(0, 50_000), max_size=12))
+    assert tokens_of(exact.decode(job(SHORT, draft=drafted(plain[:right] + rest)))) == plain
+
+
+# ---- committed words
+
+
+@pytest.mark.parametrize("count", [1, 4, 6, 9])
+def test_committed_words_are_continued(tiny: StreamingEngine, count: int) -> None:
+    """With the first words given the rest comes as before, at its time, and the given ones do not come again."""
+    whole = tiny.decode(job(SHORT)).words
+    rest = tiny.decode(job(SHORT, committed=whole[:count], draft=whole[count:])).words
+    assert [(w.text, w.tokens) for w in rest] == [(w.text, w.tokens) for w in whole[count:]]
+    assert all(abs(a.end - b.end) <= ms(100) for a, b in zip(rest, whole[count:], strict=True))
+
+
+def test_all_is_committed(tiny: StreamingEngine) -> None:
+    """When all was said, nothing more is."""
+    whole = tiny.decode(job(SHORT)).words
+    assert tiny.decode(job(SHORT, committed=whole)).words == ()
+
+
+# ---- times
+
+
+@pytest.mark.parametrize("start", [0, 123_456])
+@pytest.mark.parametrize("name", ["short", "meeting", "long_sentence"])
+def test_times(exact: StreamingEngine, name: str, start: int) -> None:
+    """Words follow each other within the audio, wherever that begins; probabilities are some."""
+    audio = recording(name)
+    words = exact.decode(job(audio, start=start)).words
+    assert start <= words[0].start
+    assert all(a.start <= a.end <= b.start for a, b in pairwise(words))
+    assert words[-1].end <= start + len(audio)
+    assert all(w.start < w.end for w in words)
+    assert all(0 < w.probability <= 1 for w in words)
+
+
+@pytest.mark.parametrize("name", ["short", "meeting", "long_sentence"])
+def test_times_are_those_of_the_reference(exact: StreamingEngine, tiny_folder: Path, name: str) -> None:
+    """Nine of ten words end within 300 ms of where the reference engine hears them end."""
+    audio = recording(name)
+    oracle = ReferenceEngine(Checkpoint("tiny.en", tiny_folder, "cache"), EXACT).decode(job(audio)).words
+    words = exact.decode(job(audio)).words
+    blocks = SequenceMatcher(
+        None, [w.text for w in words], [w.text for w in oracle], autojunk=False
+    ).get_matching_blocks()
+    late = [abs(words[b.a + i].end - oracle[b.b + i].end) for b in blocks for i in range(b.size)]
+    assert len(late) > 0.9 * len(oracle), "the texts differ"
+    assert sum(x <= ms(300) for x in late) >= 0.9 * len(late)
+
+
+# ---- the end of the audio
+
+
+@pytest.mark.parametrize("cut_ms", range(1500, 5500, 370))
+def test_a_partial_leaves_the_last_moment_alone(tiny: StreamingEngine, cut_ms: int) -> None:
+    """While audio goes on, a word that begins in its last 0.2 s is not said: it may be half a word."""
+    audio = SHORT[: ms(cut_ms)]
+    assert all(w.start <= len(audio) - ms(200) for w in tiny.decode(job(audio, final=False)).words)
+
+
+@pytest.mark.parametrize("cut_ms", range(2600, 5400, 400))
+def test_a_partial_says_the_rest(tiny: StreamingEngine, cut_ms: int) -> None:
+    """While audio goes on, all words are said that ended a second ago, with no draft to help."""
+    said = [w.text for w in tiny.decode(job(SHORT)).words if w.end <= ms(cut_ms - 1000)]
+    heard = tiny.decode(job(SHORT[: ms(cut_ms)], final=False)).words
+    assert [w.text for w in heard[: len(said)]] == said
+
+
+def test_a_final_hears_the_end(tiny: StreamingEngine) -> None:
+    """When no more audio comes, the last word is said though the audio ends with it."""
+    audio = SHORT[: tiny.decode(job(SHORT)).words[-1].end]
+    assert text_of(tiny.decode(job(audio))).rstrip(".").endswith("today")
+    assert word_error_rate((DATA / "short.txt").read_text(), text_of(tiny.decode(job(SHORT)))) == 0
+
+
+@pytest.mark.parametrize("final", [True, False])
+@pytest.mark.parametrize("samples", [0, 1, 100, 400, 1600])
+def test_hardly_any_audio(tiny: StreamingEngine, samples: int, final: bool) -> None:
+    """A scrap of audio, or none, is decoded like any other, and no word lies outside of it."""
+    heard = tiny.decode(job(np.zeros(samples, np.float32), final=final))
+    assert all(0 <= w.start <= w.end <= samples for w in heard.words)
+
+
+def test_more_audio_than_whisper_hears(tiny: StreamingEngine) -> None:
+    """Audio of more than 30 s is heard up to there, or refused as an error of the engine, which goes on working."""
+    audio = np.concatenate([recording("meeting"), recording("long_sentence")])
+    with suppress(EngineError):
+        heard = tiny.decode(job(audio))
+        assert text_of(heard).startswith(" Good morning")
+        assert all(w.end <= ms(30_000) for w in heard.words)
+    assert text_of(tiny.decode(job(SHORT)))
+
+
+# ---- noise
+
+
+@pytest.mark.parametrize("window", [(0, 2000), (0, 6000), (3000, 9000), (5000, 15_000)])
+def test_noise(tiny: StreamingEngine, window: tuple[int, int]) -> None:
+    """Of noise nothing is said, or nothing that a session would believe."""
+    audio = recording("noise")[ms(window[0]) : ms(window[1])]
+    for final in (True, False):
+        heard = tiny.decode(job(audio, final=final))
+        assert not heard.words or session()._is_doubtful(heard)
+
+
+# ---- the default model
+
+
+@pytest.mark.parametrize("name", ["short", "meeting", "long_sentence"])
+def test_the_text_is_right(base: StreamingEngine, name: str) -> None:
+    """With the default model the language is detected, and less than one word in ten is wrong."""
+    heard = base.decode(job(recording(name)))
+    assert heard.language == "en"
+    assert word_error_rate((DATA / f"{name}.txt").read_text(), text_of(heard)) < 0.1
+
+
+def test_the_language(base: StreamingEngine) -> None:
+    """Quiet speech, too, is heard as English; a given language is used as it is."""
+    assert base.decode(job(recording("quiet"))).language == "en"
+    assert base.decode(job(SHORT, language="de")).language == "de"
+    assert len(base.info.languages) == 99

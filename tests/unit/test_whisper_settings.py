@@ -1,0 +1,189 @@
+"""What config.json and generation_config.json say, as various people write them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamstt.errors import ModelError
+from streamstt.whisper.model import Shape
+from streamstt.whisper.settings import Speaking, read_settings
+
+CONFIG: dict[str, Any] = {
+    "d_model": 64,
+    "encoder_layers": 6,
+    "decoder_layers": 4,
+    "encoder_attention_heads": 8,
+    "decoder_attention_heads": 2,
+    "num_mel_bins": 128,
+    "vocab_size": 1000,
+    "max_target_positions": 40,
+}
+ENGLISH_ONLY: dict[str, Any] = {
+    "eos_token_id": 900,
+    "decoder_start_token_id": 901,
+    "no_timestamps_token_id": 950,
+    "suppress_tokens": [1, 2, 7],
+    "begin_suppress_tokens": [220, 900],
+    "alignment_heads": [[3, 1], [2, 0]],
+}
+MULTILINGUAL = ENGLISH_ONLY | {
+    "is_multilingual": True,
+    "lang_to_id": {"<|en|>": 902, "<|de|>": 903, "<|yue|>": 904},
+    "task_to_id": {"transcribe": 930, "translate": 929},
+}
+UPPER_HALF = ((2, 0), (2, 1), (3, 0), (3, 1))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Without files yet."""
+    return tmp_path
+
+
+def read(folder: Path, generation: dict[str, Any], config: dict[str, Any] = CONFIG) -> Speaking:
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "generation_config.json").write_text(json.dumps(generation))
+    return read_settings(folder)
+
+
+def without(settings: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name != key}
+
+
+def test_multilingual(folder: Path) -> None:
+    """A multilingual model is told the language and the task, and has languages by their codes."""
+    speaking = read(folder, MULTILINGUAL)
+    assert speaking.languages == {"en": 902, "de": 903, "yue": 904}
+    assert speaking.prompt("de", "transcribe") == [901, 903, 930, 950]
+    assert speaking.prompt("yue", "translate") == [901, 904, 929, 950]
+    assert speaking.no_speech == 949
+
+
+@pytest.mark.parametrize("more", [{}, {"lang_to_id": None, "task_to_id": None}, {"lang_to_id": {}}])
+def test_english_only(folder: Path, more: dict[str, Any]) -> None:
+    """An English-only model is told neither language nor task."""
+    speaking = read(folder, ENGLISH_ONLY | more)
+    assert speaking.languages == {}
+    assert speaking.prompt("en", "transcribe") == [901, 950]
+    assert speaking.no_speech == 949
+
+
+def test_what_may_be_said(folder: Path) -> None:
+    """The rules have the end, and the tokens that are never said, or not first."""
+    rules = read(folder, MULTILINGUAL).rules
+    assert (rules.end, rules.suppressed, rules.suppressed_first) == (900, (1, 2, 7), (220, 900))
+    assert rules.vocabulary == 1000
+
+
+@pytest.mark.parametrize("end", [900, [900], [900, 12]])
+def test_one_end_or_several(folder: Path, end: int | list[int]) -> None:
+    """The end of the text is written as a token or as a list of them; the first counts."""
+    assert read(folder, MULTILINGUAL | {"eos_token_id": end}).rules.end == 900
+
+
+@pytest.mark.parametrize("given", [{}, {"suppress_tokens": None, "begin_suppress_tokens": None}])
+def test_nothing_is_suppressed(folder: Path, given: dict[str, Any]) -> None:
+    """A model may be free to say everything."""
+    rules = read(folder, without(without(ENGLISH_ONLY, "suppress_tokens"), "begin_suppress_tokens") | given).rules
+    assert (rules.suppressed, rules.suppressed_first) == ((), ())
+
+
+def test_minus_one(folder: Path) -> None:
+    """Among suppressed tokens -1 stands for a list that is not there, and not for the last token."""
+    assert read(folder, ENGLISH_ONLY | {"suppress_tokens": [-1]}).rules.suppressed == ()
+
+
+def test_sizes(folder: Path) -> None:
+    """The sizes are those of config.json, and bins and tokens have Whisper's first sizes where it does not say."""
+    assert read(folder, MULTILINGUAL).shape == Shape(64, 6, 4, 8, 2, 128, 1000, 40)
+    older = without(without(CONFIG, "num_mel_bins"), "max_target_positions")
+    assert read(folder, MULTILINGUAL, older).shape == Shape(64, 6, 4, 8, 2, 80, 1000, 448)
+
+
+def test_alignment_heads(folder: Path) -> None:
+    """Measured alignment heads are used as they are given."""
+    assert sorted(read(folder, MULTILINGUAL).alignment_heads) == [(2, 0), (3, 1)]
+
+
+@pytest.mark.parametrize(
+    "generation", [without(MULTILINGUAL, "alignment_heads"), MULTILINGUAL | {"alignment_heads": None}]
+)
+def test_no_alignment_heads(folder: Path, generation: dict[str, Any]) -> None:
+    """Without measured heads, all heads of the upper half of the layers align."""
+    assert read(folder, generation).alignment_heads == UPPER_HALF
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ([[3, 1], [4, 0], [9, 1], [2, 0]], ((3, 1), (2, 0))),
+        ([[1, 2], [1, 1], [0, 7]], ((1, 1),)),
+        ([[4, 0], [5, 1]], UPPER_HALF),
+        ([], UPPER_HALF),
+    ],
+)
+def test_heads_that_are_not_there(folder: Path, given: list[list[int]], used: tuple[tuple[int, int], ...]) -> None:
+    """Heads of layers that a distilled model lacks are passed over; if none is left, it is as if none was given."""
+    assert read(folder, MULTILINGUAL | {"alignment_heads": given}).alignment_heads == used
+
+
+@pytest.mark.parametrize(("layers", "first"), [(1, 0), (2, 1), (3, 1)])
+def test_few_layers(folder: Path, layers: int, first: int) -> None:
+    """Even a decoder of one layer has heads that align."""
+    generation = without(MULTILINGUAL, "alignment_heads")
+    heads = read(folder, generation, CONFIG | {"decoder_layers": layers}).alignment_heads
+    assert heads == tuple((layer, head) for layer in range(first, layers) for head in range(2))
+
+
+@pytest.mark.parametrize("key", ["eos_token_id", "decoder_start_token_id", "no_timestamps_token_id"])
+def test_a_token_is_missing(folder: Path, key: str) -> None:
+    """A token that every Whisper needs, if it is missing, is an error that names it and the file."""
+    with pytest.raises(ModelError, match=rf"generation_config\.json.*{key}"):
+        read(folder, without(MULTILINGUAL, key))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"eos_token_id": None},
+        {"eos_token_id": []},
+        {"decoder_start_token_id": "start"},
+        {"no_timestamps_token_id": None},
+        {"suppress_tokens": 3},
+        {"suppress_tokens": ["a"]},
+        {"begin_suppress_tokens": 3},
+        {"lang_to_id": ["<|en|>"]},
+        {"lang_to_id": {"<|en|>": None}},
+        {"task_to_id": "transcribe"},
+        {"alignment_heads": [3]},
+        {"alignment_heads": [[1, 2, 3]]},
+    ],
+    ids=str,
+)
+def test_a_setting_is_nonsense(folder: Path, wrong: dict[str, Any]) -> None:
+    """Something else where tokens or heads belong is an error of the model that names the file."""
+    with pytest.raises(ModelError, match=r"generation_config\.json"):
+        read(folder, MULTILINGUAL | wrong)
+
+
+@pytest.mark.parametrize(
+    "key", ["d_model", "encoder_layers", "decoder_layers", "decoder_attention_heads", "vocab_size"]
+)
+def test_a_size_is_missing(folder: Path, key: str) -> None:
+    """A size that is missing is an error that names it and the file."""
+    with pytest.raises(ModelError, match=rf"config\.json.*{key}"):
+        read(folder, MULTILINGUAL, without(CONFIG, key))
+
+
+@pytest.mark.parametrize("name", ["config.json", "generation_config.json"])
+@pytest.mark.parametrize("content", [None, b"", b"[]", b"{", b"\xff"])
+def test_a_file_is_missing_or_damaged(folder: Path, name: str, content: bytes | None) -> None:
+    """A file that is missing, or no JSON object, is an error that names it."""
+    read(folder, MULTILINGUAL)
+    (folder / name).unlink()
+    if content is not None:
+        (folder / name).write_bytes(content)
+    with pytest.raises(ModelError, match=name):
+        read_settings(folder)
