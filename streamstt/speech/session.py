@@ -200,8 +200,9 @@ class Session:
         if utterance.end is not None:
             return
         committed = utterance.committed[utterance.passed :]
-        paused = quiet and committed and utterance.heard - committed[-1].end >= PAUSE
-        if not paused and utterance.heard - utterance.start < ms(self._settings.window_s * 1000):
+        full = utterance.heard - utterance.start >= ms(self._settings.window_s * 1000)
+        paused = quiet and committed and (full or utterance.heard - committed[-1].end >= PAUSE)
+        if not paused and not full:
             return
         kept = 0 if paused else KEPT
         found = cut_point(committed, utterance.draft, utterance.start, utterance.heard, kept)

@@ -33,7 +33,7 @@ def cut_point(
     words = [*committed, *tentative]
     if not kept and committed:
         last = committed[-1].end
-        return len(committed), last - SEARCH // 2, min(last + SEARCH, heard)
+        return len(committed), max(last - SEARCH // 2, start), min(last + SEARCH, heard)
     choices = [
         k
         for k in range(1, len(committed) + 1)
@@ -60,7 +60,9 @@ def _gap(words: Sequence[HeardWord], k: int, heard: int) -> tuple[int, int]:
     """Where the pause before word ``k`` is to be found."""
     after = words[k].start if k < len(words) else heard
     low = min(words[k - 1].end, after) - SEARCH // 2
-    return max(low, words[k - 1].start), max(after, low + STEP)
+    middle = (words[k - 1].start + words[k - 1].end) // 2  # a word that is cut behind it is not heard again
+    low = max(low, middle)
+    return low, max(after, low + STEP)
 
 
 def quietest(samples: Samples) -> int:

@@ -87,11 +87,11 @@ class _Builder:
         return _Norm(self._weights, name, self._width, self._device)
 
     def linear(self, *names: str, outputs: int = 0, inputs: int = 0) -> Linear:
-        """One linear of the given ones, side by side; a missing bias is zero (keys have none)."""
+        """One linear of the given ones, side by side; that of the keys has no bias."""
         outputs, inputs = outputs or self._width, inputs or self._width
         weight = torch.cat([self._weights.get(f"{name}.weight", outputs, inputs) for name in names])
         biases = [
-            self._weights.get(f"{name}.bias", outputs) if f"{name}.bias" in self._weights else torch.zeros(outputs)
+            torch.zeros(outputs) if name.endswith("k_proj") else self._weights.get(f"{name}.bias", outputs)
             for name in names
         ]
         return make_linear(weight.to(self._device), torch.cat(biases).to(self._device), self._precision)

@@ -68,7 +68,7 @@ def read_settings(folder: Path) -> Speaking:
             tasks={task: int(t) for task, t in (generation.get("task_to_id") or {}).items()},
             alignment_heads=_heads(generation, shape),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
         raise ModelError(f"{path} does not say how this Whisper is to be used: {error!r}") from error
 
 

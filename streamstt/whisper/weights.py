@@ -27,7 +27,7 @@ class Weights:
         try:
             for path in _files(folder):
                 self._open(path)
-        except (OSError, ValueError, RuntimeError, SafetensorError, KeyError) as error:
+        except (OSError, ValueError, RuntimeError, SafetensorError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"{folder} does not hold weights that can be read: {error}") from error
 
     def _open(self, path: Path) -> None:
@@ -37,9 +37,6 @@ class Weights:
         else:
             tensors = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
             self._readers |= {_plain(name): lambda tensor=tensor: tensor for name, tensor in tensors.items()}
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._readers
 
     def get(self, name: str, *shape: int) -> torch.Tensor:
         """Reads one tensor.

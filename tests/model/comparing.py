@@ -4,15 +4,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import soundfile
 import torch
-from transformers import WhisperForConditionalGeneration
+from transformers import WhisperForConditionalGeneration, WhisperTokenizerFast
 
+from streamstt.audio.format import Samples
 from streamstt.whisper.folders import read_json
 from streamstt.whisper.linear import Precision
-from streamstt.whisper.model import CrossAttention, Decoder, Encoder, Memory, Pass, Shape
+from streamstt.whisper.mel import LogMel
+from streamstt.whisper.model import POSITIONS, CrossAttention, Decoder, Encoder, Memory, Pass, Shape
+from streamstt.whisper.settings import Speaking, read_settings
 from streamstt.whisper.weights import Weights
 
+DATA = Path(__file__).parent.parent / "data"
 CPU = torch.device("cpu")
+COLUMNS = 2 * POSITIONS  # of the spectrogram: 30 s
 Heads = Sequence[tuple[int, int]]
 
 
@@ -71,3 +77,31 @@ def transformers_say(
 
 def largest(difference: torch.Tensor) -> float:
     return float(difference.abs().max())
+
+
+def recording(name: str) -> Samples:
+    samples, rate = soundfile.read(DATA / f"{name}.flac", dtype="float32")
+    assert rate == 16000
+    return samples
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A model, a window, what is said in it, and what float32 makes of that."""
+
+    folder: Path
+    speaking: Speaking
+    mel: torch.Tensor
+    tokens: list[int]
+    ours: Ours
+    read: Pass
+
+
+def reading_of(folder: Path) -> Reading:
+    speaking = read_settings(folder)
+    tokenizer = WhisperTokenizerFast.from_pretrained(folder)
+    text = " " + " ".join((DATA / "meeting.txt").read_text().split())
+    tokens = [*speaking.prompt("en", "transcribe"), *tokenizer(text, add_special_tokens=False).input_ids]
+    mel = LogMel(speaking.shape.n_mels, CPU)(recording("meeting"), COLUMNS)
+    ours = load(folder, speaking.alignment_heads)
+    return Reading(folder, speaking, mel, tokens, ours, ours.read(mel, tokens))

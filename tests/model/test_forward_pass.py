@@ -1,57 +1,18 @@
 """Our forward pass with real weights against that of transformers, and what its shortcuts cost."""
 
-from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
-from comparing import CPU, Ours, Said, largest, load, transformers_say
-from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration, WhisperTokenizerFast
-from wer import word_error_rate
+from comparing import COLUMNS, CPU, Reading, Said, largest, load, reading_of, recording, transformers_say
+from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
-from streamstt.audio.format import Samples, ms
-from streamstt.whisper import silence
-from streamstt.whisper.decoder import Greedy, Task
+from streamstt.audio.format import ms
 from streamstt.whisper.linear import Precision
 from streamstt.whisper.mel import LogMel, floor_of
-from streamstt.whisper.model import POSITIONS, Memory, Pass, Shape
-from streamstt.whisper.settings import Speaking, read_settings
 
-DATA = Path(__file__).parent.parent / "data"
-COLUMNS = 2 * POSITIONS
-POSITION = ms(20)  # samples
 F32, BF16, INT8 = Precision.FLOAT32, Precision.BFLOAT16, Precision.INT8
-
-
-def recording(name: str) -> Samples:
-    samples, rate = soundfile.read(DATA / f"{name}.flac", dtype="float32")
-    assert rate == 16000
-    return samples
-
-
-@dataclass(frozen=True)
-class Reading:
-    """A model, a window, what is said in it, and what float32 makes of that."""
-
-    folder: Path
-    speaking: Speaking
-    mel: torch.Tensor
-    tokens: list[int]
-    ours: Ours
-    read: Pass
-
-
-def reading_of(folder: Path) -> Reading:
-    speaking = read_settings(folder)
-    tokenizer = WhisperTokenizerFast.from_pretrained(folder)
-    text = " " + " ".join((DATA / "meeting.txt").read_text().split())
-    tokens = [*speaking.prompt("en", "transcribe"), *tokenizer(text, add_special_tokens=False).input_ids]
-    mel = LogMel(speaking.shape.n_mels, CPU)(recording("meeting"), COLUMNS)
-    ours = load(folder, speaking.alignment_heads)
-    return Reading(folder, speaking, mel, tokens, ours, ours.read(mel, tokens))
 
 
 @pytest.fixture(scope="module")
@@ -187,88 +148,3 @@ def test_coarse_formats(base: Reading, encoder: Precision, decoder: Precision, h
     assert float((heard - exact).abs().mean()) < hearing
     assert float((read.logits - base.read.logits).abs().mean()) < saying
     assert float(same) > 0.93
-
-
-def behind(window: torch.Tensor, silent: torch.Tensor, stride: int, shape: Shape) -> Memory:
-    """A memory of the window with thinned silence behind it."""
-    memory = Memory(shape, stride, CPU)
-    memory.put_silence(memory.thin(silent))
-    memory.put_window(window)
-    return memory
-
-
-@pytest.mark.parametrize("stride", [1, 8])
-def test_silence_behind_a_window(base: Reading, stride: int) -> None:
-    """The window hides the silence that it covers, and a silent position that is kept counts for those that are not."""
-    window = base.ours.cross(base.ours.encoder(base.mel[:, :608]))
-    silent = base.ours.cross(base.ours.encoder(torch.full_like(base.mel, float(base.mel.min()))))
-    alike = silent[:, :, :, stride // 2 :: stride].repeat_interleave(stride, dim=3)  # up to 1496 of 1500 positions
-    plain = Memory(base.speaking.shape, 0, CPU)
-    plain.put_window(torch.cat([window, alike[:, :, :, 304:]], dim=3))
-    expected = base.ours.decoder(base.tokens, 0, plain, range(len(base.tokens)))
-    memory = behind(window, silent, stride, base.speaking.shape)
-    read = base.ours.decoder(base.tokens, 0, memory, range(len(base.tokens)))
-    assert largest(read.logits - expected.logits) < 1e-3
-    assert read.attention.shape[2] == 304
-    assert largest(read.attention - expected.attention[:, :, :304]) < 1e-3
-
-
-def write(reading: Reading, memory: Memory) -> str:
-    """The greedy text."""
-    greedy = Greedy(reading.ours.decoder, reading.speaking.rules, CPU)
-    task = Task(reading.speaking.prompt("en", "transcribe"), [], [], limit=200, stop=POSITIONS)
-    return str(WhisperTokenizerFast.from_pretrained(reading.folder).decode(greedy(task, memory).tokens))
-
-
-@pytest.fixture(scope="module")
-def silences(base: Reading) -> dict[int, silence.Silences]:
-    """Silence in full, and thinned out as it is used."""
-
-    @cache
-    def hear(floor: float) -> torch.Tensor:
-        return base.ours.cross(base.ours.encoder(torch.full((80, COLUMNS), floor)))
-
-    made = {}
-    for stride in (1, silence.STRIDE):
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(silence, "STRIDE", stride)
-            made[stride] = silence.Silences(base.speaking.shape, lambda mel: hear(float(mel[0, 0])), CPU)
-    return made
-
-
-@pytest.mark.parametrize("name", ["short", "meeting", "long_sentence"])
-def test_thinned_silence(base: Reading, silences: dict[int, silence.Silences], name: str) -> None:
-    """Thinned silence gives the text that all of it gives, and that 30 s with real silence in them give."""
-    audio = recording(name)
-    columns = 2 * min(len(audio) // POSITION + 50, POSITIONS)
-    texts = {}
-    for stride, made in silences.items():
-        mel, memory = made.under(LogMel(80, CPU)(audio, columns))
-        memory.put_window(base.ours.cross(base.ours.encoder(mel)))
-        texts[stride] = write(base, memory)
-    whole = write(base, base.ours.hear(LogMel(80, CPU)(audio, COLUMNS)))
-    assert word_error_rate(texts[1], texts[silence.STRIDE]) < 0.03
-    assert word_error_rate(whole, texts[silence.STRIDE]) < 0.03
-
-
-@pytest.mark.parametrize("lowest", [-1.5, -0.83, -0.6, -0.5, -0.1, 0.4])
-def test_known_floors(base: Reading, silences: dict[int, silence.Silences], lowest: float) -> None:
-    """A window is raised to one of the floors, by as little as there is; one whose floor is higher stays as it is."""
-    mel = torch.linspace(lowest, 1.5, 100).expand(80, 100)
-    raised, _ = silences[silence.STRIDE].under(mel)
-    floor = next((f for f in sorted(silence.FLOORS) if f >= lowest - 0.05), None)
-    assert torch.equal(raised, mel if floor is None else mel.clamp(min=floor))
-
-
-def test_silence_of_the_floor(base: Reading, silences: dict[int, silence.Silences]) -> None:
-    """Windows take turns, and each has the silence of its own floor behind it, whatever came before."""
-    window = base.ours.cross(base.ours.encoder(base.mel[:, :600]))
-    said = []
-    for floor in (-0.2, -0.6, -0.2, -0.6, -0.6):
-        _, memory = silences[silence.STRIDE].under(torch.tensor([[floor, 1.5]]))
-        memory.put_window(window)
-        said.append(base.ours.decoder(base.tokens, 0, memory, [9]).logits)
-    assert torch.equal(said[0], said[2])
-    assert torch.equal(said[1], said[3])
-    assert torch.equal(said[1], said[4])
-    assert largest(said[0] - said[1]) > 1e-3

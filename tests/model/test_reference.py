@@ -122,14 +122,14 @@ def test_what_is_not_there(tiny_folder: Path, tmp_path: Path) -> None:
     """A GPU that this machine lacks, or a folder whose weights are none, is an error that says so."""
     if not torch.cuda.is_available():
         with pytest.raises(EngineError, match="finds no CUDA"):
-            load_engine(Settings(model="tiny.en", device="cuda"))
+            load_engine(Settings(kind="reference", model="tiny.en", device="cuda"))
     for file in tiny_folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     (tmp_path / "model.safetensors").write_bytes(b"no weights")
     with pytest.raises(ModelError, match="does not hold"):
-        load_engine(Settings(model=str(tmp_path)))
+        load_engine(Settings(kind="reference", model=str(tmp_path)))
     tensors = load_file(tiny_folder / "model.safetensors")
     del tensors["model.decoder.layers.3.fc1.weight"]
     save_file(tensors, tmp_path / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(ModelError, match=r"lacks 1 of .*layers\.3\.fc1"):
-        load_engine(Settings(model=str(tmp_path)))
+        load_engine(Settings(kind="reference", model=str(tmp_path)))

@@ -18,7 +18,7 @@ MODULES = {
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "__init__", "audio", "speech", "serve", "sinks", "whisper",
-        "version", "errors", "audio.format", "speech.captions",
+        "version", "errors", "samples", "audio.format", "speech.captions",
     ),
     ("config", "config_layers", "speech.jobs"),
     (
@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "scheduler", "serve.protocol", "serve.hub", "serve.routes",
     ),
     ("serve.server", "sinks.*", "studio", "offline", "follow"),
-    ("daemon", "terminal", "samples"),
+    ("daemon", "terminal"),
     ("cli",),
     ("__main__",),
 )  # fmt: skip

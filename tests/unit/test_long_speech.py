@@ -68,8 +68,8 @@ def assert_nothing_is_lost(talk: Talk, events: list[Event]) -> None:
 
 
 def assert_bounded(jobs: list[Job], speech: Speech) -> None:
-    """No job hears more than the window and what came since the update that filled it."""
-    assert max(len(j.audio) for j in jobs) <= ms(speech.window_s * 1000 + speech.update_ms)
+    """No job hears more than the window, what came since the update that filled it, and what must be kept."""
+    assert max(len(j.audio) for j in jobs) <= ms(speech.window_s * 1000 + speech.update_ms) + KEPT
 
 
 # ---- the window
