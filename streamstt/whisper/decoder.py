@@ -110,19 +110,22 @@ class Greedy:
         scores = self._scores(read.logits[1:], first=not task.forced)  # (draft + 1, V)
 
         choices = scores.argmax(dim=1).tolist()
-        confirmed = 0
+        attention = read.attention[:, len(task.prompt) - 1 :]  # (A, forced + draft + 1, T)
+        confirmed, said = 0, len(task.forced) + 1
         while confirmed < len(task.draft) and choices[confirmed] == task.draft[confirmed]:
+            if self._is_past(attention[:, : said + confirmed], task):
+                break
             confirmed += 1
         text = Text(
             tokens=task.draft[:confirmed],
             logprobs=scores[range(confirmed), task.draft[:confirmed]].tolist(),
             confirmed=confirmed,
             first=read.logits[0],
-            attention=read.attention[:, len(task.prompt) - 1 : known + confirmed],
+            attention=attention[:, : said + confirmed],
         )
         choice, logprob = choices[confirmed], float(scores[confirmed, choices[confirmed]])
         while choice != self.rules.end and len(text.tokens) < task.limit:
-            if latest_frame(text.attention) >= task.stop:
+            if self._is_past(text.attention, task):
                 break
             text.tokens.append(choice)
             text.logprobs.append(logprob)
@@ -134,6 +137,10 @@ class Greedy:
             choice = int(score.argmax())
             logprob = float(score[choice])
         return text
+
+    def _is_past(self, attention: torch.Tensor, task: Task) -> bool:
+        """Whether the next token is heard where there is nothing to say yet."""
+        return task.stop < attention.shape[2] and latest_frame(attention) >= task.stop
 
     def _scores(self, logits: torch.Tensor, *, first: bool) -> torch.Tensor:
         """Log-probabilities of what may be said; ``first``: row 0 begins the text."""
