@@ -326,7 +326,8 @@ class Decoder:
         d, heads, layers = shape.width, shape.decoder_heads, shape.decoder_layers
         self._shape = shape
         self._device = device
-        self._tokens = make.tensor("decoder.embed_tokens.weight", shape.vocabulary, d)
+        # A copy, so that the file is not kept in memory for the sake of one tensor.
+        self._tokens = make.tensor("decoder.embed_tokens.weight", shape.vocabulary, d).clone()
         self._places = make.tensor("decoder.embed_positions.weight", shape.max_tokens, d).float()
         cache = torch.zeros(layers, 2, heads, shape.max_tokens, d // heads, device=device)
         self._layers = [

@@ -10,6 +10,7 @@ import torch
 
 from streamstt.whisper.model import Encoder, Memory, Shape, Silence
 
+KEPT = 3  # floors: a speaker's level changes little from one update to the next
 STEP = 0.1  # floors are this far apart: a window is raised to the next one
 
 
@@ -31,7 +32,7 @@ class Silences:
         self._encoder = encoder
         self._cross = cross
         self._lead = lead
-        self._known: dict[int, tuple[Silence, torch.Tensor]] = {}  # at most some thirty floors of 10 MB (base)
+        self._known: dict[int, tuple[Silence, torch.Tensor]] = {}  # the last few floors, 10 MB each (base)
         self._memory: Memory | None = None
         self._current: int | None = None
 
@@ -52,4 +53,6 @@ class Silences:
         if step not in self._known:
             silence = self._encoder.silence(self._lead.clamp(min=step * STEP), step * STEP)
             self._known[step] = silence, self._cross(silence.heard)
+            if len(self._known) > KEPT:
+                del self._known[next(iter(self._known))]
         return self._known[step]

@@ -17,7 +17,7 @@ from streamstt.config import Engine
 from streamstt.errors import EngineError, ModelError
 from streamstt.samples import welcome
 from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
-from streamstt.whisper import precision
+from streamstt.whisper import heap, precision
 from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.decoder import Greedy, Task, Text, mean_logprob
@@ -35,6 +35,7 @@ LEAD_MS = (500, 1500)  # a second of speech that silence is heard after
 PADDING = 50  # positions of silence behind the audio: 1 s
 UNFINISHED = 10  # positions (0.2 s) before the end of audio that goes on: what is heard there may be half a word
 SLACK = 10  # positions: a word may be aligned a little after, or the next one before, where it is
+TRIM_EVERY = 8  # decodes: each leaves tens of megabytes behind
 TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
 
 log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ class StreamingEngine:
             raise ModelError(f"{folder} has no tokenizer that loads: {error}") from error
         with torch.inference_mode():
             formats = self._load(Weights(folder), settings)
+        self._since_trim = 0
+        heap.trim()  # of the weights as they were in the file
         known = tuple(sorted(self._speaking.languages)) or ("en",)
         self.info = EngineInfo(checkpoint.name, str(self._device), str(formats), known)
 
@@ -93,6 +96,10 @@ class StreamingEngine:
                 return self._decode(job)
         except (RuntimeError, ValueError, IndexError, KeyError) as error:
             raise EngineError(f"decoding {job} failed: {error}") from error
+        finally:
+            self._since_trim = (self._since_trim + 1) % TRIM_EVERY
+            if not self._since_trim:
+                heap.trim()
 
     def _decode(self, job: Job) -> Hypothesis:
         heard = min(-(-len(job.audio) // POSITION), POSITIONS)
