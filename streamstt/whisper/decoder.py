@@ -12,7 +12,7 @@ import torch
 
 from streamstt.whisper.alignment import latest_frame
 from streamstt.whisper.loops import loop_length
-from streamstt.whisper.model import Decoder, Memory
+from streamstt.whisper.network import Decoder, Memory
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,9 @@ from collections.abc import Callable
 
 import torch
 
-from streamstt.whisper.model import Encoder, Memory, Shape, Silence
+from streamstt.whisper.encoder import Encoder, Silence
+from streamstt.whisper.model import Shape
+from streamstt.whisper.network import Memory
 
 KEPT = 3  # floors: a speaker's level changes little from one update to the next
 STEP = 0.1  # floors are this far apart: a window is raised to the next one

@@ -21,8 +21,10 @@ from streamstt.whisper import heap, precision
 from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.decoder import Greedy, Task, Text, mean_logprob
+from streamstt.whisper.encoder import Encoder
 from streamstt.whisper.mel import LogMel
-from streamstt.whisper.model import POSITIONS, CrossAttention, Decoder, Encoder, Memory
+from streamstt.whisper.model import POSITIONS
+from streamstt.whisper.network import CrossAttention, Decoder, Memory
 from streamstt.whisper.settings import read_settings
 from streamstt.whisper.silence import Silences
 from streamstt.whisper.store import default_root

@@ -9,10 +9,12 @@ import torch
 from transformers import WhisperForConditionalGeneration, WhisperTokenizerFast
 
 from streamstt.audio.format import Samples
+from streamstt.whisper.encoder import Encoder
 from streamstt.whisper.folders import read_json
 from streamstt.whisper.linear import Precision
 from streamstt.whisper.mel import LogMel
-from streamstt.whisper.model import POSITIONS, CrossAttention, Decoder, Encoder, Memory, Pass, Shape
+from streamstt.whisper.model import POSITIONS, Shape
+from streamstt.whisper.network import CrossAttention, Decoder, Memory, Pass
 from streamstt.whisper.settings import Speaking, read_settings
 from streamstt.whisper.weights import Weights
 

@@ -11,8 +11,10 @@ from wer import word_error_rate
 from streamstt.audio.format import ms
 from streamstt.whisper import model
 from streamstt.whisper.decoder import Greedy, Task
+from streamstt.whisper.encoder import STRIDE, Silence
 from streamstt.whisper.mel import LogMel
-from streamstt.whisper.model import POSITIONS, STRIDE, Memory, Silence
+from streamstt.whisper.model import POSITIONS
+from streamstt.whisper.network import Memory
 from streamstt.whisper.silence import STEP, Silences
 
 LEAD = LogMel(80, CPU)(recording("short")[ms(1000) : ms(2000)], 100)

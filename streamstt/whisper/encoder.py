@@ -1,0 +1,120 @@
+"""The encoder, written for streaming: windows of any length, with the silence behind them.
+
+Source: Radford et al. 2022. Letters in shapes: T positions (20 ms) of the window, D width, H heads, S
+positions of silence.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn.functional import conv1d, gelu, scaled_dot_product_attention
+
+from streamstt.whisper.linear import Precision
+from streamstt.whisper.model import POSITIONS, Builder, Pair, Shape
+from streamstt.whisper.weights import Weights
+
+STRIDE = 8  # of eight silent positions one stands for all: a quarter of the decoder's time, the same words
+
+
+class _EncoderLayer:
+    def __init__(self, make: Builder, name: str, heads: int) -> None:
+        self._heads = heads
+        self._norm1 = make.norm(f"{name}.self_attn_layer_norm")
+        self._qkv, self._out = make.self_attention(name)
+        self._norm2 = make.norm(f"{name}.final_layer_norm")
+        self._up, self._down = make.feed_forward(name)
+
+    def __call__(self, x: torch.Tensor, behind: Pair | None, bias: torch.Tensor | None) -> tuple[torch.Tensor, Pair]:
+        """Hears x, shape (T, D), with keys and values of what lies ``behind`` it; gives those of x too."""
+        qkv = self._qkv(self._norm1(x))  # (T, 3 D)
+        q, k, v = qkv.view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # each (H, T, D/H)
+        keys, values = (torch.cat([b, o], dim=1) for b, o in zip(behind, (k, v), strict=True)) if behind else (k, v)
+        mask = None if bias is None else bias.to(q.dtype)[None, None, None]  # (1, 1, 1, S)
+        seen = scaled_dot_product_attention(q[None], keys[None], values[None], attn_mask=mask)[0]  # (H, T, D/H)
+        x = x + self._out(seen.transpose(0, 1).reshape(x.shape))
+        return x + self._down(gelu(self._up(self._norm2(x)))), (k, v)
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """The silence that follows a window, up to 30 s: of every ``STRIDE`` positions one stands for all.
+
+    Attributes:
+        places: Which positions, shape (S,).
+        layers: Keys and values in each encoder layer, each (H, S, D/H).
+        heard: What the encoder makes of it, shape (S, D).
+    """
+
+    places: torch.Tensor
+    layers: tuple[Pair, ...]
+    heard: torch.Tensor
+
+    def bias(self, length: int) -> torch.Tensor:
+        """What to add to attention scores, shape (S + length,), when a window of ``length`` positions comes after."""
+        counted = torch.where(self.places >= length, math.log(STRIDE), -torch.inf)  # the window hides its own places
+        return torch.cat([counted, torch.zeros(length, device=counted.device)])
+
+
+class Encoder:
+    """Hears a window."""
+
+    def __init__(self, weights: Weights, shape: Shape, precision: Precision, device: torch.device) -> None:
+        make = Builder(weights, shape.width, precision, device)
+        dtype = torch.float32 if precision is Precision.INT8 else getattr(torch, precision.value)
+        d = shape.width
+        self._conv1 = make.tensor("encoder.conv1.weight", d, shape.n_mels, 3).to(dtype)
+        self._bias1 = make.tensor("encoder.conv1.bias", d).to(dtype)
+        self._conv2 = make.tensor("encoder.conv2.weight", d, d, 3).to(dtype)
+        self._bias2 = make.tensor("encoder.conv2.bias", d).to(dtype)
+        self._places = make.tensor("encoder.embed_positions.weight", POSITIONS, d).float()
+        # Three quarters of what 8 bits cost come from the first layer, whose input is not yet normalised by others.
+        exact = Builder(weights, d, Precision.FLOAT32, device) if precision is Precision.INT8 else make
+        self._layers = [
+            _EncoderLayer(make if i else exact, f"encoder.layers.{i}", shape.encoder_heads)
+            for i in range(shape.encoder_layers)
+        ]
+        self._norm = make.norm("encoder.layer_norm")
+
+    def __call__(self, mel: torch.Tensor, silence: Silence | None = None) -> torch.Tensor:
+        """Encodes a window.
+
+        Args:
+            mel: Shape (n_mels, 2 T), from ``LogMel``.
+            silence: What follows it; Whisper was trained on 30 s, and hears worse when there is nothing.
+
+        Returns:
+            Shape (T, D), float32.
+        """
+        x = self._embed(mel)
+        x = x + self._places[: len(x)]  # (T, D)
+        bias = silence.bias(len(x)) if silence else None
+        for i, layer in enumerate(self._layers):
+            x, _ = layer(x, silence.layers[i] if silence else None, bias)
+        return self._norm(x)
+
+    def silence(self, lead: torch.Tensor, floor: float) -> Silence:
+        """Encodes the silence after a little speech, which it is not the same without.
+
+        Args:
+            lead: Spectrogram of the speech, shape (n_mels, 2 n); windows must be longer.
+            floor: The value that silence has.
+        """
+        n = lead.shape[1] // 2
+        x = self._embed(torch.cat([lead, torch.full((len(lead), 16), floor, device=lead.device)], dim=1))  # (n + 8, D)
+        places = torch.arange(n + STRIDE // 2, POSITIONS, STRIDE, device=lead.device)  # (S,)
+        x = torch.cat([x[:n] + self._places[:n], x[n + 4] + self._places[places]])  # (n + S, D)
+        bias = torch.zeros(len(x), device=lead.device)
+        bias[n:] = math.log(STRIDE)
+        layers = []
+        for layer in self._layers:
+            x, (k, v) = layer(x, None, bias)
+            layers.append((k[:, n:].contiguous(), v[:, n:].contiguous()))
+        return Silence(places, tuple(layers), self._norm(x[n:]))
+
+    def _embed(self, mel: torch.Tensor) -> torch.Tensor:
+        """(n_mels, 2 T) to (T, D), places not yet added."""
+        x = mel[None].to(self._conv1.dtype)  # (1, n_mels, 2 T)
+        x = gelu(conv1d(x, self._conv1, self._bias1, padding=1))  # (1, D, 2 T)
+        x = gelu(conv1d(x, self._conv2, self._bias2, stride=2, padding=1))  # (1, D, T)
+        return x[0].T.float()
