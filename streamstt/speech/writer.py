@@ -1,6 +1,7 @@
 """Writes the captions of one source: gives ids and revisions, keeps ``stable`` true, ends each caption once."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from streamstt.audio.format import seconds
 from streamstt.speech.captions import Final, Partial, Word
@@ -57,7 +58,7 @@ class CaptionWriter:
         self._check(text)
         self._open_if_needed()
         start, end = (words[0].start, words[-1].end) if words else (heard, heard)
-        spoken = tuple(_word(w) for w in words if w.text.strip())
+        spoken = tuple(_word(w) for w in _joined(words) if w.text.strip())
         final = Final(self._source, self._id, self._rev, seconds(start), seconds(end), text, spoken, language)
         self._rev, self._stable, self._text = 0, "", ""
         return final
@@ -74,6 +75,19 @@ class CaptionWriter:
     def _check(self, text: str) -> None:
         if not text.startswith(self._stable):
             raise RuntimeError(f"caption {self._id} promised {len(self._stable)} characters and broke them")
+
+
+def _joined(words: Sequence[HeardWord]) -> list[HeardWord]:
+    """The words, each with what came later and belongs to it: a full stop, or the rest of "ill-disposed"."""
+    spaced = any(w.text.startswith(" ") for w in words)
+    joined: list[HeardWord] = []
+    for word in words:
+        own = word.text.startswith(" ") if spaced else any(c.isalnum() for c in word.text)
+        if joined and not own:
+            joined[-1] = replace(joined[-1], text=joined[-1].text + word.text, end=max(joined[-1].end, word.end))
+        else:
+            joined.append(word)
+    return joined
 
 
 def _word(word: HeardWord) -> Word:

@@ -96,3 +96,22 @@ def test_space_at_the_end_is_no_promise() -> None:
     assert final
     assert final.text == "one"
     assert final.text.startswith(partial.text[: partial.stable])
+
+
+@pytest.mark.parametrize(
+    ("pieces", "words"),
+    [
+        ([" so", " early", "."], ["so", "early."]),
+        ([" ill", "-disposed", " men"], ["ill-disposed", "men"]),
+        (["\u65e9", "\u4e0a", "\u3002"], ["\u65e9", "\u4e0a\u3002"]),
+        (["-disposed", " men"], ["-disposed", "men"]),
+    ],
+)
+def test_what_comes_late_belongs_to_its_word(pieces: list[str], words: list[str]) -> None:
+    """A full stop, or the rest of a word, that was committed on its own is not a word of its own."""
+    heard_pieces = [HeardWord(text, i * 8000, (i + 1) * 8000, 0.9) for i, text in enumerate(pieces)]
+    final = CaptionWriter("mic").final(heard_pieces, HEARD, "en")
+    assert final
+    assert [w.text for w in final.words] == words
+    assert final.text == "".join(pieces).strip()
+    assert final.words[-1].end == len(pieces) * 0.5
