@@ -101,7 +101,7 @@ def test_a_draft_changes_nothing(tiny: StreamingEngine, make: Callable[[list[int
 
 
 @pytest.mark.parametrize("final", [True, False])
-@pytest.mark.parametrize("cut_ms", [1800, 2700, 3300, 4100, 5000])
+@pytest.mark.parametrize("cut_ms", [2700, 4100])
 def test_the_draft_knows_too_much(tiny: StreamingEngine, cut_ms: int, final: bool) -> None:
     """A draft that goes on where the audio does not, gives the text of the audio."""
     audio, whole = SHORT[: ms(cut_ms)], tokens_of(tiny.decode(job(SHORT)))
@@ -109,7 +109,7 @@ def test_the_draft_knows_too_much(tiny: StreamingEngine, cut_ms: int, final: boo
     assert tokens_of(tiny.decode(job(audio, final=final, draft=drafted(whole)))) == plain
 
 
-@settings(PROPERTY, max_examples=15)
+@settings(PROPERTY, max_examples=8)
 @given(st.data())
 def test_any_draft(exact: StreamingEngine, data: st.DataObject) -> None:
     """The same with any draft, of any tokens of the text and any others."""
@@ -170,7 +170,7 @@ def test_times_are_those_of_the_reference(exact: StreamingEngine, tiny_folder: P
 # ---- the end of the audio
 
 
-@pytest.mark.parametrize("cut_ms", range(1500, 5500, 370))
+@pytest.mark.parametrize("cut_ms", range(1500, 5500, 800))
 def test_a_partial_leaves_the_last_moment_alone(tiny: StreamingEngine, cut_ms: int) -> None:
     """While audio goes on, a word that begins in its last 0.2 s is not said: it may be half a word."""
     audio = SHORT[: ms(cut_ms)]

@@ -223,7 +223,7 @@ def test_doubt_is_not_silence() -> None:
 @pytest.mark.parametrize("text", ["w{}", "w{}."])
 def test_an_endless_utterance_takes_no_room(text: str) -> None:
     """Minutes of speech leave no more words behind than the window and the open caption hold."""
-    talk = tell(" ".join(text.format(i) for i in range(900)))
+    talk = tell(" ".join(text.format(i) for i in range(400)))
     stage = session(NARROW)
     most = 0
     for block in frames(talk):
