@@ -24,6 +24,7 @@ from streamstt.speech.writer import CaptionWriter
 
 WINDOW = ms(28_000)  # samples: what one decode may hear; Whisper's own window is 30 s
 
+UNHEARD = ms(800)  # samples of speech that the engine has no word for: it may think that all is said
 DOUBTED = ms(2500)  # samples: for so long a word that the engine is not sure of may still be heard better
 
 
@@ -42,6 +43,7 @@ class _Utterance:
     start: int  # of what is still listened to: it moves up as words are committed
     end: int | None = None  # None: still spoken
     heard: int = 0  # sample index up to which it was decoded
+    again: bool = False  # it should be decoded again without waiting for more audio
     committed: list[HeardWord] = field(default_factory=list)
     draft: tuple[HeardWord, ...] = ()
     finished: int = 0  # how many committed words are in finals already
@@ -138,6 +140,7 @@ class Session:
             case _:
                 return None
         self._decoding = utterance
+        utterance.again = False
         end = utterance.end if utterance.end is not None else self._ring.end
         return Job(
             source=self.source,
@@ -195,15 +198,21 @@ class Session:
     def _trim(self, utterance: _Utterance, *, quiet: bool) -> None:
         """Stops listening to old audio whose words are committed: the cost of an update is that of its window.
 
-        After a pause too, for a model that has just read a finished sentence tends to think that all is said.
+        After a pause too, and when somebody speaks and no word comes: a model that has just read a finished sentence
+        tends to think that all is said.
         """
         if utterance.end is not None:
             return
         committed = utterance.committed[utterance.passed :]
         full = utterance.heard - utterance.start >= ms(self._settings.window_s * 1000)
-        paused = quiet and committed and (full or utterance.heard - committed[-1].end >= PAUSE)
+        paused = stuck = False
+        if quiet and committed:
+            last = committed[-1].end
+            stuck = self._segmenter.voiced(last, utterance.heard) >= UNHEARD
+            paused = stuck or full or utterance.heard - last >= PAUSE
         if not paused and not full:
             return
+        utterance.again = stuck
         kept = 0 if paused else KEPT
         found = cut_point(committed, utterance.draft, utterance.start, utterance.heard, kept)
         if found:
@@ -240,6 +249,8 @@ class Session:
         return events
 
     def _is_due(self, utterance: _Utterance) -> bool:
+        if utterance.again:
+            return True
         if not utterance.heard:
             first = ms(self._settings.first_update_ms + self._settings.pre_roll_ms)
             return self._ring.end - utterance.start >= first

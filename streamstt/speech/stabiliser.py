@@ -5,19 +5,22 @@ by partial hypothesis selection"; Macháček et al. 2023, "Turning Whisper into 
 updates in a row say alike, and was said long enough ago, is committed. The engine then continues after it.
 """
 
+import re
 from collections.abc import Sequence
-from itertools import takewhile
 
 from streamstt.speech.jobs import HeardWord
 
 SENTENCE_ENDS = tuple(".?!…。？！")
 CLAUSE_ENDS = (*SENTENCE_ENDS, *",;:、，；：")
-SURE = 0.35  # probability from which a word is committed as soon as it has held
+SURE = 0.2  # probability from which a word is committed as soon as it has held
 MIN_SENTENCE_WORDS = 3  # keeps "Mr." and "No. 5" in one caption with what follows
 
 
 def agreed(draft: Sequence[HeardWord], words: Sequence[HeardWord], before: int, doubted: int) -> int:
     """How many words to commit: those that ``draft`` and ``words`` share from the start, all ended by ``before``.
+
+    They are the same when they sound the same: a comma that becomes a full stop, and the capital letter behind it, are
+    taken as they are written now.
 
     Args:
         draft: What the last update said after the committed words.
@@ -25,12 +28,21 @@ def agreed(draft: Sequence[HeardWord], words: Sequence[HeardWord], before: int, 
         before: Sample index; words that end later may still be cut off or misheard.
         doubted: The same for words that the engine is not sure of: more context may make it hear them better.
     """
+    said = iter([spoken for w in draft if (spoken := _spoken(w))])
+    count = 0
+    for n, word in enumerate(words, 1):
+        if word.end > (before if word.probability >= SURE else doubted):
+            break
+        spoken = _spoken(word)
+        if spoken and spoken != next(said, ""):
+            break
+        count = n
+    return count
 
-    def settled(pair: tuple[HeardWord, HeardWord]) -> bool:
-        old, new = pair
-        return old.text == new.text and new.end <= (before if new.probability >= SURE else doubted)
 
-    return sum(1 for _ in takewhile(settled, zip(draft, words, strict=False)))
+def _spoken(word: HeardWord) -> str:
+    """A word without what is only written: case, and signs around it."""
+    return re.sub(r"^\W+|\W+$", "", word.text.casefold())
 
 
 def text_of(words: Sequence[HeardWord]) -> str:

@@ -10,6 +10,7 @@ from streamstt.speech.stabiliser import CLAUSE_ENDS, SENTENCE_ENDS
 
 KEPT = ms(2500)  # samples: what the next update should still hear of what was said
 PAUSE = ms(3000)  # samples without a word, after which what comes is a new beginning
+FREED = ms(800)  # samples that a cut should free
 SEARCH = ms(240)  # samples before a word's start in which the pause before it is looked for
 STEP = ms(10)
 
@@ -28,19 +29,21 @@ def cut_point(
 
     Returns:
         How many committed words go, and the sample indices between which the pause behind them lies; None when
-        nothing can go yet.
+        nothing can go yet. Without a word that can go, it may be time before the first one.
     """
     words = [*committed, *tentative]
     if not kept and committed:
         last = committed[-1].end
         return len(committed), max(last - SEARCH // 2, start), min(last + SEARCH, heard)
-    choices = [
+    open_choices = [
         k
         for k in range(1, len(committed) + 1)
         if start < _gap(words, k, heard)[1] <= heard - kept and (k == len(words) or _is_word(words[k]))
     ]
-    if not choices:
-        return None
+    if not open_choices:
+        return _wordless(words, start, heard - kept)
+    # A cut that frees less than comes until the next update would leave the window as long as it is.
+    choices = [k for k in open_choices if _gap(words, k, heard)[0] - start >= FREED] or open_choices
 
     def worth(k: int) -> tuple[int, int, int]:
         text, (low, high) = words[k - 1].text, _gap(words, k, heard)
@@ -49,6 +52,15 @@ def cut_point(
 
     best = max(choices, key=worth)
     return best, *_gap(words, best, heard)
+
+
+def _wordless(words: Sequence[HeardWord], start: int, latest: int) -> tuple[int, int, int] | None:
+    """A cut that takes no word, but much of the time before the first."""
+    if not words:
+        return None
+    high = min(words[0].start, latest)
+    low = high - SEARCH
+    return (0, low, high) if low - start >= FREED else None
 
 
 def _is_word(word: HeardWord) -> bool:

@@ -55,16 +55,16 @@ def token_starts(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
     return starts
 
 
-def latest_frame(heads: torch.Tensor) -> int:
-    """The frame that the last token looks at most.
+def share_behind(attention: torch.Tensor, start: int, end: int) -> float:
+    """How much of what a token looks at before ``end`` lies behind ``start``, 0 to 1.
 
     Args:
-        heads: As in ``attention_weights``, of all tokens so far.
+        attention: Softmaxed cross-attention of the alignment heads of one token, shape (n_heads, n_frames).
+        start: Frame.
+        end: Frame.
     """
-    weights = heads.float()
-    std, mean = torch.std_mean(weights, dim=1, correction=0)  # (n_heads, n_frames)
-    last = ((weights[:, -1] - mean) / std.clamp(min=1e-6)).mean(dim=0)  # (n_frames,)
-    return int(_smooth(last).argmax())
+    looks = attention[:, :end].float().mean(dim=0)  # (end,)
+    return float(looks[start:].sum() / looks.sum().clamp(min=1e-6))
 
 
 def _smooth(rows: torch.Tensor) -> torch.Tensor:

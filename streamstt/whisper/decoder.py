@@ -1,6 +1,7 @@
 """Speculate and verify: greedy decoding that reads its old text in one pass and only writes what is new.
 
-The text is what greedy decoding token by token gives: a draft saves time and changes nothing. Speculative decoding is
+The text is what greedy decoding token by token gives: a draft saves time and changes nothing (in 8 bits, up to the
+rounding of a pass of many tokens, which is not that of one). Speculative decoding is
 Leviathan et al. 2023; the draft here is what the same model said of a little less audio.
 """
 
@@ -10,9 +11,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from streamstt.whisper.alignment import latest_frame
+from streamstt.whisper.alignment import share_behind
 from streamstt.whisper.loops import loop_length
 from streamstt.whisper.network import Decoder, Memory
+
+CUT_OFF = 0.35  # share of a token's attention on audio that is not over yet, from which it is not said
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +53,16 @@ class Task:
         forced: Text that is committed.
         draft: Text that probably follows.
         limit: How many tokens may follow ``forced``.
-        stop: Positions from which on there is nothing more to say: a token that looks there is not said.
+        heard: Positions of the window with audio in them; behind them is silence.
+        unfinished: How many of these are not over yet: a token that looks there is not said.
     """
 
     prompt: list[int]
     forced: list[int]
     draft: list[int]
     limit: int
-    stop: int
+    heard: int
+    unfinished: int
 
 
 @dataclass(slots=True)
@@ -139,8 +144,13 @@ class Greedy:
         return text
 
     def _is_past(self, attention: torch.Tensor, task: Task) -> bool:
-        """Whether the next token is heard where there is nothing to say yet."""
-        return task.stop < attention.shape[2] and latest_frame(attention) >= task.stop
+        """Whether the next token is heard where audio is still to come; silence behind it is not looked at.
+
+        By plain attention: normalised over tokens, as word timing has it, it stops a fortieth of all updates half a
+        second early or more, for where no token looked yet the smallest glance counts most.
+        """
+        end = task.heard - task.unfinished
+        return task.unfinished > 0 and share_behind(attention[:, -1], end, task.heard) > CUT_OFF
 
     def _scores(self, logits: torch.Tensor, *, first: bool) -> torch.Tensor:
         """Log-probabilities of what may be said; ``first``: row 0 begins the text."""

@@ -20,6 +20,7 @@ from streamstt.errors import EngineError, ModelError
 from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
 from streamstt.whisper.checkpoint import Checkpoint
+from streamstt.whisper.device import find_device
 from streamstt.whisper.words import split_words
 
 TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
@@ -57,7 +58,8 @@ class ReferenceEngine:
         Raises:
             ModelError: The folder does not hold a Whisper model, or lacks what the settings ask for.
         """
-        device, dtype = _placement(settings)
+        device = find_device(settings.device)
+        dtype = torch.float16 if device.type == "cuda" else torch.float32
         torch.set_num_threads(settings.threads or torch.get_num_threads())
         chatter.disable_progress_bar()  # type: ignore[no-untyped-call] # it loads in a second
         try:
@@ -173,16 +175,3 @@ class ReferenceEngine:
         heads = torch.stack(rows)[:, first_row:, :frames]  # (n_heads, n_tokens, n_frames)
         starts = token_starts(attention_weights(heads)).tolist()
         return [*starts, frames]
-
-
-def _placement(settings: Engine) -> tuple[torch.device, torch.dtype]:
-    """Where the model runs, in which number format.
-
-    Raises:
-        EngineError: There is no such device.
-    """
-    cuda = torch.cuda.is_available()
-    name = settings.device if settings.device != "auto" else "cuda" if cuda else "cpu"
-    if name.startswith("cuda") and not cuda:
-        raise EngineError(f"device {name!r} was asked for, but torch finds no CUDA; the choices are cpu and auto")
-    return torch.device(name), torch.float16 if name.startswith("cuda") else torch.float32

@@ -4,7 +4,6 @@ Hears only the audio of the job and a second of silence, shows the decoder 30 s 
 draft of the last update in one pass. What is committed is the session's business (``speech/stabiliser.py``).
 """
 
-import logging
 from threading import Event
 
 import numpy as np
@@ -21,6 +20,7 @@ from streamstt.whisper import heap, precision
 from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.decoder import Greedy, Task, Text, mean_logprob
+from streamstt.whisper.device import find_device
 from streamstt.whisper.encoder import Encoder
 from streamstt.whisper.mel import LogMel
 from streamstt.whisper.model import POSITIONS
@@ -35,12 +35,10 @@ POSITION = ms(FRAME_S * 1000)  # samples in one encoder position
 LEAD = 50  # positions: less than any window
 LEAD_MS = (500, 1500)  # a second of speech that silence is heard after
 PADDING = 50  # positions of silence behind the audio: 1 s
-UNFINISHED = 10  # positions (0.2 s) before the end of audio that goes on: what is heard there may be half a word
+UNFINISHED = 15  # positions (0.3 s) before the end of audio that goes on: what is heard there may be half a word
 SLACK = 10  # positions: a word may be aligned a little after, or the next one before, where it is
 TRIM_EVERY = 8  # decodes: each leaves tens of megabytes behind
 TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
-
-log = logging.getLogger(__name__)
 
 
 class StreamingEngine:
@@ -57,7 +55,7 @@ class StreamingEngine:
             ModelError: The folder does not hold a Whisper model, or lacks what the settings ask for.
             EngineError: The device or the number format is not there.
         """
-        self._device = _device(settings.device)
+        self._device = find_device(settings.device)
         torch.set_num_threads(settings.threads or 1)
         folder = checkpoint.folder
         self._speaking = read_settings(folder)
@@ -126,7 +124,8 @@ class StreamingEngine:
             forced=forced,
             draft=[token for word in job.draft for token in word.tokens][:limit],
             limit=limit,
-            stop=POSITIONS if job.final else heard - UNFINISHED,
+            heard=heard,
+            unfinished=0 if job.final else min(UNFINISHED, heard),
         )
 
     def _language(self, memory: Memory) -> str:
@@ -170,15 +169,3 @@ def _speech() -> Samples:
             break
     file.close()
     return np.concatenate(blocks)[ms(LEAD_MS[0]) : ms(LEAD_MS[1])]
-
-
-def _device(name: str) -> torch.device:
-    """Where the model runs.
-
-    Raises:
-        EngineError: There is no such device.
-    """
-    cuda = torch.cuda.is_available()
-    if name.startswith("cuda") and not cuda:
-        raise EngineError(f"device {name!r} was asked for, but torch finds no CUDA; the choices are cpu and auto")
-    return torch.device(name if name != "auto" else "cuda" if cuda else "cpu")

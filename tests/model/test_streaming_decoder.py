@@ -96,8 +96,11 @@ def test_a_draft_changes_nothing(tiny: StreamingEngine, make: Callable[[list[int
     assert tokens_of(with_draft) == tokens_of(plain)
     assert [w.text for w in with_draft.words] == [w.text for w in plain.words]
     assert with_draft.logprob == pytest.approx(plain.logprob, abs=0.01)
-    near = [abs(a.end - b.end) <= ms(100) for a, b in zip(with_draft.words, plain.words, strict=True)]
-    assert sum(near) >= 0.9 * len(near)  # in 8 bits a pass of many tokens rounds otherwise than one of a single
+    apart = [abs(a.end - b.end) for a, b in zip(with_draft.words, plain.words, strict=True)]
+    if "int8" in tiny.info.precision:  # a pass of many tokens rounds otherwise than one of a single
+        assert sum(x <= ms(100) for x in apart) >= 0.9 * len(apart)
+    else:
+        assert max(apart, default=0) <= ms(40)
 
 
 @pytest.mark.parametrize("final", [True, False])
@@ -177,14 +180,12 @@ def test_a_partial_leaves_the_last_moment_alone(tiny: StreamingEngine, cut_ms: i
     assert all(w.start <= len(audio) - ms(200) for w in tiny.decode(job(audio, final=False)).words)
 
 
-def test_a_partial_says_the_rest(tiny: StreamingEngine) -> None:
-    """While audio goes on, all words are said that ended a second ago; the stop may be early in one update of seven."""
-    whole, complete = tiny.decode(job(SHORT)).words, []
-    for cut_ms in range(2600, 5400, 400):
-        said = [w.text for w in whole if w.end <= ms(cut_ms - 1000)]
-        heard = tiny.decode(job(SHORT[: ms(cut_ms)], final=False)).words
-        complete.append([w.text for w in heard[: len(said)]] == said)
-    assert sum(complete) >= len(complete) - 1
+@pytest.mark.parametrize("cut_ms", range(2600, 5400, 400))
+def test_a_partial_says_the_rest(tiny: StreamingEngine, cut_ms: int) -> None:
+    """While audio goes on, all words are said that ended a second ago, with no draft to help."""
+    said = [w.text for w in tiny.decode(job(SHORT)).words if w.end <= ms(cut_ms - 1000)]
+    heard = tiny.decode(job(SHORT[: ms(cut_ms)], final=False)).words
+    assert [w.text for w in heard[: len(said)]] == said
 
 
 def test_a_final_hears_the_end(tiny: StreamingEngine) -> None:

@@ -10,7 +10,7 @@ from drawing import PROPERTY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamstt.whisper.alignment import MEDIAN_WIDTH, attention_weights, token_starts
+from streamstt.whisper.alignment import MEDIAN_WIDTH, attention_weights, share_behind, token_starts
 
 Matrix = npt.NDArray[np.float32]
 
@@ -97,3 +97,11 @@ def test_half_precision() -> None:
     coarse = attention_weights(raw.to(torch.bfloat16))
     assert coarse.dtype == np.float32
     np.testing.assert_allclose(coarse, attention_weights(raw), atol=0.2)
+
+
+def test_share_behind() -> None:
+    """The mean of the heads counts, and nothing behind the end."""
+    heads = torch.tensor([[0.2, 0.0, 0.1, 0.7], [0.2, 0.2, 0.1, 0.5]])
+    assert share_behind(heads, 2, 3) == pytest.approx(0.1 / 0.4)
+    assert share_behind(heads, 0, 3) == pytest.approx(1)
+    assert share_behind(torch.zeros(2, 4), 2, 3) == 0
