@@ -71,7 +71,18 @@ class Engine(Section):
     decoder: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
         "auto", description="Number format of the decoder; auto: measured on this machine."
     )
+    vocabulary: tuple[str, ...] = Field(
+        (), description='Names and terms to expect, such as ["Siobhan", "Kubernetes"], or one string with commas.'
+    )
     threads: int = Field(0, ge=0, le=256, description="Processor threads of the engine; 0: what serves captions best.")
+
+    @field_validator("vocabulary", mode="before")
+    @classmethod
+    def _listed(cls, value: object) -> object:
+        """One string, as from the command line, is a list with commas."""
+        if not isinstance(value, str):
+            return value
+        return [term for part in value.split(",") if (term := part.strip())]
 
 
 class Transcript(Section):

@@ -49,7 +49,8 @@ class Task:
     """What to decode.
 
     Attributes:
-        prompt: What comes before the text: start, language, task.
+        prompt: What comes before the text: start, language, task; maybe a vocabulary before them.
+        start: Index of the start token in ``prompt``.
         forced: Text that is committed.
         draft: Text that probably follows.
         limit: How many tokens may follow ``forced``.
@@ -58,6 +59,7 @@ class Task:
     """
 
     prompt: list[int]
+    start: int
     forced: list[int]
     draft: list[int]
     limit: int
@@ -110,7 +112,7 @@ class Greedy:
         """Verifies the draft in one pass, then says what follows, token by token."""
         given = [*task.prompt, *task.forced, *task.draft]
         known = len(given) - len(task.draft)  # tokens before the first that may be chosen
-        rows = [0, *range(known - 1, len(given))]
+        rows = [task.start, *range(known - 1, len(given))]
         read = self.decoder(given, 0, memory, rows)
         scores = self._scores(read.logits[1:], first=not task.forced)  # (draft + 1, V)
 

@@ -21,6 +21,7 @@ from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.device import find_device
+from streamstt.whisper.vocabulary import prompt_tokens
 from streamstt.whisper.words import split_words
 
 TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
@@ -57,6 +58,7 @@ class ReferenceEngine:
 
         Raises:
             ModelError: The folder does not hold a Whisper model, or lacks what the settings ask for.
+            ConfigError: The vocabulary is too long for the model.
         """
         device = find_device(settings.device)
         dtype = torch.float16 if device.type == "cuda" else torch.float32
@@ -78,6 +80,12 @@ class ReferenceEngine:
         self._device, self._dtype = device, dtype
         self._config: Any = self._model.generation_config
         self._task = settings.task
+        self._vocabulary = prompt_tokens(
+            settings.vocabulary,
+            lambda text: list(self._processor.tokenizer.encode(text, add_special_tokens=False)),
+            previous=self._config.no_timestamps_token_id - 2,
+            max_tokens=self._model.config.max_target_positions,
+        )
         known = tuple(sorted(code.strip("<|>") for code in self._languages)) or ("en",)
         self.info = EngineInfo(checkpoint.name, str(device), str(dtype).removeprefix("torch."), known)
         if settings.task == "translate" and not self._languages:
@@ -135,7 +143,7 @@ class ReferenceEngine:
         return language.strip("<|>"), no_speech
 
     def _prompt(self, language: str) -> list[int]:
-        tokens = [self._config.decoder_start_token_id]
+        tokens = [*self._vocabulary, self._config.decoder_start_token_id]
         if self._languages:
             tokens += [self._languages[f"<|{language}|>"], self._config.task_to_id[self._task]]
         return [*tokens, self._config.no_timestamps_token_id]
@@ -143,7 +151,8 @@ class ReferenceEngine:
     def _generate(self, encoded: BaseModelOutput, prompt: list[int], job: Job) -> _Text:
         """Continues the prompt and the committed words greedily."""
         forced = [t for word in job.committed for t in word.tokens]
-        limit = min(MAX_TEXT_TOKENS - len(forced), TOKENS_PER_S * len(job.audio) // SAMPLE_RATE + 10)
+        room = MAX_TEXT_TOKENS - len(self._vocabulary) - len(forced)
+        limit = min(room, TOKENS_PER_S * len(job.audio) // SAMPLE_RATE + 10)
         # WhisperForConditionalGeneration.generate takes no decoder prefix any more; the one it is built on does.
         out: Any = GenerationMixin.generate(
             self._model,

@@ -37,6 +37,11 @@ class Speaking:
         """The token that means that nobody speaks."""
         return self.no_timestamps - 1
 
+    @property
+    def previous(self) -> int:
+        """The token before what was said earlier, or is given as if it were."""
+        return self.no_timestamps - 2
+
     def prompt(self, language: str, task: str) -> list[int]:
         """What stands before the text."""
         if not self.languages:

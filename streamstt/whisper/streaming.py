@@ -28,6 +28,7 @@ from streamstt.whisper.network import CrossAttention, Decoder, Memory
 from streamstt.whisper.settings import read_settings
 from streamstt.whisper.silence import Silences
 from streamstt.whisper.store import default_root
+from streamstt.whisper.vocabulary import prompt_tokens
 from streamstt.whisper.weights import Weights
 from streamstt.whisper.words import split_words
 
@@ -53,6 +54,7 @@ class StreamingEngine:
 
         Raises:
             ModelError: The folder does not hold a Whisper model, or lacks what the settings ask for.
+            ConfigError: The vocabulary is too long for the model.
             EngineError: The device or the number format is not there.
         """
         self._device = find_device(settings.device)
@@ -66,6 +68,12 @@ class StreamingEngine:
             self._tokenizer = WhisperTokenizerFast.from_pretrained(folder)
         except (OSError, ValueError) as error:
             raise ModelError(f"{folder} has no tokenizer that loads: {error}") from error
+        self._vocabulary = prompt_tokens(
+            settings.vocabulary,
+            lambda text: list(self._tokenizer.encode(text, add_special_tokens=False)),
+            previous=self._speaking.previous,
+            max_tokens=self._speaking.shape.max_tokens,
+        )
         with torch.inference_mode():
             formats = self._load(Weights(folder), settings)
         self._since_trim = 0
@@ -115,12 +123,13 @@ class StreamingEngine:
         return self._silences.hear(self._mel(job.audio, 2 * length))
 
     def _task_of(self, job: Job, language: str, heard: int) -> Task:
-        prompt = self._speaking.prompt(language, self._task)
+        prompt = [*self._vocabulary, *self._speaking.prompt(language, self._task)]
         forced = [token for word in job.committed for token in word.tokens]
         room = self._speaking.shape.max_tokens - len(prompt) - len(forced) - 1
         limit = max(0, min(room, TOKENS_PER_S * len(job.audio) // SAMPLE_RATE + 10))
         return Task(
             prompt=prompt,
+            start=len(self._vocabulary),
             forced=forced,
             draft=[token for word in job.draft for token in word.tokens][:limit],
             limit=limit,

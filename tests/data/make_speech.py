@@ -126,7 +126,19 @@ LONG_SENTENCE = Recording(
 
 NOISE = Recording(name="noise", sentences=(), lead_s=15.0, noise_dbfs=-45.0, knocks=9, seed=5)
 
-RECORDINGS = (WELCOME, MEETING, SHORT, QUIET, LONG_SENTENCE, NOISE)
+NAMES = Recording(
+    name="names",
+    sentences=(
+        ("Siobhan and Joaquin will show you the new Velmora console.", 0.9),
+        ("It runs on Kubernetes behind Istio, and Thanos keeps the metrics.", 0.9),
+        ("Ask Nguyen for a Velmora account before you talk to the people at Huawei.", 0.9),
+    ),
+    speech_dbfs=-25.0,
+    seed=6,
+)
+"""Names that a general model does not expect."""
+
+RECORDINGS = (WELCOME, MEETING, SHORT, QUIET, LONG_SENTENCE, NOISE, NAMES)
 
 
 def rms_dbfs(samples: Samples) -> float:

@@ -43,7 +43,7 @@ def stride(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> i
 def write(reading: Reading, memory: Memory) -> str:
     """The greedy text."""
     greedy = Greedy(reading.ours.decoder, reading.speaking.rules, CPU)
-    task = Task(reading.speaking.prompt("en", "transcribe"), [], [], limit=200, heard=POSITIONS, unfinished=0)
+    task = Task(reading.speaking.prompt("en", "transcribe"), 0, [], [], limit=200, heard=POSITIONS, unfinished=0)
     return str(WhisperTokenizerFast.from_pretrained(reading.folder).decode(greedy(task, memory).tokens))
 
 

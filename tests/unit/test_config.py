@@ -373,6 +373,13 @@ def test_options_from_the_command_line() -> None:
     assert loaded.origins["source"] == "--source"
 
 
+def test_a_list_of_terms() -> None:
+    """A vocabulary is a list, or one string with commas, as in the environment and on the command line."""
+    for value in ("Velmora, Nguyen,,", ["Velmora", "Nguyen"]):
+        loaded = load([("--set engine.vocabulary", "engine.vocabulary", value)], environ={})
+        assert loaded.settings.engine.vocabulary == ("Velmora", "Nguyen")
+
+
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("1", True), ("no", False)])
 def test_switches(text: str, value: bool) -> None:
     """A switch that comes as text is read as people write it."""
