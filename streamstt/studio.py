@@ -6,13 +6,15 @@ Lives on the event loop; beside it run the capture threads and the one engine th
 import asyncio
 import logging
 from concurrent.futures import Executor
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from streamstt.audio.capture import Capture, Ended, Found, Lost
-from streamstt.audio.format import Block, Samples
+from streamstt.audio.format import SAMPLE_RATE, Block, Samples
 from streamstt.audio.vad import WebRtcDetector
 from streamstt.config import Settings
 from streamstt.errors import SourceError
+from streamstt.lateness import Lateness
 from streamstt.scheduler import Scheduler
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import AudioOffer, ClientError, SourceInfo
@@ -46,6 +48,7 @@ class Studio:
         self._sessions: dict[str, Session] = {}
         self._leaving: list[Session] = []
         self._remote: set[str] = set()
+        self._lateness: dict[str, Lateness] = {}  # of the sources that have sent audio
         self._stopping = False
         self._work = asyncio.Event()  # audio came: the engine may have something to do
         self._progress = asyncio.Event()  # a decode is done: somebody may have room, or be settled
@@ -72,12 +75,14 @@ class Studio:
         """Passes audio on; never waits."""
         if self._stopping:
             return
-        self._publish(session.push(block))
+        if session.source not in self._lateness:
+            self._lateness[session.source] = Lateness(_clock() - len(block.samples))
+        self._publish(session, session.push(block))
         self._work.set()
 
     def interrupt(self, session: Session) -> None:
         """No audio for a while, or for good: what was said becomes final soon."""
-        self._publish(session.interrupt())
+        self._publish(session, session.interrupt())
         self._work.set()
 
     async def room(self, session: Session) -> None:
@@ -172,6 +177,8 @@ class Studio:
         loop = asyncio.get_running_loop()
         while True:
             session = self._scheduler.next()
+            if session:
+                self._watch(session)
             job = session.next_job() if session else None
             if session is None or job is None:
                 self._work.clear()
@@ -179,7 +186,8 @@ class Studio:
                 continue
             hypothesis = await loop.run_in_executor(thread, self._engine.decode, job)
             log.debug("%s", hypothesis)
-            self._publish(session.apply(hypothesis))
+            self._publish(session, session.apply(hypothesis))
+            self._watch(session)
             self._sweep()
             self._progress.set()
             self._progress = asyncio.Event()
@@ -189,17 +197,34 @@ class Studio:
         for session in [s for s in self._leaving if s.settled]:
             self._leaving.remove(session)
             del self._sessions[session.source]
+            self._lateness.pop(session.source, None)
             self._scheduler.remove(session)
             self._hub.publish(Status(session.source, State.WAITING, "The client has left."))
             self._hub.remove_source(session.source)
 
-    def _publish(self, events: list[Event]) -> None:
+    def _watch(self, session: Session) -> None:
+        """Tells viewers when captions become late, and when they no longer are."""
+        lateness = self._lateness.get(session.source)
+        if lateness and lateness.note(session.overdue, session.position, _clock()):
+            log.warning("source %s: the engine %s", session.source, "is behind" if lateness.late else "keeps up again")
+            self._publish(session, [Status(session.source, session.state)])
+
+    def _publish(self, session: Session, events: list[Event]) -> None:
+        lateness = self._lateness.get(session.source)
         for event in events:
-            self._hub.publish(event)
+            if isinstance(event, Status) and lateness:
+                self._hub.publish(replace(event, detail=lateness.detail))
+            else:
+                self._hub.publish(event)
 
     async def _next_progress(self) -> None:
         self._work.set()
         await self._progress.wait()
+
+
+def _clock() -> int:
+    """Samples that would have been spoken since some moment."""
+    return int(asyncio.get_running_loop().time() * SAMPLE_RATE)
 
 
 class RemoteSource:

@@ -5,10 +5,11 @@ one does: a word that is still being spoken is heard in part, committed words ar
 """
 
 import json
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from streamstt.audio.format import ms
 from streamstt.errors import ModelError
@@ -26,13 +27,21 @@ class ScriptWord(BaseModel):
 
 
 class Script(BaseModel):
-    """What is said, in order. ``repeat_s``: from the start again so often; 0 for once."""
+    """What is said, in order.
+
+    Attributes:
+        words: Each with its times.
+        language: Code.
+        repeat_s: From the start again so often; 0 for once.
+        decode_s: So long each decode takes, as on a slow machine.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     words: tuple[ScriptWord, ...]
     language: str = "en"
     repeat_s: float = 0
+    decode_s: float = Field(0, ge=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +72,7 @@ class ScriptedEngine:
 
     def decode(self, job: Job) -> Hypothesis:
         """The words whose middle lies in the job's audio, after its committed ones."""
+        time.sleep(self.script.decode_s)
         after = max(job.committed[-1].end if job.committed else 0, job.start)
         heard = [_hear(word, job) for word in self._spoken(job) if (word.start + word.end) // 2 >= after]
         return Hypothesis(job, tuple(w for w in heard if w), job.language or self.script.language)

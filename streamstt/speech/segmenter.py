@@ -89,7 +89,7 @@ class Segmenter:
         # Quiet: twice the onset, to count the speech in it. Speech: the utterance so far (max_utterance_s of frames).
         self._frames: deque[_Judged] = deque()
         self._start = 0
-        self._last_voice = 0
+        self.last_voice = 0
         self._closed_at = 0  # the pre-roll must not reach back further
         self._next = 0
 
@@ -110,7 +110,7 @@ class Segmenter:
         self._next = start + FRAME
         self._frames.append(_Judged(start, voiced, energy))
         if voiced:
-            self._last_voice = start + FRAME
+            self.last_voice = start + FRAME
         return self._apply(self._mark(start + FRAME, voiced), start + FRAME, floor)
 
     def trim(self, at: int) -> None:
@@ -136,7 +136,7 @@ class Segmenter:
                 self._frames.popleft()
             if voiced and sum(f.voiced for f in self._frames) >= self._onset_frames:
                 return Mark.ONSET
-        elif self.phase is Phase.PAUSE and not voiced and now - self._last_voice >= self._hang_over:
+        elif self.phase is Phase.PAUSE and not voiced and now - self.last_voice >= self._hang_over:
             return Mark.SILENCE
         elif now - self._start >= self._longest:
             return Mark.FULL
@@ -166,7 +166,7 @@ class Segmenter:
     def _best_pause(self, earliest: int) -> int:
         """The middle of the quietest stretch after ``earliest``: what the detector calls speech may be a pause."""
         # Before the last voiced frame: what follows the cut must hold speech.
-        candidates = [f for f in self._frames if earliest <= f.start < self._last_voice] or [self._frames[-1]]
+        candidates = [f for f in self._frames if earliest <= f.start < self.last_voice] or [self._frames[-1]]
         energies = np.array([f.energy for f in candidates])
         width = min(PAUSE_FRAMES, len(energies))
         nearness = np.hanning(width + 2)[1:-1]  # (width,), most in the middle: a short pause is cut in its middle too

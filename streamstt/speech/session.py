@@ -24,6 +24,7 @@ from streamstt.speech.writer import CaptionWriter
 
 WINDOW = ms(28_000)  # samples: what one decode may hear; Whisper's own window is 30 s
 
+PAUSED = ms(300)  # samples without speech, after which the last word is over, and is heard at once
 UNHEARD = ms(800)  # samples of speech that the engine has no word for: it may think that all is said
 DOUBTED = ms(2500)  # samples: for so long a word that the engine is not sure of may still be heard better
 
@@ -124,6 +125,21 @@ class Session:
         if self._closed:
             return Need.FINAL
         return Need.PARTIAL if self._open and self._is_due(self._open) else Need.NOTHING
+
+    @property
+    def overdue(self) -> int:
+        """Samples that came after those that the engine should have been asked for by now."""
+        if self._closed:
+            return self._ring.end - (self._closed[0].end or self._ring.end)
+        if not (self._open and self._is_due(self._open)):
+            return 0
+        first = self._open.start + ms(self._settings.pre_roll_ms)
+        return max(0, self._ring.end - max(self._open.heard, first) - ms(self._settings.update_ms))
+
+    @property
+    def state(self) -> State:
+        """Whether somebody speaks."""
+        return State.SPEECH if self._open else State.LISTENING
 
     @property
     def settled(self) -> bool:
@@ -254,6 +270,9 @@ class Session:
         if not utterance.heard:
             first = ms(self._settings.first_update_ms + self._settings.pre_roll_ms)
             return self._ring.end - utterance.start >= first
+        over = self._segmenter.last_voice + PAUSED
+        if utterance.heard < over <= self._ring.end:
+            return True
         return self._ring.end - utterance.heard >= ms(self._settings.update_ms)
 
     def _floor(self) -> int:

@@ -208,3 +208,33 @@ def test_scripted_words_are_the_script(script: list[str], tmp_path: Path) -> Non
     """What this file's tests rely on: the script is what is said."""
     assert json.loads((tmp_path / "script.json").read_text())["words"][0]["text"] == " Every"
     assert " ".join(SENTENCES) == SCRIPT
+
+
+async def test_a_machine_that_cannot_keep_up(tmp_path: Path) -> None:
+    """When decodes take seconds, viewers are told that captions are late; they are not later and later, and all come.
+
+    When all is said, the viewers are told that it is well again.
+    """
+    words = [{"text": f" {w}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, w in enumerate(SCRIPT.split())]
+    file = tmp_path / "slow.json"
+    file.write_text(json.dumps({"words": words, "decode_s": 3}))
+    with Daemon("--model", f"script:{file}", "--source", "ws") as daemon:
+        async with captions(daemon) as viewer, captions(daemon, "/audio") as speaker:
+            await speak(speaker, pcm_of("long_sentence")[: 2 * 16000 * 9])
+            await speaker.send('{"type":"end"}')
+            assert said(await receive_all(speaker)) == SCRIPT
+            states = [m async for m in _states(viewer)]
+    late = ["late" in s["detail"] for s in states]
+    assert late[0] is False
+    assert True in late
+    assert late[-2:] == [False, False], "the end of it is told, before the speaker leaves"
+
+
+async def _states(viewer: ClientConnection) -> Any:
+    """The statuses that a viewer was told until the speaker left."""
+    while True:
+        message = await receive(viewer)
+        if message["type"] == "status":
+            yield message
+            if message["state"] == "waiting":
+                return

@@ -31,7 +31,7 @@ from streamstt.config import Speech
 from streamstt.speech.captions import Event, Gap, State, Status
 from streamstt.speech.jobs import Engine, EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.speech.scripted import ScriptedEngine
-from streamstt.speech.session import WINDOW, Need, Session
+from streamstt.speech.session import PAUSED, WINDOW, Need, Session
 
 SHORT = Speech(max_utterance_s=4, max_caption_s=2, buffer_s=30)
 """Cuts and ends captions often."""
@@ -102,13 +102,16 @@ def test_first_syllable_is_heard() -> None:
 
 
 def test_updates_come_as_set() -> None:
-    """The first update waits for enough audio, the next ones for enough new audio."""
+    """The first update waits for enough audio, the next ones for enough new audio or for a pause."""
     jobs: list[Job] = []
     talk = tell("a-very-long-word " * 3)
     play(session(Speech(first_update_ms=1000, update_ms=500)), frames(talk), talk.engine, watch=jobs.append)
     ends = [j.end for j in jobs if not j.final]
     assert ends[0] - jobs[0].start == ms(1000 + Speech().pre_roll_ms)
-    assert {b - a for a, b in pairwise(ends)} == {ms(500)}
+    *steps, last = (b - a for a, b in pairwise(ends))
+    assert set(steps) == {ms(500)}
+    assert 0 < last <= ms(500)
+    assert ends[-1] == talk.words[-1][2] * FRAME + PAUSED, "the last word is heard as soon as it is over"
 
 
 def test_a_job_has_what_is_known() -> None:
