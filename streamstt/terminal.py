@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.table import Column, Table
 from rich.text import Text
 
 from streamstt.whisper.checkpoint import Progress as Report
@@ -44,6 +45,83 @@ def transcribe_bar(console: Console, name: str) -> Iterator[Any]:
     ) as bars:
         task = bars.add_task(name, total=0)
         yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+FIGURES = {
+    "wer": ("word error rate", "%"),
+    "shown_p50_s": ("word shown, median", "s"),
+    "shown_p95_s": ("word shown, 95 %", "s"),
+    "settled_p50_s": ("word final or stable, median", "s"),
+    "settled_p95_s": ("word final or stable, 95 %", "s"),
+    "final_p50_s": ("word in a final, median", "s"),
+    "final_p95_s": ("word in a final, 95 %", "s"),
+    "erasure": ("words withdrawn, a word", ""),
+    "word_end_error_ms": ("error of word ends, mean", "ms"),
+    "cpu_s_per_s": ("processor seconds a second", ""),
+    "update_p50_s": ("update, median", "s"),
+    "update_p95_s": ("update, 95 %", "s"),
+    "overdue_p95_s": ("update overdue, 95 %", "s"),
+    "overdue_max_s": ("update overdue, at most", "s"),
+}
+
+
+def show_benchmark(console: Console, result: dict[str, Any]) -> None:
+    """Draws the result of ``streamstt bench`` as tables."""
+    console.print(f"{result['model']} in {result['precision']}", highlight=False)
+    if "sizes" in result:
+        _show_machine(console, result)
+    else:
+        _show_recording(console, result)
+
+
+def _show_machine(console: Console, result: dict[str, Any]) -> None:
+    table = Table(Column("model", no_wrap=True), "update", "encoder", "16 tokens", "1 token", "processor", "live")
+    own = result["measured"]
+    table.add_row(
+        f"{result['model']}, measured", _ms(own["update_s"]), "", "", "", f"{own['cpu_s_per_s']:.2f}", own["verdict"]
+    )
+    for size in result["sizes"]:
+        table.add_row(
+            size["model"],
+            _ms(size["update_s"]),
+            _ms(size["encoder_s"][1]),
+            _ms(size["read_s"]),
+            f"{1000 * size['say_s']:.1f}",
+            f"{size['cpu_s_per_s']:.2f}",
+            size["verdict"],
+        )
+    console.print(table)
+    console.print(
+        "In ms: an update; the encoder on 4 s, the decoder on 16 tokens and on one.\n"
+        "Processor: seconds of one core a second of speech. Sizes: estimated from layers.",
+        highlight=False,
+    )
+
+
+def _show_recording(console: Console, result: dict[str, Any]) -> None:
+    console.print(f"{result['audio_s']:.0f} s of audio, {result['sources']} at once", highlight=False)
+    table = Table("figure", "", box=None)
+    for key, (name, unit) in FIGURES.items():
+        value = result["figures"][key]
+        if isinstance(value, dict):
+            table.add_row(name, f"{value['mean']:.3g} ({value['min']:.3g} to {value['max']:.3g}) {unit}")
+        elif value is not None:
+            table.add_row(name, f"{value:.3g} {unit}")
+    quarters = result["figures"]["final_p50_s_by_quarter"]
+    if quarters and None not in quarters:
+        table.add_row("word in a final, by quarter", " ".join(f"{q:.2g}" for q in quarters) + " s")
+    table.add_row("memory at most", f"{result['peak_mb']:.0f} MB")
+    console.print(table)
+    files = Table("as a file", "processor seconds a second", "word error rate (%)")
+    for done in result["offline"]:
+        files.add_row(
+            done["program"], f"{done['cpu_s_per_s']:.3f}", "" if done["wer"] is None else f"{done['wer']:.2f}"
+        )
+    console.print(files)
+
+
+def _ms(seconds: float) -> str:
+    return f"{1000 * seconds:.0f}"
 
 
 class CaptionView:

@@ -11,8 +11,7 @@ import torch
 from torch.nn.functional import conv1d, gelu, scaled_dot_product_attention
 
 from streamstt.whisper.linear import Precision
-from streamstt.whisper.model import POSITIONS, Builder, Pair, Shape
-from streamstt.whisper.weights import Weights
+from streamstt.whisper.model import POSITIONS, Builder, Pair, Shape, Tensors
 
 STRIDE = 8  # of eight silent positions one stands for all: a quarter of the decoder's time, the same words
 
@@ -59,7 +58,7 @@ class Silence:
 class Encoder:
     """Hears a window."""
 
-    def __init__(self, weights: Weights, shape: Shape, precision: Precision, device: torch.device) -> None:
+    def __init__(self, weights: Tensors, shape: Shape, precision: Precision, device: torch.device) -> None:
         make = Builder(weights, shape.width, precision, device)
         dtype = torch.float32 if precision is Precision.INT8 else getattr(torch, precision.value)
         d = shape.width

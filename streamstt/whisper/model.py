@@ -5,14 +5,13 @@ D width, H heads, L decoder layers, n tokens in this pass, p tokens before it, S
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 from torch.nn.functional import layer_norm
 
 from streamstt.errors import ModelError
 from streamstt.whisper.linear import Linear, Precision, make_linear
-from streamstt.whisper.weights import Weights
 
 POSITIONS = 1500  # of the encoder: 30 s
 Pair = tuple[torch.Tensor, torch.Tensor]
@@ -59,10 +58,22 @@ class Shape:
         return shape
 
 
+class Tensors(Protocol):
+    """Where weights come from."""
+
+    def get(self, name: str, *shape: int) -> torch.Tensor:
+        """One tensor, which has that shape.
+
+        Raises:
+            ModelError: It is not there.
+        """
+        ...
+
+
 class Norm:
     """Layer normalisation."""
 
-    def __init__(self, weights: Weights, name: str, width: int, device: torch.device) -> None:
+    def __init__(self, weights: Tensors, name: str, width: int, device: torch.device) -> None:
         self._weight = weights.get(f"{name}.weight", width).float().to(device)
         self._bias = weights.get(f"{name}.bias", width).float().to(device)
 
@@ -74,7 +85,7 @@ class Norm:
 class Builder:
     """Makes the parts of one side of the model, in its precision."""
 
-    def __init__(self, weights: Weights, width: int, precision: Precision, device: torch.device) -> None:
+    def __init__(self, weights: Tensors, width: int, precision: Precision, device: torch.device) -> None:
         self._weights = weights
         self._width = width
         self._precision = precision

@@ -11,8 +11,7 @@ import torch
 from torch.nn.functional import gelu, scaled_dot_product_attention
 
 from streamstt.whisper.linear import Precision, make_linear
-from streamstt.whisper.model import POSITIONS, Builder, Shape
-from streamstt.whisper.weights import Weights
+from streamstt.whisper.model import POSITIONS, Builder, Shape, Tensors
 
 
 class Memory:
@@ -111,7 +110,7 @@ class Decoder:
 
     def __init__(
         self,
-        weights: Weights,
+        weights: Tensors,
         shape: Shape,
         precision: Precision,
         device: torch.device,
@@ -167,7 +166,7 @@ class Decoder:
 class CrossAttention:
     """Turns what the encoder heard into the keys and values of every decoder layer, in one product."""
 
-    def __init__(self, weights: Weights, shape: Shape, precision: Precision, device: torch.device) -> None:
+    def __init__(self, weights: Tensors, shape: Shape, precision: Precision, device: torch.device) -> None:
         make = Builder(weights, shape.width, precision, device)
         names = [f"decoder.layers.{i}.encoder_attn.{p}_proj" for i in range(shape.decoder_layers) for p in "kv"]
         self._kv = make.linear(*names)

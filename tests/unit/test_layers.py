@@ -17,7 +17,7 @@ MODULES = {
 # From the ground up; a module may import from floors below, and from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
-        "__init__", "audio", "speech", "serve", "sinks", "whisper",
+        "__init__", "audio", "bench", "speech", "serve", "sinks", "whisper",
         "version", "errors", "samples", "audio.format", "speech.captions",
     ),
     ("config", "config_layers", "speech.jobs"),
@@ -30,8 +30,9 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "audio.microphone", "audio.sources", "audio.capture", "whisper.*",
         "scheduler", "lateness", "serve.protocol", "serve.hub", "serve.routes",
     ),
-    ("serve.server", "sinks.*", "studio", "offline", "follow"),
-    ("daemon", "terminal"),
+    ("serve.server", "sinks.*", "studio", "offline", "follow", "bench.scoring", "bench.peers", "bench.simulation"),
+    ("bench.figures",),
+    ("daemon", "terminal", "bench.benchmark"),
     ("cli",),
     ("__main__",),
 )  # fmt: skip
@@ -41,6 +42,7 @@ DOORS = {
     "webrtcvad": {"audio.vad"},
     "soxr": {"audio.format"},
     "soundfile": {"audio.sources"},
+    "faster_whisper": {"bench.peers"},
     "websockets": {"serve.server", "follow"},
     "typer": {"cli"},
     "rich": {"cli", "terminal"},

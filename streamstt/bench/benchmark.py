@@ -1,0 +1,172 @@
+"""The measurements behind ``streamstt bench``: of this machine, and of a recording."""
+
+import platform
+import resource
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event as Never
+from typing import Any
+
+import numpy as np
+
+from streamstt.audio.format import SAMPLE_RATE, Samples, ms
+from streamstt.audio.sources import AudioFile
+from streamstt.bench.figures import Normaliser, Reference, error_rate, figures, mean_and_range, text_of
+from streamstt.bench.peers import faster_whisper, require_faster_whisper
+from streamstt.bench.simulation import simulate
+from streamstt.config import Settings
+from streamstt.offline import transcribe
+from streamstt.samples import welcome
+from streamstt.speech.jobs import Engine
+from streamstt.whisper.speed import SIZES, estimate
+
+Result = dict[str, Any]
+APART = 370  # ms between sources that say the same: no common measure with the updates
+BUSY = 0.85  # share of one core that the engine's thread may take: the rest is for bursts
+SLOW = 2.0  # s: an update that takes longer is no live caption
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a recording is measured.
+
+    Attributes:
+        audio: The recording.
+        reference: Its text, or None.
+        words: Its words with times, or None.
+        sources: So many say it at once.
+        offsets: So many runs, each with a little more cut off the beginning.
+        decode_s: Every decode takes so long on the clock; 0: as long as it takes.
+        compare: A model for faster-whisper, or empty.
+    """
+
+    audio: Path
+    reference: Path | None = None
+    words: Path | None = None
+    sources: int = 1
+    offsets: int = 1
+    decode_s: float = 0
+    compare: str = ""
+
+
+def machine(settings: Settings, engine: Engine, advance: Callable[[str], None] = lambda _: None) -> Result:
+    """How fast this machine is: the configured model by a recording, other sizes by estimates.
+
+    Args:
+        settings: In force.
+        engine: The configured one, loaded.
+        advance: Told what is measured next.
+
+    Raises:
+        EngineError: The engine failed.
+    """
+    advance("a recording")
+    samples = read(welcome())
+    simulate([samples[: ms(4000)]], engine, settings.speech, "en")  # the first decodes prepare
+    run = simulate([samples], engine, settings.speech, "en")
+    update = float(np.median(run.decodes))
+    measured = {"update_s": update, "cpu_s_per_s": run.cpu_s / run.audio_s, **_verdict(update, run.cpu_s / run.audio_s)}
+    sizes = []
+    for name, shape in SIZES.items():
+        advance(name)
+        speed = estimate(shape, settings.engine.encoder, settings.engine.decoder, settings.engine.threads)
+        cpu = speed.update * 1000 / settings.speech.update_ms
+        sizes.append(
+            {
+                "model": name,
+                "precision": speed.formats,
+                "encoder_s": list(speed.encoder),
+                "read_s": speed.read,
+                "say_s": speed.say,
+                "update_s": speed.update,
+                "cpu_s_per_s": cpu,
+                **_verdict(speed.update, cpu),
+            }
+        )
+    about = {"machine": platform.processor() or platform.machine(), **_about(engine)}
+    return {**about, "measured": measured, "sizes": sizes}
+
+
+def recording(plan: Plan, settings: Settings, engine: Engine, normalise: Normaliser) -> Result:
+    """Figures of a recording.
+
+    Args:
+        plan: What to measure.
+        settings: In force.
+        engine: Loaded.
+        normalise: Text to words as they are counted.
+
+    Raises:
+        SourceError: A file cannot be read.
+        EngineError: The engine failed.
+        ConfigError: There is nothing to compare with.
+    """
+    language = None if settings.engine.language == "auto" else settings.engine.language
+    if plan.compare:
+        require_faster_whisper()
+    reference = Reference.read(plan.reference, plan.words, normalise)
+    samples = read(plan.audio)
+    simulate([samples[: ms(4000)]], engine, settings.speech, language)  # the first decodes prepare
+    runs = []
+    for k in range(plan.offsets):
+        cut = ms(settings.speech.update_ms * k // plan.offsets)
+        later = [np.concatenate([np.zeros(ms(APART * i), np.float32), samples[cut:]]) for i in range(plan.sources)]
+        run = simulate(later, engine, settings.speech, language, plan.decode_s)
+        late_by = APART / 1000 if plan.sources > 1 else -cut / SAMPLE_RATE
+        runs.append(figures(run, reference, normalise, late_by))
+    result = {**_about(engine), "audio_s": len(samples) / SAMPLE_RATE, "sources": plan.sources}
+    result["figures"] = runs[0] if len(runs) == 1 else mean_and_range(runs)
+    result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    result["offline"] = _offline(plan, settings, engine, reference, normalise)
+    return result
+
+
+def _offline(
+    plan: Plan, settings: Settings, engine: Engine, reference: Reference | None, normalise: Normaliser
+) -> list[Result]:
+    """The recording as a file, by ``transcribe`` and by the peer that is asked for."""
+    language = None if settings.engine.language == "auto" else settings.engine.language
+    seconds = len(read(plan.audio)) / SAMPLE_RATE
+    begun = time.process_time()
+    finals = transcribe(plan.audio, engine, settings.speech, language)
+    done = [("streamstt transcribe", text_of(finals, normalise), time.process_time() - begun)]
+    if plan.compare:
+        other = faster_whisper(plan.audio, plan.compare, language, settings.engine.threads or 1)
+        done.append((other.program, normalise(other.text), other.cpu_s))
+    return [
+        {"program": name, "cpu_s_per_s": cpu / seconds, "wer": error_rate(reference.text, said) if reference else None}
+        for name, said, cpu in done
+    ]
+
+
+def read(path: Path) -> Samples:
+    """A whole recording, shape (n,), 16 kHz, mono.
+
+    Raises:
+        SourceError: It cannot be read.
+    """
+    file = AudioFile(path, fast=True)
+    file.open()
+    try:
+        blocks = []
+        while block := file.read(Never()):
+            blocks.append(block.samples)
+    finally:
+        file.close()
+    return np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+
+
+def _about(engine: Engine) -> Result:
+    return {"model": engine.info.model, "precision": engine.info.precision}
+
+
+def _verdict(update_s: float, cpu: float) -> Result:
+    """How many sources fit, and in words."""
+    sources = int(BUSY / cpu)
+    if sources:
+        return {"sources": sources, "verdict": f"{sources} sources" if sources > 1 else "1 source"}
+    if update_s <= SLOW:
+        return {"sources": 1, "verdict": f"1 source, every {update_s:.1f} s"}
+    return {"sources": 0, "verdict": "too slow"}

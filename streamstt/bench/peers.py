@@ -1,0 +1,56 @@
+"""The same recording through another program, to compare with. The only place that imports faster_whisper."""
+
+import time
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from streamstt.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """What a program made of a recording, and for how many processor seconds."""
+
+    program: str
+    text: str
+    cpu_s: float
+
+
+def require_faster_whisper() -> str:
+    """Its name and version.
+
+    Raises:
+        ConfigError: It is not installed.
+    """
+    try:
+        return f"faster-whisper {version('faster-whisper')}"
+    except PackageNotFoundError as error:
+        raise ConfigError("faster-whisper is not installed; pip install 'streamstt[bench]'") from error
+
+
+def faster_whisper(path: Path, model: str, language: str | None, threads: int) -> Transcript:
+    """The whole file by faster-whisper: 8 bits, greedy; loading is not counted.
+
+    Args:
+        path: A recording.
+        model: Name, or CTranslate2 folder.
+        language: Code, or None to detect it.
+        threads: Of its processor.
+
+    Raises:
+        ConfigError: It is not installed, or does not find the model.
+    """
+    program = require_faster_whisper()
+    from faster_whisper import WhisperModel  # noqa: PLC0415 - an extra
+
+    try:
+        loaded = WhisperModel(model, device="cpu", compute_type="int8", cpu_threads=threads)
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"faster-whisper cannot load {model!r}: {error}; give a CTranslate2 folder with --model"
+        ) from error
+    begun = time.process_time()
+    segments, _ = loaded.transcribe(str(path), language=language, beam_size=1)
+    text = " ".join(segment.text.strip() for segment in segments)
+    return Transcript(program, text, time.process_time() - begun)

@@ -1,0 +1,147 @@
+"""Plays recordings to sessions and an engine on a simulated clock.
+
+Audio comes at the pace of speech and each decode takes as long as it took, but nobody waits: minutes of audio are
+measured in the time of their decodes.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from streamstt.audio.format import SAMPLE_RATE, Block, Samples, ms
+from streamstt.audio.vad import WebRtcDetector
+from streamstt.config import Speech
+from streamstt.scheduler import Scheduler
+from streamstt.speech.captions import Event, Final, Partial
+from streamstt.speech.jobs import Engine
+from streamstt.speech.session import Session
+
+BLOCK = ms(100)  # samples: what a client sends at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What a viewer of one source had from ``at`` (s) on: the finals so far, and the open partial."""
+
+    at: float
+    finals: int
+    partial: Partial | None
+
+
+@dataclass(slots=True)
+class Track:
+    """What came of one source.
+
+    Attributes:
+        finals: Each with the time (s) at which it was published.
+        moments: Every change of what a viewer had.
+    """
+
+    finals: list[tuple[float, Final]] = field(default_factory=list)
+    moments: list[Moment] = field(default_factory=list)
+
+    def take(self, at: float, events: Sequence[Event]) -> None:
+        """Notes what was published."""
+        for event in events:
+            match event:
+                case Final():
+                    self.finals.append((at, event))
+                    self.moments.append(Moment(at, len(self.finals), None))
+                case Partial():
+                    self.moments.append(Moment(at, len(self.finals), event))
+
+
+@dataclass(slots=True)
+class Run:
+    """A simulation.
+
+    Attributes:
+        tracks: Of each recording.
+        decodes: Seconds that each decode took.
+        overdue: For each decode, when on the clock (s), and how long (s) it had been due by then.
+        cpu_s: Processor seconds of sessions and engine.
+        audio_s: Seconds of audio, of all recordings.
+    """
+
+    tracks: list[Track]
+    decodes: list[float] = field(default_factory=list)
+    overdue: list[tuple[float, float]] = field(default_factory=list)
+    cpu_s: float = 0.0
+    audio_s: float = 0.0
+
+
+class _Stream:
+    """A recording on its way into its session."""
+
+    def __init__(self, session: Session, samples: Samples, track: Track) -> None:
+        self.session = session
+        self.track = track
+        self._samples = samples
+        self._sent = 0
+        self._ended = False
+
+    @property
+    def next_at(self) -> float:
+        """When the next piece of audio is complete (s); infinity at the end."""
+        at = min(self._sent + BLOCK, len(self._samples)) / SAMPLE_RATE
+        return float("inf") if self._ended else at
+
+    def advance(self, now: float) -> None:
+        """Sends what was spoken by ``now``; at the end, ends the source."""
+        while self.next_at <= now:
+            at = self.next_at
+            if self._sent < len(self._samples):
+                block = Block(self._sent, self._samples[self._sent : self._sent + BLOCK])
+                self._sent = block.end
+                self.track.take(at, self.session.push(block))
+            else:
+                self._ended = True
+                self.track.take(at, self.session.interrupt())
+
+
+def simulate(
+    recordings: Sequence[Samples], engine: Engine, settings: Speech, language: str | None, decode_s: float = 0
+) -> Run:
+    """Captions the recordings, all at once.
+
+    Args:
+        recordings: Each of shape (n,), 16 kHz, mono.
+        engine: Decodes; it is timed.
+        settings: The ``[speech]`` section.
+        language: Code, or None to detect it in each utterance.
+        decode_s: So long every decode takes on the clock, in place of its own time: the same captions at any load.
+
+    Raises:
+        EngineError: The engine failed.
+    """
+    run = Run([Track() for _ in recordings])
+    scheduler = Scheduler()
+    streams: dict[Session, _Stream] = {}
+    for i, samples in enumerate(recordings):
+        session = Session(f"source-{i + 1}", settings, WebRtcDetector(settings.vad_mode), language)
+        streams[session] = _Stream(session, samples, run.tracks[i])
+        scheduler.add(session)
+        run.audio_s += len(samples) / SAMPLE_RATE
+    now = 0.0
+    begun = time.process_time()
+    while True:
+        for stream in streams.values():
+            stream.advance(now)
+        chosen = scheduler.next()
+        overdue = chosen.overdue / SAMPLE_RATE if chosen else 0.0
+        job = chosen.next_job() if chosen else None
+        if chosen is None or job is None:
+            now = min(stream.next_at for stream in streams.values())
+            if now == float("inf"):
+                break
+            continue
+        start = time.perf_counter()
+        hypothesis = engine.decode(job)
+        run.decodes.append(time.perf_counter() - start)
+        run.overdue.append((now, overdue))
+        now += decode_s or run.decodes[-1]
+        for stream in streams.values():
+            stream.advance(now)
+        streams[chosen].track.take(now, chosen.apply(hypothesis))
+    run.cpu_s = time.process_time() - begun
+    return run
