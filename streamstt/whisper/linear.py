@@ -17,6 +17,8 @@ Linear = Callable[[torch.Tensor], torch.Tensor]
 
 Ops: Any = torch.ops
 
+ROWS = 4096  # of a weight that are rounded at a time: a vocabulary in 32 bits would take 100 MB and more
+
 
 class Precision(StrEnum):
     """Number formats of weights and products."""
@@ -34,7 +36,7 @@ def make_linear(weight: torch.Tensor, bias: torch.Tensor | None, precision: Prec
         RuntimeError: torch cannot do this here.
     """
     if precision is Precision.INT8:
-        return Quantised(weight.float(), None if bias is None else bias.float())
+        return Quantised(weight, None if bias is None else bias.float())
     return Plain(weight, bias, getattr(torch, precision.value))
 
 
@@ -70,13 +72,16 @@ class Quantised:
 
 
 def _pack(weight: torch.Tensor) -> Any:
-    scales = weight.abs().amax(dim=1).clamp(min=1e-8) / 127  # (outputs,)
+    scales = torch.maximum(weight.amax(dim=1), -weight.amin(dim=1)).float().clamp_(min=1e-8) / 127  # (outputs,)
+    rounded = torch.empty(weight.shape, dtype=torch.int8)
+    for i in range(0, len(weight), ROWS):
+        rows = slice(i, i + ROWS)
+        rounded[rows] = (weight[rows].float() / scales[rows, None]).round_().to(torch.int8)
     zeros = torch.zeros(len(weight), dtype=torch.long)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch announces that quantised tensors will move to another package
-        return Ops.quantized.linear_prepack(
-            torch.quantize_per_channel(weight, scales.double(), zeros, 0, torch.qint8), None
-        )
+        quantised = torch._make_per_channel_quantized_tensor(rounded, scales.double(), zeros, 0)
+        return Ops.quantized.linear_prepack(quantised, None)
 
 
 def _product(x: torch.Tensor, packed: Any, reduce_range: bool) -> torch.Tensor:

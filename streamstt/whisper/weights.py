@@ -32,8 +32,9 @@ class Weights:
 
     def _open(self, path: Path) -> None:
         if path.suffix == ".safetensors":
-            file: Any = safe_open(path, framework="pt")
-            self._readers |= {_plain(name): lambda name=name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            with safe_open(path, framework="pt") as file:
+                names = list(file.keys())
+            self._readers |= {_plain(name): lambda name=name: _read(path, name) for name in names}
         else:
             tensors = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
             self._readers |= {_plain(name): lambda tensor=tensor: tensor for name, tensor in tensors.items()}
@@ -53,6 +54,14 @@ class Weights:
         if tuple(tensor.shape) != shape:
             raise ModelError(f"{self._folder}: tensor {name} has the shape {tuple(tensor.shape)}, not {shape}")
         return tensor
+
+
+def _read(path: Path, name: str) -> torch.Tensor:
+    """One tensor of a safetensors file, which is not kept open: pages that were read once would stay in memory."""
+    file: Any
+    with safe_open(path, framework="pt") as file:
+        tensor: torch.Tensor = file.get_tensor(name)
+    return tensor
 
 
 def _files(folder: Path) -> list[Path]:
