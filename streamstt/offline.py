@@ -10,7 +10,7 @@ from streamstt.audio.vad import WebRtcDetector
 from streamstt.config import Speech
 from streamstt.speech.captions import Event, Final
 from streamstt.speech.jobs import Engine
-from streamstt.speech.session import Need, Session
+from streamstt.speech.session import Session
 
 Advance = Callable[[float, float], None]
 """Told the seconds done and the seconds in all."""
@@ -39,8 +39,9 @@ def transcribe(
     def take(events: list[Event]) -> None:
         finals.extend(e for e in events if isinstance(e, Final) and e.text)
 
-    def decode() -> None:
-        while session.need() is Need.FINAL and (job := session.next_job()):
+    def decode(*, last: bool = False) -> None:
+        # An utterance that waits takes in the next ones, up to a whole window: the more Whisper hears, the better.
+        while session.waiting > (0 if last else 1) and (job := session.next_job()):
             take(session.apply(engine.decode(job)))
 
     source.open()
@@ -54,5 +55,5 @@ def transcribe(
     finally:
         source.close()
     take(session.interrupt())
-    decode()
+    decode(last=True)
     return finals

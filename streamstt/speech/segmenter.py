@@ -119,10 +119,6 @@ class Segmenter:
         while self._frames and self._frames[0].start < self._start:
             self._frames.popleft()
 
-    def voiced(self, start: int, end: int) -> int:
-        """How many samples of the open utterance between two sample indices hold speech."""
-        return FRAME * sum(f.voiced and start <= f.start < end for f in self._frames)
-
     def interrupt(self, at: int) -> tuple[Boundary, ...]:
         """The audio stops at ``at``: closes what is open and forgets the frames before it."""
         boundaries = self._apply(Mark.BREAK, at, at)

@@ -4,13 +4,14 @@ Pure: no thread, clock, socket or model. The caller pushes blocks as they come, 
 free, and hands each answer to ``apply``; it publishes the events that these return, in order.
 """
 
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
 
-from streamstt.audio.format import Block, ms, seconds
+from streamstt.audio.format import FRAME, Block, ms, seconds
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
 from streamstt.audio.vad import Detector
@@ -26,6 +27,8 @@ WINDOW = ms(28_000)  # samples: what one decode may hear; Whisper's own window i
 
 PAUSED = ms(300)  # samples without speech, after which the last word is over, and is heard at once
 UNHEARD = ms(800)  # samples of speech that the engine has no word for: it may think that all is said
+SKIPPED = ms(2100)  # samples of speech: no word is that long
+SHORTEST = ms(160)  # samples: the word itself takes at least so long
 DOUBTED = ms(2500)  # samples: for so long a word that the engine is not sure of may still be heard better
 
 
@@ -77,11 +80,17 @@ class Session:
         self._closed: deque[_Utterance] = deque()
         self._decoding: _Utterance | None = None
         self._unbroken_from = 0
+        self._voiced: list[int] = []  # where the frames with speech begin, as far back as the ring reaches
 
     @property
     def position(self) -> int:
         """Sample index that the next block should start at."""
         return self._framer.end
+
+    @property
+    def waiting(self) -> int:
+        """Utterances that are closed and wait for the engine."""
+        return len(self._closed)
 
     @property
     def backlog(self) -> int:
@@ -109,6 +118,8 @@ class Session:
         self._ring.append(block)
         for frame in self._framer.push(block):
             voiced = self._detector.is_speech(frame.samples)
+            if voiced:
+                self._voiced.append(frame.start)
             energy = float(np.mean(np.square(frame.samples)))
             for boundary in self._segmenter.push(frame.start, voiced, energy, self._floor()):
                 events += self._on_boundary(boundary)
@@ -183,10 +194,44 @@ class Session:
         if not hypothesis.job.final:
             events = self._update(utterance, words)
             self._trim(utterance, quiet=not hypothesis.words)
+        elif (skipped := self._skipped(words)) is not None:
+            self._split(utterance, words, skipped)
+            events = []
+        elif words and self._unheard(utterance, words):
+            events = self._continue(utterance, words)
         else:
             self._closed.popleft()
             events = self._finish(utterance, words)
         return events + self._forget()
+
+    def _unheard(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> bool:
+        """Whether somebody still speaks after the last word."""
+        return self._speech((words or utterance.committed)[-1].end, utterance.heard) >= UNHEARD
+
+    def _skipped(self, words: tuple[HeardWord, ...]) -> int | None:
+        """Index of a word that takes so long that others must have been said in it, and were not heard."""
+        return next((i for i, w in enumerate(words) if self._speech(w.start, w.end) >= SKIPPED), None)
+
+    def _speech(self, start: int, end: int) -> int:
+        """How many samples between two sample indices hold speech."""
+        return FRAME * (bisect_left(self._voiced, end) - bisect_left(self._voiced, start))
+
+    def _split(self, utterance: _Utterance, words: tuple[HeardWord, ...], skipped: int) -> None:
+        """Has the two sides of a skipped passage decoded apart: Whisper skips a sentence, hardly ever two in a row."""
+        low, high = words[skipped].start + SHORTEST, words[skipped].end - SHORTEST
+        at = low + quietest(self._ring.read(low, high))
+        rest = _Utterance(at, utterance.end, draft=words[skipped + 1 :], language=utterance.language)
+        utterance.end = utterance.heard = at
+        utterance.draft = words[:skipped]
+        self._closed.insert(1, rest)
+
+    def _continue(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
+        """Keeps what was heard of a closed utterance, and has the rest of it decoded by itself."""
+        promised = len(utterance.committed) - utterance.finished
+        utterance.committed += words
+        utterance.draft = ()
+        self._cut(utterance, 0)
+        return self._captions(utterance, promised)
 
     def _is_doubtful(self, hypothesis: Hypothesis) -> bool:
         """Whether the text was made up: Whisper's rule (Radford et al. 2022, section 4.5), stricter for short audio.
@@ -224,24 +269,28 @@ class Session:
         paused = stuck = False
         if quiet and committed:
             last = committed[-1].end
-            stuck = self._segmenter.voiced(last, utterance.heard) >= UNHEARD
+            stuck = self._unheard(utterance, ())
             paused = stuck or full or utterance.heard - last >= PAUSE
         if not paused and not full:
             return
         utterance.again = stuck
-        kept = 0 if paused else KEPT
-        found = cut_point(committed, utterance.draft, utterance.start, utterance.heard, kept)
-        if found:
-            count, low, high = found
-            utterance.passed += count
-            utterance.start = low + quietest(self._ring.read(low, high))
-        elif not (committed or utterance.draft):
+        self._cut(utterance, 0 if paused else KEPT)
+        if not (committed or utterance.draft):
             utterance.start = utterance.heard - KEPT
         self._segmenter.trim(utterance.start)
         done = min(utterance.passed, utterance.finished)  # nobody needs these any more, and speech may last for hours
         del utterance.committed[:done]
         utterance.passed -= done
         utterance.finished -= done
+
+    def _cut(self, utterance: _Utterance, kept: int) -> None:
+        """Moves the start of what is listened to behind committed words, if it can; ``kept`` as in ``cut_point``."""
+        committed = utterance.committed[utterance.passed :]
+        found = cut_point(committed, utterance.draft, utterance.start, utterance.heard, kept)
+        if found:
+            count, low, high = found
+            utterance.passed += count
+            utterance.start = low + quietest(self._ring.read(low, high))
 
     def _finish(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Ends the utterance with ``words``: all that is said becomes final."""
@@ -308,6 +357,7 @@ class Session:
 
     def _forget(self) -> list[Event]:
         """Ends utterances whose audio the ring has lost: what was heard of them is final, the rest is a gap."""
+        del self._voiced[: bisect_left(self._voiced, self._ring.start)]
         events: list[Event] = []
         while self._closed and self._closed[0] is not self._decoding and self._closed[0].start < self._ring.start:
             utterance = self._closed.popleft()
