@@ -33,7 +33,11 @@ class Server(Section):
 class Speech(Section):
     """How speech is found in the audio, and when captions are updated and finished."""
 
-    vad_mode: int = Field(1, ge=0, le=3, description="Voice detector: 0 lets most through, 3 is the strictest.")
+    detector: Literal["webrtc", "silero"] = Field(
+        "webrtc", description='Voice detector; "silero" tells voices from noise (pip install "streamstt[silero]").'
+    )
+    vad_mode: int = Field(1, ge=0, le=3, description="webrtc: 0 lets most through, 3 is the strictest.")
+    silero_threshold: float = Field(0.05, gt=0, lt=1, description="silero: probability from which it is speech.")
     min_speech_ms: int = Field(100, ge=20, le=1000, description="Speech needed to open an utterance (ms).")
     pre_roll_ms: int = Field(400, ge=0, le=2000, description="Audio kept before the first speech (ms).")
     end_silence_ms: int = Field(600, ge=100, le=5000, description="Silence that ends an utterance (ms).")

@@ -14,6 +14,7 @@ import numpy as np
 from streamstt.audio.capture import Capture
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.audio.sources import make_source
+from streamstt.audio.vad import make_detector
 from streamstt.config import Settings
 from streamstt.config import Source as SourceSettings
 from streamstt.errors import ConfigError, SourceError, StreamsttError
@@ -44,6 +45,7 @@ async def run(settings: Settings, *, ready: Callable[[str], None], progress: Pro
     Raises:
         StreamsttError: Something that the daemon needs is not there, or failed.
     """
+    make_detector(settings.speech)  # what it lacks is said now, not to the first client
     with ThreadPoolExecutor(1, "engine") as thread:
         captures = await _open_sources(settings)
         transcript = TranscriptFile(settings.transcript.file) if settings.transcript.file else None

@@ -6,7 +6,7 @@ from threading import Event as Never
 
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.audio.sources import AudioFile
-from streamstt.audio.vad import WebRtcDetector
+from streamstt.audio.vad import make_detector
 from streamstt.config import Speech
 from streamstt.speech.captions import Event, Final
 from streamstt.speech.jobs import Engine
@@ -32,7 +32,7 @@ def transcribe(
         SourceError: The file cannot be read.
         EngineError: The engine failed.
     """
-    session = Session(path.stem, settings, WebRtcDetector(settings.vad_mode), language)
+    session = Session(path.stem, settings, make_detector(settings), language)
     source = AudioFile(path, fast=True)
     finals: list[Final] = []
 

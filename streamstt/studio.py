@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from streamstt.audio.capture import Capture, Ended, Found, Lost
 from streamstt.audio.format import SAMPLE_RATE, Block, Samples
-from streamstt.audio.vad import WebRtcDetector
+from streamstt.audio.vad import make_detector
 from streamstt.config import Settings
 from streamstt.errors import SourceError
 from streamstt.lateness import Lateness
@@ -65,7 +65,7 @@ class Studio:
         """
         spoken = language or self._settings.engine.language
         speech = self._settings.speech
-        session = Session(name, speech, WebRtcDetector(speech.vad_mode), None if spoken == "auto" else spoken)
+        session = Session(name, speech, make_detector(speech), None if spoken == "auto" else spoken)
         self._sessions[name] = session
         self._scheduler.add(session)
         self._hub.add_source(SourceInfo(name, label, now()))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from streamstt.audio.format import SAMPLE_RATE, Block, Samples, ms
-from streamstt.audio.vad import WebRtcDetector
+from streamstt.audio.vad import make_detector
 from streamstt.config import Speech
 from streamstt.scheduler import Scheduler
 from streamstt.speech.captions import Event, Final, Partial
@@ -118,7 +118,7 @@ def simulate(
     scheduler = Scheduler()
     streams: dict[Session, _Stream] = {}
     for i, samples in enumerate(recordings):
-        session = Session(f"source-{i + 1}", settings, WebRtcDetector(settings.vad_mode), language)
+        session = Session(f"source-{i + 1}", settings, make_detector(settings), language)
         streams[session] = _Stream(session, samples, run.tracks[i])
         scheduler.add(session)
         run.audio_s += len(samples) / SAMPLE_RATE

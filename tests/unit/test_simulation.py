@@ -31,7 +31,7 @@ def play(decode_s: float = 0.1, sources: int = 1) -> Run:
 @pytest.fixture(autouse=True)
 def drawn(monkeypatch: pytest.MonkeyPatch) -> None:
     """The detector sees what was drawn."""
-    monkeypatch.setattr("streamstt.bench.simulation.WebRtcDetector", lambda mode: DrawnDetector())
+    monkeypatch.setattr("streamstt.bench.simulation.make_detector", lambda settings: DrawnDetector())
 
 
 def test_all_words_come(tmp_path: Path) -> None:

