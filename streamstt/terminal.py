@@ -75,27 +75,39 @@ def show_benchmark(console: Console, result: dict[str, Any]) -> None:
 
 
 def _show_machine(console: Console, result: dict[str, Any]) -> None:
-    table = Table(Column("model", no_wrap=True), "update", "encoder", "16 tokens", "1 token", "processor", "live")
     own = result["measured"]
-    table.add_row(
-        f"{result['model']}, measured", _ms(own["update_s"]), "", "", "", f"{own['cpu_s_per_s']:.2f}", own["verdict"]
-    )
-    for size in result["sizes"]:
-        table.add_row(
-            size["model"],
-            _ms(size["update_s"]),
-            _ms(size["encoder_s"][1]),
-            _ms(size["read_s"]),
-            f"{1000 * size['say_s']:.1f}",
-            f"{size['cpu_s_per_s']:.2f}",
-            size["verdict"],
-        )
-    console.print(table)
     console.print(
-        "In ms: an update; the encoder on 4 s, the decoder on 16 tokens and on one.\n"
-        "Processor: seconds of one core a second of speech. Sizes: estimated from layers.",
+        f"An update takes {_ms(own['update_s'])} ms (95 %: {_ms(own['update_p95_s'])}), "
+        f"8 s of speech at once {_ms(own['utterance_s'])} ms.",
         highlight=False,
     )
+    for part, formats in own.get("formats_s", {}).items():
+        each = ", ".join(f"{name} {1000 * seconds:.2g}" for name, seconds in formats.items())
+        console.print(f"A layer of the {part}, in ms: {each}", highlight=False)
+    columns = ("model", "update", "2 s", "4 s", "8 s", "16 tok", "1 tok", "cpu")
+    table = Table(*(Column(name, no_wrap=True) for name in columns), "live captions", box=None, padding=(0, 1, 0, 0))
+    table.add_row(
+        "measured", _ms(own["update_s"]), *_parts(own.get("parts")), f"{own['cpu_s_per_s']:.2f}", own["verdict"]
+    )
+    if "estimated" in own:
+        table.add_row("its estimate", _ms(own["estimated"]["update_s"]), *_parts(own["estimated"]))
+    for size in result["sizes"]:
+        cells = (size["model"], _ms(size["update_s"]), *_parts(size), f"{size['cpu_s_per_s']:.2f}", size["verdict"])
+        table.add_row(*cells)
+    console.print(table)
+    console.print(
+        "In ms: an update; the encoder on 2, 4 and 8 s, the decoder on 16 tokens and on one.\n"
+        "cpu: processor seconds a second of speech (measured: of a recording with pauses).\n"
+        "Sizes are estimated from layers.",
+        highlight=False,
+    )
+
+
+def _parts(timed: dict[str, Any] | None) -> tuple[str, ...]:
+    """Encoder of each window, and the decoder's two passes; empty when they were not timed."""
+    if timed is None:
+        return ("",) * 5
+    return (*map(_ms, timed["encoder_s"]), _ms(timed["read_s"]), f"{1000 * timed['say_s']:.1f}")
 
 
 def _show_recording(console: Console, result: dict[str, Any]) -> None:

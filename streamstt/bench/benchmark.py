@@ -2,6 +2,7 @@
 
 import platform
 import resource
+import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,12 +16,15 @@ from streamstt.audio.format import SAMPLE_RATE, Samples, ms
 from streamstt.audio.sources import AudioFile
 from streamstt.bench.figures import Normaliser, Reference, error_rate, figures, mean_and_range, text_of
 from streamstt.bench.peers import faster_whisper, require_faster_whisper
+from streamstt.bench.scoring import percentile
 from streamstt.bench.simulation import simulate
 from streamstt.config import Settings
 from streamstt.offline import transcribe
 from streamstt.samples import welcome
-from streamstt.speech.jobs import Engine
-from streamstt.whisper.speed import SIZES, estimate
+from streamstt.speech.jobs import Engine, Job
+from streamstt.whisper import precision, speed
+from streamstt.whisper.model import Shape
+from streamstt.whisper.streaming import StreamingEngine
 
 Result = dict[str, Any]
 APART = 370  # ms between sources that say the same: no common measure with the updates
@@ -66,27 +70,56 @@ def machine(settings: Settings, engine: Engine, advance: Callable[[str], None] =
     samples = read(welcome())
     simulate([samples[: ms(4000)]], engine, settings.speech, "en")  # the first decodes prepare
     run = simulate([samples], engine, settings.speech, "en")
-    update = float(np.median(run.decodes))
-    measured = {"update_s": update, "cpu_s_per_s": run.cpu_s / run.audio_s, **_verdict(update, run.cpu_s / run.audio_s)}
+    update, cpu = statistics.median(run.decodes), run.cpu_s / run.audio_s
+    measured = {
+        "update_s": update,
+        "update_p95_s": percentile(run.decodes, 0.95),
+        "utterance_s": _utterance(samples, engine),
+        "cpu_s_per_s": cpu,
+        **_verdict(update, cpu),
+    }
+    layers: dict[Shape, speed.Layers] = {}
+
+    def estimate(shape: Shape) -> Result:
+        kind = speed.kind(shape)
+        if kind not in layers:
+            layers[kind] = speed.measure_layers(
+                shape, settings.engine.encoder, settings.engine.decoder, settings.engine.threads
+            )
+        return _parts(layers[kind].speed(shape))
+
+    if isinstance(engine, StreamingEngine) and engine.info.device == "cpu":
+        shape = engine.network[0]
+        advance("its parts")
+        measured["parts"] = _parts(speed.measure(engine, settings.engine.threads))
+        measured["estimated"] = estimate(shape)
+        measured["formats_s"] = precision.measure(shape)
     sizes = []
-    for name, shape in SIZES.items():
+    for name, shape in speed.SIZES.items():
         advance(name)
-        speed = estimate(shape, settings.engine.encoder, settings.engine.decoder, settings.engine.threads)
-        cpu = speed.update * 1000 / settings.speech.update_ms
-        sizes.append(
-            {
-                "model": name,
-                "precision": speed.formats,
-                "encoder_s": list(speed.encoder),
-                "read_s": speed.read,
-                "say_s": speed.say,
-                "update_s": speed.update,
-                "cpu_s_per_s": cpu,
-                **_verdict(speed.update, cpu),
-            }
-        )
+        parts = estimate(shape)
+        cpu = parts["update_s"] * 1000 / settings.speech.update_ms
+        sizes.append({"model": name, **parts, "cpu_s_per_s": cpu, **_verdict(parts["update_s"], cpu)})
     about = {"machine": platform.processor() or platform.machine(), **_about(engine)}
     return {**about, "measured": measured, "sizes": sizes}
+
+
+def _utterance(samples: Samples, engine: Engine) -> float:
+    """Seconds that eight seconds of speech take when nothing of them was heard before."""
+    job = Job("bench", 0, samples[: ms(8000)], final=True, language="en")
+    begun = time.perf_counter()
+    engine.decode(job)
+    return time.perf_counter() - begun
+
+
+def _parts(timed: speed.Speed) -> Result:
+    return {
+        "precision": timed.formats,
+        "encoder_s": list(timed.encoder),
+        "read_s": timed.read,
+        "say_s": timed.say,
+        "update_s": timed.update,
+    }
 
 
 def recording(plan: Plan, settings: Settings, engine: Engine, normalise: Normaliser) -> Result:

@@ -1,21 +1,26 @@
-"""How fast would a Whisper of any size be here? Timed on layers with random weights: nothing is fetched.
+"""How fast is a Whisper here? Times the parts of a loaded one, and estimates any size from layers with random weights.
 
 A pass takes a fixed time and so much a layer; both come from models of one and of two layers of the size in question.
+Nothing is fetched. What one thread does is timed by its own clock, so that other programs do not count.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from math import prod
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from streamstt.whisper import precision
 from streamstt.whisper.encoder import Encoder
+from streamstt.whisper.linear import make_linear
 from streamstt.whisper.model import Shape
-from streamstt.whisper.network import CrossAttention, Decoder
-from streamstt.whisper.silence import Silences
+from streamstt.whisper.network import CrossAttention, Decoder, Memory
 from streamstt.whisper.store import default_root
+from streamstt.whisper.streaming import StreamingEngine
 
 _BASE = Shape(512, 6, 6, 8, 8, 80, 51865, 448)
 SIZES = {
@@ -35,7 +40,13 @@ SIZES = {
 WINDOWS = (150, 250, 450)  # positions: 2, 4 and 8 s of audio and a second of silence
 DRAFT = 16  # tokens that an update reads in one pass
 NEW = 3  # tokens that it then says one by one: 0.6 s of speech
-REPEATS = 2
+ROUNDS = 3  # the least of so many times counts
+FEW = 64  # tokens: the vocabulary of models whose layers are timed; that of the size is timed by itself
+FORGOTTEN = 16 << 20  # numbers (64 MB) written before each run: a whole model does not stay in the processor's cache
+
+Run = Callable[[], object]
+Times = npt.NDArray[np.float64]
+"""Seconds, shape (8,): encoder of each window, cross-attention of each, a pass over ``DRAFT`` tokens, over one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +71,42 @@ class Speed:
         return (self.encoder[1] + self.encoder[2]) / 2 + self.read + NEW * self.say
 
 
-class _Random:
-    """Implements ``Tensors``."""
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What layers of one kind take; models that differ only in their number share them.
 
-    def get(self, name: str, *shape: int) -> torch.Tensor:
-        del name
-        return torch.randn(shape) * 0.02
+    Attributes:
+        formats: Number formats.
+        one: Of a model with one layer on each side, without its vocabulary.
+        more: Of each further layer.
+        vocabulary: Seconds of the projection of ``DRAFT`` tokens, and of one.
+    """
+
+    formats: str
+    one: Times
+    more: Times
+    vocabulary: tuple[float, float]
+
+    def speed(self, shape: Shape) -> Speed:
+        """Of a whole model."""
+        windows = len(WINDOWS)
+        layers = np.array([shape.encoder_layers] * windows + [shape.decoder_layers] * (windows + 2))
+        seconds = self.one + self.more * (layers - 1)  # (8,)
+        encoder = tuple(float(s) for s in seconds[:windows] + seconds[windows : 2 * windows])
+        read, say = (float(s) + v for s, v in zip(seconds[-2:], self.vocabulary, strict=True))
+        return Speed(self.formats, encoder, read, say)
 
 
-def estimate(shape: Shape, encoder: str = "auto", decoder: str = "auto", threads: int = 0) -> Speed:
-    """How long a Whisper of this shape takes.
+def kind(shape: Shape) -> Shape:
+    """The same for all shapes that ``Layers`` are shared by."""
+    return replace(shape, encoder_layers=1, decoder_layers=1, vocabulary=round(shape.vocabulary, -2))
+
+
+def measure_layers(shape: Shape, encoder: str = "auto", decoder: str = "auto", threads: int = 0) -> Layers:
+    """Times layers of this shape.
 
     Args:
-        shape: Its sizes.
+        shape: Sizes of a model.
         encoder: A ``Precision``, or "auto".
         decoder: Likewise.
         threads: As in the settings.
@@ -81,41 +115,78 @@ def estimate(shape: Shape, encoder: str = "auto", decoder: str = "auto", threads
         EngineError: torch has no such format here.
     """
     torch.set_num_threads(threads or 1)
-    cpu = torch.device("cpu")
-    chosen = precision.choose(encoder, decoder, shape, cpu, default_root() / "precision.json")
+    chosen = precision.choose(encoder, decoder, shape, torch.device("cpu"), default_root() / "precision.json")
     with torch.inference_mode():
-        one, two = (_time(replace(shape, encoder_layers=n, decoder_layers=n), chosen) for n in (1, 2))
-    hear = [_extrapolate(a, b, shape.encoder_layers) for a, b in zip(one[:3], two[:3], strict=True)]
-    read, say = (_extrapolate(a, b, shape.decoder_layers) for a, b in zip(one[3:], two[3:], strict=True))
-    return Speed(str(chosen), tuple(hear), read, say)
+        models = [_runs(replace(shape, encoder_layers=n, decoder_layers=n, vocabulary=FEW), chosen) for n in (1, 2)]
+        head = make_linear(_Random().get("", shape.vocabulary, shape.width), None, chosen.decoder)
+        projections = [partial(head, torch.randn(n, shape.width)) for n in (DRAFT, 1)]
+        times = _least([*models[0], *models[1], *projections], threads)
+    one, two, (many, single) = np.array(times[:8]), np.array(times[8:16]), times[16:]
+    return Layers(str(chosen), one, np.maximum(two - one, 0), (many, single))
 
 
-def _extrapolate(one: float, two: float, layers: int) -> float:
-    return one + max(two - one, 0.0) * (layers - 1)
+def measure(engine: StreamingEngine, threads: int = 0) -> Speed:
+    """Times the parts of a loaded model, which must be on the processor."""
+    shape, silences, decoder = engine.network
+    mels = _windows(shape)
+    with torch.inference_mode():
+        memory = silences.hear(mels[1])
+        hear: list[Run] = [partial(silences.hear, mel) for mel in mels]
+        *encoder, read, say = _least([*hear, *_passes(decoder, memory)], threads)
+    return Speed(engine.info.precision, tuple(encoder), read, say)
 
 
-def _time(shape: Shape, formats: precision.Choice) -> list[float]:
-    """Seconds of the encoder for each window, and of passes of many tokens and of one."""
-    cpu = torch.device("cpu")
-    weights = _Random()
+class _Random:
+    """Implements ``Tensors``: the same numbers over and over, for a million new ones take as long as a layer."""
+
+    def __init__(self) -> None:
+        self._numbers = torch.randn(1 << 20) * 0.02
+
+    def get(self, name: str, *shape: int) -> torch.Tensor:
+        del name
+        size = prod(shape)
+        return self._numbers.repeat(-(-size // len(self._numbers)))[:size].view(shape)
+
+
+def _runs(shape: Shape, formats: precision.Choice) -> list[Run]:
+    """What is timed of a model with random weights, in the order of ``Times``."""
+    cpu, weights = torch.device("cpu"), _Random()
     encoder = Encoder(weights, shape, formats.encoder, cpu)
     cross = CrossAttention(weights, shape, formats.encoder, cpu)
     decoder = Decoder(weights, shape, formats.decoder, cpu, [(shape.decoder_layers - 1, 0)])
-    silences = Silences(shape, encoder, cross, torch.randn(shape.n_mels, 100))
-    mels = [torch.randn(shape.n_mels, 2 * n).clamp(min=-1).index_fill(1, torch.tensor([0]), -1.0) for n in WINDOWS]
-    times = [_best(partial(silences.hear, mel)) for mel in mels]
-    memory = silences.hear(mels[1])
+    silence = encoder.silence(torch.randn(shape.n_mels, 100), -1.0)
+    heard = [torch.randn(n, shape.width) for n in WINDOWS]
+    memory = Memory(shape, len(silence.places), cpu)
+    memory.put_silence(cross(silence.heard))
+    memory.put_window(cross(heard[1]), silence.bias(WINDOWS[1]))
+    hear: list[Run] = [partial(encoder, mel, silence) for mel in _windows(shape)]
+    return [*hear, *(partial(cross, h) for h in heard), *_passes(decoder, memory)]
+
+
+def _windows(shape: Shape) -> list[torch.Tensor]:
+    """Noise on a floor, as a spectrogram has one, each (n_mels, 2 T)."""
+    mels = [torch.randn(shape.n_mels, 2 * n).clamp_(min=-1) for n in WINDOWS]
+    for mel in mels:
+        mel[0, 0] = -1
+    return mels
+
+
+def _passes(decoder: Decoder, memory: Memory) -> list[Run]:
     tokens = list(range(DRAFT))
-    times.append(_best(lambda: decoder(tokens, 0, memory, tokens)))
-    times.append(_best(lambda: decoder([7], DRAFT, memory, [0])))
-    return times
+    return [partial(decoder, tokens, 0, memory, tokens), partial(decoder, tokens[:1], DRAFT, memory, [0])]
 
 
-def _best(run: Callable[[], object]) -> float:
-    run()
-    best = float("inf")
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        run()
-        best = min(best, time.perf_counter() - start)
-    return best
+def _least(runs: Sequence[Run], threads: int) -> list[float]:
+    """The least time of each, in turns, so that a busy moment strikes all of them."""
+    clock = time.thread_time if threads <= 1 else time.perf_counter
+    other = torch.zeros(FORGOTTEN)
+    least = [float("inf")] * len(runs)
+    for run in runs:
+        run()  # the first time prepares
+    for _ in range(ROUNDS):
+        for i, run in enumerate(runs):
+            other.add_(1)
+            start = clock()
+            run()
+            least[i] = min(least[i], clock() - start)
+    return least

@@ -23,7 +23,7 @@ from streamstt.whisper.decoder import Greedy, Task, Text, mean_logprob
 from streamstt.whisper.device import find_device
 from streamstt.whisper.encoder import Encoder
 from streamstt.whisper.mel import LogMel
-from streamstt.whisper.model import POSITIONS
+from streamstt.whisper.model import POSITIONS, Shape
 from streamstt.whisper.network import CrossAttention, Decoder, Memory
 from streamstt.whisper.settings import read_settings
 from streamstt.whisper.silence import Silences
@@ -92,6 +92,11 @@ class StreamingEngine:
         cross = CrossAttention(weights, shape, formats.encoder, device)
         self._silences = Silences(shape, encoder, cross, self._mel(_speech(), 2 * LEAD))
         return formats
+
+    @property
+    def network(self) -> tuple[Shape, Silences, Decoder]:
+        """The model's sizes, what hears and what speaks: to be timed part by part."""
+        return self._speaking.shape, self._silences, self._greedy.decoder
 
     def decode(self, job: Job) -> Hypothesis:
         """Decodes one job.

@@ -6,17 +6,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from streamstt.whisper.normaliser import make_normaliser
-from streamstt.whisper.speed import SIZES, WINDOWS, estimate
+from streamstt.whisper.speed import SIZES, Layers, Speed, kind, measure_layers
 
 DATA = Path(__file__).parent.parent / "data"
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "streamstt", "bench", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=170, check=False)
 
 
 def test_a_recording() -> None:
@@ -59,13 +60,42 @@ def test_no_peer_and_no_file() -> None:
         assert "pip install 'streamstt[bench]'" in done.stderr
 
 
-@pytest.mark.parametrize("name", ["tiny", "distil-small.en"])
-def test_estimates(name: str) -> None:
-    """Every part of a size that was never fetched has a time."""
-    speed = estimate(replace(SIZES[name], vocabulary=5000), "float32", "int8")
-    assert len(speed.encoder) == len(WINDOWS)
-    assert all(0 < seconds < 60 for seconds in (*speed.encoder, speed.read, speed.say))
-    assert speed.update > speed.read
+def test_this_machine() -> None:
+    """Every size has a verdict, and the configured model is timed, estimated and compared."""
+    done = bench("--model", "tiny.en", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert [size["model"] for size in result["sizes"]] == list(SIZES)
+    for size in result["sizes"]:
+        assert size["verdict"]
+        assert all(seconds > 0 for seconds in (*size["encoder_s"], size["read_s"], size["say_s"]))
+    own = result["measured"]
+    assert 0 < own["update_s"] <= own["update_p95_s"]
+    assert own["utterance_s"] > 0
+    assert set(own["parts"]) == set(own["estimated"])
+    assert {"float32", "int8"} <= set(own["formats_s"]["encoder"])
+
+
+def test_more_layers_take_longer() -> None:
+    """A model is one layer and so much for each further one; cross-attention counts with the decoder's layers."""
+    one = np.array([1, 2, 4, 10, 20, 40, 100, 200.0])
+    layers = Layers("int8", one, one / 10, (0.5, 0.25))
+    shape = replace(SIZES["large-v3-turbo"], encoder_layers=11, decoder_layers=3)
+    assert layers.speed(shape) == Speed(
+        "int8", pytest.approx((14, 28, 56)), pytest.approx(120.5), pytest.approx(240.25)
+    )
+
+
+def test_layers_are_shared() -> None:
+    """Models that differ in the number of their layers only are of one kind."""
+    large = {name: kind(shape) for name, shape in SIZES.items() if "large" in name}
+    assert len(large) == 3
+    assert len(set(large.values())) == 1
+    assert kind(SIZES["tiny"]) != kind(SIZES["base"])
+    layers = measure_layers(replace(SIZES["tiny"], vocabulary=5000), "float32", "int8")
+    assert layers.formats == "float32 and int8"
+    assert (layers.one > 0).all()
+    assert (layers.more >= 0).all()
 
 
 def test_words_as_they_are_counted(tmp_path: Path) -> None:
