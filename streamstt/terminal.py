@@ -122,8 +122,11 @@ def _show_recording(console: Console, result: dict[str, Any]) -> None:
     quarters = result["figures"]["final_p50_s_by_quarter"]
     if quarters and None not in quarters:
         table.add_row("word in a final, by quarter", " ".join(f"{q:.2g}" for q in quarters) + " s")
+    table.add_row("words unlike those of the file", f"{result['differs_from_file']:.3g} %")
     table.add_row("memory at most", f"{result['peak_mb']:.0f} MB")
     console.print(table)
+    since = "it ended in --words" if result["delays_from"] == "words" else "the captions themselves say that it ended"
+    console.print(f"A word is shown or final so long after {since}.", highlight=False)
     files = Table("as a file", "processor seconds a second", "word error rate (%)")
     for done in result["offline"]:
         files.add_row(

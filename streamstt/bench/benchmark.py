@@ -15,7 +15,7 @@ import numpy as np
 from streamstt.audio.format import SAMPLE_RATE, Samples, ms
 from streamstt.audio.sources import AudioFile
 from streamstt.bench.figures import Normaliser, Reference, error_rate, figures, mean_and_range, text_of
-from streamstt.bench.peers import faster_whisper, require_faster_whisper
+from streamstt.bench.peers import Transcript, faster_whisper, require_faster_whisper
 from streamstt.bench.scoring import percentile
 from streamstt.bench.simulation import simulate
 from streamstt.config import Settings
@@ -142,36 +142,42 @@ def recording(plan: Plan, settings: Settings, engine: Engine, normalise: Normali
     reference = Reference.read(plan.reference, plan.words, normalise)
     samples = read(plan.audio)
     simulate([samples[: ms(4000)]], engine, settings.speech, language)  # the first decodes prepare
-    runs = []
+    runs, heard = [], []
     for k in range(plan.offsets):
         cut = ms(settings.speech.update_ms * k // plan.offsets)
         later = [np.concatenate([np.zeros(ms(APART * i), np.float32), samples[cut:]]) for i in range(plan.sources)]
         run = simulate(later, engine, settings.speech, language, plan.decode_s)
-        late_by = APART / 1000 if plan.sources > 1 else -cut / SAMPLE_RATE
+        late_by = [APART * i / 1000 - cut / SAMPLE_RATE for i in range(plan.sources)]
         runs.append(figures(run, reference, normalise, late_by))
-    result = {**_about(engine), "audio_s": len(samples) / SAMPLE_RATE, "sources": plan.sources}
+        heard += [text_of([final for _, final in track.finals], normalise) for track in run.tracks]
+    seconds = len(samples) / SAMPLE_RATE
+    result = {**_about(engine), "audio_s": seconds, "sources": plan.sources}
+    result["delays_from"] = "words" if reference and reference.spoken else "captions"
     result["figures"] = runs[0] if len(runs) == 1 else mean_and_range(runs)
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    result["offline"] = _offline(plan, settings, engine, reference, normalise)
+    files = _as_file(plan, settings, engine, language)
+    whole = normalise(files[0].text)
+    result["differs_from_file"] = statistics.mean(error_rate(whole, said) for said in heard)
+    result["offline"] = [
+        {
+            "program": file.program,
+            "cpu_s_per_s": file.cpu_s / seconds,
+            "wer": error_rate(reference.text, normalise(file.text)) if reference else None,
+        }
+        for file in files
+    ]
     return result
 
 
-def _offline(
-    plan: Plan, settings: Settings, engine: Engine, reference: Reference | None, normalise: Normaliser
-) -> list[Result]:
+def _as_file(plan: Plan, settings: Settings, engine: Engine, language: str | None) -> list[Transcript]:
     """The recording as a file, by ``transcribe`` and by the peer that is asked for."""
-    language = None if settings.engine.language == "auto" else settings.engine.language
-    seconds = len(read(plan.audio)) / SAMPLE_RATE
     begun = time.process_time()
     finals = transcribe(plan.audio, engine, settings.speech, language)
-    done = [("streamstt transcribe", text_of(finals, normalise), time.process_time() - begun)]
+    text = " ".join(final.text for final in finals)
+    done = [Transcript("streamstt transcribe", text, time.process_time() - begun)]
     if plan.compare:
-        other = faster_whisper(plan.audio, plan.compare, language, settings.engine.threads or 1)
-        done.append((other.program, normalise(other.text), other.cpu_s))
-    return [
-        {"program": name, "cpu_s_per_s": cpu / seconds, "wer": error_rate(reference.text, said) if reference else None}
-        for name, said, cpu in done
-    ]
+        done.append(faster_whisper(plan.audio, plan.compare, language, settings.engine.threads or 1))
+    return done
 
 
 def read(path: Path) -> Samples:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streamstt.bench.scoring import Screen, Spoken, align, delays, erasure, percentile
+from streamstt.bench.scoring import Screen, Spoken, align, delays, erasure, percentile, same_start
 from streamstt.bench.simulation import Run, Track
 from streamstt.errors import SourceError
 from streamstt.speech.captions import Final
@@ -66,8 +66,7 @@ def screens(track: Track, normalise: Normaliser) -> list[Screen]:
         partial = moment.partial
         stable = normalise(partial.text[: partial.stable]) if partial else []
         shown = normalise(partial.text) if partial else []
-        settled = len(said) + (len(stable) if shown[: len(stable)] == stable else 0)
-        seen.append(Screen(moment.at, (*said, *shown), settled))
+        seen.append(Screen(moment.at, (*said, *shown), len(said) + same_start(stable, shown)))
     return seen
 
 
@@ -81,21 +80,23 @@ def text_of(finals: Sequence[Final], normalise: Normaliser) -> list[str]:
     return normalise(" ".join(f.text for f in finals))
 
 
-def figures(run: Run, reference: Reference | None, normalise: Normaliser, late_by: float = 0) -> dict[str, Any]:
+def figures(
+    run: Run, reference: Reference | None, normalise: Normaliser, late_by: Sequence[float] = ()
+) -> dict[str, Any]:
     """All figures of a run; None where something was not measured.
 
     Args:
-        run: With one track of the reference, or several of the same, each later than the one before.
+        run: With one track of the reference, or several of the same.
         reference: What was said.
         normalise: Text to words.
-        late_by: So much later (s) each track hears the same words; negative when the beginning was cut off.
+        late_by: So much later (s) than in the reference each track hears the words; negative when its beginning was cut
+            off. Empty: none is late.
     """
     shown: list[float] = []
     final: list[float] = []
     events: list[list[float]] = [[] for _ in range(QUARTERS)]
     erased, rates, off = [], [], []
-    for i, track in enumerate(run.tracks):
-        shift = late_by * (i if len(run.tracks) > 1 else 1)
+    for track, shift in zip(run.tracks, late_by or [0.0] * len(run.tracks), strict=True):
         finals = [f for _, f in track.finals]
         seen = [Screen(s.at - shift, s.words, s.settled) for s in screens(track, normalise)]
         own = own_words(finals, normalise)
@@ -138,9 +139,14 @@ def figures(run: Run, reference: Reference | None, normalise: Normaliser, late_b
 
 
 def mean_and_range(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Of several runs, each number's mean, least and greatest value."""
+    """Of several runs, each number's mean, least and greatest value; of lists, the mean of each place."""
     merged: dict[str, Any] = {}
-    for key in runs[0]:
+    for key, first in runs[0].items():
+        if isinstance(first, list):
+            merged[key] = [
+                _mean([v for v in place if v is not None]) for place in zip(*(r[key] for r in runs), strict=True)
+            ]
+            continue
         values = [run[key] for run in runs if isinstance(run[key], int | float)]
         merged[key] = {"mean": statistics.mean(values), "min": min(values), "max": max(values)} if values else None
     return merged

@@ -73,9 +73,7 @@ def delays(screens: Sequence[Screen], reference: Sequence[Spoken], *, settled: b
 
 def _present(shown: Sequence[str], result: Sequence[str]) -> set[int]:
     """Indices of the words of ``result`` that are ``shown``."""
-    same = 0
-    while same < min(len(shown), len(result)) and shown[same] == result[same]:
-        same += 1
+    same = same_start(shown, result)
     present = set(range(same))
     rest = shown[same:]
     near = result[same : same + 2 * len(rest) + NEAR]
@@ -89,12 +87,14 @@ def erasure(screens: Sequence[Screen]) -> float:
     erased = 0
     before: tuple[str, ...] = ()
     for screen in screens:
-        same = 0
-        while same < min(len(before), len(screen.words)) and before[same] == screen.words[same]:
-            same += 1
-        erased += len(before) - same
+        erased += len(before) - same_start(before, screen.words)
         before = screen.words
     return erased / max(1, len(before))
+
+
+def same_start(a: Sequence[str], b: Sequence[str]) -> int:
+    """How many words both begin with."""
+    return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def percentile(values: Sequence[float], share: float) -> float | None:

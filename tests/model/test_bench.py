@@ -39,6 +39,9 @@ def test_a_recording() -> None:
     assert figures["shown_p50_s"]["mean"] <= figures["settled_p50_s"]["mean"] <= figures["final_p50_s"]["mean"]
     assert figures["word_end_error_ms"] is None, "the reference has no times"
     assert result["offline"][0]["wer"] < 10
+    assert result["differs_from_file"] < 15
+    assert result["delays_from"] == "captions"
+    assert len(figures["final_p50_s_by_quarter"]) == 4
     assert result["peak_mb"] > 100
 
 

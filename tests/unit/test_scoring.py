@@ -5,7 +5,7 @@ from drawing import PROPERTY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamstt.bench.scoring import Screen, Spoken, align, delays, erasure, percentile
+from streamstt.bench.scoring import Screen, Spoken, align, delays, erasure, percentile, same_start
 
 WORDS = st.lists(st.sampled_from("abcd"), max_size=9)
 
@@ -103,3 +103,13 @@ def test_percentile() -> None:
     assert percentile([], 0.5) is None
     assert percentile([3, 1, 2], 0.5) == 2
     assert percentile(range(100), 0.95) == 95
+
+
+@PROPERTY
+@given(WORDS, WORDS, WORDS)
+def test_same_start(start: list[str], a: list[str], b: list[str]) -> None:
+    """What both begin with is found, and no more."""
+    n = same_start(start + a, start + b)
+    assert n >= len(start)
+    assert (start + a)[:n] == (start + b)[:n]
+    assert n in {len(start + a), len(start + b)} or (start + a)[n] != (start + b)[n]
