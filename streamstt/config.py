@@ -33,8 +33,8 @@ class Server(Section):
 class Speech(Section):
     """How speech is found in the audio, and when captions are updated and finished."""
 
-    detector: Literal["webrtc", "silero"] = Field(
-        "webrtc", description='Voice detector; "silero" tells voices from noise (pip install "streamstt[silero]").'
+    detector: Literal["silero", "webrtc"] = Field(
+        "silero", description='Voice detector; "silero" tells voices from noise, "webrtc" costs next to nothing.'
     )
     vad_mode: int = Field(1, ge=0, le=3, description="webrtc: 0 lets most through, 3 is the strictest.")
     silero_threshold: float = Field(0.05, gt=0, lt=1, description="silero: probability from which it is speech.")
