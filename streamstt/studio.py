@@ -78,7 +78,8 @@ class Studio:
         if session.source not in self._lateness:
             self._lateness[session.source] = Lateness(_clock() - len(block.samples))
         self._publish(session, session.push(block))
-        self._work.set()
+        if session.need():  # in silence nobody is woken
+            self._work.set()
 
     def interrupt(self, session: Session) -> None:
         """No audio for a while, or for good: what was said becomes final soon."""

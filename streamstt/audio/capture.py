@@ -17,7 +17,7 @@ from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.sources import AudioSource
 from streamstt.errors import SourceError
 
-QUEUE = 500  # blocks: 10 s; when full, live audio is dropped (a gap), other sources wait
+QUEUE = 500  # blocks: 10 s or more; when full, live audio is dropped (a gap), other sources wait
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
 JOIN_S = 2.0  # a read that hangs longer is left to the dying process
 

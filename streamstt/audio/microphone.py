@@ -5,10 +5,10 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
-from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, mix_down
+from streamstt.audio.format import SAMPLE_RATE, Block, Resampler, mix_down
 from streamstt.errors import SourceError
 
-READ_S = FRAME_MS / 1000  # one block
+READ_S = 0.04  # one block: every one wakes two threads, and listening to a silent room costs little else
 LATENCY_S = 0.1  # what PortAudio may hold: a busy machine that comes later loses audio, which is then a gap
 OVERFLOW_S = 0.1  # lost audio shorter than this cannot be told from the jitter of the clock
 
@@ -112,7 +112,12 @@ class Microphone:
             if not _accepts(sd, device, rate, channels):
                 channels = device.channels
             self._stream = sd.InputStream(
-                device=device.index, samplerate=rate, channels=channels, dtype="float32", latency=LATENCY_S
+                samplerate=rate,
+                blocksize=round(rate * READ_S),
+                device=device.index,
+                channels=channels,
+                dtype="float32",
+                latency=LATENCY_S,
             )
             self._stream.start()
         except sd.PortAudioError as error:
@@ -123,7 +128,7 @@ class Microphone:
         self._since: float | None = None
 
     def read(self, stop: threading.Event) -> Block | None:
-        """Waits for the next 20 ms."""
+        """Waits for the next 40 ms."""
         if stop.is_set():
             return None
         sd = _portaudio()

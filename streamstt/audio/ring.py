@@ -58,8 +58,10 @@ class Ring:
         else:
             self._spans.append(_Span(block.start, block.end, self._written))
         kept = block.samples[-len(self._store) :]
-        first = self._written + len(block.samples) - len(kept)
-        self._store[np.arange(first, first + len(kept)) % len(self._store)] = kept
+        first = (self._written + len(block.samples) - len(kept)) % len(self._store)
+        upper = kept[: len(self._store) - first]
+        self._store[first : first + len(upper)] = upper
+        self._store[: len(kept) - len(upper)] = kept[len(upper) :]
         self._written += len(block.samples)
         self._forget(self._written - len(self._store))
 

@@ -120,7 +120,7 @@ class Session:
             voiced = self._detector.is_speech(frame.samples)
             if voiced:
                 self._voiced.append(frame.start)
-            energy = float(np.mean(np.square(frame.samples)))
+            energy = float(np.dot(frame.samples, frame.samples)) / FRAME
             for boundary in self._segmenter.push(frame.start, voiced, energy, self._floor()):
                 events += self._on_boundary(boundary)
         return events + self._forget()
