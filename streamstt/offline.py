@@ -12,6 +12,8 @@ from streamstt.speech.captions import Event, Final
 from streamstt.speech.jobs import Engine
 from streamstt.speech.session import Session
 
+ROOM_S = 120  # of audio: an utterance that waits, one that is spoken, and what the engine is hearing
+
 Advance = Callable[[float, float], None]
 """Told the seconds done and the seconds in all."""
 
@@ -32,6 +34,7 @@ def transcribe(
         SourceError: The file cannot be read.
         EngineError: The engine failed.
     """
+    settings = settings.model_copy(update={"buffer_s": max(settings.buffer_s, ROOM_S)})
     session = Session(path.stem, settings, make_detector(settings), language)
     source = AudioFile(path, fast=True)
     finals: list[Final] = []
@@ -39,9 +42,12 @@ def transcribe(
     def take(events: list[Event]) -> None:
         finals.extend(e for e in events if isinstance(e, Final) and e.text)
 
+    # An utterance that waits takes in the next ones, up to a whole window: the more Whisper hears, the better. Not when
+    # the language is to be detected, for each may have its own.
+    together = 1 if language else 0
+
     def decode(*, last: bool = False) -> None:
-        # An utterance that waits takes in the next ones, up to a whole window: the more Whisper hears, the better.
-        while session.waiting > (0 if last else 1) and (job := session.next_job()):
+        while session.waiting > (0 if last else together) and (job := session.next_job()):
             take(session.apply(engine.decode(job)))
 
     source.open()

@@ -48,7 +48,7 @@ def faster_whisper(path: Path, model: str, language: str | None, threads: int) -
         loaded = WhisperModel(model, device="cpu", compute_type="int8", cpu_threads=threads)
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"faster-whisper cannot load {model!r}: {error}; give a CTranslate2 folder with --model"
+            f"faster-whisper cannot load {model!r}: {error}; name one that it can fetch, or a CTranslate2 folder"
         ) from error
     begun = time.process_time()
     segments, _ = loaded.transcribe(str(path), language=language, beam_size=1)

@@ -28,6 +28,7 @@ WINDOW = ms(28_000)  # samples: what one decode may hear; Whisper's own window i
 PAUSED = ms(300)  # samples without speech, after which the last word is over, and is heard at once
 UNHEARD = ms(800)  # samples of speech that the engine has no word for: it may think that all is said
 SKIPPED = ms(2100)  # samples of speech: no word is that long
+TRIES = 2  # so often what was not heard is asked for: a model that makes things up would go on for ever
 SHORTEST = ms(160)  # samples: the word itself takes at least so long
 DOUBTED = ms(2500)  # samples: for so long a word that the engine is not sure of may still be heard better
 
@@ -53,6 +54,7 @@ class _Utterance:
     finished: int = 0  # how many committed words are in finals already
     passed: int = 0  # how many committed words lie before ``start``: their audio is not listened to again
     language: str = ""
+    tries: int = 0  # how often its audio was asked for again, after it was closed
 
 
 class Session:
@@ -194,7 +196,7 @@ class Session:
         if not hypothesis.job.final:
             events = self._update(utterance, words)
             self._trim(utterance, quiet=not hypothesis.words)
-        elif (skipped := self._skipped(words)) is not None:
+        elif (skipped := self._skipped(utterance, words)) is not None:
             self._split(utterance, words, skipped)
             events = []
         elif words and self._unheard(utterance, words):
@@ -206,10 +208,14 @@ class Session:
 
     def _unheard(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> bool:
         """Whether somebody still speaks after the last word."""
-        return self._speech((words or utterance.committed)[-1].end, utterance.heard) >= UNHEARD
+        return (
+            utterance.tries < TRIES and self._speech((words or utterance.committed)[-1].end, utterance.heard) >= UNHEARD
+        )
 
-    def _skipped(self, words: tuple[HeardWord, ...]) -> int | None:
+    def _skipped(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> int | None:
         """Index of a word that takes so long that others must have been said in it, and were not heard."""
+        if utterance.tries >= TRIES:
+            return None
         return next((i for i, w in enumerate(words) if self._speech(w.start, w.end) >= SKIPPED), None)
 
     def _speech(self, start: int, end: int) -> int:
@@ -220,7 +226,10 @@ class Session:
         """Has the two sides of a skipped passage decoded apart: Whisper skips a sentence, hardly ever two in a row."""
         low, high = words[skipped].start + SHORTEST, words[skipped].end - SHORTEST
         at = low + quietest(self._ring.read(low, high))
-        rest = _Utterance(at, utterance.end, draft=words[skipped + 1 :], language=utterance.language)
+        utterance.tries += 1
+        rest = _Utterance(
+            at, utterance.end, draft=words[skipped + 1 :], language=utterance.language, tries=utterance.tries
+        )
         utterance.end = utterance.heard = at
         utterance.draft = words[:skipped]
         self._closed.insert(1, rest)
@@ -228,6 +237,7 @@ class Session:
     def _continue(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Keeps what was heard of a closed utterance, and has the rest of it decoded by itself."""
         promised = len(utterance.committed) - utterance.finished
+        utterance.tries += 1
         utterance.committed += words
         utterance.draft = ()
         self._cut(utterance, 0)

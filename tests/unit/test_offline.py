@@ -9,6 +9,7 @@ import soundfile
 from streamstt.config import Speech
 from streamstt.errors import SourceError
 from streamstt.offline import transcribe
+from streamstt.speech.jobs import Hypothesis, Job
 from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord
 
 DATA = Path(__file__).parents[1] / "data"
@@ -53,3 +54,44 @@ def test_no_recording(tmp_path: Path) -> None:
     """A file that is not there is an error."""
     with pytest.raises(SourceError, match="there is no file"):
         transcribe(tmp_path / "gone.wav", ENGINE, Speech(), "en")
+
+
+class Listener:
+    """An engine that notes what it is asked."""
+
+    info = ENGINE.info
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+
+    def decode(self, job: Job) -> Hypothesis:
+        self.jobs.append(job)
+        return Hypothesis(job, (), "en")
+
+
+@pytest.fixture
+def long_file(tmp_path: Path) -> Path:
+    """Speech for more than a minute, with short pauses."""
+    audio, rate = soundfile.read(DATA / "long_sentence.flac")
+    soundfile.write(tmp_path / "long.flac", np.tile(audio, 4), rate)
+    return tmp_path / "long.flac"
+
+
+def test_a_small_buffer_loses_nothing(long_file: Path) -> None:
+    """However little audio a live source may keep, a file is heard as it is with room for all of it."""
+    heard = []
+    for buffer_s in (30, 600):
+        engine = Listener()
+        transcribe(long_file, engine, Speech(buffer_s=buffer_s, max_utterance_s=28), "en")
+        heard.append([(j.start, j.end) for j in engine.jobs])
+    assert heard[0] == heard[1]
+
+
+def test_each_utterance_has_its_language(tmp_path: Path) -> None:
+    """Utterances are decoded together only when their language is known: it may change from one to the next."""
+    audio, rate = soundfile.read(DATA / "short.flac")
+    soundfile.write(tmp_path / "two.flac", np.tile(audio, 2), rate)
+    apart, together = Listener(), Listener()
+    transcribe(tmp_path / "two.flac", apart, Speech(), None)
+    transcribe(tmp_path / "two.flac", together, Speech(), "en")
+    assert (len(apart.jobs), len(together.jobs)) == (2, 1)

@@ -7,8 +7,8 @@ from drawing import assert_promises_kept, finals, frames, play, said, session, t
 
 from streamstt.audio.format import ms
 from streamstt.config import Speech
-from streamstt.speech.jobs import Engine, EngineInfo, Hypothesis, Job
-from streamstt.speech.session import SKIPPED, UNHEARD
+from streamstt.speech.jobs import Engine, EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.speech.session import SKIPPED, TRIES, UNHEARD
 
 TALK = tell(
     "First we had a very long conversation about everything.", 0.2,
@@ -99,3 +99,27 @@ def test_it_does_not_insist() -> None:
 def test_limits() -> None:
     """What counts as unheard is longer than a word that was misheard, and no word is as long as what is split."""
     assert ms(500) < UNHEARD < SKIPPED
+
+
+class Hallucinating:
+    """Says one short word at the very beginning of whatever it hears."""
+
+    info = TALK.engine.info
+
+    def __init__(self, length: int) -> None:
+        self.jobs: list[Job] = []
+        self._length = length
+
+    def decode(self, job: Job) -> Hypothesis:
+        self.jobs.append(job)
+        end = min(job.start + self._length, job.end)
+        return Hypothesis(job, (HeardWord(" Okay", job.start, end, 0.9),) if job.final else (), "en")
+
+
+@pytest.mark.parametrize("length", [ms(20), ms(500), ms(30_000)])
+def test_what_is_made_up_is_not_asked_for_again_and_again(length: int) -> None:
+    """A word that stands at the beginning of any audio, however long, neither fills the screen nor keeps the engine."""
+    engine = Hallucinating(length)
+    words = said(play(session(LATE), frames(TALK), engine))
+    assert 1 <= len(words) <= 2**TRIES
+    assert sum(j.final for j in engine.jobs) <= 2 ** (TRIES + 1)
