@@ -17,7 +17,7 @@ from streamstt.audio.sources import make_source
 from streamstt.audio.vad import make_detector
 from streamstt.config import Settings
 from streamstt.config import Source as SourceSettings
-from streamstt.errors import ConfigError, SourceError, StreamsttError
+from streamstt.errors import SourceError, StreamsttError
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
@@ -26,7 +26,7 @@ from streamstt.speech.jobs import Engine, Job
 from streamstt.studio import Studio, now
 from streamstt.version import __version__
 from streamstt.whisper.checkpoint import Progress
-from streamstt.whisper.engine import load_engine
+from streamstt.whisper.engine import load_engine, require_languages
 
 log = logging.getLogger(__name__)
 
@@ -98,10 +98,7 @@ async def _load(settings: Settings, thread: Executor, progress: Progress | None)
     """Loads the engine in its thread and runs it once, so that the first words do not wait for that."""
     loop = asyncio.get_running_loop()
     engine = await loop.run_in_executor(thread, load_engine, settings.engine, progress)
-    for language in {settings.engine.language, *(s.language for s in settings.source)} - {"", "auto"}:
-        if language not in engine.info.languages:
-            known = ", ".join(engine.info.languages)
-            raise ConfigError(f"the model {engine.info.model} does not speak {language!r}; it speaks {known}")
+    require_languages(engine, *(s.language for s in settings.source))
     silence = Job("warm-up", 0, np.zeros(SAMPLE_RATE, dtype=np.float32), final=True)
     await loop.run_in_executor(thread, engine.decode, silence)
     log.info("model %s on %s in %s is ready", engine.info.model, engine.info.device, engine.info.precision)

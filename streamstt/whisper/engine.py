@@ -3,8 +3,20 @@
 from pathlib import Path
 
 from streamstt.config import Engine as EngineSettings
+from streamstt.errors import ConfigError
 from streamstt.speech.jobs import Engine
 from streamstt.whisper.checkpoint import Progress
+
+
+def require_languages(engine: Engine, *wanted: str) -> None:
+    """Checks settings against what the model speaks; "auto" and empty ask for nothing.
+
+    Raises:
+        ConfigError: It does not speak one of them.
+    """
+    known = engine.info.languages
+    for language in sorted(set(wanted) - {"", "auto", *known}):
+        raise ConfigError(f"the model {engine.info.model} does not speak {language!r}; it speaks {', '.join(known)}")
 
 
 def load_engine(settings: EngineSettings, progress: Progress | None = None) -> Engine:
@@ -17,7 +29,14 @@ def load_engine(settings: EngineSettings, progress: Progress | None = None) -> E
     Raises:
         ModelError: There is no such model, it cannot be had, or it is damaged.
         EngineError: The device is not there.
+        ConfigError: The model does not speak the language of the settings.
     """
+    engine = _load(settings, progress)
+    require_languages(engine, settings.language)
+    return engine
+
+
+def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
     match settings.model.partition(":"):
         case ("script", _, path):
             from streamstt.speech.scripted import ScriptedEngine  # noqa: PLC0415 - see above

@@ -79,9 +79,14 @@ def test_wrong_source(source: str, text: str, script: list[str]) -> None:
     assert text in done.stderr
 
 
-def test_unknown_language() -> None:
+@pytest.mark.parametrize(
+    "arguments",
+    [("run", "--source", "ws"), ("transcribe", str(DATA / "short.flac")), ("bench", str(DATA / "short.flac"))],
+    ids=["run", "transcribe", "bench"],
+)
+def test_unknown_language(arguments: tuple[str, ...]) -> None:
     """A language that the model does not speak is a mistake of the configuration, with the choices."""
-    done = run("run", "--source", "ws", "--model", "tiny.en", "--language", "de")
+    done = run(*arguments, "--model", "tiny.en", "--language", "de")
     assert done.returncode == 78
     assert "does not speak 'de'" in done.stderr
 
