@@ -23,9 +23,9 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_a_recording() -> None:
     """All figures of a recording, as an object for scripts; the words are right, and the same as of the file."""
     done = bench(
-        str(DATA / "meeting.flac"),
+        str(DATA / "short.flac"),
         "--reference",
-        str(DATA / "meeting.txt"),
+        str(DATA / "short.txt"),
         "--language",
         "en",
         "--offsets",
@@ -47,7 +47,7 @@ def test_a_recording() -> None:
 
 def test_tables() -> None:
     """Without --json, tables that a person can read; two sources take turns."""
-    done = bench(str(DATA / "short.flac"), "--language", "en", "--sources", "2")
+    done = bench(str(DATA / "short.flac"), "--model", "tiny.en", "--sources", "2")
     assert done.returncode == 0, done.stderr
     assert "2 at once" in done.stdout
     assert "word shown, median" in done.stdout
@@ -57,7 +57,7 @@ def test_tables() -> None:
 def test_no_peer_and_no_file() -> None:
     """What is not there is said in a sentence."""
     assert bench("missing.wav").returncode == 3
-    done = bench(str(DATA / "short.flac"), "--compare", "base")
+    done = bench(str(DATA / "short.flac"), "--model", "tiny.en", "--compare", "base")
     if "faster-whisper" not in done.stdout:  # it is an extra
         assert done.returncode == 78
         assert "pip install 'streamstt[bench]'" in done.stderr
