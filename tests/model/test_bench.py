@@ -8,9 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
+from streamstt.bench.benchmark import machine
+from streamstt.config import Engine as EngineSettings
+from streamstt.config import Settings
+from streamstt.terminal import show_benchmark
+from streamstt.whisper import speed
+from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.normaliser import make_normaliser
 from streamstt.whisper.speed import SIZES, Layers, Speed, kind, measure_layers
+from streamstt.whisper.streaming import StreamingEngine
 
 DATA = Path(__file__).parent.parent / "data"
 
@@ -63,12 +71,15 @@ def test_no_peer_and_no_file() -> None:
         assert "pip install 'streamstt[bench]'" in done.stderr
 
 
-def test_this_machine() -> None:
+def test_this_machine(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every size has a verdict, and the configured model is timed, estimated and compared."""
-    done = bench("--model", "tiny.en", "--json")
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    assert [size["model"] for size in result["sizes"]] == list(SIZES)
+    few = {name: SIZES[name] for name in ("tiny", "distil-small.en")}  # all of them take half a minute
+    monkeypatch.setattr(speed, "SIZES", few)
+    settings = Settings(engine=EngineSettings(model="tiny.en"))
+    engine = StreamingEngine(Checkpoint("tiny.en", tiny_folder, "cache"), settings.engine)
+    told: list[str] = []
+    result = machine(settings, engine, told.append)
+    assert [size["model"] for size in result["sizes"]] == told[-2:] == list(few)
     for size in result["sizes"]:
         assert size["verdict"]
         assert all(seconds > 0 for seconds in (*size["encoder_s"], size["read_s"], size["say_s"]))
@@ -77,6 +88,9 @@ def test_this_machine() -> None:
     assert own["utterance_s"] > 0
     assert set(own["parts"]) == set(own["estimated"])
     assert {"float32", "int8"} <= set(own["formats_s"]["encoder"])
+    console = Console(width=100, record=True)
+    show_benchmark(console, result)
+    assert "distil-small.en" in console.export_text()
 
 
 def test_more_layers_take_longer() -> None:

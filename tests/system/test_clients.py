@@ -220,7 +220,7 @@ async def test_a_machine_that_cannot_keep_up(tmp_path: Path) -> None:
     file.write_text(json.dumps({"words": words, "decode_s": 3}))
     with Daemon("--model", f"script:{file}", "--source", "ws") as daemon:
         async with captions(daemon) as viewer, captions(daemon, "/audio") as speaker:
-            await speak(speaker, pcm_of("long_sentence")[: 2 * 16000 * 9])
+            await speak(speaker, pcm_of("long_sentence")[: 2 * 16000 * 7])
             await speaker.send('{"type":"end"}')
             assert said(await receive_all(speaker)) == SCRIPT
             states = [m async for m in _states(viewer)]
