@@ -127,7 +127,7 @@ class Greedy:
             tokens=task.draft[:confirmed],
             logprobs=scores[range(confirmed), task.draft[:confirmed]].tolist(),
             confirmed=confirmed,
-            first=read.logits[0],
+            first=read.logits[0].clone(),  # a copy: the other rows are not kept for its sake
             attention=attention[:, : said + confirmed],
         )
         choice, logprob = choices[confirmed], float(scores[confirmed, choices[confirmed]])
@@ -155,8 +155,8 @@ class Greedy:
         return task.unfinished > 0 and share_behind(attention[:, -1], end, task.heard) > CUT_OFF
 
     def _scores(self, logits: torch.Tensor, *, first: bool) -> torch.Tensor:
-        """Log-probabilities of what may be said; ``first``: row 0 begins the text."""
-        allowed = logits + self._bias
+        """Log-probabilities of what may be said; ``first``: row 0 begins the text. Uses up the logits."""
+        allowed = logits.add_(self._bias)
         if first:
             allowed[0] += self._first_bias
         return allowed.log_softmax(dim=-1)

@@ -68,7 +68,8 @@ class Quantised:
         if len(x) == 1:
             return _product(x.float(), self._packed, _overflows()).add_(self._bias)
         sizes = x.abs().amax(dim=1, keepdim=True).float().clamp_(min=1e-8)  # (n, 1)
-        return torch.addcmul(self._bias, _product(x / sizes, self._packed, _overflows()), sizes)
+        y = _product(x / sizes, self._packed, _overflows())
+        return torch.addcmul(self._bias, y, sizes, out=y)  # in place: of a vocabulary this is megabytes a row of x
 
 
 def _pack(weight: torch.Tensor) -> Any:

@@ -12,6 +12,7 @@ from torch.nn.functional import layer_norm
 
 from streamstt.errors import ModelError
 from streamstt.whisper.linear import Linear, Precision, make_linear
+from streamstt.whisper.rows import Rows
 
 POSITIONS = 1500  # of the encoder: 30 s
 Pair = tuple[torch.Tensor, torch.Tensor]
@@ -69,6 +70,14 @@ class Tensors(Protocol):
         """
         ...
 
+    def rows(self, name: str, *shape: int) -> Rows:
+        """Looks up rows of one tensor, without keeping all of it in memory if possible.
+
+        Raises:
+            ModelError: It is not there.
+        """
+        ...
+
 
 class Norm:
     """Layer normalisation."""
@@ -118,3 +127,10 @@ class Builder:
     def tensor(self, name: str, *shape: int) -> torch.Tensor:
         """A tensor as it is in the checkpoint."""
         return self._weights.get(name, *shape).to(self._device)
+
+    def rows(self, name: str, *shape: int) -> Rows:
+        """Looks up rows of a tensor of the checkpoint: on the processor from where it is stored."""
+        if self._device.type == "cpu":
+            return self._weights.rows(name, *shape)
+        table = self.tensor(name, *shape)
+        return lambda indexes: table[list(indexes)]

@@ -128,9 +128,7 @@ class Decoder:
         make = Builder(weights, shape.width, precision, device)
         d, heads, layers = shape.width, shape.decoder_heads, shape.decoder_layers
         self._shape = shape
-        self._device = device
-        # A copy, so that the file is not kept in memory for the sake of one tensor.
-        self._tokens = make.tensor("decoder.embed_tokens.weight", shape.vocabulary, d).clone()
+        self._tokens = make.rows("decoder.embed_tokens.weight", shape.vocabulary, d)
         self._places = make.tensor("decoder.embed_positions.weight", shape.max_tokens, d).float()
         cache = torch.zeros(layers, 2, heads, shape.max_tokens, d // heads, device=device)
         self._layers = [
@@ -138,7 +136,7 @@ class Decoder:
             for i in range(layers)
         ]
         self._norm = make.norm("decoder.layer_norm")
-        self._head = make_linear(self._tokens, None, precision)
+        self._head = make_linear(make.tensor("decoder.embed_tokens.weight", shape.vocabulary, d), None, precision)
         self._past_only = torch.ones(shape.max_tokens, shape.max_tokens, dtype=torch.bool, device=device).tril()
 
     def __call__(self, tokens: Sequence[int], past: int, memory: Memory, rows: Sequence[int]) -> Pass:
@@ -151,8 +149,7 @@ class Decoder:
             rows: After which of ``tokens`` logits are wanted, by index.
         """
         n = len(tokens)
-        known = self._tokens[torch.tensor(list(tokens), device=self._device)].float()
-        x = known + self._places[past : past + n]  # (n, D)
+        x = self._tokens(tokens).float() + self._places[past : past + n]  # (n, D)
         mask = self._past_only[past : past + n, : past + n] if n > 1 else None
         attention = []
         for i, layer in enumerate(self._layers):

@@ -19,6 +19,7 @@ from streamstt.whisper.encoder import Encoder
 from streamstt.whisper.linear import make_linear
 from streamstt.whisper.model import Shape
 from streamstt.whisper.network import CrossAttention, Decoder, Memory
+from streamstt.whisper.rows import Rows
 from streamstt.whisper.store import default_root
 from streamstt.whisper.streaming import StreamingEngine
 
@@ -146,6 +147,10 @@ class _Random:
         del name
         size = prod(shape)
         return self._numbers.repeat(-(-size // len(self._numbers)))[:size].view(shape)
+
+    def rows(self, name: str, *shape: int) -> Rows:
+        table = self.get(name, *shape)
+        return lambda indexes: table[list(indexes)]
 
 
 def _runs(shape: Shape, formats: precision.Choice) -> list[Run]:

@@ -38,7 +38,6 @@ LEAD_MS = (500, 1500)  # a second of speech that silence is heard after
 PADDING = 50  # positions of silence behind the audio: 1 s
 UNFINISHED = 15  # positions (0.3 s) before the end of audio that goes on: what is heard there may be half a word
 SLACK = 10  # positions: a word may be aligned a little after, or the next one before, where it is
-TRIM_EVERY = 8  # decodes: each leaves tens of megabytes behind
 TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
 
 
@@ -76,7 +75,6 @@ class StreamingEngine:
         )
         with torch.inference_mode():
             formats = self._load(Weights(folder), settings)
-        self._since_trim = 0
         heap.trim()  # of the weights as they were in the file
         known = tuple(sorted(self._speaking.languages)) or ("en",)
         self.info = EngineInfo(checkpoint.name, str(self._device), str(formats), known)
@@ -110,9 +108,7 @@ class StreamingEngine:
         except (RuntimeError, ValueError, IndexError, KeyError) as error:
             raise EngineError(f"decoding {job} failed: {error}") from error
         finally:
-            self._since_trim = (self._since_trim + 1) % TRIM_EVERY
-            if not self._since_trim:
-                heap.trim()
+            heap.trim()  # each decode leaves tens of megabytes behind
 
     def _decode(self, job: Job) -> Hypothesis:
         heard = min(-(-len(job.audio) // POSITION), POSITIONS)

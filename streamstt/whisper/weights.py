@@ -8,6 +8,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 
 from streamstt.errors import ModelError
+from streamstt.whisper.rows import FileRows, Rows
 
 
 class Weights:
@@ -24,6 +25,7 @@ class Weights:
         """
         self._folder = folder
         self._readers: dict[str, Any] = {}
+        self._tables: dict[str, Any] = {}
         try:
             for path in _files(folder):
                 self._open(path)
@@ -35,6 +37,7 @@ class Weights:
             with safe_open(path, framework="pt") as file:
                 names = list(file.keys())
             self._readers |= {_plain(name): lambda name=name: _read(path, name) for name in names}
+            self._tables |= {_plain(name): lambda name=name: FileRows(path, name) for name in names}
         else:
             tensors = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
             self._readers |= {_plain(name): lambda tensor=tensor: tensor for name, tensor in tensors.items()}
@@ -54,6 +57,21 @@ class Weights:
         if tuple(tensor.shape) != shape:
             raise ModelError(f"{self._folder}: tensor {name} has the shape {tuple(tensor.shape)}, not {shape}")
         return tensor
+
+    def rows(self, name: str, *shape: int) -> Rows:
+        """The rows of a tensor, which stay in the file where it allows that.
+
+        Raises:
+            ModelError: As ``get``.
+        """
+        tensor = self.get(name, *shape)
+        if name not in self._tables:
+            return lambda indexes: tensor[list(indexes)]
+        try:
+            rows: FileRows = self._tables[name]()
+        except (OSError, KeyError) as error:
+            raise ModelError(f"{self._folder}: tensor {name} cannot be read: {error}") from error
+        return rows
 
 
 def _read(path: Path, name: str) -> torch.Tensor:
