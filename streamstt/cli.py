@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from streamstt.audio.microphone import list_devices
-from streamstt.config import INPUTS, SECTIONS, Settings
-from streamstt.config_layers import DEFAULT, Loaded, default_file, load, toml_value, user_file
+from streamstt.config import INPUTS, Settings
+from streamstt.config_layers import default_file, listing, load, user_file
 from streamstt.errors import ConfigError, SourceError, StreamsttError
 from streamstt.follow import follow
 from streamstt.samples import welcome
@@ -286,23 +286,8 @@ def verify(name: str) -> None:
 @configuration.command()
 def show(config: ConfigFile = None) -> None:
     """Show the settings in force, and where each comes from."""
-    loaded = load(file=config)
-    for line in _listing(loaded):
+    for line in listing(load(file=config)):
         typer.echo(line)
-
-
-def _listing(loaded: Loaded) -> list[str]:
-    """Each setting with its origin, in TOML."""
-    lines = []
-    for section in SECTIONS:
-        lines.append(f"[{section}]")
-        for key, value in getattr(loaded.settings, section).model_dump().items():
-            lines.append(f"{key} = {toml_value(value)}  # {loaded.origins.get(f'{section}.{key}', DEFAULT)}")
-        lines.append("")
-    origin = loaded.origins.get("source", DEFAULT)
-    for source in loaded.settings.source:
-        lines += [f"[[source]]  # {origin}", *(f"{k} = {toml_value(v)}" for k, v in source.model_dump().items()), ""]
-    return lines
 
 
 @configuration.command()

@@ -158,6 +158,20 @@ def toml_value(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def listing(loaded: Loaded) -> list[str]:
+    """Lines of TOML: each setting in force, with its origin behind it."""
+    lines = []
+    for section in SECTIONS:
+        lines.append(f"[{section}]")
+        for key, value in getattr(loaded.settings, section).model_dump().items():
+            lines.append(f"{key} = {toml_value(value)}  # {loaded.origins.get(f'{section}.{key}', DEFAULT)}")
+        lines.append("")
+    origin = loaded.origins.get("source", DEFAULT)
+    for source in loaded.settings.source:
+        lines += [f"[[source]]  # {origin}", *(f"{k} = {toml_value(v)}" for k, v in source.model_dump().items()), ""]
+    return lines
+
+
 def default_file() -> str:
     """The annotated default configuration, as shipped in config/streamstt.toml."""
     lines = [

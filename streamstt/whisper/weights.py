@@ -25,7 +25,7 @@ class Weights:
         """
         self._folder = folder
         self._readers: dict[str, Any] = {}
-        self._tables: dict[str, Any] = {}
+        self._stored: dict[str, tuple[Path, str]] = {}  # file, and name there
         try:
             for path in _files(folder):
                 self._open(path)
@@ -37,7 +37,7 @@ class Weights:
             with safe_open(path, framework="pt") as file:
                 names = list(file.keys())
             self._readers |= {_plain(name): lambda name=name: _read(path, name) for name in names}
-            self._tables |= {_plain(name): lambda name=name: FileRows(path, name) for name in names}
+            self._stored |= {_plain(name): (path, name) for name in names}
         else:
             tensors = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
             self._readers |= {_plain(name): lambda tensor=tensor: tensor for name, tensor in tensors.items()}
@@ -65,13 +65,12 @@ class Weights:
             ModelError: As ``get``.
         """
         tensor = self.get(name, *shape)
-        if name not in self._tables:
+        if name not in self._stored:
             return lambda indexes: tensor[list(indexes)]
         try:
-            rows: FileRows = self._tables[name]()
-        except (OSError, KeyError) as error:
+            return FileRows(*self._stored[name], shape[-1], tensor.dtype)
+        except OSError as error:
             raise ModelError(f"{self._folder}: tensor {name} cannot be read: {error}") from error
-        return rows
 
 
 def _read(path: Path, name: str) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """Rows of the token table, which stays in its file."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from streamstt.whisper.weights import Weights
 NAME = "decoder.embed_tokens.weight"
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("kind", ["model.safetensors", "pytorch_model.bin"])
 def test_rows_are_those_of_the_tensor(tmp_path: Path, kind: str, dtype: torch.dtype) -> None:
     """Any rows, in any order, are those that the whole tensor has, in its type."""
@@ -25,18 +26,27 @@ def test_rows_are_those_of_the_tensor(tmp_path: Path, kind: str, dtype: torch.dt
     assert rows([5]).dtype is dtype
 
 
-def test_a_file_that_is_replaced_or_cut_off(tmp_path: Path) -> None:
-    """A file that was replaced is still read as it was; one that was cut off is an error that names it."""
+def test_a_file_that_is_replaced_is_read_as_it_was(tmp_path: Path) -> None:
+    """The model that was loaded goes on when another takes its name."""
     path = tmp_path / "model.safetensors"
     table = torch.randn(100, 24)
     save_file({NAME: table}, path)
-    rows = FileRows(path, NAME)
+    rows = FileRows(path, NAME, 24, table.dtype)
     new = tmp_path / "new"
     save_file({NAME: torch.zeros(100, 24)}, new)
     new.rename(path)
     assert torch.equal(rows([50]), table[[50]])
-    rows = FileRows(path, NAME)
+
+
+@pytest.mark.parametrize("size", [5000, None], ids=["cut off", "overwritten"])
+def test_a_file_that_is_changed(tmp_path: Path, size: int | None) -> None:
+    """A file that is written to under a loaded model is an error that names it: half of each model says nonsense."""
+    path = tmp_path / "model.safetensors"
+    save_file({NAME: torch.randn(100, 24)}, path)
+    rows = FileRows(path, NAME, 24, torch.float32)
     with path.open("r+b") as file:
-        file.truncate(5000)
+        file.seek(-24 * 4 * 50, 2)
+        file.truncate(size) if size else file.write(bytes(24 * 4))
+    os.utime(path, ns=(0, 0))  # the clock of a file system ticks in milliseconds
     with pytest.raises(EngineError, match=r"model\.safetensors"):
-        rows([99])
+        rows([50])
