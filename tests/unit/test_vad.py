@@ -93,10 +93,12 @@ def test_sileros_keep_apart() -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
-def test_silero_starts_no_threads() -> None:
-    """It computes in the thread that calls it, and leaves the environment as it was."""
-    code = """
+@pytest.mark.parametrize("earlier", ["", "import torch"], ids=["alone", "after torch"])
+def test_silero_starts_no_threads(earlier: str) -> None:
+    """It computes in the thread that calls it, also where torch's OpenMP is, and leaves the environment as it was."""
+    code = f"""
 import os, numpy
+{earlier}
 from streamstt.audio.vad import SileroDetector
 before = dict(os.environ), len(os.listdir("/proc/self/task"))
 detector = SileroDetector(0.3)
