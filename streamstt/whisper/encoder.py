@@ -17,10 +17,10 @@ STRIDE = 8  # of eight silent positions one stands for all: a quarter of the dec
 
 
 class _EncoderLayer:
-    def __init__(self, make: Builder, name: str, heads: int) -> None:
+    def __init__(self, make: Builder, attention: Builder, name: str, heads: int) -> None:
         self._heads = heads
         self._norm1 = make.norm(f"{name}.self_attn_layer_norm")
-        self._qkv, self._out = make.self_attention(name)
+        self._qkv, self._out = attention.self_attention(name)
         self._norm2 = make.norm(f"{name}.final_layer_norm")
         self._up, self._down = make.feed_forward(name)
 
@@ -67,10 +67,10 @@ class Encoder:
         self._conv2 = make.tensor("encoder.conv2.weight", d, d, 3).to(dtype)
         self._bias2 = make.tensor("encoder.conv2.bias", d).to(dtype)
         self._places = make.tensor("encoder.embed_positions.weight", POSITIONS, d).float()
-        # Three quarters of what 8 bits cost come from the first layer, whose input is not yet normalised by others.
+        # Half of what 8 bits cost comes from the first attention, whose input is not yet normalised by other layers.
         exact = Builder(weights, d, Precision.FLOAT32, device) if precision is Precision.INT8 else make
         self._layers = [
-            _EncoderLayer(make if i else exact, f"encoder.layers.{i}", shape.encoder_heads)
+            _EncoderLayer(make, make if i else exact, f"encoder.layers.{i}", shape.encoder_heads)
             for i in range(shape.encoder_layers)
         ]
         self._norm = make.norm("encoder.layer_norm")
