@@ -40,6 +40,7 @@ class Job:
         language: Language code, or None to detect it.
         committed: Words spoken in ``audio`` that will not change: the decoder continues after them.
         draft: What the last update of this audio said after the committed words, to be verified.
+        expected: Language of the last utterance of this source: a scrap that could be in several is likely in this one.
     """
 
     source: str
@@ -49,6 +50,7 @@ class Job:
     language: str | None = None
     committed: tuple[HeardWord, ...] = ()
     draft: tuple[HeardWord, ...] = ()
+    expected: str | None = None
 
     @property
     def end(self) -> int:

@@ -73,6 +73,7 @@ class Session:
         self._settings = settings
         self._detector = detector
         self._language = language
+        self._expected: str | None = None
         self._ring = Ring(self.capacity)
         self._framer = Framer()
         self._segmenter = Segmenter(settings)
@@ -179,6 +180,7 @@ class Session:
             language=self._language or (utterance.language if utterance.committed else None),
             committed=tuple(utterance.committed[utterance.passed :]),
             draft=utterance.draft,
+            expected=self._expected,
         )
 
     def apply(self, hypothesis: Hypothesis) -> list[Event]:
@@ -193,6 +195,8 @@ class Session:
         utterance.language = hypothesis.language
         utterance.heard = hypothesis.job.end
         words = () if self._is_doubtful(hypothesis) else hypothesis.words
+        if words and hypothesis.job.final:
+            self._expected = hypothesis.language
         if not hypothesis.job.final:
             events = self._update(utterance, words)
             self._trim(utterance, quiet=not hypothesis.words)

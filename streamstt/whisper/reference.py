@@ -21,6 +21,7 @@ from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.device import find_device
+from streamstt.whisper.settings import likeliest
 from streamstt.whisper.vocabulary import prompt_tokens
 from streamstt.whisper.words import split_words
 
@@ -86,7 +87,7 @@ class ReferenceEngine:
             previous=self._config.no_timestamps_token_id - 2,
             max_tokens=self._model.config.max_target_positions,
         )
-        known = tuple(sorted(code.strip("<|>") for code in self._languages)) or ("en",)
+        known = tuple(sorted(self._languages)) or ("en",)
         self.info = EngineInfo(checkpoint.name, str(device), str(dtype).removeprefix("torch."), known)
         if settings.task == "translate" and not self._languages:
             raise ModelError(f"{checkpoint.name} knows English only and cannot translate; take base, or small")
@@ -97,8 +98,8 @@ class ReferenceEngine:
 
     @property
     def _languages(self) -> dict[str, int]:
-        """Token of each language, such as ``<|en|>``; none in an English-only model."""
-        return dict(getattr(self._config, "lang_to_id", None) or {})
+        """Token of each language code; none in an English-only model."""
+        return {code.strip("<|>"): token for code, token in (getattr(self._config, "lang_to_id", None) or {}).items()}
 
     def decode(self, job: Job) -> Hypothesis:
         """Decodes one job; its draft is of no use here.
@@ -114,7 +115,7 @@ class ReferenceEngine:
 
     def _decode(self, job: Job) -> Hypothesis:
         encoded = self._encode(job.audio)
-        language, no_speech = self._listen(encoded, job.language)
+        language, no_speech = self._listen(encoded, job)
         text = self._generate(encoded, self._prompt(language), job)
         decode = self._processor.tokenizer.decode
         words: list[HeardWord] = []
@@ -133,19 +134,19 @@ class ReferenceEngine:
         mel = features.input_features.to(self._device, self._dtype)  # (1, n_mels, 3000)
         return BaseModelOutput(last_hidden_state=self._model.get_encoder()(mel).last_hidden_state)  # (1, 1500, d_model)
 
-    def _listen(self, encoded: BaseModelOutput, language: str | None) -> tuple[str, float]:
+    def _listen(self, encoded: BaseModelOutput, job: Job) -> tuple[str, float]:
         """The language of the audio (if not given), and the probability that nobody speaks."""
         start = torch.tensor([[self._config.decoder_start_token_id]], device=self._device)
         logits = self._model(encoder_outputs=encoded, decoder_input_ids=start).logits[0, -1].float()  # (n_vocab,)
         no_speech = float(logits.softmax(-1)[self._config.no_timestamps_token_id - 1])
-        if language is None:
-            language = max(self._languages, key=lambda code: float(logits[self._languages[code]]), default="en")
-        return language.strip("<|>"), no_speech
+        if job.language or not self._languages:
+            return job.language or "en", no_speech
+        return likeliest(logits, self._languages, job.expected), no_speech
 
     def _prompt(self, language: str) -> list[int]:
         tokens = [*self._vocabulary, self._config.decoder_start_token_id]
         if self._languages:
-            tokens += [self._languages[f"<|{language}|>"], self._config.task_to_id[self._task]]
+            tokens += [self._languages[language], self._config.task_to_id[self._task]]
         return [*tokens, self._config.no_timestamps_token_id]
 
     def _generate(self, encoded: BaseModelOutput, prompt: list[int], job: Job) -> _Text:

@@ -1,13 +1,21 @@
 """What the files beside the weights say: sizes, tokens, languages. No model class of transformers is needed for it."""
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from streamstt.errors import ModelError
 from streamstt.whisper.decoder import Rules
 from streamstt.whisper.folders import read_json
 from streamstt.whisper.model import Shape
+
+FAVOUR = 10.0
+"""Languages seldom change between two utterances. A change is heard with a hundred times the probability of the old
+language; in a scrap of two seconds several are about as likely."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,18 @@ class Speaking:
         if not self.languages:
             return [self.start, self.no_timestamps]
         return [self.start, self.languages[language], self.tasks[task], self.no_timestamps]
+
+
+def likeliest(logits: torch.Tensor, languages: Mapping[str, int], expected: str | None) -> str:
+    """The language of some audio.
+
+    Args:
+        logits: What comes after the start token, shape (V,).
+        languages: Token of each code; at least one.
+        expected: The code that was spoken before, if any: others must be ``FAVOUR`` times as likely.
+    """
+    favoured = {expected: math.log(FAVOUR)}
+    return max(languages, key=lambda code: float(logits[languages[code]]) + favoured.get(code, 0.0))
 
 
 def read_settings(folder: Path) -> Speaking:

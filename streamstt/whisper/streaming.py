@@ -25,7 +25,7 @@ from streamstt.whisper.encoder import Encoder
 from streamstt.whisper.mel import LogMel
 from streamstt.whisper.model import POSITIONS, Shape
 from streamstt.whisper.network import CrossAttention, Decoder, Memory
-from streamstt.whisper.settings import read_settings
+from streamstt.whisper.settings import likeliest, read_settings
 from streamstt.whisper.silence import Silences
 from streamstt.whisper.store import default_root
 from streamstt.whisper.vocabulary import prompt_tokens
@@ -113,7 +113,7 @@ class StreamingEngine:
     def _decode(self, job: Job) -> Hypothesis:
         heard = min(-(-len(job.audio) // POSITION), POSITIONS)
         memory = self._hear(job, heard)
-        language = job.language or self._language(memory)
+        language = job.language or self._language(memory, job.expected)
         text = self._greedy(self._task_of(job, language, heard), memory)
         no_speech = float(text.first.softmax(-1)[self._speaking.no_speech])
         words = self._words(job, text, language, heard)
@@ -138,13 +138,13 @@ class StreamingEngine:
             unfinished=0 if job.final else min(UNFINISHED, heard),
         )
 
-    def _language(self, memory: Memory) -> str:
+    def _language(self, memory: Memory, expected: str | None) -> str:
         """The language that the audio most likely is in."""
         languages = self._speaking.languages
         if not languages:
             return "en"
         logits = self._greedy.decoder([self._speaking.start], 0, memory, [0]).logits[0]  # (V,)
-        return max(languages, key=lambda code: float(logits[languages[code]]))
+        return likeliest(logits, languages, expected)
 
     def _words(self, job: Job, text: Text, language: str, heard: int) -> tuple[HeardWord, ...]:
         """The text as words, each where it was heard."""

@@ -15,6 +15,7 @@ from streamstt.audio.format import Samples, ms
 from streamstt.config import Engine as Settings
 from streamstt.errors import EngineError, ModelError
 from streamstt.speech.jobs import Job
+from streamstt.whisper import settings as whisper_settings
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.engine import load_engine
 from streamstt.whisper.reference import ReferenceEngine
@@ -80,6 +81,13 @@ def test_language_is_detected_or_given(base: ReferenceEngine) -> None:
     assert base.decode(job(recording("short"))).language == "en"
     assert base.decode(job(recording("short"), language="de")).language == "de"
     assert len(base.info.languages) == 99
+
+
+def test_an_expected_language_does_not_stick(base: ReferenceEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence is heard in its own language, whatever was spoken before; unless that weighs more than any sound."""
+    assert base.decode(job(recording("short"), expected="de")).language == "en"
+    monkeypatch.setattr(whisper_settings, "FAVOUR", 1e30)
+    assert base.decode(job(recording("short"), expected="de")).language == "de"
 
 
 def test_translate_is_asked_for(base: ReferenceEngine, base_folder: Path) -> None:

@@ -18,6 +18,7 @@ from streamstt.audio.format import Samples, ms
 from streamstt.config import Engine as Settings
 from streamstt.errors import EngineError
 from streamstt.speech.jobs import HeardWord, Hypothesis, Job
+from streamstt.whisper import settings as whisper_settings
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.reference import ReferenceEngine
 from streamstt.whisper.streaming import StreamingEngine
@@ -241,3 +242,10 @@ def test_the_language(base: StreamingEngine) -> None:
     assert base.decode(job(recording("quiet"))).language == "en"
     assert base.decode(job(SHORT, language="de")).language == "de"
     assert len(base.info.languages) == 99
+
+
+def test_an_expected_language_does_not_stick(base: StreamingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sentence is heard in its own language, whatever was spoken before; unless that weighs more than any sound."""
+    assert base.decode(job(recording("short"), expected="de")).language == "en"
+    monkeypatch.setattr(whisper_settings, "FAVOUR", 1e30)
+    assert base.decode(job(recording("short"), expected="de")).language == "de"

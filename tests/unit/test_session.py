@@ -142,6 +142,35 @@ def test_language_is_found_out() -> None:
     assert {j.language for j in jobs if j.committed} == {"en"}
 
 
+@dataclass
+class Polyglot:
+    """Hears the next utterance in the next of these languages."""
+
+    languages: list[str]
+    logprob: float = -0.1
+
+    @property
+    def info(self) -> EngineInfo:
+        return EngineInfo("polyglot", "none", "exact", ("de", "en"))
+
+    def decode(self, job: Job) -> Hypothesis:
+        heard = HeardWord(" so", job.start + 1600, min(job.start + 4800, job.end), 0.9)
+        words = () if job.committed else (heard,)
+        language = self.languages.pop(0) if job.final else "xx"
+        return Hypothesis(job, words, language, 0.0, self.logprob)
+
+
+def test_the_language_of_the_last_utterance_is_expected() -> None:
+    """What was heard in whole utterances is told to the engine; what updates thought, or was no speech, is not."""
+    talk = tell("One.", 1.0, "Two.", 1.0, "Three.")
+    jobs: list[Job] = []
+    play(session(language=None), frames(talk), Polyglot(["de", "en", "de"]), watch=jobs.append)
+    assert [j.expected for j in jobs if j.final] == [None, "de", "en"]
+    jobs.clear()
+    play(session(language=None), frames(talk), Polyglot(["de", "en", "de"], logprob=-9), watch=jobs.append)
+    assert {j.expected for j in jobs} == {None}
+
+
 def test_long_speech_is_finalised_on_the_way() -> None:
     """Speech without a pause becomes finals no longer than a caption may be, soon after it was said."""
     talk = tell("and so he went along the river for many days until he came upon a house where nobody lived " * 3)

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from streamstt.errors import ModelError
 from streamstt.whisper.model import Shape
-from streamstt.whisper.settings import Speaking, read_settings
+from streamstt.whisper.settings import Speaking, likeliest, read_settings
 
 CONFIG: dict[str, Any] = {
     "d_model": 64,
@@ -187,3 +188,18 @@ def test_a_file_is_missing_or_damaged(folder: Path, name: str, content: bytes | 
         (folder / name).write_bytes(content)
     with pytest.raises(ModelError, match=name):
         read_settings(folder)
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "expected", "heard"),
+    [
+        ((0.3, 0.25, 0.1), None, "en"),
+        ((0.3, 0.25, 0.1), "de", "de"),
+        ((0.9, 0.08, 0.01), "de", "en"),
+        ((0.3, 0.25, 0.1), "xx", "en"),
+    ],
+)
+def test_the_expected_language_is_favoured(probabilities: tuple[float, ...], expected: str | None, heard: str) -> None:
+    """When it can hardly be told, it is what was spoken before; when it can, it is what is spoken now."""
+    logits = torch.tensor([5.0, *probabilities]).log()
+    assert likeliest(logits, {"en": 1, "de": 2, "fr": 3}, expected) == heard
