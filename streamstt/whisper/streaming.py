@@ -35,7 +35,8 @@ from streamstt.whisper.words import split_words
 POSITION = ms(FRAME_S * 1000)  # samples in one encoder position
 LEAD = 50  # positions: less than any window
 LEAD_MS = (500, 1500)  # a second of speech that silence is heard after
-PADDING = 50  # positions of silence behind the audio: 1 s
+PADDING = 38  # positions of silence behind the audio, at least: 0.76 s, on average 1 s
+GRID = 25  # positions: windows are multiples of this, for then the heap has a hole of the right size, and grows less
 UNFINISHED = 15  # positions (0.3 s) before the end of audio that goes on: what is heard there may be half a word
 SLACK = 10  # positions: a word may be aligned a little after, or the next one before, where it is
 TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
@@ -108,7 +109,8 @@ class StreamingEngine:
         except (RuntimeError, ValueError, IndexError, KeyError) as error:
             raise EngineError(f"decoding {job} failed: {error}") from error
         finally:
-            heap.trim()  # each decode leaves tens of megabytes behind
+            if job.final:
+                heap.trim()  # not after each update: to get all its memory anew takes a seventh of an update's time
 
     def _decode(self, job: Job) -> Hypothesis:
         heard = min(-(-len(job.audio) // POSITION), POSITIONS)
@@ -120,7 +122,7 @@ class StreamingEngine:
         return Hypothesis(job, words, language, no_speech, mean_logprob(text.logprobs))
 
     def _hear(self, job: Job, heard: int) -> Memory:
-        length = min(heard + PADDING, POSITIONS)
+        length = min(-(-(heard + PADDING) // GRID) * GRID, POSITIONS)
         return self._silences.hear(self._mel(job.audio, 2 * length))
 
     def _task_of(self, job: Job, language: str, heard: int) -> Task:
