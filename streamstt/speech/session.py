@@ -6,7 +6,6 @@ free, and hands each answer to ``apply``; it publishes the events that these ret
 
 from bisect import bisect_left
 from collections import deque
-from dataclasses import dataclass, field
 from enum import IntEnum
 
 import numpy as np
@@ -21,9 +20,8 @@ from streamstt.speech.jobs import HeardWord, Hypothesis, Job
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter
 from streamstt.speech.stabiliser import agreed, first_break
 from streamstt.speech.trimming import KEPT, PAUSE, cut_point, quietest
+from streamstt.speech.utterance import WINDOW, Utterance
 from streamstt.speech.writer import CaptionWriter
-
-WINDOW = ms(28_000)  # samples: what one decode may hear; Whisper's own window is 30 s
 
 PAUSED = ms(300)  # samples without speech, after which the last word is over, and is heard at once
 UNHEARD = ms(800)  # samples of speech that the engine has no word for: it may think that all is said
@@ -39,22 +37,6 @@ class Need(IntEnum):
     NOTHING = 0
     PARTIAL = 1
     FINAL = 2
-
-
-@dataclass(slots=True)
-class _Utterance:
-    """Speech between two silences; words are in the order they were spoken."""
-
-    start: int  # of what is still listened to: it moves up as words are committed
-    end: int | None = None  # None: still spoken
-    heard: int = 0  # sample index up to which it was decoded
-    again: bool = False  # it should be decoded again without waiting for more audio
-    committed: list[HeardWord] = field(default_factory=list)
-    draft: tuple[HeardWord, ...] = ()
-    finished: int = 0  # how many committed words are in finals already
-    passed: int = 0  # how many committed words lie before ``start``: their audio is not listened to again
-    language: str = ""
-    tries: int = 0  # how often its audio was asked for again, after it was closed
 
 
 class Session:
@@ -78,10 +60,11 @@ class Session:
         self._framer = Framer()
         self._segmenter = Segmenter(settings)
         self._writer = CaptionWriter(source)
-        self._open: _Utterance | None = None
+        self._open: Utterance | None = None
         # Closed, awaiting the engine: at most buffer_s of audio; what the ring loses is reported as a gap.
-        self._closed: deque[_Utterance] = deque()
-        self._decoding: _Utterance | None = None
+        self._closed: deque[Utterance] = deque()
+        self._decoding: Utterance | None = None
+        self._last: Utterance | None = None  # the last one that was finished
         self._unbroken_from = 0
         self._voiced: list[int] = []  # where the frames with speech begin, as far back as the ring reaches
 
@@ -170,8 +153,13 @@ class Session:
             case _:
                 return None
         self._decoding = utterance
+        # Not when the language is to be detected, for it may be another one.
+        if not utterance.heard and self._last and self._language and self._last.start >= self._unbroken_from:
+            utterance.follow(self._last, self._ring.start, self._ring.end)
         utterance.again = False
         end = utterance.end if utterance.end is not None else self._ring.end
+        if end - utterance.start > WINDOW:
+            self._cut(utterance, 0)
         return Job(
             source=self.source,
             start=utterance.start,
@@ -200,6 +188,9 @@ class Session:
         if not hypothesis.job.final:
             events = self._update(utterance, words)
             self._trim(utterance, quiet=not hypothesis.words)
+        elif not words and utterance.only_context:  # which may be why: all seemed to be said
+            utterance.stand_alone()
+            events = []
         elif (skipped := self._skipped(utterance, words)) is not None:
             self._split(utterance, words, skipped)
             events = []
@@ -208,15 +199,16 @@ class Session:
         else:
             self._closed.popleft()
             events = self._finish(utterance, words)
+            self._last = utterance
         return events + self._forget()
 
-    def _unheard(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> bool:
+    def _unheard(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> bool:
         """Whether somebody still speaks after the last word."""
         return (
             utterance.tries < TRIES and self._speech((words or utterance.committed)[-1].end, utterance.heard) >= UNHEARD
         )
 
-    def _skipped(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> int | None:
+    def _skipped(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> int | None:
         """Index of a word that takes so long that others must have been said in it, and were not heard."""
         if utterance.tries >= TRIES:
             return None
@@ -226,19 +218,19 @@ class Session:
         """How many samples between two sample indices hold speech."""
         return FRAME * (bisect_left(self._voiced, end) - bisect_left(self._voiced, start))
 
-    def _split(self, utterance: _Utterance, words: tuple[HeardWord, ...], skipped: int) -> None:
+    def _split(self, utterance: Utterance, words: tuple[HeardWord, ...], skipped: int) -> None:
         """Has the two sides of a skipped passage decoded apart: Whisper skips a sentence, hardly ever two in a row."""
         low, high = words[skipped].start + SHORTEST, words[skipped].end - SHORTEST
         at = low + quietest(self._ring.read(low, high))
         utterance.tries += 1
-        rest = _Utterance(
+        rest = Utterance(
             at, utterance.end, draft=words[skipped + 1 :], language=utterance.language, tries=utterance.tries
         )
         utterance.end = utterance.heard = at
         utterance.draft = words[:skipped]
         self._closed.insert(1, rest)
 
-    def _continue(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
+    def _continue(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Keeps what was heard of a closed utterance, and has the rest of it decoded by itself."""
         promised = len(utterance.committed) - utterance.finished
         utterance.tries += 1
@@ -257,7 +249,7 @@ class Session:
         unsure = hypothesis.logprob < self._settings.unsure_logprob
         return (silent and unsure) or hypothesis.logprob < self._settings.min_logprob
 
-    def _update(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
+    def _update(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Commits what this update confirms, ends the captions that this completes, and shows the rest."""
         end = utterance.heard if utterance.end is None else min(utterance.heard, utterance.end)
         promised = len(utterance.committed) - utterance.finished
@@ -270,7 +262,7 @@ class Session:
         )
         return [*events, partial] if partial else events
 
-    def _trim(self, utterance: _Utterance, *, quiet: bool) -> None:
+    def _trim(self, utterance: Utterance, *, quiet: bool) -> None:
         """Stops listening to old audio whose words are committed: the cost of an update is that of its window.
 
         After a pause too, and when somebody speaks and no word comes: a model that has just read a finished sentence
@@ -292,12 +284,9 @@ class Session:
         if not (committed or utterance.draft):
             utterance.start = utterance.heard - KEPT
         self._segmenter.trim(utterance.start)
-        done = min(utterance.passed, utterance.finished)  # nobody needs these any more, and speech may last for hours
-        del utterance.committed[:done]
-        utterance.passed -= done
-        utterance.finished -= done
+        utterance.forget()
 
-    def _cut(self, utterance: _Utterance, kept: int) -> None:
+    def _cut(self, utterance: Utterance, kept: int) -> None:
         """Moves the start of what is listened to behind committed words, if it can; ``kept`` as in ``cut_point``."""
         committed = utterance.committed[utterance.passed :]
         found = cut_point(committed, utterance.draft, utterance.start, utterance.heard, kept)
@@ -306,7 +295,7 @@ class Session:
             utterance.passed += count
             utterance.start = low + quietest(self._ring.read(low, high))
 
-    def _finish(self, utterance: _Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
+    def _finish(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Ends the utterance with ``words``: all that is said becomes final."""
         promised = len(utterance.committed) - utterance.finished
         utterance.committed += words
@@ -315,7 +304,7 @@ class Session:
         final = self._writer.final(rest, utterance.heard, utterance.language)
         return [*events, final] if final else events
 
-    def _captions(self, utterance: _Utterance, promised: int) -> list[Event]:
+    def _captions(self, utterance: Utterance, promised: int) -> list[Event]:
         """Writes the captions that are complete among the committed words; ``promised`` as in ``first_break``."""
         events: list[Event] = []
         longest = ms(self._settings.max_caption_s * 1000)
@@ -327,7 +316,7 @@ class Session:
             events += [final] if final else []
         return events
 
-    def _is_due(self, utterance: _Utterance) -> bool:
+    def _is_due(self, utterance: Utterance) -> bool:
         if utterance.again:
             return True
         if not utterance.heard:
@@ -345,7 +334,7 @@ class Session:
     def _on_boundary(self, boundary: Boundary) -> list[Event]:
         match boundary:
             case Opened(at, cut):
-                self._open = _Utterance(at)
+                self._open = Utterance(at)
                 return [] if cut else [Status(self.source, State.SPEECH)]
             case Closed(at, cut):
                 if self._open:
@@ -354,7 +343,7 @@ class Session:
                 self._open = None
                 return [] if cut else [Status(self.source, State.LISTENING)]
 
-    def _queue(self, utterance: _Utterance) -> None:
+    def _queue(self, utterance: Utterance) -> None:
         """Hands a closed utterance to the engine's queue.
 
         When the engine is behind, utterances that still wait are decoded as one: the cost of a decode hardly grows

@@ -23,7 +23,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("config", "config_layers", "speech.jobs"),
     (
         "audio.ring", "audio.frames", "audio.vad",
-        "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.writer",
+        "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance", "speech.writer",
     ),
     ("speech.session", "speech.scripted", "speech.subtitles"),
     (

@@ -31,7 +31,9 @@ from streamstt.config import Speech
 from streamstt.speech.captions import Event, Gap, State, Status
 from streamstt.speech.jobs import Engine, EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.speech.scripted import ScriptedEngine
-from streamstt.speech.session import PAUSED, WINDOW, Need, Session
+from streamstt.speech.session import PAUSED, Need, Session
+from streamstt.speech.stabiliser import text_of
+from streamstt.speech.utterance import APART, CONTEXT, WINDOW
 
 SHORT = Speech(max_utterance_s=4, max_caption_s=2, buffer_s=30)
 """Cuts and ends captions often."""
@@ -140,6 +142,75 @@ def test_language_is_found_out() -> None:
     play(session(language=None), frames(HELLO), HELLO.engine, watch=jobs.append)
     assert {j.language for j in jobs if not j.committed} == {None}
     assert {j.language for j in jobs if j.committed} == {"en"}
+
+
+PAIR = tell("We went to the sea.", 1.0, "In short,", 0.1, "it rained.")
+
+
+def first_job_of_the_second(talk: Talk, language: str | None = "en") -> Job:
+    jobs: list[Job] = []
+    events = play(session(language=language), frames(talk), talk.engine, watch=jobs.append)
+    assert said(events) == talk.text
+    first = next(i for i, j in enumerate(jobs) if j.final)
+    return jobs[first + 1]
+
+
+def test_an_utterance_is_heard_with_the_one_before() -> None:
+    """Its first words are heard among others: the sound and the words of what was said just before, but not twice."""
+    job = first_job_of_the_second(PAIR)
+    assert text_of(job.committed) == "We went to the sea."
+    assert job.start <= job.committed[0].start
+
+
+@pytest.mark.parametrize("pause", [APART / SAMPLE_RATE - 0.5, APART / SAMPLE_RATE + 0.6])
+def test_what_was_said_long_ago_is_no_context(pause: float) -> None:
+    """After a long pause an utterance is heard alone."""
+    job = first_job_of_the_second(tell("We went.", pause, "It rained there."))
+    assert bool(job.committed) == (pause < APART / SAMPLE_RATE)
+
+
+def test_context_is_bounded() -> None:
+    """Of a long utterance only the end is heard again, in whole words."""
+    job = first_job_of_the_second(tell("so " * 50 + "it was.", 1.0, "It rained there."))
+    assert job.committed
+    assert ms(4000) < job.committed[-1].end - job.start < CONTEXT
+
+
+def test_no_context_when_the_language_is_to_be_detected() -> None:
+    """The next utterance may be in another language."""
+    assert not first_job_of_the_second(PAIR, language=None).committed
+
+
+def test_no_context_across_a_hole() -> None:
+    """Where audio was lost there is nothing to hear together."""
+    jobs: list[Job] = []
+    blocks = list(frames(PAIR))
+    pause = PAIR.words[4][2] + 35  # frames: the first utterance is over
+    shifted = [Block(b.start + ms(2000), b.samples) for b in blocks[pause:]]
+    play(session(), [*blocks[:pause], *shifted], PAIR.engine, watch=jobs.append)
+    assert any(j.start >= shifted[0].start for j in jobs)
+    assert not [j for j in jobs if j.start < shifted[0].start < j.end]
+
+
+@dataclass
+class Satisfied:
+    """An engine that says nothing more after a sentence that it is given; alone, it hears what is said."""
+
+    engine: ScriptedEngine
+
+    @property
+    def info(self) -> EngineInfo:
+        return self.engine.info
+
+    def decode(self, job: Job) -> Hypothesis:
+        done = text_of(job.committed).endswith(".")
+        return Hypothesis(job, (), "en") if done else self.engine.decode(job)
+
+
+def test_an_utterance_that_its_context_hides_is_heard_alone() -> None:
+    """When the model thinks that all is said, the utterance is heard again without what came before it."""
+    talk = tell("We went.", 1.0, "It did.")
+    assert said(play(session(), frames(talk), Satisfied(talk.engine))) == talk.text
 
 
 @dataclass
@@ -629,3 +700,13 @@ def test_interrupt_completes_what_is_said() -> None:
 def test_capacity() -> None:
     """The buffer is as long as it is set."""
     assert Session("a", Speech(buffer_s=60), DrawnDetector(), None).capacity == 60 * SAMPLE_RATE
+
+
+def test_context_leaves_room_for_the_longest_utterance() -> None:
+    """An utterance that grows as long as the window is heard whole, if need be without its context."""
+    talk = tell("We went.", 1.0, "so " * 220 + "it was.", 1.0, "Right.")
+    jobs: list[Job] = []
+    events = play(session(Speech(max_utterance_s=28, window_s=28)), frames(talk), talk.engine, watch=jobs.append)
+    assert max(len(j.audio) for j in jobs) > ms(25_000)
+    assert all(len(j.audio) <= WINDOW for j in jobs)
+    assert said(events) == talk.text
