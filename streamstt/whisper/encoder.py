@@ -49,6 +49,10 @@ class Silence:
     layers: tuple[Pair, ...]
     heard: torch.Tensor
 
+    def hidden(self, length: int) -> int:
+        """How many of its positions, the first ones, a window of ``length`` positions hides: it has them itself."""
+        return int(torch.searchsorted(self.places, length))
+
     def bias(self, length: int) -> torch.Tensor:
         """What to add to attention scores, shape (S + length,), when a window of ``length`` positions comes after."""
         counted = torch.where(self.places >= length, math.log(STRIDE), -torch.inf)  # the window hides its own places
@@ -87,9 +91,14 @@ class Encoder:
         """
         x = self._embed(mel)
         x = x + self._places[: len(x)]  # (T, D)
-        bias = silence.bias(len(x)) if silence else None
-        for i, layer in enumerate(self._layers):
-            x, _ = layer(x, silence.layers[i] if silence else None, bias)
+        behind: list[Pair | None] = [None] * len(self._layers)
+        bias = None
+        if silence:
+            hidden = silence.hidden(len(x))
+            behind = [(k[:, hidden:], v[:, hidden:]) for k, v in silence.layers]
+            bias = silence.bias(len(x))[hidden:]
+        for layer, pair in zip(self._layers, behind, strict=True):
+            x, _ = layer(x, pair, bias)
         return self._norm(x)
 
     def silence(self, lead: torch.Tensor, floor: float) -> Silence:
