@@ -12,7 +12,7 @@ from streamstt.whisper.encoder import Encoder, Silence
 from streamstt.whisper.model import Shape
 from streamstt.whisper.network import Memory
 
-KEPT = 3  # floors: a speaker's level changes little from one update to the next
+KEPT = 4  # floors: a speaker's level changes little from one update to the next, and a second speaker has another
 STEP = 0.1  # floors are this far apart: a window is raised to the next one
 
 
@@ -65,9 +65,11 @@ class Silences:
         return step, self._encoder(mel.clamp(min=step * STEP), known[0]), known
 
     def _silence(self, step: int) -> tuple[Silence, torch.Tensor]:
-        if step not in self._known:
+        known = self._known.pop(step, None)
+        if known is None:
             silence = self._encoder.silence(self._lead.clamp(min=step * STEP), step * STEP)
-            self._known[step] = silence, self._cross(silence.heard)
-            if len(self._known) > KEPT:
-                del self._known[next(iter(self._known))]
-        return self._known[step]
+            known = silence, self._cross(silence.heard)
+            if len(self._known) >= KEPT:
+                del self._known[next(iter(self._known))]  # the one that was not heard for longest
+        self._known[step] = known
+        return known
