@@ -35,7 +35,7 @@ def transcribe(
     """
     # When the language is to be detected, each utterance may have its own.
     cutter = Cutter(settings, make_detector(settings), join=language is not None)
-    source = AudioFile(path, fast=True)
+    source = AudioFile(path, fast=True, block_s=1)
     source.open()
     try:
         total = source.duration_s

@@ -34,7 +34,7 @@ class Memory:
         room = silent + longest
         self._kv = torch.zeros(shape.decoder_layers, 2, heads, room, size, device=device)  # (L, 2, H, S, D/H)
         self._bias = torch.zeros(room, device=device)
-        # Of each layer the keys and values, (H, S, D/H), and what to add to the scores, (S,).
+        # Of each layer the keys, (H, D/H, S), the values, (H, S, D/H), and what to add to the scores, (S,).
         self.layers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.silent = silent
         self.bytes = self._kv.nbytes
@@ -48,7 +48,7 @@ class Memory:
         end = self.silent + kv.shape[3]
         self._kv[:, :, :, self.silent : end] = kv
         self._bias[:end] = 0 if bias is None else bias
-        self.layers = [(k, v, self._bias[:end]) for k, v in self._kv[:, :, :, :end]]
+        self.layers = [(k.transpose(1, 2), v, self._bias[:end]) for k, v in self._kv[:, :, :, :end]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class _DecoderLayer:
         name = f"decoder.layers.{index}"
         self._index = index
         self._heads = shape.decoder_heads
-        self._watched = watched
+        self._watched = torch.tensor(watched, dtype=torch.long, device=past_only.device)
         self._past_only = past_only
         self._norm1 = make.norm(f"{name}.self_attn_layer_norm")
         self._qkv, self._out1 = make.self_attention(name)
@@ -86,39 +86,50 @@ class _DecoderLayer:
 
     def __call__(self, x: torch.Tensor, parts: Sequence[Part]) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """Takes the tokens of all parts, (n, D): the weights are read once. Gives where the watched heads look."""
+        scale = (x.shape[1] // self._heads) ** -0.5
         sizes = [len(part.tokens) for part in parts]
-        qkv = self._qkv(self._norm1(x)).float().view(len(x), 3, self._heads, -1)  # (n, 3, H, D/H)
-        seen = [self._recall(part, own) for part, own in zip(parts, torch.split(qkv, sizes), strict=True)]
-        x = x + self._out1(torch.cat(seen).view(x.shape))
+        qkv = self._qkv(self._norm1(x)).float().view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # (3, H, n, D/H)
+        qkv[0] *= scale
+        seen = [self._recall(part, *own) for part, own in zip(parts, torch.split(qkv, sizes, dim=2), strict=True)]
+        x = x + self._out1(torch.cat(seen, dim=1).transpose(0, 1).reshape(x.shape))
 
-        q = self._q(self._norm2(x)).float().view(len(x), self._heads, -1)  # (n, H, D/H)
+        q = self._q(self._norm2(x)).float().view(len(x), self._heads, -1).transpose(0, 1) * scale  # (H, n, D/H)
         seen, watched = [], []
-        for part, own in zip(parts, torch.split(q, sizes), strict=True):
-            looked, weights = _attend(own.transpose(0, 1), *part.memory.layers[self._index])
+        for part, own in zip(parts, torch.split(q, sizes, dim=1), strict=True):
+            looked, weights = _attend(own, *part.memory.layers[self._index])
             seen.append(looked)
-            if self._watched:
-                watched.append(weights[self._watched, :, part.memory.silent :])  # (A, n, T)
-        x = x + self._out2(torch.cat(seen).view(x.shape))
+            if len(self._watched):
+                watched.append(weights.index_select(0, self._watched)[:, :, part.memory.silent :])  # (A, n, T)
+        x = x + self._out2(torch.cat(seen, dim=1).transpose(0, 1).reshape(x.shape))
         return x + self._down(gelu(self._up(self._norm3(x)))), watched
 
-    def _recall(self, part: Part, qkv: torch.Tensor) -> torch.Tensor:
-        """Looks at the tokens so far; (n, 3, H, D/H) to (n, H, D/H)."""
-        n, end = len(qkv), part.past + len(qkv)
-        q, k, v = qkv.permute(1, 2, 0, 3)  # each (H, n, D/H)
-        cache = part.cache[self._index]  # (2, H, most tokens, D/H)
-        cache[0, :, part.past : end] = k
-        cache[1, :, part.past : end] = v
+    def _recall(self, part: Part, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
+        """Looks at the tokens so far; all are (H, n, D/H)."""
+        n, end = k.shape[1], part.past + k.shape[1]
+        keys, values = part.cache[self._index, :, :, :end]  # each (H, p + n, D/H)
+        keys[:, part.past :] = k
+        values[:, part.past :] = v
         bias = self._past_only[part.past : end, :end] if n > 1 else None
-        return _attend(q, cache[0, :, :end], cache[1, :, :end], bias)[0]
+        return _attend(q, keys.transpose(1, 2), values, bias)[0]
 
 
 def _attend(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """What queries (H, n, D/H) see, (n, H, D/H), and their weights, (H, n, S). For few queries: it keeps the scores."""
-    scores = torch.bmm(q * q.shape[-1] ** -0.5, k.transpose(1, 2))  # (H, n, S)
+    """What a few queries see, for it keeps all scores: here that is faster than torch's operator, which does not.
+
+    Args:
+        q: Shape (H, n, D/H), scaled.
+        k: Shape (H, D/H, S).
+        v: Shape (H, S, D/H).
+        bias: What to add to the scores, (S,) or (n, S).
+
+    Returns:
+        What they see, (H, n, D/H), and the weights, (H, n, S).
+    """
+    scores = torch.bmm(q, k)  # (H, n, S)
     weights = (scores if bias is None else scores.add_(bias)).softmax(-1)
-    return torch.bmm(weights, v).transpose(0, 1), weights
+    return torch.bmm(weights, v), weights
 
 
 @dataclass(frozen=True, slots=True)
