@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import gelu
 
+from streamstt.whisper.attention import look
 from streamstt.whisper.linear import Precision, make_linear
 from streamstt.whisper.model import POSITIONS, Builder, Shape, Tensors
 
@@ -96,7 +97,7 @@ class _DecoderLayer:
         q = self._q(self._norm2(x)).float().view(len(x), self._heads, -1).transpose(0, 1) * scale  # (H, n, D/H)
         seen, watched = [], []
         for part, own in zip(parts, torch.split(q, sizes, dim=1), strict=True):
-            looked, weights = _attend(own, *part.memory.layers[self._index])
+            looked, weights = look(own, *part.memory.layers[self._index])
             seen.append(looked)
             if len(self._watched):
                 watched.append(weights.index_select(0, self._watched)[:, :, part.memory.silent :])  # (A, n, T)
@@ -110,26 +111,7 @@ class _DecoderLayer:
         keys[:, part.past :] = k
         values[:, part.past :] = v
         bias = self._past_only[part.past : end, :end] if n > 1 else None
-        return _attend(q, keys.transpose(1, 2), values, bias)[0]
-
-
-def _attend(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """What a few queries see, for it keeps all scores: here that is faster than torch's operator, which does not.
-
-    Args:
-        q: Shape (H, n, D/H), scaled.
-        k: Shape (H, D/H, S).
-        v: Shape (H, S, D/H).
-        bias: What to add to the scores, (S,) or (n, S).
-
-    Returns:
-        What they see, (H, n, D/H), and the weights, (H, n, S).
-    """
-    scores = torch.bmm(q, k)  # (H, n, S)
-    weights = (scores if bias is None else scores.add_(bias)).softmax(-1)
-    return torch.bmm(weights, v), weights
+        return look(q, keys.transpose(1, 2), values, bias)[0]
 
 
 @dataclass(frozen=True, slots=True)
