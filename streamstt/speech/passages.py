@@ -8,10 +8,12 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
 from streamstt.audio.format import Block, Samples, ms
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
-from streamstt.audio.vad import Detector
+from streamstt.audio.vad import Judge
 from streamstt.config import Speech
 from streamstt.speech.captions import Final
 from streamstt.speech.doubts import TRIES, Voice, inside, is_doubtful
@@ -43,16 +45,16 @@ class Passage:
 class Cutter:
     """Audio in, passages out."""
 
-    def __init__(self, settings: Speech, detector: Detector, *, join: bool) -> None:
+    def __init__(self, settings: Speech, judge: Judge, *, join: bool) -> None:
         """Starts at sample 0.
 
         Args:
             settings: The ``[speech]`` section.
-            detector: Fresh.
+            judge: Fresh.
             join: Whether utterances make a passage together, for the more Whisper hears, the better; else each is one.
         """
         self._longest = ms(LONGEST_S * 1000) if join else 0
-        self._detector = detector
+        self._judge = judge
         self._segmenter = Segmenter(
             settings.model_copy(update={"max_utterance_s": min(settings.max_utterance_s, LONGEST_S)})
         )
@@ -65,8 +67,9 @@ class Cutter:
     def push(self, block: Block) -> Iterator[Passage]:
         """Takes the next audio, without a hole; gives the passages that are complete."""
         self._ring.append(block)
-        for frame in self._framer.push(block):
-            voiced = self._detector.is_speech(frame.samples)
+        frames = list(self._framer.push(block))
+        judged = self._judge(np.concatenate([frame.samples for frame in frames])) if frames else []
+        for frame, voiced in zip(frames, judged, strict=True):
             if voiced:
                 self._voice.add(frame.start)
             for boundary in self._segmenter.push(frame.start, voiced, energy_of(frame.samples)):
