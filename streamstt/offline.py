@@ -44,7 +44,7 @@ def transcribe(
         done = 0.0
         fresh = (Listening(passage, path.stem, settings, language) for passage in _passages(source, cutter))
         heard = []
-        for listening in _hear(fresh, engine):
+        for listening in hear(fresh, engine):
             heard.append(listening)
             done = max(done, listening.end / SAMPLE_RATE)
             if advance:
@@ -65,7 +65,7 @@ def _passages(source: AudioFile, cutter: Cutter) -> Iterator[Passage]:
     yield from cutter.end()
 
 
-def _hear(fresh: Iterator[Listening], engine: Engine) -> Iterator[Listening]:
+def hear(fresh: Iterator[Listening], engine: Engine) -> Iterator[Listening]:
     """Has all of them heard; gives each when it is done, and holds no more of them than the engine takes at a time."""
     asked: dict[int, Listening] = {}  # by where its job begins
     again: list[Listening] = []  # something in them was not heard

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import cache
 
 import torch
-from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.nn.functional import linear, pad, scaled_dot_product_attention
 
 ROUNDS = 3  # the least of so many times counts
 
@@ -38,22 +38,24 @@ def look_all(
         q: Shape (H, T, D/H), not scaled.
         k: Shape (H, S, D/H).
         v: Shape (H, S, D/H).
-        bias: What to add to the scores, (S,).
+        bias: What to add to the scores of the first keys, (up to S,).
         halve: Compute in bfloat16.
 
     Returns:
         Shape (H, T, D/H), in the type of ``q``.
     """
     if not halve:
-        mask = None if bias is None else bias.to(q.dtype)[None, None, None]  # (1, 1, 1, S)
+        mask = None
+        if bias is not None:
+            mask = pad(bias.to(q.dtype), (0, k.shape[1] - len(bias)))[None, None, None]  # (1, 1, 1, S)
         return scaled_dot_product_attention(q[None], k[None], v[None], attn_mask=mask)[0]
     halves = (q * q.shape[-1] ** -0.5).bfloat16(), k.bfloat16(), v.bfloat16()
-    bias = None if bias is None else bias.bfloat16()
     seen = torch.empty(q.shape, dtype=torch.bfloat16)
     for i, (own_q, own_k, own_v) in enumerate(zip(*halves, strict=True)):  # the scores of one head stay in the cache
         scores = own_q @ own_k.T  # (T, S)
-        weights = (scores if bias is None else scores.add_(bias)).softmax(-1)
-        torch.mm(weights, own_v, out=seen[i])
+        if bias is not None:
+            scores[:, : len(bias)] += bias
+        torch.mm(scores.softmax(-1), own_v, out=seen[i])
     return seen.to(q.dtype)
 
 

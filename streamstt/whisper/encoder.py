@@ -14,7 +14,7 @@ from streamstt.whisper.attention import halves_pay, look_all
 from streamstt.whisper.linear import Precision
 from streamstt.whisper.model import POSITIONS, Builder, Pair, Shape, Tensors
 
-STRIDE = 8  # of eight silent positions one stands for all: a quarter of the decoder's time, the same words
+STRIDE = 16  # of so many silent positions one stands for all: a quarter of the decoder's time, the same words
 
 
 class _EncoderLayer:
@@ -27,13 +27,14 @@ class _EncoderLayer:
         self._up, self._down = make.feed_forward(name)
 
     def __call__(self, x: torch.Tensor, behind: Pair | None, bias: torch.Tensor | None) -> tuple[torch.Tensor, Pair]:
-        """Hears x, shape (T, D), with keys and values of what lies ``behind`` it; gives those of x too."""
+        """Hears x, shape (T, D), with keys and values of what lies ``behind`` it; gives those of x too. Uses x up."""
         qkv = self._qkv(self._norm1(x))  # (T, 3 D)
         q, k, v = qkv.view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # each (H, T, D/H)
         keys, values = (torch.cat([b, o], dim=1) for b, o in zip(behind, (k, v), strict=True)) if behind else (k, v)
         seen = look_all(q, keys, values, bias, halve=self._halve)  # (H, T, D/H)
-        x = x + self._out(seen.transpose(0, 1).reshape(x.shape))
-        return x + self._down(gelu(self._up(self._norm2(x)))), (k, v)
+        x += self._out(seen.transpose(0, 1).reshape(x.shape))  # in place: these are megabytes
+        x += self._down(gelu(self._up(self._norm2(x))))
+        return x, (k, v)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ class Encoder:
         if silence:
             hidden = silence.hidden(len(x))
             behind = [(k[:, hidden:], v[:, hidden:]) for k, v in silence.layers]
-            bias = silence.bias(len(x))[hidden:]
+            bias = silence.bias(0)[hidden:]
         for layer, pair in zip(self._layers, behind, strict=True):
             x, _ = layer(x, pair, bias)
         return self._norm(x)

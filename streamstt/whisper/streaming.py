@@ -39,6 +39,7 @@ POSITION = ms(FRAME_S * 1000)  # samples in one encoder position
 LEAD = 50  # positions: less than any window
 LEAD_MS = (500, 1500)  # a second of speech that silence is heard after
 PADDING = 50  # positions of silence behind the audio: 1 s
+PADDING_FINAL = 25  # the same when no more comes, for then some silence is in the audio
 UNFINISHED = 15  # positions (0.3 s) before the end of audio that goes on: what is heard there may be half a word
 SLACK = 10  # positions: a word may be aligned a little after, or the next one before, where it is
 MOST = 16  # jobs decoded side by side: more of them save little
@@ -158,8 +159,9 @@ class StreamingEngine:
         return Hypothesis(job, words, language, no_speech, mean_logprob(text.logprobs))
 
     def _mel_of(self, job: Job) -> torch.Tensor:
-        """The spectrogram of the job and of a second of silence, shape (n_mels, 2 T)."""
-        return self._mel(job.audio, 2 * min(_positions(job) + PADDING, POSITIONS))
+        """The spectrogram of the job and of a little silence, shape (n_mels, 2 T)."""
+        padding = PADDING_FINAL if job.final else PADDING
+        return self._mel(job.audio, 2 * min(max(_positions(job) + padding, LEAD + 1), POSITIONS))
 
     def _task_of(self, job: Job, language: str) -> Task:
         prompt = [*self._vocabulary, *self._speaking.prompt(language, self._task)]
