@@ -153,7 +153,7 @@ class Greedy:
         else:
             text.attention = torch.cat([text.attention, read.attention], dim=1)
             score = self._scores(read.logits, first=False)[0]  # (V,)
-            choice = int(score.argmax())
+            choice = int(score.cpu().numpy().argmax())  # torch takes as long for this as for the logarithms
             logprob = float(score[choice])
         telling.part = self._next(telling, part, choice, logprob)
 

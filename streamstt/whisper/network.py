@@ -91,7 +91,7 @@ class _DecoderLayer:
         sizes = [len(part.tokens) for part in parts]
         qkv = self._qkv(self._norm1(x)).float().view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # (3, H, n, D/H)
         qkv[0] *= scale
-        seen = [self._recall(part, *own) for part, own in zip(parts, torch.split(qkv, sizes, dim=2), strict=True)]
+        seen = [self._recall(part, own) for part, own in zip(parts, torch.split(qkv, sizes, dim=2), strict=True)]
         x = x + self._out1(torch.cat(seen, dim=1).transpose(0, 1).reshape(x.shape))
 
         q = self._q(self._norm2(x)).float().view(len(x), self._heads, -1).transpose(0, 1) * scale  # (H, n, D/H)
@@ -104,14 +104,14 @@ class _DecoderLayer:
         x = x + self._out2(torch.cat(seen, dim=1).transpose(0, 1).reshape(x.shape))
         return x + self._down(gelu(self._up(self._norm3(x)))), watched
 
-    def _recall(self, part: Part, q: torch.Tensor, k: torch.Tensor, v: torch.Tensor) -> torch.Tensor:
-        """Looks at the tokens so far; all are (H, n, D/H)."""
-        n, end = k.shape[1], part.past + k.shape[1]
-        keys, values = part.cache[self._index, :, :, :end]  # each (H, p + n, D/H)
-        keys[:, part.past :] = k
-        values[:, part.past :] = v
+    def _recall(self, part: Part, qkv: torch.Tensor) -> torch.Tensor:
+        """Looks at the tokens so far; (3, H, n, D/H) to (H, n, D/H)."""
+        n, end = qkv.shape[2], part.past + qkv.shape[2]
+        cache = part.cache[self._index]  # (2, H, most tokens, D/H)
+        cache[:, :, part.past : end] = qkv[1:]
+        keys, values = cache[:, :, :end]  # each (H, p + n, D/H)
         bias = self._past_only[part.past : end, :end] if n > 1 else None
-        return look(q, keys.transpose(1, 2), values, bias)[0]
+        return look(qkv[0], keys.transpose(1, 2), values, bias)[0]
 
 
 @dataclass(frozen=True, slots=True)

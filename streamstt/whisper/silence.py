@@ -12,7 +12,7 @@ from streamstt.whisper.encoder import Encoder, Silence
 from streamstt.whisper.model import Shape
 from streamstt.whisper.network import Memory
 
-KEPT = 4  # floors: a speaker's level changes little from one update to the next, and a second speaker has another
+KEPT = 8  # floors: a speaker's level changes little from one update to the next, but others speak too
 STEP = 0.1  # floors are this far apart: a window is raised to the next one
 
 
@@ -34,7 +34,7 @@ class Silences:
         self._encoder = encoder
         self._cross = cross
         self._lead = lead
-        self._known: dict[int, tuple[Silence, torch.Tensor]] = {}  # the last few floors, 10 MB each (base)
+        self._known: dict[int, tuple[Silence, torch.Tensor]] = {}  # the last few floors, 5 MB each (base)
         self._memory: Memory | None = None
         self._current: int | None = None
 
