@@ -6,7 +6,6 @@ from threading import Event as Never
 
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.audio.sources import AudioFile
-from streamstt.audio.vad import make_judge
 from streamstt.config import Speech
 from streamstt.speech.captions import Final
 from streamstt.speech.jobs import Engine, Job
@@ -35,6 +34,8 @@ def transcribe(
         SourceError: The file cannot be read.
         EngineError: The engine failed.
     """
+    from streamstt.whisper.silero import make_judge  # noqa: PLC0415 - torch takes seconds to import
+
     # When the language is to be detected, each utterance may have its own.
     cutter = Cutter(settings, make_judge(settings), join=language is not None)
     source = AudioFile(path, fast=True, block_s=BLOCK_S)

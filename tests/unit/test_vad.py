@@ -11,10 +11,10 @@ import pytest
 import soundfile
 
 from streamstt.audio.format import FRAME, Samples
-from streamstt.audio.silero import SileroNetwork
-from streamstt.audio.vad import CHUNK, SileroDetector, WebRtcDetector, make_detector, make_judge
+from streamstt.audio.vad import CHUNK, SileroDetector, WebRtcDetector, make_detector
 from streamstt.config import Speech
 from streamstt.errors import ConfigError
+from streamstt.whisper.silero import SileroNetwork, make_judge
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -148,6 +148,6 @@ def test_another_version_of_silero(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         (tmp_path / "other.bin").write_bytes(content)
         with pytest.raises(ValueError, match=r"other\.bin"):
             SileroNetwork(tmp_path / "other.bin")
-    monkeypatch.setattr("streamstt.audio.silero.SIZES", ())
+    monkeypatch.setattr("streamstt.whisper.silero.SIZES", ())
     audio, _ = soundfile.read(DATA / "short.flac", dtype="float32")
     assert any(make_judge(Speech())(audio[: 100 * FRAME]))

