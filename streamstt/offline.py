@@ -1,18 +1,18 @@
-"""Transcribes a recording through the same session and engine as live audio, without pacing or partials."""
+"""Transcribes a recording: many passages side by side, for nobody waits for the first word."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event as Never
 
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.audio.sources import AudioFile
-from streamstt.audio.vad import make_detector
 from streamstt.config import Speech
-from streamstt.speech.captions import Event, Final
-from streamstt.speech.jobs import Engine
-from streamstt.speech.session import Session
+from streamstt.speech.captions import Final
+from streamstt.speech.jobs import Engine, Job
+from streamstt.speech.passages import Cutter, Listening, Passage, captions
+from streamstt.speech.writer import CaptionWriter
 
-ROOM_S = 120  # of audio: an utterance that waits, one that is spoken, and what the engine is hearing
+BLOCK_S = 10  # of audio that is read at once: the voice detector, too, hears more at a time for less
 
 Advance = Callable[[float, float], None]
 """Told the seconds done and the seconds in all."""
@@ -34,32 +34,56 @@ def transcribe(
         SourceError: The file cannot be read.
         EngineError: The engine failed.
     """
-    settings = settings.model_copy(update={"buffer_s": max(settings.buffer_s, ROOM_S)})
-    session = Session(path.stem, settings, make_detector(settings), language)
-    source = AudioFile(path, fast=True)
-    finals: list[Final] = []
+    from streamstt.whisper.silero import make_judge  # noqa: PLC0415 - torch takes seconds to import
 
-    def take(events: list[Event]) -> None:
-        finals.extend(e for e in events if isinstance(e, Final) and e.text)
-
-    # An utterance that waits takes in the next ones, up to a whole window: the more Whisper hears, the better. Not when
-    # the language is to be detected, for each may have its own.
-    together = 1 if language else 0
-
-    def decode(*, last: bool = False) -> None:
-        while session.waiting > (0 if last else together) and (job := session.next_job()):
-            take(session.apply(engine.decode(job)))
-
+    # When the language is to be detected, each utterance may have its own.
+    cutter = Cutter(settings, make_judge(settings), join=language is not None)
+    source = AudioFile(path, fast=True, block_s=BLOCK_S)
     source.open()
     try:
         total = source.duration_s
-        while block := source.read(Never()):
-            take(session.push(block))
-            decode()
+        done = 0.0
+        fresh = (Listening(passage, path.stem, settings, language) for passage in _passages(source, cutter))
+        heard = []
+        for listening in hear(fresh, engine):
+            heard.append(listening)
+            done = max(done, listening.end / SAMPLE_RATE)
             if advance:
-                advance(block.end / SAMPLE_RATE, total)
+                advance(min(done, total), total)
     finally:
         source.close()
-    take(session.interrupt())
-    decode(last=True)
-    return finals
+    if advance:
+        advance(total, total)
+    heard.sort(key=lambda listening: listening.start)
+    writer = CaptionWriter(path.stem)
+    return [final for listening in heard for final in captions(listening, writer, settings) if final.text]
+
+
+def _passages(source: AudioFile, cutter: Cutter) -> Iterator[Passage]:
+    """All of a file, read as far as passages are wanted."""
+    while block := source.read(Never()):
+        yield from cutter.push(block)
+    yield from cutter.end()
+
+
+def hear(fresh: Iterator[Listening], engine: Engine) -> Iterator[Listening]:
+    """Has all of them heard; gives each when it is done, and holds no more of them than the engine takes at a time."""
+    asked: dict[int, Listening] = {}  # by where its job begins
+    again: list[Listening] = []  # something in them was not heard
+
+    def jobs() -> Iterator[Job]:
+        while listening := again.pop() if again else next(fresh, None):
+            if job := listening.job:
+                asked[job.start] = listening
+                yield job
+
+    more = True
+    while more:
+        for hypothesis in engine.decode_many(jobs()):
+            listening = asked.pop(hypothesis.job.start)
+            listening.take(hypothesis)
+            if listening.job:
+                again.append(listening)
+            else:
+                yield listening
+        more = bool(again)  # the last answers may ask for more when no other job was left

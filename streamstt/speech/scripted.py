@@ -6,6 +6,7 @@ one does: a word that is still being spoken is heard in part, committed words ar
 
 import json
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +77,10 @@ class ScriptedEngine:
         after = max(job.committed[-1].end if job.committed else 0, job.start)
         heard = [_hear(word, job) for word in self._spoken(job) if (word.start + word.end) // 2 >= after]
         return Hypothesis(job, tuple(w for w in heard if w), job.language or self.script.language)
+
+    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+        """One after the other."""
+        return map(self.decode, jobs)
 
     def _spoken(self, job: Job) -> list[HeardWord]:
         period = ms(self.script.repeat_s * 1000)

@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 import numpy as np
 
-from streamstt.audio.format import FRAME, FRAME_MS, ms
+from streamstt.audio.format import FRAME, FRAME_MS, Samples, ms
 from streamstt.config import Speech
 
 PAUSE_FRAMES = 15  # 300 ms: longer than the closure of a consonant, shorter than a breath
@@ -75,6 +75,11 @@ class _Judged:
     start: int
     voiced: bool
     energy: float
+
+
+def energy_of(frame: Samples) -> float:
+    """Mean square of a frame."""
+    return float(np.dot(frame, frame)) / FRAME
 
 
 class Segmenter:

@@ -4,30 +4,24 @@ Pure: no thread, clock, socket or model. The caller pushes blocks as they come, 
 free, and hands each answer to ``apply``; it publishes the events that these return, in order.
 """
 
-from bisect import bisect_left
 from collections import deque
 from enum import IntEnum
 
-import numpy as np
-
-from streamstt.audio.format import FRAME, Block, ms, seconds
+from streamstt.audio.format import Block, ms, seconds
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
 from streamstt.audio.vad import Detector
 from streamstt.config import Speech
 from streamstt.speech.captions import Event, Gap, State, Status
+from streamstt.speech.doubts import TRIES, Voice, inside, is_doubtful
 from streamstt.speech.jobs import HeardWord, Hypothesis, Job
-from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter
+from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, energy_of
 from streamstt.speech.stabiliser import agreed, first_break
 from streamstt.speech.trimming import KEPT, PAUSE, cut_point, quietest
 from streamstt.speech.utterance import WINDOW, Utterance
 from streamstt.speech.writer import CaptionWriter
 
 PAUSED = ms(300)  # samples without speech, after which the last word is over, and is heard at once
-UNHEARD = ms(800)  # samples of speech that the engine has no word for: it may think that all is said
-SKIPPED = ms(2100)  # samples of speech: no word is that long
-TRIES = 2  # so often what was not heard is asked for: a model that makes things up would go on for ever
-SHORTEST = ms(160)  # samples: the word itself takes at least so long
 DOUBTED = ms(2500)  # samples: for so long a word that the engine is not sure of may still be heard better
 
 
@@ -66,7 +60,7 @@ class Session:
         self._decoding: Utterance | None = None
         self._last: Utterance | None = None  # the last one that was finished
         self._unbroken_from = 0
-        self._voiced: list[int] = []  # where the frames with speech begin, as far back as the ring reaches
+        self._voice = Voice()  # as far back as the ring reaches
 
     @property
     def position(self) -> int:
@@ -105,9 +99,8 @@ class Session:
         for frame in self._framer.push(block):
             voiced = self._detector.is_speech(frame.samples)
             if voiced:
-                self._voiced.append(frame.start)
-            energy = float(np.dot(frame.samples, frame.samples)) / FRAME
-            for boundary in self._segmenter.push(frame.start, voiced, energy, self._floor()):
+                self._voice.add(frame.start)
+            for boundary in self._segmenter.push(frame.start, voiced, energy_of(frame.samples), self._floor()):
                 events += self._on_boundary(boundary)
         return events + self._forget()
 
@@ -182,7 +175,7 @@ class Session:
             raise RuntimeError(f"{self.source}: a hypothesis came, but no job was given out")
         utterance.language = hypothesis.language
         utterance.heard = hypothesis.job.end
-        words = () if self._is_doubtful(hypothesis) else hypothesis.words
+        words = () if is_doubtful(hypothesis, self._settings) else hypothesis.words
         if words and hypothesis.job.final:
             self._expected = hypothesis.language
         if not hypothesis.job.final:
@@ -204,23 +197,16 @@ class Session:
 
     def _unheard(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> bool:
         """Whether somebody still speaks after the last word."""
-        return (
-            utterance.tries < TRIES and self._speech((words or utterance.committed)[-1].end, utterance.heard) >= UNHEARD
-        )
+        last = (words or utterance.committed)[-1]
+        return utterance.tries < TRIES and self._voice.goes_on(last, utterance.heard)
 
     def _skipped(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> int | None:
-        """Index of a word that takes so long that others must have been said in it, and were not heard."""
-        if utterance.tries >= TRIES:
-            return None
-        return next((i for i, w in enumerate(words) if self._speech(w.start, w.end) >= SKIPPED), None)
-
-    def _speech(self, start: int, end: int) -> int:
-        """How many samples between two sample indices hold speech."""
-        return FRAME * (bisect_left(self._voiced, end) - bisect_left(self._voiced, start))
+        """Index of a word in which others must have been said."""
+        return self._voice.skipped(words) if utterance.tries < TRIES else None
 
     def _split(self, utterance: Utterance, words: tuple[HeardWord, ...], skipped: int) -> None:
         """Has the two sides of a skipped passage decoded apart: Whisper skips a sentence, hardly ever two in a row."""
-        low, high = words[skipped].start + SHORTEST, words[skipped].end - SHORTEST
+        low, high = inside(words[skipped])
         at = low + quietest(self._ring.read(low, high))
         utterance.tries += 1
         rest = Utterance(
@@ -238,16 +224,6 @@ class Session:
         utterance.draft = ()
         self._cut(utterance, 0)
         return self._captions(utterance, promised)
-
-    def _is_doubtful(self, hypothesis: Hypothesis) -> bool:
-        """Whether the text was made up: Whisper's rule (Radford et al. 2022, section 4.5), stricter for short audio.
-
-        On room noise the model says "you" or "Thank you." with a mean log-probability of -0.9 to -2.6; speech that
-        can be understood is seldom below -0.7.
-        """
-        silent = hypothesis.no_speech > self._settings.no_speech
-        unsure = hypothesis.logprob < self._settings.unsure_logprob
-        return (silent and unsure) or hypothesis.logprob < self._settings.min_logprob
 
     def _update(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Commits what this update confirms, ends the captions that this completes, and shows the rest."""
@@ -360,7 +336,7 @@ class Session:
 
     def _forget(self) -> list[Event]:
         """Ends utterances whose audio the ring has lost: what was heard of them is final, the rest is a gap."""
-        del self._voiced[: bisect_left(self._voiced, self._ring.start)]
+        self._voice.forget(self._ring.start)
         events: list[Event] = []
         while self._closed and self._closed[0] is not self._decoding and self._closed[0].start < self._ring.start:
             utterance = self._closed.popleft()

@@ -13,7 +13,7 @@ import torch
 
 from streamstt.whisper.alignment import share_behind
 from streamstt.whisper.loops import loop_length
-from streamstt.whisper.network import Decoder, Memory
+from streamstt.whisper.network import Decoder, Memory, Part, Pass
 
 CUT_OFF = 0.35  # share of a token's attention on audio that is not over yet, from which it is not said
 
@@ -89,6 +89,21 @@ class Text:
 
 
 @dataclass(slots=True)
+class Telling:
+    """A text in the making.
+
+    Attributes:
+        task: What to decode.
+        text: What was said so far.
+        part: What the decoder must read next; None when all is said.
+    """
+
+    task: Task
+    text: Text | None
+    part: Part | None
+
+
+@dataclass(slots=True)
 class Greedy:
     """Decodes greedily.
 
@@ -110,12 +125,41 @@ class Greedy:
 
     def __call__(self, task: Task, memory: Memory) -> Text:
         """Verifies the draft in one pass, then says what follows, token by token."""
+        telling = self.begin(task, memory)
+        while telling.part:
+            self.take(telling, self.decoder.together([telling.part])[0])
+        assert telling.text is not None, "the first pass begins it"  # noqa: S101
+        return telling.text
+
+    def begin(self, task: Task, memory: Memory, cache: torch.Tensor | None = None) -> Telling:
+        """Begins a text: whoever holds it has its ``part`` read, and hands the answer to ``take``, until there is none.
+
+        Args:
+            task: What to decode.
+            memory: What is heard.
+            cache: From ``Decoder.cache``; texts that are told side by side need one each.
+        """
         given = [*task.prompt, *task.forced, *task.draft]
         known = len(given) - len(task.draft)  # tokens before the first that may be chosen
         rows = [task.start, *range(known - 1, len(given))]
-        read = self.decoder(given, 0, memory, rows)
-        scores = self._scores(read.logits[1:], first=not task.forced)  # (draft + 1, V)
+        return Telling(task, None, Part(given, 0, self.decoder.own if cache is None else cache, memory, rows))
 
+    def take(self, telling: Telling, read: Pass) -> None:
+        """Takes what the decoder makes of ``telling.part``, and says what it must read next."""
+        text, part = telling.text, telling.part
+        assert part is not None, "all is said"  # noqa: S101
+        if text is None:
+            telling.text, choice, logprob = self._verify(telling.task, read)
+        else:
+            text.attention = torch.cat([text.attention, read.attention], dim=1)
+            score = self._scores(read.logits, first=False)[0]  # (V,)
+            choice = int(score.cpu().numpy().argmax())  # torch takes as long for this as for the logarithms
+            logprob = float(score[choice])
+        telling.part = self._next(telling, part, choice, logprob)
+
+    def _verify(self, task: Task, read: Pass) -> tuple[Text, int, float]:
+        """What of the draft is right, the token that follows, and its log-probability."""
+        scores = self._scores(read.logits[1:], first=not task.forced)  # (draft + 1, V)
         choices = scores.argmax(dim=1).tolist()
         attention = read.attention[:, len(task.prompt) - 1 :]  # (A, forced + draft + 1, T)
         confirmed, said = 0, len(task.forced) + 1
@@ -130,20 +174,20 @@ class Greedy:
             first=read.logits[0].clone(),  # a copy: the other rows are not kept for its sake
             attention=attention[:, : said + confirmed],
         )
-        choice, logprob = choices[confirmed], float(scores[confirmed, choices[confirmed]])
-        while choice != self.rules.end and len(text.tokens) < task.limit:
-            if self._is_past(text.attention, task):
-                break
-            text.tokens.append(choice)
-            text.logprobs.append(logprob)
-            if self._cut_loop(text, task):
-                break
-            step = self.decoder([choice], known + len(text.tokens) - 1, memory, [0])
-            text.attention = torch.cat([text.attention, step.attention], dim=1)
-            score = self._scores(step.logits, first=False)[0]  # (V,)
-            choice = int(score.argmax())
-            logprob = float(score[choice])
-        return text
+        return text, choices[confirmed], float(scores[confirmed, choices[confirmed]])
+
+    def _next(self, telling: Telling, part: Part, choice: int, logprob: float) -> Part | None:
+        """Says the token that was chosen, if anything is to be said."""
+        task, text = telling.task, telling.text
+        assert text is not None, "the first pass begins it"  # noqa: S101
+        if choice == self.rules.end or len(text.tokens) >= task.limit or self._is_past(text.attention, task):
+            return None
+        text.tokens.append(choice)
+        text.logprobs.append(logprob)
+        if self._cut_loop(text, task):
+            return None
+        past = len(task.prompt) + len(task.forced) + len(text.tokens) - 1
+        return Part([choice], past, part.cache, part.memory, [0])
 
     def _is_past(self, attention: torch.Tensor, task: Task) -> bool:
         """Whether the next token is heard where audio is still to come; silence behind it is not looked at.

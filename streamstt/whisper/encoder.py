@@ -8,31 +8,33 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import conv1d, gelu, scaled_dot_product_attention
+from torch.nn.functional import conv1d, gelu
 
+from streamstt.whisper.attention import halves_pay, look_all
 from streamstt.whisper.linear import Precision
 from streamstt.whisper.model import POSITIONS, Builder, Pair, Shape, Tensors
 
-STRIDE = 8  # of eight silent positions one stands for all: a quarter of the decoder's time, the same words
+STRIDE = 16  # of so many silent positions one stands for all: a quarter of the decoder's time, the same words
 
 
 class _EncoderLayer:
-    def __init__(self, make: Builder, attention: Builder, name: str, heads: int) -> None:
+    def __init__(self, make: Builder, attention: Builder, name: str, heads: int, *, halve: bool) -> None:
         self._heads = heads
+        self._halve = halve
         self._norm1 = make.norm(f"{name}.self_attn_layer_norm")
         self._qkv, self._out = attention.self_attention(name)
         self._norm2 = make.norm(f"{name}.final_layer_norm")
         self._up, self._down = make.feed_forward(name)
 
     def __call__(self, x: torch.Tensor, behind: Pair | None, bias: torch.Tensor | None) -> tuple[torch.Tensor, Pair]:
-        """Hears x, shape (T, D), with keys and values of what lies ``behind`` it; gives those of x too."""
+        """Hears x, shape (T, D), with keys and values of what lies ``behind`` it; gives those of x too. Uses x up."""
         qkv = self._qkv(self._norm1(x))  # (T, 3 D)
         q, k, v = qkv.view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # each (H, T, D/H)
         keys, values = (torch.cat([b, o], dim=1) for b, o in zip(behind, (k, v), strict=True)) if behind else (k, v)
-        mask = None if bias is None else bias.to(q.dtype)[None, None, None]  # (1, 1, 1, S)
-        seen = scaled_dot_product_attention(q[None], keys[None], values[None], attn_mask=mask)[0]  # (H, T, D/H)
-        x = x + self._out(seen.transpose(0, 1).reshape(x.shape))
-        return x + self._down(gelu(self._up(self._norm2(x)))), (k, v)
+        seen = look_all(q, keys, values, bias, halve=self._halve)  # (H, T, D/H)
+        x += self._out(seen.transpose(0, 1).reshape(x.shape))  # in place: these are megabytes
+        x += self._down(gelu(self._up(self._norm2(x))))
+        return x, (k, v)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ class Silence:
     layers: tuple[Pair, ...]
     heard: torch.Tensor
 
+    def hidden(self, length: int) -> int:
+        """How many of its positions, the first ones, a window of ``length`` positions hides: it has them itself."""
+        return int(torch.searchsorted(self.places, length))
+
     def bias(self, length: int) -> torch.Tensor:
         """What to add to attention scores, shape (S + length,), when a window of ``length`` positions comes after."""
         counted = torch.where(self.places >= length, math.log(STRIDE), -torch.inf)  # the window hides its own places
@@ -60,7 +66,10 @@ class Encoder:
 
     def __init__(self, weights: Tensors, shape: Shape, precision: Precision, device: torch.device) -> None:
         make = Builder(weights, shape.width, precision, device)
-        dtype = torch.float32 if precision is Precision.INT8 else getattr(torch, precision.value)
+        # What is left of float beside 8 bits is in 16 where they are fast: their error is much the smaller one.
+        beside = Precision.BFLOAT16 if precision is Precision.INT8 and halves_pay() else Precision.FLOAT32
+        halve = device.type == "cpu" and Precision.BFLOAT16 in {precision, beside}
+        dtype = getattr(torch, (beside if precision is Precision.INT8 else precision).value)
         d = shape.width
         self._conv1 = make.tensor("encoder.conv1.weight", d, shape.n_mels, 3).to(dtype)
         self._bias1 = make.tensor("encoder.conv1.bias", d).to(dtype)
@@ -68,9 +77,9 @@ class Encoder:
         self._bias2 = make.tensor("encoder.conv2.bias", d).to(dtype)
         self._places = make.tensor("encoder.embed_positions.weight", POSITIONS, d).float()
         # Half of what 8 bits cost comes from the first attention, whose input is not yet normalised by other layers.
-        exact = Builder(weights, d, Precision.FLOAT32, device) if precision is Precision.INT8 else make
+        exact = Builder(weights, d, beside, device) if precision is Precision.INT8 else make
         self._layers = [
-            _EncoderLayer(make, make if i else exact, f"encoder.layers.{i}", shape.encoder_heads)
+            _EncoderLayer(make, make if i else exact, f"encoder.layers.{i}", shape.encoder_heads, halve=halve)
             for i in range(shape.encoder_layers)
         ]
         self._norm = make.norm("encoder.layer_norm")
@@ -87,9 +96,14 @@ class Encoder:
         """
         x = self._embed(mel)
         x = x + self._places[: len(x)]  # (T, D)
-        bias = silence.bias(len(x)) if silence else None
-        for i, layer in enumerate(self._layers):
-            x, _ = layer(x, silence.layers[i] if silence else None, bias)
+        behind: list[Pair | None] = [None] * len(self._layers)
+        bias = None
+        if silence:
+            hidden = silence.hidden(len(x))
+            behind = [(k[:, hidden:], v[:, hidden:]) for k, v in silence.layers]
+            bias = silence.bias(0)[hidden:]
+        for layer, pair in zip(self._layers, behind, strict=True):
+            x, _ = layer(x, pair, bias)
         return self._norm(x)
 
     def silence(self, lead: torch.Tensor, floor: float) -> Silence:

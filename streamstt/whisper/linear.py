@@ -67,7 +67,9 @@ class Quantised:
         """(n, inputs) to (n, outputs), float32."""
         if len(x) == 1:
             return _product(x.float(), self._packed, _overflows()).add_(self._bias)
-        sizes = x.abs().amax(dim=1, keepdim=True).float().clamp_(min=1e-8)  # (n, 1)
+        sizes = (
+            torch.maximum(x.amax(dim=1, keepdim=True), -x.amin(dim=1, keepdim=True)).float().clamp_(min=1e-8)
+        )  # (n, 1)
         y = _product(x / sizes, self._packed, _overflows())
         return torch.addcmul(self._bias, y, sizes, out=y)  # in place: of a vocabulary this is megabytes a row of x
 

@@ -1,4 +1,4 @@
-"""The decoder's network, written for streaming: several tokens at once, one static cache, alignment out.
+"""The decoder's network, written for streaming: several tokens at once, of several texts, alignment out.
 
 Source: Radford et al. 2022. Letters in shapes: T encoder positions (20 ms) of the window, D width, H heads, L layers,
 A alignment heads, n tokens in this pass, p tokens before it, S positions in memory, V vocabulary.
@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from torch.nn.functional import gelu, scaled_dot_product_attention
+from torch.nn.functional import gelu
 
+from streamstt.whisper.attention import look
 from streamstt.whisper.linear import Precision, make_linear
 from streamstt.whisper.model import POSITIONS, Builder, Shape, Tensors
 
@@ -21,20 +22,23 @@ class Memory:
     the same for many windows, stands first and stays; a window is written behind it.
     """
 
-    def __init__(self, shape: Shape, silent: int, device: torch.device) -> None:
+    def __init__(self, shape: Shape, silent: int, device: torch.device, longest: int = POSITIONS) -> None:
         """Makes room.
 
         Args:
             shape: Sizes of the model.
             silent: How many positions of silence there are; may be none.
             device: Where the model runs.
+            longest: How many positions a window may have.
         """
         heads, size = shape.decoder_heads, shape.width // shape.decoder_heads
-        room = silent + POSITIONS
+        room = silent + longest
         self._kv = torch.zeros(shape.decoder_layers, 2, heads, room, size, device=device)  # (L, 2, H, S, D/H)
         self._bias = torch.zeros(room, device=device)
+        # Of each layer the keys, (H, D/H, S), the values, (H, S, D/H), and what to add to the scores, (S,).
+        self.layers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.silent = silent
-        self.end = silent
+        self.bytes = self._kv.nbytes
 
     def put_silence(self, kv: torch.Tensor) -> None:
         """Takes keys and values of the silence, shape (L, 2, H, silent, D/H)."""
@@ -42,22 +46,38 @@ class Memory:
 
     def put_window(self, kv: torch.Tensor, bias: torch.Tensor | None = None) -> None:
         """Takes keys and values of the window, shape (L, 2, H, T, D/H), and ``Silence.bias`` of its length."""
-        self.end = self.silent + kv.shape[3]
-        self._kv[:, :, :, self.silent : self.end] = kv
-        if bias is not None:
-            self._bias = bias
+        end = self.silent + kv.shape[3]
+        self._kv[:, :, :, self.silent : end] = kv
+        self._bias[:end] = 0 if bias is None else bias
+        self.layers = [(k.transpose(1, 2), v, self._bias[:end]) for k, v in self._kv[:, :, :, :end]]
 
-    def layer(self, i: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Keys and values of a layer, each (H, S, D/H), and what to add to the scores, (S,)."""
-        k, v = self._kv[i, :, :, : self.end]
-        return k, v, self._bias[: self.end]
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a pass reads of one text.
+
+    Attributes:
+        tokens: At least one.
+        past: How many earlier tokens stay; what was said after them is forgotten.
+        cache: Keys and values of the tokens so far, shape (L, 2, H, most tokens, D/H), from ``Decoder.cache``.
+        memory: What is heard.
+        rows: After which of ``tokens`` logits are wanted, by index.
+    """
+
+    tokens: Sequence[int]
+    past: int
+    cache: torch.Tensor
+    memory: Memory
+    rows: Sequence[int]
 
 
 class _DecoderLayer:
-    def __init__(self, make: Builder, name: str, shape: Shape, cache: torch.Tensor, watched: list[int]) -> None:
+    def __init__(self, make: Builder, index: int, shape: Shape, watched: list[int], past_only: torch.Tensor) -> None:
+        name = f"decoder.layers.{index}"
+        self._index = index
         self._heads = shape.decoder_heads
-        self._watched = watched
-        self._cache = cache  # (2, H, max_tokens, D/H)
+        self._watched = torch.tensor(watched, dtype=torch.long, device=past_only.device)
+        self._past_only = past_only
         self._norm1 = make.norm(f"{name}.self_attn_layer_norm")
         self._qkv, self._out1 = make.self_attention(name)
         self._norm2 = make.norm(f"{name}.encoder_attn_layer_norm")
@@ -65,31 +85,33 @@ class _DecoderLayer:
         self._norm3 = make.norm(f"{name}.final_layer_norm")
         self._up, self._down = make.feed_forward(name)
 
-    def __call__(
-        self,
-        x: torch.Tensor,
-        past: int,
-        mask: torch.Tensor | None,
-        memory: tuple[torch.Tensor, torch.Tensor, torch.Tensor],
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        n = len(x)
-        qkv = self._qkv(self._norm1(x)).float()  # (n, 3 D)
-        q, k, v = qkv.view(n, 3, self._heads, -1).permute(1, 2, 0, 3)  # each (H, n, D/H)
-        self._cache[0, :, past : past + n] = k
-        self._cache[1, :, past : past + n] = v
-        keys, values = self._cache[:, None, :, : past + n]  # each (1, H, p + n, D/H)
-        seen = scaled_dot_product_attention(q[None], keys, values, attn_mask=mask)[0]  # (H, n, D/H)
-        x = x + self._out1(seen.transpose(0, 1).reshape(x.shape))
+    def __call__(self, x: torch.Tensor, parts: Sequence[Part]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """Takes the tokens of all parts, (n, D): the weights are read once. Gives where the watched heads look."""
+        scale = (x.shape[1] // self._heads) ** -0.5
+        sizes = [len(part.tokens) for part in parts]
+        qkv = self._qkv(self._norm1(x)).float().view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # (3, H, n, D/H)
+        qkv[0] *= scale
+        seen = [self._recall(part, own) for part, own in zip(parts, torch.split(qkv, sizes, dim=2), strict=True)]
+        x = x + self._out1(torch.cat(seen, dim=1).transpose(0, 1).reshape(x.shape))
 
-        q = self._q(self._norm2(x)).float().view(n, self._heads, -1).transpose(0, 1)  # (H, n, D/H)
-        keys, values, bias = memory
-        watched = None
-        if self._watched:
-            scores = q[self._watched] @ keys[self._watched].transpose(1, 2) * q.shape[-1] ** -0.5  # (A, n, S)
-            watched = (scores + bias).softmax(-1)  # (A, n, S)
-        seen = scaled_dot_product_attention(q[None], keys[None], values[None], attn_mask=bias[None, None, None])[0]
-        x = x + self._out2(seen.transpose(0, 1).reshape(x.shape))
+        q = self._q(self._norm2(x)).float().view(len(x), self._heads, -1).transpose(0, 1) * scale  # (H, n, D/H)
+        seen, watched = [], []
+        for part, own in zip(parts, torch.split(q, sizes, dim=1), strict=True):
+            looked, weights = look(own, *part.memory.layers[self._index])
+            seen.append(looked)
+            if len(self._watched):
+                watched.append(weights.index_select(0, self._watched)[:, :, part.memory.silent :])  # (A, n, T)
+        x = x + self._out2(torch.cat(seen, dim=1).transpose(0, 1).reshape(x.shape))
         return x + self._down(gelu(self._up(self._norm3(x)))), watched
+
+    def _recall(self, part: Part, qkv: torch.Tensor) -> torch.Tensor:
+        """Looks at the tokens so far; (3, H, n, D/H) to (H, n, D/H)."""
+        n, end = qkv.shape[2], part.past + qkv.shape[2]
+        cache = part.cache[self._index]  # (2, H, most tokens, D/H)
+        cache[:, :, part.past : end] = qkv[1:]
+        keys, values = cache[:, :, :end]  # each (H, p + n, D/H)
+        bias = self._past_only[part.past : end, :end] if n > 1 else None
+        return look(qkv[0], keys.transpose(1, 2), values, bias)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +128,11 @@ class Pass:
 
 
 class Decoder:
-    """Says what comes next. Holds the keys and values of the tokens so far: a pass may overwrite its end."""
+    """Says what comes next.
+
+    Attributes:
+        own: A cache for whoever needs no more than one text at a time.
+    """
 
     def __init__(
         self,
@@ -126,38 +152,47 @@ class Decoder:
             watched: Alignment heads: (layer, head).
         """
         make = Builder(weights, shape.width, precision, device)
-        d, heads, layers = shape.width, shape.decoder_heads, shape.decoder_layers
+        d = shape.width
         self._shape = shape
+        self._device = device
         self._tokens = make.rows("decoder.embed_tokens.weight", shape.vocabulary, d)
         self._places = make.tensor("decoder.embed_positions.weight", shape.max_tokens, d).float()
-        cache = torch.zeros(layers, 2, heads, shape.max_tokens, d // heads, device=device)
+        past_only = torch.full((shape.max_tokens, shape.max_tokens), -torch.inf, device=device).triu(1)
         self._layers = [
-            _DecoderLayer(make, f"decoder.layers.{i}", shape, cache[i], [h for at, h in watched if at == i])
-            for i in range(layers)
+            _DecoderLayer(make, i, shape, [h for at, h in watched if at == i], past_only)
+            for i in range(shape.decoder_layers)
         ]
         self._norm = make.norm("decoder.layer_norm")
         self._head = make_linear(make.tensor("decoder.embed_tokens.weight", shape.vocabulary, d), None, precision)
-        self._past_only = torch.ones(shape.max_tokens, shape.max_tokens, dtype=torch.bool, device=device).tril()
+        self.own = self.cache(shape.max_tokens)
+
+    def cache(self, most: int) -> torch.Tensor:
+        """Room for the keys and values of a text of so many tokens."""
+        shape = self._shape
+        sizes = shape.decoder_layers, 2, shape.decoder_heads, most, shape.width // shape.decoder_heads
+        return torch.zeros(sizes, device=self._device)
 
     def __call__(self, tokens: Sequence[int], past: int, memory: Memory, rows: Sequence[int]) -> Pass:
-        """Takes ``tokens`` after the first ``past`` that it knows, and looks at the memory.
+        """Reads ``tokens`` of the text in its own cache, as in ``Part``."""
+        return self.together([Part(tokens, past, self.own, memory, rows)])[0]
 
-        Args:
-            tokens: At least one.
-            past: How many earlier tokens stay; what was said after them is forgotten.
-            memory: What is heard.
-            rows: After which of ``tokens`` logits are wanted, by index.
-        """
-        n = len(tokens)
-        x = self._tokens(tokens).float() + self._places[past : past + n]  # (n, D)
-        mask = self._past_only[past : past + n, : past + n] if n > 1 else None
-        attention = []
-        for i, layer in enumerate(self._layers):
-            x, watched = layer(x, past, mask, memory.layer(i))
-            if watched is not None:
-                attention.append(watched[:, :, memory.silent :])
-        logits = self._head(self._norm(x[list(rows)])).float()  # (rows, V)
-        return Pass(logits, torch.cat(attention))
+    def together(self, parts: Sequence[Part]) -> list[Pass]:
+        """Reads of several texts, for little more than the time of one: most of that goes into reading weights."""
+        tokens = [token for part in parts for token in part.tokens]
+        places = [self._places[part.past : part.past + len(part.tokens)] for part in parts]
+        x = self._tokens(tokens).float() + torch.cat(places)  # (n, D)
+        attention: list[list[torch.Tensor]] = []
+        for layer in self._layers:
+            x, watched = layer(x, parts)
+            attention += [watched] if watched else []
+        wanted: list[int] = []
+        first = 0
+        for part in parts:
+            wanted += [first + row for row in part.rows]
+            first += len(part.tokens)
+        logits = self._head(self._norm(x[wanted])).float()  # (all rows, V)
+        each = torch.split(logits, [len(part.rows) for part in parts])
+        return [Pass(own, torch.cat(heads)) for own, heads in zip(each, zip(*attention, strict=True), strict=True)]
 
 
 class CrossAttention:

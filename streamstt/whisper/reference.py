@@ -4,6 +4,7 @@ Slow, and as right as the model is: what the streaming engine is measured agains
 """
 
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,6 +113,10 @@ class ReferenceEngine:
                 return self._decode(job)
         except (RuntimeError, ValueError, IndexError) as error:
             raise EngineError(f"decoding {job} failed: {error}") from error
+
+    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+        """One after the other."""
+        return map(self.decode, jobs)
 
     def _decode(self, job: Job) -> Hypothesis:
         encoded = self._encode(job.audio)

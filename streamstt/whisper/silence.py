@@ -12,7 +12,7 @@ from streamstt.whisper.encoder import Encoder, Silence
 from streamstt.whisper.model import Shape
 from streamstt.whisper.network import Memory
 
-KEPT = 3  # floors: a speaker's level changes little from one update to the next
+KEPT = 8  # floors: a speaker's level changes little from one update to the next, but others speak too
 STEP = 0.1  # floors are this far apart: a window is raised to the next one
 
 
@@ -34,27 +34,42 @@ class Silences:
         self._encoder = encoder
         self._cross = cross
         self._lead = lead
-        self._known: dict[int, tuple[Silence, torch.Tensor]] = {}  # the last few floors, 10 MB each (base)
+        self._known: dict[int, tuple[Silence, torch.Tensor]] = {}  # the last few floors, 5 MB each (base)
         self._memory: Memory | None = None
         self._current: int | None = None
 
     def hear(self, mel: torch.Tensor) -> Memory:
-        """Encodes a window, shape (n_mels, 2 T), and puts it in front of its silence."""
-        step = int(torch.ceil(mel.min() / STEP - 0.5))
-        silence, kv = self._silence(step)
+        """Encodes a window, shape (n_mels, 2 T), and puts it in front of its silence, into the one memory."""
+        step, heard, (silence, kv) = self._encode(mel)
         if self._memory is None:
             self._memory = Memory(self._shape, len(silence.places), mel.device)
         if step != self._current:
             self._memory.put_silence(kv)
             self._current = step
-        heard = self._encoder(mel.clamp(min=step * STEP), silence)
         self._memory.put_window(self._cross(heard), silence.bias(len(heard)))
         return self._memory
 
+    def hear_apart(self, mel: torch.Tensor) -> Memory:
+        """The same into a memory of its own, which the next window does not touch; no larger than it must be."""
+        _, heard, (silence, kv) = self._encode(mel)
+        hidden = silence.hidden(len(heard))
+        memory = Memory(self._shape, len(silence.places) - hidden, mel.device, len(heard))
+        memory.put_silence(kv[:, :, :, hidden:])
+        memory.put_window(self._cross(heard), silence.bias(len(heard))[hidden:])
+        return memory
+
+    def _encode(self, mel: torch.Tensor) -> tuple[int, torch.Tensor, tuple[Silence, torch.Tensor]]:
+        """The window's floor, what is heard in it, (T, D), and the silence behind it."""
+        step = int(torch.ceil(mel.min() / STEP - 0.5))
+        known = self._silence(step)
+        return step, self._encoder(mel.clamp(min=step * STEP), known[0]), known
+
     def _silence(self, step: int) -> tuple[Silence, torch.Tensor]:
-        if step not in self._known:
+        known = self._known.pop(step, None)
+        if known is None:
             silence = self._encoder.silence(self._lead.clamp(min=step * STEP), step * STEP)
-            self._known[step] = silence, self._cross(silence.heard)
-            if len(self._known) > KEPT:
-                del self._known[next(iter(self._known))]
-        return self._known[step]
+            known = silence, self._cross(silence.heard)
+            if len(self._known) >= KEPT:
+                del self._known[next(iter(self._known))]  # the one that was not heard for longest
+        self._known[step] = known
+        return known

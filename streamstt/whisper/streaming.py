@@ -4,6 +4,9 @@ Hears only the audio of the job and a second of silence, shows the decoder 30 s 
 draft of the last update in one pass. What is committed is the session's business (``speech/stabiliser.py``).
 """
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from threading import Event
 
 import numpy as np
@@ -19,7 +22,7 @@ from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.whisper import heap, precision
 from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
 from streamstt.whisper.checkpoint import Checkpoint
-from streamstt.whisper.decoder import Greedy, Task, Text, mean_logprob
+from streamstt.whisper.decoder import Greedy, Task, Telling, Text, mean_logprob
 from streamstt.whisper.device import find_device
 from streamstt.whisper.encoder import Encoder
 from streamstt.whisper.mel import LogMel
@@ -37,8 +40,11 @@ LEAD = 50  # positions: less than any window
 LEAD_MS = (500, 1500)  # a second of speech that silence is heard after
 PADDING = 38  # positions of silence behind the audio, at least: 0.76 s, on average 1 s
 GRID = 25  # positions: windows are multiples of this, for then the heap has a hole of the right size, and grows less
+PADDING_FINAL = 15  # the same when no more comes, for then some silence is in the audio
 UNFINISHED = 15  # positions (0.3 s) before the end of audio that goes on: what is heard there may be half a word
 SLACK = 10  # positions: a word may be aligned a little after, or the next one before, where it is
+MOST = 16  # jobs decoded side by side: more of them save little
+ROOM = 160 << 20  # bytes that they may take before no other joins them
 TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
 
 
@@ -104,31 +110,66 @@ class StreamingEngine:
             EngineError: torch failed, for instance for want of memory.
         """
         try:
-            with torch.inference_mode():
-                return self._decode(job)
-        except (RuntimeError, ValueError, IndexError, KeyError) as error:
-            raise EngineError(f"decoding {job} failed: {error}") from error
+            with _failing(str(job)):
+                memory = self._silences.hear(self._mel_of(job))
+                language = job.language or self._language(memory, job.expected)
+                return self._answer(job, language, self._greedy(self._task_of(job, language), memory))
         finally:
             if job.final:
                 heap.trim()  # not after each update: to get all its memory anew takes a seventh of an update's time
 
-    def _decode(self, job: Job) -> Hypothesis:
-        heard = min(-(-len(job.audio) // POSITION), POSITIONS)
-        memory = self._hear(job, heard)
+    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+        """Decodes jobs side by side; when one is done, the next takes its place. Drafts are of no use here.
+
+        Raises:
+            EngineError: torch failed, for instance for want of memory.
+        """
+        waiting = iter(jobs)
+        tellings: list[_Telling] = []
+        while True:
+            while self._has_room(tellings) and (job := next(waiting, None)):
+                with _failing(str(job)):
+                    tellings.append(self._begin(job))
+            if not tellings:
+                return
+            with _failing(f"{len(tellings)} jobs"):
+                done = self._step(tellings)
+            yield from done
+
+    def _has_room(self, tellings: list["_Telling"]) -> bool:
+        return len(tellings) < MOST and sum(t.bytes for t in tellings) < ROOM
+
+    def _begin(self, job: Job) -> "_Telling":
+        memory = self._silences.hear_apart(self._mel_of(job))
         language = job.language or self._language(memory, job.expected)
-        text = self._greedy(self._task_of(job, language, heard), memory)
+        task = replace(self._task_of(job, language), draft=[])
+        cache = self._greedy.decoder.cache(len(task.prompt) + len(task.forced) + task.limit)
+        return _Telling(job, language, memory.bytes + cache.nbytes, self._greedy.begin(task, memory, cache))
+
+    def _step(self, tellings: list["_Telling"]) -> list[Hypothesis]:
+        """One pass; takes out of ``tellings`` those that it completes, and gives their answers."""
+        parts = [t.telling.part for t in tellings if t.telling.part]
+        for one, read in zip(tellings, self._greedy.decoder.together(parts), strict=True):
+            self._greedy.take(one.telling, read)
+        done = [t for t in tellings if not t.telling.part]
+        tellings[:] = [t for t in tellings if t.telling.part]
+        return [self._answer(t.job, t.language, t.telling.text) for t in done if t.telling.text]
+
+    def _answer(self, job: Job, language: str, text: Text) -> Hypothesis:
         no_speech = float(text.first.softmax(-1)[self._speaking.no_speech])
-        words = self._words(job, text, language, heard)
+        words = self._words(job, text, language, _positions(job))
         return Hypothesis(job, words, language, no_speech, mean_logprob(text.logprobs))
 
-    def _hear(self, job: Job, heard: int) -> Memory:
-        length = min(-(-(heard + PADDING) // GRID) * GRID, POSITIONS)
-        return self._silences.hear(self._mel(job.audio, 2 * length))
+    def _mel_of(self, job: Job) -> torch.Tensor:
+        """The spectrogram of the job and of a little silence, shape (n_mels, 2 T)."""
+        positions = _positions(job) + (PADDING_FINAL if job.final else PADDING)
+        return self._mel(job.audio, 2 * min(max(-(-positions // GRID) * GRID, LEAD + GRID), POSITIONS))
 
-    def _task_of(self, job: Job, language: str, heard: int) -> Task:
+    def _task_of(self, job: Job, language: str) -> Task:
         prompt = [*self._vocabulary, *self._speaking.prompt(language, self._task)]
         forced = [token for word in job.committed for token in word.tokens]
         room = self._speaking.shape.max_tokens - len(prompt) - len(forced) - 1
+        heard = _positions(job)
         limit = max(0, min(room, TOKENS_PER_S * len(job.audio) // SAMPLE_RATE + 10))
         return Task(
             prompt=prompt,
@@ -168,6 +209,31 @@ class StreamingEngine:
 
     def _text(self, tokens: list[int]) -> str:
         return str(self._tokenizer.decode(tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """A job that is being decoded beside others, and what it takes of the memory."""
+
+    job: Job
+    language: str
+    bytes: int
+    telling: Telling
+
+
+def _positions(job: Job) -> int:
+    """How many encoder positions have audio in them."""
+    return min(-(-len(job.audio) // POSITION), POSITIONS)
+
+
+@contextmanager
+def _failing(what: str) -> Iterator[None]:
+    """For work with torch: its errors are those of the engine."""
+    try:
+        with torch.inference_mode():
+            yield
+    except (RuntimeError, ValueError, IndexError, KeyError) as error:
+        raise EngineError(f"decoding {what} failed: {error}") from error
 
 
 def _speech() -> Samples:

@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from drawing import PROPERTY, session
+from drawing import PROPERTY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from wer import word_error_rate
 
 from streamstt.audio.format import Samples, ms
 from streamstt.config import Engine as Settings
+from streamstt.config import Speech
 from streamstt.errors import EngineError
+from streamstt.speech.doubts import is_doubtful
 from streamstt.speech.jobs import HeardWord, Hypothesis, Job
 from streamstt.whisper import settings as whisper_settings
 from streamstt.whisper.checkpoint import Checkpoint
@@ -223,7 +225,7 @@ def test_noise(tiny: StreamingEngine, window: tuple[int, int]) -> None:
     audio = recording("noise")[ms(window[0]) : ms(window[1])]
     for final in (True, False):
         heard = tiny.decode(job(audio, final=final))
-        assert not heard.words or session()._is_doubtful(heard)
+        assert not heard.words or is_doubtful(heard, Speech())
 
 
 # ---- the default model

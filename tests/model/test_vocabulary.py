@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
-from drawing import session
 from test_streaming_decoder import COARSE, DATA, job, recording, text_of
 from wer import word_error_rate
 
 from streamstt.config import Engine as Settings
+from streamstt.config import Speech
 from streamstt.errors import ConfigError
+from streamstt.speech.doubts import is_doubtful
 from streamstt.speech.jobs import Engine, Hypothesis
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.reference import ReferenceEngine
@@ -68,7 +69,7 @@ def test_other_speech_is_left_alone(told: Engine, name: str) -> None:
 def test_noise_stays_silent(told: Engine, start: int, final: bool) -> None:
     """A name is not heard in noise, or not in a way that a session would believe."""
     heard = told.decode(job(recording("noise")[start * 16000 : (start + 3) * 16000], final=final))
-    assert not heard.words or session()._is_doubtful(heard)
+    assert not heard.words or is_doubtful(heard, Speech())
 
 
 def test_too_long(tiny_folder: Path) -> None:

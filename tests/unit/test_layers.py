@@ -23,9 +23,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("config", "config_layers", "speech.jobs"),
     (
         "audio.ring", "audio.frames", "audio.vad",
-        "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance", "speech.writer",
+        "speech.doubts", "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance",
+        "speech.writer",
     ),
-    ("speech.session", "speech.scripted", "speech.subtitles"),
+    ("speech.session", "speech.passages", "speech.scripted", "speech.subtitles"),
     (
         "audio.microphone", "audio.sources", "audio.capture", "whisper.*",
         "scheduler", "lateness", "serve.protocol", "serve.hub", "serve.routes",

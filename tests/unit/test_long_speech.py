@@ -25,8 +25,8 @@ from hypothesis import strategies as st
 from streamstt.audio.format import FRAME, ms
 from streamstt.config import Speech
 from streamstt.speech.captions import Event
+from streamstt.speech.doubts import UNHEARD
 from streamstt.speech.jobs import Engine, EngineInfo, HeardWord, Hypothesis, Job
-from streamstt.speech.session import UNHEARD
 from streamstt.speech.trimming import KEPT, PAUSE, SEARCH
 
 NARROW = Speech(window_s=4, update_ms=300)

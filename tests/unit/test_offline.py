@@ -1,5 +1,6 @@
 """A recording through the whole of the core, with the real detector and a script."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,9 @@ class Listener:
     def decode(self, job: Job) -> Hypothesis:
         self.jobs.append(job)
         return Hypothesis(job, (), "en")
+
+    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+        return map(self.decode, jobs)
 
 
 @pytest.fixture

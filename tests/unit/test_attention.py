@@ -1,0 +1,43 @@
+"""Attention against its formula."""
+
+import pytest
+import torch
+
+from streamstt.whisper.attention import halves_pay, look, look_all
+
+HEADS, SIZE = 3, 16
+
+
+def plain(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    scores = q @ k.transpose(1, 2) / SIZE**0.5 + (0 if bias is None else bias)
+    return scores.softmax(-1) @ v
+
+
+def some(queries: int, keys: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    draw = torch.Generator().manual_seed(0)
+    q, k, v = (torch.randn(HEADS, n, SIZE, generator=draw) for n in (queries, keys, keys))
+    return q, k, v
+
+
+BIASES = [None, torch.linspace(-3, 3, 40), torch.zeros(40).index_fill(0, torch.arange(30), -torch.inf)]
+
+
+@pytest.mark.parametrize("bias", BIASES, ids=["none", "some", "hidden"])
+def test_attention(bias: torch.Tensor | None) -> None:
+    """Both ways, and in 16 bits nearly, give what the formula gives; scores are not added to the bias for good."""
+    q, k, v = some(7, 40)
+    kept = None if bias is None else bias.clone()
+    expected = plain(q, k, v, bias)
+    few, weights = look(q * SIZE**-0.5, k.transpose(1, 2), v, bias)
+    assert (few - expected).abs().max() < 1e-5
+    assert torch.allclose(weights.sum(-1), torch.ones(HEADS, 7))
+    assert (look_all(q, k, v, bias, halve=False) - expected).abs().max() < 1e-5
+    halved = look_all(q, k, v, bias, halve=True)
+    assert halved.dtype == q.dtype
+    assert (halved - expected).abs().max() < 0.03
+    assert kept is None or torch.equal(bias, kept)
+
+
+def test_it_is_measured() -> None:
+    """Whether 16 bits pay is found out once."""
+    assert halves_pay() is halves_pay()
