@@ -45,7 +45,7 @@ def transcribe(
         done = 0.0
         fresh = (Listening(passage, path.stem, settings, language) for passage in _passages(source, cutter))
         heard = []
-        for listening in hear(fresh, engine):
+        for listening in hear(fresh, engine) if language else hear_in_turn(fresh, engine):
             heard.append(listening)
             done = max(done, listening.end / SAMPLE_RATE)
             if advance:
@@ -64,6 +64,17 @@ def _passages(source: AudioFile, cutter: Cutter) -> Iterator[Passage]:
     while block := source.read(Never()):
         yield from cutter.push(block)
     yield from cutter.end()
+
+
+def hear_in_turn(fresh: Iterator[Listening], engine: Engine) -> Iterator[Listening]:
+    """Has one after the other heard: what language a scrap of speech is in depends on what was spoken before it."""
+    spoken: str | None = None
+    for listening in fresh:
+        listening.expected = spoken
+        while job := listening.job:
+            listening.take(engine.decode(job))
+        spoken = listening.language if listening.words else spoken
+        yield listening
 
 
 def hear(fresh: Iterator[Listening], engine: Engine) -> Iterator[Listening]:

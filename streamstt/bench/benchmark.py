@@ -15,7 +15,7 @@ import numpy as np
 from streamstt.audio.format import SAMPLE_RATE, Samples, ms
 from streamstt.audio.sources import AudioFile
 from streamstt.bench.figures import Normaliser, Reference, error_rate, figures, mean_and_range, text_of
-from streamstt.bench.peers import Transcript, faster_whisper, require_faster_whisper
+from streamstt.bench.peers import Transcript, faster_whisper, find_model
 from streamstt.bench.scoring import percentile
 from streamstt.bench.simulation import simulate
 from streamstt.config import Settings
@@ -137,8 +137,7 @@ def recording(plan: Plan, settings: Settings, engine: Engine, normalise: Normali
         ConfigError: There is nothing to compare with.
     """
     language = None if settings.engine.language == "auto" else settings.engine.language
-    if plan.compare:
-        require_faster_whisper()
+    peer = find_model(plan.compare) if plan.compare else ""  # before minutes of measuring
     reference = Reference.read(plan.reference, plan.words, normalise)
     samples = read(plan.audio)
     simulate([samples[: ms(4000)]], engine, settings.speech, language)  # the first decodes prepare
@@ -155,7 +154,7 @@ def recording(plan: Plan, settings: Settings, engine: Engine, normalise: Normali
     result["delays_from"] = "words" if reference and reference.spoken else "captions"
     result["figures"] = runs[0] if len(runs) == 1 else mean_and_range(runs)
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    files = _as_file(plan, settings, engine, language)
+    files = _as_file(plan, settings, engine, language, peer)
     whole = normalise(files[0].text)
     result["differs_from_file"] = statistics.mean(error_rate(whole, said) for said in heard)
     result["offline"] = [
@@ -169,14 +168,14 @@ def recording(plan: Plan, settings: Settings, engine: Engine, normalise: Normali
     return result
 
 
-def _as_file(plan: Plan, settings: Settings, engine: Engine, language: str | None) -> list[Transcript]:
+def _as_file(plan: Plan, settings: Settings, engine: Engine, language: str | None, peer: str) -> list[Transcript]:
     """The recording as a file, by ``transcribe`` and by the peer that is asked for."""
     begun = time.process_time()
     finals = transcribe(plan.audio, engine, settings.speech, language)
     text = " ".join(final.text for final in finals)
     done = [Transcript("streamstt transcribe", text, time.process_time() - begun)]
-    if plan.compare:
-        done.append(faster_whisper(plan.audio, plan.compare, language, settings.engine.threads or 1))
+    if peer:
+        done.append(faster_whisper(plan.audio, peer, language, settings.engine.threads or 1))
     return done
 
 

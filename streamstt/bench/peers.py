@@ -29,6 +29,25 @@ def require_faster_whisper() -> str:
         raise ConfigError("faster-whisper is not installed; pip install 'streamstt[bench]'") from error
 
 
+def find_model(model: str) -> str:
+    """The folder of a model, which faster-whisper fetches if need be.
+
+    Raises:
+        ConfigError: It, or faster-whisper, is not to be had.
+    """
+    require_faster_whisper()
+    from faster_whisper import download_model  # noqa: PLC0415 - an extra
+
+    if Path(model).is_dir():
+        return model
+    try:
+        return str(download_model(model))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ConfigError(
+            f"faster-whisper does not find {model!r}: {error}; name one that it can fetch, or a CTranslate2 folder"
+        ) from error
+
+
 def faster_whisper(path: Path, model: str, language: str | None, threads: int) -> Transcript:
     """The whole file by faster-whisper: 8 bits, greedy; loading is not counted.
 

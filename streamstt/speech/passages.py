@@ -118,6 +118,7 @@ class Listening:
         end: Sample index where it ends.
         words: What was heard so far.
         language: Code; empty until it is known.
+        expected: Language that was spoken before, or None.
     """
 
     def __init__(self, passage: Passage, source: str, settings: Speech, language: str | None) -> None:
@@ -132,6 +133,7 @@ class Listening:
         self.start, self.end = passage.start, passage.start + len(passage.samples)
         self.words: list[HeardWord] = []
         self.language = language or ""
+        self.expected: str | None = None
         self._passage = passage
         self._source = source
         self._settings = settings
@@ -144,7 +146,8 @@ class Listening:
             return None
         stretch = self._left[0]
         audio = self._samples(stretch.start, stretch.end)
-        return Job(self._source, stretch.start, audio, final=True, language=self.language or None)
+        language = self.language or None
+        return Job(self._source, stretch.start, audio, final=True, language=language, expected=self.expected)
 
     def take(self, hypothesis: Hypothesis) -> None:
         """Takes the answer to ``job``. Speech that has no words for it is asked for again, by itself."""

@@ -12,7 +12,7 @@ from test_skipping import TALK, Hallucinating, Skipping
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples, ms
 from streamstt.config import Speech
-from streamstt.offline import hear
+from streamstt.offline import hear, hear_in_turn
 from streamstt.speech.captions import Final
 from streamstt.speech.doubts import TRIES
 from streamstt.speech.jobs import EngineInfo, Hypothesis, Job
@@ -139,6 +139,24 @@ def test_the_language_that_was_detected_is_kept() -> None:
     finals = listen(TALK, Many(lambda job: replace(skipping.decode(job), language=job.language or "de")), language=None)
     assert [job.language for job in skipping.jobs] == [None] + ["de"] * (len(skipping.jobs) - 1)
     assert {final.language for final in finals} == {"de"}
+
+
+def test_the_language_before_is_expected() -> None:
+    """Where languages are detected, each utterance is told what the one before it was in, if anything was said."""
+    talk = tell("One.", 1.0, "Two.", 1.0, "Three.", 1.0, "Four.")
+    told: list[str | None] = []
+    spoken = iter(["de", "xx", "en", "de"])
+
+    def decode(job: Job) -> Hypothesis:
+        told.append(job.expected)
+        language = next(spoken)
+        words = () if language == "xx" else talk.engine.decode(job).words
+        return Hypothesis(job, words, language)
+
+    cut_up = passages(talk.audio, join=False)
+    heard = list(hear_in_turn((Listening(p, "room", Speech(), None) for p in cut_up), Many(decode)))
+    assert told == [None, "de", "de", "en"]
+    assert [listening.language for listening in heard] == ["de", "xx", "en", "de"]
 
 
 def test_no_more_is_read_than_the_engine_takes() -> None:
