@@ -40,7 +40,6 @@ LEAD = 50  # positions: less than any window
 LEAD_MS = (500, 1500)  # a second of speech that silence is heard after
 PADDING = 38  # positions of silence behind the audio, at least: 0.76 s, on average 1 s
 GRID = 25  # positions: windows are multiples of this, for then the heap has a hole of the right size, and grows less
-PADDING_FINAL = 15  # the same when no more comes, for then some silence is in the audio
 UNFINISHED = 15  # positions (0.3 s) before the end of audio that goes on: what is heard there may be half a word
 SLACK = 10  # positions: a word may be aligned a little after, or the next one before, where it is
 MOST = 16  # jobs decoded side by side: more of them save little
@@ -162,7 +161,7 @@ class StreamingEngine:
 
     def _mel_of(self, job: Job) -> torch.Tensor:
         """The spectrogram of the job and of a little silence, shape (n_mels, 2 T)."""
-        positions = _positions(job) + (PADDING_FINAL if job.final else PADDING)
+        positions = _positions(job) + PADDING
         return self._mel(job.audio, 2 * min(max(-(-positions // GRID) * GRID, LEAD + GRID), POSITIONS))
 
     def _task_of(self, job: Job, language: str) -> Task:
