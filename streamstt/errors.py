@@ -8,7 +8,8 @@
     ├── ServerError          5   the port is taken, or a daemon cannot be reached
     └── SinkError            6   captions cannot be written where they were asked for
 
-A message says what failed, with which value, what the choices are, and what to do. Only ``cli`` prints and exits.
+A message says what failed, with which value, what the choices are, and what to do.
+Only ``cli`` and ``commands`` print and exit.
 """
 
 

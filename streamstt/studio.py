@@ -6,7 +6,6 @@ Lives on the event loop; beside it run the capture threads and the one engine th
 import asyncio
 import logging
 from concurrent.futures import Executor
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from streamstt.audio.capture import Capture, Ended, Found, Lost
@@ -77,13 +76,13 @@ class Studio:
             return
         if session.source not in self._lateness:
             self._lateness[session.source] = Lateness(_clock() - len(block.samples))
-        self._publish(session, session.push(block))
+        self._publish(session.push(block))
         if session.need():  # in silence nobody is woken
             self._work.set()
 
     def interrupt(self, session: Session) -> None:
         """No audio for a while, or for good: what was said becomes final soon."""
-        self._publish(session, session.interrupt())
+        self._publish(session.interrupt())
         self._work.set()
 
     async def room(self, session: Session) -> None:
@@ -187,7 +186,7 @@ class Studio:
                 continue
             hypothesis = await loop.run_in_executor(thread, self._engine.decode, job)
             log.debug("%s", hypothesis)
-            self._publish(session, session.apply(hypothesis))
+            self._publish(session.apply(hypothesis))
             self._watch(session)
             self._sweep()
             self._progress.set()
@@ -208,15 +207,11 @@ class Studio:
         lateness = self._lateness.get(session.source)
         if lateness and lateness.note(session.overdue, session.position, _clock()):
             log.warning("source %s: the engine %s", session.source, "is behind" if lateness.late else "keeps up again")
-            self._publish(session, [Status(session.source, session.state)])
+            self._hub.notify("late", lateness.detail, session.source)
 
-    def _publish(self, session: Session, events: list[Event]) -> None:
-        lateness = self._lateness.get(session.source)
+    def _publish(self, events: list[Event]) -> None:
         for event in events:
-            if isinstance(event, Status) and lateness:
-                self._hub.publish(replace(event, detail=lateness.detail))
-            else:
-                self._hub.publish(event)
+            self._hub.publish(event)
 
     async def _next_progress(self) -> None:
         self._work.set()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from streamstt.serve.notices import Notices
 from streamstt.serve.protocol import About, Message, Resume, SourceInfo, encode, hello
 from streamstt.speech.captions import Event, Final, Partial, State, Status
 
@@ -104,6 +105,8 @@ class Hub:
         self._sources: dict[str, SourceInfo] = {}
         self._open: dict[str, Message] = {}  # each source's open partial
         self._status: dict[str, Message] = {}  # each source's last status
+        self._plain: dict[str, Status] = {}  # the same without notices
+        self._notices = Notices()
 
     @property
     def finals(self) -> list[Final]:
@@ -120,6 +123,23 @@ class Hub:
         """The state of each source."""
         return {name: m.event.state for name, m in self._status.items() if isinstance(m.event, Status)}
 
+    @property
+    def notices(self) -> list[str]:
+        """What is wrong now, a sentence each."""
+        return self._notices.all
+
+    def notify(self, about: str, text: str, source: str = "") -> None:
+        """Adds a sentence to the ``detail`` of a source's status, or of every source's, and publishes it.
+
+        Args:
+            about: What it is about; a new text replaces the last one.
+            text: A sentence for people; empty: it is over.
+            source: Name of the source; empty: every source.
+        """
+        if self._notices.set(about, text, source):
+            for status in [s for s in self._plain.values() if source in {"", s.source}]:
+                self.publish(status)
+
     def add_source(self, info: SourceInfo) -> None:
         """Names a source in every ``hello`` from now on."""
         self._sources[info.name] = info
@@ -130,11 +150,15 @@ class Hub:
 
     def remove_source(self, name: str) -> None:
         """Forgets a source that has ended; its finals stay in history."""
-        for known in (self._sources, self._open, self._status):
+        for known in (self._sources, self._open, self._status, self._plain):
             known.pop(name, None)
+        self._notices.forget(name)
 
     def publish(self, event: Event) -> None:
         """Numbers the event and puts it into every queue; never waits."""
+        if isinstance(event, Status):
+            self._plain[event.source] = event
+            event = replace(event, detail=f"{event.detail} {self._notices.of(event.source)}".strip())
         self._seq += 1
         message = encode(event, self._seq)
         match event:

@@ -335,3 +335,35 @@ async def test_no_outbox_stays_behind() -> None:
     with pytest.raises(ConnectionResetError), hub.subscribe():
         raise ConnectionResetError
     assert hub.subscribers == 0
+
+
+async def test_notices_stand_in_every_status_until_they_are_over() -> None:
+    """What is wrong is said in the detail of the status, at once and in each later one, until it is taken back."""
+    hub = make_hub()
+    for source in ("a", "b"):
+        hub.publish(Status(source, State.LISTENING))
+    with hub.subscribe() as outbox:
+        hub.notify("late", "Captions are late.", "a")
+        hub.notify("late", "Captions are late.", "a")
+        hub.notify("disk", "The disk is full.")
+        hub.publish(Status("a", State.LOST, "Unplugged."))
+        hub.notify("late", "", "a")
+        told = [(m["source"], m["state"], m["detail"]) for m in (await take(outbox))[3:]]
+    assert hub.notices == ["The disk is full."]
+    assert told == [
+        ("a", "listening", "Captions are late."),
+        ("a", "listening", "Captions are late. The disk is full."),
+        ("b", "listening", "The disk is full."),
+        ("a", "lost", "Unplugged. Captions are late. The disk is full."),
+        ("a", "lost", "Unplugged. The disk is full."),
+    ]
+
+
+def test_notices_go_with_their_source() -> None:
+    """A source that is gone leaves no notice behind."""
+    hub = make_hub()
+    hub.publish(Status("a", State.LISTENING))
+    hub.notify("late", "Captions are late.", "a")
+    assert hub.notices == ["a: Captions are late."]
+    hub.remove_source("a")
+    assert hub.notices == []

@@ -1,0 +1,32 @@
+"""What several commands share: where they print, and the options that are settings."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from streamstt.errors import ConfigError
+
+out, err = Console(), Console(stderr=True)
+
+ConfigFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Read this file only, not the usual ones.")
+]
+Model = Annotated[str | None, typer.Option("--model", help="Short name, Hugging Face id, or folder.")]
+Language = Annotated[str | None, typer.Option("--language", help='Language code such as "en", or "auto".')]
+Assignments = Annotated[
+    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting; may be repeated.")
+]
+
+
+def options(*, model: str | None, language: str | None, assign: list[str] | None) -> list[tuple[str, str, Any]]:
+    """Command line options as settings."""
+    pairs = (("--model", "engine.model", model), ("--language", "engine.language", language))
+    chosen: list[tuple[str, str, Any]] = [p for p in pairs if p[2] is not None]
+    for text in assign or []:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise ConfigError(f"--set {text!r}: write it as SECTION.KEY=VALUE, for example --set speech.vad_mode=2")
+        chosen.append((f"--set {key}", key, value))
+    return chosen

@@ -1,0 +1,79 @@
+"""``streamstt run``: listen, and serve captions."""
+
+import asyncio
+import logging
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from streamstt.audio.microphone import list_devices
+from streamstt.commands.options import Assignments, ConfigFile, Language, Model, err, options, out
+from streamstt.config import INPUTS, Settings
+from streamstt.config_layers import load
+from streamstt.errors import ConfigError, SourceError
+from streamstt.samples import welcome
+from streamstt.terminal import download_bars
+
+
+def run(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
+    config: ConfigFile = None,
+    source: Annotated[list[str] | None, typer.Option(help=f"{INPUTS}; may be repeated.")] = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    model: Model = None,
+    language: Language = None,
+    rate: Annotated[int | None, typer.Option(help="Sample rate of standard input (s16le mono).")] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="Files as fast as the engine can, not in real time.")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="Files from the start again at their end.")] = False,
+    or_sample: Annotated[
+        bool, typer.Option("--or-sample", help="Without a microphone, caption a bundled recording in a loop.")
+    ] = False,
+    assign: Assignments = None,
+) -> None:
+    """Listen, and serve captions."""
+    chosen = options(model=model, language=language, assign=assign)
+    chosen += [(f"--{k}", f"server.{k}", v) for k, v in (("host", host), ("port", port)) if v is not None]
+    details = {"rate": rate, "fast": fast or None, "loop": loop or None}
+    extra = {key: value for key, value in details.items() if value is not None}
+    if source:
+        chosen.append(("--source", "source", [{"input": text, **extra} for text in source]))
+    elif extra:
+        raise ConfigError("--rate, --fast and --loop belong to a --source")
+    settings = load(chosen, file=config).settings
+    if or_sample and not source:
+        settings = _or_sample(settings)
+    logging.basicConfig(
+        level=settings.log.level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
+    )
+    # Until the daemon is ready nothing is lost by Ctrl-C, and a download in a thread must not hold it up.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from streamstt import daemon  # noqa: PLC0415 - torch takes seconds to import: help and mistakes come first
+
+    with download_bars(err) as progress:
+        asyncio.run(daemon.run(settings, ready=_announce, progress=progress))
+
+
+def _announce(address: str) -> None:
+    out.print(f"Captions: {address}\nOverlay:  {address}overlay", highlight=False, soft_wrap=True)
+    out.file.flush()
+
+
+def _or_sample(settings: Settings) -> Settings:
+    """The bundled recording in place of a default microphone that is not there."""
+    if [s.input for s in settings.source] != ["mic"]:
+        return settings
+    try:
+        why = "" if list_devices() else "This machine has no microphone that can be seen"
+    except SourceError as error:
+        why = str(error)
+    if not why:
+        return settings
+    err.print(
+        f"{why}.\nCaptioning a bundled recording instead, in a loop, so that you can see it work.",
+        markup=False,
+        soft_wrap=True,
+    )
+    sample = {"input": f"file:{welcome()}", "name": "sample", "label": "Sample", "loop": True}
+    return Settings.model_validate({**settings.model_dump(), "source": [sample]})
