@@ -9,20 +9,18 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 
-import numpy as np
-
 from streamstt.audio.capture import Capture
-from streamstt.audio.format import SAMPLE_RATE
 from streamstt.audio.sources import make_source
 from streamstt.audio.vad import make_detector
 from streamstt.config import Settings
 from streamstt.config import Source as SourceSettings
-from streamstt.errors import SourceError, StreamsttError
+from streamstt.engine_room import EngineRoom
+from streamstt.errors import EngineError, SourceError, StreamsttError
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
 from streamstt.sinks.transcript import TranscriptFile
-from streamstt.speech.jobs import Engine, Job
+from streamstt.speech.jobs import EngineInfo
 from streamstt.studio import Studio, now
 from streamstt.version import __version__
 from streamstt.whisper.checkpoint import Progress
@@ -49,25 +47,26 @@ async def run(settings: Settings, *, ready: Callable[[str], None], progress: Pro
     with ThreadPoolExecutor(1, "engine") as thread:
         captures = await _open_sources(settings)
         transcript = TranscriptFile(settings.transcript.file) if settings.transcript.file else None
-        engine = await _load(settings, thread, progress)
-        hub = _make_hub(settings, engine)
+        engine = await _start_engine(settings, thread, progress)
+        hub = _make_hub(settings, engine.info)
         studio = Studio(settings, engine, hub)
         server = Server(settings.server, hub, studio)
         with _stopping_by_signal() as stop:
             try:
                 async with asyncio.TaskGroup() as tasks:
                     address = await server.start()
-                    decoding = tasks.create_task(studio.run(thread))
+                    decoding = tasks.create_task(_decode(studio))
                     if transcript:
                         tasks.create_task(_write(transcript, hub))
                     followers = [tasks.create_task(_follow(studio, s, c)) for s, c in captures]
                     ready(address)
-                    await _until(stop, followers if len(captures) == len(settings.source) else [])
+                    await _until(stop, decoding, followers if len(captures) == len(settings.source) else [])
                     await _stop([c for _, c in captures], followers, studio, server)
                     decoding.cancel()
             except ExceptionGroup as group:
                 raise _first_of_ours(group) from group
-        failed = [error for f in followers if (error := f.result())]
+        tasks_done = [decoding, *followers] if not decoding.cancelled() else followers
+        failed = [error for task in tasks_done if (error := task.result())]
         if failed and not stop.is_set():
             raise failed[0]
 
@@ -94,24 +93,30 @@ async def _open_sources(settings: Settings) -> list[tuple[SourceSettings, Captur
     return captures
 
 
-async def _load(settings: Settings, thread: Executor, progress: Progress | None) -> Engine:
-    """Loads the engine in its thread and runs it once, so that the first words do not wait for that."""
-    loop = asyncio.get_running_loop()
-    engine = await loop.run_in_executor(thread, load_engine, settings.engine, progress)
-    require_languages(engine, *(s.language for s in settings.source))
-    silence = Job("warm-up", 0, np.zeros(SAMPLE_RATE, dtype=np.float32), final=True)
-    await loop.run_in_executor(thread, engine.decode, silence)
+async def _start_engine(settings: Settings, thread: Executor, progress: Progress | None) -> EngineRoom:
+    engine = EngineRoom(lambda: load_engine(settings.engine, progress), thread)
+    await engine.start()
+    require_languages(engine.info, *(s.language for s in settings.source))
     log.info("model %s on %s in %s is ready", engine.info.model, engine.info.device, engine.info.precision)
     return engine
 
 
-def _make_hub(settings: Settings, engine: Engine) -> Hub:
+async def _decode(studio: Studio) -> EngineError | None:
+    """Runs the engine until the task is cancelled, or it breaks: then the last captions still have to go out."""
+    try:
+        await studio.run()
+    except EngineError as error:
+        return error
+    return None
+
+
+def _make_hub(settings: Settings, info: EngineInfo) -> Hub:
     about = About(
         version=__version__,
         session=uuid.uuid4().hex[:12],
         started_at=now(),
-        model=engine.info.model,
-        precision=engine.info.precision,
+        model=info.model,
+        precision=info.precision,
         language=settings.engine.language,
     )
     server = settings.server
@@ -130,12 +135,12 @@ async def _write(transcript: TranscriptFile, hub: Hub) -> None:
         await transcript.run(outbox)
 
 
-async def _until(stop: asyncio.Event, followers: list[Follower]) -> None:
-    """Waits for a signal, or for the end of all sources if they are given."""
+async def _until(stop: asyncio.Event, decoding: asyncio.Task[EngineError | None], followers: list[Follower]) -> None:
+    """Waits for a signal, for the engine's end, or for the end of all sources if they are given."""
     signalled = asyncio.create_task(stop.wait())
     ended = asyncio.gather(*followers) if followers else asyncio.get_running_loop().create_future()
     try:
-        await asyncio.wait({signalled, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({signalled, decoding, ended}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         signalled.cancel()
         if not followers:

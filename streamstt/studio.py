@@ -5,20 +5,19 @@ Lives on the event loop; beside it run the capture threads and the one engine th
 
 import asyncio
 import logging
-from concurrent.futures import Executor
 from datetime import UTC, datetime
 
 from streamstt.audio.capture import Capture, Ended, Found, Lost
 from streamstt.audio.format import SAMPLE_RATE, Block, Samples
 from streamstt.audio.vad import make_detector
 from streamstt.config import Settings
-from streamstt.errors import SourceError
+from streamstt.engine_room import EngineRoom
+from streamstt.errors import EngineError, SourceError
 from streamstt.lateness import Lateness
 from streamstt.scheduler import Scheduler
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import AudioOffer, ClientError, SourceInfo
 from streamstt.speech.captions import Event, State, Status
-from streamstt.speech.jobs import Engine
 from streamstt.speech.session import Session
 
 log = logging.getLogger(__name__)
@@ -32,12 +31,12 @@ def now() -> str:
 class Studio:
     """Owns the sessions. ``run`` must be running for captions to come out."""
 
-    def __init__(self, settings: Settings, engine: Engine, hub: Hub) -> None:
+    def __init__(self, settings: Settings, engine: EngineRoom, hub: Hub) -> None:
         """Has no sources yet.
 
         Args:
             settings: All of them.
-            engine: Used by one thread only.
+            engine: Started.
             hub: Where captions go.
         """
         self._settings = settings
@@ -165,16 +164,24 @@ class Studio:
 
     # ---- engine
 
-    async def run(self, thread: Executor) -> None:
+    async def run(self) -> None:
         """Decodes whatever is most urgent, for ever.
 
-        Args:
-            thread: The engine's one thread.
-
         Raises:
-            EngineError: The engine failed.
+            EngineError: The engine is broken; what was heard so far is final.
         """
-        loop = asyncio.get_running_loop()
+        try:
+            await self._run()
+        except EngineError as problem:
+            log.error("%s", problem)
+            self._hub.notify("engine", "The speech engine is broken; captions end here.")
+            self._stopping = True
+            for session in self._sessions.values():
+                self._publish(session.abandon())
+            self._note_progress()
+            raise
+
+    async def _run(self) -> None:
         while True:
             session = self._scheduler.next()
             if session:
@@ -184,13 +191,16 @@ class Studio:
                 self._work.clear()
                 await self._work.wait()
                 continue
-            hypothesis = await loop.run_in_executor(thread, self._engine.decode, job)
-            log.debug("%s", hypothesis)
-            self._publish(session.apply(hypothesis))
+            hypothesis = await self._engine.decode(job, lambda text: self._hub.notify("engine", text))
+            log.debug("%s", hypothesis or f"{job}: given up")
+            self._publish(session.apply(hypothesis) if hypothesis else session.give_up())
             self._watch(session)
             self._sweep()
-            self._progress.set()
-            self._progress = asyncio.Event()
+            self._note_progress()
+
+    def _note_progress(self) -> None:
+        self._progress.set()
+        self._progress = asyncio.Event()
 
     def _sweep(self) -> None:
         """Removes the sources that have left and said all."""

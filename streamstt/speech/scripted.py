@@ -13,7 +13,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from streamstt.audio.format import ms
-from streamstt.errors import ModelError
+from streamstt.errors import EngineError, ModelError
 from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
 
 
@@ -35,6 +35,9 @@ class Script(BaseModel):
         language: Code.
         repeat_s: From the start again so often; 0 for once.
         decode_s: So long each decode takes, as on a slow machine.
+        fails_after: So many decodes after it was loaded it fails, as for want of memory, until it is loaded again; 0:
+            never.
+        poison_s: What is said at these times it can never decode.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,13 +46,16 @@ class Script(BaseModel):
     language: str = "en"
     repeat_s: float = 0
     decode_s: float = Field(0, ge=0)
+    fails_after: int = Field(0, ge=0)
+    poison_s: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ScriptedEngine:
     """Implements ``Engine``."""
 
     script: Script
+    decoded: int = 0
 
     @property
     def info(self) -> EngineInfo:
@@ -72,8 +78,16 @@ class ScriptedEngine:
             raise ModelError(f"{path} is no script: {error.errors()[0]['msg']}; one looks like {example}") from error
 
     def decode(self, job: Job) -> Hypothesis:
-        """The words whose middle lies in the job's audio, after its committed ones."""
+        """The words whose middle lies in the job's audio, after its committed ones.
+
+        Raises:
+            EngineError: The script says so.
+        """
         time.sleep(self.script.decode_s)
+        worn_out = 0 < self.script.fails_after <= self.decoded
+        if worn_out or any(job.start <= ms(at * 1000) < job.end for at in self.script.poison_s):
+            raise EngineError(f"the script lets {job} fail")
+        self.decoded += 1
         after = max(job.committed[-1].end if job.committed else 0, job.start)
         heard = [_hear(word, job) for word in self._spoken(job) if (word.start + word.end) // 2 >= after]
         return Hypothesis(job, tuple(w for w in heard if w), job.language or self.script.language)

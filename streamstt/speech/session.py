@@ -195,6 +195,28 @@ class Session:
             self._last = utterance
         return events + self._forget()
 
+    def give_up(self) -> list[Event]:
+        """The engine cannot answer the last job: what was heard of its utterance before is final, the rest a gap.
+
+        Raises:
+            RuntimeError: No job was waiting for an answer.
+        """
+        utterance = self._decoding
+        if utterance is None:
+            raise RuntimeError(f"{self.source}: no job was given out")
+        events = self.interrupt() if utterance.end is None else []
+        self._decoding = None
+        self._closed.remove(utterance)
+        return events + self._lose(utterance)
+
+    def abandon(self) -> list[Event]:
+        """There is no engine any more: as ``give_up``, for all that is not final yet."""
+        events = self.interrupt()
+        self._decoding = None
+        while self._closed:
+            events += self._lose(self._closed.popleft())
+        return events
+
     def _unheard(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> bool:
         """Whether somebody still speaks after the last word."""
         last = (words or utterance.committed)[-1]
@@ -339,10 +361,14 @@ class Session:
         self._voice.forget(self._ring.start)
         events: list[Event] = []
         while self._closed and self._closed[0] is not self._decoding and self._closed[0].start < self._ring.start:
-            utterance = self._closed.popleft()
-            end = utterance.end or utterance.start
-            unheard = max(utterance.start, utterance.heard)
-            events += [Gap(self.source, seconds(unheard), seconds(end))] if unheard < end else []
-            # An update may have heard beyond a cut that came later: those words belong to the next utterance.
-            events += self._finish(utterance, tuple(w for w in utterance.draft if (w.start + w.end) // 2 < end))
+            events += self._lose(self._closed.popleft())
         return events
+
+    def _lose(self, utterance: Utterance) -> list[Event]:
+        """Ends a closed utterance without the engine; it is no context, and neither is what lies before it."""
+        self._last = None
+        end = utterance.end or utterance.start
+        unheard = max(utterance.begin or utterance.start, utterance.heard)
+        events: list[Event] = [Gap(self.source, seconds(unheard), seconds(end))] if unheard < end else []
+        # An update may have heard beyond a cut that came later: those words belong to the next utterance.
+        return events + self._finish(utterance, tuple(w for w in utterance.draft if (w.start + w.end) // 2 < end))

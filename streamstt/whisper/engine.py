@@ -4,19 +4,19 @@ from pathlib import Path
 
 from streamstt.config import Engine as EngineSettings
 from streamstt.errors import ConfigError
-from streamstt.speech.jobs import Engine
+from streamstt.speech.jobs import Engine, EngineInfo
 from streamstt.whisper.checkpoint import Progress
 
 
-def require_languages(engine: Engine, *wanted: str) -> None:
+def require_languages(info: EngineInfo, *wanted: str) -> None:
     """Checks settings against what the model speaks; "auto" and empty ask for nothing.
 
     Raises:
         ConfigError: It does not speak one of them.
     """
-    known = engine.info.languages
+    known = info.languages
     for language in sorted(set(wanted) - {"", "auto", *known}):
-        raise ConfigError(f"the model {engine.info.model} does not speak {language!r}; it speaks {', '.join(known)}")
+        raise ConfigError(f"the model {info.model} does not speak {language!r}; it speaks {', '.join(known)}")
 
 
 def load_engine(settings: EngineSettings, progress: Progress | None = None) -> Engine:
@@ -32,7 +32,7 @@ def load_engine(settings: EngineSettings, progress: Progress | None = None) -> E
         ConfigError: The model does not speak the language of the settings.
     """
     engine = _load(settings, progress)
-    require_languages(engine, settings.language)
+    require_languages(engine.info, settings.language)
     return engine
 
 

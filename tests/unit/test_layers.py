@@ -29,7 +29,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("speech.session", "speech.passages", "speech.scripted", "speech.subtitles"),
     (
         "audio.microphone", "audio.sources", "audio.capture", "whisper.*",
-        "scheduler", "lateness", "serve.notices", "serve.protocol", "serve.hub", "serve.routes",
+        "scheduler", "lateness", "engine_room", "serve.notices", "serve.protocol", "serve.hub", "serve.routes",
     ),
     ("serve.server", "sinks.*", "studio", "offline", "follow", "bench.scoring", "bench.peers", "bench.simulation"),
     ("bench.figures",),

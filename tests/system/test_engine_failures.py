@@ -1,0 +1,87 @@
+"""The engine fails while people speak: viewers are told, nothing that was heard is lost, and captions go on."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import DATA, SCRIPT, Daemon, captions, receive_all, receive_until, said
+
+from streamstt.engine_room import FAILED
+from streamstt.whisper import checkpoint
+
+
+@pytest.fixture
+def failing(script: list[str]) -> Any:
+    """Makes options for the script, with what is to fail."""
+    file = Path(script[-1].removeprefix("script:"))
+
+    def make(**how: Any) -> list[str]:
+        file.write_text(json.dumps({**json.loads(file.read_bytes()), **how}))
+        return [*script, "--source", f"file:{DATA / 'short.flac'}"]
+
+    return make
+
+
+def details(messages: list[dict[str, Any]]) -> list[str]:
+    return [m["detail"] for m in messages if m["type"] == "status"]
+
+
+async def test_captions_go_on_with_a_fresh_engine(failing: Any) -> None:
+    """An engine that fails again and again, and works when it is loaded afresh: every word comes, status says why."""
+    with Daemon(*failing(fails_after=4)) as daemon:
+        async with captions(daemon) as viewer:
+            messages = await receive_all(viewer)
+        assert daemon.process.wait(30) == 0
+        assert daemon.log.count("is loaded again") > 1
+    assert said(messages) in SCRIPT
+    assert len(said(messages)) > 0.8 * len(SCRIPT), "the recording ends a little earlier than the script"
+    assert any(FAILED in detail for detail in details(messages))
+    assert not any(m["type"] == "gap" for m in messages)
+    assert details(messages)[-1] == "The source has ended."
+
+
+async def test_one_utterance_that_cannot_be_decoded(failing: Any) -> None:
+    """It is given up and reported as a gap; what was heard before stays, and captions go on in the same process."""
+    with Daemon(*failing(poison_s=[2.0])) as daemon:
+        async with captions(daemon) as viewer:
+            messages = await receive_all(viewer)
+        assert daemon.process.wait(30) == 0
+    gaps = [m for m in messages if m["type"] == "gap"]
+    assert len(gaps) == 1
+    assert gaps[0]["start"] <= 2.0 <= gaps[0]["end"]
+    assert said(messages).endswith("so that tests")
+
+
+async def test_an_engine_that_is_broken(failing: Any) -> None:
+    """Exit 4, for a service manager to start anew; viewers keep what was heard, are told, and are sent away (1001)."""
+    with Daemon(*failing(poison_s=[2.0 + 0.2 * n for n in range(100)])) as daemon:
+        async with captions(daemon) as viewer:
+            messages = await receive_all(viewer)
+            assert viewer.close_code == 1001
+        assert daemon.process.wait(30) == 4
+        assert "Traceback" not in daemon.log.rpartition("is given up")[2]
+    partials = [m for m in messages if m["type"] == "partial"]
+    assert partials, "something was heard"
+    assert partials[0]["id"] in {m["id"] for m in messages if m["type"] == "final"}
+    assert any("engine is broken" in detail for detail in details(messages))
+
+
+async def test_weights_that_break_under_a_running_daemon(tmp_path: Path) -> None:
+    """The model's file is overwritten: exit 4 with the file and the way to mend it, and no caption is left open."""
+    found = checkpoint.find("tiny.en").folder
+    cache = tmp_path / "streamstt" / "models" / found.name
+    shutil.copytree(found, cache)
+    source = ["--source", f"file:{DATA / 'short.flac'}", "--loop"]
+    with Daemon(*source, "--model", "tiny.en", env={"XDG_CACHE_HOME": str(tmp_path)}) as daemon:
+        async with captions(daemon) as viewer:
+            messages = await receive_until(viewer, "partial")
+            os.truncate(cache / "model.safetensors", 1_000_000)
+            messages += await receive_all(viewer)
+        assert daemon.process.wait(30) == 4
+        assert "streamstt models fetch tiny.en --force" in daemon.log
+    opened = {m["id"] for m in messages if m["type"] == "partial"}
+    assert opened <= {m["id"] for m in messages if m["type"] == "final"}
+    assert any(FAILED in detail for detail in details(messages))
