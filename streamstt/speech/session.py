@@ -13,16 +13,14 @@ from streamstt.audio.ring import Ring
 from streamstt.audio.vad import Detector
 from streamstt.config import Speech
 from streamstt.speech.captions import Event, Gap, State, Status
-from streamstt.speech.doubts import TRIES, Voice, inside, is_doubtful
-from streamstt.speech.jobs import HeardWord, Hypothesis, Job
+from streamstt.speech.doubts import Voice, is_doubtful
+from streamstt.speech.jobs import Hypothesis, Job
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, energy_of
-from streamstt.speech.stabiliser import agreed, first_break
-from streamstt.speech.trimming import KEPT, PAUSE, cut_point, quietest
 from streamstt.speech.utterance import WINDOW, Utterance
-from streamstt.speech.writer import CaptionWriter
+from streamstt.speech.windows import Windows
+from streamstt.speech.wording import Wording
 
 PAUSED = ms(300)  # samples without speech, after which the last word is over, and is heard at once
-DOUBTED = ms(2500)  # samples: for so long a word that the engine is not sure of may still be heard better
 
 
 class Need(IntEnum):
@@ -53,7 +51,7 @@ class Session:
         self._ring = Ring(self.capacity)
         self._framer = Framer()
         self._segmenter = Segmenter(settings)
-        self._writer = CaptionWriter(source)
+        self._wording = Wording(source, settings)
         self._open: Utterance | None = None
         # Closed, awaiting the engine: at most buffer_s of audio; what the ring loses is reported as a gap.
         self._closed: deque[Utterance] = deque()
@@ -61,6 +59,7 @@ class Session:
         self._last: Utterance | None = None  # the last one that was finished
         self._unbroken_from = 0
         self._voice = Voice()  # as far back as the ring reaches
+        self._windows = Windows(self._ring, self._voice, settings)
 
     @property
     def position(self) -> int:
@@ -152,7 +151,7 @@ class Session:
         utterance.again = False
         end = utterance.end if utterance.end is not None else self._ring.end
         if end - utterance.start > WINDOW:
-            self._cut(utterance, 0)
+            self._windows.cut(utterance, 0)
         return Job(
             source=self.source,
             start=utterance.start,
@@ -179,19 +178,22 @@ class Session:
         if words and hypothesis.job.final:
             self._expected = hypothesis.language
         if not hypothesis.job.final:
-            events = self._update(utterance, words)
-            self._trim(utterance, quiet=not hypothesis.words)
+            events = self._wording.update(utterance, words)
+            if self._windows.trim(utterance, quiet=not hypothesis.words):
+                self._segmenter.trim(utterance.start)
         elif not words and utterance.only_context:  # which may be why: all seemed to be said
             utterance.stand_alone()
             events = []
-        elif (skipped := self._skipped(utterance, words)) is not None:
-            self._split(utterance, words, skipped)
+        elif (skipped := self._windows.skipped(utterance, words)) is not None:
+            self._closed.insert(1, self._windows.split(utterance, words, skipped))
             events = []
-        elif words and self._unheard(utterance, words):
-            events = self._continue(utterance, words)
+        elif words and self._windows.unheard(utterance, words):
+            utterance.tries += 1
+            events = self._wording.go_on(utterance, words)
+            self._windows.cut(utterance, 0)
         else:
             self._closed.popleft()
-            events = self._finish(utterance, words)
+            events = self._wording.finish(utterance, words)
             self._last = utterance
         return events + self._forget()
 
@@ -215,103 +217,6 @@ class Session:
         self._decoding = None
         while self._closed:
             events += self._lose(self._closed.popleft())
-        return events
-
-    def _unheard(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> bool:
-        """Whether somebody still speaks after the last word."""
-        last = (words or utterance.committed)[-1]
-        return utterance.tries < TRIES and self._voice.goes_on(last, utterance.heard)
-
-    def _skipped(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> int | None:
-        """Index of a word in which others must have been said."""
-        return self._voice.skipped(words) if utterance.tries < TRIES else None
-
-    def _split(self, utterance: Utterance, words: tuple[HeardWord, ...], skipped: int) -> None:
-        """Has the two sides of a skipped passage decoded apart: Whisper skips a sentence, hardly ever two in a row."""
-        low, high = inside(words[skipped])
-        at = low + quietest(self._ring.read(low, high))
-        utterance.tries += 1
-        rest = Utterance(
-            at, utterance.end, draft=words[skipped + 1 :], language=utterance.language, tries=utterance.tries
-        )
-        utterance.end = utterance.heard = at
-        utterance.draft = words[:skipped]
-        self._closed.insert(1, rest)
-
-    def _continue(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
-        """Keeps what was heard of a closed utterance, and has the rest of it decoded by itself."""
-        promised = len(utterance.committed) - utterance.finished
-        utterance.tries += 1
-        utterance.committed += words
-        utterance.draft = ()
-        self._cut(utterance, 0)
-        return self._captions(utterance, promised)
-
-    def _update(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
-        """Commits what this update confirms, ends the captions that this completes, and shows the rest."""
-        end = utterance.heard if utterance.end is None else min(utterance.heard, utterance.end)
-        promised = len(utterance.committed) - utterance.finished
-        count = agreed(utterance.draft, words, end - ms(self._settings.hold_ms), end - DOUBTED)
-        utterance.committed += words[:count]
-        utterance.draft = words[count:]
-        events = self._captions(utterance, promised)
-        partial = self._writer.partial(
-            utterance.committed[utterance.finished :], utterance.draft, utterance.heard, utterance.language
-        )
-        return [*events, partial] if partial else events
-
-    def _trim(self, utterance: Utterance, *, quiet: bool) -> None:
-        """Stops listening to old audio whose words are committed: the cost of an update is that of its window.
-
-        After a pause too, and when somebody speaks and no word comes: a model that has just read a finished sentence
-        tends to think that all is said.
-        """
-        if utterance.end is not None:
-            return
-        committed = utterance.committed[utterance.passed :]
-        full = utterance.heard - utterance.start >= ms(self._settings.window_s * 1000)
-        paused = stuck = False
-        if quiet and committed:
-            last = committed[-1].end
-            stuck = self._unheard(utterance, ())
-            paused = stuck or full or utterance.heard - last >= PAUSE
-        if not paused and not full:
-            return
-        utterance.again = stuck
-        self._cut(utterance, 0 if paused else KEPT)
-        if not (committed or utterance.draft):
-            utterance.start = utterance.heard - KEPT
-        self._segmenter.trim(utterance.start)
-        utterance.forget()
-
-    def _cut(self, utterance: Utterance, kept: int) -> None:
-        """Moves the start of what is listened to behind committed words, if it can; ``kept`` as in ``cut_point``."""
-        committed = utterance.committed[utterance.passed :]
-        found = cut_point(committed, utterance.draft, utterance.start, utterance.heard, kept)
-        if found:
-            count, low, high = found
-            utterance.passed += count
-            utterance.start = low + quietest(self._ring.read(low, high))
-
-    def _finish(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
-        """Ends the utterance with ``words``: all that is said becomes final."""
-        promised = len(utterance.committed) - utterance.finished
-        utterance.committed += words
-        events = self._captions(utterance, promised)
-        rest = utterance.committed[utterance.finished :]
-        final = self._writer.final(rest, utterance.heard, utterance.language)
-        return [*events, final] if final else events
-
-    def _captions(self, utterance: Utterance, promised: int) -> list[Event]:
-        """Writes the captions that are complete among the committed words; ``promised`` as in ``first_break``."""
-        events: list[Event] = []
-        longest = ms(self._settings.max_caption_s * 1000)
-        while count := first_break(utterance.committed[utterance.finished :], longest, promised):
-            words = utterance.committed[utterance.finished : utterance.finished + count]
-            utterance.finished += count
-            promised = 0
-            final = self._writer.final(words, utterance.heard, utterance.language)
-            events += [final] if final else []
         return events
 
     def _is_due(self, utterance: Utterance) -> bool:
@@ -371,4 +276,6 @@ class Session:
         unheard = max(utterance.begin or utterance.start, utterance.heard)
         events: list[Event] = [Gap(self.source, seconds(unheard), seconds(end))] if unheard < end else []
         # An update may have heard beyond a cut that came later: those words belong to the next utterance.
-        return events + self._finish(utterance, tuple(w for w in utterance.draft if (w.start + w.end) // 2 < end))
+        return events + self._wording.finish(
+            utterance, tuple(w for w in utterance.draft if (w.start + w.end) // 2 < end)
+        )

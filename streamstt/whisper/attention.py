@@ -1,13 +1,7 @@
 """Attention, for few queries and for many: torch's own operator is the slower one for both, where bfloat16 is fast."""
 
-import time
-from collections.abc import Callable
-from functools import cache
-
 import torch
-from torch.nn.functional import linear, pad, scaled_dot_product_attention
-
-ROUNDS = 3  # the least of so many times counts
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 
 def look(
@@ -57,22 +51,3 @@ def look_all(
             scores[:, : len(bias)] += bias
         torch.mm(scores.softmax(-1), own_v, out=seen[i])
     return seen.to(q.dtype)
-
-
-@cache
-def halves_pay() -> bool:
-    """Whether this processor multiplies in bfloat16 much faster than in 32 bits; some are slower by far."""
-    x, weight = torch.randn(256, 512), torch.randn(512, 512)
-    half_x, half_weight = x.bfloat16(), weight.bfloat16()
-    return 1.5 * _least(lambda: linear(half_x, half_weight)) < _least(lambda: linear(x, weight))
-
-
-def _least(run: Callable[[], object]) -> float:
-    """Seconds of this thread."""
-    run()  # the first time prepares
-    times = []
-    for _ in range(ROUNDS):
-        start = time.thread_time()
-        run()
-        times.append(time.thread_time() - start)
-    return min(times)

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import conv1d, gelu
 
-from streamstt.whisper.attention import halves_pay, look_all
+from streamstt.whisper.attention import look_all
 from streamstt.whisper.linear import Precision
 from streamstt.whisper.model import POSITIONS, Builder, Pair, Shape, Tensors
+from streamstt.whisper.precision import Choice
 
 STRIDE = 16  # of so many silent positions one stands for all: a quarter of the decoder's time, the same words
 
@@ -64,10 +65,17 @@ class Silence:
 class Encoder:
     """Hears a window."""
 
-    def __init__(self, weights: Tensors, shape: Shape, precision: Precision, device: torch.device) -> None:
+    def __init__(self, weights: Tensors, shape: Shape, formats: Choice, device: torch.device) -> None:
+        """Takes its part of the weights.
+
+        Args:
+            weights: Of the whole model.
+            shape: Its sizes.
+            formats: What is left of float beside 8 bits may be in 16: their error is much the smaller one.
+            device: Where it runs.
+        """
+        precision, beside = formats.encoder, formats.beside
         make = Builder(weights, shape.width, precision, device)
-        # What is left of float beside 8 bits is in 16 where they are fast: their error is much the smaller one.
-        beside = Precision.BFLOAT16 if precision is Precision.INT8 and halves_pay() else Precision.FLOAT32
         halve = device.type == "cpu" and Precision.BFLOAT16 in {precision, beside}
         dtype = getattr(torch, (beside if precision is Precision.INT8 else precision).value)
         d = shape.width

@@ -7,7 +7,7 @@ import json
 import logging
 import platform
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
 import torch
@@ -17,6 +17,7 @@ from streamstt.whisper.linear import Linear, Precision, make_linear
 from streamstt.whisper.model import Shape
 
 WINDOW = 300  # positions: what the encoder hears in a usual update (6 s)
+GAIN = 1.5  # what 16 bits must be faster by to stand beside 8 bits; on some processors they are slower by far
 BUDGET_S = 0.15  # for each candidate of each part
 COST = {Precision.FLOAT32: 1.0, Precision.BFLOAT16: 1.0, Precision.INT8: 1.25}
 """What a format must be faster by to be preferred: the errors of 8 bits are the largest, though they cost no words that
@@ -27,13 +28,21 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A format for each part of the model."""
+    """A format for each part of the model.
+
+    Attributes:
+        encoder: Of the encoder's layers.
+        decoder: Of the decoder's.
+        beside: Of what stays exact beside 8 bits in the encoder: convolutions, the first layer, attention.
+    """
 
     encoder: Precision
     decoder: Precision
+    beside: Precision = Precision.FLOAT32
 
     def __str__(self) -> str:
-        return self.encoder.value if self.encoder is self.decoder else f"{self.encoder} and {self.decoder}"
+        hears = f"{self.encoder} with {self.beside} attention" if self.encoder is Precision.INT8 else str(self.encoder)
+        return hears if self.encoder is self.decoder else f"{hears} and {self.decoder}"
 
 
 def choose(encoder: str, decoder: str, shape: Shape, device: torch.device, cache: Path) -> Choice:
@@ -51,7 +60,7 @@ def choose(encoder: str, decoder: str, shape: Shape, device: torch.device, cache
     """
     if device.type != "cpu":
         fast = Choice(Precision.FLOAT16, Precision.FLOAT16)
-    elif "auto" in {encoder, decoder}:
+    elif "auto" in {encoder, decoder} or encoder == Precision.INT8:
         fast = _remembered(shape, cache)
     else:
         fast = Choice(Precision.FLOAT32, Precision.FLOAT32)  # not used
@@ -59,6 +68,8 @@ def choose(encoder: str, decoder: str, shape: Shape, device: torch.device, cache
         fast.encoder if encoder == "auto" else Precision(encoder),
         fast.decoder if decoder == "auto" else Precision(decoder),
     )
+    if chosen.encoder is Precision.INT8:
+        chosen = replace(chosen, beside=fast.beside)
     for part in {chosen.encoder, chosen.decoder}:
         _require(part, device)
     return chosen
@@ -82,11 +93,14 @@ def _remembered(shape: Shape, cache: Path) -> Choice:
     known: dict[str, dict[str, str]] = {}
     try:
         known = json.loads(cache.read_bytes())
-        return Choice(Precision(known[key]["encoder"]), Precision(known[key]["decoder"]))
+        return Choice(*(Precision(known[key][part.name]) for part in fields(Choice)))
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not measured yet, or a file of another version
     times = measure(shape)
-    choice = Choice(fastest(times["encoder"]), fastest(times["decoder"]))
+    hears = times["encoder"]
+    halves = hears.get(Precision.BFLOAT16, float("inf")) * GAIN < hears[Precision.FLOAT32]
+    beside = Precision.BFLOAT16 if halves else Precision.FLOAT32
+    choice = Choice(fastest(hears), fastest(times["decoder"]), beside)
     log.info("measured %s: %s", choice, times)
     kept = known if isinstance(known, dict) else {}
     try:

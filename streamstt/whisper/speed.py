@@ -156,7 +156,7 @@ class _Random:
 def _runs(shape: Shape, formats: precision.Choice) -> list[Run]:
     """What is timed of a model with random weights, in the order of ``Times``."""
     cpu, weights = torch.device("cpu"), _Random()
-    encoder = Encoder(weights, shape, formats.encoder, cpu)
+    encoder = Encoder(weights, shape, formats, cpu)
     cross = CrossAttention(weights, shape, formats.encoder, cpu)
     decoder = Decoder(weights, shape, formats.decoder, cpu, [(shape.decoder_layers - 1, 0)])
     silence = encoder.silence(torch.randn(shape.n_mels, 100), -1.0)

@@ -90,7 +90,7 @@ class StreamingEngine:
         cache = default_root() / "precision.json"
         formats = precision.choose(settings.encoder, settings.decoder, shape, device, cache)
         self._mel = LogMel(shape.n_mels, device)
-        encoder = Encoder(weights, shape, formats.encoder, device)
+        encoder = Encoder(weights, shape, formats, device)
         decoder = Decoder(weights, shape, formats.decoder, device, self._speaking.alignment_heads)
         self._greedy = Greedy(decoder, self._speaking.rules, device)
         cross = CrossAttention(weights, shape, formats.encoder, device)

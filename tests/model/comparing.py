@@ -15,6 +15,7 @@ from streamstt.whisper.linear import Precision
 from streamstt.whisper.mel import LogMel
 from streamstt.whisper.model import POSITIONS, Shape
 from streamstt.whisper.network import CrossAttention, Decoder, Memory, Pass
+from streamstt.whisper.precision import Choice
 from streamstt.whisper.settings import Speaking, read_settings
 from streamstt.whisper.weights import Weights
 
@@ -51,7 +52,7 @@ def load(
     shape, weights = Shape.read(read_json(folder / "config.json")), Weights(folder)
     return Ours(
         shape,
-        Encoder(weights, shape, encoder, CPU),
+        Encoder(weights, shape, Choice(encoder, decoder), CPU),
         CrossAttention(weights, shape, encoder, CPU),
         Decoder(weights, shape, decoder, CPU, heads),
     )

@@ -53,6 +53,10 @@ class AudioServer:
         """Speaks a recording into the microphone, to its end."""
         assert self._run("paplay", "--device=room", str(recording)).returncode == 0
 
+    def try_play(self, recording: Path) -> bool:
+        """The same; whether it came to its end: the server may be killed meanwhile."""
+        return self._run("paplay", "--device=room", str(recording)).returncode == 0
+
     def _run(self, *command: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(command, env=os.environ | self.env, capture_output=True, timeout=60, check=False)
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from streamstt.whisper.attention import halves_pay, look, look_all
+from streamstt.whisper.attention import look, look_all
 
 HEADS, SIZE = 3, 16
 
@@ -36,8 +36,3 @@ def test_attention(bias: torch.Tensor | None) -> None:
     assert halved.dtype == q.dtype
     assert (halved - expected).abs().max() < 0.03
     assert kept is None or torch.equal(bias, kept)
-
-
-def test_it_is_measured() -> None:
-    """Whether 16 bits pay is found out once."""
-    assert halves_pay() is halves_pay()

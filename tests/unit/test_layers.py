@@ -26,6 +26,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "speech.doubts", "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance",
         "speech.writer",
     ),
+    ("speech.windows", "speech.wording"),
     ("speech.session", "speech.passages", "speech.scripted", "speech.subtitles"),
     (
         "audio.microphone", "audio.sources", "audio.capture", "whisper.*",

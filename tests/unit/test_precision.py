@@ -164,10 +164,25 @@ def test_an_unwritable_cache(
 def test_a_format_is_asked_for(
     encoder: Precision, decoder: Precision, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Formats that are asked for are taken as they are: nothing is measured or written."""
+    """Formats that are asked for are taken as they are: nothing is measured or written, but what stands beside int8."""
+    monkeypatch.setattr(precision, "measure", (lambda _: TIMES) if encoder is INT8 else refuse)
+    beside = BF16 if encoder is INT8 else F32
+    assert choose(encoder.value, decoder.value, SHAPE, CPU, cache) == Choice(encoder, decoder, beside)
+    assert cache.parent.exists() == (encoder is INT8)
+
+
+@pytest.mark.parametrize(("bfloat16", "beside"), [(1.9, BF16), (2.1, F32), (30.0, F32), (None, F32)])
+def test_what_stands_beside_int8(
+    bfloat16: float | None, beside: Precision, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Attention beside an encoder in 8 bits is in 16 where they are much faster; it is remembered with the rest."""
+    times = {"float32": 3.0, "int8": 0.5} | ({"bfloat16": bfloat16} if bfloat16 else {})
+    monkeypatch.setattr(precision, "measure", lambda _: {"encoder": times, "decoder": times})
+    assert choose("auto", "auto", SHAPE, CPU, cache) == Choice(INT8, INT8, beside)
     monkeypatch.setattr(precision, "measure", refuse)
-    assert choose(encoder.value, decoder.value, SHAPE, CPU, cache) == Choice(encoder, decoder)
-    assert not cache.parent.exists()
+    assert choose("auto", "auto", SHAPE, CPU, cache) == Choice(INT8, INT8, beside)
+    assert choose("int8", "float32", SHAPE, CPU, cache) == Choice(INT8, F32, beside)
+    assert choose("bfloat16", "int8", SHAPE, CPU, cache) == Choice(BF16, INT8)
 
 
 @pytest.mark.parametrize(("encoder", "decoder"), [("int8", "float32"), ("float32", "int8"), ("int8", "int8")])
@@ -211,8 +226,16 @@ def test_not_a_cpu(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("choice", "text"), [(Choice(INT8, INT8), "int8"), (Choice(BF16, INT8), "bfloat16 and int8")], ids=str
+    ("choice", "text"),
+    [
+        (Choice(BF16, BF16), "bfloat16"),
+        (Choice(BF16, INT8), "bfloat16 and int8"),
+        (Choice(INT8, INT8), "int8 with float32 attention"),
+        (Choice(INT8, INT8, BF16), "int8 with bfloat16 attention"),
+        (Choice(INT8, F32, BF16), "int8 with bfloat16 attention and float32"),
+    ],
+    ids=str,
 )
 def test_in_words(choice: Choice, text: str) -> None:
-    """One format is said once, two are both said, the encoder's first."""
+    """One format is said once, two are both said, the encoder's first, with what stands beside its 8 bits."""
     assert str(choice) == text

@@ -1,0 +1,66 @@
+"""From the words of an utterance to its captions: commits what is sure, ends what is complete, shows the rest."""
+
+from streamstt.audio.format import ms
+from streamstt.config import Speech
+from streamstt.speech.captions import Event
+from streamstt.speech.jobs import HeardWord
+from streamstt.speech.stabiliser import agreed, first_break
+from streamstt.speech.utterance import Utterance
+from streamstt.speech.writer import CaptionWriter
+
+DOUBTED = ms(2500)  # samples: for so long a word that the engine is not sure of may still be heard better
+
+
+class Wording:
+    """Of one source."""
+
+    def __init__(self, source: str, settings: Speech) -> None:
+        """Nothing is said yet.
+
+        Args:
+            source: Name of the source.
+            settings: The ``[speech]`` section.
+        """
+        self._settings = settings
+        self._writer = CaptionWriter(source)
+
+    def update(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
+        """Commits what this update confirms, ends the captions that this completes, and shows the rest."""
+        end = utterance.heard if utterance.end is None else min(utterance.heard, utterance.end)
+        promised = len(utterance.committed) - utterance.finished
+        count = agreed(utterance.draft, words, end - ms(self._settings.hold_ms), end - DOUBTED)
+        utterance.committed += words[:count]
+        utterance.draft = words[count:]
+        events = self._captions(utterance, promised)
+        partial = self._writer.partial(
+            utterance.committed[utterance.finished :], utterance.draft, utterance.heard, utterance.language
+        )
+        return [*events, partial] if partial else events
+
+    def finish(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
+        """Ends the utterance with ``words``: all that is said becomes final."""
+        promised = len(utterance.committed) - utterance.finished
+        utterance.committed += words
+        events = self._captions(utterance, promised)
+        rest = utterance.committed[utterance.finished :]
+        final = self._writer.final(rest, utterance.heard, utterance.language)
+        return [*events, final] if final else events
+
+    def go_on(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
+        """Keeps the words for good, though more of the utterance is still to come."""
+        promised = len(utterance.committed) - utterance.finished
+        utterance.committed += words
+        utterance.draft = ()
+        return self._captions(utterance, promised)
+
+    def _captions(self, utterance: Utterance, promised: int) -> list[Event]:
+        """Writes the captions that are complete among the committed words; ``promised`` as in ``first_break``."""
+        events: list[Event] = []
+        longest = ms(self._settings.max_caption_s * 1000)
+        while count := first_break(utterance.committed[utterance.finished :], longest, promised):
+            words = utterance.committed[utterance.finished : utterance.finished + count]
+            utterance.finished += count
+            promised = 0
+            final = self._writer.final(words, utterance.heard, utterance.language)
+            events += [final] if final else []
+        return events
