@@ -26,10 +26,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "speech.doubts", "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance",
         "speech.writer",
     ),
-    ("speech.session", "speech.passages", "speech.scripted", "speech.subtitles"),
+    ("speech.session", "speech.passages", "speech.scripted", "speech.subtitles", "speech.timeline"),
     (
         "audio.microphone", "audio.sources", "audio.capture", "whisper.*",
-        "scheduler", "lateness", "serve.notices", "serve.protocol", "serve.hub", "serve.routes",
+        "scheduler", "lateness", "serve.notices", "serve.protocol", "serve.ahead", "serve.hub", "serve.routes",
+        "serve.control",
     ),
     ("serve.server", "sinks.*", "studio", "offline", "follow", "bench.scoring", "bench.peers", "bench.simulation"),
     ("bench.figures",),
