@@ -9,6 +9,7 @@ import typer
 from streamstt.commands import configuration, models
 from streamstt.commands.devices import devices
 from streamstt.commands.listen import listen
+from streamstt.commands.mark import mark
 from streamstt.commands.options import err, out
 from streamstt.commands.recordings import bench, transcribe
 from streamstt.commands.run import run
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, listen, devices, transcribe, bench):
+for command in (run, listen, mark, devices, transcribe, bench):
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(configuration.app, name="config")

@@ -90,9 +90,23 @@ class Engine(Section):
 
 
 class Transcript(Section):
-    """Writing final captions to disk."""
+    """Writing final captions to disk, for their owner only."""
 
-    file: str = Field("", description="Append every final caption to this JSON Lines file; empty: off.")
+    enabled: bool = Field(False, description="Keep transcripts; naming a folder switches them on as well.")
+    folder: str = Field(
+        "",
+        description="Where; empty: transcripts in $STATE_DIRECTORY (a service) or ~/.local/state/streamstt.",
+    )
+    split: Literal["day", "run", "none"] = Field(
+        "day", description="When a new set of files begins by itself; streamstt mark begins one at any time."
+    )
+    keep_days: int = Field(0, ge=0, le=36_500, description="Sets unchanged for longer are deleted (days); 0: none is.")
+    keep_mb: int = Field(0, ge=0, le=10**9, description="The oldest sets beyond this are deleted (MB); 0: none is.")
+
+    @property
+    def wanted(self) -> bool:
+        """Whether transcripts are kept."""
+        return self.enabled or bool(self.folder)
 
 
 class Log(Section):

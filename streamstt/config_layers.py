@@ -47,6 +47,12 @@ def user_file() -> Path:
     return Path(platformdirs.user_config_dir("streamstt")) / "streamstt.toml"
 
 
+def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where the program keeps what must last: the service manager's folder for it, or the user's (XDG)."""
+    given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(given or platformdirs.user_state_dir("streamstt"))
+
+
 def load(
     options: Iterable[tuple[str, str, Any]] = (),
     *,

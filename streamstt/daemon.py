@@ -8,18 +8,21 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from pathlib import Path
 
 from streamstt.audio.capture import Capture
 from streamstt.audio.sources import make_source
 from streamstt.audio.vad import make_detector
 from streamstt.config import Settings
 from streamstt.config import Source as SourceSettings
+from streamstt.config_layers import state_folder
 from streamstt.engine_room import EngineRoom
 from streamstt.errors import EngineError, SourceError, StreamsttError
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
-from streamstt.sinks.transcript import TranscriptFile
+from streamstt.sinks.archive import Archive
+from streamstt.sinks.transcript import Transcript
 from streamstt.speech.jobs import EngineInfo
 from streamstt.studio import Studio, now
 from streamstt.version import __version__
@@ -46,22 +49,25 @@ async def run(settings: Settings, *, ready: Callable[[str], None], progress: Pro
     make_detector(settings.speech)  # what it lacks is said now, not to the first client
     with ThreadPoolExecutor(1, "engine") as thread:
         captures = await _open_sources(settings)
-        transcript = TranscriptFile(settings.transcript.file) if settings.transcript.file else None
+        archive = await asyncio.to_thread(_open_archive, settings) if settings.transcript.wanted else None
         engine = await _start_engine(settings, thread, progress)
-        hub = _make_hub(settings, engine.info)
+        hub = _make_hub(settings, engine.info, archive)
+        transcript = Transcript(archive, hub) if archive else None
         studio = Studio(settings, engine, hub)
-        server = Server(settings.server, hub, studio)
+        server = Server(settings.server, hub, studio, transcript)
         with _stopping_by_signal() as stop:
             try:
                 async with asyncio.TaskGroup() as tasks:
                     address = await server.start()
                     decoding = tasks.create_task(_decode(studio))
                     if transcript:
-                        tasks.create_task(_write(transcript, hub))
+                        tasks.create_task(transcript.run())
                     followers = [tasks.create_task(_follow(studio, s, c)) for s, c in captures]
                     ready(address)
                     await _until(stop, decoding, followers if len(captures) == len(settings.source) else [])
                     await _stop([c for _, c in captures], followers, studio, server)
+                    if transcript:
+                        transcript.close()  # viewers have what it wrote
                     decoding.cancel()
             except ExceptionGroup as group:
                 raise _first_of_ours(group) from group
@@ -77,7 +83,7 @@ async def _stop(captures: list[Capture], followers: list[Follower], studio: Stud
         await capture.stop()  # no new audio
     await asyncio.gather(*followers)  # what was read before is heard, and becomes final
     await studio.close_all()  # so does what remote clients said
-    await server.drain()  # viewers and files receive it
+    await server.drain()  # viewers receive it
 
 
 async def _open_sources(settings: Settings) -> list[tuple[SourceSettings, Capture]]:
@@ -110,29 +116,33 @@ async def _decode(studio: Studio) -> EngineError | None:
     return None
 
 
-def _make_hub(settings: Settings, info: EngineInfo) -> Hub:
+def _open_archive(settings: Settings) -> Archive:
+    named = settings.transcript.folder
+    folder = Path(named).expanduser() if named else state_folder() / "transcripts"
+    return Archive(folder, settings.transcript, settings.server.history)
+
+
+def _make_hub(settings: Settings, info: EngineInfo, archive: Archive | None) -> Hub:
+    """A hub that goes on where the archive ends, if there is one."""
     about = About(
         version=__version__,
-        session=uuid.uuid4().hex[:12],
+        session=archive.past.session if archive else uuid.uuid4().hex[:12],
         started_at=now(),
         model=info.model,
         precision=info.precision,
         language=settings.engine.language,
     )
     server = settings.server
-    return Hub(about, history=server.history, hello_history=server.hello_history, queue=server.client_queue)
+    hub = Hub(about, history=server.history, hello_history=server.hello_history, queue=server.client_queue)
+    if archive:
+        hub.restore(archive.past.finals, archive.past.seq, archive.past.forgotten)
+    return hub
 
 
 async def _follow(studio: Studio, source: SourceSettings, capture: Capture) -> SourceError | None:
     """Runs one local source to its end."""
     await capture.start()
     return await studio.follow(capture, studio.open(source.name, source.title, source.language))
-
-
-async def _write(transcript: TranscriptFile, hub: Hub) -> None:
-    """The file may fall behind by far more than a viewer, for nothing in it can be had again."""
-    with hub.subscribe(queue=100_000) as outbox:
-        await transcript.run(outbox)
 
 
 async def _until(stop: asyncio.Event, decoding: asyncio.Task[EngineError | None], followers: list[Follower]) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -68,3 +68,26 @@ async def follow(url: str) -> AsyncGenerator[dict[str, Any], None]:
             log.debug("connection to %s: %s", address, problem)
         await asyncio.sleep(pause)
         pause = min(2 * pause, LAST_RETRY_S)
+
+
+async def ask(url: str, request: Mapping[str, Any]) -> dict[str, Any]:
+    """Sends one request to a daemon's ``/control``, and returns the answer.
+
+    Args:
+        url: As for ``captions_address``.
+        request: With ``type``.
+
+    Raises:
+        ServerError: No daemon answers, or it refuses.
+    """
+    address = captions_address(url).removesuffix("captions") + "control"
+    try:
+        async with connect(address, compression=None) as socket:
+            await socket.send(json.dumps(request))
+            answer: dict[str, Any] = json.loads(await socket.recv())
+    except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as problem:
+        hint = "is it running? start one with: streamstt run"
+        raise ServerError(f"no daemon answers at {address} ({problem}); {hint}") from problem
+    if answer["type"] == "error":
+        raise ServerError(f"the daemon refuses: {answer['message']}")
+    return answer

@@ -63,7 +63,9 @@ class Studio:
         """
         spoken = language or self._settings.engine.language
         speech = self._settings.speech
-        session = Session(name, speech, make_detector(speech), None if spoken == "auto" else spoken)
+        # A source of this name may have been here before, in this run or in an earlier one whose captions are kept.
+        ids = f"{name}@{self._hub.seq}" if self._hub.seq else name
+        session = Session(name, speech, make_detector(speech), None if spoken == "auto" else spoken, ids)
         self._sessions[name] = session
         self._scheduler.add(session)
         self._hub.add_source(SourceInfo(name, label, now()))

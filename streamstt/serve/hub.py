@@ -2,13 +2,15 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from streamstt.serve.ahead import WriteAhead
 from streamstt.serve.notices import Notices
-from streamstt.serve.protocol import About, Message, Resume, SourceInfo, encode, hello
+from streamstt.serve.protocol import About, Message, Resume, SourceInfo, encode, hello, wall_time
 from streamstt.speech.captions import Event, Final, Partial, State, Status
+from streamstt.speech.timeline import aligned
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +29,27 @@ TOO_SLOW = Farewell(1013, "too slow: resume with since")
 class Outbox:
     """What waits for one subscriber: every final, status and gap, and only the newest partial of each source."""
 
-    def __init__(self, limit: int, source: str | None = None) -> None:
+    def __init__(self, limit: int, source: str | None = None, ahead: WriteAhead | None = None) -> None:
         """Makes an empty queue.
 
         Args:
             limit: Messages that may wait; with one more, all are dropped and the subscription is over.
             source: Take this source's messages only.
+            ahead: What knows which finals must not be given yet.
         """
         self._limit = limit
         self._source = source
+        self._ahead = ahead
+        self._greeting_seq = 0
         self._waiting: dict[int | str, Message | str] = {}  # in order; a partial under its source, others under seq
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
         self.farewell = DONE
 
-    def greet(self, text: str) -> None:
-        """Puts a message for this subscriber only: ``hello``."""
+    def greet(self, text: str, seq: int) -> None:
+        """Puts a message for this subscriber only: ``hello``, which may tell of all up to ``seq``."""
         self._waiting[-1] = text
+        self._greeting_seq = seq
         self._changed.set()
 
     def put(self, message: Message) -> None:
@@ -73,7 +79,10 @@ class Outbox:
                 return None
             self._changed.clear()
             await self._changed.wait()
-        return self._waiting.pop(next(iter(self._waiting)))
+        message = self._waiting.pop(next(iter(self._waiting)))
+        if self._ahead and (isinstance(message, str) or message.is_final):
+            await self._ahead.passed(self._greeting_seq if isinstance(message, str) else message.seq)
+        return message
 
     async def too_slow(self) -> None:
         """Returns when messages were dropped because the subscriber does not take them."""
@@ -98,7 +107,8 @@ class Hub:
         self.about = about
         self._hello_history = hello_history
         self._queue = queue
-        self._seq = 0
+        self.seq = 0  # of the last event that was published
+        self.ahead: WriteAhead | None = None
         self._history: deque[Message] = deque(maxlen=history)
         self._forgotten = 0  # seq of the newest final that history has lost
         self._outboxes: set[Outbox] = set()
@@ -110,8 +120,14 @@ class Hub:
 
     @property
     def finals(self) -> list[Final]:
-        """The finals in history, oldest first, without those that took a partial back."""
-        return [m.event for m in self._history if isinstance(m.event, Final) and m.event.text]
+        """The finals in history, oldest first, on one line of time, without those that took a partial back."""
+        given = [m for m in self._history if not (self.ahead and self.ahead.holds(m.seq))]
+        return aligned([(m.event, m.at) for m in given if isinstance(m.event, Final) and m.event.text])
+
+    @property
+    def sources(self) -> list[SourceInfo]:
+        """Those that are here now."""
+        return list(self._sources.values())
 
     @property
     def subscribers(self) -> int:
@@ -140,6 +156,23 @@ class Hub:
             for status in [s for s in self._plain.values() if source in {"", s.source}]:
                 self.publish(status)
 
+    def keep_with(self, keep: Callable[[Message], bool]) -> WriteAhead:
+        """Has every final with a text written before anybody gets it; see ``WriteAhead``."""
+        self.ahead = WriteAhead(keep)
+        return self.ahead
+
+    def restore(self, finals: Sequence[Message], seq: int, forgotten: int) -> None:
+        """Goes on where an earlier run ended.
+
+        Args:
+            finals: What it published, oldest first; as many as history takes are kept.
+            seq: Numbers go on above it.
+            forgotten: ``seq`` of the newest final that is gone; 0: none is.
+        """
+        self._history.extend(finals)
+        left_out = finals[: -len(self._history)] if self._history else []
+        self.seq, self._forgotten = seq, left_out[-1].seq if left_out else forgotten
+
     def add_source(self, info: SourceInfo) -> None:
         """Names a source in every ``hello`` from now on."""
         self._sources[info.name] = info
@@ -159,8 +192,10 @@ class Hub:
         if isinstance(event, Status):
             self._plain[event.source] = event
             event = replace(event, detail=f"{event.detail} {self._notices.of(event.source)}".strip())
-        self._seq += 1
-        message = encode(event, self._seq)
+        self.seq += 1
+        source = self._sources.get(event.source)
+        at = wall_time(source.started_at, event.start) if source and isinstance(event, Final) else ""
+        message = encode(event, self.seq, at)
         match event:
             case Partial():
                 self._open[event.source] = message
@@ -169,6 +204,8 @@ class Hub:
                 if len(self._history) == self._history.maxlen:
                     self._forgotten = self._history[0].seq
                 self._history.append(message)
+                if self.ahead and event.text:
+                    self.ahead.put(message)
             case Status():
                 self._status[event.source] = message
         for outbox in self._outboxes:
@@ -183,8 +220,8 @@ class Hub:
             source: It wants this source only, and no history.
             queue: In place of the hub's bound.
         """
-        outbox = Outbox(queue or self._queue, source)
-        outbox.greet(self._hello(resume or Resume(), source))
+        outbox = Outbox(queue or self._queue, source, self.ahead)
+        outbox.greet(self._hello(resume or Resume(), source), self.seq)
         present = [*self._status.values(), *self._open.values()]
         for message in sorted(present, key=lambda m: m.seq):
             outbox.put(message)
@@ -202,12 +239,12 @@ class Hub:
     def _hello(self, resume: Resume, source: str | None) -> str:
         sources = [s for s in self._sources.values() if source in {None, s.name}]
         if source is not None:
-            return hello(self.about, sources, self._seq, [])
+            return hello(self.about, sources, self.seq, [])
         if resume.since is None:
             recent = list(self._history)[-self._hello_history :] if self._hello_history else []
-            return hello(self.about, sources, self._seq, recent)
-        other_run = resume.since > self._seq or resume.session not in {None, self.about.session}
+            return hello(self.about, sources, self.seq, recent)
+        other_run = resume.since > self.seq or resume.session not in {None, self.about.session}
         since = 0 if other_run else resume.since
         missed = [m for m in self._history if m.seq > since]
         gap = other_run or since < self._forgotten
-        return hello(self.about, sources, self._seq, missed, gap_in_history=gap)
+        return hello(self.about, sources, self.seq, missed, gap_in_history=gap)

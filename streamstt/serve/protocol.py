@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -46,6 +47,12 @@ class Message:
         return self.event.source if isinstance(self.event, Partial) else None
 
     @property
+    def at(self) -> datetime | None:
+        """The wall time of its start, if it is told."""
+        at = self.data.get("at")
+        return datetime.fromisoformat(at) if at else None
+
+    @property
     def is_final(self) -> bool:
         """Whether it may never be dropped."""
         return isinstance(self.event, Final)
@@ -74,7 +81,7 @@ class About:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """What a viewer has seen already: everything up to ``since`` of the daemon's run ``session``."""
+    """What a viewer has seen already: everything up to ``since`` of ``session``."""
 
     since: int | None = None
     session: str | None = None
@@ -94,9 +101,9 @@ def to_json(data: Mapping[str, Any]) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
-def encode(event: Event, seq: int) -> Message:
-    """Numbers and encodes an event."""
-    data = {"type": event.type, "seq": seq, **asdict(event)}
+def encode(event: Event, seq: int, at: str = "") -> Message:
+    """Numbers and encodes an event; ``at`` is the wall time (ISO 8601) of its start, if it is to be told."""
+    data = {"type": event.type, "seq": seq, **asdict(event)} | ({"at": at} if at else {})
     return Message(seq, event, data, to_json(data))
 
 
@@ -123,6 +130,12 @@ def hello(
         "history": [m.data for m in history],
     }
     return to_json(data | ({"gap_in_history": True} if gap_in_history else {}))
+
+
+def wall_time(started_at: str, seconds: float) -> str:
+    """The wall time (ISO 8601, UTC, to the millisecond) of a stream time."""
+    moment = datetime.fromisoformat(started_at) + timedelta(seconds=seconds)
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def error(problem: ClientError) -> str:

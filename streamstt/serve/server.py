@@ -17,11 +17,12 @@ from websockets.http11 import Request, Response
 from streamstt.audio.format import Resampler, Samples, from_s16le
 from streamstt.config import Server as ServerSettings
 from streamstt.errors import ServerError
+from streamstt.serve.control import Marker, answer, may_control
 from streamstt.serve.hub import TOO_SLOW, Farewell, Hub, Outbox
 from streamstt.serve.protocol import AudioOffer, ClientError, error, is_end, parse_audio, parse_resume
 from streamstt.serve.routes import HEADERS, Answer, Routes
 
-SOCKETS = {"/captions", "/audio"}
+SOCKETS = {"/captions", "/audio", "/control"}
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 MAX_MESSAGE = 2**20  # bytes a client may send at once: 30 s of audio; more closes it with 1009
 # Bytes that the kernel, and above it websockets, may hold for one client; beyond, sending waits and messages pile up in
@@ -68,17 +69,19 @@ class Studio(Protocol):
 class Server:
     """Serves the hub's messages and the pages, and takes in audio."""
 
-    def __init__(self, settings: ServerSettings, hub: Hub, studio: Studio) -> None:
+    def __init__(self, settings: ServerSettings, hub: Hub, studio: Studio, marker: Marker | None = None) -> None:
         """Does not listen yet.
 
         Args:
             settings: The ``[server]`` section.
             hub: Where captions come from.
             studio: Where remote audio goes.
+            marker: What begins new sets of transcripts; None: none are kept.
         """
         self._settings = settings
         self._hub = hub
         self._studio = studio
+        self._marker = marker
         self._routes = Routes(hub)
         self._listener: Listener | None = None
 
@@ -132,6 +135,9 @@ class Server:
         if path in SOCKETS and origin and origin.partition("://")[2] != request.headers.get("Host"):
             log.warning("refused a web page from %s: only this daemon's own pages may read captions", origin)
             return connection.respond(HTTPStatus.FORBIDDEN, "Pages from elsewhere may not read captions.\n")
+        if path == "/control" and not may_control(origin):
+            log.warning("refused a web page from %s: pages may not control", origin)
+            return connection.respond(HTTPStatus.FORBIDDEN, "Pages may not control the daemon.\n")
         if path in SOCKETS and upgrade:
             return None
         if path in SOCKETS:
@@ -141,10 +147,13 @@ class Server:
     async def _handle(self, socket: ServerConnection) -> None:
         assert socket.request is not None, "the handshake is done"  # noqa: S101 - for the type checker
         target = socket.request.path
+        path = target.partition("?")[0]
         socket.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER)
         try:
-            if target.partition("?")[0] == "/captions":
+            if path == "/captions":
                 await self._serve_viewer(socket, target)
+            elif path == "/control":
+                await self._serve_controller(socket)
             else:
                 await self._serve_speaker(socket, target)
         except ClientError as problem:
@@ -158,6 +167,10 @@ class Server:
         with self._hub.subscribe(parse_resume(target)) as outbox:
             await _first(_send_all(socket, outbox), outbox.too_slow(), _ignore(socket))
             await _part(socket, outbox.farewell)
+
+    async def _serve_controller(self, socket: ServerConnection) -> None:
+        async for message in socket:
+            await socket.send(await answer(message if isinstance(message, str) else "", self._marker))
 
     async def _serve_speaker(self, socket: ServerConnection, target: str) -> None:
         offer = parse_audio(target)

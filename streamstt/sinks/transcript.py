@@ -1,52 +1,245 @@
-"""Appends every final caption to a JSON Lines file, as it happens."""
+"""Transcripts beside the event loop: finals queue here for the disk, and wait in memory while it takes none."""
 
 import asyncio
-import errno
 import logging
-import os
-from pathlib import Path
+import math
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TypeVar
 
 from streamstt.errors import SinkError
-from streamstt.serve.hub import Outbox
+from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import Message
+from streamstt.sinks.archive import Archive
+from streamstt.sinks.setfiles import Entry, sync
 
+WAITING = 5_000  # finals in memory: some six hours of one speaker, 10 MB; beyond, the oldest is lost, and counted
+FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0
+SYNC_S = 1.0  # so much at most a loss of power takes; the end of the process, however it comes, takes nothing
+SWEEP_S = 86_400.0
+SLOW_S = 2.0  # a disk that takes longer is said not to answer
+CLOSE_S = 5.0  # a stopping daemon waits no longer for a disk that does not answer
+
+T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
-class TranscriptFile:
-    """A subscriber of the hub. A full disk stops the file, never the captions."""
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Somebody wants a new set; ``name`` becomes its name."""
 
-    def __init__(self, file: str) -> None:
-        """Opens the file for appending, readable for its owner only.
+    title: str
+    name: asyncio.Future[str]  # shielded: it is always given an answer
+
+
+class Transcript:
+    """Writes every final of a hub; ``run`` must be running.
+
+    Attributes:
+        written: Finals that reached the disk.
+        lost: Finals that did not, and are no longer kept.
+        failures: Attempts to write that failed.
+    """
+
+    def __init__(self, archive: Archive, hub: Hub) -> None:
+        """Asks the hub for its finals.
 
         Args:
-            file: Its path, ``~`` for the home folder; made if it is not there, with its folder.
+            archive: Where they go; closed by ``run``.
+            hub: Where they come from, and where what is wrong is told.
+        """
+        self._archive = archive
+        self._hub = hub
+        self._jobs: deque[Entry | Wish] = deque()
+        self._threads = ThreadPoolExecutor(2, "transcript")  # one writes, one waits for the disk to keep it
+        self._work = asyncio.Event()
+        self._closing = False
+        self._failing = self._stuck = False
+        self._pause_s = FIRST_RETRY_S
+        self._retry_at = self._sync_at = math.inf
+        self._sweep_at = 0.0
+        self._syncing: asyncio.Future[None] | None = None
+        self.written = self.lost = self.failures = 0
+        self._ahead = hub.keep_with(self._keep)
+
+    @property
+    def waiting(self) -> int:
+        """Finals that are not on disk yet."""
+        return len(self._jobs)
+
+    async def mark(self, title: str) -> str:
+        """Begins a new set: what becomes final from now on goes there. Returns its name.
+
+        Args:
+            title: Becomes part of the name; may be empty.
 
         Raises:
-            SinkError: It cannot be opened.
+            SinkError: It cannot be written now.
         """
-        path = self._path = Path(file).expanduser()
-        self._torn = False
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch(mode=0o600)
-            self._file = path.open("ab", buffering=0)  # what is written is with the system, whatever happens to us
-        except OSError as error:
-            raise SinkError(f"cannot write the transcript {path}: {error.strerror}") from error
+        if self._failing or self._closing:
+            raise SinkError("no new set can be begun now: the transcript cannot be written")
+        wish = Wish(title, asyncio.get_running_loop().create_future())
+        self._jobs.append(wish)
+        self._work.set()
+        return await asyncio.shield(wish.name)
 
-    async def run(self, outbox: Outbox) -> None:
-        """Writes finals until the outbox is finished, each before the next."""
-        with self._file:
-            while (message := await outbox.get()) is not None:
-                if isinstance(message, Message) and message.is_final and message.data["text"]:
-                    await asyncio.to_thread(self._write, f"{message.text}\n".encode())
+    def _keep(self, message: Message) -> bool:
+        """Queues a final; whether it will soon be written, so that viewers can wait for it."""
+        sources = {source.name: source.label for source in self._hub.sources}
+        label = sources.get(message.event.source, message.event.source)
+        self._jobs.append(Entry(message.data, label, len(sources) > 1))
+        if len(self._jobs) > WAITING:
+            self._lose(self._jobs.popleft())
+        self._work.set()
+        return not self._failing and not self._stuck
 
-    def _write(self, line: bytes) -> None:
+    def _lose(self, job: Entry | Wish) -> None:
+        if isinstance(job, Wish):
+            job.name.set_exception(SinkError("no new set could be begun: the transcript cannot be written"))
+            return
+        if not self.lost:
+            log.error("more than %d captions wait for the disk: the oldest are lost", WAITING)
+        self.lost += 1
+
+    def close(self) -> None:
+        """Has ``run`` write what waits, once more if that failed, and end."""
+        self._closing = True
+        self._work.set()
+
+    async def run(self) -> None:
+        """Writes until ``close``."""
         try:
-            if self._torn:  # the disk was full in the middle of a line: the next one begins on its own
-                line = b"\n" + line
-            self._torn = self._file.write(line) < len(line)
-            if self._torn:
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            while not self._closing:
+                await self._sleep(min(self._retry_at, self._sync_at, self._sweep_at))
+                if not self._failing or _now() >= self._retry_at:
+                    await self._write_all()
+                if _now() >= self._sync_at:
+                    self._begin_sync()
+                if _now() >= self._sweep_at:
+                    await self._sweep()
+            async with asyncio.timeout(CLOSE_S):
+                await self._write_all()
+                self._begin_sync()
+                if self._syncing:
+                    await asyncio.wait({self._syncing})
+            await self._in_thread(self._archive.close)
+        except TimeoutError:
+            log.error("the disk does not answer: the end of the transcript may be missing")
+        finally:
+            self._threads.shutdown(wait=False)
+            if self._jobs:
+                log.error("%d captions could not be written", len(self._jobs))
+
+    async def _sleep(self, until: float) -> None:
+        """Until then, or until there is work."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(None if until == math.inf else until):
+                await self._work.wait()
+        self._work.clear()
+
+    async def _write_all(self) -> None:
+        """Writes what waits, in order, until nothing does or it fails."""
+        while self._jobs:
+            job = self._jobs[0]
+            if isinstance(job, Wish):
+                await self._begin(job)
+            elif not await self._write(job):
+                return
+            if self._jobs and self._jobs[0] is job:  # it may be lost meanwhile
+                self._jobs.popleft()
+
+    async def _begin(self, wish: Wish) -> None:
+        try:
+            name = await self._in_thread(self._archive.mark, wish.title)
         except OSError as error:
-            log.error("a caption could not be written to %s: %s", self._path, error.strerror)
+            problem = SinkError(f"no new set could be begun in {self._archive.folder}: {error.strerror}")
+            wish.name.set_exception(problem)
+        else:
+            wish.name.set_result(name)
+            self._sweep_at = _now()
+
+    async def _write(self, entry: Entry) -> bool:
+        """Whether it is on disk now."""
+        try:
+            await self._in_thread(self._archive.write, entry)
+        except OSError as error:
+            self._fail(error)
+            return False
+        finally:
+            self._ahead.release(entry.data["seq"])
+        self.written += 1
+        self._sync_at = min(self._sync_at, _now() + SYNC_S)
+        self._succeed()
+        return True
+
+    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+        """Runs what waits for the disk, and tells people when that takes long."""
+        job = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        done, _ = await asyncio.wait({job}, timeout=SLOW_S)
+        if done:
+            return job.result()
+        self._stuck = True
+        self._tell("the disk does not answer")
+        try:
+            return await job
+        finally:
+            self._stuck = False
+            self._hub.notify("transcript", "")  # if it failed, that is told next
+
+    def _fail(self, error: OSError) -> None:
+        reason = error.strerror or str(error)
+        if not self._failing:
+            log.error("captions cannot be written to %s: %s", self._archive.folder, reason)
+        self._failing = True
+        self.failures += 1
+        self._retry_at = _now() + self._pause_s
+        self._pause_s = min(2 * self._pause_s, LAST_RETRY_S)
+        for job in self._jobs:  # nobody is kept waiting for a disk that takes nothing
+            if isinstance(job, Entry):
+                self._ahead.release(job.data["seq"])
+        self._tell(reason)
+
+    def _tell(self, reason: str) -> None:
+        keeps = f"the last {WAITING} captions are kept in memory until it can be"
+        self._hub.notify("transcript", f"The transcript cannot be written ({reason}); {keeps}.")
+
+    def _succeed(self) -> None:
+        if self._failing:
+            log.info("captions are written to %s again", self._archive.folder)
+        self._failing = False
+        self._pause_s, self._retry_at = FIRST_RETRY_S, math.inf
+        self._hub.notify("transcript", "")
+
+    # ---- beside writing
+
+    def _begin_sync(self) -> None:
+        """Has the disk keep what was written; meanwhile writing goes on."""
+        if self._syncing and not self._syncing.done():
+            self._sync_at = _now() + SYNC_S
+            return
+        self._sync_at = math.inf
+        file = self._archive.duplicate()
+        if file is not None:
+            self._syncing = asyncio.get_running_loop().run_in_executor(self._threads, sync, file)
+            self._syncing.add_done_callback(_log_failure)
+
+    async def _sweep(self) -> None:
+        """Deletes old sets: at the start, with each new set, and daily."""
+        self._sweep_at = _now() + SWEEP_S
+        try:
+            for name in await self._in_thread(self._archive.sweep):
+                log.info("transcript %s is deleted: transcript.keep_days and keep_mb say so", name)
+        except OSError as error:
+            log.error("old transcripts in %s cannot be deleted: %s", self._archive.folder, error)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _log_failure(syncing: asyncio.Future[None]) -> None:
+    if not syncing.cancelled() and (error := syncing.exception()):
+        log.error("the disk did not keep the transcript: %s", error)

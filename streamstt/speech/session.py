@@ -34,7 +34,7 @@ class Need(IntEnum):
 class Session:
     """One source on its way from audio to captions."""
 
-    def __init__(self, source: str, settings: Speech, detector: Detector, language: str | None) -> None:
+    def __init__(self, source: str, settings: Speech, detector: Detector, language: str | None, ids: str = "") -> None:
         """Starts at stream time 0, in silence.
 
         Args:
@@ -42,6 +42,7 @@ class Session:
             settings: The ``[speech]`` section.
             detector: Fresh, for this source only.
             language: Code, or None to detect it in each utterance.
+            ids: Caption ids begin with it; empty: with the source's name.
         """
         self.source = source
         self._settings = settings
@@ -51,7 +52,7 @@ class Session:
         self._ring = Ring(self.capacity)
         self._framer = Framer()
         self._segmenter = Segmenter(settings)
-        self._wording = Wording(source, settings)
+        self._wording = Wording(source, settings, ids)
         self._open: Utterance | None = None
         # Closed, awaiting the engine: at most buffer_s of audio; what the ring loses is reported as a gap.
         self._closed: deque[Utterance] = deque()

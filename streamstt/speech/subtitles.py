@@ -9,6 +9,9 @@ from typing import Literal
 from streamstt.speech.captions import Final
 
 Format = Literal["txt", "srt", "vtt", "json"]
+LiveFormat = Literal["txt", "srt", "vtt"]
+"""Those that a caption can be appended to."""
+HEADS: dict[LiveFormat, str] = {"txt": "", "srt": "", "vtt": "WEBVTT\n\n"}
 FORMATS: tuple[Format, ...] = ("txt", "srt", "vtt", "json")
 CONTENT_TYPES: dict[Format, str] = {
     "txt": "text/plain; charset=utf-8",
@@ -28,14 +31,32 @@ def render(finals: Iterable[Final], form: Format) -> str:
     captions = sorted((f for f in finals if f.text), key=lambda f: f.start)
     named = len({f.source for f in captions}) > 1
     match form:
-        case "txt":
-            return "".join(f"{_line(f, named)}\n" for f in captions)
-        case "srt":
-            return "".join(_srt(i, f, named) for i, f in enumerate(captions, 1))
-        case "vtt":
-            return "WEBVTT\n\n" + "".join(_vtt(f, named) for f in captions)
         case "json":
             return json.dumps({"captions": _plain(captions)}, ensure_ascii=False, indent=2) + "\n"
+        case _:
+            labels = [f.source if named else "" for f in captions]
+            cues = (cue(form, i, f, label) for i, (f, label) in enumerate(zip(captions, labels, strict=True), 1))
+            return HEADS[form] + "".join(cues)
+
+
+def cue(form: LiveFormat, number: int, final: Final, label: str = "") -> str:
+    """One caption, as it is appended to a file that begins with ``HEADS[form]``.
+
+    Args:
+        form: The file's format.
+        number: Counts from 1 in the file.
+        final: With a text.
+        label: Whose it is; empty: it is not said.
+    """
+    match form:
+        case "txt":
+            return f"{_line(final, label)}\n"
+        case "srt":
+            return f"{number}\n{clock(final.start, ',')} --> {clock(_end(final), ',')}\n{_line(final, label)}\n\n"
+        case "vtt":
+            voice = f"<v {_escaped(label)}>" if label else ""
+            text = voice + _escaped(final.text)
+            return f"{clock(final.start, '.')} --> {clock(_end(final), '.')}\n{text}\n\n"
 
 
 def _plain(captions: Sequence[Final]) -> list[dict[str, object]]:
@@ -43,19 +64,13 @@ def _plain(captions: Sequence[Final]) -> list[dict[str, object]]:
     return [{k: v for k, v in asdict(f).items() if k not in hidden} for f in captions]
 
 
-def _srt(number: int, final: Final, named: bool) -> str:
-    return f"{number}\n{clock(final.start, ',')} --> {clock(_end(final), ',')}\n{_line(final, named)}\n\n"
-
-
-def _vtt(final: Final, named: bool) -> str:
-    text = _one_line(final.text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    voice = f"<v {final.source}>" if named else ""
-    return f"{clock(final.start, '.')} --> {clock(_end(final), '.')}\n{voice}{text}\n\n"
-
-
-def _line(final: Final, named: bool) -> str:
+def _line(final: Final, label: str) -> str:
     text = _one_line(final.text)
-    return f"{final.source}: {text}" if named else text
+    return f"{_one_line(label)}: {text}" if label else text
+
+
+def _escaped(text: str) -> str:
+    return _one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _one_line(text: str) -> str:

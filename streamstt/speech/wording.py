@@ -14,15 +14,16 @@ DOUBTED = ms(2500)  # samples: for so long a word that the engine is not sure of
 class Wording:
     """Of one source."""
 
-    def __init__(self, source: str, settings: Speech) -> None:
+    def __init__(self, source: str, settings: Speech, ids: str) -> None:
         """Nothing is said yet.
 
         Args:
             source: Name of the source.
             settings: The ``[speech]`` section.
+            ids: As for ``CaptionWriter``.
         """
         self._settings = settings
-        self._writer = CaptionWriter(source)
+        self._writer = CaptionWriter(source, ids)
 
     def update(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Commits what this update confirms, ends the captions that this completes, and shows the rest."""

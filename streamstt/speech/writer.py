@@ -12,13 +12,15 @@ from streamstt.speech.stabiliser import text_of
 class CaptionWriter:
     """One caption at a time is open; ``partial`` opens it, ``final`` ends it."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, ids: str = "") -> None:
         """Starts with no caption.
 
         Args:
-            source: Name of the source; caption ids begin with it.
+            source: Name of the source.
+            ids: Caption ids begin with it; empty: with the source's name.
         """
         self._source = source
+        self._ids = ids or source
         self._count = 0
         self._rev = 0
         self._stable = ""
@@ -70,7 +72,7 @@ class CaptionWriter:
 
     @property
     def _id(self) -> str:
-        return f"{self._source}-{self._count}"
+        return f"{self._ids}-{self._count}"
 
     def _check(self, text: str) -> None:
         if not text.startswith(self._stable):

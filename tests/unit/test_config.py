@@ -344,7 +344,7 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
         ("STREAMSTT_SPEECH__MAX_CAPTION_S", "3.5", "speech", "max_caption_s", 3.5),
         ("STREAMSTT_SPEECH__BUFFER_S", "60", "speech", "buffer_s", 60.0),
         ("STREAMSTT_ENGINE__MODEL", "tiny.en", "engine", "model", "tiny.en"),
-        ("STREAMSTT_TRANSCRIPT__FILE", "", "transcript", "file", ""),
+        ("STREAMSTT_TRANSCRIPT__FOLDER", "", "transcript", "folder", ""),
     ],
 )
 def test_environment(variable: str, value: str, section: str, key: str, expected: object) -> None:

@@ -27,10 +27,11 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "speech.writer",
     ),
     ("speech.windows", "speech.wording"),
-    ("speech.session", "speech.passages", "speech.scripted", "speech.subtitles"),
+    ("speech.session", "speech.passages", "speech.scripted", "speech.subtitles", "speech.timeline"),
     (
         "audio.microphone", "audio.sources", "audio.capture", "whisper.*",
-        "scheduler", "lateness", "engine_room", "serve.notices", "serve.protocol", "serve.hub", "serve.routes",
+        "scheduler", "lateness", "engine_room",
+        "serve.notices", "serve.protocol", "serve.ahead", "serve.hub", "serve.routes", "serve.control",
     ),
     ("serve.server", "sinks.*", "studio", "offline", "follow", "bench.scoring", "bench.peers", "bench.simulation"),
     ("bench.figures",),

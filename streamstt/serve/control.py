@@ -1,0 +1,57 @@
+"""What may be asked of a running daemon over ``WS /control``: JSON in, JSON out. No sockets here."""
+
+import json
+from typing import Protocol
+
+from streamstt.errors import SinkError
+from streamstt.serve.protocol import ClientError, to_json
+
+MAX_TITLE = 200  # characters
+
+
+class Marker(Protocol):
+    """Keeps transcripts, in sets."""
+
+    async def mark(self, title: str) -> str:
+        """Begins a new set, and returns its name.
+
+        Raises:
+            SinkError: It cannot be written now.
+        """
+        ...
+
+
+def may_control(origin: str | None) -> bool:
+    """Whether a client may control the daemon: programs of this machine, which send no Origin; never a web page.
+
+    Args:
+        origin: The header of this name, if there is one.
+    """
+    return origin is None
+
+
+async def answer(text: str, marker: Marker | None) -> str:
+    """Does what a message asks for, and returns the answer to it.
+
+    Args:
+        text: ``{"type":"mark","title":"Weekly"}``; without a title the set is named by the time.
+        marker: None: no transcripts are kept.
+
+    Raises:
+        ClientError: It asks for what cannot be.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict) or data.get("type") != "mark":
+        raise ClientError("bad_message", 'a message on /control looks like {"type":"mark","title":"Weekly"}')
+    title = data.get("title", "")
+    if not isinstance(title, str) or len(title) > MAX_TITLE:
+        raise ClientError("bad_title", f"a title is text of at most {MAX_TITLE} characters")
+    if marker is None:
+        raise ClientError("no_transcripts", "no transcripts are kept; switch them on with transcript.enabled = true")
+    try:
+        return to_json({"type": "marked", "name": await marker.mark(title)})
+    except SinkError as problem:
+        raise ClientError("not_written", str(problem), 1011) from problem

@@ -1,0 +1,173 @@
+"""The open set: a record and the live files beside it. What goes wrong is an ``OSError``; then the set is opened anew.
+
+Each final is one write(2) to each file, not buffered: what is written is with the system, whatever happens to us.
+"""
+
+import errno
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from streamstt.sinks.record import Mark, Record, cues, line, mended, read
+from streamstt.sinks.sets import RECORD
+from streamstt.speech.subtitles import LiveFormat
+
+FORMS: dict[str, LiveFormat] = {".srt": "srt", ".vtt": "vtt", ".txt": "txt"}
+FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW  # a link may lead out of the folder
+OWNER = 0o600
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A final on its way to disk.
+
+    Attributes:
+        data: As clients get it, with ``at``.
+        label: Of its source.
+        several: There are other sources now, so that whose it is has to be said.
+    """
+
+    data: Mapping[str, Any]
+    label: str
+    several: bool
+
+
+class SetFiles:
+    """Four files of one name, open for appending."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        """Opens a set that is there, and mends what a crash or a full disk left undone.
+
+        Args:
+            folder: It is in this one.
+            name: Of the files, without what they end in.
+
+        Raises:
+            OSError: A file cannot be opened, read or written; or there is no record, or it has no beginning.
+        """
+        self.name = name
+        self._path = folder / f"{name}{RECORD}"
+        self._files: dict[str, int] = {}
+        try:
+            record = self._mend_record()
+            for suffix, form in FORMS.items():
+                self._mend_live(folder / f"{name}{suffix}", form, record)
+        except BaseException:
+            self.close()
+            raise
+        sources = {data["source"] for data in record.finals}
+        self._several = len(sources) > 1
+        self._only = next(iter(sources), "")
+        self._count = len(record.finals)
+        self._begin = record.began
+        self.seq = record.seq
+
+    def _mend_record(self) -> Record:
+        file = self._files[RECORD] = os.open(self._path, FLAGS)
+        content = _content(file)
+        record = read(content)
+        if record.mark is None:
+            raise OSError(errno.EINVAL, "it does not begin as a record does", str(self._path))
+        if record.whole < len(content):
+            os.ftruncate(file, record.whole)  # a line that was never finished: nobody was shown it
+        if not content[: record.whole].endswith(b"\n"):
+            _append(file, b"\n")
+        return record
+
+    def _mend_live(self, path: Path, form: LiveFormat, record: Record) -> None:
+        file = self._files[path.suffix] = os.open(path, FLAGS | os.O_CREAT, OWNER)
+        content = _content(file)
+        kept, more = mended(form, content, cues(form, record.finals, record.began))
+        if kept < len(content):
+            os.ftruncate(file, kept)
+        _append(file, more)
+
+    def append(self, entry: Entry) -> None:
+        """Writes a final to all files; one that is in the record already is not written again.
+
+        Raises:
+            OSError: It is not in all of them.
+        """
+        if entry.data["seq"] <= self.seq:
+            return
+        several = self._several or entry.several or self._only not in {"", entry.data["source"]}
+        data = {**entry.data, "label": entry.label} if several else entry.data
+        self.note(data)
+        self._several, self._only, self._count = several, entry.data["source"], self._count + 1
+        for suffix, form in FORMS.items():
+            (made,) = cues(form, [data], self._begin, self._count)
+            _append(self._files[suffix], made)
+
+    def note(self, data: Mapping[str, Any]) -> None:
+        """Writes a line to the record only; it has ``seq``.
+
+        Raises:
+            OSError: It is not written, or the file is no longer where it was.
+        """
+        there, ours = self._path.stat(), os.fstat(self._files[RECORD])
+        if (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
+            raise FileNotFoundError(errno.ENOENT, "another file has taken its place", str(self._path))
+        _append(self._files[RECORD], line(data))
+        self.seq = data["seq"]
+
+    def duplicate(self) -> int:
+        """A descriptor of the record of its own, for fsync(2), which takes long and may outlive the set."""
+        return os.dup(self._files[RECORD])
+
+    def close(self) -> None:
+        """Closes the files."""
+        for file in self._files.values():
+            with suppress(OSError):
+                os.close(file)
+        self._files.clear()
+
+
+def begin(folder: Path, name: str, mark: Mark) -> None:
+    """Makes the record of a new set, with its first line, and has the disk keep it.
+
+    Raises:
+        OSError: It cannot be made, or is there.
+    """
+    path = folder / f"{name}{RECORD}"
+    file = os.open(path, FLAGS | os.O_CREAT | os.O_EXCL, OWNER)
+    try:
+        _append(file, mark.line())
+        os.fsync(file)
+    except OSError:
+        path.unlink()  # with no line in it, it would be no record
+        raise
+    finally:
+        os.close(file)
+    directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def sync(file: int) -> None:
+    """Has the disk keep what was written, whatever happens to the machine; closes the descriptor."""
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _content(file: int) -> bytes:
+    with os.fdopen(os.dup(file), "rb") as reader:
+        return reader.read()
+
+
+def _append(file: int, data: bytes) -> None:
+    """Writes all of it, or nothing: half a line is taken back, for the next writer and for readers until then."""
+    size = os.fstat(file).st_size
+    try:
+        while data:
+            data = data[os.write(file, data) :]
+    except OSError:
+        with suppress(OSError):
+            os.ftruncate(file, size)
+        raise
