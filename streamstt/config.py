@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-INPUTS = "mic, mic:NAME, mic:INDEX, file:PATH, stdin, ws"
+INPUTS = "mic, mic:NAME, mic:INDEX, monitor, monitor:NAME, file:PATH, stdin, ws"
 
 
 class Section(BaseModel):
@@ -124,6 +124,17 @@ class Source(Section):
     )
     label: str = Field("", max_length=64, description="What viewers see; empty: the name.")
     language: str = Field("", pattern=r"^([a-z]{2,3}|auto)?$", description="Overrides the engine's language.")
+    channel: int = Field(
+        0, ge=0, le=64, description="mic and monitor only: the channel to listen to; 0: the mean of all."
+    )
+    fallback: Literal["", "default"] = Field(
+        "", description='mic and monitor only: "default" takes the default device while the named one is not there.'
+    )
+    wait: Literal["auto", "yes", "no"] = Field(
+        "auto",
+        description="mic and monitor only: a device that is not there at the start is waited for, or ends the daemon; "
+        "auto: waited for when a service manager starts it.",
+    )
     rate: int = Field(16000, ge=8000, le=192_000, description="stdin only: sample rate of the s16le mono audio (Hz).")
     fast: bool = Field(False, description="file only: as fast as the engine can, not in real time.")
     loop: bool = Field(False, description="file only: from the start again when it ends.")
@@ -132,7 +143,7 @@ class Source(Section):
     @classmethod
     def _known(cls, value: str) -> str:
         kind, _, argument = value.partition(":")
-        if kind not in {"mic", "file", "stdin", "ws"}:
+        if kind not in {"mic", "monitor", "file", "stdin", "ws"}:
             raise ValueError(f"unknown kind of source; the choices are {INPUTS}")
         if kind == "file" and not argument:
             raise ValueError("file needs a path, as in file:talk.flac")
@@ -152,7 +163,7 @@ class Source(Section):
 
     @property
     def kind(self) -> str:
-        """``mic``, ``file``, ``stdin`` or ``ws``."""
+        """``mic``, ``monitor``, ``file``, ``stdin`` or ``ws``."""
         return self.input.partition(":")[0]
 
     @property

@@ -13,6 +13,7 @@ from pathlib import Path
 from streamstt.audio.capture import Capture
 from streamstt.audio.sources import make_source
 from streamstt.audio.vad import make_detector
+from streamstt.audio.waiting import look, waits
 from streamstt.config import Settings
 from streamstt.config import Source as SourceSettings
 from streamstt.config_layers import state_folder
@@ -88,13 +89,11 @@ async def _stop(captures: list[Capture], followers: list[Follower], studio: Stud
 
 async def _open_sources(settings: Settings) -> list[tuple[SourceSettings, Capture]]:
     """Makes a capture of each local source, after a look: a wrong name fails before a slow start."""
-    alone = [s.kind for s in settings.source].count("mic") == 1
     captures = []
     for source in settings.source:
-        made = make_source(source, alone=alone)
+        made = make_source(source)
         if made:
-            await asyncio.to_thread(made.open)
-            made.close()
+            await asyncio.to_thread(look, made, waits=waits(source))
             captures.append((source, Capture(source.name, made)))
     return captures
 

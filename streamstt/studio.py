@@ -7,7 +7,7 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from streamstt.audio.capture import Capture, Ended, Found, Lost
+from streamstt.audio.capture import Capture, Ended, Found, Lost, Noticed, Waiting
 from streamstt.audio.format import SAMPLE_RATE, Block, Samples
 from streamstt.audio.vad import make_detector
 from streamstt.config import Settings
@@ -121,11 +121,12 @@ class Studio:
                     self.push(session, item)
                     if not capture.is_live:
                         await self.room(session)
-                case Lost(why):
-                    log.warning("source %s is lost: %s", session.source, why)
+                case Waiting() | Lost():
                     hears = False
-                    self.interrupt(session)
-                    self._hub.publish(Status(session.source, State.LOST, why))
+                    self._miss(session, item)
+                case Noticed(about, text):
+                    log.warning("source %s: %s", session.source, text or f"{about} is over")
+                    self._hub.notify(about, text, session.source)
                 case Found():
                     log.info("source %s is back", session.source)
                 case Ended(error):
@@ -158,6 +159,12 @@ class Studio:
         session = self.open(name, offer.name, offer.language)
         self._listen(session)
         return RemoteSource(self, session, self._remote)
+
+    def _miss(self, session: Session, news: Waiting | Lost) -> None:
+        state = State.LOST if isinstance(news, Lost) else State.WAITING
+        log.warning("source %s is %s: %s", session.source, state.value, news.why)
+        self.interrupt(session)
+        self._hub.publish(Status(session.source, state, news.why))
 
     def _listen(self, session: Session) -> None:
         if session.position == 0:

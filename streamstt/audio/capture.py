@@ -1,7 +1,8 @@
 """One thread per source: reads it, and hands blocks to the event loop. Knows nothing of speech.
 
 The thread never waits for the loop when audio is live: a block that finds the queue full is dropped, which the next
-block's sample index shows. A lost microphone is opened again with back-off; meanwhile stream time runs on.
+block's sample index shows. A microphone that is lost, or not there yet, is opened again with back-off; meanwhile stream
+time runs on.
 """
 
 import asyncio
@@ -18,10 +19,17 @@ from streamstt.audio.sources import AudioSource
 from streamstt.errors import SourceError
 
 QUEUE = 500  # blocks: 10 s or more; when full, live audio is dropped (a gap), other sources wait
-FIRST_RETRY_S, LAST_RETRY_S = 0.5, 5.0
+FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
 JOIN_S = 2.0  # a read that hangs longer is left to the dying process
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The device is not there yet; it is being tried."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +45,21 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
+class Noticed:
+    """Something about the device that people should know; it is over when ``text`` is empty."""
+
+    about: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The source has no more; ``error`` if it failed."""
 
     error: SourceError | None = None
 
 
-Item = Block | Lost | Found | Ended
+Item = Block | Waiting | Lost | Found | Noticed | Ended
 
 
 class Capture:
@@ -62,8 +78,13 @@ class Capture:
         self._stop = threading.Event()
         self._ready = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name=f"capture-{name}", daemon=True)
+        self._begun: float | None = None  # by the clock, at stream time 0: the first sample
         self._offset = 0  # samples of stream time before the source was opened last
         self._end = 0  # of the last block
+        self._first_problem = ""
+        self._absent: Waiting | Lost | None = None  # until the first block
+        self._pause_s = FIRST_RETRY_S
+        self._notices: dict[str, str] = {}
         self._left_behind = False
         self.dropped = 0  # blocks
 
@@ -72,15 +93,24 @@ class Capture:
         """Whether audio that is not taken in time is lost."""
         return self._source.is_live
 
+    @property
+    def overflows(self) -> int:
+        """How often the device reported that audio was lost before it could be read."""
+        return self._source.overflows
+
     async def start(self) -> None:
-        """Opens the source and starts reading.
+        """Opens the source and starts reading. A device that is not there is waited for.
 
         Raises:
-            SourceError: It cannot be opened.
+            SourceError: A source that is not live cannot be opened.
         """
         self._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(self._source.open)
-        self._opened = time.monotonic()
+        try:
+            await asyncio.to_thread(self._source.open)
+        except SourceError as problem:
+            if not self._source.is_live:
+                raise
+            self._first_problem = str(problem)
         self._thread.start()
 
     async def stop(self) -> None:
@@ -121,38 +151,64 @@ class Capture:
     def _run(self) -> None:
         error: SourceError | None = None
         try:
+            if self._first_problem:
+                self._recover(Waiting(self._first_problem))
             while not self._stop.is_set():
                 try:
                     block = self._source.read(self._stop)
                 except SourceError as problem:
                     if not self._source.is_live:
                         raise
-                    self._recover(problem)
+                    self._recover(Lost(str(problem)))
                     continue
                 if block is None:
                     break
+                if self._begun is None or self._absent:
+                    self._begin(block)
                 block = Block(block.start + self._offset, block.samples)
                 self._end = block.end
                 self._deliver(block)
+                self._note()
         except SourceError as problem:
             error = problem
         finally:
             self._source.close()
             self._deliver(Ended(error))
 
-    def _recover(self, problem: SourceError) -> None:
+    def _begin(self, block: Block) -> None:
+        """The first block since the source was opened: only now is it there, and says what time it is."""
+        first = time.monotonic() - len(block.samples) / SAMPLE_RATE
+        if self._begun is None:
+            self._begun = first
+        # By the clock; but a source whose samples ran ahead of it does not go back in time.
+        self._offset = max(self._end, round((first - self._begun) * SAMPLE_RATE) - block.start)
+        self._pause_s = FIRST_RETRY_S
+        if self._absent:
+            self._absent = None
+            self._deliver(Found())
+
+    def _note(self) -> None:
+        """Passes on what has changed in what people should know."""
+        notices = dict(self._source.notices)
+        for about in [k for k in {**self._notices, **notices} if self._notices.get(k) != notices.get(k)]:
+            self._deliver(Noticed(about, notices.get(about, "")))
+        self._notices = notices
+
+    def _recover(self, news: Waiting | Lost) -> None:
         """Waits until the device can be opened again, or the capture is stopped."""
-        self._deliver(Lost(str(problem)))
         self._source.close()
-        pause = FIRST_RETRY_S
-        while not self._stop.wait(pause):
+        self._note()
+        self._say(news)
+        while not self._stop.wait(self._pause_s):
+            self._pause_s = min(2 * self._pause_s, LAST_RETRY_S)  # until there is audio
             try:
                 self._source.open()
             except SourceError as again:
-                log.debug("source %s: still lost: %s", self._name, again)
-                pause = min(2 * pause, LAST_RETRY_S)
+                self._say(type(news)(str(again)))
                 continue
-            # By the clock; but a source whose samples ran ahead of it does not go back in time.
-            self._offset = max(self._end, round((time.monotonic() - self._opened) * SAMPLE_RATE))
-            self._deliver(Found())
             return
+
+    def _say(self, news: Waiting | Lost) -> None:
+        if news != self._absent:
+            self._deliver(news)
+        self._absent = news

@@ -1,161 +1,137 @@
-"""Microphones: listing, choosing, reading. The only place that imports sounddevice."""
+"""Microphones and monitors as sources: what their recorder's process sends, as blocks on the stream's clock."""
 
+import json
+import logging
 import threading
 import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
 
-from streamstt.audio.format import SAMPLE_RATE, Block, Resampler, mix_down
+import numpy as np
+
+from streamstt.audio.devices import Device, Wanted, own_device
+from streamstt.audio.format import SAMPLE_RATE, Block, Resampler, Samples, mix_down, ms
+from streamstt.audio.level import Meter
+from streamstt.audio.recorder import Kind
+from streamstt.audio.recording import OPEN_S, Recording
 from streamstt.errors import SourceError
 
-READ_S = 0.04  # one block: every one wakes two threads, and listening to a silent room costs little else
-LATENCY_S = 0.1  # what PortAudio may hold: a busy machine that comes later loses audio, which is then a gap
-OVERFLOW_S = 0.1  # lost audio shorter than this cannot be told from the jitter of the clock
+FIRST_S = 5.0  # some devices take seconds from open to the first sample
+ALIVE_S = 1.5  # longer without audio, and the device is lost
+ZEROS = ms(10_000)  # samples: a driver may be dead that gives only zeros; it is opened anew, for that may wake it
 
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """An input device as PortAudio lists it."""
-
-    index: int
-    name: str
-    channels: int
-    rate: int
-    default: bool
-
-
-def _portaudio() -> Any:
-    """sounddevice, which needs the PortAudio library as soon as it is imported."""
-    try:
-        import sounddevice  # noqa: PLC0415 - it fails where PortAudio is missing, and files do without
-    except OSError as error:
-        install = "on Debian and Ubuntu: sudo apt-get install libportaudio2"
-        raise SourceError(f"microphones need the PortAudio library ({error}); {install}") from error
-    return sounddevice
-
-
-def list_devices() -> list[Device]:
-    """The input devices there are.
-
-    Raises:
-        SourceError: PortAudio is not installed, or does not answer.
-    """
-    sd = _portaudio()
-    try:
-        found = sd.query_devices()
-        default = sd.default.device[0]
-    except sd.PortAudioError as error:
-        raise SourceError(f"the sound system does not answer: {error}") from error
-    return [
-        Device(d["index"], d["name"], d["max_input_channels"], int(d["default_samplerate"]), d["index"] == default)
-        for d in found
-        if d["max_input_channels"] > 0
-    ]
-
-
-def choose_device(wanted: str, devices: list[Device]) -> Device:
-    """Finds a device by index, by part of its name, or the default one.
-
-    Args:
-        wanted: Index, part of the name in any case, or empty.
-        devices: What there is.
-
-    Raises:
-        SourceError: None matches; the message lists them.
-    """
-    if not devices:
-        raise SourceError(
-            "this machine has no microphone that PortAudio can see; connect one, or caption something else: "
-            "--source file:PATH, --source stdin, or --source ws for remote clients"
-        )
-    if not wanted:
-        return next((d for d in devices if d.default), devices[0])
-    if wanted.isascii() and wanted.isdigit():
-        matching = [d for d in devices if d.index == int(wanted)]
-    else:
-        exact = [d for d in devices if d.name.casefold() == wanted.casefold()]
-        matching = exact or [d for d in devices if wanted.casefold() in d.name.casefold()]
-    if not matching:
-        listing = "".join(f"\n  {d.index}: {d.name}" for d in devices)
-        raise SourceError(f"there is no microphone {wanted!r}; the microphones are:{listing}")
-    return matching[0]
+log = logging.getLogger(__name__)
 
 
 class Microphone:
-    """An input device, read blockingly: a Python callback would need the GIL on the real-time thread."""
+    """A microphone, or the monitor of an output."""
 
     is_live = True
 
-    def __init__(self, wanted: str, *, alone: bool = True) -> None:
+    def __init__(self, wanted: Wanted) -> None:
         """Names the device; nothing is opened yet.
 
         Args:
-            wanted: As for ``choose_device``.
-            alone: No other microphone is open, so that the device list may be read anew.
+            wanted: By the settings.
         """
         self._wanted = wanted
-        self._alone = alone
-        self._stream: Any = None
+        self._recording: Recording | None = None
+        self._meter = Meter()
+        self._instead = ""
+        self.overflows = 0
+
+    @property
+    def notices(self) -> Mapping[str, str]:
+        """What people should know of the device now, by what it is about."""
+        instead = {"fallback": self._instead} if self._instead else {}
+        # That nobody plays anything is no fault of a monitor.
+        told = {k: v for k, v in self._meter.notices.items() if not (k == "silence" and self._wanted.kind == "monitor")}
+        return instead | told
 
     def open(self) -> None:
         """Starts recording at 16 kHz if the device takes it, else at its own rate."""
-        sd = _portaudio()
-        if self._alone:
-            # PortAudio lists devices once, when it starts: only so does it see one that was plugged in since.
-            sd._terminate()
-            sd._initialize()
-        device = choose_device(self._wanted, list_devices())
-        rate, channels = SAMPLE_RATE, 1
-        try:
-            if not _accepts(sd, device, rate, channels):
-                rate = device.rate
-            if not _accepts(sd, device, rate, channels):
-                channels = device.channels
-            self._stream = sd.InputStream(
-                samplerate=rate,
-                blocksize=round(rate * READ_S),
-                device=device.index,
-                channels=channels,
-                dtype="float32",
-                latency=LATENCY_S,
-            )
-            self._stream.start()
-        except sd.PortAudioError as error:
-            raise SourceError(f"microphone {device.name!r} cannot be opened: {error}") from error
-        self._rate = rate
-        self._resampler = Resampler(rate)
+        self.close()
+        self._start()
         self._count = 0
         self._since: float | None = None
+        self._renew_at = ZEROS
+
+    def _start(self) -> None:
+        self._recording = Recording(self._wanted)
+        try:
+            kind, payload = self._recording.expect(OPEN_S)
+            if kind is not Kind.OPENED:
+                raise SourceError(payload.decode())
+        except SourceError:
+            self.close()
+            raise
+        about = json.loads(payload)
+        self._rate, self._channels = about["rate"], about["channels"]
+        self._resampler = Resampler(self._rate)
+        self._patience_s = FIRST_S
+        self._take_note(Device(**about["device"]))
+
+    def _take_note(self, device: Device) -> None:
+        if self._wanted.name and not own_device(self._wanted, [device]):
+            self._instead = f"Listening to {device.title}, for {self._wanted.name} is not there."
+        else:
+            self._instead = ""
+            self._wanted = self._wanted.remember(device)
+        log.info("%s: listening to %s", self._wanted.kind, device)
 
     def read(self, stop: threading.Event) -> Block | None:
         """Waits for the next 40 ms."""
-        if stop.is_set():
-            return None
-        sd = _portaudio()
-        try:
-            data, overflowed = self._stream.read(round(self._rate * READ_S))
-        except sd.PortAudioError as error:
-            raise SourceError(f"the microphone stopped: {error}") from error
-        samples = self._resampler.push(mix_down(data))
-        if self._since is None:  # some devices take seconds to begin
-            self._since = time.monotonic() - READ_S
-        if overflowed:
-            missing = round((time.monotonic() - self._since) * SAMPLE_RATE) - self._count - len(samples)
-            self._count += missing if missing > OVERFLOW_S * SAMPLE_RATE else 0
+        if self._is_dead():
+            self._renew()
+        while self._recording and (message := self._recording.receive(stop, self._patience_s)):
+            kind, payload = message
+            match kind:
+                case Kind.AUDIO:
+                    return self._block(self._mono(payload))
+                case Kind.LOST:
+                    self.overflows += 1
+                    self._meter.lost()
+                    self._count += round(json.loads(payload) * SAMPLE_RATE / self._rate)
+                case Kind.MOVED:
+                    self._renew()
+                case _:
+                    raise SourceError(payload.decode())
+        return None
+
+    def _mono(self, payload: bytes) -> Samples:
+        data = np.frombuffer(payload, np.float32).reshape(-1, self._channels)  # (n, channels)
+        if self._wanted.channel:
+            data = data[:, min(self._wanted.channel, self._channels) - 1]
+        return self._resampler.push(np.ascontiguousarray(mix_down(data)))
+
+    def _block(self, samples: Samples) -> Block:
+        self._patience_s = ALIVE_S
+        if self._since is None:
+            self._since = time.monotonic() - len(samples) / SAMPLE_RATE
+        self._meter.push(samples)
         block = Block(self._count, samples)
         self._count = block.end
         return block
 
+    def _is_dead(self) -> bool:
+        """Whether the driver may be; asked ever more rarely, for the microphone may be muted all day."""
+        if self._wanted.kind == "monitor" or self._meter.zeros < ZEROS:
+            self._renew_at = ZEROS
+        elif self._meter.zeros >= self._renew_at:
+            self._renew_at = 2 * self._meter.zeros
+            return True
+        return False
+
+    def _renew(self) -> None:
+        """Opens it anew; the time that takes is a hole in the stream."""
+        if self._recording:
+            self._recording.end()
+        self._start()
+        if self._since is not None:
+            self._count = max(self._count, round((time.monotonic() - self._since) * SAMPLE_RATE))
+
     def close(self) -> None:
         """Stops recording."""
-        stream, self._stream = self._stream, None
-        if stream is not None:
-            stream.close()
-
-
-def _accepts(sd: Any, device: Device, rate: int, channels: int) -> bool:
-    try:
-        sd.check_input_settings(device=device.index, channels=channels, dtype="float32", samplerate=rate)
-    except (sd.PortAudioError, ValueError):
-        return False
-    return True
+        recording, self._recording = self._recording, None
+        self._meter, self._instead = Meter(), ""
+        if recording:
+            recording.end()

@@ -8,12 +8,15 @@ import os
 import select
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
 import soundfile
 
+from streamstt.audio.devices import Wanted
 from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, from_s16le, mix_down
 from streamstt.audio.microphone import Microphone
 from streamstt.config import Source as SourceSettings
@@ -29,6 +32,16 @@ class AudioSource(Protocol):
     @property
     def is_live(self) -> bool:
         """Whether audio that is not read in time is lost (a microphone), or waits (a file)."""
+        ...
+
+    @property
+    def overflows(self) -> int:
+        """How often audio was lost before it could be read."""
+        ...
+
+    @property
+    def notices(self) -> Mapping[str, str]:
+        """What people should know of it now, by what it is about: a sentence each."""
         ...
 
     def open(self) -> None:
@@ -56,6 +69,8 @@ class AudioFile:
     """A recording in any format that libsndfile reads: in real time, or as fast as it is wanted."""
 
     is_live = False
+    overflows = 0
+    notices: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, path: Path, *, fast: bool = False, loop: bool = False, block_s: float = READ_S) -> None:
         """Names the file; nothing is opened yet.
@@ -128,6 +143,8 @@ class StandardInput:
     """Raw mono s16le from standard input, at its writer's speed."""
 
     is_live = False
+    overflows = 0
+    notices: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, rate: int) -> None:
         """Nothing is read yet.
@@ -168,11 +185,12 @@ class StandardInput:
         """Standard input is not ours to close."""
 
 
-def make_source(settings: SourceSettings, *, alone: bool = True) -> AudioSource | None:
+def make_source(settings: SourceSettings) -> AudioSource | None:
     """The source that the settings describe; None for ``ws``, which clients bring themselves."""
     match settings.kind:
-        case "mic":
-            return Microphone(settings.argument, alone=alone)
+        case "mic" | "monitor" as kind:
+            fallback = settings.fallback == "default"
+            return Microphone(Wanted(kind, settings.argument, fallback=fallback, channel=settings.channel))
         case "file":
             return AudioFile(Path(settings.argument).expanduser(), fast=settings.fast, loop=settings.loop)
         case "stdin":

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from streamstt.audio.microphone import list_devices
+from streamstt.audio.recording import list_devices
 from streamstt.commands.options import Assignments, ConfigFile, Language, Model, err, options, out
 from streamstt.config import INPUTS, Settings
 from streamstt.config_layers import load
@@ -65,7 +65,8 @@ def _or_sample(settings: Settings) -> Settings:
     if [s.input for s in settings.source] != ["mic"]:
         return settings
     try:
-        why = "" if list_devices() else "This machine has no microphone that can be seen"
+        found = [d for d in list_devices() if d.kind == "mic"]
+        why = "" if found else "This machine has no microphone that can be seen"
     except SourceError as error:
         why = str(error)
     if not why:

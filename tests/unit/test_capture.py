@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streamstt.audio import capture as module
-from streamstt.audio.capture import QUEUE, Capture, Ended, Found, Item, Lost
+from streamstt.audio.capture import QUEUE, Capture, Ended, Found, Item, Lost, Noticed, Waiting
 from streamstt.audio.format import FRAME, Block
 from streamstt.errors import SourceError
 
@@ -24,10 +24,13 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Device:
-    """Implements ``AudioSource``: each opening plays the next of ``takes``, a number of blocks and how it ends."""
+    """Implements ``AudioSource``. Each opening plays the next of ``takes``, a number of blocks and how it ends."""
+
+    overflows = 0
 
     def __init__(self, *takes: int | SourceError | tuple[int, SourceError | None], live: bool) -> None:
         self.is_live = live
+        self.notices: dict[str, str] = {}
         self._takes = list(takes)
         self._left: list[Block | SourceError | None] = []
         self.opened = 0
@@ -120,9 +123,50 @@ async def test_from_beginning_to_end(live: bool) -> None:
 
 
 async def test_cannot_be_opened() -> None:
-    """A source that is not there fails at the start."""
+    """A file that is not there fails at the start."""
     with pytest.raises(SourceError, match="unplugged"):
-        await Capture("desk", Device(GONE, live=True)).start()
+        await Capture("desk", Device(GONE, live=False)).start()
+
+
+async def test_a_device_that_comes_later(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device that is not there at the start is waited for, and that is told; time begins with its first sample."""
+    monkeypatch.setattr(module, "FIRST_RETRY_S", 0.02)
+    capture = Capture("desk", Device(GONE, SourceError("no server"), SourceError("no server"), 2, live=True))
+    await capture.start()
+    items = await collect(capture)
+    assert news(items) == [Waiting(str(GONE)), Waiting("no server"), Found(), Ended()]
+    assert [b.start for b in audio(items)] == [0, FRAME]
+
+
+async def test_a_device_that_opens_and_gives_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is not back before it gives audio: until then it is tried ever more rarely, and lost is said once."""
+    monkeypatch.setattr(module, "LAST_RETRY_S", 0.004)
+    device = Device((1, GONE), (0, GONE), (0, GONE), (0, GONE), 1, live=True)
+    capture = Capture("desk", device)
+    await capture.start()
+    items = await collect(capture)
+    assert [type(item) for item in items] == [Block, Lost, Found, Block, Ended]
+    assert device.opened == 5
+
+
+async def test_notices() -> None:
+    """What people should know of a device is told when it changes, and taken back when it is over."""
+
+    class Loud(Device):
+        def read(self, stop: threading.Event) -> Block | None:
+            block = super().read(stop)
+            self.notices = {"clipping": "loud"} if block and block.start in {FRAME, 2 * FRAME, 4 * FRAME} else {}
+            return block
+
+        def close(self) -> None:
+            super().close()
+            self.notices = {}
+
+    capture = Capture("desk", Loud((5, GONE), 1, live=True))
+    await capture.start()
+    items = await collect(capture)
+    loud, over = Noticed("clipping", "loud"), Noticed("clipping", "")
+    assert news(items) == [loud, over, loud, over, Lost(str(GONE)), Found(), Ended()]
 
 
 async def test_a_file_waits() -> None:

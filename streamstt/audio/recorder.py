@@ -1,0 +1,151 @@
+"""The process that records one device, or lists what there is, and writes it to standard output.
+
+A sound library may hang in a call, lose sight of devices that were plugged in since it started, or fall over; all that
+a process of its own does not do to the daemon. It is killed when it says nothing, and started anew for every try. It
+ends when its standard input is closed, which happens however the daemon ends. Imports nothing heavy: it lives beside
+the daemon for months, and has to start in no time.
+"""
+
+import json
+import os
+import signal
+import struct
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from enum import IntEnum
+from typing import Any
+
+from streamstt.audio import portaudio, pulse
+from streamstt.audio.devices import OTHER_INPUTS, Device, Wanted, choose_device, own_device
+from streamstt.errors import SourceError
+
+BLOCK_S = 0.04  # every block wakes two processes, and listening to a silent room costs little else
+LOOK_S = 2.0  # how often a device that may change is compared with what is wanted
+RATE = 16_000  # Hz: a sound server resamples
+HEAD = struct.Struct("<BI")  # kind and length of a message
+
+
+class Kind(IntEnum):
+    """What a message says, and what is in it."""
+
+    DEVICES = 0  # JSON: a list of devices
+    OPENED = 1  # JSON: device, rate, channels
+    AUDIO = 2  # interleaved float32
+    LOST = 3  # JSON: how many frames
+    MOVED = 4  # nothing: another device is meant now
+    FAILED = 5  # a sentence for people
+
+
+def main() -> None:
+    """Records what the first argument wants (JSON of ``Wanted``), or lists devices if there is none."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)  # they go to the whole group; the daemon still wants its last words
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        if len(sys.argv) > 1:
+            _record(Wanted(**json.loads(sys.argv[1])))
+        else:
+            _send(Kind.DEVICES, json.dumps([asdict(d) for d in _everything()]).encode())
+    except SourceError as error:
+        _send(Kind.FAILED, str(error).encode())
+
+
+def _end_with_parent() -> None:
+    os.read(0, 1)
+    os._exit(0)  # the main thread may hang
+
+
+def _send(kind: Kind, payload: bytes = b"") -> None:
+    """Waits while the pipe is full; meanwhile the device's own buffer runs over, and that is reported as lost."""
+    data = memoryview(HEAD.pack(kind, len(payload)) + payload)
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def _everything() -> list[Device]:
+    with pulse.connected() as server:
+        listed = server.devices() if server else []
+    try:
+        direct = portaudio.list_devices()
+    except SourceError:
+        if not listed:
+            raise
+        return listed
+    return listed + [replace(d, default=d.default and not listed) for d in direct]
+
+
+def _record(wanted: Wanted) -> None:
+    with pulse.connected() as server:
+        device = _find(wanted, server)
+        if wanted.channel > device.channels:
+            raise SourceError(f"{device} has {device.channels} channels; channel = {wanted.channel} is not one of them")
+        if server and device.system == "pulse":
+            channels = device.channels if wanted.channel else 1
+            server.record(device, RATE, channels, BLOCK_S)
+            _opened(device, RATE, channels)
+            _pass_on(_from_pulse(server, wanted, device))
+        else:
+            stream = portaudio.Stream(device, all_channels=wanted.channel > 0, block_s=BLOCK_S)
+            _opened(device, stream.rate, stream.channels)
+            _pass_on(_from_portaudio(stream))
+
+
+def _find(wanted: Wanted, server: "pulse.Pulse | None") -> Device:
+    """The device that is meant; the sound server's come first.
+
+    While a sound server that belongs here is away, its devices are not taken from under it.
+    """
+    listed = server.devices() if server else []
+    if own := own_device(wanted, listed):
+        return own
+    if not server and pulse.is_expected() and not wanted.is_direct:
+        raise SourceError(
+            "no microphone or output can be heard: the sound server of this session (PulseAudio, or PipeWire with "
+            f"pipewire-pulse) does not run; start it, or caption something else: {OTHER_INPUTS}"
+        )
+    # What PortAudio calls its default device is the sound server's, where there is one.
+    direct = wanted.kind == "mic" and (wanted.name or wanted.is_direct or not server)
+    return choose_device(wanted, listed + portaudio.list_devices() if direct else listed)
+
+
+def _opened(device: Device, rate: int, channels: int) -> None:
+    about: dict[str, Any] = {"device": asdict(device), "rate": rate, "channels": channels}
+    _send(Kind.OPENED, json.dumps(about).encode())
+
+
+Heard = Iterator[tuple[Kind, bytes]]
+
+
+def _pass_on(heard: Heard) -> None:
+    for kind, payload in heard:
+        _send(kind, payload)
+
+
+def _from_pulse(server: "pulse.Pulse", wanted: Wanted, device: Device) -> Heard:
+    looked = time.monotonic()
+    while True:
+        piece = server.read()
+        if isinstance(piece, int):
+            yield Kind.LOST, json.dumps(piece).encode()
+        elif piece:
+            yield Kind.AUDIO, piece
+        if wanted.roams and time.monotonic() - looked > LOOK_S:
+            looked = time.monotonic()
+            if choose_device(wanted, server.devices()).name != device.name:
+                yield Kind.MOVED, b""
+                return
+
+
+def _from_portaudio(stream: portaudio.Stream) -> Heard:
+    while True:
+        lost, data = stream.read()
+        if lost is not None:
+            yield Kind.LOST, json.dumps(lost).encode()
+        yield Kind.AUDIO, data
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Which device is meant. Listening to one is tested with a real sound server, in tests/system."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from streamstt.audio.devices import Device, Wanted, choose_device
+from streamstt.errors import SourceError
+
+
+def direct(index: int, name: str, **more: Any) -> Device:
+    return Device("portaudio", "mic", name, name, 2, 48000, index=index, **more)
+
+
+def served(kind: Any, name: str, title: str, **more: Any) -> Device:
+    return Device("pulse", kind, name, title, 2, 48000, **more)
+
+
+DIRECT = [
+    direct(0, "HDA Intel: Analog (hw:0,0)"),
+    direct(3, "USB Audio Pro"),
+    direct(4, "USB Audio"),
+    direct(7, "pulse", default=True),
+    direct(12, "Straße 3"),
+]
+SERVED = [
+    served("monitor", "alsa_output.pci.monitor", "Monitor of Built-in Audio", default=True),
+    served("mic", "alsa_input.pci", "Built-in Audio"),
+    served("mic", "alsa_input.usb-Jabra", "Jabra Speak", default=True),
+    served("monitor", "alsa_output.usb-Jabra.monitor", "Monitor of Jabra Speak"),
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "index"),
+    [
+        pytest.param("", 7, id="the default one"),
+        pytest.param("3", 3, id="by index, not by place, nor by a 3 in a name"),
+        pytest.param("12", 12, id="an index of two digits"),
+        pytest.param("USB Audio", 4, id="the whole name before a part of one"),
+        pytest.param("usb audio pro", 3, id="in any case"),
+        pytest.param("usb", 3, id="a part of the name: the first"),
+        pytest.param("analog", 0, id="a part in the middle"),
+        pytest.param("STRASSE", 12, id="in any case, in any language"),
+    ],
+)
+def test_choose(wanted: str, index: int) -> None:
+    """A microphone is chosen by index, by name, or by part of its name; else it is the default one."""
+    assert choose_device(Wanted("mic", wanted), DIRECT).index == index
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "found"),
+    [
+        pytest.param("mic", "", "alsa_input.usb-Jabra", id="the default microphone"),
+        pytest.param("monitor", "", "alsa_output.pci.monitor", id="what the default output plays"),
+        pytest.param("mic", "jabra", "alsa_input.usb-Jabra", id="a part of the name is never another kind"),
+        pytest.param("monitor", "jabra", "alsa_output.usb-Jabra.monitor", id="a monitor by the name of its output"),
+        pytest.param("mic", "built-in audio", "alsa_input.pci", id="by title"),
+        pytest.param("mic", "alsa_output.pci.monitor", "alsa_output.pci.monitor", id="a monitor by its whole name"),
+    ],
+)
+def test_choose_of_a_sound_server(kind: Any, name: str, found: str) -> None:
+    """Microphones and monitors are chosen by name or title, and not mistaken for each other."""
+    assert choose_device(Wanted(kind, name), SERVED).name == found
+
+
+def test_no_default() -> None:
+    """When the system names no default, the first one is taken."""
+    assert choose_device(Wanted("mic"), DIRECT[:3]).index == 0
+
+
+@pytest.mark.parametrize("wanted", ["webcam", "1", "99", "-1", "²"])
+def test_not_there(wanted: str) -> None:
+    """When none matches, the message says what was wanted and lists what there is, with the index of each."""
+    with pytest.raises(SourceError) as caught:
+        choose_device(Wanted("mic", wanted), DIRECT)
+    assert repr(wanted) in str(caught.value)
+    for device in DIRECT:
+        assert f"{device.index}: {device.name}" in str(caught.value)
+
+
+@pytest.mark.parametrize("wanted", ["", "usb"])
+def test_no_microphone(wanted: str) -> None:
+    """Without any microphone the message says what can be captioned instead, and monitors are none."""
+    for devices in ([], SERVED[:1]):
+        with pytest.raises(SourceError, match="--source file:PATH"):
+            choose_device(Wanted("mic", wanted), devices)
+
+
+def test_system_audio_needs_a_sound_server() -> None:
+    """Without a monitor the message says what would bring one."""
+    with pytest.raises(SourceError, match="PulseAudio, or PipeWire"):
+        choose_device(Wanted("monitor"), DIRECT)
+
+
+@pytest.mark.parametrize("name", ["", "jabra"], ids=["default", "named"])
+def test_the_same_device_is_waited_for(name: str) -> None:
+    """A microphone that was listened to is not replaced by another, even if that is the default one now."""
+    wanted = Wanted("mic", name).remember(SERVED[2])
+    assert choose_device(wanted, SERVED) is SERVED[2]
+    with pytest.raises(SourceError):
+        choose_device(wanted, [SERVED[0], replace(SERVED[1], default=True), *DIRECT])
+
+
+def test_unless_told_so() -> None:
+    """With a fallback the default one stands in, until the named one is back."""
+    wanted = Wanted("mic", "jabra", fallback=True).remember(SERVED[2])
+    assert choose_device(wanted, SERVED[:2]) is SERVED[1]
+    assert choose_device(wanted, SERVED) is SERVED[2]
+
+
+@pytest.mark.parametrize("wanted", [Wanted("monitor"), Wanted("mic", fallback=True)])
+def test_what_follows_the_default(wanted: Wanted) -> None:
+    """Headphones are plugged in, and the meeting goes there: the default output is followed, whichever it is."""
+    now = [replace(d, default=not d.default) for d in SERVED]
+    assert wanted.roams
+    before = choose_device(wanted, SERVED)
+    assert choose_device(wanted.remember(before), now) is next(d for d in now if d.default and d.kind == wanted.kind)
+
+
+def test_plugged_in_elsewhere() -> None:
+    """A card that ALSA gives another number is still the same."""
+    wanted = Wanted("mic").remember(DIRECT[0])
+    moved = direct(5, "HDA Intel: Analog (hw:2,0)")
+    assert choose_device(wanted, [DIRECT[3], moved]) is moved

@@ -1,0 +1,38 @@
+"""Which device may come later than the daemon."""
+
+from pathlib import Path
+
+import pytest
+
+from streamstt.audio.sources import AudioFile
+from streamstt.audio.waiting import look, waits
+from streamstt.config import Source
+from streamstt.errors import SourceError
+
+TERMINAL = {"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": "77", "JOURNAL_STREAM": "8:1"}  # a desktop's shell has these
+
+
+@pytest.mark.parametrize(
+    ("source", "environ", "expected"),
+    [
+        pytest.param({}, {}, False, id="typed by hand"),
+        pytest.param({}, TERMINAL, False, id="typed by hand in a terminal that a service manager started"),
+        pytest.param({}, {"SYSTEMD_EXEC_PID": "100"}, True, id="started by systemd"),
+        pytest.param({}, {"NOTIFY_SOCKET": "/run/x"}, True, id="whoever wants to be told when it is ready"),
+        pytest.param({"input": "monitor"}, {"NOTIFY_SOCKET": "/run/x"}, True, id="a monitor"),
+        pytest.param({"wait": "yes"}, {}, True, id="if it should"),
+        pytest.param({"wait": "no"}, {"NOTIFY_SOCKET": "/run/x"}, False, id="if it should not"),
+        pytest.param({"input": "file:a.wav", "wait": "yes"}, {}, False, id="never for a file"),
+    ],
+)
+def test_waits(source: dict[str, str], environ: dict[str, str], expected: bool) -> None:
+    """A device is waited for by a service; a mistake on the command line is told at once."""
+    assert waits(Source.model_validate(source), environ, process=100) is expected
+
+
+def test_look() -> None:
+    """What is not there is an error, unless it may come later."""
+    missing = AudioFile(Path("/no/such.flac"))
+    with pytest.raises(SourceError):
+        look(missing, waits=False)
+    look(missing, waits=True)
