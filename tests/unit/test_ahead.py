@@ -41,7 +41,7 @@ def held(hub: Hub) -> list[int]:
         numbers.append(message.seq)
         return True
 
-    hub.keep_with(keep)
+    hub.ahead = ahead.WriteAhead(keep)
     return numbers
 
 
@@ -181,6 +181,27 @@ async def test_finals_tell_their_wall_time() -> None:
 
 
 # ---- what waits for the disk
+
+
+def written(folder: Path) -> object:
+    """The last line of the one record."""
+    (record,) = folder.glob("*.jsonl")
+    return json.loads(record.read_text().splitlines()[-1])
+
+
+async def test_transcripts_hold_finals(tmp_path: Path) -> None:
+    """With transcripts, what a viewer has got is in the record at that moment."""
+    hub = make_hub()
+    transcript = Transcript(Archive(tmp_path, Settings(), 1), hub)
+    with hub.subscribe() as outbox:
+        hub.publish(final("One."))
+        assert await taken(outbox) == ["hello"]
+        running = asyncio.ensure_future(transcript.run())
+        message = await outbox.get()
+        assert isinstance(message, Message)
+        assert written(tmp_path) == json.loads(message.text)
+        transcript.close()
+        await running
 
 
 async def test_what_waits_in_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
