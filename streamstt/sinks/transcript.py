@@ -80,7 +80,7 @@ class Transcript:
         Raises:
             SinkError: It cannot be written now.
         """
-        if self._failing or self._closing:
+        if self._failing or self._stuck or self._closing:
             raise SinkError("no new set can be begun now: the transcript cannot be written")
         wish = Wish(title, asyncio.get_running_loop().create_future())
         self._jobs.append(wish)

@@ -19,20 +19,20 @@ def finals(folder: Path, name: str = "*") -> list[dict[str, Any]]:
     return sorted((line for line in lines if line["type"] == "final"), key=lambda line: int(line["seq"]))
 
 
-def check_readable(folder: Path) -> None:
-    """Every set has its four files, which a strict reader reads, and which say the same."""
+def check_readable(folder: Path, *, whole: bool = True) -> None:
+    """Every set has its four files, which can be read and say the same; if not whole, as far as they go."""
     for record in folder.glob("*.jsonl"):
-        lines = [json.loads(line) for line in record.read_bytes().splitlines()]
-        assert lines[0]["type"] == "mark"
+        kept = [json.loads(line) for line in record.read_bytes().splitlines()]
+        assert kept[0]["type"] == "mark"
         assert record.stat().st_mode & 0o077 == 0, "nobody else reads what was said"
-        said = [shown(line) for line in lines if line["type"] == "final"]
+        said = [shown(line) for line in kept if line["type"] == "final"]
         subtitles, captions = (webvtt.from_srt(record.with_suffix(".srt")), webvtt.read(record.with_suffix(".vtt")))
-        assert [cue.text for cue in subtitles] == said
         numbers = re.findall(r"^(\d+)\n\d+:", record.with_suffix(".srt").read_text(), re.MULTILINE)
-        assert numbers == [str(number) for number in range(1, len(said) + 1)]
+        assert numbers == [str(number) for number in range(1, len(subtitles) + 1)]
         voices = [(f"{cue.voice}: " if cue.voice else "") + cue.text for cue in captions]
-        assert voices == said
-        assert record.with_suffix(".txt").read_text().splitlines() == said
+        lines = record.with_suffix(".txt").read_text().splitlines()
+        for told in ([cue.text for cue in subtitles], voices, lines):
+            assert told == (said if whole else said[: len(told)])
 
 
 def shown(final: dict[str, Any]) -> str:
@@ -88,7 +88,7 @@ class LimitedFiles:
         self._before = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
     def begin(self, process: int) -> None:
-        size = min(file.stat().st_size for file in self.folder.iterdir()) + 10  # in the middle of a caption
+        size = max(file.stat().st_size for file in self.folder.iterdir()) + 100  # in the middle of a line
         self._before = resource.prlimit(process, resource.RLIMIT_FSIZE)
         resource.prlimit(process, resource.RLIMIT_FSIZE, (size, self._before[1]))
 

@@ -130,6 +130,8 @@ async def test_disk_that_takes_no_more(script: list[str], trouble: Trouble) -> N
                 got += await receive_until(viewer, "status")
             got += await receive_until(viewer, "final")
             got += await receive_until(viewer, "final")
+            if not isinstance(trouble, FolderAway):
+                check_readable(trouble.folder, whole=False)
             trouble.end(daemon.process.pid)
             while got[-1].get("detail", " "):
                 got += await receive_until(viewer, "status")

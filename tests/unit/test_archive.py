@@ -186,6 +186,24 @@ def test_who_says_it(tmp_path: Path, clock: Clock) -> None:
     ]
 
 
+def test_a_failure_in_the_middle(tmp_path: Path, clock: Clock) -> None:
+    """A final that is in the record, but not in all of the files, is added where it is missing, and only there."""
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("One.", 1))
+        assert archive._set
+        full = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(full, archive._set._files[".vtt"])
+        os.close(full)
+        with pytest.raises(OSError, match="No space"):
+            archive.write(entry("Two.", 2))
+        assert texts(tmp_path, "2026-11-25") == ["One.", "Two."]
+        archive.write(entry("Two.", 2))
+        archive.write(entry("Three.", 3))
+    assert texts(tmp_path, "2026-11-25") == ["One.", "Two.", "Three."]
+    assert numbers(tmp_path, "2026-11-25") == ["1", "2", "3"]
+    assert (tmp_path / "2026-11-25.vtt").read_text().count("-->") == 3
+
+
 def test_written_once(tmp_path: Path, clock: Clock) -> None:
     """A final that is tried again after a failure in the middle is in each file once."""
     with opened(tmp_path, clock) as archive:

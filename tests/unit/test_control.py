@@ -41,6 +41,7 @@ async def test_mark() -> None:
         ('{"type":"stop"}', "bad_message"),
         ("[" * 100_000, "bad_message"),
         ('{"type":"mark","title":7}', "bad_title"),
+        ('{"type":"mark","title":"\\ud800"}', "bad_title"),
         (json.dumps({"type": "mark", "title": "x" * (MAX_TITLE + 1)}), "bad_title"),
         ('{"type":"mark","title":"full"}', "not_written"),
     ],

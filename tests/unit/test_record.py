@@ -86,6 +86,13 @@ def test_times_count_from_the_beginning_of_the_set() -> None:
     ]
 
 
+def test_half_a_letter() -> None:
+    """What is no letter by itself does not stop the rest from being written."""
+    broken = entry("a \ud800 b", 1)
+    assert read(MARK.line() + line(broken)).finals[0]["text"] == "a ? b"
+    assert [cues(form, [broken], BEGIN)[0].count(b"a ? b") for form in LIVE] == [1, 1, 1]
+
+
 def test_labels() -> None:
     """A caption that says whose it is says it in each format."""
     labelled = [entry("Hi.", 1, label="You & <me>")]
