@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from streamstt.serve.hub import Hub, Outbox
 from streamstt.serve.protocol import Message, Resume, encode
 from streamstt.sinks import transcript as transcript_module
 from streamstt.sinks.archive import Archive
+from streamstt.sinks.setfiles import Entry
 from streamstt.sinks.transcript import Transcript
 from streamstt.speech.captions import State, Status
 
@@ -218,3 +220,50 @@ async def test_what_waits_in_memory_is_bounded(tmp_path: Path, monkeypatch: pyte
     assert (transcript.waiting, transcript.written) == (0, 20)
     with pytest.raises(SinkError, match="no new set"):
         await transcript.mark("Late")
+
+
+class HungDisk:
+    """Stands in for an archive on a disk that answers when the test lets it: no real one hangs at will."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.answers = threading.Event()
+
+    def write(self, entry: Entry) -> None:
+        self.answers.wait()
+
+    def sweep(self) -> list[str]:
+        return []
+
+    def duplicate(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None
+
+
+async def test_captions_go_on_while_the_disk_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a write does not come back, viewers get finals without waiting, people are told, and no mark hangs with it;
+    when it does, all is written and well."""
+    monkeypatch.setattr(ahead, "HOLD_S", 0.001)
+    monkeypatch.setattr(transcript_module, "SLOW_S", 0.001)
+    hub = make_hub()
+    hub.publish(Status("mic", State.LISTENING))
+    disk = HungDisk(tmp_path)
+    transcript = Transcript(disk, hub)  # type: ignore[arg-type]
+    running = asyncio.ensure_future(transcript.run())
+    with hub.subscribe() as outbox:
+        hub.publish(final("One."))
+        async with asyncio.timeout(10):
+            detail = ""
+            while "does not answer" not in detail:
+                message = await outbox.get()
+                detail = message.data.get("detail", "") if isinstance(message, Message) else ""
+        hub.publish(final("Two.", number=2))
+        assert await taken(outbox) == ["Two."]
+        with pytest.raises(SinkError):
+            await transcript.mark("Now")
+        disk.answers.set()
+        transcript.close()
+        await running
+    assert (transcript.written, transcript.waiting, hub.notices) == (2, 0, [])
