@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -74,15 +74,17 @@ class Outbox:
 
     async def get(self) -> Message | str | None:
         """The next message, or None after ``finish``."""
-        while not self._waiting:
-            if self._over.is_set():
-                return None
-            self._changed.clear()
-            await self._changed.wait()
-        message = self._waiting.pop(next(iter(self._waiting)))
-        if self._ahead and (isinstance(message, str) or message.is_final):
-            await self._ahead.passed(self._greeting_seq if isinstance(message, str) else message.seq)
-        return message
+        while True:
+            while not self._waiting:
+                if self._over.is_set():
+                    return None
+                self._changed.clear()
+                await self._changed.wait()
+            key, message = next(iter(self._waiting.items()))
+            if self._ahead and (isinstance(message, str) or message.is_final):
+                await self._ahead.passed(self._greeting_seq if isinstance(message, str) else message.seq)
+            if self._waiting.get(key) is message:  # else all was dropped meanwhile
+                return self._waiting.pop(key)
 
     async def too_slow(self) -> None:
         """Returns when messages were dropped because the subscriber does not take them."""
@@ -108,7 +110,7 @@ class Hub:
         self._hello_history = hello_history
         self._queue = queue
         self.seq = 0  # of the last event that was published
-        self.ahead: WriteAhead | None = None
+        self.ahead: WriteAhead | None = None  # set it to have finals written before anybody gets them
         self._history: deque[Message] = deque(maxlen=history)
         self._forgotten = 0  # seq of the newest final that history has lost
         self._outboxes: set[Outbox] = set()
@@ -155,11 +157,6 @@ class Hub:
         if self._notices.set(about, text, source):
             for status in [s for s in self._plain.values() if source in {"", s.source}]:
                 self.publish(status)
-
-    def keep_with(self, keep: Callable[[Message], bool]) -> WriteAhead:
-        """Has every final with a text written before anybody gets it; see ``WriteAhead``."""
-        self.ahead = WriteAhead(keep)
-        return self.ahead
 
     def restore(self, finals: Sequence[Message], seq: int, forgotten: int) -> None:
         """Goes on where an earlier run ended.

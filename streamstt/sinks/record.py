@@ -81,8 +81,8 @@ def moment(text: str) -> datetime:
 
 
 def line(data: Mapping[str, Any]) -> bytes:
-    """One line of a record."""
-    return f"{to_json(data)}\n".encode()
+    """One line of a record. Half a surrogate pair, which JSON can carry and UTF-8 cannot, becomes a question mark."""
+    return f"{to_json(data)}\n".encode(errors="replace")
 
 
 def read(content: bytes) -> Record:
@@ -156,7 +156,7 @@ def cues(form: LiveFormat, finals: Sequence[Mapping[str, Any]], begin: datetime,
         final = _final(data)
         start = max(0.0, (moment(data["at"]) - begin).total_seconds())
         text = cue(form, number, moved(final, start - final.start), str(data.get("label", "")))
-        made.append(text.encode())
+        made.append(text.encode(errors="replace"))
     return made
 
 
