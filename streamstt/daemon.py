@@ -118,9 +118,10 @@ def _make_hub(settings: Settings, engine: Engine) -> Hub:
 
 
 async def _follow(studio: Studio, source: SourceSettings, capture: Capture) -> SourceError | None:
-    """Runs one local source to its end."""
+    """Runs one local source to its end. Clients see it even before its device is there."""
+    session = studio.open(source.name, source.title, source.language)
     await capture.start()
-    return await studio.follow(capture, studio.open(source.name, source.title, source.language))
+    return await studio.follow(capture, session)
 
 
 async def _write(transcript: TranscriptFile, hub: Hub) -> None:
