@@ -5,11 +5,13 @@ import signal
 import subprocess
 import threading
 import time
-from contextlib import suppress
 from pathlib import Path
 
 START_S = 10
 ROOM = "module-null-sink sink_name=room rate=16000 channels=1"
+
+# With it the kernel kills the server when it catches up after a standstill (RLIMIT_RTTIME).
+NOT_REALTIME = ("--realtime=no", "--high-priority=no")
 
 
 class AudioServer:
@@ -42,7 +44,7 @@ class AudioServer:
         modules = ["module-native-protocol-unix", ROOM]
         loads = [part for module in modules for part in ("-L", module)]
         self._process = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-level=error", *loads],
+            ["pulseaudio", "-n", "--daemonize=no", *NOT_REALTIME, "--exit-idle-time=-1", "--log-level=error", *loads],
             env=os.environ | self.env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -112,9 +114,11 @@ class AudioServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        with suppress(AssertionError):
+        died = self._process.poll() if self._process else None
+        if self._process and died is None:
             self.thaw()
         self.kill()
         for helper in self._helpers:
             helper.kill()
             helper.wait()
+        assert died is None, f"PulseAudio ended by itself ({died})"
