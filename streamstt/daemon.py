@@ -139,9 +139,10 @@ def _make_hub(settings: Settings, info: EngineInfo, archive: Archive | None) -> 
 
 
 async def _follow(studio: Studio, source: SourceSettings, capture: Capture) -> SourceError | None:
-    """Runs one local source to its end."""
+    """Runs one local source to its end. Clients see it even before its device is there."""
+    session = studio.open(source.name, source.title, source.language)
     await capture.start()
-    return await studio.follow(capture, studio.open(source.name, source.title, source.language))
+    return await studio.follow(capture, session)
 
 
 async def _until(stop: asyncio.Event, decoding: asyncio.Task[EngineError | None], followers: list[Follower]) -> None:

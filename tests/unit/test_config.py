@@ -190,6 +190,7 @@ def test_source_given_names() -> None:
     [
         ("microphone", "the choices are mic, "),
         ("", "the choices are mic, "),
+        ("loudspeaker", "the choices are mic, "),
         ("file", "file:talk.flac"),
         ("file:", "file:talk.flac"),
         ("stdin:x", "stdin takes nothing"),
