@@ -1,4 +1,4 @@
-"""Protocol v1: events to JSON messages, and what a client may ask for in its address. No sockets here.
+"""Protocol v1: events to JSON messages, and what a client may ask for. No sockets here.
 
 Every message is one JSON object with ``type`` first and ``seq`` second (but ``error``, which has none).
 """
@@ -175,6 +175,16 @@ def is_end(text: str) -> bool:
     if isinstance(data, dict) and data.get("type") == "end":
         return True
     raise ClientError("bad_message", 'text on /audio can only be {"type":"end"}; audio is binary', 1003)
+
+
+def auth_token(message: str | bytes) -> str | None:
+    """The token in a message ``{"type":"auth","token":"..."}``; None if it is something else."""
+    try:
+        data = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    token = data.get("token") if isinstance(data, dict) and data.get("type") == "auth" else None
+    return token if isinstance(token, str) else None
 
 
 def _query(target: str) -> dict[str, str]:

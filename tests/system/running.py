@@ -66,7 +66,7 @@ class Daemon:
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()
         watchdog.cancel()
-        match = re.search(r"http://\S+/", line)
+        match = re.search(r"https?://\S+/", line)
         if not match:
             self.process.wait(STOP_S)
             raise AssertionError(f"the daemon did not start ({self.process.returncode}): {self.log}")
