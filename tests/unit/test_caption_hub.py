@@ -110,6 +110,32 @@ async def test_get_waits() -> None:
     assert message.event == final("one")
 
 
+async def test_passed_on_without_a_stop() -> None:
+    """Who keeps up gets a message at once; who does not, finds all of it waiting, in order, none twice."""
+    hub = make_hub()
+    passed: list[str] = []
+    ready = False
+
+    def direct(text: str) -> bool:
+        if ready:
+            passed.append(text)
+        return ready
+
+    with hub.subscribe() as outbox:
+        outbox.pass_on(direct)
+        ready = True
+        hub.publish(final("behind the greeting", number=1))
+        assert passed == [], "what waits goes first"
+        assert [await outbox.get(), await outbox.get()]
+        hub.publish(final("at once", number=2))
+        ready = False
+        hub.publish(final("waits", number=3))
+        ready = True
+        hub.publish(final("waits behind it", number=4))
+        assert texts([json.loads(text) for text in passed]) == ["at once"]
+        assert texts(await take(outbox)) == ["waits", "waits behind it"]
+
+
 async def test_too_slow() -> None:
     """A client that takes nothing is over at its bound: nothing waits any more, and 1013 says that it may resume."""
     hub = make_hub(queue=8)
