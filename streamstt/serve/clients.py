@@ -78,7 +78,7 @@ async def identify(socket: Socket, guard: Guard, path: str, within_s: float) -> 
         async with asyncio.timeout(within_s):
             token = auth_token(await socket.recv())
     except TimeoutError:
-        raise ClientError("no_token", f"no token came within {within_s:g} s") from None
+        raise ClientError("no_token", f"this daemon needs a token; none came within {within_s:g} s") from None
     if token is None:
         raise ClientError(
             "no_token", 'this daemon needs a token: as ?token=..., or {"type":"auth","token":"..."} first'

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import ssl
+from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from socket import SO_SNDBUF, SOL_SOCKET
@@ -174,6 +175,14 @@ class Server:
         path = target.partition("?")[0]
         socket.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER)
         try:
+            with suppress(ConnectionClosed):
+                await self._serve(socket, target, path)
+        except Exception:
+            log.exception("serving a client failed")  # websockets' own log is off, for it tells of every stranger
+            raise
+
+    async def _serve(self, socket: Connection, target: str, path: str) -> None:
+        try:
             if socket.roles is NOBODY:
                 socket.roles = await identify(socket, self._reception.guard, path, self._settings.handshake_s)
             if path == "/captions":
@@ -183,8 +192,6 @@ class Server:
         except ClientError as problem:
             await socket.send(error(problem))
             await socket.close(problem.close_code, problem.code)
-        except ConnectionClosed:
-            pass
 
 
 def _visit(connection: Connection, request: Request) -> Visit:
