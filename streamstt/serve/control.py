@@ -21,15 +21,6 @@ class Marker(Protocol):
         ...
 
 
-def may_control(origin: str | None) -> bool:
-    """Whether a client may control the daemon: programs of this machine, which send no Origin; never a web page.
-
-    Args:
-        origin: The header of this name, if there is one.
-    """
-    return origin is None
-
-
 async def answer(text: str, marker: Marker | None) -> str:
     """Does what a message asks for, and returns the answer to it.
 

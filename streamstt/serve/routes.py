@@ -29,6 +29,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
 
@@ -40,6 +41,7 @@ class Answer:
     status: HTTPStatus
     content_type: str
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()  # besides HEADERS
 
 
 class Routes:
@@ -70,7 +72,7 @@ class Routes:
         if route:
             return route()
         known = ", ".join([*PAGES, *self._routes])
-        return _text(HTTPStatus.NOT_FOUND, f"Nothing is here. Pages: {known}. WebSocket: /captions, /audio.\n")
+        return plain(HTTPStatus.NOT_FOUND, f"Nothing is here. Pages: {known}. WebSocket: /captions, /audio.\n")
 
     def _health(self) -> Answer:
         states = self._hub.states
@@ -88,5 +90,7 @@ class Routes:
         return Answer(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())
 
 
-def _text(status: HTTPStatus, text: str) -> Answer:
-    return Answer(status, "text/plain; charset=utf-8", text.encode())
+def plain(status: HTTPStatus, text: str, **headers: str) -> Answer:
+    """A sentence as an answer; a header's name is written with underscores."""
+    named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Answer(status, "text/plain; charset=utf-8", text.encode(), named)

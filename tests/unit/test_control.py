@@ -5,7 +5,7 @@ import json
 import pytest
 
 from streamstt.errors import SinkError
-from streamstt.serve.control import MAX_TITLE, answer, may_control
+from streamstt.serve.control import MAX_TITLE, answer
 from streamstt.serve.protocol import ClientError
 
 
@@ -57,10 +57,3 @@ async def test_without_transcripts() -> None:
     """When none are kept, the answer names the setting."""
     with pytest.raises(ClientError, match=r"transcript\.enabled"):
         await answer('{"type":"mark"}', None)
-
-
-def test_pages_may_not_control() -> None:
-    """A browser says where a page is from: none may control, not even the daemon's own."""
-    assert may_control(None)
-    assert not may_control("http://127.0.0.1:8765")
-    assert not may_control("null")

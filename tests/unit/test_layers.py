@@ -34,6 +34,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "scheduler", "lateness", "engine_room",
         "serve.notices", "serve.protocol", "serve.ahead", "serve.hub", "serve.routes", "serve.control",
     ),
+    (
+        "serve.access", "serve.limits", "serve.tls", "serve.tokens", "serve.descriptors",
+        "serve.reception", "serve.clients", "serve.connections",
+    ),
     ("serve.server", "sinks.*", "studio", "offline", "follow", "bench.scoring", "bench.peers", "bench.simulation"),
     ("bench.figures",),
     ("daemon", "terminal", "bench.benchmark"),
@@ -50,10 +54,10 @@ DOORS = {
     "soxr": {"audio.format"},
     "soundfile": {"audio.sources"},
     "faster_whisper": {"bench.peers"},
-    "websockets": {"serve.server", "follow"},
+    "websockets": {"serve.server", "serve.connections", "follow"},
     "typer": {"cli", "commands.*"},
     "rich": {"commands.*", "terminal"},
-    "platformdirs": {"config_layers", "whisper.store"},
+    "platformdirs": {"config_layers", "whisper.store", "serve.tokens"},
     "pydantic": {"config", "config_layers", "speech.scripted"},
     "pydantic_core": {"config_layers"},
 }
@@ -127,16 +131,8 @@ def test_doors_are_used() -> None:
 
 def test_the_core_is_pure() -> None:
     """Nothing that the session is made of knows of threads, clocks, sockets or files."""
-    core = {
-        "audio.format",
-        "audio.ring",
-        "audio.frames",
-        "audio.devices",
-        "audio.level",
-        "scheduler",
-        "lateness",
-        "serve.notices",
-    }
+    core = {"audio.format", "audio.ring", "audio.frames", "audio.devices", "audio.level", "scheduler", "lateness"}
+    core |= {"serve.access", "serve.limits", "serve.notices", "serve.reception"}
     core |= {m for m in MODULES if m.startswith("speech.")} - {"speech.scripted"}  # that one is an engine
     impure = {"threading", "time", "socket", "asyncio", "select", "os", "subprocess", "logging"}
     assert {m: found for m in core if (found := imports(m) & impure)} == {}
