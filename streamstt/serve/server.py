@@ -7,7 +7,7 @@ import ssl
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from socket import SO_SNDBUF, SOL_SOCKET
+from socket import SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
 from typing import cast
 
 from websockets.asyncio.server import Server as Listener
@@ -176,7 +176,8 @@ class Server:
         assert isinstance(socket, Connection)  # noqa: S101 - the same
         target = socket.request.path
         path = target.partition("?")[0]
-        socket.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER)
+        for buffer in (SO_SNDBUF, SO_RCVBUF):
+            socket.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, buffer, SOCKET_BUFFER)
         try:
             with suppress(ConnectionClosed):
                 await self._serve(socket, target, path)
@@ -193,6 +194,7 @@ class Server:
             elif path == "/control":
                 await serve_controller(socket, self._marker)
             else:
+                socket.ping_timeout = None  # its answer waits behind its audio, which waits for the engine
                 await serve_speaker(socket, self._hub, self._studio, target, self._settings.audio_idle_s)
         except ClientError as problem:
             await socket.send(error(problem))
