@@ -37,7 +37,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AudioServer]:
 
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """As ``script``, for the whole module: says SCRIPT, two words a second, again and again."""
+    """As ``script``, for the whole module."""
     words = [{"text": f" {w}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, w in enumerate(SCRIPT.split())]
     file = tmp_path_factory.mktemp("script") / "script.json"
     file.write_text(json.dumps({"words": words, "repeat_s": 8}))
@@ -146,6 +146,26 @@ async def test_lost_and_found(
     assert after[-1]["start"] >= gap["end"] - word_s, "stream time stays true"
 
 
+async def test_an_output_removed_and_made_again(server: AudioServer, scripted: list[str]) -> None:
+    """The monitor of an output is lost with it, while others remain, and found when there is one of its name again."""
+    booth = "module-null-sink sink_name=booth rate=16000 channels=1"
+    number = server.load(booth)
+    with Daemon(*scripted, "--source", "monitor:booth", env=server.plain_env) as daemon:
+        async with captions(daemon) as viewer:
+            async with speaking(server, sink="booth"):
+                await until(viewer, is_partial)
+                server.unload(number)
+                messages = await until(viewer, is_state("lost"))
+            number = server.load(booth)
+            messages += await until(viewer, is_state("listening"))
+            async with speaking(server, sink="booth"):
+                messages += await until(viewer, is_partial)
+        assert daemon.stop() == 0
+    server.unload(number)
+    assert said(messages)
+    assert sum(m["type"] == "gap" for m in messages) == 1
+
+
 async def test_silence_is_not_a_loss(server: AudioServer, daemon: Daemon) -> None:
     """Exact zeros after sound: muted, or a dead driver. Said within about two seconds; nothing is lost by it."""
     async with captions(daemon) as viewer, speaking(server, "noise"):
@@ -169,8 +189,10 @@ async def test_killed_daemon_leaves_no_recorder(server: AudioServer, scripted: l
         (recorder,) = psutil.Process(daemon.process.pid).children()
         server.freeze()
         daemon.process.kill()
-        await asyncio.to_thread(recorder.wait, 5)
-        server.thaw()
+        try:
+            await asyncio.to_thread(recorder.wait, 5)
+        finally:
+            server.thaw()
 
 
 # ---- which device
