@@ -114,6 +114,10 @@ class Server:
         shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound
         return f"http://{shown}:{bound}/"
 
+    def reload(self, settings: ServerSettings) -> None:
+        """Takes what can change while it listens; host and port stay."""
+        self._settings = settings
+
     async def drain(self) -> None:
         """Takes no new clients; gives each the time to receive what waits for it, then says goodbye (1001)."""
         self._hub.finish()
