@@ -171,9 +171,13 @@ class Transcript(Section):
 
 
 class Log(Section):
-    """What the daemon says of itself; never what was spoken."""
+    """What the daemon says of itself; never what was spoken, unless asked."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    format: Literal["auto", "human", "journal", "json"] = Field(
+        "auto", description="How it looks; auto: for the journal when it goes there, else for people."
+    )
+    text: bool = Field(False, description="Log every final caption as well: whoever reads the log reads what was said.")
 
 
 class Source(Section):

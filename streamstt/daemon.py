@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from streamstt.audio.capture import Capture
@@ -19,9 +20,14 @@ from streamstt.config import Source as SourceSettings
 from streamstt.config_layers import state_folder
 from streamstt.engine_room import EngineRoom
 from streamstt.errors import EngineError, SourceError, StreamsttError
+from streamstt.following import follow
+from streamstt.logs import watch_loop
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
+from streamstt.service.keeper import Keeper
+from streamstt.service.manager import Manager
+from streamstt.service.reloading import Parts, Reloader, reloading_by_signal
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.transcript import Transcript
 from streamstt.speech.jobs import EngineInfo
@@ -36,40 +42,63 @@ log = logging.getLogger(__name__)
 Follower = asyncio.Task[SourceError | None]
 
 
-async def run(settings: Settings, *, ready: Callable[[str], None], progress: Progress | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Who starts the daemon, and what it tells them.
+
+    Attributes:
+        ready: Called with the address of the captions page when it can be opened.
+        reload: Reads the settings again.
+        progress: Told how far a model download is.
+        manager: The service manager.
+    """
+
+    ready: Callable[[str], None]
+    reload: Callable[[], Settings]
+    progress: Progress | None = None
+    manager: Manager = field(default_factory=Manager)
+
+
+async def run(settings: Settings, around: Surroundings) -> None:
     """Captions until a signal comes, or until every source has ended.
 
     Args:
         settings: All of them.
-        ready: Called with the address of the captions page when it can be opened.
-        progress: Told how far a model download is.
+        around: Who starts it.
 
     Raises:
         StreamsttError: Something that the daemon needs is not there, or failed.
     """
+    watch_loop()
     make_detector(settings.speech)  # what it lacks is said now, not to the first client
     with ThreadPoolExecutor(1, "engine") as thread:
         captures = await _open_sources(settings)
         archive = await asyncio.to_thread(_open_archive, settings) if settings.transcript.wanted else None
-        engine = await _start_engine(settings, thread, progress)
+        engine = await _start_engine(settings, thread, around.manager.telling(around.progress))
         hub = _make_hub(settings, engine.info, archive)
         transcript = Transcript(archive, hub) if archive else None
         studio = Studio(settings, engine, hub)
         server = Server(settings.server, hub, studio, transcript)
-        with _stopping_by_signal() as stop:
+        reloader = Reloader(settings, around.reload, Parts(hub, engine, studio, server, archive), around.manager)
+        with _stopping_by_signal() as stop, reloading_by_signal() as reload:
             try:
                 async with asyncio.TaskGroup() as tasks:
                     address = await server.start()
                     decoding = tasks.create_task(_decode(studio))
                     if transcript:
                         tasks.create_task(transcript.run())
-                    followers = [tasks.create_task(_follow(studio, s, c)) for s, c in captures]
-                    ready(address)
+                    followers = await _follow_all(tasks, studio, hub, captures)
+                    around.ready(address)
+                    around.manager.ready()
+                    beside = [tasks.create_task(Keeper(around.manager, hub, studio, address).run())]
+                    beside += [tasks.create_task(reloader.run(reload))]
                     await _until(stop, decoding, followers if len(captures) == len(settings.source) else [])
+                    around.manager.stopping()
                     await _stop([c for _, c in captures], followers, studio, server)
                     if transcript:
                         transcript.close()  # viewers have what it wrote
-                    decoding.cancel()
+                    for task in (decoding, *beside):
+                        task.cancel()
             except ExceptionGroup as group:
                 raise _first_of_ours(group) from group
         tasks_done = [decoding, *followers] if not decoding.cancelled() else followers
@@ -132,17 +161,26 @@ def _make_hub(settings: Settings, info: EngineInfo, archive: Archive | None) -> 
         language=settings.engine.language,
     )
     server = settings.server
-    hub = Hub(about, history=server.history, hello_history=server.hello_history, queue=server.client_queue)
+    hub = Hub(
+        about,
+        history=server.history,
+        hello_history=server.hello_history,
+        queue=server.client_queue,
+        sources=[source.name for source in settings.source if source.kind != "ws"],
+    )
     if archive:
         hub.restore(archive.past.finals, archive.past.seq, archive.past.forgotten)
     return hub
 
 
-async def _follow(studio: Studio, source: SourceSettings, capture: Capture) -> SourceError | None:
-    """Runs one local source to its end. Clients see it even before its device is there."""
-    session = studio.open(source.name, source.title, source.language)
-    await capture.start()
-    return await studio.follow(capture, session)
+async def _follow_all(
+    tasks: asyncio.TaskGroup, studio: Studio, hub: Hub, captures: list[tuple[SourceSettings, Capture]]
+) -> list[Follower]:
+    """Runs each local source to its end, and returns when all are open, or waited for; clients see those too."""
+    sessions = [studio.open(source.name, source.title, source.language) for source, _ in captures]
+    await asyncio.gather(*(capture.start() for _, capture in captures))
+    pairs = zip(captures, sessions, strict=True)
+    return [tasks.create_task(follow(studio, hub, capture, session)) for (_, capture), session in pairs]
 
 
 async def _until(stop: asyncio.Event, decoding: asyncio.Task[EngineError | None], followers: list[Follower]) -> None:

@@ -39,7 +39,9 @@ class EngineRoom:
         self._engine: Engine | None = None
         self._info: EngineInfo | None = None
         self._gave_up = False  # on the job before
+        self._terms: tuple[str, ...] | None = None  # in place of those that it is loaded with
         self.failures = 0
+        self.busy_since: float | None = None  # by the loop's clock (s): a decode, or a load
 
     @property
     def info(self) -> EngineInfo:
@@ -56,6 +58,8 @@ class EngineRoom:
         self._engine = None  # there may not be memory for two
         self._engine = await self._in_thread("loading the model", self._load)
         self._info = self._engine.info
+        if self._terms is not None:
+            await self.expect(self._terms)
         await self._decode(Job("warm-up", 0, np.zeros(SAMPLE_RATE, dtype=np.float32), final=True))
 
     async def decode(self, job: Job, notify: Callable[[str], None]) -> Hypothesis | None:
@@ -87,6 +91,16 @@ class EngineRoom:
         notify("")
         return answer
 
+    async def expect(self, terms: tuple[str, ...]) -> None:
+        """Names and terms to expect from the next job on, also after a fresh load.
+
+        Raises:
+            ConfigError: They are too many for the model.
+        """
+        assert self._engine is not None, "start() comes first"  # noqa: S101 - a mistake of the caller
+        await self._in_thread("taking the vocabulary", partial(self._engine.expect, terms))
+        self._terms = terms
+
     async def _decode(self, job: Job) -> Hypothesis:
         assert self._engine is not None, "start() comes first"  # noqa: S101 - a mistake of the caller
         try:
@@ -97,9 +111,13 @@ class EngineRoom:
 
     async def _in_thread(self, what: str, work: Callable[[], Result]) -> Result:
         """Runs work in the engine's thread; what it raises and is no message for people becomes an ``EngineError``."""
+        loop = asyncio.get_running_loop()
+        self.busy_since = loop.time()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+            return await loop.run_in_executor(self._thread, work)
         except StreamsttError:
             raise
         except Exception as problem:  # out of memory, or a mistake of ours: a fresh engine may do better
             raise EngineError(f"{what} failed: {type(problem).__name__}: {problem}") from problem
+        finally:
+            self.busy_since = None

@@ -7,20 +7,24 @@ import asyncio
 import logging
 from datetime import UTC, datetime
 
-from streamstt.audio.capture import Capture, Ended, Found, Lost, Noticed, Waiting
-from streamstt.audio.format import SAMPLE_RATE, Block, Samples
+from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.vad import make_detector
 from streamstt.config import Settings
 from streamstt.engine_room import EngineRoom
-from streamstt.errors import EngineError, SourceError
+from streamstt.errors import EngineError
 from streamstt.lateness import Lateness
+from streamstt.logs import SPOKEN
+from streamstt.measures import Measures
+from streamstt.remote import RemoteSource
 from streamstt.scheduler import Scheduler
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import AudioOffer, ClientError, SourceInfo
-from streamstt.speech.captions import Event, State, Status
+from streamstt.service.vitals import Vitals
+from streamstt.speech.captions import Event, Final, State, Status
 from streamstt.speech.session import Session
 
 log = logging.getLogger(__name__)
+spoken = logging.getLogger(SPOKEN)
 
 
 def now() -> str:
@@ -29,7 +33,12 @@ def now() -> str:
 
 
 class Studio:
-    """Owns the sessions. ``run`` must be running for captions to come out."""
+    """Owns the sessions. ``run`` must be running for captions to come out.
+
+    Attributes:
+        measures: What is told to monitors.
+        vitals: When devices gave audio last.
+    """
 
     def __init__(self, settings: Settings, engine: EngineRoom, hub: Hub) -> None:
         """Has no sources yet.
@@ -44,12 +53,26 @@ class Studio:
         self._hub = hub
         self._scheduler = Scheduler()
         self._sessions: dict[str, Session] = {}
+        self._languages: dict[str, str] = {}  # of each session, as its source wants it
         self._leaving: list[Session] = []
         self._remote: set[str] = set()
         self._lateness: dict[str, Lateness] = {}  # of the sources that have sent audio
+        self.measures = Measures(hub.counters, engine, self._sessions)
+        hub.counters.add_probe(self.measures)
+        self.vitals = Vitals()
         self._stopping = False
         self._work = asyncio.Event()  # audio came: the engine may have something to do
         self._progress = asyncio.Event()  # a decode is done: somebody may have room, or be settled
+
+    def trouble(self, decode_s: float) -> str:
+        """What is stuck, as a sentence; empty when all goes on. A decode may take ``decode_s``."""
+        return self.vitals.trouble(_now(), self._engine.busy_since, decode_s)
+
+    def reload(self, settings: Settings) -> None:
+        """Takes other settings: of speech and language from the next silence of each source on."""
+        self._settings = settings
+        for name, session in self._sessions.items():
+            session.retune(settings.speech, self._spoken(self._languages[name]))
 
     # ---- sources
 
@@ -61,15 +84,20 @@ class Studio:
             label: What viewers see.
             language: Code, ``auto``, or empty for the engine's setting.
         """
-        spoken = language or self._settings.engine.language
         speech = self._settings.speech
         # A source of this name may have been here before, in this run or in an earlier one whose captions are kept.
         ids = f"{name}@{self._hub.seq}" if self._hub.seq else name
-        session = Session(name, speech, make_detector(speech), None if spoken == "auto" else spoken, ids)
+        session = Session(name, speech, make_detector(speech), self._spoken(language), ids)
         self._sessions[name] = session
+        self._languages[name] = language
         self._scheduler.add(session)
         self._hub.add_source(SourceInfo(name, label, now()))
         return session
+
+    def _spoken(self, language: str) -> str | None:
+        """What a source speaks, by its own setting or the engine's; None: it is to be detected."""
+        spoken = language or self._settings.engine.language
+        return None if spoken == "auto" else spoken
 
     def push(self, session: Session, block: Block) -> None:
         """Passes audio on; never waits."""
@@ -77,6 +105,7 @@ class Studio:
             return
         if session.source not in self._lateness:
             self._lateness[session.source] = Lateness(_clock() - len(block.samples))
+        self._hub.counters.of(session.source).audio_s += len(block.samples) / SAMPLE_RATE
         self._publish(session.push(block))
         if session.need():  # in silence nobody is woken
             self._work.set()
@@ -109,37 +138,7 @@ class Studio:
             self.interrupt(session)
             await self.settle(session)
 
-    async def follow(self, capture: Capture, session: Session) -> SourceError | None:
-        """Brings a capture's audio to its session until it ends, and returns why it failed, if it did."""
-        hears = False  # some devices take seconds from open to the first sample: only then do we listen
-        async for item in capture.items():
-            match item:
-                case Block():
-                    if not hears:
-                        hears = True
-                        self._listen(session)
-                    self.push(session, item)
-                    if not capture.is_live:
-                        await self.room(session)
-                case Waiting() | Lost():
-                    hears = False
-                    self._miss(session, item)
-                case Noticed(about, text):
-                    log.warning("source %s: %s", session.source, text or f"{about} is over")
-                    self._hub.notify(about, text, session.source)
-                case Found():
-                    log.info("source %s is back", session.source)
-                case Ended(error):
-                    if capture.dropped:
-                        log.warning("source %s: %d blocks of audio came too fast", session.source, capture.dropped)
-                    self.interrupt(session)
-                    await self.settle(session)
-                    detail = str(error) if error else "The source has ended."
-                    self._hub.publish(Status(session.source, State.LOST if error else State.WAITING, detail))
-                    return error
-        return None
-
-    def admit(self, offer: AudioOffer) -> "RemoteSource":
+    def admit(self, offer: AudioOffer) -> RemoteSource:
         """Makes a source of a client that sends audio.
 
         Raises:
@@ -157,18 +156,14 @@ class Studio:
             name = f"{offer.name}-{n}"
         self._remote.add(name)
         session = self.open(name, offer.name, offer.language)
-        self._listen(session)
+        self.listen(session)
         return RemoteSource(self, session, self._remote)
 
-    def _miss(self, session: Session, news: Waiting | Lost) -> None:
-        state = State.LOST if isinstance(news, Lost) else State.WAITING
-        log.warning("source %s is %s: %s", session.source, state.value, news.why)
-        self.interrupt(session)
-        self._hub.publish(Status(session.source, state, news.why))
-
-    def _listen(self, session: Session) -> None:
+    def listen(self, session: Session) -> None:
+        """The source's audio begins, or goes on: tells viewers."""
         if session.position == 0:
             self._hub.start_source(session.source, now())
+        self._hub.awaited.discard(session.source)
         self._hub.publish(Status(session.source, State.LISTENING))
 
     # ---- engine
@@ -200,9 +195,12 @@ class Studio:
                 self._work.clear()
                 await self._work.wait()
                 continue
+            begun = _now()
             hypothesis = await self._engine.decode(job, lambda text: self._hub.notify("engine", text))
             log.debug("%s", hypothesis or f"{job}: given up")
             self._publish(session.apply(hypothesis) if hypothesis else session.give_up())
+            age_s = (session.position - job.end) / SAMPLE_RATE
+            self._hub.counters.decoded(final=job.final, took_s=_now() - begun, age_s=age_s)
             self._watch(session)
             self._sweep()
             self._note_progress()
@@ -216,6 +214,7 @@ class Studio:
         for session in [s for s in self._leaving if s.settled]:
             self._leaving.remove(session)
             del self._sessions[session.source]
+            self._languages.pop(session.source)
             self._lateness.pop(session.source, None)
             self._scheduler.remove(session)
             self._hub.publish(Status(session.source, State.WAITING, "The client has left."))
@@ -230,49 +229,19 @@ class Studio:
 
     def _publish(self, events: list[Event]) -> None:
         self._hub.publish(*events)
+        for event in events:
+            if isinstance(event, Final) and event.text:
+                spoken.info("%s: %s", event.source, event.text)
 
     async def _next_progress(self) -> None:
         self._work.set()
         await self._progress.wait()
 
 
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
 def _clock() -> int:
     """Samples that would have been spoken since some moment."""
-    return int(asyncio.get_running_loop().time() * SAMPLE_RATE)
-
-
-class RemoteSource:
-    """A client's audio; implements the server's ``RemoteStream``."""
-
-    def __init__(self, studio: Studio, session: Session, present: set[str]) -> None:
-        """Takes over a session.
-
-        Args:
-            studio: Where the audio goes.
-            session: Made for this client.
-            present: Names of the clients that are here; the client's is taken out when it leaves.
-        """
-        self._studio = studio
-        self._session = session
-        self._present = present
-
-    @property
-    def name(self) -> str:
-        """Name of the source that it became."""
-        return self._session.source
-
-    async def push(self, samples: Samples) -> None:
-        """Takes 16 kHz audio; waits when the engine is far behind."""
-        if len(samples):
-            self._studio.push(self._session, Block(self._session.position, samples))
-            await self._studio.room(self._session)
-
-    async def finish(self) -> None:
-        """No more audio comes; returns when the last final is published."""
-        self._studio.interrupt(self._session)
-        await self._studio.settle(self._session)
-
-    def leave(self) -> None:
-        """The client is gone; what it said and is not final yet is still captioned for the others."""
-        self._present.discard(self.name)
-        self._studio.leave(self._session)
+    return int(_now() * SAMPLE_RATE)

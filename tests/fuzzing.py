@@ -23,6 +23,7 @@ from websockets.asyncio.client import connect
 from wire import INPUTS, TOKEN, Input
 
 from streamstt.config import Settings
+from streamstt.engine_room import EngineRoom
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
@@ -52,10 +53,11 @@ class Target:
         self.ports = self.loop.run_until_complete(self._start())
 
     async def _start(self) -> list[int]:
-        engine = ScriptedEngine(Script(words=()))
+        engine = EngineRoom(lambda: ScriptedEngine(Script(words=())), self._thread)
+        await engine.start()
         self._hub = Hub(About("0", "run", "", "script", "", "en"), history=50, hello_history=9, queue=100)
         studio = Studio(self._settings, engine, self._hub)
-        self._decoding = asyncio.create_task(studio.run(self._thread))
+        self._decoding = asyncio.create_task(studio.run())
         self.servers = [Server(s, self._hub, studio) for s in (self._settings.server, self._closed)]
         return [int((await server.start()).rpartition(":")[2].rstrip("/")) for server in self.servers]
 

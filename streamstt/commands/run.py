@@ -1,22 +1,23 @@
 """``streamstt run``: listen, and serve captions."""
 
 import asyncio
-import logging
 import signal
-import sys
+from collections.abc import Callable
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
+from streamstt import logs
 from streamstt.audio.recording import list_devices
 from streamstt.commands.options import Assignments, ConfigFile, Language, Model, err, options, out
-from streamstt.config import INPUTS, Settings
+from streamstt.config import INPUTS, Log, Settings
 from streamstt.config_layers import load
 from streamstt.errors import ConfigError, SourceError
 from streamstt.samples import welcome
 from streamstt.serve.access import Role
 from streamstt.serve.tokens import first_start, load_keys, token_for
+from streamstt.service.manager import Manager
 from streamstt.terminal import download_bars
 
 
@@ -44,12 +45,17 @@ def run(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
         chosen.append(("--source", "source", [{"input": text, **extra} for text in source]))
     elif extra:
         raise ConfigError("--rate, --fast and --loop belong to a --source")
-    settings = load(chosen, file=config).settings
-    if or_sample and not source:
-        settings = _or_sample(settings)
-    logging.basicConfig(
-        level=settings.log.level.upper(), format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr
-    )
+    logs.configure(Log())
+    with logs.fatal_errors():
+        if or_sample and not source:
+            chosen += _sample_options(load(chosen, file=config).settings)
+        _run(lambda: load(chosen, file=config).settings)
+
+
+def _run(read: Callable[[], Settings]) -> None:
+    """Runs the daemon with the settings that ``read`` gives, now and when it is told to read them again."""
+    settings = read()
+    logs.configure(settings.log)
     new_tokens = first_start(settings.server)  # made now, so that mistakes are told before the slow start
     load_keys(settings.server)
     # Until the daemon is ready nothing is lost by Ctrl-C, and a download in a thread must not hold it up.
@@ -57,7 +63,8 @@ def run(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
     from streamstt import daemon  # noqa: PLC0415 - torch takes seconds to import: help and mistakes come first
 
     with download_bars(err) as progress:
-        asyncio.run(daemon.run(settings, ready=partial(_announce, settings, new_tokens), progress=progress))
+        announce = partial(_announce, settings, new_tokens)
+        asyncio.run(daemon.run(settings, daemon.Surroundings(announce, read, progress, Manager.find())))
 
 
 def _announce(settings: Settings, new_tokens: bool, address: str) -> None:
@@ -70,21 +77,21 @@ def _announce(settings: Settings, new_tokens: bool, address: str) -> None:
     out.file.flush()
 
 
-def _or_sample(settings: Settings) -> Settings:
+def _sample_options(settings: Settings) -> list[tuple[str, str, Any]]:
     """The bundled recording in place of a default microphone that is not there."""
     if [s.input for s in settings.source] != ["mic"]:
-        return settings
+        return []
     try:
         found = [d for d in list_devices() if d.kind == "mic"]
         why = "" if found else "This machine has no microphone that can be seen"
     except SourceError as error:
         why = str(error)
     if not why:
-        return settings
+        return []
     err.print(
         f"{why}.\nCaptioning a bundled recording instead, in a loop, so that you can see it work.",
         markup=False,
         soft_wrap=True,
     )
     sample = {"input": f"file:{welcome()}", "name": "sample", "label": "Sample", "loop": True}
-    return Settings.model_validate({**settings.model_dump(), "source": [sample]})
+    return [("--or-sample", "source", [sample])]

@@ -1,127 +1,33 @@
 """Numbers events, remembers finals, and gives every subscriber its own queue, so that none delays another."""
 
-import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from streamstt.serve.ahead import WriteAhead
-from streamstt.serve.notices import Notices
+from streamstt.serve.counters import Counters
+from streamstt.serve.notices import Notice, Notices
+from streamstt.serve.outbox import DONE, STOPPING, TOO_SLOW, Farewell, Outbox
 from streamstt.serve.protocol import About, Message, Resume, SourceInfo, encode, hello, wall_time
 from streamstt.speech.captions import Event, Final, Partial, State, Status
 from streamstt.speech.timeline import aligned
 
-
-@dataclass(frozen=True, slots=True)
-class Farewell:
-    """Why a subscription ends, as a WebSocket says it."""
-
-    code: int
-    reason: str = ""
-
-
-DONE = Farewell(1000)
-STOPPING = Farewell(1001, "the daemon stops")
-TOO_SLOW = Farewell(1013, "too slow: resume with since")
-
-
-class Outbox:
-    """What waits for one subscriber: every final, status and gap, and only the newest partial of each source."""
-
-    def __init__(self, limit: int, source: str | None = None, ahead: WriteAhead | None = None) -> None:
-        """Makes an empty queue.
-
-        Args:
-            limit: Messages that may wait; with one more, all are dropped and the subscription is over.
-            source: Take this source's messages only.
-            ahead: What knows which finals must not be given yet.
-        """
-        self._limit = limit
-        self._source = source
-        self._ahead = ahead
-        self._greeting_seq = 0
-        self._waiting: dict[int | str, Message | str] = {}  # in order; a partial under its source, others under seq
-        self._changed = asyncio.Event()
-        self._over = asyncio.Event()
-        self._direct: Callable[[bytes], bool] | None = None
-        self.farewell = DONE
-
-    def pass_on(self, direct: Callable[[bytes], bool]) -> None:
-        """Hands messages on without a stop here for as long as nothing waits.
-
-        A task that wakes up for each message and client takes longer than the message itself: with a thousand clients
-        the last would wait for most of a tenth of a second.
-
-        Args:
-            direct: Takes frames at once and returns True, or cannot, and returns False; never waits, never raises.
-        """
-        self._direct = direct
-
-    def greet(self, text: str, seq: int) -> None:
-        """Puts a message for this subscriber only: ``hello``, which may tell of all up to ``seq``."""
-        self._waiting[-1] = text
-        self._greeting_seq = seq
-        self._changed.set()
-
-    def put(self, messages: Sequence[Message]) -> None:
-        """Takes what was published together; never waits."""
-        if self._over.is_set():
-            return
-        if self._source is not None:
-            messages = [m for m in messages if m.event.source == self._source]
-        held = self._ahead and any(self._ahead.holds(m.seq) for m in messages)
-        at_once = messages and not held and not self._waiting
-        if at_once and self._direct and self._direct(b"".join([m.frame for m in messages])):
-            return
-        for message in messages:
-            self._queue(message)
-
-    def _queue(self, message: Message) -> None:
-        if self._over.is_set():
-            return
-        source = message.partial_of
-        if source or message.is_final:
-            self._waiting.pop(message.event.source, None)  # its last partial is out of date
-        self._waiting[source or message.seq] = message
-        if len(self._waiting) > self._limit:
-            self._waiting.clear()
-            self.finish(TOO_SLOW)
-        self._changed.set()
-
-    def finish(self, farewell: Farewell = DONE) -> None:
-        """No more will come: ``get`` gives what waits, then None."""
-        if not self._over.is_set():
-            self.farewell = farewell
-        self._over.set()
-        self._changed.set()
-
-    async def get(self) -> Message | str | None:
-        """The next message, or None after ``finish``."""
-        while True:
-            while not self._waiting:
-                if self._over.is_set():
-                    return None
-                self._changed.clear()
-                await self._changed.wait()
-            key, message = next(iter(self._waiting.items()))
-            if self._ahead and (isinstance(message, str) or message.is_final):
-                await self._ahead.passed(self._greeting_seq if isinstance(message, str) else message.seq)
-            if self._waiting.get(key) is message:  # else all was dropped meanwhile
-                return self._waiting.pop(key)
-
-    async def too_slow(self) -> None:
-        """Returns when messages were dropped because the subscriber does not take them."""
-        while self.farewell is not TOO_SLOW:
-            await self._over.wait()
-            if self.farewell is not TOO_SLOW:
-                await asyncio.Future()  # it ends in good order: never
+__all__ = ["DONE", "STOPPING", "TOO_SLOW", "Farewell", "Hub", "Outbox"]
 
 
 class Hub:
-    """The one place where captions are published."""
+    """The one place where captions are published.
 
-    def __init__(self, about: About, *, history: int, hello_history: int, queue: int) -> None:
+    Attributes:
+        about: What ``hello`` says of the daemon.
+        counters: What was published, and to how many.
+        awaited: Names of the sources whose device has not been there yet.
+    """
+
+    def __init__(
+        self, about: About, *, history: int, hello_history: int, queue: int, sources: Iterable[str] = ()
+    ) -> None:
         """Starts with nothing published.
 
         Args:
@@ -129,8 +35,11 @@ class Hub:
             history: Finals kept for clients that come back; older ones are forgotten, and ``hello`` says so.
             hello_history: Finals that a new client is greeted with.
             queue: Messages that may wait for one subscriber.
+            sources: Names of sources that are counted apart.
         """
         self.about = about
+        self.counters = Counters(sources)
+        self.awaited: set[str] = set()
         self._hello_history = hello_history
         self._queue = queue
         self.seq = 0  # of the last event that was published
@@ -156,9 +65,9 @@ class Hub:
         return list(self._sources.values())
 
     @property
-    def subscribers(self) -> int:
-        """How many there are now."""
-        return len(self._outboxes)
+    def viewers(self) -> int:
+        """How many follow all sources now."""
+        return sum(outbox.source is None for outbox in self._outboxes)
 
     @property
     def states(self) -> dict[str, State]:
@@ -166,9 +75,27 @@ class Hub:
         return {name: m.event.state for name, m in self._status.items() if isinstance(m.event, Status)}
 
     @property
-    def notices(self) -> list[str]:
-        """What is wrong now, a sentence each."""
+    def missing(self) -> list[str]:
+        """Names of the sources from which no audio can come now."""
+        return [name for name, state in self.states.items() if state is State.LOST or name in self.awaited]
+
+    @property
+    def notices(self) -> list[Notice]:
+        """What is wrong now."""
         return self._notices.all
+
+    def detail(self, source: str) -> str:
+        """What there is to say of a source's state, without notices."""
+        status = self._plain.get(source)
+        return status.detail if status else ""
+
+    def limit(self, *, history: int, hello_history: int, queue: int) -> None:
+        """Sets the bounds anew; those who are here keep their queues."""
+        while len(self._history) > history:
+            self._forgotten = self._history.popleft().seq
+        self._history = deque(self._history, maxlen=history)
+        self._hello_history = hello_history
+        self._queue = queue
 
     def notify(self, about: str, text: str, source: str = "") -> None:
         """Adds a sentence to the ``detail`` of a source's status, or of every source's, and publishes it.
@@ -207,6 +134,7 @@ class Hub:
         for known in (self._sources, self._open, self._status, self._plain):
             known.pop(name, None)
         self._notices.forget(name)
+        self.awaited.discard(name)
 
     def publish(self, *events: Event) -> None:
         """Numbers events and puts them into every queue; never waits.
@@ -222,6 +150,7 @@ class Hub:
         if isinstance(event, Status):
             self._plain[event.source] = event
             event = replace(event, detail=f"{event.detail} {self._notices.of(event.source)}".strip())
+        self.counters.published(event)
         self.seq += 1
         source = self._sources.get(event.source)
         at = wall_time(source.started_at, event.start) if source and isinstance(event, Final) else ""
@@ -254,10 +183,12 @@ class Hub:
         present = [*self._status.values(), *self._open.values()]
         outbox.put(sorted(present, key=lambda m: m.seq))
         self._outboxes.add(outbox)
+        self.counters.came(viewer=source is None)
         try:
             yield outbox
         finally:
             self._outboxes.discard(outbox)
+            self.counters.too_slow += outbox.farewell is TOO_SLOW
 
     def finish(self) -> None:
         """The daemon stops: every queue runs dry."""

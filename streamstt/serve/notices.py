@@ -1,5 +1,19 @@
 """What people should know of a source or of the whole daemon, for as long as it is so. Pure."""
 
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A sentence, what it is about, and the source that it is of; an empty one: of the whole daemon."""
+
+    source: str
+    about: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.source}: {self.text}" if self.source else self.text
+
 
 class Notices:
     """Sentences by what they are about; each stands until it is taken back."""
@@ -32,6 +46,6 @@ class Notices:
         self._texts = {key: text for key, text in self._texts.items() if key[0] != source}
 
     @property
-    def all(self) -> list[str]:
-        """Everything, each with the name of its source if it is of one."""
-        return [f"{source}: {text}" if source else text for (source, _), text in self._texts.items()]
+    def all(self) -> list[Notice]:
+        """Everything that stands."""
+        return [Notice(source, about, text) for (source, about), text in self._texts.items()]

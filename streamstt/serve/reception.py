@@ -60,5 +60,5 @@ def _brief(answer: Answer) -> Answer:
     try:
         word = json.loads(answer.body)["status"]
     except (ValueError, TypeError, KeyError):
-        word = "ok" if answer.status is HTTPStatus.OK else "failing"
+        word = "ready" if answer.status is HTTPStatus.OK else "degraded"
     return Answer(answer.status, "application/json", (to_json({"status": word}) + "\n").encode())

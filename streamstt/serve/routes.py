@@ -1,4 +1,4 @@
-"""What a plain GET gets: the pages, their files, health, and the transcript so far. No sockets."""
+"""What a plain GET gets: the pages, their files, health, metrics, and the transcript so far. No sockets."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,9 +8,10 @@ from importlib.resources import files
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+from streamstt.serve.health import health_of
 from streamstt.serve.hub import Hub
+from streamstt.serve.metrics import CONTENT_TYPE, Metrics
 from streamstt.serve.protocol import to_json
-from streamstt.speech.captions import State
 from streamstt.speech.subtitles import CONTENT_TYPES, FORMATS, Format, render
 
 PAGES = {"/": "index.html", "/overlay": "overlay.html"}
@@ -51,42 +52,50 @@ class Routes:
         """Reads the pages.
 
         Args:
-            hub: Whose history the transcript is, and whose sources' states the health.
+            hub: Whose history the transcript is, and whose state health and metrics tell.
         """
         self._hub = hub
+        self._measures = Metrics(hub)
         self._files = {
             page.name: page.read_bytes()
             for page in files("streamstt.serve").joinpath("pages").iterdir()
             if PurePosixPath(page.name).suffix in PAGE_TYPES
         }
-        self._routes: dict[str, Callable[[], Answer]] = {"/healthz": self._health}
+        self._routes: dict[str, Callable[[str], Answer]] = {"/healthz": self._health, "/metrics": self._metrics}
         self._routes |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
 
     def answer(self, target: str) -> Answer:
         """The answer to ``GET target``."""
-        path = unquote(target.partition("?")[0])
+        path, _, query = target.partition("?")
+        path = unquote(path)
         name = PAGES.get(path) or path.removeprefix("/pages/")
         if (path in PAGES or path.startswith("/pages/")) and name in self._files:
             return Answer(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name])
         route = self._routes.get(path)
         if route:
-            return route()
+            return route(query)
         known = ", ".join([*PAGES, *self._routes])
-        return plain(HTTPStatus.NOT_FOUND, f"Nothing is here. Pages: {known}. WebSocket: /captions, /audio.\n")
+        return plain(
+            HTTPStatus.NOT_FOUND, f"Nothing is here. Pages: {known}. WebSocket: /captions, /audio, /control.\n"
+        )
 
-    def _health(self) -> Answer:
-        states = self._hub.states
-        lost = [name for name, state in states.items() if state is State.LOST]
+    def _health(self, query: str) -> Answer:
+        health = health_of(self._hub)
+        status = HTTPStatus.OK if health.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        if "plain" in query.split("&"):
+            return plain(status, f"{health.line}\n")
         body = {
-            "status": "degraded" if lost else "ok",
-            "detail": f"lost: {', '.join(lost)}" if lost else "",
-            "sources": states,
-            "viewers": self._hub.subscribers,
+            "status": health.word,
+            "why": list(health.why),
+            "sources": self._hub.states,
+            "viewers": self._hub.viewers,
         }
-        status = HTTPStatus.SERVICE_UNAVAILABLE if lost else HTTPStatus.OK
         return Answer(status, "application/json", (to_json(body) + "\n").encode())
 
-    def _transcript(self, form: Format) -> Answer:
+    def _metrics(self, _: str) -> Answer:
+        return Answer(HTTPStatus.OK, CONTENT_TYPE, self._measures.render())
+
+    def _transcript(self, form: Format, _: str) -> Answer:
         return Answer(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())
 
 

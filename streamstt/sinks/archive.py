@@ -213,6 +213,10 @@ class Archive:
 
     # ---- old sets
 
+    def reload(self, settings: Transcript) -> None:
+        """Takes ``keep_days`` and ``keep_mb`` anew, for the next sweep."""
+        self._settings = settings
+
     def sweep(self) -> list[str]:
         """Deletes the sets that the settings do not keep, never the open one; returns their names."""
         if not (self._settings.keep_days or self._settings.keep_mb):

@@ -3,7 +3,7 @@
 Times are sample indices of the source's stream. Both are frozen; the engine must not write to ``Job.audio``.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -118,6 +118,14 @@ class Engine(Protocol):
 
         Raises:
             EngineError: It failed; the next job may work.
+        """
+        ...
+
+    def expect(self, terms: Sequence[str]) -> None:
+        """Names and terms to expect from the next job on.
+
+        Raises:
+            ConfigError: They are too many.
         """
         ...
 

@@ -5,8 +5,9 @@ one does: a word that is still being spoken is heard in part, committed words ar
 """
 
 import json
+import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,6 +36,7 @@ class Script(BaseModel):
         language: Code.
         repeat_s: From the start again so often; 0 for once.
         decode_s: So long each decode takes, as on a slow machine.
+        hang_s: From this second of stream time on a decode never ends, as in a library that is stuck; 0: they all do.
         fails_after: So many decodes after it was loaded it fails, as for want of memory, until it is loaded again; 0:
             never.
         poison_s: What is said at these times it can never decode.
@@ -46,6 +48,7 @@ class Script(BaseModel):
     language: str = "en"
     repeat_s: float = 0
     decode_s: float = Field(0, ge=0)
+    hang_s: float = Field(0, ge=0)
     fails_after: int = Field(0, ge=0)
     poison_s: tuple[float, ...] = ()
 
@@ -84,6 +87,8 @@ class ScriptedEngine:
             EngineError: The script says so.
         """
         time.sleep(self.script.decode_s)
+        if 0 < ms(self.script.hang_s * 1000) <= job.end:
+            threading.Event().wait()
         worn_out = 0 < self.script.fails_after <= self.decoded
         if worn_out or any(job.start <= ms(at * 1000) < job.end for at in self.script.poison_s):
             raise EngineError(f"the script lets {job} fail")
@@ -91,6 +96,9 @@ class ScriptedEngine:
         after = max(job.committed[-1].end if job.committed else 0, job.start)
         heard = [_hear(word, job) for word in self._spoken(job) if (word.start + word.end) // 2 >= after]
         return Hypothesis(job, tuple(w for w in heard if w), job.language or self.script.language)
+
+    def expect(self, terms: Sequence[str]) -> None:
+        """It says what it says."""
 
     def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         """One after the other."""

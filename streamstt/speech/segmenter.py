@@ -86,10 +86,7 @@ class Segmenter:
     """Turns judged frames into boundaries. Positions are sample indices."""
 
     def __init__(self, settings: Speech) -> None:
-        self._onset_frames = max(1, settings.min_speech_ms // FRAME_MS)
-        self._pre_roll = ms(settings.pre_roll_ms)
-        self._hang_over = ms(settings.end_silence_ms)
-        self._longest = ms(settings.max_utterance_s * 1000)
+        self.retune(settings)
         self.phase = Phase.QUIET
         # Quiet: twice the onset, to count the speech in it. Speech: the utterance so far (max_utterance_s of frames).
         self._frames: deque[_Judged] = deque()
@@ -97,6 +94,13 @@ class Segmenter:
         self.last_voice = 0
         self._closed_at = 0  # the pre-roll must not reach back further
         self._next = 0
+
+    def retune(self, settings: Speech) -> None:
+        """Takes other limits from the next frame on."""
+        self._onset_frames = max(1, settings.min_speech_ms // FRAME_MS)
+        self._pre_roll = ms(settings.pre_roll_ms)
+        self._hang_over = ms(settings.end_silence_ms)
+        self._longest = ms(settings.max_utterance_s * 1000)
 
     def push(self, start: int, voiced: bool, energy: float, floor: int = 0) -> tuple[Boundary, ...]:
         """Takes the next frame.

@@ -10,7 +10,7 @@ from enum import IntEnum
 from streamstt.audio.format import Block, ms, seconds
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
-from streamstt.audio.vad import Detector
+from streamstt.audio.vad import Detector, make_detector
 from streamstt.config import Speech
 from streamstt.speech.captions import Event, Gap, State, Status
 from streamstt.speech.doubts import Voice, is_doubtful
@@ -48,6 +48,7 @@ class Session:
         self._settings = settings
         self._detector = detector
         self._language = language
+        self._wanted: tuple[Speech, str | None] | None = None  # settings that the next silence brings
         self._expected: str | None = None
         self._ring = Ring(self.capacity)
         self._framer = Framer()
@@ -96,6 +97,8 @@ class Session:
                 events += self.interrupt()
                 self._unbroken_from = hole.end
         self._ring.append(block)
+        if self._wanted and not self._open:
+            self._adopt(*self._wanted)
         for frame in self._framer.push(block):
             voiced = self._detector.is_speech(frame.samples)
             if voiced:
@@ -103,6 +106,24 @@ class Session:
             for boundary in self._segmenter.push(frame.start, voiced, energy_of(frame.samples), self._floor()):
                 events += self._on_boundary(boundary)
         return events + self._forget()
+
+    def retune(self, settings: Speech, language: str | None) -> None:
+        """Takes other settings from the next silence on; of ``buffer_s`` the first value stays.
+
+        Args:
+            settings: The ``[speech]`` section.
+            language: Code, or None to detect it in each utterance.
+        """
+        self._wanted = settings.model_copy(update={"buffer_s": self._settings.buffer_s}), language
+
+    def _adopt(self, settings: Speech, language: str | None) -> None:
+        judging = {"detector", "vad_mode", "silero_threshold"}
+        if settings.model_dump(include=judging) != self._settings.model_dump(include=judging):
+            self._detector = make_detector(settings)
+        self._settings = self._windows.settings = self._wording.settings = settings
+        self._segmenter.retune(settings)
+        self._language = language
+        self._wanted = None
 
     def interrupt(self) -> list[Event]:
         """The audio stops here, for good or for a while: what was said so far is complete."""

@@ -22,7 +22,7 @@ class Windows:
         """
         self._ring = ring
         self._voice = voice
-        self._settings = settings
+        self.settings = settings
 
     def unheard(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> bool:
         """Whether somebody still speaks after the last word."""
@@ -59,7 +59,7 @@ class Windows:
         if utterance.end is not None:
             return False
         committed = utterance.committed[utterance.passed :]
-        full = utterance.heard - utterance.start >= ms(self._settings.window_s * 1000)
+        full = utterance.heard - utterance.start >= ms(self.settings.window_s * 1000)
         paused = stuck = False
         if quiet and committed:
             last = committed[-1].end

@@ -22,14 +22,14 @@ class Wording:
             settings: The ``[speech]`` section.
             ids: As for ``CaptionWriter``.
         """
-        self._settings = settings
+        self.settings = settings
         self._writer = CaptionWriter(source, ids)
 
     def update(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Commits what this update confirms, ends the captions that this completes, and shows the rest."""
         end = utterance.heard if utterance.end is None else min(utterance.heard, utterance.end)
         promised = len(utterance.committed) - utterance.finished
-        count = agreed(utterance.draft, words, end - ms(self._settings.hold_ms), end - DOUBTED)
+        count = agreed(utterance.draft, words, end - ms(self.settings.hold_ms), end - DOUBTED)
         utterance.committed += words[:count]
         utterance.draft = words[count:]
         events = self._captions(utterance, promised)
@@ -57,7 +57,7 @@ class Wording:
     def _captions(self, utterance: Utterance, promised: int) -> list[Event]:
         """Writes the captions that are complete among the committed words; ``promised`` as in ``first_break``."""
         events: list[Event] = []
-        longest = ms(self._settings.max_caption_s * 1000)
+        longest = ms(self.settings.max_caption_s * 1000)
         while count := first_break(utterance.committed[utterance.finished :], longest, promised):
             words = utterance.committed[utterance.finished : utterance.finished + count]
             utterance.finished += count

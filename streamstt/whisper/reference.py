@@ -4,7 +4,7 @@ Slow, and as right as the model is: what the streaming engine is measured agains
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,12 +82,7 @@ class ReferenceEngine:
         self._device, self._dtype = device, dtype
         self._config: Any = self._model.generation_config
         self._task = settings.task
-        self._vocabulary = prompt_tokens(
-            settings.vocabulary,
-            lambda text: list(self._processor.tokenizer.encode(text, add_special_tokens=False)),
-            previous=self._config.no_timestamps_token_id - 2,
-            max_tokens=self._model.config.max_target_positions,
-        )
+        self.expect(settings.vocabulary)
         known = tuple(sorted(self._languages)) or ("en",)
         self.info = EngineInfo(checkpoint.name, str(device), str(dtype).removeprefix("torch."), known)
         if settings.task == "translate" and not self._languages:
@@ -101,6 +96,19 @@ class ReferenceEngine:
     def _languages(self) -> dict[str, int]:
         """Token of each language code; none in an English-only model."""
         return {code.strip("<|>"): token for code, token in (getattr(self._config, "lang_to_id", None) or {}).items()}
+
+    def expect(self, terms: Sequence[str]) -> None:
+        """Names and terms to expect from the next job on.
+
+        Raises:
+            ConfigError: They are too many for the model.
+        """
+        self._vocabulary = prompt_tokens(
+            terms,
+            lambda text: list(self._processor.tokenizer.encode(text, add_special_tokens=False)),
+            previous=self._config.no_timestamps_token_id - 2,
+            max_tokens=self._model.config.max_target_positions,
+        )
 
     def decode(self, job: Job) -> Hypothesis:
         """Decodes one job; its draft is of no use here.

@@ -4,9 +4,10 @@ Hears only the audio of the job and a second of silence, shows the decoder 30 s 
 draft of the last update in one pass. What is committed is the session's business (``speech/stabiliser.py``).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Event
 
 import numpy as np
@@ -73,12 +74,7 @@ class StreamingEngine:
             self._tokenizer = WhisperTokenizerFast.from_pretrained(folder)
         except (OSError, ValueError) as error:
             raise ModelError(f"{folder} has no tokenizer that loads: {error}") from error
-        self._vocabulary = prompt_tokens(
-            settings.vocabulary,
-            lambda text: list(self._tokenizer.encode(text, add_special_tokens=False)),
-            previous=self._speaking.previous,
-            max_tokens=self._speaking.shape.max_tokens,
-        )
+        self.expect(settings.vocabulary)
         with torch.inference_mode():
             formats = self._load(Weights(folder), settings)
         heap.trim()  # of the weights as they were in the file
@@ -101,6 +97,11 @@ class StreamingEngine:
     def network(self) -> tuple[Shape, Silences, Decoder]:
         """The model's sizes, what hears and what speaks: to be timed part by part."""
         return self._speaking.shape, self._silences, self._greedy.decoder
+
+    def expect(self, terms: Sequence[str]) -> None:
+        """Names and terms to expect from the next job on; ``ConfigError`` if they are too many."""
+        shape, encode = self._speaking.shape, partial(self._tokenizer.encode, add_special_tokens=False)
+        self._vocabulary = prompt_tokens(terms, encode, previous=self._speaking.previous, max_tokens=shape.max_tokens)
 
     def decode(self, job: Job) -> Hypothesis:
         """Decodes one job.

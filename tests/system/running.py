@@ -28,6 +28,7 @@ from streamstt.audio.format import to_s16le
 
 DATA = Path(__file__).parent.parent / "data"
 SCRIPT = "Every word of this has been written down before. It is said again and again so that tests know it."
+SYSTEMD = ("NOTIFY_SOCKET", "WATCHDOG_", "JOURNAL_STREAM")  # the tests' own manager, if one started them
 START_S = 60  # a cold start reads 150 MB of weights and imports torch
 STOP_S = 30
 
@@ -39,7 +40,7 @@ def command(*arguments: str) -> list[str]:
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     """This process's environment without the user's own settings."""
-    return {k: v for k, v in os.environ.items() if not k.startswith("STREAMSTT_")} | dict(extra or {})
+    return {k: v for k, v in os.environ.items() if not k.startswith(("STREAMSTT_", *SYSTEMD))} | dict(extra or {})
 
 
 def run(
@@ -55,13 +56,20 @@ def run(
 class Daemon:
     """``streamstt run`` on a free port; a context manager that leaves nothing behind."""
 
-    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None, pipe: bool = False) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        pipe: bool = False,
+        stdin: int = subprocess.DEVNULL,
+        stderr: int = subprocess.PIPE,
+    ) -> None:
         self.process = subprocess.Popen(
             command("run", "--port", "0", *arguments),
             env=environment(env),
-            stdin=subprocess.PIPE if pipe else subprocess.DEVNULL,
+            stdin=subprocess.PIPE if pipe else stdin,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=stderr,
         )
         self._log: list[str] = []
         self._logged = threading.Condition()
@@ -79,8 +87,7 @@ class Daemon:
         self.url = match[0].rstrip("/")
 
     def _read_log(self) -> None:
-        assert self.process.stderr is not None
-        for line in self.process.stderr:
+        for line in self.process.stderr or ():
             with self._logged:
                 self._log.append(line.decode())
                 self._logged.notify_all()

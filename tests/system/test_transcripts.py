@@ -159,7 +159,7 @@ async def test_mark(script: list[str], tmp_path: Path) -> None:
             await speak(speaker, SPEECH[2 * 16000 * 7 : 2 * 16000 * 14], speed=20)
             await receive_until(speaker, "final")
         with pytest.raises(InvalidStatus) as refused:
-            await captions(daemon, "/control", origin=daemon.url)
+            await captions(daemon, "/control", origin="http://elsewhere.example")
         assert refused.value.response.status_code == 403
         assert daemon.stop() == 0
     assert [f["text"] for f in finals(tmp_path, name[:10])] == SENTENCES[:1]

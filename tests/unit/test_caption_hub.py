@@ -357,11 +357,11 @@ async def test_no_outbox_stays_behind() -> None:
     """A subscription ends with its block, however that is left."""
     hub = make_hub()
     with hub.subscribe(), hub.subscribe():
-        assert hub.subscribers == 2
-    assert hub.subscribers == 0
+        assert hub.viewers == 2
+    assert hub.viewers == 0
     with pytest.raises(ConnectionResetError), hub.subscribe():
         raise ConnectionResetError
-    assert hub.subscribers == 0
+    assert hub.viewers == 0
 
 
 async def test_notices_stand_in_every_status_until_they_are_over() -> None:
@@ -376,7 +376,7 @@ async def test_notices_stand_in_every_status_until_they_are_over() -> None:
         hub.publish(Status("a", State.LOST, "Unplugged."))
         hub.notify("late", "", "a")
         told = [(m["source"], m["state"], m["detail"]) for m in (await take(outbox))[3:]]
-    assert hub.notices == ["The disk is full."]
+    assert [str(notice) for notice in hub.notices] == ["The disk is full."]
     assert told == [
         ("a", "listening", "Captions are late."),
         ("a", "listening", "Captions are late. The disk is full."),
@@ -391,6 +391,6 @@ def test_notices_go_with_their_source() -> None:
     hub = make_hub()
     hub.publish(Status("a", State.LISTENING))
     hub.notify("late", "Captions are late.", "a")
-    assert hub.notices == ["a: Captions are late."]
+    assert [str(notice) for notice in hub.notices] == ["a: Captions are late."]
     hub.remove_source("a")
     assert hub.notices == []

@@ -269,7 +269,7 @@ def test_did_you_mean(text: str, meant: str, tmp_path: Path) -> None:
 def test_choices(tmp_path: Path) -> None:
     """When nothing is near, the choices of the section are listed."""
     (line,) = mistakes("[log]\nxyzzy = 1", tmp_path)
-    assert line.endswith("the choices are log.level")
+    assert line.endswith("the choices are log.level, log.format, log.text")
     (line,) = mistakes("xyzzy = 1", tmp_path)
     assert line.endswith("the choices are server, speech, engine, transcript, log, source")
 

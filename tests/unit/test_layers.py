@@ -17,10 +17,10 @@ MODULES = {
 # From the ground up; a module may import from floors below, and from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
-        "__init__", "audio", "bench", "commands", "speech", "serve", "sinks", "whisper",
+        "__init__", "audio", "bench", "commands", "speech", "serve", "service", "sinks", "whisper",
         "version", "errors", "samples", "audio.format", "speech.captions",
     ),
-    ("config", "config_layers", "speech.jobs"),
+    ("config", "config_layers", "logs", "speech.jobs"),
     (
         "audio.ring", "audio.frames", "audio.vad", "audio.devices", "audio.level", "audio.libpulse",
         "speech.doubts", "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance",
@@ -32,13 +32,19 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "audio.pulse", "audio.portaudio", "audio.recorder", "audio.recording", "audio.microphone",
         "audio.sources", "audio.waiting", "audio.capture", "whisper.*",
         "scheduler", "lateness", "engine_room",
-        "serve.notices", "serve.protocol", "serve.ahead", "serve.hub", "serve.routes", "serve.control",
+        "serve.notices", "serve.protocol", "serve.ahead", "serve.outbox", "serve.counters", "serve.hub",
+        "serve.health", "serve.metrics", "serve.routes", "serve.control",
+        "service.vitals", "service.changes", "service.manager",
     ),
     (
         "serve.access", "serve.limits", "serve.tls", "serve.tokens", "serve.descriptors",
         "serve.reception", "serve.clients", "serve.connections",
     ),
-    ("serve.server", "sinks.*", "studio", "offline", "follow", "bench.scoring", "bench.peers", "bench.simulation"),
+    (
+        "serve.server", "sinks.*", "measures", "remote", "studio", "following", "offline", "follow",
+        "service.keeper", "service.reloading",
+        "bench.scoring", "bench.peers", "bench.simulation",
+    ),
     ("bench.figures",),
     ("daemon", "terminal", "bench.benchmark"),
     ("commands.options",),
@@ -57,6 +63,7 @@ DOORS = {
     "websockets": {"serve.server", "serve.connections", "follow"},
     "typer": {"cli", "commands.*"},
     "rich": {"commands.*", "terminal"},
+    "prometheus_client": {"serve.metrics"},
     "platformdirs": {"config_layers", "whisper.store", "serve.tokens"},
     "pydantic": {"config", "config_layers", "speech.scripted"},
     "pydantic_core": {"config_layers"},

@@ -64,7 +64,7 @@ def test_transcript_with_a_token_is_no_detour() -> None:
 def test_health_is_a_word_for_strangers() -> None:
     """Without a token, a monitor learns whether it is well, not the names of sources; with one, all."""
     reception = closed()
-    assert json.loads(ask(reception, "/healthz").body) == {"status": "ok"}
+    assert json.loads(ask(reception, "/healthz").body) == {"status": "ready"}
     assert "mic" in json.loads(ask(reception, f"/healthz?token={TOKEN}").body)["sources"]
 
 

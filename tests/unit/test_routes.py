@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from making import final, make_hub
 
+from streamstt.serve.hub import Hub
 from streamstt.serve.routes import HEADERS, Routes
 from streamstt.speech.captions import State, Status
 from streamstt.speech.subtitles import CONTENT_TYPES, FORMATS, render
@@ -79,34 +80,71 @@ def test_any_address_is_answered(target: str) -> None:
     assert ROUTES.answer(target).status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}
 
 
-def test_healthy() -> None:
-    """While every source is there, health is ok; it says what each does and how many look on."""
+def health(hub: Hub, query: str = "") -> tuple[HTTPStatus, str]:
+    answer = Routes(hub).answer(f"/healthz{query}")
+    return answer.status, answer.body.decode()
+
+
+def test_ready() -> None:
+    """While every source is there, the daemon is ready; it says what each does and how many look on."""
     hub = make_hub(sources=("mic", "door"))
     hub.publish(Status("mic", State.SPEECH))
-    hub.publish(Status("door", State.WAITING))
+    hub.publish(Status("door", State.WAITING, "The source has ended."))
     with hub.subscribe():
         answer = Routes(hub).answer("/healthz")
     assert answer.status is HTTPStatus.OK
     assert answer.content_type == "application/json"
     assert json.loads(answer.body) == {
-        "status": "ok",
-        "detail": "",
+        "status": "ready",
+        "why": [],
         "sources": {"mic": "speech", "door": "waiting"},
         "viewers": 1,
     }
+    assert health(hub, "?plain") == (HTTPStatus.OK, "ready\n")
 
 
 def test_degraded() -> None:
-    """A lost source is named, and a monitor sees it by the status alone; when it is back, all is well again."""
+    """A lost source is named with the reason, and a monitor sees it by the status alone; it is over when it is back."""
     hub = make_hub(sources=("mic", "door"))
     hub.publish(Status("mic", State.SPEECH))
-    hub.publish(Status("door", State.LOST, "unplugged"))
-    answer = Routes(hub).answer("/healthz")
-    assert answer.status is HTTPStatus.SERVICE_UNAVAILABLE
-    assert json.loads(answer.body)["status"] == "degraded"
-    assert json.loads(answer.body)["detail"] == "lost: door"
+    hub.publish(Status("door", State.LOST, "Unplugged."))
+    status, body = health(hub)
+    assert status is HTTPStatus.SERVICE_UNAVAILABLE
+    assert json.loads(body)["status"] == "degraded"
+    assert json.loads(body)["why"] == ["door is not there: Unplugged."]
+    assert health(hub, "?plain") == (status, "degraded: door is not there: Unplugged.\n")
     hub.publish(Status("door", State.LISTENING))
-    assert Routes(hub).answer("/healthz").status is HTTPStatus.OK
+    assert health(hub)[0] is HTTPStatus.OK
+
+
+def test_a_device_that_is_awaited() -> None:
+    """A microphone that has not come yet is as bad as one that is lost; a client that has left is not."""
+    hub = make_hub()
+    hub.publish(Status("mic", State.WAITING, "There is no sound server."))
+    assert health(hub)[0] is HTTPStatus.OK
+    hub.awaited.add("mic")
+    assert health(hub, "?plain")[1] == "degraded: mic is not there: There is no sound server.\n"
+
+
+@pytest.mark.parametrize("about", ["late", "engine", "stuck", "transcript", "overflow", "settings"])
+def test_notices_degrade(about: str) -> None:
+    """Whatever keeps captions from coming, from being in time, or from being kept, is told to a monitor."""
+    hub = make_hub()
+    hub.publish(Status("mic", State.LISTENING))
+    hub.notify(about, "Something is wrong.", "mic" if about in {"late", "overflow"} else "")
+    assert health(hub)[0] is HTTPStatus.SERVICE_UNAVAILABLE
+    assert "Something is wrong." in health(hub)[1]
+    hub.notify(about, "", "mic" if about in {"late", "overflow"} else "")
+    assert health(hub)[0] is HTTPStatus.OK
+
+
+@pytest.mark.parametrize("about", ["clipping", "silence"])
+def test_advice_does_not(about: str) -> None:
+    """How a microphone sounds is told, but nobody is called at night because it is muted."""
+    hub = make_hub()
+    hub.publish(Status("mic", State.LISTENING))
+    hub.notify(about, "Is it muted?", "mic")
+    assert health(hub, "?plain") == (HTTPStatus.OK, "ready: mic: Is it muted?\n")
 
 
 @pytest.mark.parametrize("form", FORMATS)

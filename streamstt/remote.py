@@ -1,0 +1,67 @@
+"""A client that sends audio, as a source."""
+
+from typing import Protocol
+
+from streamstt.audio.format import Block, Samples
+from streamstt.speech.session import Session
+
+
+class Stage(Protocol):
+    """Where audio goes: the studio."""
+
+    def push(self, session: Session, block: Block) -> None:
+        """Passes audio on; never waits."""
+        ...
+
+    def interrupt(self, session: Session) -> None:
+        """No audio for a while, or for good: what was said becomes final soon."""
+        ...
+
+    async def room(self, session: Session) -> None:
+        """Waits until there is room for more."""
+        ...
+
+    async def settle(self, session: Session) -> None:
+        """Waits until all that was said is final."""
+        ...
+
+    def leave(self, session: Session) -> None:
+        """Ends a source; it is forgotten after its last final."""
+        ...
+
+
+class RemoteSource:
+    """A client's audio; implements the server's ``RemoteStream``."""
+
+    def __init__(self, studio: Stage, session: Session, present: set[str]) -> None:
+        """Takes over a session.
+
+        Args:
+            studio: Where the audio goes.
+            session: Made for this client.
+            present: Names of the clients that are here; the client's is taken out when it leaves.
+        """
+        self._studio = studio
+        self._session = session
+        self._present = present
+
+    @property
+    def name(self) -> str:
+        """Name of the source that it became."""
+        return self._session.source
+
+    async def push(self, samples: Samples) -> None:
+        """Takes 16 kHz audio; waits when the engine is far behind."""
+        if len(samples):
+            self._studio.push(self._session, Block(self._session.position, samples))
+            await self._studio.room(self._session)
+
+    async def finish(self) -> None:
+        """No more audio comes; returns when the last final is published."""
+        self._studio.interrupt(self._session)
+        await self._studio.settle(self._session)
+
+    def leave(self) -> None:
+        """The client is gone; what it said and is not final yet is still captioned for the others."""
+        self._present.discard(self.name)
+        self._studio.leave(self._session)

@@ -1,0 +1,51 @@
+"""Is the daemon well? For monitors, which see the HTTP status, and for people, who read why. Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from streamstt.serve.hub import Hub
+from streamstt.serve.notices import Notice
+
+# Notices that say how a source sounds: worth a look, but a muted microphone at night is no reason to call anybody.
+ADVICE = {"clipping", "silence"}
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a monitor is told.
+
+    Attributes:
+        ready: Captions come, of all sources, in time, and are kept if they are to be.
+        why: What is wrong, a sentence each; of a daemon that is ready, what deserves a look.
+    """
+
+    ready: bool
+    why: tuple[str, ...]
+
+    @property
+    def word(self) -> str:
+        """In one word."""
+        return "ready" if self.ready else "degraded"
+
+    @property
+    def line(self) -> str:
+        """In one line."""
+        return f"{self.word}: {' '.join(self.why)}" if self.why else self.word
+
+
+def examine(missing: Iterable[tuple[str, str]], notices: Iterable[Notice]) -> Health:
+    """Judges how things stand.
+
+    Args:
+        missing: Sources from which no audio can come, and why.
+        notices: All that stand.
+    """
+    gone = [f"{name} is not there: {why or 'no reason is known.'}" for name, why in missing]
+    serious = [str(notice) for notice in notices if notice.about not in ADVICE]
+    advice = [str(notice) for notice in notices if notice.about in ADVICE]
+    return Health(not (gone or serious), (*gone, *serious, *advice))
+
+
+def health_of(hub: Hub) -> Health:
+    """Of a hub and its sources."""
+    return examine([(name, hub.detail(name)) for name in hub.missing], hub.notices)

@@ -1,0 +1,113 @@
+"""What waits for one subscriber of the hub; each has a queue of its own, so that none delays another."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from streamstt.serve.ahead import WriteAhead
+from streamstt.serve.protocol import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """Why a subscription ends, as a WebSocket says it."""
+
+    code: int
+    reason: str = ""
+
+
+DONE = Farewell(1000)
+STOPPING = Farewell(1001, "the daemon stops")
+TOO_SLOW = Farewell(1013, "too slow: resume with since")
+
+
+class Outbox:
+    """What waits for one subscriber: every final, status and gap, and only the newest partial of each source."""
+
+    def __init__(self, limit: int, source: str | None = None, ahead: WriteAhead | None = None) -> None:
+        """Makes an empty queue.
+
+        Args:
+            limit: Messages that may wait; with one more, all are dropped and the subscription is over.
+            source: Take this source's messages only.
+            ahead: What knows which finals must not be given yet.
+        """
+        self._limit = limit
+        self.source = source
+        self._ahead = ahead
+        self._greeting_seq = 0
+        self._waiting: dict[int | str, Message | str] = {}  # in order; a partial under its source, others under seq
+        self._changed = asyncio.Event()
+        self._over = asyncio.Event()
+        self._direct: Callable[[bytes], bool] | None = None
+        self.farewell = DONE
+
+    def pass_on(self, direct: Callable[[bytes], bool]) -> None:
+        """Hands messages on without a stop here for as long as nothing waits.
+
+        A task that wakes up for each message and client takes longer than the message itself: with a thousand clients
+        the last would wait for most of a tenth of a second.
+
+        Args:
+            direct: Takes frames at once and returns True, or cannot, and returns False; never waits, never raises.
+        """
+        self._direct = direct
+
+    def greet(self, text: str, seq: int) -> None:
+        """Puts a message for this subscriber only: ``hello``, which may tell of all up to ``seq``."""
+        self._waiting[-1] = text
+        self._greeting_seq = seq
+        self._changed.set()
+
+    def put(self, messages: Sequence[Message]) -> None:
+        """Takes what was published together; never waits."""
+        if self._over.is_set():
+            return
+        if self.source is not None:
+            messages = [m for m in messages if m.event.source == self.source]
+        held = self._ahead and any(self._ahead.holds(m.seq) for m in messages)
+        at_once = messages and not held and not self._waiting
+        if at_once and self._direct and self._direct(b"".join([m.frame for m in messages])):
+            return
+        for message in messages:
+            self._queue(message)
+
+    def _queue(self, message: Message) -> None:
+        if self._over.is_set():
+            return
+        source = message.partial_of
+        if source or message.is_final:
+            self._waiting.pop(message.event.source, None)  # its last partial is out of date
+        self._waiting[source or message.seq] = message
+        if len(self._waiting) > self._limit:
+            self._waiting.clear()
+            self.finish(TOO_SLOW)
+        self._changed.set()
+
+    def finish(self, farewell: Farewell = DONE) -> None:
+        """No more will come: ``get`` gives what waits, then None."""
+        if not self._over.is_set():
+            self.farewell = farewell
+        self._over.set()
+        self._changed.set()
+
+    async def get(self) -> Message | str | None:
+        """The next message, or None after ``finish``."""
+        while True:
+            while not self._waiting:
+                if self._over.is_set():
+                    return None
+                self._changed.clear()
+                await self._changed.wait()
+            key, message = next(iter(self._waiting.items()))
+            if self._ahead and (isinstance(message, str) or message.is_final):
+                await self._ahead.passed(self._greeting_seq if isinstance(message, str) else message.seq)
+            if self._waiting.get(key) is message:  # else all was dropped meanwhile
+                return self._waiting.pop(key)
+
+    async def too_slow(self) -> None:
+        """Returns when messages were dropped because the subscriber does not take them."""
+        while self.farewell is not TOO_SLOW:
+            await self._over.wait()
+            if self.farewell is not TOO_SLOW:
+                await asyncio.Future()  # it ends in good order: never

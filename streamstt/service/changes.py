@@ -1,0 +1,54 @@
+"""Which settings can change while the daemon runs. Pure."""
+
+from dataclasses import dataclass
+
+from streamstt.config import SECTIONS, Settings
+
+# What is not named here needs a restart: so does a setting that somebody adds and does not think of this.
+LIVE = {"log", "speech", "server", "engine.language", "engine.vocabulary", "transcript.keep_days", "transcript.keep_mb"}
+# Of the sections above; the socket is bound, the ring has its size, and a handshake's time is the listener's.
+FIXED = {"server.host", "server.port", "server.handshake_s", "speech.buffer_s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a reload comes to.
+
+    Attributes:
+        settings: Those that are to be in force now.
+        live: Names of the settings that change.
+        waiting: Names of those that would, after a restart.
+    """
+
+    settings: Settings
+    live: tuple[str, ...]
+    waiting: tuple[str, ...]
+
+
+def is_live(name: str) -> bool:
+    """Whether a setting, such as ``speech.update_ms``, can change while the daemon runs."""
+    return bool({name, name.partition(".")[0]} & LIVE) and name not in FIXED
+
+
+def compare(now: Settings, read: Settings) -> Changes:
+    """Compares settings.
+
+    Args:
+        now: In force.
+        read: As they have just been read.
+    """
+    changed = [
+        (section, key)
+        for section, model in SECTIONS.items()
+        for key in model.model_fields
+        if getattr(getattr(now, section), key) != getattr(getattr(read, section), key)
+    ]
+    live = [(section, key) for section, key in changed if is_live(f"{section}.{key}")]
+    sections = {
+        section: getattr(now, section).model_copy(
+            update={key: getattr(getattr(read, section), key) for of, key in live if of == section}
+        )
+        for section in SECTIONS
+    }
+    waiting = [f"{s}.{k}" for s, k in changed if (s, k) not in live] + ["source"] * (now.source != read.source)
+    return Changes(now.model_copy(update=sections), tuple(f"{s}.{k}" for s, k in live), tuple(waiting))

@@ -1,0 +1,72 @@
+"""Looks every few seconds how the daemon is: tells the service manager, and people when something is stuck."""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+
+from streamstt.serve.hub import Hub
+from streamstt.service.manager import Manager
+from streamstt.service.vitals import DECODE_S
+from streamstt.speech.captions import State
+from streamstt.studio import Studio
+
+LOOK_S = 2.0
+SHOWN = 6  # sources in the status line, and notices
+
+log = logging.getLogger(__name__)
+
+
+class Keeper:
+    """Of one daemon; ``run`` must be running. That it runs is itself a sign that the event loop does."""
+
+    def __init__(self, manager: Manager, hub: Hub, studio: Studio, address: str) -> None:
+        """Looks at nothing yet.
+
+        Args:
+            manager: Told what it sees; its watchdog is fed only while nothing is stuck.
+            hub: Asked for viewers, states and notices; told what is stuck.
+            studio: Asked what is stuck.
+            address: Of the captions page.
+        """
+        self._manager = manager
+        self._hub = hub
+        self._studio = studio
+        self._address = address.partition("?")[0]  # everybody on the machine may read the status: no token in it
+        self._decode_s = max(DECODE_S, manager.watchdog_s / 2)
+        self._period_s = min(LOOK_S, manager.watchdog_s / 3) if manager.watchdog_s else LOOK_S
+        self._stuck = False
+
+    async def run(self) -> None:
+        """Looks until it is cancelled."""
+        while True:
+            self.look()
+            await asyncio.sleep(self._period_s)
+
+    def look(self) -> None:
+        """Looks once."""
+        trouble = self._studio.trouble(self._decode_s)
+        self._hub.notify("stuck", trouble)
+        if bool(trouble) != self._stuck:
+            self._stuck = bool(trouble)
+            log.log(logging.ERROR if trouble else logging.INFO, "%s", trouble or "captions go on")
+        if not trouble:
+            self._manager.alive()
+        self._manager.status(
+            status_line(self._address, self._hub.viewers, self._hub.states, [str(n) for n in self._hub.notices])
+        )
+
+
+def status_line(address: str, viewers: int, states: Mapping[str, State], notices: Iterable[str]) -> str:
+    """How the daemon is, for a person.
+
+    Args:
+        address: Of the captions page.
+        viewers: How many follow.
+        states: Of each source.
+        notices: What is wrong.
+    """
+    sources = [f"{name}: {state.value}" for name, state in states.items()]
+    more = len(sources) - SHOWN
+    sources = [*sources[:SHOWN], f"{more} more sources"] if more > 1 else sources
+    watching = "1 viewer" if viewers == 1 else f"{viewers} viewers"
+    return "; ".join([f"Listening on {address}", watching, *sources, *list(notices)[:SHOWN]])

@@ -1,0 +1,104 @@
+"""SIGHUP: reads the configuration again, and hands what can change to the parts while they run."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from streamstt import logs
+from streamstt.audio.vad import make_detector
+from streamstt.config import Settings
+from streamstt.engine_room import EngineRoom
+from streamstt.errors import ConfigError
+from streamstt.serve.hub import Hub
+from streamstt.serve.server import Server
+from streamstt.service.changes import compare
+from streamstt.service.manager import Manager
+from streamstt.sinks.archive import Archive
+from streamstt.studio import Studio
+from streamstt.whisper.engine import require_languages
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The running parts that settings reach."""
+
+    hub: Hub
+    engine: EngineRoom
+    studio: Studio
+    server: Server
+    archive: Archive | None
+
+
+class Reloader:
+    """Of one daemon."""
+
+    def __init__(self, settings: Settings, read: Callable[[], Settings], parts: Parts, manager: Manager) -> None:
+        """Changes nothing yet.
+
+        Args:
+            settings: In force.
+            read: Reads all layers of the configuration again.
+            parts: Told of their settings.
+            manager: Told that, and when, settings are being read.
+        """
+        self._settings = settings
+        self._read = read
+        self._parts = parts
+        self._manager = manager
+
+    async def run(self, wanted: asyncio.Event) -> None:
+        """Reloads whenever it is wanted, until it is cancelled."""
+        while True:
+            await wanted.wait()
+            wanted.clear()
+            self._manager.reloading()
+            try:
+                await self._reload()
+            except ConfigError as error:
+                log.error("the settings are as they were: %s", error)
+                self._parts.hub.notify("settings", "The new settings have mistakes; the old ones are in force.")
+            else:
+                self._parts.hub.notify("settings", "")
+            self._manager.ready()
+
+    async def _reload(self) -> None:
+        """Reads and checks everything first, so that a mistake changes nothing."""
+        changes = compare(self._settings, await asyncio.to_thread(self._read))
+        settings, parts = changes.settings, self._parts
+        make_detector(settings.speech)
+        require_languages(parts.engine.info, settings.engine.language)
+        if "engine.vocabulary" in changes.live:
+            await parts.engine.expect(settings.engine.vocabulary)
+        logs.configure(settings.log)
+        server = settings.server
+        parts.hub.limit(history=server.history, hello_history=server.hello_history, queue=server.client_queue)
+        parts.hub.about = replace(parts.hub.about, language=settings.engine.language)
+        parts.studio.reload(settings)
+        parts.server.reload(server)
+        if parts.archive:
+            parts.archive.reload(settings.transcript)
+        self._settings = settings
+        log.info("settings are read again; changed: %s", ", ".join(changes.live) or "none")
+        if changes.waiting:
+            log.warning("these have changed, and need a restart: %s", ", ".join(changes.waiting))
+
+
+@contextmanager
+def reloading_by_signal() -> Iterator[asyncio.Event]:
+    """An event that SIGHUP sets. Where there is a terminal, SIGHUP says that it was closed: that asks to stop."""
+    loop = asyncio.get_running_loop()
+    wanted = asyncio.Event()
+    if any(os.isatty(descriptor) for descriptor in (0, 1, 2)):
+        loop.add_signal_handler(signal.SIGHUP, signal.raise_signal, signal.SIGTERM)
+    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
+        loop.add_signal_handler(signal.SIGHUP, wanted.set)
+    try:
+        yield wanted
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)

@@ -1,0 +1,215 @@
+"""The real daemon under a service manager: what it tells, when it is called stuck, what SIGHUP does."""
+
+import asyncio
+import json
+import os
+import pty
+import signal
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from managing import NotifySocket
+from running import DATA, Daemon, captions, receive
+
+from streamstt.service.manager import Manager
+
+LOOP = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--loop"]
+NO_SOUND = {"XDG_RUNTIME_DIR": "/nonexistent", "PULSE_SERVER": "unix:/nonexistent"}
+
+
+@pytest.fixture
+def notify(tmp_path: Path) -> NotifySocket:
+    """A service manager's socket."""
+    return NotifySocket(str(tmp_path / "notify"))
+
+
+def get(daemon: Daemon, path: str) -> tuple[int, str]:
+    """Status and body of a page."""
+    try:
+        with urllib.request.urlopen(daemon.url + path, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+@pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
+def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
+    """While a model is fetched the manager is asked for more time, and told how far it is; not at each block."""
+    with NotifySocket(f"@streamstt-{os.getpid()}" if abstract else str(tmp_path / "notify")) as socket:
+        seen: list[int] = []
+        report = Manager.find(socket.env()).telling(lambda _what, done, _total: seen.append(done))
+        for done in range(100):
+            report("base", done, 100)
+        assert seen == list(range(100))
+        assert socket.drain(0.2) == ["STATUS=Fetching base: 0%", "EXTEND_TIMEOUT_USEC=120000000"]
+
+
+def test_watchdog_of_another_process(tmp_path: Path) -> None:
+    """A watchdog is fed only by the process that it is for; without a manager nothing is told, and nothing fails."""
+    with NotifySocket(str(tmp_path / "notify")) as socket:
+        other = Manager.find({**socket.env(30), "WATCHDOG_PID": "1"}, process=2)
+        assert other.watchdog_s == 0
+        other.alive()
+        mine = Manager.find({**socket.env(30), "WATCHDOG_PID": "2"}, process=2)
+        assert mine.watchdog_s == 30
+        mine.alive()
+        assert socket.drain(0.1) == ["WATCHDOG=1"]
+    mine.ready()  # the manager is gone
+    Manager.find({}).ready()
+
+
+async def test_a_whole_life(notify: NotifySocket, script: list[str]) -> None:
+    """READY when captions can be had; a status for people; signs of life; STOPPING when it is asked to stop."""
+    with notify, Daemon(*script, *LOOP, env=notify.env(watchdog_s=1.5)) as daemon:
+        assert "READY=1" not in notify.messages
+        await asyncio.to_thread(notify.receive_until, "READY=1")
+        assert (await asyncio.to_thread(get, daemon, "/healthz"))[0] == 200
+        assert not any(message.startswith("WATCHDOG") for message in notify.messages)
+        status = await asyncio.to_thread(notify.receive_until, "STATUS=")
+        assert status.startswith(f"STATUS=Listening on {daemon.url}/; 0 viewers")
+        async with captions(daemon) as viewer:
+            await receive(viewer)
+            status = await asyncio.to_thread(notify.receive_until, "STATUS=")
+            while "1 viewer; file-long_sentence.flac: speech" not in status:
+                status = await asyncio.to_thread(notify.receive_until, "STATUS=")
+        later = await asyncio.to_thread(notify.drain, 2)
+        assert 3 <= later.count("WATCHDOG=1") <= 6, "three in the time it has"
+        assert daemon.stop() == 0
+        assert (await asyncio.to_thread(notify.receive_until, "STOPPING=1")) == "STOPPING=1"
+
+
+def test_a_stuck_engine(notify: NotifySocket, script: list[str], tmp_path: Path) -> None:
+    """A decode that never ends: the watchdog is no longer fed, health fails and says why, and so does the log."""
+    file = tmp_path / "script.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"hang_s": 2.5}))
+    with notify, Daemon(*script, *LOOP, env=notify.env(watchdog_s=2)) as daemon:
+        notify.receive_until("WATCHDOG=1")
+        daemon.wait_for_log("The speech engine has not answered", within_s=20)
+        status, body = get(daemon, "/healthz?plain")
+        assert status == 503
+        assert body.startswith("degraded: The speech engine has not answered for 10 s.")
+        notify.drain(0.3)
+        assert "WATCHDOG=1" not in notify.drain(3), "a manager would end it by now"
+        daemon.process.send_signal(signal.SIGTERM)
+        daemon.wait_for_log("once more to leave at once")
+        daemon.process.send_signal(signal.SIGABRT)
+        assert daemon.process.wait(10) == -signal.SIGABRT
+        daemon.wait_for_log("scripted.py")  # where the engine's thread was
+
+
+def test_a_device_that_is_not_there(notify: NotifySocket, script: list[str]) -> None:
+    """At boot the sound server may come later: the service is ready, alive and waiting; a monitor sees that."""
+    with notify, Daemon(*script, "--source", "mic", env=notify.env(watchdog_s=2) | NO_SOUND) as daemon:
+        notify.receive_until("READY=1")
+        assert "mic: waiting" in notify.receive_until("mic: ")
+        notify.receive_until("WATCHDOG=1")
+        status, body = get(daemon, "/healthz")
+        assert status == 503
+        assert json.loads(body)["why"][0].startswith("mic is not there: ")
+        assert 'streamstt_source_missing{source="mic"} 1.0' in get(daemon, "/metrics")[1]
+        assert daemon.stop() == 0
+
+
+async def test_reload(notify: NotifySocket, script: list[str], tmp_path: Path) -> None:
+    """SIGHUP: what can change does, the command line stays on top, the rest is named, and the manager is told."""
+    config = tmp_path / "settings.toml"
+    config.write_text('[server]\nhello_history = 1\nhistory = 1000\n[engine]\nlanguage = "auto"\n')
+    arguments = ["--config", str(config), *script, *LOOP, "--set", "server.history=3"]
+    with notify, Daemon(*arguments, env=notify.env()) as daemon:
+        notify.receive_until("READY=1")
+        config.write_text('[server]\nhello_history = 0\nport = 1\nhistory = 2\n[engine]\nlanguage = "en"\n')
+        daemon.process.send_signal(signal.SIGHUP)
+        told = notify.receive_until("RELOADING=1")
+        assert int(told.partition("MONOTONIC_USEC=")[2]) > 0
+        assert notify.receive_until("READY=1")
+        daemon.wait_for_log("changed: server.hello_history, engine.language")
+        assert "need a restart" not in daemon.log, "--port is on the command line, and stays on top"
+        async with captions(daemon) as viewer:
+            hello = await receive(viewer)
+        assert hello["language"] == "en"
+        assert hello["history"] == []
+        assert daemon.stop() == 0
+
+
+def test_reload_names_what_has_to_wait(script: list[str], tmp_path: Path) -> None:
+    """What cannot change while it runs is named, each time, until it is restarted."""
+    config = tmp_path / "settings.toml"
+    config.write_text("")
+    with Daemon("--config", str(config), *script, *LOOP) as daemon:
+        config.write_text('[engine]\nthreads = 2\n[log]\nlevel = "debug"\n')
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for_log("need a restart: engine.threads")
+        daemon.wait_for_log("DEBUG ")
+        assert daemon.stop() == 0
+
+
+def test_reload_of_a_broken_file(script: list[str], tmp_path: Path) -> None:
+    """A broken file changes nothing; all its mistakes are in the log, and health says so until it is mended."""
+    config = tmp_path / "settings.toml"
+    config.write_text("")
+    with Daemon("--config", str(config), *script, *LOOP) as daemon:
+        config.write_text('[log]\nlevel = "loud"\n[server]\nhello_history = 0\nprot = 1\n')
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for_log("the settings are as they were: the configuration has 2 mistakes")
+        daemon.wait_for_log("did you mean server.port")
+        daemon.wait_for_log("log.level = 'loud'")
+        assert get(daemon, "/healthz?plain")[0] == 503
+        config.write_text('[engine]\nlanguage = "de"\n')  # the script does not speak it
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for_log("does not speak 'de'")
+        config.write_text("")
+        daemon.process.send_signal(signal.SIGHUP)
+        daemon.wait_for_log("settings are read again; changed: none")
+        assert get(daemon, "/healthz?plain") == (200, "ready\n")
+        assert daemon.stop() == 0
+
+
+def test_a_terminal_that_is_closed(script: list[str]) -> None:
+    """Started in a terminal it ends with it: nobody wants a microphone that stays open behind a closed window."""
+    ours, theirs = pty.openpty()
+    try:
+        with Daemon(*script, *LOOP, stdin=theirs) as daemon:
+            daemon.process.send_signal(signal.SIGHUP)
+            assert daemon.process.wait(20) == 0
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+@pytest.mark.parametrize("form", ["human", "json"])
+def test_the_log_never_holds_what_was_said(form: str, script: list[str]) -> None:
+    """At the most talkative level, too; and each line of JSON is an object."""
+    source = ["--source", f"file:{DATA / 'long_sentence.flac'}"]
+    settings = ["--set", "log.level=debug", "--set", f"log.format={form}"]
+    with Daemon(*script, *source, *settings) as daemon:
+        assert daemon.process.wait(40) == 0
+    assert "final" in daemon.log, "decodes are told of"
+    for word in ("written", "again and again", "Every word"):
+        assert word not in daemon.log
+    if form == "json":
+        records = [json.loads(line) for line in daemon.log.splitlines()]
+        assert {"time", "level", "logger", "message"} <= set(records[0])
+
+
+def test_the_log_holds_what_was_said_if_asked(script: list[str]) -> None:
+    """``log.text`` has finals logged, at any level; switched off by a reload, too."""
+    with Daemon(*script, *LOOP, "--set", "log.text=true", "--set", "log.level=error") as daemon:
+        daemon.wait_for_log("file-long_sentence.flac: Every word of this has been written down before.")
+        assert daemon.stop() == 0
+
+
+def test_under_journald(script: list[str]) -> None:
+    """Where standard error is the journal, each line begins with its level, also that of the error that ends it."""
+    ours, theirs = os.pipe()
+    where = os.fstat(theirs)
+    env = {"JOURNAL_STREAM": f"{where.st_dev}:{where.st_ino}"}
+    with os.fdopen(ours) as log:
+        with Daemon(*script, *LOOP, env=env, stderr=theirs) as daemon:
+            os.close(theirs)
+            assert daemon.stop() == 0
+        lines = log.read().splitlines()
+    assert any(line.startswith("<6>model script") for line in lines)
+    assert all(line.startswith("<6>") for line in lines)
