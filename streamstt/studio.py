@@ -210,8 +210,7 @@ class Studio:
             self._hub.notify("late", lateness.detail, session.source)
 
     def _publish(self, events: list[Event]) -> None:
-        for event in events:
-            self._hub.publish(event)
+        self._hub.publish(*events)
 
     async def _next_progress(self) -> None:
         self._work.set()

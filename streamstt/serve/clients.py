@@ -30,8 +30,8 @@ class Socket(Protocol):
         """Says goodbye."""
         ...
 
-    def write_now(self, text: str) -> bool:
-        """Sends at once, or not at all."""
+    def write_now(self, frames: bytes) -> bool:
+        """Sends frames at once, or not at all."""
         ...
 
 

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from websockets.asyncio.server import ServerConnection, broadcast
+from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
@@ -97,11 +97,14 @@ class Connection(ServerConnection):
             self._weigh(event)
         super().process_event(event)
 
-    def write_now(self, text: str) -> bool:
-        """Sends a message without waiting; False: the client is behind, and the message must wait elsewhere."""
+    def write_now(self, frames: bytes) -> bool:
+        """Sends whole frames without waiting; False: the client is behind, and they must wait elsewhere.
+
+        Frames that were made once for all go past websockets, which would make each anew for every client.
+        """
         if self.protocol.state is not State.OPEN or self.transport.get_write_buffer_size():
             return False
-        broadcast((self,), text)
+        self.transport.write(frames)
         return True
 
     def _weigh(self, frame: Frame) -> None:

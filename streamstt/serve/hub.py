@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -39,17 +39,17 @@ class Outbox:
         self._waiting: dict[int | str, Message | str] = {}  # in order; a partial under its source, others under seq
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
-        self._direct: Callable[[str], bool] | None = None
+        self._direct: Callable[[bytes], bool] | None = None
         self.farewell = DONE
 
-    def pass_on(self, direct: Callable[[str], bool]) -> None:
+    def pass_on(self, direct: Callable[[bytes], bool]) -> None:
         """Hands messages on without a stop here for as long as nothing waits.
 
         A task that wakes up for each message and client takes longer than the message itself: with a thousand clients
         the last would wait for most of a tenth of a second.
 
         Args:
-            direct: Takes a message at once and returns True, or cannot, and returns False; never waits, never raises.
+            direct: Takes frames at once and returns True, or cannot, and returns False; never waits, never raises.
         """
         self._direct = direct
 
@@ -58,11 +58,19 @@ class Outbox:
         self._waiting[-1] = text
         self._changed.set()
 
-    def put(self, message: Message) -> None:
-        """Takes a published message; never waits."""
-        if self._over.is_set() or self._source not in {None, message.event.source}:
+    def put(self, messages: Sequence[Message]) -> None:
+        """Takes what was published together; never waits."""
+        if self._over.is_set():
             return
-        if self._direct and not self._waiting and self._direct(message.text):
+        if self._source is not None:
+            messages = [m for m in messages if m.event.source == self._source]
+        if messages and self._direct and not self._waiting and self._direct(b"".join([m.frame for m in messages])):
+            return
+        for message in messages:
+            self._queue(message)
+
+    def _queue(self, message: Message) -> None:
+        if self._over.is_set():
             return
         source = message.partial_of
         if source or message.is_final:
@@ -168,8 +176,17 @@ class Hub:
             known.pop(name, None)
         self._notices.forget(name)
 
-    def publish(self, event: Event) -> None:
-        """Numbers the event and puts it into every queue; never waits."""
+    def publish(self, *events: Event) -> None:
+        """Numbers events and puts them into every queue; never waits.
+
+        What happens at once is published at once: each client is written to once, however many events there are.
+        """
+        messages = [self._number(event) for event in events]
+        for outbox in self._outboxes if messages else ():
+            outbox.put(messages)
+
+    def _number(self, event: Event) -> Message:
+        """Gives an event its number, and remembers what a client that comes later has to know."""
         if isinstance(event, Status):
             self._plain[event.source] = event
             event = replace(event, detail=f"{event.detail} {self._notices.of(event.source)}".strip())
@@ -185,8 +202,7 @@ class Hub:
                 self._history.append(message)
             case Status():
                 self._status[event.source] = message
-        for outbox in self._outboxes:
-            outbox.put(message)
+        return message
 
     @contextmanager
     def subscribe(self, resume: Resume | None = None, *, source: str | None = None, queue: int = 0) -> Iterator[Outbox]:
@@ -200,8 +216,7 @@ class Hub:
         outbox = Outbox(queue or self._queue, source)
         outbox.greet(self._hello(resume or Resume(), source))
         present = [*self._status.values(), *self._open.values()]
-        for message in sorted(present, key=lambda m: m.seq):
-            outbox.put(message)
+        outbox.put(sorted(present, key=lambda m: m.seq))
         self._outboxes.add(outbox)
         try:
             yield outbox

@@ -5,6 +5,7 @@ Every message is one JSON object with ``type`` first and ``seq`` second (but ``e
 
 import json
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -33,12 +34,13 @@ class ClientError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An event as it goes over the wire, encoded once for all clients."""
+    """An event as it goes over the wire, encoded once for all clients: as text, and as a WebSocket frame."""
 
     seq: int
     event: Event
     data: Mapping[str, Any]
     text: str
+    frame: bytes
 
     @property
     def partial_of(self) -> str | None:
@@ -97,7 +99,19 @@ def to_json(data: Mapping[str, Any]) -> str:
 def encode(event: Event, seq: int) -> Message:
     """Numbers and encodes an event."""
     data = {"type": event.type, "seq": seq, **asdict(event)}
-    return Message(seq, event, data, to_json(data))
+    text = to_json(data)
+    return Message(seq, event, data, text, to_frame(text))
+
+
+def to_frame(text: str) -> bytes:
+    """A text message as a server sends it: one frame without a mask (RFC 6455, 5.2)."""
+    payload = text.encode()
+    size = len(payload)
+    if size < 126:
+        return struct.pack("!BB", 0x81, size) + payload
+    if size < 2**16:
+        return struct.pack("!BBH", 0x81, 126, size) + payload
+    return struct.pack("!BBQ", 0x81, 127, size) + payload
 
 
 def hello(
