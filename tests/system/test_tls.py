@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import trustme
 from making import make_hub
-from running import Daemon, captions, command, environment, exchange, get, receive, run
+from running import DATA, Daemon, captions, command, environment, exchange, get, receive, receive_until, run
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -34,12 +34,12 @@ async def test_tls(script: list[str], tmp_path: Path) -> None:
     """With a certificate, pages come by https and captions by wss; what is not TLS gets nothing, and breaks nothing."""
     chain, key = certificate(trustme.CA(), tmp_path)
     options = ("--set", f"server.tls_certificate={chain}", "--set", f"server.tls_key={key}")
-    with Daemon(*script, "--source", "ws", *options) as daemon:
+    with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop", *options) as daemon:
         assert daemon.url.startswith("https://")
         trust = ssl.create_default_context(cafile=tmp_path / "ca.pem")
         assert (await asyncio.to_thread(get, f"{daemon.url}/healthz", trust))[0] == 200
         async with captions(daemon, ssl=trust) as viewer:
-            assert (await receive(viewer))["type"] == "hello"
+            assert (await receive_until(viewer, "partial"))[0]["type"] == "hello"
         assert exchange(daemon, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") == b""
         ca = str(tmp_path / "ca.pem")
         untrusted = await asyncio.to_thread(run, "listen", daemon.url)
