@@ -92,7 +92,7 @@ def measure(viewers: int, stalled: int, seconds: float, model: str) -> dict[str,
         try:
             watched = psutil.Process(daemon.process.pid)
             crowd = Crowd(daemon.port)
-            while stalled and sum(m["type"] == "final" for _, m in crowd.speaker.messages()) < HISTORY:
+            while stalled and not model and sum(m["type"] == "final" for _, m in crowd.speaker.messages()) < HISTORY:
                 crowd.speak(np.tile(samples, 4).tobytes(), FAST)
             crowd.come(viewers - stalled, stalled)
             crowd.read_until(time.perf_counter() + 1)
@@ -155,7 +155,9 @@ def main() -> None:
     parser.add_argument("--viewers", type=int, default=1000)
     parser.add_argument("--stalled", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--model", default="", help="a real one; without, words come from a script")
+    parser.add_argument(
+        "--model", default="", help="a real one, without much being said before; else words come from a script"
+    )
     arguments = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, arguments.viewers + 100)), hard))
