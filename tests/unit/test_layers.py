@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "scheduler", "lateness", "engine_room",
         "serve.notices", "serve.protocol", "serve.ahead", "serve.outbox", "serve.counters", "serve.hub",
         "serve.health", "serve.metrics", "serve.routes", "serve.control",
-        "service.vitals", "service.changes", "service.manager",
+        "service.vitals", "service.changes", "service.manager", "service.units", "service.installing",
     ),
     (
         "serve.server", "sinks.*", "measures", "remote", "studio", "following", "offline", "follow",
@@ -60,7 +60,7 @@ DOORS = {
     "typer": {"cli", "commands.*"},
     "rich": {"commands.*", "terminal"},
     "prometheus_client": {"serve.metrics"},
-    "platformdirs": {"config_layers", "whisper.store"},
+    "platformdirs": {"config_layers", "whisper.store", "service.units"},
     "pydantic": {"config", "config_layers", "speech.scripted"},
     "pydantic_core": {"config_layers"},
 }
