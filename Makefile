@@ -6,9 +6,10 @@ ARGS ?=
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-# chromium shows the pages; pulseaudio is a microphone that can be unplugged; pocketsphinx-testdata is recorded speech.
+# chromium shows the pages; pulseaudio is a microphone that can be unplugged; pocketsphinx-testdata is recorded speech;
+# systemd judges the unit files.
 TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils chromium chromium-driver \
-                 pocketsphinx-testdata fonts-dejavu-core
+                 pocketsphinx-testdata fonts-dejavu-core systemd
 
 .PHONY: install run test lint clean
 

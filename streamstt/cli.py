@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from streamstt.commands import configuration, models
+from streamstt.commands import configuration, models, service
 from streamstt.commands.devices import devices
 from streamstt.commands.listen import listen
 from streamstt.commands.mark import mark
@@ -26,6 +26,7 @@ for command in (run, listen, mark, devices, transcribe, bench):
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(configuration.app, name="config")
+app.add_typer(service.app, name="service")
 
 
 def main() -> NoReturn:

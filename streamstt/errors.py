@@ -6,7 +6,8 @@
     ├── EngineError          4   the speech engine failed
     │   └── ModelError       4   the model's files are missing, damaged or of an unknown kind
     ├── ServerError          5   the port is taken, or a daemon cannot be reached
-    └── SinkError            6   captions cannot be written where they were asked for
+    ├── SinkError            6   captions cannot be written where they were asked for
+    └── ServiceError         7   the service manager is not there, or refuses
 
 A message says what failed, with which value, what the choices are, and what to do.
 Only ``cli`` and ``commands`` print and exit.
@@ -51,3 +52,9 @@ class SinkError(StreamsttError):
     """A place that captions go to cannot be opened."""
 
     exit_code = 6
+
+
+class ServiceError(StreamsttError):
+    """A service cannot be installed, removed or asked."""
+
+    exit_code = 7

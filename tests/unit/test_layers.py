@@ -34,7 +34,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "scheduler", "lateness", "engine_room",
         "serve.notices", "serve.protocol", "serve.ahead", "serve.outbox", "serve.counters", "serve.hub",
         "serve.health", "serve.metrics", "serve.routes", "serve.control",
-        "service.vitals", "service.changes", "service.manager",
+        "service.vitals", "service.changes", "service.manager", "service.units", "service.installing",
     ),
     (
         "serve.access", "serve.limits", "serve.tls", "serve.tokens", "serve.descriptors",
@@ -64,7 +64,7 @@ DOORS = {
     "typer": {"cli", "commands.*"},
     "rich": {"commands.*", "terminal"},
     "prometheus_client": {"serve.metrics"},
-    "platformdirs": {"config_layers", "whisper.store", "serve.tokens"},
+    "platformdirs": {"config_layers", "whisper.store", "serve.tokens", "service.units"},
     "pydantic": {"config", "config_layers", "speech.scripted"},
     "pydantic_core": {"config_layers"},
 }

@@ -1,0 +1,55 @@
+"""``streamstt service``: run as a service of systemd."""
+
+from typing import Annotated
+
+import typer
+
+from streamstt.commands.options import out
+from streamstt.service import installing
+from streamstt.service.units import NAME, Place
+
+app = typer.Typer(help="Run streamstt as a service of systemd.", no_args_is_help=True)
+
+System = Annotated[bool, typer.Option("--system", help="For the whole machine, from boot on; else for you.")]
+Root = Annotated[str, typer.Option(metavar="DIR", help="With --system: into another file system, such as an image.")]
+
+
+@app.command()
+def install(system: System = False, root: Root = "") -> None:
+    """Write the unit, enable it and start it; say what was done."""
+    installing.install(_place(system=system, root=root), _say)
+
+
+@app.command()
+def uninstall(system: System = False, root: Root = "") -> None:
+    """Undo what install did."""
+    installing.uninstall(_place(system=system, root=root), _say)
+
+
+@app.command()
+def status(system: System = False) -> None:
+    """Show whether it runs, and what it says of itself."""
+    place = Place(system)
+    raise typer.Exit(installing.ask(place, [*place.systemctl, "status", "--no-pager", "--full", NAME]))
+
+
+@app.command()
+def logs(
+    system: System = False,
+    lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="So many, the newest.")] = 100,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing what comes.")] = False,
+) -> None:
+    """Show its log."""
+    user = [] if system else ["--user"]
+    more = ["--follow"] if follow else ["--no-pager"]
+    raise typer.Exit(installing.ask(Place(system), ["journalctl", *user, f"--unit={NAME}", f"--lines={lines}", *more]))
+
+
+def _place(*, system: bool, root: str) -> Place:
+    if root and not system:
+        raise typer.BadParameter("--root goes with --system: a user's units belong to a user of this machine")
+    return Place(system, root)
+
+
+def _say(text: str) -> None:
+    out.print(text, markup=False, highlight=False, soft_wrap=True)

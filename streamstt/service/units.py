@@ -1,0 +1,73 @@
+"""The unit files: where they are shipped, where they go, and what is filled in. Runs nothing."""
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import platformdirs
+
+NAME = "streamstt.service"
+MARK = "# Written by: streamstt service install. It writes it anew at each install: put changes into a drop-in.\n"
+SHIPPED = files("streamstt") / "systemd"  # in a wheel
+SOURCE = Path(__file__).parents[2] / "systemd"  # in a checkout
+UNSEEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - a system unit sees none of these folders
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a unit goes.
+
+    Attributes:
+        system: For the machine; else for this user.
+        root: A file system that is not this machine's, such as an image that is being built; empty: this one's.
+    """
+
+    system: bool
+    root: str = ""
+
+    @property
+    def file(self) -> Path:
+        """The unit file."""
+        if self.system:
+            return Path(self.root or "/") / "etc/systemd/system" / NAME
+        return Path(platformdirs.user_config_dir()) / "systemd/user" / NAME
+
+    @property
+    def systemctl(self) -> list[str]:
+        """The command that manages it."""
+        return ["systemctl", *([] if self.system else ["--user"]), *([f"--root={self.root}"] if self.root else [])]
+
+
+def own_command(executable: str = sys.executable) -> list[str]:
+    """How this program is started: its command beside Python, or else as a module."""
+    command = Path(executable).with_name("streamstt")
+    return [str(command)] if os.access(command, os.X_OK) else [executable, "-m", "streamstt"]
+
+
+def unseen(paths: Sequence[Path]) -> list[Path]:
+    """Those of the paths that a system unit cannot see, for they are hidden from it."""
+    return [p for p in paths if any(p.resolve().is_relative_to(folder) for folder in UNSEEN)]
+
+
+def make_unit(*, system: bool, command: Sequence[str]) -> str:
+    """A unit file that starts ``command`` with ``run``.
+
+    Args:
+        system: For the machine; else for a user.
+        command: Program and arguments.
+    """
+    kind = "system" if system else "user"
+    shipped = SHIPPED / kind / NAME
+    text = (shipped if shipped.is_file() else SOURCE / kind / NAME).read_text(encoding="utf-8")
+    start = f"ExecStart={' '.join(map(quoted, command))} run"
+    return MARK + re.sub(r"^ExecStart=.*$", lambda _: start, text, count=1, flags=re.MULTILINE)
+
+
+def quoted(argument: str) -> str:
+    """An argument as systemd.service(5) reads it: it expands % and $, and splits at spaces."""
+    text = argument.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
+    return f'"{text}"' if re.search(r"[\s\"';\\]", argument) else text
