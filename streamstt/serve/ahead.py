@@ -1,49 +1,62 @@
 """Write-ahead: no viewer gets a final before it is on disk, so that what was read on a screen is never lost.
 
-The event loop must not wait for a disk, which may hang for minutes (a network drive, a dying card): so a final is only
-held back in the viewers' own queues, and for ``HOLD_S`` at most.
+The event loop must not wait for a disk, which may hang for minutes (a network drive, a dying card): so a final, and
+what is published after it, is only held back on the way to the viewers, and for ``HOLD_S`` at most.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 
 from streamstt.serve.protocol import Message
+from streamstt.speech.captions import Final
 
 HOLD_S = 0.2  # a write takes less than a millisecond; a reader does not notice so short a wait
 
 
 class WriteAhead:
-    """Which finals are on their way to disk."""
+    """What is on its way to viewers."""
 
-    def __init__(self, keep: Callable[[Message], bool]) -> None:
+    def __init__(self, keep: Callable[[Message], bool], deliver: Callable[[Sequence[Message]], None]) -> None:
         """Holds nothing.
 
         Args:
             keep: Takes a final that is to be written; whether viewers wait for it, until ``release``.
+            deliver: Gives messages to the viewers.
         """
         self._keep = keep
-        self._held: dict[int, asyncio.TimerHandle] = {}  # by seq, rising; each leaves after HOLD_S at the latest
-        self._released = asyncio.Event()
+        self._deliver = deliver
+        self._waiting: deque[Message] = deque()  # as much as is published in HOLD_S; nothing of it is dropped
+        self._held: dict[int, asyncio.TimerHandle] = {}  # by seq; each leaves after HOLD_S at the latest
+        self._passed = asyncio.Event()
 
-    def put(self, message: Message) -> None:
-        """Hands a final on to be written; ``passed`` waits for it from now on."""
-        if self._keep(message):
-            loop = asyncio.get_running_loop()
-            self._held[message.seq] = loop.call_later(HOLD_S, self.release, message.seq)
+    def put(self, messages: Sequence[Message]) -> None:
+        """Has finals written, and passes on what need not wait for that."""
+        for message in messages:
+            if isinstance(message.event, Final) and message.event.text and self._keep(message):
+                loop = asyncio.get_running_loop()
+                self._held[message.seq] = loop.call_later(HOLD_S, self.release, message.seq)
+        self._waiting += messages
+        self._pass_on()
 
     def release(self, seq: int) -> None:
         """The final is on disk, or there is no point in waiting for it."""
         timer = self._held.pop(seq, None)
         if timer:
             timer.cancel()
-            self._released.set()
-            self._released = asyncio.Event()
+            self._pass_on()
 
-    def holds(self, seq: int) -> bool:
-        """Whether viewers must not see this final yet."""
-        return seq in self._held
+    async def passed(self) -> None:
+        """Returns when nothing is held."""
+        while self._waiting:
+            await self._passed.wait()
 
-    async def passed(self, seq: int) -> None:
-        """Returns when no final up to ``seq`` is held."""
-        while self._held and next(iter(self._held)) <= seq:
-            await self._released.wait()
+    def _pass_on(self) -> None:
+        free: list[Message] = []
+        while self._waiting and self._waiting[0].seq not in self._held:
+            free.append(self._waiting.popleft())
+        if free:
+            self._deliver(free)
+        if not self._waiting:
+            self._passed.set()
+            self._passed = asyncio.Event()

@@ -105,8 +105,8 @@ async def serve_speaker(socket: Socket, hub: Hub, studio: Studio, target: str, i
     try:
         with hub.subscribe(source=stream.name) as outbox:
             outbox.pass_on(socket.write_now)
-            audio = _take_audio(_Audio(socket, offer.rate, idle_s), stream, outbox)
-            await _first(_send_all(socket, outbox), outbox.too_slow(), audio)
+            audio = _take_audio(_Audio(socket, offer.rate, idle_s), stream)
+            await _first(_send_all(socket, outbox), outbox.too_slow(), _to_its_end(audio, hub, outbox))
             await _part(socket, outbox.farewell)
     finally:
         stream.leave()
@@ -189,11 +189,17 @@ class _Audio:
         return isinstance(message, str) and auth_token(message) is not None
 
 
-async def _take_audio(audio: _Audio, stream: RemoteStream, outbox: Outbox) -> None:
+async def _to_its_end(audio: Coroutine[None, None, None], hub: Hub, outbox: Outbox) -> None:
+    """Takes a client's audio, and has the outbox run dry behind its last caption."""
+    await audio
+    await hub.flush()
+    outbox.finish()
+    await asyncio.Future()  # the sender comes to its end first
+
+
+async def _take_audio(audio: _Audio, stream: RemoteStream) -> None:
     """Passes a client's audio on until it leaves; when it says that it ends, until its last final is sent."""
     while (samples := await audio.next()) is not None:
         await stream.push(samples)
     await stream.push(audio.rest())
     await stream.finish()
-    outbox.finish()
-    await asyncio.Future()  # the sender comes to its end first

@@ -1,7 +1,7 @@
 """Numbers events, remembers finals, and gives every subscriber its own queue, so that none delays another."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -43,7 +43,8 @@ class Hub:
         self._hello_history = hello_history
         self._queue = queue
         self.seq = 0  # of the last event that was published
-        self.ahead: WriteAhead | None = None  # set it to have finals written before anybody gets them
+        self._told = 0  # seq of the last event that subscribers have, or that waits for them
+        self._ahead: WriteAhead | None = None
         self._history: deque[Message] = deque(maxlen=history)
         self._forgotten = 0  # seq of the newest final that history has lost
         self._outboxes: set[Outbox] = set()
@@ -56,8 +57,7 @@ class Hub:
     @property
     def finals(self) -> list[Final]:
         """The finals in history, oldest first, on one line of time, without those that took a partial back."""
-        given = [m for m in self._history if not (self.ahead and self.ahead.holds(m.seq))]
-        return aligned([(m.event, m.at) for m in given if isinstance(m.event, Final) and m.event.text])
+        return aligned([(m.event, m.at) for m in self._past if isinstance(m.event, Final) and m.event.text])
 
     @property
     def sources(self) -> list[SourceInfo]:
@@ -119,7 +119,8 @@ class Hub:
         """
         self._history.extend(finals)
         left_out = finals[: -len(self._history)] if self._history else []
-        self.seq, self._forgotten = seq, left_out[-1].seq if left_out else forgotten
+        self.seq = self._told = seq
+        self._forgotten = left_out[-1].seq if left_out else forgotten
 
     def add_source(self, info: SourceInfo) -> None:
         """Names a source in every ``hello`` from now on."""
@@ -142,7 +143,24 @@ class Hub:
         What happens at once is published at once: each client is written to once, however many events there are.
         """
         messages = [self._number(event) for event in events]
-        for outbox in self._outboxes if messages else ():
+        if self._ahead:
+            self._ahead.put(messages)
+        elif messages:
+            self._deliver(messages)
+
+    def keep_with(self, keep: Callable[[Message], bool]) -> WriteAhead:
+        """Has finals written before anybody gets them; ``keep`` as for ``WriteAhead``."""
+        self._ahead = WriteAhead(keep, self._deliver)
+        return self._ahead
+
+    async def flush(self) -> None:
+        """Returns when all that is published waits for the subscribers, or is with them."""
+        if self._ahead:
+            await self._ahead.passed()
+
+    def _deliver(self, messages: Sequence[Message]) -> None:
+        self._told = messages[-1].seq
+        for outbox in self._outboxes:
             outbox.put(messages)
 
     def _number(self, event: Event) -> Message:
@@ -163,8 +181,6 @@ class Hub:
                 if len(self._history) == self._history.maxlen:
                     self._forgotten = self._history[0].seq
                 self._history.append(message)
-                if self.ahead and event.text:
-                    self.ahead.put(message)
             case Status():
                 self._status[event.source] = message
         return message
@@ -178,9 +194,9 @@ class Hub:
             source: It wants this source only, and no history.
             queue: In place of the hub's bound.
         """
-        outbox = Outbox(queue or self._queue, source, self.ahead)
-        outbox.greet(self._hello(resume or Resume(), source), self.seq)
-        present = [*self._status.values(), *self._open.values()]
+        outbox = Outbox(queue or self._queue, source)
+        outbox.greet(self._hello(resume or Resume(), source))
+        present = [m for m in (*self._status.values(), *self._open.values()) if m.seq <= self._told]
         outbox.put(sorted(present, key=lambda m: m.seq))
         self._outboxes.add(outbox)
         self.counters.came(viewer=source is None)
@@ -195,15 +211,20 @@ class Hub:
         for outbox in self._outboxes:
             outbox.finish(STOPPING)
 
+    @property
+    def _past(self) -> list[Message]:
+        """The history without what is still held back."""
+        return [m for m in self._history if m.seq <= self._told]
+
     def _hello(self, resume: Resume, source: str | None) -> str:
         sources = [s for s in self._sources.values() if source in {None, s.name}]
         if source is not None:
-            return hello(self.about, sources, self.seq, [])
+            return hello(self.about, sources, self._told, [])
         if resume.since is None:
-            recent = list(self._history)[-self._hello_history :] if self._hello_history else []
-            return hello(self.about, sources, self.seq, recent)
-        other_run = resume.since > self.seq or resume.session not in {None, self.about.session}
+            recent = self._past[-self._hello_history :] if self._hello_history else []
+            return hello(self.about, sources, self._told, recent)
+        other_run = resume.since > self._told or resume.session not in {None, self.about.session}
         since = 0 if other_run else resume.since
-        missed = [m for m in self._history if m.seq > since]
+        missed = [m for m in self._past if m.seq > since]
         gap = other_run or since < self._forgotten
-        return hello(self.about, sources, self.seq, missed, gap_in_history=gap)
+        return hello(self.about, sources, self._told, missed, gap_in_history=gap)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from streamstt.serve.ahead import WriteAhead
 from streamstt.serve.protocol import Message
 
 
@@ -24,18 +23,15 @@ TOO_SLOW = Farewell(1013, "too slow: resume with since")
 class Outbox:
     """What waits for one subscriber: every final, status and gap, and only the newest partial of each source."""
 
-    def __init__(self, limit: int, source: str | None = None, ahead: WriteAhead | None = None) -> None:
+    def __init__(self, limit: int, source: str | None = None) -> None:
         """Makes an empty queue.
 
         Args:
             limit: Messages that may wait; with one more, all are dropped and the subscription is over.
             source: Take this source's messages only.
-            ahead: What knows which finals must not be given yet.
         """
         self._limit = limit
         self.source = source
-        self._ahead = ahead
-        self._greeting_seq = 0
         self._waiting: dict[int | str, Message | str] = {}  # in order; a partial under its source, others under seq
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
@@ -53,10 +49,9 @@ class Outbox:
         """
         self._direct = direct
 
-    def greet(self, text: str, seq: int) -> None:
-        """Puts a message for this subscriber only: ``hello``, which may tell of all up to ``seq``."""
+    def greet(self, text: str) -> None:
+        """Puts a message for this subscriber only: ``hello``."""
         self._waiting[-1] = text
-        self._greeting_seq = seq
         self._changed.set()
 
     def put(self, messages: Sequence[Message]) -> None:
@@ -65,9 +60,7 @@ class Outbox:
             return
         if self.source is not None:
             messages = [m for m in messages if m.event.source == self.source]
-        held = self._ahead and any(self._ahead.holds(m.seq) for m in messages)
-        at_once = messages and not held and not self._waiting
-        if at_once and self._direct and self._direct(b"".join([m.frame for m in messages])):
+        if messages and self._direct and not self._waiting and self._direct(b"".join([m.frame for m in messages])):
             return
         for message in messages:
             self._queue(message)
@@ -93,17 +86,12 @@ class Outbox:
 
     async def get(self) -> Message | str | None:
         """The next message, or None after ``finish``."""
-        while True:
-            while not self._waiting:
-                if self._over.is_set():
-                    return None
-                self._changed.clear()
-                await self._changed.wait()
-            key, message = next(iter(self._waiting.items()))
-            if self._ahead and (isinstance(message, str) or message.is_final):
-                await self._ahead.passed(self._greeting_seq if isinstance(message, str) else message.seq)
-            if self._waiting.get(key) is message:  # else all was dropped meanwhile
-                return self._waiting.pop(key)
+        while not self._waiting:
+            if self._over.is_set():
+                return None
+            self._changed.clear()
+            await self._changed.wait()
+        return self._waiting.pop(next(iter(self._waiting)))
 
     async def too_slow(self) -> None:
         """Returns when messages were dropped because the subscriber does not take them."""

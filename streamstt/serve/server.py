@@ -149,6 +149,7 @@ class Server:
 
     async def drain(self) -> None:
         """Takes no new clients; gives each the time to receive what waits for it, then says goodbye (1001)."""
+        await self._hub.flush()
         self._hub.finish()
         if self._listener is None:
             return

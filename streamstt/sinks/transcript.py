@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from streamstt.errors import SinkError
-from streamstt.serve.ahead import WriteAhead
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import Message
 from streamstt.sinks.archive import Archive
@@ -64,7 +63,7 @@ class Transcript:
         self._sweep_at = 0.0
         self._syncing: asyncio.Future[None] | None = None
         self.written = self.lost = self.failures = 0
-        self._ahead = hub.ahead = WriteAhead(self._keep)
+        self._ahead = hub.keep_with(self._keep)
 
     @property
     def waiting(self) -> int:

@@ -35,7 +35,7 @@ async def taken(outbox: Outbox) -> list[str]:
         texts.append(message.data.get("text", message.event.type) if isinstance(message, Message) else "hello")
 
 
-def held(hub: Hub) -> list[int]:
+def held(hub: Hub) -> tuple[list[int], ahead.WriteAhead]:
     """Has the hub's finals held, and notes their numbers."""
     numbers: list[int] = []
 
@@ -43,14 +43,13 @@ def held(hub: Hub) -> list[int]:
         numbers.append(message.seq)
         return True
 
-    hub.ahead = ahead.WriteAhead(keep)
-    return numbers
+    return numbers, hub.keep_with(keep)
 
 
 async def test_a_final_waits_for_the_disk() -> None:
     """A viewer gets a final when it is written, what came before at once, and what came after in its order."""
     hub = make_hub()
-    kept = held(hub)
+    kept, way = held(hub)
     with hub.subscribe() as outbox:
         hub.publish(partial("One"))
         assert await taken(outbox) == ["hello", "One"]
@@ -60,8 +59,7 @@ async def test_a_final_waits_for_the_disk() -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
         assert hub.finals == []
-        assert hub.ahead
-        hub.ahead.release(kept[0])
+        way.release(kept[0])
         message = await waiting
         assert isinstance(message, Message)
         assert message.data["text"] == "One."
@@ -69,36 +67,43 @@ async def test_a_final_waits_for_the_disk() -> None:
         assert [f.text for f in hub.finals] == ["One."]
 
 
-async def test_a_greeting_waits_as_well() -> None:
-    """The history in a greeting is not told before it is written."""
+async def test_who_comes_meanwhile() -> None:
+    """A greeting tells nothing that is not written; what is held comes after it, once, and in order."""
     hub = make_hub()
-    kept = held(hub)
+    kept, way = held(hub)
+    hub.publish(partial("On"))
     hub.publish(final("One."))
+    hub.publish(Status("mic", State.LISTENING), partial("Two", number=2))
     with hub.subscribe() as outbox:
-        greeting = asyncio.ensure_future(outbox.get())
-        await asyncio.sleep(0)
-        assert not greeting.done()
-        assert hub.ahead
-        hub.ahead.release(kept[0])
-        text = await greeting
-    assert isinstance(text, str)
-    assert [f["text"] for f in json.loads(text)["history"]] == ["One."]
+        greeting = await outbox.get()
+        assert isinstance(greeting, str)
+        told = json.loads(greeting)
+        assert (told["seq"], told["history"]) == (1, [])
+        assert await taken(outbox) == []
+        way.release(kept[0])
+        assert await taken(outbox) == ["One.", "status", "Two"]
+    with hub.subscribe() as outbox:
+        greeting = await outbox.get()
+        assert isinstance(greeting, str)
+        assert [f["text"] for f in json.loads(greeting)["history"]] == ["One."]
 
 
 async def test_in_any_order() -> None:
     """A final waits for those before it, too: what is read on a screen has no hole on disk."""
     hub = make_hub()
-    kept = held(hub)
-    hub.publish(final("One."))
-    hub.publish(final("Two.", number=2))
-    assert hub.ahead
-    hub.ahead.release(kept[1])
-    assert not hub.ahead.holds(kept[1])
-    passed = asyncio.ensure_future(hub.ahead.passed(kept[1]))
-    await asyncio.sleep(0)
-    assert not passed.done()
-    hub.ahead.release(kept[0])
-    await passed
+    kept, way = held(hub)
+    with hub.subscribe() as outbox:
+        await outbox.get()
+        hub.publish(final("One."))
+        hub.publish(final("Two.", number=2))
+        way.release(kept[1])
+        assert await taken(outbox) == []
+        flushed = asyncio.ensure_future(hub.flush())
+        await asyncio.sleep(0)
+        assert not flushed.done()
+        way.release(kept[0])
+        await flushed
+        assert await taken(outbox) == ["One.", "Two."]
 
 
 async def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,14 +123,13 @@ async def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> N
 async def test_only_what_was_said_is_written() -> None:
     """Partials, states, and finals that take a partial back do not go to the disk."""
     hub = make_hub()
-    kept = held(hub)
+    kept, way = held(hub)
     hub.publish(Status("mic", State.SPEECH))
     hub.publish(partial("One"))
     hub.publish(final(""))
     hub.publish(final("Two.", number=2))
     assert kept == [4]
-    assert hub.ahead
-    hub.ahead.release(4)
+    way.release(4)
 
 
 # ---- going on where an earlier run ended
