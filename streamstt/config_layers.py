@@ -22,6 +22,7 @@ from streamstt.errors import ConfigError
 
 SYSTEM_FILE = Path("/etc/streamstt/streamstt.toml")
 PREFIX = "STREAMSTT_"
+OTHERS = {"STREAMSTT_TOKEN"}  # of `streamstt listen`: no setting
 DEFAULT = "default"
 Key = tuple[str, ...]  # ("server", "port"), or ("source",) for the whole list
 
@@ -99,7 +100,7 @@ def _from_file(path: Path, mistakes: list[str]) -> dict[Key, Given]:
 
 def _from_environ(environ: Mapping[str, str]) -> dict[Key, Given]:
     values: dict[Key, Given] = {}
-    for variable in sorted(v for v in environ if v.startswith(PREFIX)):
+    for variable in sorted(v for v in environ if v.startswith(PREFIX) and v not in OTHERS):
         key = tuple(variable.removeprefix(PREFIX).lower().split("__"))
         value: Any = environ[variable]
         if key == ("source",):

@@ -87,8 +87,7 @@ async def run(settings: Settings, around: Surroundings) -> None:
                     decoding = tasks.create_task(_decode(studio))
                     if transcript:
                         tasks.create_task(transcript.run())
-                    await asyncio.gather(*(capture.start() for _, capture in captures))
-                    followers = [tasks.create_task(_follow(studio, hub, s, c)) for s, c in captures]
+                    followers = await _follow_all(tasks, studio, hub, captures)
                     around.ready(address)
                     around.manager.ready()
                     beside = [tasks.create_task(Keeper(around.manager, hub, studio, address).run())]
@@ -174,9 +173,14 @@ def _make_hub(settings: Settings, info: EngineInfo, archive: Archive | None) -> 
     return hub
 
 
-async def _follow(studio: Studio, hub: Hub, source: SourceSettings, capture: Capture) -> SourceError | None:
-    """Runs one local source to its end."""
-    return await follow(studio, hub, capture, studio.open(source.name, source.title, source.language))
+async def _follow_all(
+    tasks: asyncio.TaskGroup, studio: Studio, hub: Hub, captures: list[tuple[SourceSettings, Capture]]
+) -> list[Follower]:
+    """Runs each local source to its end, and returns when all are open, or waited for; clients see those too."""
+    sessions = [studio.open(source.name, source.title, source.language) for source, _ in captures]
+    await asyncio.gather(*(capture.start() for _, capture in captures))
+    pairs = zip(captures, sessions, strict=True)
+    return [tasks.create_task(follow(studio, hub, capture, session)) for (_, capture), session in pairs]
 
 
 async def _until(stop: asyncio.Event, decoding: asyncio.Task[EngineError | None], followers: list[Follower]) -> None:

@@ -3,17 +3,21 @@
 import asyncio
 import json
 import logging
+import ssl
 from collections.abc import AsyncGenerator, Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from streamstt.errors import ServerError
+from streamstt.serve.access import query_token, redact
 
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0
 MAX_MESSAGE = 2**24  # bytes: a hello with a long history
+REFUSALS = {400, 401, 403, 421}  # HTTP: trying again will not help
 
 log = logging.getLogger(__name__)
 
@@ -32,24 +36,27 @@ def captions_address(url: str) -> str:
             return f"{scheme}://{parts.netloc}/captions"
     except ValueError:
         pass  # a port or an IPv6 address that is none
-    raise ServerError(f"{url!r} is no address of a daemon; one looks like ws://127.0.0.1:8765")
+    raise ServerError(f"{redact(url)!r} is no address of a daemon; one looks like ws://127.0.0.1:8765")
 
 
-async def follow(url: str) -> AsyncGenerator[dict[str, Any], None]:
+async def follow(url: str, *, token: str = "", ca: Path | None = None) -> AsyncGenerator[dict[str, Any], None]:
     """Yields the daemon's messages, each final once, across lost connections and restarts.
 
     Args:
-        url: As for ``captions_address``.
+        url: As for ``captions_address``; a token in it is taken.
+        token: For a daemon that wants one.
+        ca: PEM file with a certificate to trust, in place of the system's.
 
     Raises:
         ServerError: The first connection fails, or the daemon refuses.
     """
     address = captions_address(url)
+    options = _options(address, token or query_token(url) or "", ca)
     seen: dict[str, Any] = {}
     pause = FIRST_RETRY_S
     while True:
         try:
-            async with connect(f"{address}?{urlencode(seen)}", max_size=MAX_MESSAGE, compression=None) as socket:
+            async with connect(f"{address}?{urlencode(seen)}", **options) as socket:
                 pause = FIRST_RETRY_S
                 async for text in socket:
                     message = json.loads(text)
@@ -61,6 +68,8 @@ async def follow(url: str) -> AsyncGenerator[dict[str, Any], None]:
                     seen["since"] = message["seq"]
                 if socket.close_code == 1001:
                     log.warning("the daemon has stopped; waiting for it to come back")
+        except InvalidStatus as problem:
+            _give_up_if_refused(problem, address, first=not seen)
         except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as problem:
             if not seen:
                 hint = "is it running? start one with: streamstt run"
@@ -70,24 +79,51 @@ async def follow(url: str) -> AsyncGenerator[dict[str, Any], None]:
         pause = min(2 * pause, LAST_RETRY_S)
 
 
-async def ask(url: str, request: Mapping[str, Any]) -> dict[str, Any]:
+async def ask(url: str, request: Mapping[str, Any], *, token: str = "", ca: Path | None = None) -> dict[str, Any]:
     """Sends one request to a daemon's ``/control``, and returns the answer.
 
     Args:
         url: As for ``captions_address``.
         request: With ``type``.
+        token: As for ``follow``.
+        ca: As for ``follow``.
 
     Raises:
         ServerError: No daemon answers, or it refuses.
     """
     address = captions_address(url).removesuffix("captions") + "control"
     try:
-        async with connect(address, compression=None) as socket:
+        async with connect(address, **_options(address, token, ca)) as socket:
             await socket.send(json.dumps(request))
             answer: dict[str, Any] = json.loads(await socket.recv())
+    except InvalidStatus as problem:
+        _give_up_if_refused(problem, address, first=True)
+        raise
     except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as problem:
         hint = "is it running? start one with: streamstt run"
         raise ServerError(f"no daemon answers at {address} ({problem}); {hint}") from problem
     if answer["type"] == "error":
         raise ServerError(f"the daemon refuses: {answer['message']}")
     return answer
+
+
+def _options(address: str, token: str, ca: Path | None) -> dict[str, Any]:
+    """How to connect."""
+    options: dict[str, Any] = {"max_size": MAX_MESSAGE, "compression": None}
+    if token:
+        options["additional_headers"] = {"Authorization": f"Bearer {token}"}
+    if address.startswith("wss:"):
+        try:
+            options["ssl"] = ssl.create_default_context(cafile=ca)
+        except (OSError, ssl.SSLError) as problem:
+            raise ServerError(f"cannot read the certificate {ca}: {problem}; it must be a PEM file") from problem
+    return options
+
+
+def _give_up_if_refused(problem: InvalidStatus, address: str, *, first: bool) -> None:
+    """A daemon that is too busy may have room later; one that refuses will do so again."""
+    if problem.response.status_code in REFUSALS:
+        why = problem.response.body.decode(errors="replace").strip()
+        raise ServerError(f"the daemon at {address} refuses: {why}") from problem
+    if first:
+        raise ServerError(f"{address} is no streamstt, or too busy: {problem}") from problem

@@ -228,8 +228,8 @@ class Studio:
             self._hub.notify("late", lateness.detail, session.source)
 
     def _publish(self, events: list[Event]) -> None:
+        self._hub.publish(*events)
         for event in events:
-            self._hub.publish(event)
             if isinstance(event, Final) and event.text:
                 spoken.info("%s: %s", event.source, event.text)
 

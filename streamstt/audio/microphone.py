@@ -37,6 +37,7 @@ class Microphone:
         self._recording: Recording | None = None
         self._meter = Meter()
         self._instead = ""
+        self._listens_to = ""
         self.overflows = 0
 
     @property
@@ -76,7 +77,9 @@ class Microphone:
         else:
             self._instead = ""
             self._wanted = self._wanted.remember(device)
-        log.info("%s: listening to %s", self._wanted.kind, device)
+        if device.name != self._listens_to:
+            log.info("%s: listening to %s", self._wanted.kind, device)
+        self._listens_to = device.name
 
     def read(self, stop: threading.Event) -> Block | None:
         """Waits for the next 40 ms."""

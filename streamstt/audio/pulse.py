@@ -68,6 +68,7 @@ class Pulse:
         self._context = context
         self._stream: int | None = None
         self._frame_bytes = 4
+        self.block_bytes = 0
 
     def connect(self) -> bool:
         """Connects; False when nobody is there.
@@ -120,8 +121,8 @@ class Pulse:
         """
         spec = libpulse.Spec(FLOAT32LE, rate, channels)
         self._frame_bytes = 4 * channels
-        fragment = round(rate * block_s) * self._frame_bytes
-        attributes = libpulse.Attributes(UNSET, UNSET, UNSET, UNSET, fragment)
+        self.block_bytes = round(rate * block_s) * self._frame_bytes
+        attributes = libpulse.Attributes(UNSET, UNSET, UNSET, UNSET, self.block_bytes)
         flags = DONT_MOVE | ADJUST_LATENCY | (NO_REMIX if channels > 1 else 0)
         self._stream = self._library.pa_stream_new(self._context, b"captions", byref(spec), None)
         if not self._stream:

@@ -125,13 +125,17 @@ def _pass_on(heard: Heard) -> None:
 
 
 def _from_pulse(server: "pulse.Pulse", wanted: Wanted, device: Device) -> Heard:
-    looked = time.monotonic()
+    """In blocks: when others listen, too, audio comes in small pieces, and each would wake the daemon."""
+    looked, block = time.monotonic(), b""
     while True:
         piece = server.read()
-        if isinstance(piece, int):
+        lost = isinstance(piece, int)
+        block += b"" if isinstance(piece, int) else piece
+        if block and (lost or len(block) >= server.block_bytes):
+            yield Kind.AUDIO, block
+            block = b""
+        if lost:
             yield Kind.LOST, json.dumps(piece).encode()
-        elif piece:
-            yield Kind.AUDIO, piece
         if wanted.roams and time.monotonic() - looked > LOOK_S:
             looked = time.monotonic()
             if choose_device(wanted, server.devices()).name != device.name:

@@ -5,14 +5,16 @@ from typing import Annotated
 
 import typer
 
-from streamstt.commands.options import out
+from streamstt.commands.options import Authority, Token, out
 from streamstt.follow import ask
 
 
 def mark(
     title: Annotated[str, typer.Argument(help="Becomes part of the file names; without one, the time.")] = "",
     url: Annotated[str, typer.Option("--url", help="Port, HOST:PORT, or address of a daemon.")] = "ws://127.0.0.1:8765",
+    token: Token = "",
+    ca: Authority = None,
 ) -> None:
     """Begin a new set of transcript files in a running daemon, for example at the start of a meeting."""
-    answer = asyncio.run(ask(url, {"type": "mark", "title": title}))
+    answer = asyncio.run(ask(url, {"type": "mark", "title": title}, token=token, ca=ca))
     out.print(f"A new transcript begins: {answer['name']}", highlight=False, markup=False, soft_wrap=True)

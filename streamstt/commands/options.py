@@ -15,6 +15,13 @@ ConfigFile = Annotated[
 ]
 Model = Annotated[str | None, typer.Option("--model", help="Short name, Hugging Face id, or folder.")]
 Language = Annotated[str | None, typer.Option("--language", help='Language code such as "en", or "auto".')]
+Token = Annotated[
+    str, typer.Option(envvar="STREAMSTT_TOKEN", show_default=False, help="If the daemon wants one; or in the URL.")
+]
+Authority = Annotated[
+    Path | None,
+    typer.Option("--ca", metavar="FILE", help="PEM certificate to trust, of a daemon that made its own."),
+]
 Assignments = Annotated[
     list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting; may be repeated.")
 ]

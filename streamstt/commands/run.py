@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,8 @@ from streamstt.config import INPUTS, Log, Settings
 from streamstt.config_layers import load
 from streamstt.errors import ConfigError, SourceError
 from streamstt.samples import welcome
+from streamstt.serve.access import Role
+from streamstt.serve.tokens import first_start, load_keys, token_for
 from streamstt.service.manager import Manager
 from streamstt.terminal import download_bars
 
@@ -53,16 +56,24 @@ def _run(read: Callable[[], Settings]) -> None:
     """Runs the daemon with the settings that ``read`` gives, now and when it is told to read them again."""
     settings = read()
     logs.configure(settings.log)
+    new_tokens = first_start(settings.server)  # made now, so that mistakes are told before the slow start
+    load_keys(settings.server)
     # Until the daemon is ready nothing is lost by Ctrl-C, and a download in a thread must not hold it up.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from streamstt import daemon  # noqa: PLC0415 - torch takes seconds to import: help and mistakes come first
 
     with download_bars(err) as progress:
-        asyncio.run(daemon.run(settings, daemon.Surroundings(_announce, read, progress, Manager.find())))
+        announce = partial(_announce, settings, new_tokens)
+        asyncio.run(daemon.run(settings, daemon.Surroundings(announce, read, progress, Manager.find())))
 
 
-def _announce(address: str) -> None:
-    out.print(f"Captions: {address}\nOverlay:  {address}overlay", highlight=False, soft_wrap=True)
+def _announce(settings: Settings, new_tokens: bool, address: str) -> None:
+    """Prints where captions are; new tokens once, and to a person only: what is piped may end in a log."""
+    keys = load_keys(settings.server)
+    token = f"?token={token_for(keys, Role.VIEWER)}" if keys and new_tokens and out.is_terminal else ""
+    out.print(f"Captions: {address}{token}\nOverlay:  {address}overlay{token}", highlight=False, soft_wrap=True)
+    if keys:
+        out.print(f"Tokens:   {keys.where} (viewers need one)", highlight=False, soft_wrap=True)
     out.file.flush()
 
 

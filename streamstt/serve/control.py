@@ -21,15 +21,6 @@ class Marker(Protocol):
         ...
 
 
-def may_control(origin: str | None) -> bool:
-    """Whether a client may control the daemon: programs of this machine, which send no Origin; never a web page.
-
-    Args:
-        origin: The header of this name, if there is one.
-    """
-    return origin is None
-
-
 async def answer(text: str, marker: Marker | None) -> str:
     """Does what a message asks for, and returns the answer to it.
 
@@ -47,7 +38,7 @@ async def answer(text: str, marker: Marker | None) -> str:
     if not isinstance(data, dict) or data.get("type") != "mark":
         raise ClientError("bad_message", 'a message on /control looks like {"type":"mark","title":"Weekly"}')
     title = data.get("title", "")
-    if not isinstance(title, str) or len(title) > MAX_TITLE:
+    if not isinstance(title, str) or len(title) > MAX_TITLE or not _is_text(title):
         raise ClientError("bad_title", f"a title is text of at most {MAX_TITLE} characters")
     if marker is None:
         raise ClientError("no_transcripts", "no transcripts are kept; switch them on with transcript.enabled = true")
@@ -55,3 +46,8 @@ async def answer(text: str, marker: Marker | None) -> str:
         return to_json({"type": "marked", "name": await marker.mark(title)})
     except SinkError as problem:
         raise ClientError("not_written", str(problem), 1011) from problem
+
+
+def _is_text(title: str) -> bool:
+    """JSON can carry half of a surrogate pair; neither files nor sockets can."""
+    return not any("\ud800" <= letter <= "\udfff" for letter in title)

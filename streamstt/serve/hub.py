@@ -1,7 +1,7 @@
 """Numbers events, remembers finals, and gives every subscriber its own queue, so that none delays another."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -43,7 +43,7 @@ class Hub:
         self._hello_history = hello_history
         self._queue = queue
         self.seq = 0  # of the last event that was published
-        self.ahead: WriteAhead | None = None
+        self.ahead: WriteAhead | None = None  # set it to have finals written before anybody gets them
         self._history: deque[Message] = deque(maxlen=history)
         self._forgotten = 0  # seq of the newest final that history has lost
         self._outboxes: set[Outbox] = set()
@@ -109,11 +109,6 @@ class Hub:
             for status in [s for s in self._plain.values() if source in {"", s.source}]:
                 self.publish(status)
 
-    def keep_with(self, keep: Callable[[Message], bool]) -> WriteAhead:
-        """Has every final with a text written before anybody gets it; see ``WriteAhead``."""
-        self.ahead = WriteAhead(keep)
-        return self.ahead
-
     def restore(self, finals: Sequence[Message], seq: int, forgotten: int) -> None:
         """Goes on where an earlier run ended.
 
@@ -141,8 +136,17 @@ class Hub:
         self._notices.forget(name)
         self.awaited.discard(name)
 
-    def publish(self, event: Event) -> None:
-        """Numbers the event and puts it into every queue; never waits."""
+    def publish(self, *events: Event) -> None:
+        """Numbers events and puts them into every queue; never waits.
+
+        What happens at once is published at once: each client is written to once, however many events there are.
+        """
+        messages = [self._number(event) for event in events]
+        for outbox in self._outboxes if messages else ():
+            outbox.put(messages)
+
+    def _number(self, event: Event) -> Message:
+        """Gives an event its number, and remembers what a client that comes later has to know."""
         if isinstance(event, Status):
             self._plain[event.source] = event
             event = replace(event, detail=f"{event.detail} {self._notices.of(event.source)}".strip())
@@ -163,8 +167,7 @@ class Hub:
                     self.ahead.put(message)
             case Status():
                 self._status[event.source] = message
-        for outbox in self._outboxes:
-            outbox.put(message)
+        return message
 
     @contextmanager
     def subscribe(self, resume: Resume | None = None, *, source: str | None = None, queue: int = 0) -> Iterator[Outbox]:
@@ -178,8 +181,7 @@ class Hub:
         outbox = Outbox(queue or self._queue, source, self.ahead)
         outbox.greet(self._hello(resume or Resume(), source), self.seq)
         present = [*self._status.values(), *self._open.values()]
-        for message in sorted(present, key=lambda m: m.seq):
-            outbox.put(message)
+        outbox.put(sorted(present, key=lambda m: m.seq))
         self._outboxes.add(outbox)
         self.counters.came(viewer=source is None)
         try:

@@ -1,10 +1,11 @@
-"""Protocol v1: events to JSON messages, and what a client may ask for in its address. No sockets here.
+"""Protocol v1: events to JSON messages, and what a client may ask for. No sockets here.
 
 Every message is one JSON object with ``type`` first and ``seq`` second (but ``error``, which has none).
 """
 
 import json
 import re
+import struct
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
@@ -34,12 +35,13 @@ class ClientError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An event as it goes over the wire, encoded once for all clients."""
+    """An event as it goes over the wire, encoded once for all clients: as text, and as a WebSocket frame."""
 
     seq: int
     event: Event
     data: Mapping[str, Any]
     text: str
+    frame: bytes
 
     @property
     def partial_of(self) -> str | None:
@@ -104,7 +106,24 @@ def to_json(data: Mapping[str, Any]) -> str:
 def encode(event: Event, seq: int, at: str = "") -> Message:
     """Numbers and encodes an event; ``at`` is the wall time (ISO 8601) of its start, if it is to be told."""
     data = {"type": event.type, "seq": seq, **asdict(event)} | ({"at": at} if at else {})
-    return Message(seq, event, data, to_json(data))
+    return as_message(event, data)
+
+
+def as_message(event: Event, data: Mapping[str, Any]) -> Message:
+    """A numbered event, ready for all clients."""
+    text = to_json(data).encode(errors="replace").decode()  # half of a surrogate pair is no text
+    return Message(data["seq"], event, data, text, to_frame(text))
+
+
+def to_frame(text: str) -> bytes:
+    """A text message as a server sends it: one frame without a mask (RFC 6455, 5.2)."""
+    payload = text.encode()
+    size = len(payload)
+    if size < 126:
+        return struct.pack("!BB", 0x81, size) + payload
+    if size < 2**16:
+        return struct.pack("!BBH", 0x81, 126, size) + payload
+    return struct.pack("!BBQ", 0x81, 127, size) + payload
 
 
 def hello(
@@ -188,6 +207,16 @@ def is_end(text: str) -> bool:
     if isinstance(data, dict) and data.get("type") == "end":
         return True
     raise ClientError("bad_message", 'text on /audio can only be {"type":"end"}; audio is binary', 1003)
+
+
+def auth_token(message: str | bytes) -> str | None:
+    """The token in a message ``{"type":"auth","token":"..."}``; None if it is something else."""
+    try:
+        data = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    token = data.get("token") if isinstance(data, dict) and data.get("type") == "auth" else None
+    return token if isinstance(token, str) else None
 
 
 def _query(target: str) -> dict[str, str]:

@@ -30,6 +30,7 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-cache",
 }
 
@@ -41,6 +42,7 @@ class Answer:
     status: HTTPStatus
     content_type: str
     body: bytes
+    headers: tuple[tuple[str, str], ...] = ()  # besides HEADERS
 
 
 class Routes:
@@ -73,13 +75,15 @@ class Routes:
         if route:
             return route(query)
         known = ", ".join([*PAGES, *self._routes])
-        return _text(HTTPStatus.NOT_FOUND, f"Nothing is here. Pages: {known}. WebSocket: /captions, /audio.\n")
+        return plain(
+            HTTPStatus.NOT_FOUND, f"Nothing is here. Pages: {known}. WebSocket: /captions, /audio, /control.\n"
+        )
 
     def _health(self, query: str) -> Answer:
         health = health_of(self._hub)
         status = HTTPStatus.OK if health.ready else HTTPStatus.SERVICE_UNAVAILABLE
         if "plain" in query.split("&"):
-            return _text(status, f"{health.line}\n")
+            return plain(status, f"{health.line}\n")
         body = {
             "status": health.word,
             "why": list(health.why),
@@ -95,5 +99,7 @@ class Routes:
         return Answer(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())
 
 
-def _text(status: HTTPStatus, text: str) -> Answer:
-    return Answer(status, "text/plain; charset=utf-8", text.encode())
+def plain(status: HTTPStatus, text: str, **headers: str) -> Answer:
+    """A sentence as an answer; a header's name is written with underscores."""
+    named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
+    return Answer(status, "text/plain; charset=utf-8", text.encode(), named)

@@ -1,12 +1,14 @@
-"""The one port: pages over HTTP, captions and audio over WebSocket. The only server-side import of websockets."""
+"""The one port: pages over HTTP, captions and audio over WebSocket."""
 
 import asyncio
 import errno
 import logging
-from collections.abc import Coroutine
+import ssl
+from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
-from socket import SO_SNDBUF, SOL_SOCKET
-from typing import Protocol
+from socket import SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
+from typing import cast
 
 from websockets.asyncio.server import Server as Listener
 from websockets.asyncio.server import ServerConnection, serve
@@ -14,16 +16,24 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from streamstt.audio.format import Resampler, Samples, from_s16le
 from streamstt.config import Server as ServerSettings
-from streamstt.errors import ServerError
-from streamstt.serve.control import Marker, answer, may_control
-from streamstt.serve.hub import TOO_SLOW, Farewell, Hub, Outbox
-from streamstt.serve.protocol import AudioOffer, ClientError, error, is_end, parse_audio, parse_resume
-from streamstt.serve.routes import HEADERS, Answer, Routes
+from streamstt.errors import ConfigError, ServerError
+from streamstt.serve.access import LOCAL_FILES, NOBODY, Guard, Keys, Visit, host_name
+from streamstt.serve.clients import RemoteStream, Studio, identify, serve_controller, serve_speaker, serve_viewer
+from streamstt.serve.connections import Connection, Door
+from streamstt.serve.control import Marker
+from streamstt.serve.descriptors import room_for
+from streamstt.serve.hub import Hub
+from streamstt.serve.limits import Census
+from streamstt.serve.protocol import ClientError, error
+from streamstt.serve.reception import Reception
+from streamstt.serve.routes import HEADERS, Answer, Routes, plain
+from streamstt.serve.tls import make_context, renew
+from streamstt.serve.tokens import load_keys
 
-SOCKETS = {"/captions", "/audio", "/control"}
-LOOPBACK = {"127.0.0.1", "::1", "localhost"}
+__all__ = ["RemoteStream", "Server", "Studio"]
+
+EVERYWHERE = {"0.0.0.0": "localhost", "::": "localhost"}  # noqa: S104 - compared, not bound
 MAX_MESSAGE = 2**20  # bytes a client may send at once: 30 s of audio; more closes it with 1009
 # Bytes that the kernel, and above it websockets, may hold for one client; beyond, sending waits and messages pile up in
 # the client's outbox, which knows what to drop. Left alone, the kernel would take megabytes: hours of captions.
@@ -31,39 +41,6 @@ SOCKET_BUFFER, WRITE_BUFFER = 2**16, 2**15
 DRAIN_S = 5.0  # how long a stopping daemon waits for slow clients to take their last captions
 
 log = logging.getLogger(__name__)
-
-
-class RemoteStream(Protocol):
-    """A client's audio on its way to captions."""
-
-    @property
-    def name(self) -> str:
-        """Name of the source that it became."""
-        ...
-
-    async def push(self, samples: Samples) -> None:
-        """Takes 16 kHz audio; waits when the engine is far behind."""
-        ...
-
-    async def finish(self) -> None:
-        """No more audio comes; returns when the last final is published."""
-        ...
-
-    def leave(self) -> None:
-        """The client is gone; what it said and is not final yet is still captioned for the others."""
-        ...
-
-
-class Studio(Protocol):
-    """Takes in remote sources."""
-
-    def admit(self, offer: AudioOffer) -> RemoteStream:
-        """Makes a source of a client.
-
-        Raises:
-            ClientError: There are too many, or the language is unknown.
-        """
-        ...
 
 
 class Server:
@@ -83,40 +60,92 @@ class Server:
         self._studio = studio
         self._marker = marker
         self._routes = Routes(hub)
+        self._reception = Reception(Guard(None), self._routes)
+        self._door = Door(Census(settings.max_connections, settings.max_per_address), settings.max_messages_s)
+        self._tls: ssl.SSLContext | None = None
         self._listener: Listener | None = None
 
     async def start(self) -> str:
         """Listens, and returns the address of the captions page.
 
         Raises:
+            ConfigError: Tokens, certificate or key cannot be used.
             ServerError: The address is taken, or not this machine's.
         """
         host, port = self._settings.host, self._settings.port
-        if host not in LOOPBACK:
-            log.warning("listening on %s: everybody who can reach it can read the captions and send audio", host)
+        keys = load_keys(self._settings)
+        self._tls = make_context(self._settings)
+        self._door.census.most = room_for(self._settings.max_connections)
         try:
             self._listener = await serve(
                 self._handle,
                 host,
                 port,
+                ssl=self._tls,
                 process_request=self._process_request,
+                create_connection=cast("type[ServerConnection]", partial(Connection, self._door)),
+                open_timeout=self._settings.handshake_s,
                 compression=None,  # captions are small, and the machine's time belongs to the model
                 max_size=MAX_MESSAGE,
                 write_limit=WRITE_BUFFER,
                 server_header=None,
+                start_serving=False,  # nobody comes in before the rules are in force
             )
+            bound = int(next(iter(self._listener.sockets)).getsockname()[1])
+            self._guard(keys, bound)
+            await self._listener.start_serving()
         except OSError as problem:
             if problem.errno == errno.EADDRINUSE:
                 hint = "another streamstt may be running; stop it, or choose another port with --port"
                 raise ServerError(f"port {port} on {host} is taken: {hint}") from problem
             raise ServerError(f"cannot listen on {host} port {port}: {problem}") from problem
-        bound = next(iter(self._listener.sockets)).getsockname()[1]
-        shown = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104 - compared, not bound
-        return f"http://{shown}:{bound}/"
+        if keys:
+            log.info("clients need a token; the tokens are in %s", keys.where)
+            if not self._tls:
+                log.warning("no TLS: whoever sees the network's traffic sees captions and tokens (tls_certificate)")
+        shown = EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
+        return f"{'https' if self._tls else 'http'}://{shown}:{bound}/"
 
     def reload(self, settings: ServerSettings) -> None:
-        """Takes what can change while it listens; host and port stay."""
-        self._settings = settings
+        """Takes tokens, certificate, allowed hosts and origins, and bounds anew; host and port stay.
+
+        What cannot be read leaves everything as it was. Open connections stay open.
+        """
+        try:
+            keys = load_keys(settings.model_copy(update={"host": self._settings.host}))
+            if self._tls and settings.tls_certificate:
+                renew(self._tls, settings)
+        except ConfigError as problem:
+            log.error("access is as it was before the reload: %s", problem)
+            self._hub.notify("access", "New tokens or a new certificate could not be read; the old ones are in use.")
+            return
+        if bool(self._tls) != bool(settings.tls_certificate):
+            log.warning("TLS is switched on or off at the next start only (server.tls_certificate)")
+        kept = {name: getattr(self._settings, name) for name in ("host", "port", "handshake_s")}
+        self._settings = settings.model_copy(update=kept)
+        self._guard(keys, int(self._reception.guard.cookie.rpartition("-")[2]))
+        census = self._door.census
+        census.most, census.most_from_one = room_for(settings.max_connections), settings.max_per_address
+        self._door.messages_s = settings.max_messages_s
+        self._hub.notify("access", "")
+
+    def _guard(self, keys: Keys | None, port: int) -> None:
+        """Puts rules into force."""
+        settings = self._settings
+        hosts = {
+            host_name(h if ":" not in h else f"[{h.strip('[]')}]") for h in (*settings.allowed_hosts, settings.host)
+        }
+        origins = {o.lower() for o in settings.allowed_origins if o != "file"}
+        files = LOCAL_FILES if "file" in settings.allowed_origins else ()
+        # A browser keeps cookies for all ports of a host together: two daemons must not take each other's.
+        guard = Guard(
+            keys,
+            frozenset(h for h in hosts if h and h not in EVERYWHERE),
+            frozenset(origins | set(files)),
+            secure=self._tls is not None,
+            cookie=f"streamstt-{port}",
+        )
+        self._reception = Reception(guard, self._routes)
 
     async def drain(self) -> None:
         """Takes no new clients; gives each the time to receive what waits for it, then says goodbye (1001)."""
@@ -133,111 +162,62 @@ class Server:
 
     def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answers what is no WebSocket; None lets the handshake go on."""
-        upgrade = "websocket" in request.headers.get("Upgrade", "").lower()
-        path = request.path.partition("?")[0]
-        origin = request.headers.get("Origin")
-        if path in SOCKETS and origin and origin.partition("://")[2] != request.headers.get("Host"):
-            log.warning("refused a web page from %s: only this daemon's own pages may read captions", origin)
-            return connection.respond(HTTPStatus.FORBIDDEN, "Pages from elsewhere may not read captions.\n")
-        if path == "/control" and not may_control(origin):
-            log.warning("refused a web page from %s: pages may not control", origin)
-            return connection.respond(HTTPStatus.FORBIDDEN, "Pages may not control the daemon.\n")
-        if path in SOCKETS and upgrade:
-            return None
-        if path in SOCKETS:
-            return connection.respond(HTTPStatus.UPGRADE_REQUIRED, f"{path} speaks WebSocket only.\n")
-        return _response(self._routes.answer(request.path))
+        assert isinstance(connection, Connection)  # noqa: S101 - for the type checker
+        if connection.crowded:
+            return _response(plain(HTTPStatus.SERVICE_UNAVAILABLE, f"{connection.crowded}.\n", Retry_After="10"))
+        answer = self._reception.receive(_visit(connection, request), getattr(request, "method", "GET"))
+        if isinstance(answer, Answer):
+            return _response(answer)
+        connection.roles = answer
+        return None
 
     async def _handle(self, socket: ServerConnection) -> None:
-        assert socket.request is not None, "the handshake is done"  # noqa: S101 - for the type checker
+        assert socket.request is not None  # noqa: S101 - the handshake is done; for the type checker
+        assert isinstance(socket, Connection)  # noqa: S101 - the same
         target = socket.request.path
         path = target.partition("?")[0]
-        socket.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER)
+        for buffer in (SO_SNDBUF, SO_RCVBUF):
+            socket.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, buffer, SOCKET_BUFFER)
         try:
+            with suppress(ConnectionClosed):
+                await self._serve(socket, target, path)
+        except Exception:
+            log.exception("serving a client failed")  # websockets' own log is off, for it tells of every stranger
+            raise
+
+    async def _serve(self, socket: Connection, target: str, path: str) -> None:
+        try:
+            if socket.roles is NOBODY:
+                socket.roles = await identify(socket, self._reception.guard, path, self._settings.handshake_s)
             if path == "/captions":
-                await self._serve_viewer(socket, target)
+                await serve_viewer(socket, self._hub, target)
             elif path == "/control":
-                await self._serve_controller(socket)
+                await serve_controller(socket, self._marker)
             else:
-                await self._serve_speaker(socket, target)
+                socket.ping_timeout = None  # its answer waits behind its audio, which waits for the engine
+                await serve_speaker(socket, self._hub, self._studio, target, self._settings.audio_idle_s)
         except ClientError as problem:
-            log.info("client %s: %s", socket.remote_address, problem)
             await socket.send(error(problem))
             await socket.close(problem.close_code, problem.code)
-        except ConnectionClosed:
-            pass
-
-    async def _serve_viewer(self, socket: ServerConnection, target: str) -> None:
-        with self._hub.subscribe(parse_resume(target)) as outbox:
-            await _first(_send_all(socket, outbox), outbox.too_slow(), _ignore(socket))
-            await _part(socket, outbox.farewell)
-
-    async def _serve_controller(self, socket: ServerConnection) -> None:
-        async for message in socket:
-            await socket.send(await answer(message if isinstance(message, str) else "", self._marker))
-
-    async def _serve_speaker(self, socket: ServerConnection, target: str) -> None:
-        offer = parse_audio(target)
-        stream = self._studio.admit(offer)
-        try:
-            with self._hub.subscribe(source=stream.name) as outbox:
-                audio = _take_audio(socket, stream, offer.rate, outbox)
-                await _first(_send_all(socket, outbox), outbox.too_slow(), audio)
-                await _part(socket, outbox.farewell)
-        finally:
-            stream.leave()
 
 
-async def _first(*jobs: Coroutine[None, None, None]) -> None:
-    """Runs the jobs until one ends, cancels the others, and raises what the first one raised."""
-    tasks = [asyncio.ensure_future(job) for job in jobs]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()
-
-
-async def _part(socket: ServerConnection, farewell: Farewell) -> None:
-    """Closes a connection, if the client has not."""
-    if farewell is TOO_SLOW:
-        log.warning("client %s is too slow: closed; it can resume with since", socket.remote_address)
-    await socket.close(farewell.code, farewell.reason)
-
-
-async def _send_all(socket: ServerConnection, outbox: Outbox) -> None:
-    """Sends what comes into the outbox until it is finished."""
-    while (message := await outbox.get()) is not None:
-        await socket.send(message if isinstance(message, str) else message.text)
-
-
-async def _ignore(socket: ServerConnection) -> None:
-    """Returns when the client is gone; a viewer has nothing to say."""
-    async for _ in socket:
-        pass
-
-
-async def _take_audio(socket: ServerConnection, stream: RemoteStream, rate: int, outbox: Outbox) -> None:
-    """Passes a client's audio on until it leaves; when it says that it ends, until its last final is sent."""
-    resampler = Resampler(rate)
-    async for message in socket:
-        if isinstance(message, str) and is_end(message):
-            await stream.push(resampler.push(from_s16le(b""), last=True))
-            await stream.finish()
-            outbox.finish()
-            await asyncio.Future()  # the sender comes to its end first
-        try:
-            samples = from_s16le(bytes(message) if isinstance(message, bytes) else b"")
-        except ValueError as problem:
-            raise ClientError("bad_audio", str(problem), 1003) from problem
-        await stream.push(resampler.push(samples))
+def _visit(connection: Connection, request: Request) -> Visit:
+    """A request without websockets; of headers that may be there once only, the first counts."""
+    headers = request.headers
+    first = {name: next(iter(headers.get_all(name)), "") for name in ("Authorization", "Cookie")}
+    return Visit(
+        request.path,
+        tuple(headers.get_all("Host")),
+        tuple(headers.get_all("Origin")),
+        first["Authorization"],
+        first["Cookie"],
+        str(connection.transport.get_extra_info("sockname")[0]),
+        any("websocket" in value.lower() for value in headers.get_all("Upgrade")),
+    )
 
 
 def _response(answer: Answer) -> Response:
-    headers = Headers(HEADERS)
+    headers = Headers([*HEADERS.items(), *answer.headers])
     headers["Content-Type"] = answer.content_type
     headers["Content-Length"] = str(len(answer.body))
     headers["Connection"] = "close"

@@ -194,7 +194,7 @@ class Archive:
         return name, mark
 
     def _is_taken(self, name: str) -> bool:
-        return any((self.folder / f"{name}{suffix}").exists() for suffix in (RECORD, *LIVE))
+        return any(os.path.lexists(self.folder / f"{name}{suffix}") for suffix in (RECORD, *LIVE))
 
     def _leave(self, *, for_good: bool = False) -> None:
         if self._set:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from streamstt.serve.protocol import Message, to_json
+from streamstt.serve.protocol import Message, as_message, to_json
 from streamstt.speech.captions import Final, Word
 from streamstt.speech.subtitles import HEADS, LiveFormat, cue
 from streamstt.speech.timeline import moved
@@ -81,8 +81,8 @@ def moment(text: str) -> datetime:
 
 
 def line(data: Mapping[str, Any]) -> bytes:
-    """One line of a record."""
-    return f"{to_json(data)}\n".encode()
+    """One line of a record. Half a surrogate pair, which JSON can carry and UTF-8 cannot, becomes a question mark."""
+    return f"{to_json(data)}\n".encode(errors="replace")
 
 
 def read(content: bytes) -> Record:
@@ -138,8 +138,8 @@ def _final(data: Mapping[str, Any]) -> Final:
 
 def message(data: Mapping[str, Any]) -> Message:
     """A final of the record as clients got it."""
-    told = {key: value for key, value in data.items() if key != "label"}
-    return Message(int(data["seq"]), _final(data), told, to_json(told))
+    told = {key: value for key, value in data.items() if key != "label"} | {"seq": int(data["seq"])}
+    return as_message(_final(data), told)
 
 
 def cues(form: LiveFormat, finals: Sequence[Mapping[str, Any]], begin: datetime, first: int = 1) -> list[bytes]:
@@ -156,7 +156,7 @@ def cues(form: LiveFormat, finals: Sequence[Mapping[str, Any]], begin: datetime,
         final = _final(data)
         start = max(0.0, (moment(data["at"]) - begin).total_seconds())
         text = cue(form, number, moved(final, start - final.start), str(data.get("label", "")))
-        made.append(text.encode())
+        made.append(text.encode(errors="replace"))
     return made
 
 

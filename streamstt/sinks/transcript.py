@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from streamstt.errors import SinkError
+from streamstt.serve.ahead import WriteAhead
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import Message
 from streamstt.sinks.archive import Archive
@@ -63,7 +64,7 @@ class Transcript:
         self._sweep_at = 0.0
         self._syncing: asyncio.Future[None] | None = None
         self.written = self.lost = self.failures = 0
-        self._ahead = hub.keep_with(self._keep)
+        self._ahead = hub.ahead = WriteAhead(self._keep)
 
     @property
     def waiting(self) -> int:
@@ -79,7 +80,7 @@ class Transcript:
         Raises:
             SinkError: It cannot be written now.
         """
-        if self._failing or self._closing:
+        if self._failing or self._stuck or self._closing:
             raise SinkError("no new set can be begun now: the transcript cannot be written")
         wish = Wish(title, asyncio.get_running_loop().create_future())
         self._jobs.append(wish)

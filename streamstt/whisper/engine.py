@@ -1,11 +1,14 @@
 """Builds the engine that the settings ask for. Each import stands in its case: a script needs no torch."""
 
+import os
 from pathlib import Path
 
 from streamstt.config import Engine as EngineSettings
 from streamstt.errors import ConfigError
 from streamstt.speech.jobs import Engine, EngineInfo
 from streamstt.whisper.checkpoint import Progress
+
+CACHED = "16"  # shapes
 
 
 def require_languages(info: EngineInfo, *wanted: str) -> None:
@@ -46,6 +49,7 @@ def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
             from streamstt.whisper import checkpoint  # noqa: PLC0415
 
             found = checkpoint.find(settings.model, progress=progress)
+            _bound_caches()
             # Last, for torch takes seconds to import, and a wrong name should not.
             if settings.kind == "reference":
                 from streamstt.whisper.reference import ReferenceEngine  # noqa: PLC0415
@@ -54,3 +58,13 @@ def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
             from streamstt.whisper.streaming import StreamingEngine  # noqa: PLC0415
 
             return StreamingEngine(found, settings)
+
+
+def _bound_caches() -> None:
+    """Has torch forget code that it made for shapes of 16-bit matrices that were long ago.
+
+    It makes half a megabyte for each length of audio, and would keep a thousand: hundreds of megabytes within hours.
+    What comes again is made again in no time that could be measured. torch reads these variables when it is imported.
+    """
+    for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(name, CACHED)

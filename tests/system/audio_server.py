@@ -1,39 +1,50 @@
 """A real PulseAudio server of the test's own; a null sink is a microphone into which a recording can be spoken."""
 
 import os
+import signal
 import subprocess
+import threading
 import time
 from pathlib import Path
 
 START_S = 10
+ROOM = "module-null-sink sink_name=room rate=16000 channels=1"
+
+# With it the kernel kills the server when it catches up after a standstill (RLIMIT_RTTIME).
+NOT_REALTIME = ("--realtime=no", "--high-priority=no")
 
 
 class AudioServer:
-    """Starts and kills the server; a context manager."""
+    """Starts, stops and kills the server; a context manager."""
 
     def __init__(self, folder: Path) -> None:
         folder.chmod(0o700)
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
+        self._helpers: list[subprocess.Popen[bytes]] = []
 
     @property
     def env(self) -> dict[str, str]:
         """What makes a program use this server, and the null sink as its microphone."""
+        return self.plain_env | {"PULSE_SOURCE": "room.monitor"}
+
+    @property
+    def plain_env(self) -> dict[str, str]:
+        """What makes a program use this server, and its default devices."""
         return {
             "XDG_RUNTIME_DIR": str(self._folder),
             "PULSE_RUNTIME_PATH": str(self._folder),
             "PULSE_STATE_PATH": str(self._folder),
             "PULSE_COOKIE": str(self._folder / "cookie"),
             "PULSE_SERVER": f"unix:{self._folder / 'native'}",
-            "PULSE_SOURCE": "room.monitor",
         }
 
     def start(self) -> None:
         """Starts the server with one null sink, ``room``, and returns when it answers."""
-        modules = ["module-native-protocol-unix", "module-null-sink sink_name=room rate=16000 channels=1"]
+        modules = ["module-native-protocol-unix", ROOM]
         loads = [part for module in modules for part in ("-L", module)]
         self._process = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", "--exit-idle-time=-1", "--log-level=error", *loads],
+            ["pulseaudio", "-n", "--daemonize=no", *NOT_REALTIME, "--exit-idle-time=-1", "--log-level=error", *loads],
             env=os.environ | self.env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
@@ -49,9 +60,51 @@ class AudioServer:
             self._process.wait()
             self._process = None
 
-    def play(self, recording: Path) -> None:
+    def freeze(self) -> None:
+        """Lets the server hang: connections stay, and nothing is answered."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Lets it go on."""
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
+    def load(self, module: str) -> str:
+        """Adds a device, and returns the number that removes it again."""
+        return self.control("load-module", *module.split()).strip()
+
+    def unload(self, number: str) -> None:
+        """Removes a device, as pulling its plug does; by its number, or all that its kind of module made."""
+        self.control("unload-module", number)
+
+    def table_microphone(self) -> str:
+        """Adds ``table``, a microphone into which ``room`` is spoken; no monitor, as far as anybody can tell."""
+        module = "module-remap-source master=room.monitor source_name=table"
+        return self.load(f"{module} source_properties=device.description=Table")
+
+    def keep_awake(self) -> None:
+        """Lets somebody else record, too: until then a null sink makes a new listener wait for two seconds."""
+        command = ["parec", "--device=room.monitor", "--latency-msec=20"]
+        self._helpers.append(subprocess.Popen(command, env=os.environ | self.env, stdout=subprocess.DEVNULL))
+
+    def control(self, *command: str) -> str:
+        """Tells the server to do something, and returns what it answers."""
+        done = self._run("pactl", *command)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.decode()
+
+    def play(self, recording: Path, sink: str = "room") -> None:
         """Speaks a recording into the microphone, to its end."""
-        assert self._run("paplay", "--device=room", str(recording)).returncode == 0
+        assert self._run("paplay", f"--device={sink}", str(recording)).returncode == 0
+
+    def try_to_play(self, recording: Path, sink: str, stop: threading.Event) -> None:
+        """Speaks a recording until it ends, the server ends, or ``stop`` is set."""
+        command = ["paplay", f"--device={sink}", str(recording)]
+        with subprocess.Popen(command, env=os.environ | self.env, stderr=subprocess.DEVNULL) as player:
+            while player.poll() is None and not stop.wait(0.05):
+                pass
+            player.kill()
 
     def try_play(self, recording: Path) -> bool:
         """The same; whether it came to its end: the server may be killed meanwhile."""
@@ -65,4 +118,11 @@ class AudioServer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        died = self._process.poll() if self._process else None
+        if self._process and died is None:
+            self.thaw()
         self.kill()
+        for helper in self._helpers:
+            helper.kill()
+            helper.wait()
+        assert died is None, f"PulseAudio ended by itself ({died})"

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,16 +43,30 @@ def script(tmp_path: Path) -> list[str]:
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
     """A real Chromium; at the end its console must be empty: no error, no breach of the security policy."""
+    with chromium(tmp_path) as driver:
+        yield driver
+        # A server that is away is what the reconnect tests want; Chromium reports each attempt by itself.
+        console = [entry for entry in driver.get_log("browser") if "WebSocket connection to" not in entry["message"]]
+        assert console == []
+
+
+@pytest.fixture
+def hostile(tmp_path: Path) -> Iterator[webdriver.Chrome]:
+    """A real Chromium for pages that try what they may not; its console tells of it."""
+    with chromium(tmp_path) as driver:
+        yield driver
+
+
+@contextmanager
+def chromium(folder: Path) -> Iterator[webdriver.Chrome]:
+    """A browser with an empty profile."""
     options = Options()
     options.binary_location = CHROMIUM or ""
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
+    for flag in [*FLAGS, f"--user-data-dir={folder / 'profile'}"]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
     try:
         yield driver
-        # A server that is away is what the reconnect tests want; Chromium reports each attempt by itself.
-        console = [entry for entry in driver.get_log("browser") if "WebSocket connection to" not in entry["message"]]
-        assert console == []
     finally:
         driver.quit()

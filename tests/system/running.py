@@ -5,18 +5,24 @@ import json
 import os
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import threading
+import urllib.error
+import urllib.request
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import pytest
 import soundfile
 import soxr
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from streamstt.audio.format import to_s16le
 
@@ -74,7 +80,7 @@ class Daemon:
         assert self.process.stdout is not None
         line = self.process.stdout.readline().decode()
         watchdog.cancel()
-        match = re.search(r"http://\S+/", line)
+        match = re.search(r"https?://\S+/", line)
         if not match:
             self.process.wait(STOP_S)
             raise AssertionError(f"the daemon did not start ({self.process.returncode}): {self.log}")
@@ -172,3 +178,35 @@ def text_of(name: str) -> str:
 def said(messages: list[dict[str, Any]]) -> str:
     """The text of all finals."""
     return " ".join(m["text"] for m in messages if m["type"] == "final" and m["text"])
+
+
+def get(url: str, context: ssl.SSLContext | None = None, **headers: str) -> tuple[int, str]:
+    """Status and body of a page."""
+    request = urllib.request.Request(url, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    try:
+        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+async def refused(daemon: Daemon, path: str = "/captions", **headers: str) -> int:
+    """The status with which a WebSocket is refused."""
+    with pytest.raises(InvalidStatus) as caught:
+        async with captions(daemon, path, additional_headers=headers):
+            pass
+    return int(caught.value.response.status_code)
+
+
+def exchange(daemon: Daemon, data: bytes) -> bytes:
+    """Sends bytes, and returns all that comes back until the end."""
+    with socket.create_connection(("127.0.0.1", urlsplit(daemon.url).port or 0), timeout=20) as raw:
+        raw.settimeout(20)
+        received = b""
+        try:
+            raw.sendall(data)
+            while part := raw.recv(65536):
+                received += part
+        except ConnectionError:
+            pass
+        return received

@@ -71,7 +71,8 @@ class Record:
 async def speak(daemon: Daemon, name: str, pcm: bytes, plan: Plan, record: Record) -> None:
     """Speaks as fast as the daemon listens, as one client after the other, until the hours are over."""
     while record.spoken_s < plan.hours * 3600:
-        async with captions(daemon, f"/audio?name={name}&language=en") as socket:
+        # Its pings would wait behind its audio, which comes faster than it can be heard.
+        async with captions(daemon, f"/audio?name={name}&language=en", ping_interval=None) as socket:
             receiving = asyncio.create_task(drain(socket))
             said_s = 0.0
             while said_s < TALK_S and record.spoken_s < plan.hours * 3600:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from keeping import finals as recorded
 from running import (
     DATA,
     Daemon,
@@ -137,9 +138,8 @@ async def test_client_that_vanishes(remote_only: Daemon) -> None:
 
 async def test_sigterm_in_mid_sentence_keeps_the_words(tmp_path: Path) -> None:
     """SIGTERM: what was said so far becomes a final that viewer and file get; the viewer is told goodbye; exit 0."""
-    file = tmp_path / "transcript.jsonl"
     source = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--language", "en"]
-    with Daemon(*source, "--set", f"transcript.file={file}") as daemon:
+    with Daemon(*source, "--set", f"transcript.folder={tmp_path}") as daemon:
         async with captions(daemon) as viewer:
             messages = [await receive(viewer)]
             while messages[-1]["type"] != "partial" or len(messages[-1]["text"]) < 40:
@@ -151,8 +151,7 @@ async def test_sigterm_in_mid_sentence_keeps_the_words(tmp_path: Path) -> None:
     finals = [m for m in messages if m["type"] == "final"]
     check_rules(messages[1:])
     assert "Last summer my brother and I" in said(finals)
-    assert [json.loads(line) for line in file.read_text().splitlines()] == [f for f in finals if f["text"]]
-    assert file.stat().st_mode & 0o077 == 0, "nobody else reads what was said"
+    assert recorded(tmp_path) == [f for f in finals if f["text"]]
 
 
 async def test_standard_input_and_file_at_once(tmp_path: Path) -> None:

@@ -110,6 +110,33 @@ async def test_get_waits() -> None:
     assert message.event == final("one")
 
 
+async def test_passed_on_without_a_stop() -> None:
+    """Who keeps up gets what is published together at once; who does not, finds all of it waiting, none twice."""
+    hub = make_hub()
+    passed: list[bytes] = []
+    ready = False
+
+    def direct(frames: bytes) -> bool:
+        if ready:
+            passed.append(frames)
+        return ready
+
+    with hub.subscribe() as outbox:
+        outbox.pass_on(direct)
+        ready = True
+        hub.publish(final("behind the greeting", number=1))
+        assert passed == [], "what waits goes first"
+        assert [await outbox.get(), await outbox.get()]
+        hub.publish(final("at once", number=2), partial("with it", number=5))
+        ready = False
+        hub.publish(final("waits", number=3))
+        ready = True
+        hub.publish(final("waits behind it", number=4))
+        assert len(passed) == 1
+        assert passed[0].index(b"at once") < passed[0].index(b"with it")
+        assert texts(await take(outbox)) == ["waits", "waits behind it"]
+
+
 async def test_too_slow() -> None:
     """A client that takes nothing is over at its bound: nothing waits any more, and 1013 says that it may resume."""
     hub = make_hub(queue=8)

@@ -190,6 +190,7 @@ def test_source_given_names() -> None:
     [
         ("microphone", "the choices are mic, "),
         ("", "the choices are mic, "),
+        ("loudspeaker", "the choices are mic, "),
         ("file", "file:talk.flac"),
         ("file:", "file:talk.flac"),
         ("stdin:x", "stdin takes nothing"),
@@ -390,3 +391,30 @@ def test_sources_of_a_file_replace_the_default(tmp_path: Path) -> None:
     """Sources that are given are all there are."""
     given = settings('[[source]]\ninput = "mic:1"\n[[source]]\ninput = "ws"\nlabel = "Door"', tmp_path)
     assert [(s.name, s.title) for s in given.source] == [("mic-1", "mic-1"), ("ws", "Door")]
+
+
+@pytest.mark.parametrize(
+    ("key", "good", "bad"),
+    [
+        ("allowed_hosts", ["captions.example", "10.0.0.5", "fe80::1", "[fe80::1]"], ["a:80", "10.0.0.5:80", "", "a/b"]),
+        ("allowed_origins", ["https://a.example", "http://a:81", "file"], ["a.example", "https://a/b", "*", "null"]),
+    ],
+)
+def test_names_that_are_let_in(key: str, good: list[str], bad: list[str]) -> None:
+    """Hosts are without a port, origins with a scheme and without a path; what would never fit is a mistake."""
+    loaded = load([(key, f"server.{key}", ", ".join(good))], environ={})
+    assert getattr(loaded.settings.server, key) == tuple(good)
+    for value in bad:
+        with pytest.raises(ConfigError, match="one looks like"):
+            load([(key, f"server.{key}", [value])], environ={})
+
+
+def test_a_key_without_a_certificate() -> None:
+    """A key by itself is a mistake."""
+    with pytest.raises(ConfigError, match="needs a tls_certificate"):
+        load([("--set", "server.tls_key", "key.pem")], environ={})
+
+
+def test_the_token_of_listen_is_no_setting() -> None:
+    """Who has a token in the environment can run a daemon, too."""
+    load(environ={"STREAMSTT_TOKEN": "x"})

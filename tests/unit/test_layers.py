@@ -37,6 +37,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "service.vitals", "service.changes", "service.manager", "service.units", "service.installing",
     ),
     (
+        "serve.access", "serve.limits", "serve.tls", "serve.tokens", "serve.descriptors",
+        "serve.reception", "serve.clients", "serve.connections",
+    ),
+    (
         "serve.server", "sinks.*", "measures", "remote", "studio", "following", "offline", "follow",
         "service.keeper", "service.reloading",
         "bench.scoring", "bench.peers", "bench.simulation",
@@ -56,11 +60,11 @@ DOORS = {
     "soxr": {"audio.format"},
     "soundfile": {"audio.sources"},
     "faster_whisper": {"bench.peers"},
-    "websockets": {"serve.server", "follow"},
+    "websockets": {"serve.server", "serve.connections", "follow"},
     "typer": {"cli", "commands.*"},
     "rich": {"commands.*", "terminal"},
     "prometheus_client": {"serve.metrics"},
-    "platformdirs": {"config_layers", "whisper.store", "service.units"},
+    "platformdirs": {"config_layers", "whisper.store", "serve.tokens", "service.units"},
     "pydantic": {"config", "config_layers", "speech.scripted"},
     "pydantic_core": {"config_layers"},
 }
@@ -134,16 +138,8 @@ def test_doors_are_used() -> None:
 
 def test_the_core_is_pure() -> None:
     """Nothing that the session is made of knows of threads, clocks, sockets or files."""
-    core = {
-        "audio.format",
-        "audio.ring",
-        "audio.frames",
-        "audio.devices",
-        "audio.level",
-        "scheduler",
-        "lateness",
-        "serve.notices",
-    }
+    core = {"audio.format", "audio.ring", "audio.frames", "audio.devices", "audio.level", "scheduler", "lateness"}
+    core |= {"serve.access", "serve.limits", "serve.notices", "serve.reception"}
     core |= {m for m in MODULES if m.startswith("speech.")} - {"speech.scripted"}  # that one is an engine
     impure = {"threading", "time", "socket", "asyncio", "select", "os", "subprocess", "logging"}
     assert {m: found for m in core if (found := imports(m) & impure)} == {}

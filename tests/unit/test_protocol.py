@@ -8,6 +8,7 @@ from drawing import PROPERTY
 from hypothesis import given
 from hypothesis import strategies as st
 from making import ABOUT, final, partial
+from websockets.frames import Frame, Opcode
 
 from streamstt.serve.protocol import (
     AudioOffer,
@@ -20,6 +21,7 @@ from streamstt.serve.protocol import (
     is_end,
     parse_audio,
     parse_resume,
+    to_frame,
 )
 from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status, Word
 
@@ -59,6 +61,13 @@ def test_events(event: Event, text: str) -> None:
     assert message.seq == 9
     assert message.event is event
     assert json.loads(message.text) == json.loads(json.dumps(message.data))
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, 2**17])
+def test_frames(size: int) -> None:
+    """A frame is what websockets itself would send, at every length."""
+    text = "ü" * (size // 2) + "x" * (size % 2)
+    assert to_frame(text) == Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
 
 
 def test_kinds() -> None:

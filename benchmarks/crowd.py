@@ -1,0 +1,120 @@
+"""Many WebSocket clients in one process, as light as can be, so that what is measured is the daemon."""
+
+import json
+import selectors
+import socket
+import struct
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+RATE, BLOCK = 16_000, 1600  # samples: a tenth of a second
+PING, PONG = b"\x89\x04", b"\x8a\x84\0\0\0\0"  # as websockets sends them; neither is in a text of ASCII
+
+
+@dataclass(slots=True)
+class Viewer:
+    """A connection, and what came over it, each piece with its time."""
+
+    socket: socket.socket
+    pieces: list[tuple[float, bytes]] = field(default_factory=list)
+    size: int = 0
+    closed: bool = False
+
+    def messages(self) -> list[tuple[float, dict[str, Any]]]:
+        """What came, frame by frame, each with the time of its last byte."""
+        found, data = [], b""
+        for at, piece in self.pieces:
+            data += piece
+            while len(data) >= 2 and len(data) >= (end := _frame_end(data)):
+                size = 2 if data[1] < 126 else 4 if data[1] == 126 else 10
+                if data[0] == 0x81:
+                    found.append((at, json.loads(data[size:end])))
+                data = data[end:]
+        return found
+
+
+def _frame_end(data: bytes) -> int:
+    """Where the first frame ends; more than there is if its head is not complete."""
+    if data[1] < 126:
+        return 2 + data[1]
+    if data[1] == 126:
+        return 4 + struct.unpack_from("!H", data, 2)[0] if len(data) >= 4 else 4
+    return 10 + struct.unpack_from("!Q", data, 2)[0] if len(data) >= 10 else 10
+
+
+def connect(port: int, path: str, *, narrow: bool = False) -> Viewer:
+    """Opens a WebSocket."""
+    raw = socket.socket()
+    if narrow:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
+    raw.connect(("127.0.0.1", port))
+    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    raw.sendall(
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
+    )
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        part = raw.recv(1)
+        if not part:
+            raise SystemExit(f"the daemon refused a connection: {head.decode()}")
+        head += part
+    if b" 101 " not in head.partition(b"\r\n")[0]:
+        raise SystemExit(f"the daemon refused a connection: {head.decode()}")
+    raw.setblocking(False)
+    return Viewer(raw)
+
+
+class Crowd:
+    """All viewers that read, those that do not, and a speaker."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._selector = selectors.DefaultSelector()
+        self.stalled: list[Viewer] = []
+        self.reading: list[Viewer] = []
+        self.speaker = connect(port, "/audio?name=desk&language=en")
+        self._selector.register(self.speaker.socket, selectors.EVENT_READ, self.speaker)
+        self.sent: list[float] = []  # when each block was sent
+
+    def come(self, reading: int, stalled: int) -> None:
+        """Viewers arrive: those that will not read get all history, which fills their connections; the others none."""
+        self.stalled = [connect(self._port, "/captions", narrow=True) for _ in range(stalled)]
+        seq = max((m["seq"] for _, m in self.speaker.messages()), default=0)
+        self.reading = [connect(self._port, f"/captions?since={seq}") for _ in range(reading)]
+        for viewer in self.reading:
+            self._selector.register(viewer.socket, selectors.EVENT_READ, viewer)
+
+    def speak(self, pcm: bytes, speed: float) -> None:
+        """Sends audio, and reads meanwhile."""
+        began = time.perf_counter()
+        for number, start in enumerate(range(0, len(pcm), 2 * BLOCK)):
+            self.read_until(began + number * BLOCK / RATE / speed)
+            piece = pcm[start : start + 2 * BLOCK]
+            self.speaker.socket.setblocking(True)
+            self.speaker.socket.sendall(struct.pack("!BBH", 0x82, 0x80 | 126, len(piece)) + b"\0\0\0\0" + piece)
+            self.speaker.socket.setblocking(False)
+            self.sent.append(time.perf_counter())
+
+    def read_until(self, moment: float) -> None:
+        """Takes what comes until a moment of ``time.perf_counter``."""
+        while (left := moment - time.perf_counter()) > 0:
+            for key, _ in self._selector.select(left):
+                self._take(key.data)
+
+    def _take(self, viewer: Viewer) -> None:
+        try:
+            piece = viewer.socket.recv(65536)
+        except (BlockingIOError, InterruptedError):
+            return
+        except ConnectionError:
+            piece = b""
+        if piece:
+            viewer.pieces.append((time.perf_counter(), piece))
+            viewer.size += len(piece)
+            if (ping := piece.find(PING)) >= 0:
+                viewer.socket.send(PONG + piece[ping + 2 : ping + 6])
+        else:
+            viewer.closed = True
+            self._selector.unregister(viewer.socket)

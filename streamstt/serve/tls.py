@@ -1,0 +1,47 @@
+"""TLS from a certificate and a key, which can be replaced while the daemon runs."""
+
+import ssl
+from pathlib import Path
+
+from streamstt.config import Server
+from streamstt.errors import ConfigError
+
+
+def make_context(settings: Server) -> ssl.SSLContext | None:
+    """A context with the certificate that the settings name; None if they name none.
+
+    Raises:
+        ConfigError: A file cannot be read, is no PEM, or certificate and key do not belong together.
+    """
+    if not settings.tls_certificate:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    _load(context, settings)
+    return context
+
+
+def renew(context: ssl.SSLContext, settings: Server) -> None:
+    """Reads the files again; connections from now on get the new certificate, open ones keep theirs.
+
+    Raises:
+        ConfigError: As in ``make_context``; the old certificate stays in use.
+    """
+    make_context(settings)  # a load that fails half-way would leave the live context with one half of each pair
+    _load(context, settings)
+
+
+def _load(context: ssl.SSLContext, settings: Server) -> None:
+    certificate = Path(settings.tls_certificate).expanduser()
+    key = Path(settings.tls_key).expanduser() if settings.tls_key else certificate
+    for path in (certificate, key):
+        if not path.is_file():
+            raise ConfigError(f"there is no file {path} (server.tls_certificate, server.tls_key)")
+    try:
+        # Nobody is there to type a passphrase: an encrypted key is an error.
+        context.load_cert_chain(certificate, key, password=lambda: b"")
+    except ssl.SSLError as error:
+        hint = "both must be PEM, not encrypted, and belong together"
+        raise ConfigError(f"TLS cannot use {certificate} with {key}: {error.reason or error}; {hint}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"TLS cannot read {certificate} or {key}: {error}") from error

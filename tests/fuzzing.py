@@ -1,0 +1,178 @@
+#!/usr/bin/env python3
+"""Throws nonsense at the real server, in this process: ``tests/fuzzing.py 100000``.
+
+An input is one connection with all that a stranger sends on it: bytes, requests, handshakes, frames, right and wrong
+and cut off. After every batch nothing may have been logged as an error, no exception be unhandled, no connection be
+left, a well-behaved viewer must be served, and memory must be what it was.
+"""
+
+import argparse
+import asyncio
+import json
+import logging
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psutil
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from websockets.asyncio.client import connect
+from wire import INPUTS, TOKEN, Input
+
+from streamstt.config import Settings
+from streamstt.engine_room import EngineRoom
+from streamstt.serve.hub import Hub
+from streamstt.serve.protocol import About
+from streamstt.serve.server import Server
+from streamstt.speech.scripted import Script, ScriptedEngine
+from streamstt.studio import Studio
+
+BATCH = 1000  # inputs; hypothesis remembers all of a run, so that a long one would grow by itself
+TURNS = 20  # of the event loop
+WAIT_S = 10  # for the server's end of a connection
+
+
+class Target:
+    """Two real servers on one hub and studio, one of which demands a token, and what goes wrong in them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.wrong: list[str] = []
+        self.opened = 0  # WebSockets
+        self.loop = asyncio.new_event_loop()
+        self.loop.set_exception_handler(lambda _, context: self.wrong.append(repr(context)))
+        tokens = folder / "tokens"
+        tokens.write_text(TOKEN)
+        server = {"port": 0, "max_per_address": 50, "max_audio_clients": 64, "handshake_s": 5}
+        speech = {"detector": "webrtc"}  # Silero's start would be most of the time
+        self._settings = Settings.model_validate({"server": server, "speech": speech, "source": [{"input": "ws"}]})
+        self._closed = self._settings.server.model_copy(update={"require_token": True, "token_file": str(tokens)})
+        self._thread = ThreadPoolExecutor(1)
+        self.ports = self.loop.run_until_complete(self._start())
+
+    async def _start(self) -> list[int]:
+        engine = EngineRoom(lambda: ScriptedEngine(Script(words=())), self._thread)
+        await engine.start()
+        self._hub = Hub(About("0", "run", "", "script", "", "en"), history=50, hello_history=9, queue=100)
+        studio = Studio(self._settings, engine, self._hub)
+        self._decoding = asyncio.create_task(studio.run())
+        self.servers = [Server(s, self._hub, studio) for s in (self._settings.server, self._closed)]
+        return [int((await server.start()).rpartition(":")[2].rstrip("/")) for server in self.servers]
+
+    async def play(self, number: int, data: Input) -> None:
+        """Sends one input, and waits for the server's end of the connection."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.ports[number % 2])
+        try:
+            async with asyncio.timeout(WAIT_S):
+                await self._talk(reader, writer, data)
+        except ConnectionError:
+            pass
+        except TimeoutError:
+            self.wrong.append(f"the server did not end the connection of {data!r}")
+        writer.transport.abort()
+
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, data: Input) -> None:
+        writer.write(data.head)
+        if data.body:
+            self.opened += (await reader.read(65536)).startswith(b"HTTP/1.1 101")
+            writer.write(data.body)
+            for _ in range(TURNS):  # so that the server takes it in before it learns that no more will come
+                await asyncio.sleep(0)
+        writer.write_eof()
+        while await reader.read(65536):
+            pass
+
+    async def check(self) -> None:
+        """A viewer is served, and nobody else is left."""
+        async with asyncio.timeout(WAIT_S):
+            while self._hub.subscribers:  # noqa: ASYNC110 - nothing tells when the last has left
+                await asyncio.sleep(0.01)
+        async with connect(f"ws://127.0.0.1:{self.ports[0]}/captions", compression=None) as viewer:
+            assert json.loads(await viewer.recv())["type"] == "hello"
+        if self._decoding.done():
+            self.wrong.append("the studio has ended")
+
+    async def _stop(self) -> None:
+        self._decoding.cancel()
+        for server in self.servers:
+            await server.drain()
+
+    def close(self) -> None:
+        """Ends the servers."""
+        self.loop.run_until_complete(self._stop())
+        self.loop.close()
+        self._thread.shutdown()
+
+
+class Errors(logging.Handler):
+    """Collects what is logged as an error, by whomever."""
+
+    def __init__(self, wrong: list[str]) -> None:
+        super().__init__(logging.ERROR)
+        self._wrong = wrong
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._wrong.append(self.format(record))
+
+
+def fuzz(count: int, first_seed: int, folder: Path, report: Any = lambda *_: None) -> dict[str, float]:
+    """Plays ``count`` inputs; returns memory (MB) after a tenth and at the end, and how many opened a WebSocket.
+
+    Raises:
+        AssertionError: Something went wrong; the message has it, and the seed that repeats it.
+    """
+    target = Target(folder)
+    errors = Errors(target.wrong)
+    logging.getLogger().addHandler(errors)
+    process, played, early = psutil.Process(), 0, 0.0
+    try:
+        while played < count:
+            batch = min(BATCH, count - played)
+
+            @seed(first_seed + played)
+            @settings(max_examples=batch, database=None, deadline=None, phases=[Phase.generate],
+                      suppress_health_check=list(HealthCheck))  # fmt: skip
+            @given(INPUTS)
+            def play(data: Input) -> None:
+                nonlocal played
+                target.loop.run_until_complete(target.play(played, data))
+                played += 1
+                assert not target.wrong, f"{target.wrong} after {data!r}"
+
+            play()
+            target.loop.run_until_complete(target.check())
+            assert not target.wrong, f"{target.wrong}; seed {first_seed}"
+            megabytes = process.memory_info().rss / 1e6
+            early = early or (megabytes if played >= count / 10 else 0)
+            report(played, target.opened, megabytes)
+        return {"early_mb": early, "late_mb": megabytes, "opened": target.opened}
+    finally:
+        logging.getLogger().removeHandler(errors)
+        target.close()
+
+
+def main() -> None:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("count", type=int, nargs="?", default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    began = time.monotonic()
+    time.monotonic()
+
+    def report(played: int, opened: int, megabytes: float) -> None:
+        seconds = time.monotonic() - began
+        sys.stdout.write(f"{played:7d} inputs, {opened} opened a WebSocket, {seconds:.0f} s, {megabytes:.0f} MB\n")
+        sys.stdout.flush()
+
+    with tempfile.TemporaryDirectory() as folder:
+        memory = fuzz(arguments.count, arguments.seed, Path(folder), report)
+    early, late = memory["early_mb"], memory["late_mb"]
+    sys.stdout.write(f"Nothing broke. Memory after a tenth {early:.0f} MB, at the end {late:.0f} MB.\n")
+    sys.exit(late > early * 1.2 + 10)
+
+
+if __name__ == "__main__":
+    main()

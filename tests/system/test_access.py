@@ -1,0 +1,246 @@
+"""Strangers at the port: who gets in, who does not, and what they can break. A script speaks."""
+
+import http.server
+import json
+import os
+import pty
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from running import (
+    DATA,
+    SCRIPT,
+    Daemon,
+    captions,
+    command,
+    environment,
+    exchange,
+    get,
+    receive,
+    receive_all,
+    refused,
+    run,
+)  # fmt: skip
+from selenium.webdriver import Chrome
+from selenium.webdriver.support.wait import WebDriverWait
+
+FIRST = SCRIPT.partition(".")[0] + "."
+TALK = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--loop"]
+
+
+@pytest.fixture
+def talking(script: list[str]) -> Iterator[Daemon]:
+    """A daemon on loopback that speaks the script."""
+    with Daemon(*script, *TALK) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def closed(script: list[str], tmp_path: Path) -> Iterator[Daemon]:
+    """The same where others can reach it; its tokens are in tmp_path."""
+    with Daemon(
+        *script, *TALK, "--host", "0.0.0.0", "--set", "server.handshake_s=3", env={"STATE_DIRECTORY": str(tmp_path)}
+    ) as daemon:
+        yield daemon
+        assert not any(token in daemon.log for token in tokens(tmp_path).values()), "no token is ever logged"
+        assert "Traceback" not in daemon.log
+
+
+def tokens(folder: Path) -> dict[str, str]:
+    """The tokens that the daemon made, by role."""
+    lines = (folder / "tokens").read_text().splitlines()
+    return dict(line.split() for line in lines if not line.startswith("#"))  # type: ignore[misc]
+
+
+# ---- tokens
+
+
+async def test_a_token_for_others(closed: Daemon, tmp_path: Path) -> None:
+    """Where others can reach it, captions need a token, in header, address or first message; no other will do."""
+    key = tokens(tmp_path)
+    assert (tmp_path / "tokens").stat().st_mode & 0o777 == 0o600
+    async with captions(closed, additional_headers={"Authorization": f"Bearer {key['viewer']}"}) as one:
+        assert (await receive(one))["type"] == "hello"
+    async with captions(closed, f"/captions?token={key['all']}") as two:
+        assert (await receive(two))["type"] == "hello"
+    async with captions(closed) as three:
+        await three.send(json.dumps({"type": "auth", "token": key["viewer"]}))
+        assert (await receive(three))["type"] == "hello"
+    assert await refused(closed, "/captions?token=" + "x" * 32) == 401
+    for message in ('{"type":"auth","token":"wrong"}', '{"type":"auth","token":7}', "hello", b"\xff\x00", "[" * 4000):
+        async with captions(closed) as wrong:
+            await wrong.send(message)
+            assert [m["type"] for m in await receive_all(wrong)] == ["error"]
+            assert wrong.close_code == 1008
+
+
+async def test_roles(closed: Daemon, tmp_path: Path) -> None:
+    """A viewer cannot send audio; a speaker can, and cannot read what others say."""
+    key = tokens(tmp_path)
+    assert await refused(closed, f"/audio?token={key['viewer']}") == 403
+    assert await refused(closed, f"/captions?token={key['speaker']}") == 403
+    assert get(f"{closed.url}/transcript.txt?token={key['speaker']}")[0] == 403
+    async with captions(closed, "/audio") as viewer:
+        await viewer.send(json.dumps({"type": "auth", "token": key["viewer"]}))
+        assert (await receive(viewer))["code"] == "bad_token"
+    async with captions(closed, f"/audio?token={key['speaker']}") as speaker:
+        assert (await receive(speaker))["sources"][0]["name"] == "remote"
+
+
+def test_pages_need_a_token(closed: Daemon, tmp_path: Path) -> None:
+    """Without a token no page, no transcript, and of health one word."""
+    for path in ("/", "/overlay", "/transcript.txt", "/transcript.json", "/pages/feed.js", "/nothing"):
+        assert get(closed.url + path)[0] == 401
+    assert json.loads(get(f"{closed.url}/healthz")[1]).keys() == {"status"}
+    bearer = f"Bearer {tokens(tmp_path)['viewer']}"
+    assert get(f"{closed.url}/transcript.txt", Authorization=bearer)[0] == 200
+    assert "sources" in get(f"{closed.url}/healthz", Authorization=bearer)[1]
+
+
+def test_token_in_a_browser(closed: Daemon, tmp_path: Path, browser: Chrome) -> None:
+    """The address with the token opens the page; captions and transcript come, and the address no longer has it."""
+    browser.get(f"{closed.url}/?token={tokens(tmp_path)['viewer']}")
+    log = "return document.querySelector('#log').textContent"
+    WebDriverWait(browser, 30).until(lambda b: FIRST in b.execute_script(log))
+    assert browser.current_url == f"{closed.url}/"
+    assert "token" not in browser.execute_script("return document.cookie"), "no script can read it"
+    text = browser.execute_script("return fetch('transcript.txt').then(answer => answer.text())")
+    assert FIRST in text
+    browser.get(f"{closed.url}/overlay")
+    WebDriverWait(browser, 30).until(lambda b: b.execute_script("return document.querySelector('#lines').textContent"))
+
+
+def test_tokens_are_shown_once(script: list[str], tmp_path: Path) -> None:
+    """A person sees the address with the viewers' token at the first start only; a pipe, which may be a log, never."""
+
+    def start() -> str:
+        """What the daemon prints on a terminal until it is ready."""
+        ours, theirs = pty.openpty()
+        process = subprocess.Popen(
+            command("run", "--port", "0", *script, "--source", "ws", "--set", "server.require_token=true"),
+            env=environment({"STATE_DIRECTORY": str(tmp_path)}), stdout=theirs, stderr=theirs,
+        )  # fmt: skip
+        os.close(theirs)
+        printed = ""
+        while "Tokens:" not in printed:
+            printed += os.read(ours, 4096).decode()
+        process.terminate()
+        assert process.wait(30) == 0
+        os.close(ours)
+        return printed
+
+    first, second = start(), start()
+    key = tokens(tmp_path)
+    assert re.search(rf"Captions: http://127\.0\.0\.1:\d+/\?token={re.escape(key['viewer'])}", first)
+    assert str(tmp_path / "tokens") in second
+    assert not any(token in second for token in key.values())
+    assert key["all"] not in first
+    assert key["speaker"] not in first
+
+
+def test_listen_with_a_token(closed: Daemon, tmp_path: Path) -> None:
+    """`listen` takes the token from the address or the environment; without one it says what the daemon says."""
+    key = tokens(tmp_path)["viewer"]
+    denied = run("listen", f"{closed.url}/?token={'x' * 32}")
+    assert denied.returncode == 5
+    assert "not known here" in denied.stderr
+    missing = run("listen", closed.url)
+    assert missing.returncode == 5
+    assert "needs a token" in missing.stderr
+    for arguments, env in (([f"{closed.url}/?token={key}"], {}), ([closed.url], {"STREAMSTT_TOKEN": key})):
+        process = subprocess.Popen(
+            command("listen", *arguments, "--json"), env=environment(env), stdout=subprocess.PIPE
+        )
+        assert json.loads(process.stdout.readline())["type"] == "hello"
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+# ---- pages from elsewhere
+
+
+def test_hostile_page(talking: Daemon, tmp_path: Path, hostile: Chrome) -> None:
+    """A web page from another port, open in the user's browser, gets no caption, no transcript and cannot speak."""
+    (tmp_path / "index.html").write_text("<!doctype html><title>evil</title>")
+    port = urlsplit(talking.url).port
+    with _web_server(tmp_path) as evil:
+        hostile.get(evil)
+        script = f"""
+          const done = arguments[0], seen = [];
+          const watch = path => new Promise(end => {{
+            const socket = new WebSocket('ws://127.0.0.1:{port}' + path);
+            socket.onmessage = event => seen.push(event.data);
+            socket.onopen = () => seen.push('open ' + path);
+            socket.onclose = end;
+          }});
+          const read = (path, mode) => fetch('http://127.0.0.1:{port}' + path, {{mode}})
+            .then(answer => answer.text()).then(text => text && seen.push(text)).catch(() => null);
+          Promise.all([
+            watch('/captions'), watch('/audio'), read('/transcript.txt', 'cors'), read('/transcript.txt', 'no-cors'),
+            read('/', 'cors'), read('/healthz', 'cors'),
+          ]).then(() => done(seen));
+        """
+        assert hostile.execute_async_script(script) == []
+    talking.wait_for_log("Pages from elsewhere")
+    assert "server.allowed_origins" in talking.log
+
+
+def test_local_file(script: list[str], tmp_path: Path, hostile: Chrome) -> None:
+    """A page that is a local file, as OBS can show, is a stranger too, unless the settings name local files."""
+    page = tmp_path / "page.html"
+    page.write_text("<!doctype html><title>mine</title>")
+    ask = """
+      const done = arguments[1], socket = new WebSocket(arguments[0]);
+      socket.onmessage = event => { done(JSON.parse(event.data).type); socket.close(); };
+      socket.onclose = () => done('closed');
+    """
+    for options, expected in (((), "closed"), (("--set", "server.allowed_origins=file"), "hello")):
+        with Daemon(*script, "--source", "ws", *options) as daemon:
+            hostile.get(page.as_uri())
+            address = daemon.url.replace("http", "ws", 1) + "/captions"
+            assert hostile.execute_async_script(ask, address) == expected
+
+
+def test_rebound_name(talking: Daemon) -> None:
+    """A name that points here by somebody else's doing reaches nothing: neither pages nor captions."""
+    for path in ("/", "/transcript.txt", "/healthz"):
+        assert get(talking.url + path, Host="evil.example:8765")[0] == 421
+    key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13"
+    handshake = (
+        f"GET /captions HTTP/1.1\r\nHost: evil.example\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{key}\r\n\r\n"
+    )
+    assert exchange(talking, handshake.encode())[9:12] == b"421"
+    talking.wait_for_log("server.allowed_hosts")
+
+
+async def test_allowed_names(script: list[str]) -> None:
+    """Names and origins in the settings are let in."""
+    allowed = ("--set", "server.allowed_hosts=captions.example", "--set", "server.allowed_origins=https://a.example")
+    with Daemon(*script, "--source", "ws", *allowed) as daemon:
+        assert get(f"{daemon.url}/", Host="captions.example")[0] == 200
+        async with captions(daemon, additional_headers={"Origin": "https://a.example"}) as viewer:
+            assert (await receive(viewer))["type"] == "hello"
+        assert await refused(daemon, Origin="https://b.example") == 403
+
+
+@contextmanager
+def _web_server(folder: Path) -> Iterator[str]:
+    """Another web server on loopback, with the files of a folder."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,356 @@
+"""What happens to sound devices, done to a real PulseAudio server under a running daemon."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+import soundfile
+from audio_server import AudioServer
+from running import DATA, SCRIPT, Daemon, captions, receive, run, said, text_of
+from websockets.asyncio.client import ClientConnection
+from wer import word_error_rate
+
+from streamstt.audio.devices import Wanted
+from streamstt.audio.microphone import Microphone
+from streamstt.errors import SourceError
+
+NOTICED_S = 2.0
+Seen = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AudioServer]:
+    """A running audio server, with a microphone ``table`` beside the null sink ``room``."""
+    with AudioServer(tmp_path_factory.mktemp("sound")) as running:
+        running.keep_awake()
+        running.table_microphone()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """As ``script``, for the whole module."""
+    words = [{"text": f" {w}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, w in enumerate(SCRIPT.split())]
+    file = tmp_path_factory.mktemp("script") / "script.json"
+    file.write_text(json.dumps({"words": words, "repeat_s": 8}))
+    return ["--model", f"script:{file}"]
+
+
+@pytest.fixture(scope="module")
+def daemon(server: AudioServer, scripted: list[str]) -> Iterator[Daemon]:
+    """A daemon that listens to the table."""
+    with Daemon(*scripted, "--source", "mic:Table", env=server.plain_env) as running:
+        yield running
+        assert running.stop() == 0
+        assert "Traceback" not in running.log
+
+
+def configured(folder: Path, text: str) -> list[str]:
+    """Options that read this configuration."""
+    file = folder / "streamstt.toml"
+    file.write_text(text)
+    return ["--config", str(file)]
+
+
+async def until(viewer: ClientConnection, wanted: Callable[[dict[str, Any]], bool], within_s: float = 20) -> Seen:
+    """All messages up to the first that is wanted."""
+    messages: Seen = []
+    async with asyncio.timeout(within_s):
+        while not messages or not wanted(messages[-1]):
+            messages.append(await receive(viewer, within_s))
+    return messages
+
+
+def is_state(state: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda message: message.get("state") == state
+
+
+def is_partial(message: dict[str, Any]) -> bool:
+    return message["type"] == "partial"
+
+
+@asynccontextmanager
+async def speaking(server: AudioServer, recording: str = "long_sentence", sink: str = "room") -> AsyncIterator[None]:
+    """Speech plays meanwhile, over and over; its end is not waited for."""
+    stop = threading.Event()
+
+    def speak() -> None:
+        while not stop.is_set():
+            server.try_to_play(DATA / f"{recording}.flac", sink, stop)
+
+    task = asyncio.create_task(asyncio.to_thread(speak))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task
+
+
+# ---- one device, lost in every way and found again
+
+
+def unplug(server: AudioServer) -> None:
+    server.unload("module-remap-source")
+
+
+def suspend(server: AudioServer) -> None:
+    server.control("suspend-sink", "room", "1")
+
+
+def resume(server: AudioServer) -> None:
+    server.control("suspend-sink", "room", "0")
+
+
+@pytest.mark.parametrize(
+    ("break_it", "mend_it", "why"),
+    [
+        pytest.param(unplug, AudioServer.table_microphone, "gone", id="unplugged"),
+        pytest.param(suspend, resume, "no audio", id="no more audio comes"),
+        pytest.param(AudioServer.freeze, AudioServer.thaw, "no audio", id="the audio server hangs"),
+    ],
+)
+async def test_lost_and_found(
+    server: AudioServer,
+    daemon: Daemon,
+    break_it: Callable[[AudioServer], None],
+    mend_it: Callable[[AudioServer], Any],
+    why: str,
+) -> None:
+    """Noticed within two seconds; the words so far become final; no other microphone is taken; it goes on in time."""
+    async with captions(daemon) as viewer, speaking(server):
+        await until(viewer, is_partial)
+        broken_at = time.monotonic()
+        await asyncio.to_thread(break_it, server)
+        before = await until(viewer, is_state("lost"))
+        assert time.monotonic() - broken_at < NOTICED_S
+        assert why in before[-1]["detail"]
+        while not any(m["type"] == "final" and m["text"] for m in before):
+            before.append(await receive(viewer))
+        with pytest.raises(TimeoutError):
+            await until(viewer, is_state("listening"), within_s=1.5)
+        away_s = time.monotonic() - broken_at
+        await asyncio.to_thread(mend_it, server)
+        after = await until(viewer, is_partial)
+    assert is_state("listening")(next(m for m in after if m["type"] == "status" and m["state"] != "lost"))
+    gap = next(m for m in after if m["type"] == "gap")
+    assert away_s - NOTICED_S < gap["end"] - gap["start"] < time.monotonic() - broken_at + 0.1
+    word_s = 0.3  # one may begin in the gap
+    assert after[-1]["start"] >= gap["end"] - word_s, "stream time stays true"
+
+
+async def test_an_output_removed_and_made_again(server: AudioServer, scripted: list[str]) -> None:
+    """The monitor of an output is lost with it, while others remain, and found when there is one of its name again."""
+    booth = "module-null-sink sink_name=booth rate=16000 channels=1"
+    number = server.load(booth)
+    with Daemon(*scripted, "--source", "monitor:booth", env=server.plain_env) as daemon:
+        async with captions(daemon) as viewer:
+            async with speaking(server, sink="booth"):
+                await until(viewer, is_partial)
+                server.unload(number)
+                messages = await until(viewer, is_state("lost"))
+            number = server.load(booth)
+            messages += await until(viewer, is_state("listening"))
+            async with speaking(server, sink="booth"):
+                messages += await until(viewer, is_partial)
+        assert daemon.stop() == 0
+    server.unload(number)
+    assert said(messages)
+    assert sum(m["type"] == "gap" for m in messages) == 1
+
+
+async def test_silence_is_not_a_loss(server: AudioServer, daemon: Daemon) -> None:
+    """Exact zeros after sound: muted, or a dead driver. Said within about two seconds; nothing is lost by it."""
+    async with captions(daemon) as viewer, speaking(server, "noise"):
+        with pytest.raises(TimeoutError):
+            await until(viewer, is_state("lost"), within_s=0.5)
+        muted_at = time.monotonic()
+        server.control("set-source-mute", "table", "1")
+        seen = await until(viewer, lambda m: "digital silence" in m.get("detail", ""))
+        assert time.monotonic() - muted_at < NOTICED_S + 0.5
+        assert seen[-1]["state"] in {"listening", "speech"}
+        server.control("set-source-mute", "table", "0")
+        seen = await until(viewer, lambda m: m["type"] == "status" and not m["detail"])
+        assert not any(is_state("lost")(m) for m in seen)
+
+
+async def test_killed_daemon_leaves_no_recorder(server: AudioServer, scripted: list[str]) -> None:
+    """After kill -9 the process that records is gone, too, even if the audio server lets it hang."""
+    with Daemon(*scripted, "--source", "mic:table", env=server.plain_env) as daemon:
+        async with captions(daemon) as viewer:
+            await until(viewer, is_state("listening"))
+        (recorder,) = psutil.Process(daemon.process.pid).children()
+        server.freeze()
+        daemon.process.kill()
+        try:
+            await asyncio.to_thread(recorder.wait, 5)
+        finally:
+            server.thaw()
+
+
+# ---- which device
+
+
+def test_devices_says_which_are_which(server: AudioServer) -> None:
+    """``devices --json`` lists microphones and monitors, and how each is chosen."""
+    found = json.loads(run("devices", "--json", env=server.plain_env).stdout)
+    kinds = {d["source"]: (d["kind"], d["title"]) for d in found if d["system"] == "pulse"}
+    assert kinds == {"monitor:room.monitor": ("monitor", "Monitor of Null Output"), "mic:table": ("mic", "Table")}
+    wrong = run("run", "--source", "monitor:gooseneck", env=server.plain_env)
+    assert wrong.returncode == 3
+    assert "there is no output 'gooseneck'" in wrong.stderr
+    assert "room.monitor" in wrong.stderr
+
+
+async def test_waits_for_the_audio_server(tmp_path: Path, scripted: list[str]) -> None:
+    """A service at boot: without an audio server the source waits and the daemon runs; typed by hand, it fails."""
+    folder = tmp_path / "sound"
+    folder.mkdir()
+    server = AudioServer(folder)
+    done = run("run", "--source", "mic", *scripted, env=server.env)
+    assert done.returncode == 3
+    assert "sound server" in done.stderr
+    options = configured(tmp_path, '[[source]]\ninput = "mic"\nwait = "yes"\n')
+    with Daemon(*scripted, *options, env=server.env) as daemon:
+        async with captions(daemon) as viewer:
+            messages = await until(viewer, is_state("waiting"))
+            assert [s["name"] for s in messages[0]["sources"]] == ["mic"]
+            assert "sound server" in messages[-1]["detail"]
+            with server:
+                messages += await until(viewer, is_state("listening"))
+        assert not any(m["type"] == "gap" for m in messages), "time begins with the first sample"
+        assert daemon.stop() == 0
+
+
+async def test_fallback(server: AudioServer, scripted: list[str], tmp_path: Path) -> None:
+    """With a fallback the default microphone stands in, which is said, until the chosen one is back."""
+    number = server.load("module-remap-source master=room.monitor source_name=desk")
+    server.control("set-default-source", "table")
+    options = configured(tmp_path, '[[source]]\ninput = "mic:desk"\nfallback = "default"\n')
+    with Daemon(*scripted, *options, env=server.plain_env) as daemon:
+        async with captions(daemon) as viewer:
+            await until(viewer, is_state("listening"))
+            server.unload(number)
+            seen = await until(viewer, lambda m: "Listening to Table, for desk is not there" in m.get("detail", ""))
+            assert any(is_state("lost")(m) for m in seen)
+            number = server.load("module-remap-source master=room.monitor source_name=desk")
+            await until(viewer, lambda m: m["type"] == "status" and not m["detail"])
+        assert daemon.stop() == 0
+    server.unload(number)
+
+
+async def test_the_default_output_is_followed(server: AudioServer, scripted: list[str]) -> None:
+    """``monitor`` hears what the default output plays, also after another output has become the default one."""
+    number = server.load("module-null-sink sink_name=headphones rate=16000 channels=2")
+    server.control("set-default-sink", "room")
+    with Daemon(*scripted, "--source", "monitor", env=server.plain_env) as daemon:
+        async with captions(daemon) as viewer:
+            async with speaking(server):
+                await until(viewer, is_partial)
+            server.control("set-default-sink", "headphones")
+            daemon.wait_for_log("headphones.monitor")
+            async with speaking(server, sink="headphones"):
+                seen = await until(viewer, lambda m: m["type"] == "partial" and len(m["text"]) > 20)
+            assert not any(is_state("lost")(m) for m in seen)
+        assert daemon.stop() == 0
+    server.unload(number)
+
+
+def test_channels(server: AudioServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """All channels are mixed, or one is chosen, each by itself; another rate is resampled; no block is lost."""
+    for name, value in server.plain_env.items():
+        monkeypatch.setenv(name, value)
+    number = server.load("module-null-sink sink_name=stereo rate=44100 channels=2")
+    file = tmp_path / "right.wav"
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4 * 44100) / 44100)
+    soundfile.write(file, np.stack([np.zeros_like(tone), tone], axis=1), 44100)
+    playing = threading.Thread(target=server.play, args=(file, "stereo"))
+    mixed, left, right = (Microphone(Wanted("monitor", "stereo", channel=channel)) for channel in (0, 1, 2))
+    peaks, counts = dict.fromkeys((mixed, left, right), 0.0), dict.fromkeys((mixed, left, right), 0)
+    for microphone in peaks:
+        microphone.open()
+    playing.start()
+    while playing.is_alive():
+        for microphone in peaks:
+            block = microphone.read(threading.Event())
+            assert block
+            assert block.start == counts[microphone]
+            counts[microphone] = block.end
+            peaks[microphone] = max(peaks[microphone], float(np.abs(block.samples).max(initial=0)))
+    for microphone in peaks:
+        microphone.close()
+    server.unload(number)
+    assert (peaks[mixed], peaks[right]) == (pytest.approx(0.25, abs=0.02), pytest.approx(0.5, abs=0.02))
+    assert peaks[left] == 0
+    with pytest.raises(SourceError, match="channel = 3"):
+        Microphone(Wanted("monitor", "room", channel=3)).open()
+
+
+async def test_you_and_them(server: AudioServer, tmp_path: Path) -> None:
+    """A microphone and what the others say, side by side, captioned by one engine with real weights."""
+    number = server.load("module-null-sink sink_name=meeting rate=48000 channels=2")
+    server.control("set-default-sink", "meeting")
+    sources = '[engine]\nlanguage = "en"\n[[source]]\ninput = "mic:Table"\nname = "you"\nlabel = "You"\n'
+    sources += '[[source]]\ninput = "monitor"\nname = "them"\nlabel = "Them"\n'
+    heard: dict[str, Seen] = {"you": [], "them": []}
+    with Daemon(*configured(tmp_path, sources), env=server.plain_env) as daemon:
+        async with captions(daemon) as viewer:
+            hello = await receive(viewer)
+            assert {s["name"]: s["label"] for s in hello["sources"]} == {"you": "You", "them": "Them"}
+            listening: set[str] = set()
+            while listening != {"you", "them"}:
+                message = await receive(viewer)
+                listening |= {message["source"]} if message.get("state") == "listening" else set()
+            plays = [
+                asyncio.create_task(asyncio.to_thread(server.play, DATA / f"{name}.flac", sink))
+                for name, sink in (("short", "room"), ("quiet", "meeting"))
+            ]
+            while not all(said(seen).rstrip().endswith((".", "!", "?")) for seen in heard.values()):
+                message = await receive(viewer)
+                heard[message["source"]].append(message)
+            await asyncio.gather(*plays)
+        assert daemon.stop() == 0
+    server.unload(number)
+    assert word_error_rate(text_of("short"), said(heard["you"])) <= 0.1
+    assert word_error_rate(text_of("quiet"), said(heard["them"])) <= 0.2
+
+
+# ---- for months
+
+
+class Held:
+    """What a process holds that could leak."""
+
+    def __init__(self, process: psutil.Process) -> None:
+        self.threads = process.num_threads()
+        self.descriptors = process.num_fds()
+        self.children = len(process.children())
+        self.memory = process.memory_info().rss
+
+
+async def test_a_hundred_losses_leak_nothing(server: AudioServer, scripted: list[str]) -> None:
+    """A hundred times in a row a microphone is unplugged and plugged in: no thread, descriptor or memory is lost."""
+    number = server.load("module-remap-source master=room.monitor source_name=loose")
+    with Daemon(*scripted, "--source", "mic:loose", env=server.plain_env) as daemon:
+        process = psutil.Process(daemon.process.pid)
+        async with captions(daemon) as viewer:
+            await until(viewer, is_state("listening"))
+            held = []
+            for _ in range(100):
+                server.unload(number)
+                await until(viewer, is_state("lost"))
+                number = server.load("module-remap-source master=room.monitor source_name=loose")
+                await until(viewer, is_state("listening"))
+                held.append(Held(process))
+        assert daemon.stop() == 0
+    server.unload(number)
+    warm, last = held[9], held[-1]
+    assert (last.threads, last.descriptors, last.children) == (warm.threads, warm.descriptors, warm.children)
+    assert last.memory < warm.memory + 5_000_000

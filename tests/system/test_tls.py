@@ -1,0 +1,136 @@
+"""TLS, and what is read anew while the daemon runs."""
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trustme
+from making import make_hub
+from running import DATA, Daemon, captions, command, environment, exchange, get, receive, receive_until, run
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
+
+from streamstt.config import Server as Settings
+from streamstt.serve.protocol import AudioOffer, ClientError
+from streamstt.serve.server import RemoteStream, Server
+
+
+def certificate(ca: trustme.CA, folder: Path) -> tuple[Path, Path]:
+    """Certificate and key for loopback, written over the last ones."""
+    made = ca.issue_cert("localhost", "127.0.0.1")
+    chain, key = folder / "chain.pem", folder / "key.pem"
+    made.private_key_pem.write_to_path(str(key))
+    chain.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
+    ca.cert_pem.write_to_path(str(folder / "ca.pem"))
+    return chain, key
+
+
+async def test_tls(script: list[str], tmp_path: Path) -> None:
+    """With a certificate, pages come by https and captions by wss; what is not TLS gets nothing, and breaks nothing."""
+    chain, key = certificate(trustme.CA(), tmp_path)
+    options = ("--set", f"server.tls_certificate={chain}", "--set", f"server.tls_key={key}")
+    with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop", *options) as daemon:
+        assert daemon.url.startswith("https://")
+        trust = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+        assert (await asyncio.to_thread(get, f"{daemon.url}/healthz", trust))[0] == 200
+        async with captions(daemon, ssl=trust) as viewer:
+            assert (await receive_until(viewer, "partial"))[0]["type"] == "hello"
+        assert exchange(daemon, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n") == b""
+        ca = str(tmp_path / "ca.pem")
+        untrusted = await asyncio.to_thread(run, "listen", daemon.url)
+        assert "certificate" in untrusted.stderr
+        process = await asyncio.create_subprocess_exec(
+            *command("listen", daemon.url, "--ca", ca, "--json"), env=environment(), stdout=asyncio.subprocess.PIPE
+        )
+        assert process.stdout is not None
+        assert json.loads(await process.stdout.readline())["type"] == "hello"
+        process.kill()
+        await process.wait()
+        assert "Traceback" not in daemon.log
+
+
+def test_bad_certificate(script: list[str], tmp_path: Path) -> None:
+    """A missing file, one that is no PEM, or a key of another certificate: exit 78, with the files' names."""
+    chain, _ = certificate(trustme.CA(), tmp_path)
+    other = tmp_path / "other"
+    other.mkdir()
+    _, foreign = certificate(trustme.CA(), other)
+    junk = tmp_path / "junk.pem"
+    junk.write_text("no certificate")
+    for cert, key in ((tmp_path / "none.pem", foreign), (junk, foreign), (chain, foreign)):
+        options = ("--set", f"server.tls_certificate={cert}", "--set", f"server.tls_key={key}")
+        done = run("run", "--source", "ws", "--port", "0", *script, *options)
+        assert done.returncode == 78
+        assert str(cert) in done.stderr
+        assert "Traceback" not in done.stderr
+
+
+# ---- reload, of the real server in this process
+
+
+class NoStudio:
+    """Takes no remote audio."""
+
+    def admit(self, offer: AudioOffer) -> RemoteStream:
+        raise ClientError("full", "no audio here")
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[tuple[Server, str]]:
+    """A server, and its address for viewers."""
+    server = Server(settings, make_hub(), NoStudio())
+    address = (await server.start()).replace("http", "ws", 1) + "captions"
+    try:
+        yield server, address
+    finally:
+        await server.drain()
+
+
+async def test_new_certificate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """After a reload new clients see the new certificate; open ones stay. A broken one changes nothing, and is told."""
+    chain, key = certificate(trustme.CA(), tmp_path)
+    settings = Settings(port=0, tls_certificate=str(chain), tls_key=str(key))
+    async with serving(settings) as (server, address):
+        old = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+        async with connect(address, ssl=old) as open_one:
+            await receive(open_one)
+            certificate(trustme.CA(), tmp_path)
+            server.reload(settings)
+            new = ssl.create_default_context(cafile=tmp_path / "ca.pem")
+            with pytest.raises(ssl.SSLCertVerificationError):
+                await connect(address, ssl=old)
+            async with connect(address, ssl=new) as viewer:
+                await receive(viewer)
+            certificate(trustme.CA(), tmp_path)
+            key.write_text("half writ")
+            server.reload(settings)
+            async with connect(address, ssl=new) as viewer:
+                assert "old ones are in use" in str(server._hub.notices)
+            await open_one.ping()
+    (record,) = [r for r in caplog.records if r.levelno >= logging.ERROR]
+    assert str(key) in record.getMessage()
+
+
+async def test_new_tokens_and_names(tmp_path: Path) -> None:
+    """After a reload the old token opens nothing any more, the new one does; allowed origins change as well."""
+    file = tmp_path / "tokens"
+    file.write_text("viewer the-first-long-token\n")
+    settings = Settings(port=0, require_token=True, token_file=str(file))
+    async with serving(settings) as (server, address):
+        async with connect(f"{address}?token=the-first-long-token") as viewer:
+            await receive(viewer)
+        file.write_text("viewer the-second-long-token\n")
+        server.reload(settings.model_copy(update={"allowed_origins": ("https://a.example",)}))
+        with pytest.raises(InvalidStatus, match="401"):
+            await connect(f"{address}?token=the-first-long-token")
+        async with connect(f"{address}?token=the-second-long-token", origin="https://a.example") as viewer:
+            await receive(viewer)
+        file.write_text("")
+        server.reload(settings)
+        async with connect(f"{address}?token=the-second-long-token", origin="https://a.example") as viewer:
+            await receive(viewer)
