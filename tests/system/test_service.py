@@ -5,13 +5,14 @@ import json
 import os
 import pty
 import signal
+import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 from managing import NotifySocket
-from running import DATA, Daemon, captions, receive
+from running import DATA, Daemon, captions, command, environment, receive, run
 
 from streamstt.service.manager import Manager
 
@@ -182,7 +183,7 @@ def test_a_terminal_that_is_closed(script: list[str]) -> None:
 @pytest.mark.parametrize("form", ["human", "json"])
 def test_the_log_never_holds_what_was_said(form: str, script: list[str]) -> None:
     """At the most talkative level, too; and each line of JSON is an object."""
-    source = ["--source", f"file:{DATA / 'long_sentence.flac'}"]
+    source = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--fast"]
     settings = ["--set", "log.level=debug", "--set", f"log.format={form}"]
     with Daemon(*script, *source, *settings) as daemon:
         assert daemon.process.wait(40) == 0
@@ -202,7 +203,7 @@ def test_the_log_holds_what_was_said_if_asked(script: list[str]) -> None:
 
 
 def test_under_journald(script: list[str]) -> None:
-    """Where standard error is the journal, each line begins with its level, also that of the error that ends it."""
+    """Where standard error is the journal, each line begins with its level."""
     ours, theirs = os.pipe()
     where = os.fstat(theirs)
     env = {"JOURNAL_STREAM": f"{where.st_dev}:{where.st_ino}"}
@@ -213,3 +214,17 @@ def test_under_journald(script: list[str]) -> None:
         lines = log.read().splitlines()
     assert any(line.startswith("<6>model script") for line in lines)
     assert all(line.startswith("<6>") for line in lines)
+
+
+def test_the_last_error_is_a_record(tmp_path: Path) -> None:
+    """What ends the daemon has the log's format, too: in JSON, and in the journal even if the settings are wrong."""
+    done = run("run", "--source", "file:/no/such", "--set", "log.format=json")
+    assert done.returncode == 3
+    assert json.loads(done.stderr)["level"] == "critical"
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        where = os.fstat(file.fileno())
+        env = environment({"JOURNAL_STREAM": f"{where.st_dev}:{where.st_ino}"})
+        wrong = subprocess.run(command("run", "--set", "server.prot=1"), stderr=file, env=env, check=False)
+    assert wrong.returncode == 78
+    assert log.read_text().startswith("<2>the configuration has one mistake:\n<2>")

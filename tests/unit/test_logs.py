@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from streamstt.config import Log
-from streamstt.logs import FORMS, form_of
+from streamstt.logs import FORMS, Fetching, form_of
 
 
 def record(level: int, message: str, *, error: Exception | None = None) -> logging.LogRecord:
@@ -101,3 +101,13 @@ def test_what_nobody_caught() -> None:
     assert not any("chatter" in r["message"] for r in records), "libraries speak from warnings upwards"
     assert any("old" in r["message"] for r in records)
     assert done.returncode == 1
+
+
+def test_a_download_is_told_in_tenths(caplog: pytest.LogCaptureFixture) -> None:
+    """Where no terminal shows a bar, the log says how far a model is, in few lines."""
+    caplog.set_level(logging.INFO, "streamstt.logs")
+    fetching = Fetching()
+    for done in range(101):
+        fetching("base", done, 100)
+    assert len(caplog.messages) == 11
+    assert caplog.messages[5] == "fetching base: 50%"
