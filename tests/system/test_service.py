@@ -46,6 +46,10 @@ def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
             report("base", done, 100)
         assert seen == list(range(100))
         assert socket.drain(0.2) == ["STATUS=Fetching base: 0%", "EXTEND_TIMEOUT_USEC=120000000"]
+        manager = Manager.find(socket.env())
+        for text in ("one", "one", "two\nlines", "one"):
+            manager.status(text)
+        assert socket.drain(0.2) == ["STATUS=one", "STATUS=two lines", "STATUS=one"], "told when it changes"
 
 
 def test_watchdog_of_another_process(tmp_path: Path) -> None:
@@ -147,6 +151,24 @@ def test_reload_names_what_has_to_wait(script: list[str], tmp_path: Path) -> Non
         assert daemon.stop() == 0
 
 
+async def test_reload_of_what_the_model_cannot_do(script: list[str], tmp_path: Path) -> None:
+    """A mistake that only the running model can find changes nothing, either, of all that the file says."""
+    config = tmp_path / "settings.toml"
+    config.write_text("")
+    with Daemon("--config", str(config), *script, *LOOP) as daemon:
+        config.write_text('[engine]\nlanguage = "de"\n[server]\nhello_history = 0\n[log]\nlevel = "error"\n')
+        daemon.process.send_signal(signal.SIGHUP)
+        await asyncio.to_thread(daemon.wait_for_log, "does not speak 'de'")
+        async with captions(daemon) as viewer:
+            assert (await receive(viewer))["language"] == "auto"
+            while (await receive(viewer))["type"] != "final":
+                pass
+        async with captions(daemon) as viewer:
+            assert (await receive(viewer))["history"] != []
+        assert daemon.stop() == 0
+        assert "SIGTERM: finishing" in daemon.log, "the level is as it was"
+
+
 def test_reload_of_a_broken_file(script: list[str], tmp_path: Path) -> None:
     """A broken file changes nothing; all its mistakes are in the log, and health says so until it is mended."""
     config = tmp_path / "settings.toml"
@@ -158,9 +180,6 @@ def test_reload_of_a_broken_file(script: list[str], tmp_path: Path) -> None:
         daemon.wait_for_log("did you mean server.port")
         daemon.wait_for_log("log.level = 'loud'")
         assert get(daemon, "/healthz?plain")[0] == 503
-        config.write_text('[engine]\nlanguage = "de"\n')  # the script does not speak it
-        daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for_log("does not speak 'de'")
         config.write_text("")
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_for_log("settings are read again; changed: none")
