@@ -110,7 +110,10 @@ def measure(viewers: int, stalled: int, seconds: float, model: str) -> dict[str,
 
 def evaluate(crowd: Crowd, first: int) -> dict[str, Any]:
     """What the viewers got; times are of what came after the first so many blocks."""
-    got = [[(at, m) for at, m in viewer.messages() if m["type"] != "hello"] for viewer in crowd.reading]
+    all_messages = [viewer.messages() for viewer in crowd.reading]
+    come = max(m["seq"] for messages in all_messages for _, m in messages if m["type"] == "hello")
+    # What was published before the last of them had come is in the history of some.
+    got = [[(at, m) for at, m in messages if m["type"] != "hello" and m["seq"] > come] for messages in all_messages]
     finals = [[m["seq"] for _, m in messages if m["type"] == "final"] for messages in got]
     most = max(finals, key=len)
     sent = np.array(crowd.sent)

@@ -87,7 +87,7 @@ class Target:
     async def check(self) -> None:
         """A viewer is served, and nobody else is left."""
         async with asyncio.timeout(WAIT_S):
-            while self._hub.subscribers:  # noqa: ASYNC110 - nothing tells when the last has left
+            while self._hub.viewers:  # noqa: ASYNC110 - nothing tells when the last has left
                 await asyncio.sleep(0.01)
         async with connect(f"ws://127.0.0.1:{self.ports[0]}/captions", compression=None) as viewer:
             assert json.loads(await viewer.recv())["type"] == "hello"

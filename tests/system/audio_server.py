@@ -10,8 +10,9 @@ from pathlib import Path
 START_S = 10
 ROOM = "module-null-sink sink_name=room rate=16000 channels=1"
 
-# With it the kernel kills the server when it catches up after a standstill (RLIMIT_RTTIME).
-NOT_REALTIME = ("--realtime=no", "--high-priority=no")
+# A server that catches up after a standstill takes the processor for itself, for which it is killed: by the kernel when
+# it is a real-time process, else by its own limiter.
+UNLIMITED = ("--realtime=no", "--high-priority=no", "--no-cpu-limit=yes")
 
 
 class AudioServer:
@@ -44,7 +45,7 @@ class AudioServer:
         modules = ["module-native-protocol-unix", ROOM]
         loads = [part for module in modules for part in ("-L", module)]
         self._process = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", *NOT_REALTIME, "--exit-idle-time=-1", "--log-level=error", *loads],
+            ["pulseaudio", "-n", "--daemonize=no", *UNLIMITED, "--exit-idle-time=-1", "--log-level=error", *loads],
             env=os.environ | self.env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
