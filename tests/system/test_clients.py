@@ -168,7 +168,7 @@ async def test_plain_requests(talking: Daemon) -> None:
     answers = {path: await asyncio.to_thread(get, path) for path in ("/", "/overlay", "/healthz", "/nothing")}
     transcript = {form: await asyncio.to_thread(get, f"/transcript.{form}") for form in ("txt", "srt", "vtt", "json")}
     assert answers["/"][:2] == answers["/overlay"][:2] == (200, "text/html; charset=utf-8")
-    assert json.loads(answers["/healthz"][2])["status"] == "ok"
+    assert json.loads(answers["/healthz"][2])["status"] == "ready"
     assert answers["/nothing"][0] == 404
     assert "/captions" in answers["/nothing"][2]
     assert all(status == 200 and SENTENCES[0] in body for status, _, body in transcript.values())
