@@ -5,12 +5,14 @@ import json
 import os
 import pty
 import signal
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
+import trustme
 from managing import NotifySocket
 from running import DATA, Daemon, captions, command, environment, receive, run
 
@@ -149,6 +151,23 @@ def test_reload_names_what_has_to_wait(script: list[str], tmp_path: Path) -> Non
         daemon.wait_for_log("need a restart: engine.threads")
         daemon.wait_for_log("DEBUG ")
         assert daemon.stop() == 0
+
+
+async def test_reload_of_a_certificate(script: list[str], tmp_path: Path) -> None:
+    """A certificate that was renewed, as it is every few weeks, is in use after SIGHUP, without a restart."""
+    options = ["--set", f"server.tls_certificate={tmp_path / 'chain.pem'}"]
+    old, new = trustme.CA(), trustme.CA()
+    old.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "chain.pem"))
+    trust = ssl.create_default_context()
+    new.configure_trust(trust)
+    with Daemon(*script, *LOOP, *options) as daemon:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await captions(daemon, ssl=trust)
+        new.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "chain.pem"))
+        daemon.process.send_signal(signal.SIGHUP)
+        await asyncio.to_thread(daemon.wait_for_log, "settings are read again")
+        async with captions(daemon, ssl=trust) as viewer:
+            assert (await receive(viewer))["type"] == "hello"
 
 
 async def test_reload_of_what_the_model_cannot_do(script: list[str], tmp_path: Path) -> None:
