@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from streamstt.audio.capture import Capture
@@ -22,6 +23,7 @@ from streamstt.engine_room import EngineRoom
 from streamstt.errors import EngineError, SourceError, StreamsttError
 from streamstt.following import follow
 from streamstt.logs import watch_loop
+from streamstt.measures import of_transcript
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
@@ -86,6 +88,7 @@ async def run(settings: Settings, around: Surroundings) -> None:
                     address = await server.start()
                     decoding = tasks.create_task(_decode(studio))
                     if transcript:
+                        hub.counters.add_probe(partial(of_transcript, transcript))
                         tasks.create_task(transcript.run())
                     followers = await _follow_all(tasks, studio, hub, captures)
                     around.ready(address)

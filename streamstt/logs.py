@@ -112,6 +112,20 @@ def watch_loop() -> None:
     asyncio.get_running_loop().set_exception_handler(_on_loop)
 
 
+class Fetching:
+    """Logs how far a download is, in tenths: for where no terminal shows a bar. Any thread."""
+
+    def __init__(self) -> None:
+        self._told: tuple[str, int] = ("", 0)
+
+    def __call__(self, what: str, done: int, total: int | None) -> None:
+        """So many bytes are there, of so many or of nobody knows how many."""
+        told = (what, 10 * done // total if total else done // 100_000_000)
+        if told != self._told:
+            self._told = told
+            log.info("fetching %s: %s", what, f"{done / total:.0%}" if total else f"{done / 1e6:.0f} MB")
+
+
 @contextmanager
 def fatal_errors() -> Iterator[None]:
     """Logs the error that ends the process, unless it is a person who reads: ``cli`` prints it for them.

@@ -3,6 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, Any
 
@@ -62,7 +63,7 @@ def _run(read: Callable[[], Settings]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from streamstt import daemon  # noqa: PLC0415 - torch takes seconds to import: help and mistakes come first
 
-    with download_bars(err) as progress:
+    with download_bars(err) if err.is_terminal else nullcontext(logs.Fetching()) as progress:
         announce = partial(_announce, settings, new_tokens)
         asyncio.run(daemon.run(settings, daemon.Surroundings(announce, read, progress, Manager.find())))
 

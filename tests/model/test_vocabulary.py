@@ -55,6 +55,16 @@ def test_the_reference_knows_them_too(base_folder: Path) -> None:
     assert {"Velmora", "Istio"} <= known(told.decode(job(recording("names"), language="en")))
 
 
+def test_it_can_change(base_folder: Path) -> None:
+    """Names that are told later are heard from then on, and no longer when they are taken back."""
+    told = engine(base_folder, ())
+    audio = recording("names")
+    told.expect(TERMS)
+    assert known(told.decode(job(audio, language="en"))) == set(TERMS)
+    told.expect(())
+    assert known(told.decode(job(audio, language="en"))) <= {"Istio"}
+
+
 @pytest.mark.parametrize("name", ["short", "meeting", "long_sentence", "quiet"])
 def test_other_speech_is_left_alone(told: Engine, name: str) -> None:
     """Where no such name is said, none is written; what is said, and its language, is heard as before."""

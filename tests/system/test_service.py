@@ -5,13 +5,16 @@ import json
 import os
 import pty
 import signal
+import ssl
+import subprocess
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
+import trustme
 from managing import NotifySocket
-from running import DATA, Daemon, captions, receive
+from running import DATA, Daemon, captions, command, environment, receive, run
 
 from streamstt.service.manager import Manager
 
@@ -45,6 +48,10 @@ def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
             report("base", done, 100)
         assert seen == list(range(100))
         assert socket.drain(0.2) == ["STATUS=Fetching base: 0%", "EXTEND_TIMEOUT_USEC=120000000"]
+        manager = Manager.find(socket.env())
+        for text in ("one", "one", "two\nlines", "one"):
+            manager.status(text)
+        assert socket.drain(0.2) == ["STATUS=one", "STATUS=two lines", "STATUS=one"], "told when it changes"
 
 
 def test_watchdog_of_another_process(tmp_path: Path) -> None:
@@ -146,6 +153,41 @@ def test_reload_names_what_has_to_wait(script: list[str], tmp_path: Path) -> Non
         assert daemon.stop() == 0
 
 
+async def test_reload_of_a_certificate(script: list[str], tmp_path: Path) -> None:
+    """A certificate that was renewed, as it is every few weeks, is in use after SIGHUP, without a restart."""
+    options = ["--set", f"server.tls_certificate={tmp_path / 'chain.pem'}"]
+    old, new = trustme.CA(), trustme.CA()
+    old.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "chain.pem"))
+    trust = ssl.create_default_context()
+    new.configure_trust(trust)
+    with Daemon(*script, *LOOP, *options) as daemon:
+        with pytest.raises(ssl.SSLCertVerificationError):
+            await captions(daemon, ssl=trust)
+        new.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "chain.pem"))
+        daemon.process.send_signal(signal.SIGHUP)
+        await asyncio.to_thread(daemon.wait_for_log, "settings are read again")
+        async with captions(daemon, ssl=trust) as viewer:
+            assert (await receive(viewer))["type"] == "hello"
+
+
+async def test_reload_of_what_the_model_cannot_do(script: list[str], tmp_path: Path) -> None:
+    """A mistake that only the running model can find changes nothing, either, of all that the file says."""
+    config = tmp_path / "settings.toml"
+    config.write_text("")
+    with Daemon("--config", str(config), *script, *LOOP) as daemon:
+        config.write_text('[engine]\nlanguage = "de"\n[server]\nhello_history = 0\n[log]\nlevel = "error"\n')
+        daemon.process.send_signal(signal.SIGHUP)
+        await asyncio.to_thread(daemon.wait_for_log, "does not speak 'de'")
+        async with captions(daemon) as viewer:
+            assert (await receive(viewer))["language"] == "auto"
+            while (await receive(viewer))["type"] != "final":
+                pass
+        async with captions(daemon) as viewer:
+            assert (await receive(viewer))["history"] != []
+        assert daemon.stop() == 0
+        assert "SIGTERM: finishing" in daemon.log, "the level is as it was"
+
+
 def test_reload_of_a_broken_file(script: list[str], tmp_path: Path) -> None:
     """A broken file changes nothing; all its mistakes are in the log, and health says so until it is mended."""
     config = tmp_path / "settings.toml"
@@ -157,9 +199,6 @@ def test_reload_of_a_broken_file(script: list[str], tmp_path: Path) -> None:
         daemon.wait_for_log("did you mean server.port")
         daemon.wait_for_log("log.level = 'loud'")
         assert get(daemon, "/healthz?plain")[0] == 503
-        config.write_text('[engine]\nlanguage = "de"\n')  # the script does not speak it
-        daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for_log("does not speak 'de'")
         config.write_text("")
         daemon.process.send_signal(signal.SIGHUP)
         daemon.wait_for_log("settings are read again; changed: none")
@@ -182,7 +221,7 @@ def test_a_terminal_that_is_closed(script: list[str]) -> None:
 @pytest.mark.parametrize("form", ["human", "json"])
 def test_the_log_never_holds_what_was_said(form: str, script: list[str]) -> None:
     """At the most talkative level, too; and each line of JSON is an object."""
-    source = ["--source", f"file:{DATA / 'long_sentence.flac'}"]
+    source = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--fast"]
     settings = ["--set", "log.level=debug", "--set", f"log.format={form}"]
     with Daemon(*script, *source, *settings) as daemon:
         assert daemon.process.wait(40) == 0
@@ -202,7 +241,7 @@ def test_the_log_holds_what_was_said_if_asked(script: list[str]) -> None:
 
 
 def test_under_journald(script: list[str]) -> None:
-    """Where standard error is the journal, each line begins with its level, also that of the error that ends it."""
+    """Where standard error is the journal, each line begins with its level."""
     ours, theirs = os.pipe()
     where = os.fstat(theirs)
     env = {"JOURNAL_STREAM": f"{where.st_dev}:{where.st_ino}"}
@@ -213,3 +252,17 @@ def test_under_journald(script: list[str]) -> None:
         lines = log.read().splitlines()
     assert any(line.startswith("<6>model script") for line in lines)
     assert all(line.startswith("<6>") for line in lines)
+
+
+def test_the_last_error_is_a_record(tmp_path: Path) -> None:
+    """What ends the daemon has the log's format, too: in JSON, and in the journal even if the settings are wrong."""
+    done = run("run", "--source", "file:/no/such", "--set", "log.format=json")
+    assert done.returncode == 3
+    assert json.loads(done.stderr)["level"] == "critical"
+    log = tmp_path / "log"
+    with log.open("w") as file:
+        where = os.fstat(file.fileno())
+        env = environment({"JOURNAL_STREAM": f"{where.st_dev}:{where.st_ino}"})
+        wrong = subprocess.run(command("run", "--set", "server.prot=1"), stderr=file, env=env, check=False)
+    assert wrong.returncode == 78
+    assert log.read_text().startswith("<2>the configuration has one mistake:\n<2>")

@@ -394,3 +394,20 @@ def test_notices_go_with_their_source() -> None:
     assert [str(notice) for notice in hub.notices] == ["a: Captions are late."]
     hub.remove_source("a")
     assert hub.notices == []
+
+
+async def test_limits_can_change() -> None:
+    """With less history, the oldest finals are forgotten, and who comes back is told so; more room is room."""
+    hub = make_hub(history=10)
+    for number in range(6):
+        hub.publish(final(f"{number}.", number=number))
+    hub.limit(history=2, hello_history=1, queue=50)
+    assert [f.text for f in hub.finals] == ["4.", "5."]
+    with hub.subscribe() as outbox:
+        assert [f["text"] for f in (await take(outbox))[0]["history"]] == ["5."]
+    with hub.subscribe(Resume(since=3)) as outbox:
+        assert (await take(outbox))[0]["gap_in_history"] is True
+    hub.limit(history=10, hello_history=10, queue=50)
+    for number in range(6, 9):
+        hub.publish(final(f"{number}.", number=number))
+    assert [f.text for f in hub.finals] == ["4.", "5.", "6.", "7.", "8."]

@@ -1,6 +1,6 @@
 """What is done when the engine fails."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
 import numpy as np
@@ -102,3 +102,39 @@ async def test_whatever_is_raised_is_an_error_of_the_engine(thread: Executor) ->
     assert await room.decode(job(0), lambda _: None) is None
     with pytest.raises(EngineError, match="MemoryError"):
         await room.decode(job(0), lambda _: None)
+
+
+async def test_a_vocabulary_outlives_a_fresh_load(thread: Executor) -> None:
+    """Terms that came while the engine ran are told to the one that is loaded in its place."""
+    told: list[tuple[str, ...]] = []
+
+    class Listening(ScriptedEngine):
+        def expect(self, terms: Sequence[str]) -> None:
+            told.append(tuple(terms))
+
+    room = EngineRoom(lambda: Listening(Script(words=WORDS, fails_after=2)), thread)
+    await room.start()
+    assert told == []
+    await room.expect(("Velmora",))
+    await room.decode(job(0), lambda _: None)
+    await room.decode(job(0), lambda _: None)
+    assert room.failures == 1
+    assert told == [("Velmora",), ("Velmora",)]
+
+
+async def test_busy_only_while_it_works(thread: Executor) -> None:
+    """Since when the engine works is known while it does; after an answer, or a failure, it is idle."""
+    seen: list[float | None] = []
+
+    class Watched(ScriptedEngine):
+        def decode(self, job: Job) -> Hypothesis:
+            seen.append(room.busy_since)
+            return super().decode(job)
+
+    room = EngineRoom(lambda: Watched(Script(words=WORDS, poison_s=(5.5,))), thread)
+    assert room.busy_since is None
+    await room.start()
+    await room.decode(job(5), lambda _: None)
+    assert len(seen) == 4
+    assert None not in seen
+    assert room.busy_since is None

@@ -129,6 +129,27 @@ def test_a_job_has_what_is_known() -> None:
     assert all(w.end <= j.end - ms(Speech().hold_ms) for j in jobs for w in j.committed)
 
 
+def test_settings_change_with_the_next_silence() -> None:
+    """New settings leave the sentence that is being said alone, and hold from the next one on."""
+    jobs: list[Job] = []
+    stage = session()
+
+    def watch(job: Job) -> None:
+        jobs.append(job)
+        if len(jobs) == 2:
+            stage.retune(Speech(first_update_ms=5000, buffer_s=30), "de")
+
+    events = play(stage, frames(HELLO), HELLO.engine, watch=watch)
+    assert [f.text for f in finals(events)] == ["Hello everybody in the room.", "Good morning!"]
+    second = [job for job in jobs if job.start > jobs[0].start]
+    before = [job for job in jobs if job.start == jobs[0].start]
+    assert len(before) > 2
+    assert {job.language for job in before} != {"de"}
+    assert {job.language for job in second} == {"de"}
+    assert all(job.final for job in second), "it is too short now for an update"
+    assert stage.capacity == ms(Speech().buffer_s * 1000), "the ring has its size"
+
+
 def test_language_is_set() -> None:
     """The engine is asked for the language that was set."""
     jobs: list[Job] = []

@@ -1,0 +1,92 @@
+"""What counts as progress, and which settings can change while the daemon runs."""
+
+import pytest
+
+from streamstt.config import SECTIONS, Engine, Log, Server, Settings, Source, Speech
+from streamstt.service.changes import FIXED, LIVE, compare, is_live
+from streamstt.service.keeper import status_line
+from streamstt.service.vitals import Vitals
+from streamstt.speech.captions import State
+
+
+def test_all_goes_on() -> None:
+    """An idle engine and a microphone that is heard are well; so is a daemon without any microphone."""
+    vitals = Vitals()
+    assert vitals.trouble(100.0, None) == ""
+    vitals.heard("mic", 100.0)
+    assert vitals.trouble(104.9, 95.0) == ""
+
+
+def test_a_decode_that_never_ends() -> None:
+    """A decode may take its time; then it is called stuck, and for how long is told in few steps."""
+    vitals = Vitals()
+    assert vitals.trouble(109.9, 100.0) == ""
+    assert (
+        vitals.trouble(110.0, 100.0) == vitals.trouble(129.0, 100.0) == "The speech engine has not answered for 10 s."
+    )
+    assert vitals.trouble(130.0, 100.0) == "The speech engine has not answered for 30 s."
+    assert vitals.trouble(129.0, 100.0, decode_s=30.0) == ""
+
+
+def test_a_capture_that_is_gone() -> None:
+    """A device that is listened to and gives nothing is stuck; one that is lost and waited for is not."""
+    vitals = Vitals()
+    vitals.heard("mic", 100.0)
+    vitals.heard("door", 103.0)
+    assert vitals.trouble(105.0, None) == "No audio comes from mic, though the device is open."
+    vitals.heard("mic", 105.0)
+    assert vitals.trouble(107.9, None) == ""
+    vitals.quiet("mic")
+    vitals.quiet("door")
+    vitals.quiet("door")
+    assert vitals.trouble(1000.0, None) == ""
+
+
+def test_status_line() -> None:
+    """One line says where, to how many, what each source does, and what is wrong; a crowd of sources is cut short."""
+    states = {"mic": State.SPEECH, "door": State.LOST}
+    assert status_line("http://h/", 1, states, ["Captions are late."]) == (
+        "Listening on http://h/; 1 viewer; mic: speech; door: lost; Captions are late."
+    )
+    crowd = {f"s{i}": State.LISTENING for i in range(20)}
+    line = status_line("http://h/", 0, crowd, [])
+    assert line.startswith("Listening on http://h/; 0 viewers; s0: listening; ")
+    assert line.endswith("s5: listening; 14 more sources")
+
+
+def test_live_and_waiting() -> None:
+    """What can change does, at once; the others stay as they are, and are named until the restart."""
+    now = Settings()
+    read = Settings(
+        server=Server(history=7, port=1),
+        speech=Speech(update_ms=700, buffer_s=60),
+        engine=Engine(language="en", model="small", vocabulary=("Velmora",)),
+        log=Log(level="debug"),
+        source=(Source(input="ws"),),
+    )
+    changes = compare(now, read)
+    assert set(changes.live) == {
+        "server.history", "speech.update_ms", "engine.language", "engine.vocabulary", "log.level",
+    }  # fmt: skip
+    assert set(changes.waiting) == {"server.port", "speech.buffer_s", "engine.model", "source"}
+    assert changes.settings.server.history == 7
+    assert changes.settings.server.port == now.server.port
+    assert changes.settings.engine.model == now.engine.model
+    assert changes.settings.source == now.source
+    again = compare(changes.settings, read)
+    assert again.live == ()
+    assert again.waiting == changes.waiting
+
+
+def test_nothing_has_changed() -> None:
+    """The same file again changes nothing."""
+    changes = compare(Settings(), Settings())
+    assert (changes.live, changes.waiting) == ((), ())
+
+
+@pytest.mark.parametrize("name", sorted(LIVE | FIXED))
+def test_the_lists_name_what_there_is(name: str) -> None:
+    """A setting that was renamed is not forgotten here."""
+    section, _, key = name.partition(".")
+    assert not key or key in SECTIONS[section].model_fields
+    assert is_live(name) is (name in LIVE)
