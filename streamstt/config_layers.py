@@ -17,7 +17,8 @@ import platformdirs
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails, PydanticUndefined
 
-from streamstt.config import SECTIONS, Section, Settings, Source
+from streamstt.config import SECTIONS, Settings, Source
+from streamstt.config_section import Section
 from streamstt.errors import ConfigError
 
 SYSTEM_FILE = Path("/etc/streamstt/streamstt.toml")

@@ -1,11 +1,12 @@
 """The composition root: builds the parts, connects them, and takes them apart in order."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,49 +75,66 @@ async def run(settings: Settings, around: Surroundings) -> None:
     watch_loop()
     make_detector(settings.speech)  # what it lacks is said now, not to the first client
     with ThreadPoolExecutor(1, "engine") as thread:
-        captures = await _open_sources(settings)
-        archive = await asyncio.to_thread(_open_archive, settings) if settings.transcript.wanted else None
-        engine = await _start_engine(settings, thread, around.manager.telling(around.progress))
-        hub = _make_hub(settings, engine.info, archive)
-        transcript = Transcript(archive, hub) if archive else None
-        studio = Studio(settings, engine, hub)
-        server = Server(settings.server, hub, studio, transcript)
-        reloader = Reloader(settings, around.reload, Parts(hub, engine, studio, server, archive), around.manager)
+        parts = await _build(settings, around, thread)
         with _stopping_by_signal() as stop, reloading_by_signal() as reload:
+            reloader = Reloader(settings, around.reload, parts, around.manager)
             try:
-                async with asyncio.TaskGroup() as tasks:
-                    address = await server.start()
-                    decoding = tasks.create_task(_decode(studio))
-                    if transcript:
-                        hub.counters.add_probe(partial(of_transcript, transcript))
-                        tasks.create_task(transcript.run())
-                    followers = await _follow_all(tasks, studio, hub, captures)
-                    around.ready(address)
-                    around.manager.ready()
-                    beside = [tasks.create_task(Keeper(around.manager, hub, studio, address).run())]
-                    beside += [tasks.create_task(reloader.run(reload))]
-                    await _until(stop, decoding, followers if len(captures) == len(settings.source) else [])
-                    around.manager.stopping()
-                    await _stop([c for _, c in captures], followers, studio, server)
-                    if transcript:
-                        transcript.close()  # viewers have what it wrote
-                    for task in (decoding, *beside):
-                        task.cancel()
+                failed = await _serve(parts, around, stop, reloader.run(reload))
             except ExceptionGroup as group:
                 raise _first_of_ours(group) from group
-        tasks_done = [decoding, *followers] if not decoding.cancelled() else followers
-        failed = [error for task in tasks_done if (error := task.result())]
-        if failed and not stop.is_set():
-            raise failed[0]
+    if failed and not stop.is_set():
+        raise failed[0]
 
 
-async def _stop(captures: list[Capture], followers: list[Follower], studio: Studio, server: Server) -> None:
+async def _build(settings: Settings, around: Surroundings, thread: Executor) -> Parts:
+    """Makes everything that runs; what is wrong is said before the slow start, as far as that can be."""
+    captures = await _open_sources(settings)
+    archive = await asyncio.to_thread(_open_archive, settings) if settings.transcript.wanted else None
+    engine = await _start_engine(settings, thread, around.manager.telling(around.progress))
+    # What is there now stays: collecting garbage need not look at it again, which would take a tenth of a second.
+    gc.collect()
+    gc.freeze()
+    hub = _make_hub(settings, engine.info, archive)
+    transcript = Transcript(archive, hub) if archive else None
+    studio = Studio(settings, engine, hub)
+    server = Server(settings.server, hub, studio, transcript)
+    return Parts(hub, engine, studio, server, captures, len(captures) < len(settings.source), archive, transcript)
+
+
+async def _serve(
+    parts: Parts, around: Surroundings, stop: asyncio.Event, reloading: Coroutine[None, None, None]
+) -> list[StreamsttError]:
+    """Runs everything until it is to stop, or ends by itself; returns what failed."""
+    hub, studio, server, transcript = parts.hub, parts.studio, parts.server, parts.transcript
+    async with asyncio.TaskGroup() as tasks:
+        beside = [tasks.create_task(reloading)]
+        address = await server.start()
+        decoding = tasks.create_task(_decode(studio))
+        if transcript:
+            hub.counters.add_probe(partial(of_transcript, transcript))
+            tasks.create_task(transcript.run())
+        followers = await _follow_all(tasks, parts)
+        around.ready(address)
+        around.manager.ready()
+        beside.append(tasks.create_task(Keeper(around.manager, hub, studio, address).run()))
+        await _until(stop, decoding, [] if parts.endless else followers)
+        around.manager.stopping()
+        await _stop(parts, followers)
+        for task in (decoding, *beside):
+            task.cancel()
+    ended = [decoding, *followers] if not decoding.cancelled() else followers
+    return [error for task in ended if (error := task.result())]
+
+
+async def _stop(parts: Parts, followers: list[Follower]) -> None:
     """Each step needs the ones after it to be still alive."""
-    for capture in captures:
+    for _, capture in parts.captures:
         await capture.stop()  # no new audio
     await asyncio.gather(*followers)  # what was read before is heard, and becomes final
-    await studio.close_all()  # so does what remote clients said
-    await server.drain()  # viewers receive it
+    await parts.studio.close_all()  # so does what remote clients said
+    await parts.server.drain()  # viewers receive it
+    if parts.transcript:
+        parts.transcript.close()  # they have what it wrote
 
 
 async def _open_sources(settings: Settings) -> list[tuple[SourceSettings, Capture]]:
@@ -176,14 +194,13 @@ def _make_hub(settings: Settings, info: EngineInfo, archive: Archive | None) -> 
     return hub
 
 
-async def _follow_all(
-    tasks: asyncio.TaskGroup, studio: Studio, hub: Hub, captures: list[tuple[SourceSettings, Capture]]
-) -> list[Follower]:
+async def _follow_all(tasks: asyncio.TaskGroup, parts: Parts) -> list[Follower]:
     """Runs each local source to its end, and returns when all are open, or waited for; clients see those too."""
-    sessions = [studio.open(source.name, source.title, source.language) for source, _ in captures]
-    await asyncio.gather(*(capture.start() for _, capture in captures))
-    pairs = zip(captures, sessions, strict=True)
-    return [tasks.create_task(follow(studio, hub, capture, session)) for (_, capture), session in pairs]
+    studio = parts.studio
+    sessions = [studio.open(source.name, source.title, source.language) for source, _ in parts.captures]
+    await asyncio.gather(*(capture.start() for _, capture in parts.captures))
+    pairs = zip(parts.captures, sessions, strict=True)
+    return [tasks.create_task(follow(studio, parts.hub, capture, session)) for (_, capture), session in pairs]
 
 
 async def _until(stop: asyncio.Event, decoding: asyncio.Task[EngineError | None], followers: list[Follower]) -> None:

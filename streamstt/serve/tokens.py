@@ -12,7 +12,7 @@ from pathlib import Path
 
 import platformdirs
 
-from streamstt.config import Server
+from streamstt.config_server import Server
 from streamstt.errors import ConfigError
 from streamstt.serve.access import ALL, Keys, Role, demands_token
 

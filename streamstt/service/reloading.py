@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from streamstt import logs
+from streamstt.audio.capture import Capture
 from streamstt.audio.vad import make_detector
-from streamstt.config import Settings
+from streamstt.config import Settings, Source
 from streamstt.engine_room import EngineRoom
 from streamstt.errors import ConfigError
 from streamstt.serve.hub import Hub
@@ -18,6 +19,7 @@ from streamstt.serve.server import Server
 from streamstt.service.changes import compare
 from streamstt.service.manager import Manager
 from streamstt.sinks.archive import Archive
+from streamstt.sinks.transcript import Transcript
 from streamstt.studio import Studio
 from streamstt.whisper.engine import require_languages
 
@@ -26,13 +28,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The running parts that settings reach."""
+    """What a daemon is made of."""
 
     hub: Hub
     engine: EngineRoom
     studio: Studio
     server: Server
+    captures: list[tuple[Source, Capture]]
+    endless: bool  # clients may come with audio when all other sources have ended
     archive: Archive | None
+    transcript: Transcript | None
 
 
 class Reloader:

@@ -19,7 +19,7 @@ from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from streamstt.config import Server as Settings
+from streamstt.config_server import Server as Settings
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About, AudioOffer, ClientError, SourceInfo
 from streamstt.serve.server import RemoteStream, Server

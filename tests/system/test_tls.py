@@ -15,7 +15,7 @@ from running import DATA, Daemon, captions, command, environment, exchange, get,
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from streamstt.config import Server as Settings
+from streamstt.config_server import Server as Settings
 from streamstt.serve.protocol import AudioOffer, ClientError
 from streamstt.serve.server import RemoteStream, Server
 
