@@ -14,7 +14,7 @@ VIEWERS = Path(__file__).parents[2] / "benchmarks" / "viewers.py"
 def test_stalled_viewers_delay_nobody() -> None:
     """Of a hundred viewers ten never read; the others get every final, in order, and none is closed."""
     done = subprocess.run(
-        [sys.executable, VIEWERS, "--viewers", "100", "--stalled", "10", "--seconds", "5"],
+        [sys.executable, VIEWERS, "--viewers", "100", "--stalled", "10", "--seconds", "9"],
         env=environment(), capture_output=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode()
