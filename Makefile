@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 ARGS ?=
-# Tests wait for sound and sockets much of the time; more at once than this, and they wait for each other.
+# Tests wait for sound and sockets much of the time; more at once than this, or threads in each, and they wait for each
+# other.
 WORKERS ?= 3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -23,7 +24,7 @@ run: install
 test: .venv/installed-dev
 	@scripts/packages --required $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check
