@@ -24,7 +24,7 @@ run: install
 test: .venv/installed-dev
 	@scripts/packages --required $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check

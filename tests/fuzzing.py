@@ -160,7 +160,6 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
     began = time.monotonic()
-    time.monotonic()
 
     def report(played: int, opened: int, megabytes: float) -> None:
         seconds = time.monotonic() - began
