@@ -90,7 +90,7 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def library() -> Any:
+def load() -> Any:
     """The library with its functions declared, or None where there is none."""
     try:
         found = ctypes.CDLL("libpulse.so.0")

@@ -43,7 +43,7 @@ def connected() -> Iterator["Pulse | None"]:
     Raises:
         SourceError: There is one, but it does not answer.
     """
-    library = libpulse.library()
+    library = libpulse.load()
     if library is None:
         yield None
         return

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from streamstt.serve.protocol import Message
 from streamstt.speech.captions import Final
 
-HOLD_S = 0.2  # a write takes less than a millisecond; a reader does not notice so short a wait
+HOLD_S = 0.2  # a write takes a millisecond, while the disk flushes some tens; a reader hardly notices that
 
 
 class WriteAhead:

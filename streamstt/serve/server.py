@@ -23,7 +23,7 @@ from streamstt.serve.clients import RemoteStream, Studio, identify, serve_contro
 from streamstt.serve.connections import Connection, Door
 from streamstt.serve.control import Marker
 from streamstt.serve.descriptors import room_for
-from streamstt.serve.hub import Hub
+from streamstt.serve.hub import STOPPING, Hub
 from streamstt.serve.limits import Census
 from streamstt.serve.protocol import ClientError, error
 from streamstt.serve.reception import Reception
@@ -154,11 +154,15 @@ class Server:
         if self._listener is None:
             return
         self._listener.close(close_connections=False)
+        # Who waits for captions is told goodbye behind the last one; others wait for nothing.
+        idle = [c for c in self._listener.connections if c.request and c.request.path.startswith("/control")]
+        closing = [asyncio.create_task(c.close(STOPPING.code, STOPPING.reason)) for c in idle]
         clients = {asyncio.create_task(c.wait_closed()): c for c in self._listener.connections}
         if clients:
             _, slow = await asyncio.wait(clients, timeout=DRAIN_S)
             for task in slow:
                 clients[task].transport.abort()
+        await asyncio.gather(*closing)
         await self._listener.wait_closed()
 
     def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:

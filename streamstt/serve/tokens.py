@@ -10,8 +10,7 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-import platformdirs
-
+from streamstt.config_layers import state_folder
 from streamstt.config_server import Server
 from streamstt.errors import ConfigError
 from streamstt.serve.access import ALL, Keys, Role, demands_token
@@ -56,8 +55,7 @@ def first_start(settings: Server, environ: Mapping[str, str] | None = None) -> b
 
 def own_file(environ: Mapping[str, str] | None = None) -> Path:
     """The file that is made when no other is given."""
-    folder = (os.environ if environ is None else environ).get("STATE_DIRECTORY", "").partition(":")[0]
-    return Path(folder or platformdirs.user_state_dir("streamstt")) / "tokens"
+    return state_folder(os.environ if environ is None else environ) / "tokens"
 
 
 def token_for(keys: Keys, role: Role) -> str:

@@ -86,7 +86,5 @@ class Manager:
     def _send(self, message: str) -> None:
         if not self._socket:
             return
-        with suppress(
-            OSError
-        ):  # it is gone, or its queue is full; a sign of life that is missed is followed by the next
+        with suppress(OSError):  # it is gone, or its queue is full: the next sign of life may reach it
             self._socket.sendto(message.encode(), self._address)

@@ -13,7 +13,7 @@ from streamstt.audio.capture import Capture
 from streamstt.audio.vad import make_detector
 from streamstt.config import Settings, Source
 from streamstt.engine_room import EngineRoom
-from streamstt.errors import ConfigError
+from streamstt.errors import StreamsttError
 from streamstt.serve.hub import Hub
 from streamstt.serve.server import Server
 from streamstt.service.changes import compare
@@ -65,7 +65,7 @@ class Reloader:
             self._manager.reloading()
             try:
                 await self._reload()
-            except ConfigError as error:
+            except StreamsttError as error:
                 log.error("the settings are as they were: %s", error)
                 self._parts.hub.notify("settings", "The new settings have mistakes; the old ones are in force.")
             else:

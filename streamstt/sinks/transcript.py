@@ -128,6 +128,10 @@ class Transcript:
             await self._in_thread(self._archive.close)
         except TimeoutError:
             log.error("the disk does not answer: the end of the transcript may be missing")
+        except Exception:  # a mistake of ours: captions are worth more than their transcript
+            log.exception("the transcript ends here")
+            self._release_all()
+            self._hub.notify("transcript", "The transcript has ended by a mistake in the program; captions go on.")
         finally:
             self._threads.shutdown(wait=False)
             if self._jobs:
@@ -193,14 +197,18 @@ class Transcript:
         reason = error.strerror or str(error)
         if not self._failing:
             log.error("captions cannot be written to %s: %s", self._archive.folder, reason)
-        self._failing = True
         self.failures += 1
         self._retry_at = _now() + self._pause_s
         self._pause_s = min(2 * self._pause_s, LAST_RETRY_S)
-        for job in self._jobs:  # nobody is kept waiting for a disk that takes nothing
+        self._release_all()
+        self._tell(reason)
+
+    def _release_all(self) -> None:
+        """Nobody is kept waiting for a disk that takes nothing."""
+        self._failing = True
+        for job in self._jobs:
             if isinstance(job, Entry):
                 self._ahead.release(job.data["seq"])
-        self._tell(reason)
 
     def _tell(self, reason: str) -> None:
         keeps = f"the last {WAITING} captions are kept in memory until it can be"

@@ -161,7 +161,11 @@ async def test_mark(script: list[str], tmp_path: Path) -> None:
         with pytest.raises(InvalidStatus) as refused:
             await captions(daemon, "/control", origin="http://elsewhere.example")
         assert refused.value.response.status_code == 403
-        assert daemon.stop() == 0
+        async with captions(daemon, "/control") as controller:
+            stopping = asyncio.create_task(asyncio.to_thread(daemon.stop))
+            await controller.wait_closed()
+            assert controller.close_code == 1001, "it is told at once, and holds nothing up"
+            assert await stopping == 0
     assert [f["text"] for f in finals(tmp_path, name[:10])] == SENTENCES[:1]
     assert [f["text"] for f in finals(tmp_path, name)][:2] == [SENTENCES[1], SENTENCES[0]]
     check_readable(tmp_path)

@@ -271,3 +271,26 @@ async def test_captions_go_on_while_the_disk_hangs(tmp_path: Path, monkeypatch: 
         transcript.close()
         await running
     assert (transcript.written, transcript.waiting, hub.notices) == (2, 0, [])
+
+
+class BrokenArchive(HungDisk):
+    """Raises what nobody thought of."""
+
+    def write(self, entry: Entry) -> None:
+        raise ValueError("a mistake")
+
+
+async def test_a_mistake_in_the_writer_ends_no_captions(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The transcript ends, with a traceback in the log; viewers get what was held and what comes, and are told."""
+    hub = make_hub()
+    hub.publish(Status("mic", State.LISTENING))
+    transcript = Transcript(BrokenArchive(tmp_path), hub)  # type: ignore[arg-type]
+    with hub.subscribe() as outbox:
+        hub.publish(final("One."))
+        await transcript.run()
+        hub.publish(final("Two.", number=2))
+        assert await taken(outbox) == ["hello", "status", "One.", "status", "Two."]
+    assert "captions go on" in str(hub.notices[0])
+    assert "ValueError: a mistake" in caplog.text
+    with pytest.raises(SinkError):
+        await transcript.mark("Now")

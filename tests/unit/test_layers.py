@@ -64,7 +64,7 @@ DOORS = {
     "typer": {"cli", "commands.*"},
     "rich": {"commands.*", "terminal"},
     "prometheus_client": {"serve.metrics"},
-    "platformdirs": {"config_layers", "whisper.store", "serve.tokens", "service.units"},
+    "platformdirs": {"config_layers", "whisper.store", "service.units"},
     "pydantic": {"config", "config_layers", "config_section", "config_server", "speech.scripted"},
     "pydantic_core": {"config_layers"},
 }
