@@ -294,10 +294,4 @@ class Session:
     def _lose(self, utterance: Utterance) -> list[Event]:
         """Ends a closed utterance without the engine; it is no context, and neither is what lies before it."""
         self._last = None
-        end = utterance.end or utterance.start
-        unheard = max(utterance.begin or utterance.start, utterance.heard)
-        events: list[Event] = [Gap(self.source, seconds(unheard), seconds(end))] if unheard < end else []
-        # An update may have heard beyond a cut that came later: those words belong to the next utterance.
-        return events + self._wording.finish(
-            utterance, tuple(w for w in utterance.draft if (w.start + w.end) // 2 < end)
-        )
+        return self._wording.lose(utterance)

@@ -1,8 +1,8 @@
 """From the words of an utterance to its captions: commits what is sure, ends what is complete, shows the rest."""
 
-from streamstt.audio.format import ms
+from streamstt.audio.format import ms, seconds
 from streamstt.config import Speech
-from streamstt.speech.captions import Event
+from streamstt.speech.captions import Event, Gap
 from streamstt.speech.jobs import HeardWord
 from streamstt.speech.stabiliser import agreed, first_break
 from streamstt.speech.utterance import Utterance
@@ -23,6 +23,7 @@ class Wording:
             ids: As for ``CaptionWriter``.
         """
         self.settings = settings
+        self._source = source
         self._writer = CaptionWriter(source, ids)
 
     def update(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
@@ -46,6 +47,15 @@ class Wording:
         rest = utterance.committed[utterance.finished :]
         final = self._writer.final(rest, utterance.heard, utterance.language)
         return [*events, final] if final else events
+
+    def lose(self, utterance: Utterance) -> list[Event]:
+        """Ends a closed utterance that is not decoded to its end: what was heard of it is final, the rest a gap."""
+        end = utterance.end or utterance.start
+        unheard = max(utterance.begin or utterance.start, utterance.heard)
+        events: list[Event] = [Gap(self._source, seconds(unheard), seconds(end))] if unheard < end else []
+        # An update may have heard beyond a cut that came later: those words belong to the next utterance.
+        heard = tuple(w for w in utterance.draft if (w.start + w.end) // 2 < end)
+        return events + self.finish(utterance, heard)
 
     def go_on(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Keeps the words for good, though more of the utterance is still to come."""
