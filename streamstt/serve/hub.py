@@ -142,10 +142,12 @@ class Hub:
 
         What happens at once is published at once: each client is written to once, however many events there are.
         """
+        if not events:
+            return  # as for most blocks of audio
         messages = [self._number(event) for event in events]
         if self._ahead:
             self._ahead.put(messages)
-        elif messages:
+        else:
             self._deliver(messages)
 
     def keep_with(self, keep: Callable[[Message], bool]) -> WriteAhead:
