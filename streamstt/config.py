@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from streamstt.config_section import Section, split_list
 from streamstt.config_server import Server
+from streamstt.config_words import Words
 
 INPUTS = "mic, mic:NAME, mic:INDEX, monitor, monitor:NAME, file:PATH, stdin, ws"
 
@@ -169,6 +170,7 @@ class Settings(Section):
     server: Server = Server()
     speech: Speech = Speech()
     engine: Engine = Engine()
+    words: Words = Words()
     transcript: Transcript = Transcript()
     log: Log = Log()
     source: tuple[Source, ...] = (Source(),)

@@ -7,9 +7,11 @@ from threading import Event as Never
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.audio.sources import AudioFile
 from streamstt.config import Speech
+from streamstt.config_words import Words
 from streamstt.speech.captions import Final
 from streamstt.speech.jobs import Engine, Job
 from streamstt.speech.passages import Cutter, Listening, Passage, captions
+from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.writer import CaptionWriter
 
 BLOCK_S = 10  # of audio that is read at once: the voice detector, too, hears more at a time for less
@@ -19,7 +21,12 @@ Advance = Callable[[float, float], None]
 
 
 def transcribe(
-    path: Path, engine: Engine, settings: Speech, language: str | None, advance: Advance | None = None
+    path: Path,
+    engine: Engine,
+    settings: Speech,
+    language: str | None,
+    advance: Advance | None = None,
+    words: Words | None = None,
 ) -> list[Final]:
     """The final captions of a recording.
 
@@ -29,6 +36,7 @@ def transcribe(
         settings: The ``[speech]`` section.
         language: Code, or None to detect it in each utterance.
         advance: Called as it goes on.
+        words: The ``[words]`` section; None: words are written as heard.
 
     Raises:
         SourceError: The file cannot be read.
@@ -55,7 +63,7 @@ def transcribe(
     if advance:
         advance(total, total)
     heard.sort(key=lambda listening: listening.start)
-    writer = CaptionWriter(path.stem)
+    writer = CaptionWriter(path.stem, rewriting=Rewriting(words))
     return [final for listening in heard for final in captions(listening, writer, settings) if final.text]
 
 

@@ -21,7 +21,9 @@ from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import AudioOffer, ClientError, SourceInfo
 from streamstt.service.vitals import Vitals
 from streamstt.speech.captions import Event, Final, State, Status
+from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.session import Session
+from streamstt.speech.writer import CaptionWriter
 
 log = logging.getLogger(__name__)
 spoken = logging.getLogger(SPOKEN)
@@ -51,6 +53,7 @@ class Studio:
         self._settings = settings
         self._engine = engine
         self._hub = hub
+        self._rewriting = Rewriting(settings.words)
         self._scheduler = Scheduler()
         self._sessions: dict[str, Session] = {}
         self._languages: dict[str, str] = {}  # of each session, as its source wants it
@@ -69,12 +72,11 @@ class Studio:
         return self.vitals.trouble(_now(), self._engine.busy_since, decode_s)
 
     def reload(self, settings: Settings) -> None:
-        """Takes other settings: of speech and language from the next silence of each source on."""
+        """Takes other settings: of speech and language from each source's next silence, of words its next caption."""
         self._settings = settings
+        self._rewriting.take(settings.words)
         for name, session in self._sessions.items():
             session.retune(settings.speech, self._spoken(self._languages[name]))
-
-    # ---- sources
 
     def open(self, name: str, label: str, language: str) -> Session:
         """Adds a source.
@@ -87,7 +89,8 @@ class Studio:
         speech = self._settings.speech
         # A source of this name may have been here before, in this run or in an earlier one whose captions are kept.
         ids = f"{name}@{self._hub.seq}" if self._hub.seq else name
-        session = Session(name, speech, make_detector(speech), self._spoken(language), ids)
+        writer = CaptionWriter(name, ids, self._rewriting)
+        session = Session(name, speech, make_detector(speech), self._spoken(language), writer)
         self._sessions[name] = session
         self._languages[name] = language
         self._scheduler.add(session)
@@ -165,8 +168,6 @@ class Studio:
             self._hub.start_source(session.source, now())
         self._hub.awaited.discard(session.source)
         self._hub.publish(Status(session.source, State.LISTENING))
-
-    # ---- engine
 
     async def run(self) -> None:
         """Decodes whatever is most urgent, for ever.

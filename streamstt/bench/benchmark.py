@@ -145,7 +145,7 @@ def recording(plan: Plan, settings: Settings, engine: Engine, normalise: Normali
     for k in range(plan.offsets):
         cut = ms(settings.speech.update_ms * k // plan.offsets)
         later = [np.concatenate([np.zeros(ms(APART * i), np.float32), samples[cut:]]) for i in range(plan.sources)]
-        run = simulate(later, engine, settings.speech, language, plan.decode_s)
+        run = simulate(later, engine, settings.speech, language, plan.decode_s, settings.words)
         late_by = [APART * i / 1000 - cut / SAMPLE_RATE for i in range(plan.sources)]
         runs.append(figures(run, reference, normalise, late_by))
         heard += [text_of([final for _, final in track.finals], normalise) for track in run.tracks]
@@ -171,7 +171,7 @@ def recording(plan: Plan, settings: Settings, engine: Engine, normalise: Normali
 def _as_file(plan: Plan, settings: Settings, engine: Engine, language: str | None, peer: str) -> list[Transcript]:
     """The recording as a file, by ``transcribe`` and by the peer that is asked for."""
     begun = time.process_time()
-    finals = transcribe(plan.audio, engine, settings.speech, language)
+    finals = transcribe(plan.audio, engine, settings.speech, language, words=settings.words)
     text = " ".join(final.text for final in finals)
     done = [Transcript("streamstt transcribe", text, time.process_time() - begun)]
     if peer:

@@ -11,10 +11,13 @@ from dataclasses import dataclass, field
 from streamstt.audio.format import SAMPLE_RATE, Block, Samples, ms
 from streamstt.audio.vad import make_detector
 from streamstt.config import Speech
+from streamstt.config_words import Words
 from streamstt.scheduler import Scheduler
 from streamstt.speech.captions import Event, Final, Partial
 from streamstt.speech.jobs import Engine
+from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.session import Session
+from streamstt.speech.writer import CaptionWriter
 
 BLOCK = ms(100)  # samples: what a client sends at a time
 
@@ -100,7 +103,12 @@ class _Stream:
 
 
 def simulate(
-    recordings: Sequence[Samples], engine: Engine, settings: Speech, language: str | None, decode_s: float = 0
+    recordings: Sequence[Samples],
+    engine: Engine,
+    settings: Speech,
+    language: str | None,
+    decode_s: float = 0,
+    words: Words | None = None,
 ) -> Run:
     """Captions the recordings, all at once.
 
@@ -110,15 +118,18 @@ def simulate(
         settings: The ``[speech]`` section.
         language: Code, or None to detect it in each utterance.
         decode_s: So long every decode takes on the clock, in place of its own time: the same captions at any load.
+        words: The ``[words]`` section; None: words are written as heard.
 
     Raises:
         EngineError: The engine failed.
     """
     run = Run([Track() for _ in recordings])
-    scheduler = Scheduler()
+    scheduler, rewriting = Scheduler(), Rewriting(words)
     streams: dict[Session, _Stream] = {}
     for i, samples in enumerate(recordings):
-        session = Session(f"source-{i + 1}", settings, make_detector(settings), language)
+        name = f"source-{i + 1}"
+        writer = CaptionWriter(name, rewriting=rewriting)
+        session = Session(name, settings, make_detector(settings), language, writer)
         streams[session] = _Stream(session, samples, run.tracks[i])
         scheduler.add(session)
         run.audio_s += len(samples) / SAMPLE_RATE

@@ -34,7 +34,7 @@ def transcribe(
     spoken = None if settings.engine.language == "auto" else settings.engine.language
     for path in files:
         with transcribe_bar(err, path.name) as advance:
-            finals = transcribe_file(path, engine, settings.speech, spoken, advance)
+            finals = transcribe_file(path, engine, settings.speech, spoken, advance, settings.words)
         typer.echo(render(finals, form), nl=False)
 
 

@@ -14,10 +14,10 @@ A line that is full does not change when more words follow: it depends on what f
 """
 
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from streamstt.speech.characters import SPACELESS, WIDE, is_mark
 from streamstt.speech.phrases import (
     CLAUSE_ENDS,
     CLOSERS,
@@ -32,15 +32,6 @@ from streamstt.speech.phrases import (
     WITHIN_NUMBERS,
 )
 
-# Character ranges rather than Unicode's tables, so that JavaScript can have the very same.
-WIDE = re.compile(
-    "[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6"
-    "\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001f9ff\U00020000-\U0003fffd]"
-)
-SPACELESS = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u3029\u3030-\u312f\u31a0-\u4dbf\u4e00-\ua4cf"
-    "\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff65\U00020000-\U0003fffd]"
-)
 CLAUSE_END = re.compile(f"[{re.escape(CLAUSE_ENDS)}][{re.escape(CLOSERS)}]*$")
 NUMBER = re.compile(rf"[^\w\s]*\d(?:[\d{re.escape(WITHIN_NUMBERS)}]*\d)?\Z")
 SPACE = re.compile(r"[^\S\u00a0\u2007\u202f]+")  # not the kinds of it that say that no line ends there
@@ -79,7 +70,7 @@ def lines(text: str, limit: int, language: str = "") -> list[str]:
 
 def width(text: str) -> int:
     """How many narrow characters wide a text is."""
-    return sum(2 if WIDE.match(c) else not _is_mark(c) for c in text)
+    return sum(2 if WIDE.match(c) else not is_mark(c) for c in text)
 
 
 def _fill(atoms: Sequence[_Atom], limit: int, openers: frozenset[str]) -> int:
@@ -116,7 +107,7 @@ def _atoms(text: str) -> Iterator[_Atom]:
 
 def _parts(piece: str, char: str) -> bool:
     """Whether a script without spaces can be broken between them."""
-    if _is_mark(char) or char in CLOSING or piece[-1] in OPENING or piece[-1] == "\u200d":
+    if is_mark(char) or char in CLOSING or piece[-1] in OPENING or piece[-1] == "\u200d":
         return False
     return not (char in COUNTERS and any(c.isdigit() for c in piece))
 
@@ -143,7 +134,7 @@ def _cut(atom: _Atom, limit: int) -> Iterator[_Atom]:
     """An atom in parts that fit into a line; a mark stays with its letter."""
     part, parts = "", []
     for char in atom.text:
-        if part and not _is_mark(char) and width(part + char) > limit:
+        if part and not is_mark(char) and width(part + char) > limit:
             parts.append(part)
             part = ""
         part += char
@@ -158,7 +149,3 @@ def _joined(atoms: Sequence[_Atom]) -> str:
 def _bare(word: str) -> str:
     """A word without the signs around it, in small letters."""
     return re.sub(r"^\W+|\W+$", "", word.casefold())
-
-
-def _is_mark(char: str) -> bool:
-    return unicodedata.category(char) in {"Mn", "Mc", "Me", "Cf"}

@@ -19,6 +19,7 @@ from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, ener
 from streamstt.speech.utterance import WINDOW, Utterance
 from streamstt.speech.windows import Windows
 from streamstt.speech.wording import Wording
+from streamstt.speech.writer import CaptionWriter
 
 PAUSED = ms(300)  # samples without speech, after which the last word is over, and is heard at once
 
@@ -34,7 +35,14 @@ class Need(IntEnum):
 class Session:
     """One source on its way from audio to captions."""
 
-    def __init__(self, source: str, settings: Speech, detector: Detector, language: str | None, ids: str = "") -> None:
+    def __init__(
+        self,
+        source: str,
+        settings: Speech,
+        detector: Detector,
+        language: str | None,
+        writer: CaptionWriter | None = None,
+    ) -> None:
         """Starts at stream time 0, in silence.
 
         Args:
@@ -42,7 +50,7 @@ class Session:
             settings: The ``[speech]`` section.
             detector: Fresh, for this source only.
             language: Code, or None to detect it in each utterance.
-            ids: Caption ids begin with it; empty: with the source's name.
+            writer: Writes its captions; None: one that writes words as heard.
         """
         self.source = source
         self._settings = settings
@@ -53,7 +61,7 @@ class Session:
         self._ring = Ring(self.capacity)
         self._framer = Framer()
         self._segmenter = Segmenter(settings)
-        self._wording = Wording(source, settings, ids)
+        self._wording = Wording(source, settings, writer or CaptionWriter(source))
         self._open: Utterance | None = None
         # Closed, awaiting the engine: at most buffer_s of audio; what the ring loses is reported as a gap.
         self._closed: deque[Utterance] = deque()

@@ -14,17 +14,17 @@ DOUBTED = ms(2500)  # samples: for so long a word that the engine is not sure of
 class Wording:
     """Of one source."""
 
-    def __init__(self, source: str, settings: Speech, ids: str) -> None:
+    def __init__(self, source: str, settings: Speech, writer: CaptionWriter) -> None:
         """Nothing is said yet.
 
         Args:
             source: Name of the source.
             settings: The ``[speech]`` section.
-            ids: As for ``CaptionWriter``.
+            writer: Writes its captions.
         """
         self.settings = settings
         self._source = source
-        self._writer = CaptionWriter(source, ids)
+        self._writer = writer
 
     def update(self, utterance: Utterance, words: tuple[HeardWord, ...]) -> list[Event]:
         """Commits what this update confirms, ends the captions that this completes, and shows the rest."""

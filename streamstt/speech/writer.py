@@ -6,19 +6,23 @@ from dataclasses import replace
 from streamstt.audio.format import seconds
 from streamstt.speech.captions import Final, Partial, Word
 from streamstt.speech.jobs import HeardWord
+from streamstt.speech.rewriting import Rewriting, Rules
 from streamstt.speech.stabiliser import text_of
 
 
 class CaptionWriter:
-    """One caption at a time is open; ``partial`` opens it, ``final`` ends it."""
+    """One caption at a time is open; ``partial`` opens it, ``final`` ends it. Both say the words as rewritten."""
 
-    def __init__(self, source: str, ids: str = "") -> None:
+    def __init__(self, source: str, ids: str = "", rewriting: Rewriting | None = None) -> None:
         """Starts with no caption.
 
         Args:
             source: Name of the source.
             ids: Caption ids begin with it; empty: with the source's name.
+            rewriting: Puts words right; None: they are written as heard.
         """
+        self._rewriting = rewriting or Rewriting()
+        self._rules = self._rewriting.rules("")
         self._source = source
         self._ids = ids or source
         self._count = 0
@@ -42,8 +46,9 @@ class CaptionWriter:
             heard: Sample index up to which the audio was heard.
             language: Language code.
         """
-        words = [*committed, *tentative]
-        stable, text = text_of(committed).rstrip(), text_of(words).rstrip()
+        rules = self._take_rules(language)
+        words = rules.rewrite([*committed, *tentative])
+        stable, text = rules.settled(committed), text_of(words).rstrip()
         if (text, stable) == (self._text, self._stable) or not (text or self.is_open):
             return None
         self._check(stable)
@@ -54,6 +59,7 @@ class CaptionWriter:
 
     def final(self, words: Sequence[HeardWord], heard: int, language: str) -> Final | None:
         """Ends the open caption, or writes one at once; None when there is nothing to say and nothing to take back."""
+        words = self._take_rules(language).rewrite(words)
         text = text_of(words).rstrip()
         if not (text or self.is_open):
             return None
@@ -64,6 +70,12 @@ class CaptionWriter:
         final = Final(self._source, self._id, self._rev, seconds(start), seconds(end), text, spoken, language)
         self._rev, self._stable, self._text = 0, "", ""
         return final
+
+    def _take_rules(self, language: str) -> Rules:
+        """The rules in force; a caption that has promised something keeps those it had."""
+        if not self._stable:
+            self._rules = self._rewriting.rules(language)
+        return self._rules
 
     def _open_if_needed(self) -> None:
         if not self.is_open:

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples
 from streamstt.config import Speech
+from streamstt.config_words import Words
 from streamstt.speech.captions import Event, Final, Gap, Partial
 from streamstt.speech.jobs import Engine, Job
+from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.speech.session import Session
+from streamstt.speech.writer import CaptionWriter
 
 LEVELS = {".": 0.0, ",": 0.01, "s": 0.2, "S": 0.4}
 FRAMES_A_SECOND = SAMPLE_RATE // FRAME
@@ -103,9 +106,10 @@ def frames(talk: Talk) -> Iterator[Block]:
     return cut(talk.audio, [FRAME])
 
 
-def session(speech: Speech | None = None, language: str | None = "en") -> Session:
+def session(speech: Speech | None = None, language: str | None = "en", words: Words | None = None) -> Session:
     """A session that sees what is drawn."""
-    return Session("room", speech or Speech(), DrawnDetector(), language)
+    writer = CaptionWriter("room", rewriting=Rewriting(words))
+    return Session("room", speech or Speech(), DrawnDetector(), language, writer)
 
 
 def play(

@@ -19,13 +19,13 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     (
         "__init__", "audio", "bench", "commands", "speech", "serve", "service", "sinks", "whisper",
         "version", "errors", "samples", "audio.format", "speech.captions",
+        "speech.characters", "speech.phrases", "speech.patterns", "speech.swearing",
     ),
-    ("config_section", "config_server", "config", "config_layers", "logs", "speech.jobs"),
+    ("config_section", "config_server", "config_words", "config", "config_layers", "logs", "speech.jobs"),
     (
         "audio.ring", "audio.frames", "audio.vad", "audio.devices", "audio.level", "audio.libpulse",
         "speech.doubts", "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance",
-        "speech.phrases", "speech.lines",
-        "speech.writer",
+        "speech.lines", "speech.dropping", "speech.rewriting", "speech.writer",
     ),
     ("speech.windows", "speech.wording"),
     ("speech.session", "speech.passages", "speech.scripted", "speech.subtitles", "speech.timeline"),
@@ -66,7 +66,7 @@ DOORS = {
     "rich": {"commands.*", "terminal"},
     "prometheus_client": {"serve.metrics"},
     "platformdirs": {"config_layers", "whisper.store", "service.units"},
-    "pydantic": {"config", "config_layers", "config_section", "config_server", "speech.scripted"},
+    "pydantic": {"config", "config_layers", "config_section", "config_server", "config_words", "speech.scripted"},
     "pydantic_core": {"config_layers"},
 }
 EVERYWHERE = {"numpy"}  # the common array type

@@ -1,0 +1,136 @@
+"""What is to be found in captions: phrases, word by word. Pure.
+
+A text is tokens: each word (letters, digits and the marks on them), each space, each sign. A phrase is found when its
+tokens are, so it begins and ends at a word's boundary, and whether more words could still complete it is known.
+In scripts without spaces each character is a token.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from streamstt.speech.characters import SPACELESS, is_letter
+
+LONGEST = 20  # words or signs of a phrase
+LONGEST_WORD = 64  # letters: a longer word matches no expression
+MOST_REPEATS = 4  # in the expression for one word, so that no word of this length takes it more than milliseconds
+MORE: Final = -1
+"""More words could complete the phrase."""
+
+Token = str | re.Pattern[str]
+
+
+def tokens(text: str) -> list[str]:
+    """The text in tokens; together they are the text, but that each space is one ordinary space."""
+    found: list[str] = []
+    for kind, chars in groupby(text, _kind):
+        match kind:
+            case "word":
+                found.append("".join(chars))
+            case "space":
+                found.append(" ")
+            case _:
+                found += chars
+    return found
+
+
+def _kind(char: str) -> str:
+    if char.isspace():
+        return "space"
+    if SPACELESS.match(char):
+        return "character"
+    return "word" if is_letter(char) else "sign"
+
+
+@dataclass(frozen=True, slots=True)
+class Phrase:
+    """What is looked for: tokens in small letters, or expressions for whole words."""
+
+    tokens: tuple[Token, ...]
+
+    @property
+    def first(self) -> str | None:
+        """Its first token in small letters; None: many."""
+        return self.tokens[0] if isinstance(self.tokens[0], str) else None
+
+    def match(self, said: Sequence[str], at: int) -> int | None:
+        """How many tokens it takes there; ``MORE``, or None when it is not there.
+
+        Args:
+            said: Tokens.
+            at: Which of them is the first.
+        """
+        for n, wanted in enumerate(self.tokens, at):
+            if n == len(said):
+                return MORE
+            if not _is(said[n], wanted):
+                return None
+        return len(self.tokens)
+
+    def groups(self, said: Sequence[str], at: int) -> list[str]:
+        """What the groups of its expressions hold there."""
+        held: list[str] = []
+        for n, wanted in enumerate(self.tokens, at):
+            if isinstance(wanted, re.Pattern) and (found := wanted.fullmatch(said[n])):
+                held += (group or "" for group in found.groups())
+        return held
+
+
+def _is(token: str, wanted: Token) -> bool:
+    if isinstance(wanted, str):
+        return token.casefold() == wanted
+    return len(token) <= LONGEST_WORD and wanted.fullmatch(token) is not None
+
+
+def phrase(text: str) -> Phrase:
+    """Reads a phrase, or expressions written as ``/.../`` with one space between those for one word each.
+
+    Raises:
+        ValueError: It cannot be read.
+    """
+    written = text.strip()
+    if len(written) > 1 and written[0] == written[-1] == "/":
+        read = _expressions(written[1:-1])
+    else:
+        read = tuple(token.casefold() for token in tokens(written))
+    if not read:
+        raise ValueError("there is nothing to look for")
+    if len(read) > LONGEST:
+        raise ValueError(f"{text!r} is too long: it has {len(read)} words and signs, {LONGEST} are the most")
+    return Phrase(read)
+
+
+def _expressions(text: str) -> tuple[Token, ...]:
+    """Each part between spaces is for one word."""
+    read: list[Token] = []
+    for part in text.split():
+        plain = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?", "x", part)  # without what holds no repeat
+        if re.search(r"\)[*+{]", plain):
+            raise ValueError(f"/{text}/ repeats a group, which can take for ever; write it without")
+        if len(re.findall(r"[*+?{]", plain)) > MOST_REPEATS:
+            raise ValueError(f"/{text}/ has more than {MOST_REPEATS} of * + ? {{ in one word, which can take for ever")
+        try:
+            read += [" ", re.compile(part, re.IGNORECASE)]
+        except re.error as error:
+            hint = "; each part between spaces is for one word, and stands by itself" if " " in text else ""
+            raise ValueError(f"/{text}/ is no regular expression: {error}{hint}") from error
+    return tuple(read[1:])
+
+
+def fill(template: str, groups: Sequence[str]) -> str:
+    r"""A replacement with ``\1`` to ``\9`` filled in."""
+    return re.sub(r"\\([1-9])", lambda found: groups[int(found[1]) - 1], template)
+
+
+def check_template(template: str, wanted: Phrase) -> None:
+    r"""Checks that a replacement names no group that is not there.
+
+    Raises:
+        ValueError: It does.
+    """
+    count = sum(token.groups for token in wanted.tokens if isinstance(token, re.Pattern))
+    highest = max((int(digit) for digit in re.findall(r"\\([1-9])", template)), default=0)
+    if highest > count and any(isinstance(token, re.Pattern) for token in wanted.tokens):
+        raise ValueError(f"{template!r} names group {highest}, and there are {count}")
