@@ -18,7 +18,7 @@ from typing import Any
 
 from streamstt.serve.protocol import Message, as_message, to_json
 from streamstt.speech.captions import Final, Word
-from streamstt.speech.subtitles import HEADS, LiveFormat, cue
+from streamstt.speech.subtitles import HEADS, LiveFormat, cue, cue_count
 from streamstt.speech.timeline import moved
 
 
@@ -149,15 +149,22 @@ def cues(form: LiveFormat, finals: Sequence[Mapping[str, Any]], begin: datetime,
         form: ``srt``, ``vtt`` or ``txt``.
         finals: Lines of the record.
         begin: Wall time of the beginning of the set.
-        first: Number of the first one.
+        first: Number of the first cue; a long caption has several.
     """
     made = []
-    for number, data in enumerate(finals, first):
-        final = _final(data)
+    number = first
+    for data in finals:
+        final, label = _final(data), str(data.get("label", ""))
         start = max(0.0, (moment(data["at"]) - begin).total_seconds())
-        text = cue(form, number, moved(final, start - final.start), str(data.get("label", "")))
+        text = cue(form, number, moved(final, start - final.start), label)
+        number += cue_count(final, label) if form == "srt" else 1
         made.append(text.encode(errors="replace"))
     return made
+
+
+def numbers(finals: Sequence[Mapping[str, Any]]) -> int:
+    """How many numbers the finals of a record take in SubRip."""
+    return sum(cue_count(_final(data), str(data.get("label", ""))) for data in finals)
 
 
 def mended(form: LiveFormat, content: bytes, made: Sequence[bytes]) -> tuple[int, bytes]:

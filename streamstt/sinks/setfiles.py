@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streamstt.sinks.record import Mark, Record, cues, line, mended, read
+from streamstt.sinks.record import Mark, Record, cues, line, mended, numbers, read
 from streamstt.sinks.sets import RECORD
 from streamstt.speech.subtitles import LiveFormat
 
@@ -61,7 +61,7 @@ class SetFiles:
         sources = {data["source"] for data in record.finals}
         self._several = len(sources) > 1
         self._only = next(iter(sources), "")
-        self._count = len(record.finals)
+        self._numbers = numbers(record.finals)
         self._begin = record.began
         self.seq = record.seq
 
@@ -96,10 +96,11 @@ class SetFiles:
         several = self._several or entry.several or self._only not in {"", entry.data["source"]}
         data = {**entry.data, "label": entry.label} if several else entry.data
         self.note(data)
-        self._several, self._only, self._count = several, entry.data["source"], self._count + 1
+        self._several, self._only = several, entry.data["source"]
         for suffix, form in FORMS.items():
-            (made,) = cues(form, [data], self._begin, self._count)
+            (made,) = cues(form, [data], self._begin, self._numbers + 1)
             _append(self._files[suffix], made)
+        self._numbers += numbers([data])
 
     def note(self, data: Mapping[str, Any]) -> None:
         """Writes a line to the record only; it has ``seq``.

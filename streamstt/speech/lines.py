@@ -70,6 +70,8 @@ def lines(text: str, limit: int, language: str = "") -> list[str]:
 
 def width(text: str) -> int:
     """How many narrow characters wide a text is."""
+    if text.isascii():
+        return len(text)
     return sum(2 if WIDE.match(c) else not is_mark(c) for c in text)
 
 
@@ -94,6 +96,9 @@ def _fill(atoms: Sequence[_Atom], limit: int, openers: frozenset[str]) -> int:
 def _atoms(text: str) -> Iterator[_Atom]:
     """What is not broken: words; in scripts without spaces characters, with the signs that belong to them."""
     for word in filter(None, SPACE.split(text)):
+        if word.isascii():
+            yield _Atom(word, True)
+            continue
         piece, spaced, spaceless = "", True, False
         for char in word:
             wanted = spaceless or bool(SPACELESS.match(char))
@@ -132,6 +137,9 @@ def _together(first: str, second: str) -> bool:
 
 def _cut(atom: _Atom, limit: int) -> Iterator[_Atom]:
     """An atom in parts that fit into a line; a mark stays with its letter."""
+    if width(atom.text) <= limit:
+        yield atom
+        return
     part, parts = "", []
     for char in atom.text:
         if part and not is_mark(char) and width(part + char) > limit:

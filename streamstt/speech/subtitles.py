@@ -1,4 +1,7 @@
-"""Final captions as text, SubRip, WebVTT or JSON. Pure."""
+"""Final captions as text, SubRip, WebVTT or JSON. Pure.
+
+In SubRip and WebVTT a caption is one cue of at most two lines, or several, each in the time of its words.
+"""
 
 import json
 import math
@@ -7,6 +10,7 @@ from dataclasses import asdict
 from typing import Literal
 
 from streamstt.speech.captions import Final
+from streamstt.speech.cues import Cue, cues_of, readable
 
 Format = Literal["txt", "srt", "vtt", "json"]
 LiveFormat = Literal["txt", "srt", "vtt"]
@@ -30,33 +34,52 @@ def render(finals: Iterable[Final], form: Format) -> str:
     """
     captions = sorted((f for f in finals if f.text), key=lambda f: f.start)
     named = len({f.source for f in captions}) > 1
+    labels = [f.source if named else "" for f in captions]
     match form:
         case "json":
             return json.dumps({"captions": _plain(captions)}, ensure_ascii=False, indent=2) + "\n"
+        case "txt":
+            return "".join(cue(form, 0, f, label) for f, label in zip(captions, labels, strict=True))
         case _:
-            labels = [f.source if named else "" for f in captions]
-            cues = (cue(form, i, f, label) for i, (f, label) in enumerate(zip(captions, labels, strict=True), 1))
-            return HEADS[form] + "".join(cues)
+            cues = [(c, label) for f, label in zip(captions, labels, strict=True) for c in _cues(form, f, label)]
+            cues.sort(key=lambda pair: pair[0].start)
+            following = [*(c.start for c, _ in cues[1:]), math.inf][: len(cues)]
+            shown = [(readable(c, until), label) for (c, label), until in zip(cues, following, strict=True)]
+            return HEADS[form] + "".join(_written(form, n, c, label) for n, (c, label) in enumerate(shown, 1))
 
 
 def cue(form: LiveFormat, number: int, final: Final, label: str = "") -> str:
-    """One caption, as it is appended to a file that begins with ``HEADS[form]``.
+    """One caption, as it is appended to a file that begins with ``HEADS[form]``: one cue, or several.
 
     Args:
         form: The file's format.
-        number: Counts from 1 in the file.
+        number: Of its first cue; counts from 1 in the file.
         final: With a text.
         label: Whose it is; empty: it is not said.
     """
-    match form:
-        case "txt":
-            return f"{_line(final, label)}\n"
-        case "srt":
-            return f"{number}\n{clock(final.start, ',')} --> {clock(_end(final), ',')}\n{_line(final, label)}\n\n"
-        case "vtt":
-            voice = f"<v {_escaped(label)}>" if label else ""
-            text = voice + _escaped(final.text)
-            return f"{clock(final.start, '.')} --> {clock(_end(final), '.')}\n{text}\n\n"
+    if form == "txt":
+        text = _one_line(final.text)
+        return f"{_one_line(label)}: {text}\n" if label else f"{text}\n"
+    return "".join(_written(form, n, c, label) for n, c in enumerate(_cues(form, final, label), number))
+
+
+def cue_count(final: Final, label: str = "") -> int:
+    """How many numbers the caption takes in SubRip."""
+    return len(_cues("srt", final, label))
+
+
+def _cues(form: LiveFormat, final: Final, label: str) -> list[Cue]:
+    """WebVTT says whose a cue is outside of its text."""
+    return cues_of(final, label if form == "srt" else "")
+
+
+def _written(form: LiveFormat, number: int, shown: Cue, label: str) -> str:
+    if form == "srt":
+        text = "\n".join(shown.lines)
+        return f"{number}\n{clock(shown.start, ',')} --> {clock(shown.end, ',')}\n{text}\n\n"
+    voice = f"<v {_escaped(_one_line(label))}>" if label else ""
+    text = voice + "\n".join(map(_escaped, shown.lines))
+    return f"{clock(shown.start, '.')} --> {clock(shown.end, '.')}\n{text}\n\n"
 
 
 def _plain(captions: Sequence[Final]) -> list[dict[str, object]]:
@@ -64,23 +87,13 @@ def _plain(captions: Sequence[Final]) -> list[dict[str, object]]:
     return [{k: v for k, v in asdict(f).items() if k not in hidden} for f in captions]
 
 
-def _line(final: Final, label: str) -> str:
-    text = _one_line(final.text)
-    return f"{_one_line(label)}: {text}" if label else text
-
-
 def _escaped(text: str) -> str:
-    return _one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def _one_line(text: str) -> str:
-    """An empty line would end the cue."""
+    """A line break would end the line, an empty line the cue."""
     return " ".join(text.split())
-
-
-def _end(final: Final) -> float:
-    """A cue must not end before it starts."""
-    return max(final.end, final.start + 0.001)
 
 
 def clock(seconds: float, point: str) -> str:

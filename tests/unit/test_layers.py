@@ -28,7 +28,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "speech.lines", "speech.dropping", "speech.rewriting", "speech.writer",
     ),
     ("speech.windows", "speech.wording"),
-    ("speech.session", "speech.passages", "speech.scripted", "speech.subtitles", "speech.timeline"),
+    ("speech.session", "speech.passages", "speech.scripted", "speech.cues", "speech.subtitles", "speech.timeline"),
     (
         "audio.pulse", "audio.portaudio", "audio.recorder", "audio.recording", "audio.microphone",
         "audio.sources", "audio.waiting", "audio.capture", "whisper.*",

@@ -1,6 +1,7 @@
 """The record of a set, and the files that are made from it, in whatever state a crash left them."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from making import final
 
 from streamstt.serve.protocol import encode, wall_time
-from streamstt.sinks.record import Mark, cues, line, mended, message, read
+from streamstt.sinks.record import Mark, cues, line, mended, message, numbers, read
 from streamstt.speech.subtitles import HEADS, LiveFormat
 
 BEGIN = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -84,6 +85,15 @@ def test_times_count_from_the_beginning_of_the_set() -> None:
         "8\n02:00:00,000 --> 02:00:01,000\nLate.\n\n",
         "9\n00:00:00,000 --> 00:00:01,000\nEarly.\n\n",
     ]
+
+
+def test_numbers_go_on() -> None:
+    """A long caption takes several numbers in SubRip; the next one begins behind them, after a new start as well."""
+    finals = [entry("Every word of it. " * 8, 1), entry("Yes.", 2)]
+    srt = b"".join(cues("srt", finals, BEGIN)).decode()
+    assert re.findall(r"^(\d+)$", srt, re.MULTILINE) == ["1", "2", "3"]
+    assert numbers(finals) == 3
+    assert srt.endswith(cues("srt", finals[1:], BEGIN, 1 + numbers(finals[:1]))[0].decode())
 
 
 def test_half_a_letter() -> None:

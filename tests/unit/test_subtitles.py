@@ -1,6 +1,8 @@
 """Captions as files: exact, for players are not forgiving."""
 
 import json
+from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from drawing import PROPERTY
@@ -8,7 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from making import final
 
-from streamstt.speech.subtitles import FORMATS, clock, render
+from streamstt.speech.captions import Word
+from streamstt.speech.cues import cues_of
+from streamstt.speech.lines import lines, width
+from streamstt.speech.subtitles import FORMATS, clock, cue, cue_count, render
 
 TWO = [final("See you.", 3661.5, 3662.25, number=2), final("Good morning.", 1.0, 2.5)]
 
@@ -21,14 +26,14 @@ def test_txt() -> None:
 def test_srt() -> None:
     """SubRip: numbers from 1, times with a comma, an empty line after each."""
     assert render(TWO, "srt") == (
-        "1\n00:00:01,000 --> 00:00:02,500\nGood morning.\n\n2\n01:01:01,500 --> 01:01:02,250\nSee you.\n\n"
+        "1\n00:00:01,000 --> 00:00:02,500\nGood morning.\n\n2\n01:01:01,500 --> 01:01:02,500\nSee you.\n\n"
     )
 
 
 def test_vtt() -> None:
     """WebVTT: its header, times with a point."""
     assert render(TWO, "vtt") == (
-        "WEBVTT\n\n00:00:01.000 --> 00:00:02.500\nGood morning.\n\n01:01:01.500 --> 01:01:02.250\nSee you.\n\n"
+        "WEBVTT\n\n00:00:01.000 --> 00:00:02.500\nGood morning.\n\n01:01:01.500 --> 01:01:02.500\nSee you.\n\n"
     )
 
 
@@ -109,26 +114,100 @@ def test_clock(seconds: float, text: str) -> None:
 
 def test_a_cue_lasts() -> None:
     """A cue never ends before or when it begins: players drop it."""
-    assert "00:00:01,000 --> 00:00:01,001" in render([final("x", 1.0, 1.0)], "srt")
-    assert "00:00:01.000 --> 00:00:01.001" in render([final("x", 1.0, 0.5)], "vtt")
+    assert "00:00:01,000 --> 00:00:01,001" in cue("srt", 1, final("x", 1.0, 1.0))
+    assert "00:00:01.000 --> 00:00:01.001" in cue("vtt", 1, final("x", 1.0, 0.5))
 
 
-def parse_cues(text: str, arrow: str = " --> ") -> list[tuple[str, str]]:
-    """A strict little reader of cues: blocks between empty lines, a timing line, one line of text."""
+@pytest.mark.parametrize(
+    ("text", "until", "end"),
+    [("Yes.", 9.0, "02,000"), ("Yes.", 1.6, "01,600"), ("Yes.", 1.2, "01,500"), (34 * "a", 9.0, "03,000")],
+)
+def test_time_to_read(text: str, until: float, end: str) -> None:
+    """A cue stays for a second at least, and 17 letters a second, until the next one; never shorter than it was said."""
+    captions = [final(text, 1.0, 1.5), final("Next.", until, until + 1, number=2)]
+    assert f"00:00:01,000 --> 00:00:{end}" in render(captions, "srt")
+
+
+LONG = "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness."
+
+
+def test_a_long_caption() -> None:
+    """It becomes several cues of two lines at most, each in the time of its words, one behind the other."""
+    text = render([final(LONG, 10.0, 34.0), final("Well.", 50.0, 50.5, number=2)], "srt")
+    assert text == (
+        "1\n00:00:10,000 --> 00:00:22,000\nIt was the best of times,\nit was the worst of times,\n\n"
+        "2\n00:00:22,000 --> 00:00:34,000\nit was the age of wisdom,\nit was the age of foolishness.\n\n"
+        "3\n00:00:50,000 --> 00:00:51,000\nWell.\n\n"
+    )
+    assert cue_count(final(LONG)) == 2
+
+
+def test_three_lines() -> None:
+    """Of three lines, those are shown together that belong together."""
+    text = "It was the season of all light, and we were seen going direct to heaven by all of them."
+    spoken = [tuple(c.lines) for c in cues_of(final(text))]
+    assert spoken == [
+        ("It was the season of all light,",),
+        ("and we were seen going direct to heaven", "by all of them."),
+    ]
+
+
+def test_label_of_a_long_caption() -> None:
+    """SubRip names the source once, before the text; WebVTT with each cue."""
+    both = [final(LONG, 10.0, 33.0), final("Hi.", 50.0, 51.5, source="door")]
+    assert render(both, "srt").count("mic: ") == 1
+    assert render(both, "vtt").count("<v mic>") == 2
+
+
+def test_without_words() -> None:
+    """A caption whose words are not known, or say something else, is cut by its length."""
+    bare = replace(final(LONG, 0.0, 23.0), words=(Word("?", 0.0, 1.0, 0.5),))
+    first, second = cues_of(bare)
+    assert 0 == first.start < first.end == second.start < second.end == 23.0
+
+
+@PROPERTY
+@given(st.lists(st.tuples(st.integers(0, 20), st.sampled_from((LONG, "Yes.", "今日は" * 30, "x" * 200))), max_size=6))
+def test_cues_are_for_reading(spoken: list[tuple[int, str]]) -> None:
+    """No cue has more than two lines or a line that is too wide; none of one source overlaps another."""
+    at, captions = 0.0, []
+    for n, (pause, text) in enumerate(spoken):
+        captions.append(final(text, at, at + 5, number=n))
+        at += 5 + pause / 10
+    for form in ("srt", "vtt"):
+        written = parse_cues(render(captions, form))
+        assert all(len(shown) <= 2 and all(width(line) <= 42 for line in shown) for _, shown in written)
+        times = [tuple(map(read_clock, timing.split(" --> "))) for timing, _ in written]
+        assert all(start < end for start, end in times)
+        assert all(before[1] <= after[0] for before, after in pairwise(times))
+        assert (
+            "".join(line for _, shown in written for line in shown).split()
+            == "".join("".join(lines(text, 42, "en")) for _, text in spoken).split()
+        )
+
+
+def read_clock(text: str) -> float:
+    hours, minutes, seconds = text.replace(",", ".").split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def parse_cues(text: str) -> list[tuple[str, list[str]]]:
+    """A strict little reader of cues: blocks between empty lines, a timing line, lines of text."""
     cues = []
-    for block in text.removeprefix("WEBVTT\n\n").removesuffix("\n\n").split("\n\n"):
-        lines = block.split("\n")
-        timing = next(i for i, line in enumerate(lines) if arrow in line)
-        assert len(lines) == timing + 2
-        cues.append((lines[timing], lines[timing + 1]))
+    for block in text.removeprefix("WEBVTT\n\n").split("\n\n")[:-1]:
+        found = block.split("\n")
+        timing = next(i for i, line in enumerate(found) if " --> " in line)
+        assert timing == (1 if found[0].isdigit() and " --> " in found[1] else 0)
+        assert all(line.strip() for line in found)
+        cues.append((found[timing], found[timing + 1 :]))
     return cues
 
 
 @PROPERTY
 @given(st.lists(st.text(min_size=1, max_size=20).filter(str.strip), min_size=1, max_size=4))
-def test_any_text_is_one_cue(texts: list[str]) -> None:
-    """Whatever is said, there is one cue a caption, and its text comes back."""
+def test_any_text_comes_back(texts: list[str]) -> None:
+    """Whatever is said, there is one cue a short caption, and its text comes back."""
     captions = [final(text, float(i), i + 1.0, number=i) for i, text in enumerate(texts)]
     cues = parse_cues(render(captions, "vtt"))
-    back = [c.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") for _, c in cues]
-    assert back == [" ".join(text.split()) for text in texts]
+    back = [" ".join(c).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") for _, c in cues]
+    assert [text.split() for text in back] == [text.split() for text in texts]

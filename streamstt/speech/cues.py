@@ -1,0 +1,97 @@
+"""A caption as cues of at most two short lines, each in the time of its words. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from streamstt.speech.captions import Final
+from streamstt.speech.lines import CLAUSE_END, lines
+
+LIMIT = 42  # narrow characters a line, and two lines a cue, as broadcasters and Netflix have it
+SHORTEST_S = 1.0  # that a cue stays, where there is time
+READ_S = 1 / 17  # for each character, the same
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Lines that are shown together, from ``start`` to ``end`` (s)."""
+
+    start: float
+    end: float
+    lines: tuple[str, ...]
+
+
+def cues_of(final: Final, label: str = "") -> list[Cue]:
+    """The cues of a caption, in order; none overlaps another.
+
+    Args:
+        final: With a text.
+        label: Stands before the text, in the first cue.
+    """
+    head = f"{' '.join(label.split())}: " if label else ""
+    clock = _Clock(final, _letters(head))
+    cues: list[Cue] = []
+    done = 0
+    for pair in _pairs(lines(head + final.text, LIMIT, final.language)):
+        count = _letters("".join(pair))
+        start, end = clock.at(done), clock.at(done + count)
+        cues.append(Cue(start, max(end, start + 0.001), tuple(pair)))  # a cue must not end before it starts
+        done += count
+    return cues
+
+
+def readable(cue: Cue, until: float) -> Cue:
+    """The cue for as long as it takes to read, if nothing else is to be shown before.
+
+    Args:
+        cue: In the time of its words.
+        until: When the next one begins (s).
+    """
+    wanted = max(SHORTEST_S, READ_S * sum(map(len, cue.lines)))
+    return replace(cue, end=max(cue.end, min(cue.start + wanted, until)))
+
+
+def _pairs(broken: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Two lines at a time; of three, the first stands alone if a clause ends there and not with the second."""
+    at = 0
+    while at < len(broken):
+        three = len(broken) - at == 3
+        alone = three and CLAUSE_END.search(broken[at]) and not CLAUSE_END.search(broken[at + 1])
+        count = 1 if alone else 2
+        yield broken[at : at + count]
+        at += count
+
+
+def _letters(text: str) -> int:
+    return sum(not char.isspace() for char in text)
+
+
+class _Clock:
+    """When each letter of a caption was said; space is not counted."""
+
+    def __init__(self, final: Final, before: int) -> None:
+        """Takes the times of the words.
+
+        Args:
+            final: With its words; without, or if they do not say its text, letters are spread over its time.
+            before: So many letters stand before the text, in no time.
+        """
+        self._before = before
+        count = _letters(final.text)
+        spans = [(_letters(word.text), word.start, word.end) for word in final.words]
+        known = sum(letters for letters, _, _ in spans) == count
+        self._spans = spans if known else [(count, final.start, final.end)]
+        self._start, self._end = final.start, final.end
+        self._count = count
+
+    def at(self, letter: int) -> float:
+        """When so many letters are said: at the beginning the caption begins, at the end it ends (s)."""
+        rest = letter - self._before
+        if rest <= 0:
+            return self._start
+        if rest >= self._count:
+            return self._end
+        for letters, start, end in self._spans:
+            if rest < letters:
+                return round(start + (end - start) * rest / letters, 3)
+            rest -= letters
+        return self._end
