@@ -25,15 +25,18 @@ def check_readable(folder: Path, *, whole: bool = True) -> None:
         kept = [json.loads(line) for line in record.read_bytes().splitlines()]
         assert kept[0]["type"] == "mark"
         assert record.stat().st_mode & 0o077 == 0, "nobody else reads what was said"
-        said = [shown(line) for line in kept if line["type"] == "final"]
+        spoken = [line for line in kept if line["type"] == "final"]
+        said = [shown(line) for line in spoken]
         subtitles, captions = (webvtt.from_srt(record.with_suffix(".srt")), webvtt.read(record.with_suffix(".vtt")))
         numbers = re.findall(r"^(\d+)\n\d+:", record.with_suffix(".srt").read_text(), re.MULTILINE)
         assert numbers == [str(number) for number in range(1, len(subtitles) + 1)]
-        voices = [(f"{cue.voice}: " if cue.voice else "") + cue.text for cue in captions]
         lines = record.with_suffix(".txt").read_text().splitlines()
-        for told in ([cue.text for cue in subtitles], voices, lines):
+        texts = [line["text"] for line in spoken]
+        whose = (([cue.text for cue in subtitles], said), ([cue.text for cue in captions], texts), (lines, said))
+        for told, meant in whose:
             words = " ".join(told).split()
-            assert words == " ".join(said).split()[: None if whole else len(words)]
+            assert words == " ".join(meant).split()[: None if whole else len(words)]
+        assert {cue.voice or "" for cue in captions} <= {line.get("label", "") for line in spoken}
         assert len(lines) == len(said) or not whole
 
 

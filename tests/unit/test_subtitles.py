@@ -123,7 +123,7 @@ def test_a_cue_lasts() -> None:
     [("Yes.", 9.0, "02,000"), ("Yes.", 1.6, "01,600"), ("Yes.", 1.2, "01,500"), (34 * "a", 9.0, "03,000")],
 )
 def test_time_to_read(text: str, until: float, end: str) -> None:
-    """A cue stays for a second at least, and 17 letters a second, until the next one; never shorter than it was said."""
+    """A cue stays a second at least, and for 17 letters a second, until the next one; never less than it was said."""
     captions = [final(text, 1.0, 1.5), final("Next.", until, until + 1, number=2)]
     assert f"00:00:01,000 --> 00:00:{end}" in render(captions, "srt")
 
