@@ -15,7 +15,7 @@ from streamstt.speech.characters import SPACELESS, is_letter
 
 LONGEST = 20  # words or signs of a phrase
 LONGEST_WORD = 64  # letters: a longer word matches no expression
-MOST_REPEATS = 4  # in the expression for one word, so that no word of this length takes it more than milliseconds
+MOST_REPEATS = 4  # and choices in the expression for one word, so that no word of this length takes it long
 MORE: Final = -1
 """More words could complete the phrase."""
 
@@ -106,11 +106,15 @@ def _expressions(text: str) -> tuple[Token, ...]:
     """Each part between spaces is for one word."""
     read: list[Token] = []
     for part in text.split():
-        plain = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?", "x", part)  # without what holds no repeat
+        plain = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", "x", part).replace("(?", "(")  # no sign in it is a letter
         if re.search(r"\)[*+{]", plain):
             raise ValueError(f"/{text}/ repeats a group, which can take for ever; write it without")
-        if len(re.findall(r"[*+?{]", plain)) > MOST_REPEATS:
-            raise ValueError(f"/{text}/ has more than {MOST_REPEATS} of * + ? {{ in one word, which can take for ever")
+        choices = plain.count("(") if "|" in plain else 0
+        if len(re.findall(r"[*+?{]", plain)) + choices > MOST_REPEATS:
+            raise ValueError(
+                f"/{text}/ has more than {MOST_REPEATS} of * + ? {{ and groups with | in one word, "
+                "which can take for ever"
+            )
         try:
             read += [" ", re.compile(part, re.IGNORECASE)]
         except re.error as error:
