@@ -25,6 +25,7 @@ from streamstt.errors import EngineError, SourceError, StreamsttError
 from streamstt.following import follow
 from streamstt.logs import watch_loop
 from streamstt.measures import of_transcript
+from streamstt.serve.endpoints import make_endpoints
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
@@ -32,6 +33,7 @@ from streamstt.service.keeper import Keeper
 from streamstt.service.manager import Manager
 from streamstt.service.reloading import Parts, Reloader, reloading_by_signal
 from streamstt.sinks.archive import Archive
+from streamstt.sinks.outlets import finish, make_outlets
 from streamstt.sinks.transcript import Transcript
 from streamstt.speech.jobs import EngineInfo
 from streamstt.studio import Studio, now
@@ -97,8 +99,10 @@ async def _build(settings: Settings, around: Surroundings, thread: Executor) -> 
     hub = _make_hub(settings, engine.info, archive)
     transcript = Transcript(archive, hub) if archive else None
     studio = Studio(settings, engine, hub)
-    server = Server(settings.server, hub, studio, transcript)
-    return Parts(hub, engine, studio, server, captures, len(captures) < len(settings.source), archive, transcript)
+    server = Server(settings.server, hub, studio, transcript, make_endpoints(settings.compat))
+    endless = len(captures) < len(settings.source)
+    outlets = make_outlets(settings, hub)
+    return Parts(hub, engine, studio, server, captures, endless, archive, transcript, outlets)
 
 
 async def _serve(
@@ -113,26 +117,28 @@ async def _serve(
         if transcript:
             hub.counters.add_probe(partial(of_transcript, transcript))
             tasks.create_task(transcript.run())
+        outlets = [tasks.create_task(outlet.run()) for outlet in parts.outlets]
         followers = await _follow_all(tasks, parts)
         around.ready(address)
         around.manager.ready()
         beside.append(tasks.create_task(Keeper(around.manager, hub, studio, address).run()))
         await _until(stop, decoding, [] if parts.endless else followers)
         around.manager.stopping()
-        await _stop(parts, followers)
+        await _stop(parts, followers, outlets)
         for task in (decoding, *beside):
             task.cancel()
     ended = [decoding, *followers] if not decoding.cancelled() else followers
     return [error for task in ended if (error := task.result())]
 
 
-async def _stop(parts: Parts, followers: list[Follower]) -> None:
+async def _stop(parts: Parts, followers: list[Follower], outlets: list[asyncio.Task[None]]) -> None:
     """Each step needs the ones after it to be still alive."""
     for _, capture in parts.captures:
         await capture.stop()  # no new audio
     await asyncio.gather(*followers)  # what was read before is heard, and becomes final
     await parts.studio.close_all()  # so does what remote clients said
     await parts.server.drain()  # viewers receive it
+    await finish(outlets)  # so do other programs
     if parts.transcript:
         parts.transcript.close()  # they have what it wrote
 
