@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from streamstt.config_compat import Compat
 from streamstt.config_section import Section, split_list
 from streamstt.config_server import Server
 from streamstt.config_words import Words
@@ -172,6 +173,7 @@ class Settings(Section):
     engine: Engine = Engine()
     words: Words = Words()
     transcript: Transcript = Transcript()
+    compat: Compat = Compat()
     log: Log = Log()
     source: tuple[Source, ...] = (Source(),)
 

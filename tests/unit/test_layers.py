@@ -17,11 +17,14 @@ MODULES = {
 # From the ground up; a module may import from floors below, and from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
-        "__init__", "audio", "bench", "commands", "speech", "serve", "service", "sinks", "whisper",
+        "audio", "bench", "commands", "speech", "serve", "service", "sinks", "whisper",
         "version", "errors", "samples", "audio.format", "speech.captions",
         "speech.characters", "speech.phrases", "speech.patterns", "speech.swearing",
     ),
-    ("config_section", "config_server", "config_words", "config", "config_layers", "logs", "speech.jobs"),
+    (
+        "config_section", "config_server", "config_compat", "config_words", "config", "config_layers", "logs",
+        "speech.jobs",
+    ),
     (
         "audio.ring", "audio.frames", "audio.vad", "audio.devices", "audio.level", "audio.libpulse",
         "speech.doubts", "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance",
@@ -39,7 +42,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "serve.access", "serve.limits", "serve.tls", "serve.tokens", "serve.descriptors",
-        "serve.reception", "serve.clients", "serve.connections",
+        "serve.reception", "serve.clients", "serve.endpoints", "serve.connections",
     ),
     (
         "serve.server", "sinks.*", "measures", "remote", "studio", "following", "offline", "follow",
@@ -47,11 +50,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "bench.scoring", "bench.peers", "bench.simulation",
     ),
     ("bench.figures",),
-    ("daemon", "terminal", "bench.benchmark"),
+    ("captioning",),
+    ("daemon", "api", "terminal", "bench.benchmark"),
     ("commands.options",),
     ("commands.*",),
     ("cli",),
-    ("__main__",),
+    ("__main__", "__init__"),
 )  # fmt: skip
 
 DOORS = {
@@ -66,7 +70,15 @@ DOORS = {
     "rich": {"commands.*", "terminal"},
     "prometheus_client": {"serve.metrics"},
     "platformdirs": {"config_layers", "whisper.store", "service.units"},
-    "pydantic": {"config", "config_layers", "config_section", "config_server", "config_words", "speech.scripted"},
+    "pydantic": {
+        "config",
+        "config_layers",
+        "config_section",
+        "config_server",
+        "config_compat",
+        "config_words",
+        "speech.scripted",
+    },
     "pydantic_core": {"config_layers"},
 }
 EVERYWHERE = {"numpy"}  # the common array type
