@@ -106,6 +106,7 @@ class Studio:
         if session.source not in self._lateness:
             self._lateness[session.source] = Lateness(_clock() - len(block.samples))
         self._hub.counters.of(session.source).audio_s += len(block.samples) / SAMPLE_RATE
+        self._hub.levels.hear(session.source, block.samples, _now())
         self._publish(session.push(block))
         if session.need():  # in silence nobody is woken
             self._work.set()

@@ -177,6 +177,11 @@ def parse_resume(target: str) -> Resume:
     return Resume(int(since), query.get("session"))
 
 
+def wants_levels(target: str) -> bool:
+    """Whether ``/captions?levels=1`` asks for the level of each source as well."""
+    return _query(target).get("levels") == "1"
+
+
 def parse_audio(target: str) -> AudioOffer:
     """Reads ``/audio?name=NAME&rate=16000&language=en``; all are optional.
 
