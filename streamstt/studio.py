@@ -156,7 +156,7 @@ class Studio:
             n += 1
             name = f"{offer.name}-{n}"
         self._remote.add(name)
-        session = self.open(name, offer.name, offer.language)
+        session = self.open(name, offer.label or offer.name, offer.language)
         self.listen(session)
         return RemoteSource(self, session, self._remote)
 
@@ -218,7 +218,7 @@ class Studio:
             self._languages.pop(session.source)
             self._lateness.pop(session.source, None)
             self._scheduler.remove(session)
-            self._hub.publish(Status(session.source, State.WAITING, "The client has left."))
+            self._hub.publish(Status(session.source, State.WAITING, "The client has left.", left=True))
             self._hub.remove_source(session.source)
 
     def _watch(self, session: Session) -> None:

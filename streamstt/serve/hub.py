@@ -178,7 +178,8 @@ class Hub:
         self.seq += 1
         source = self._sources.get(event.source)
         at = wall_time(source.started_at, event.start) if source and isinstance(event, Final) else ""
-        message = encode(event, self.seq, at)
+        label = source.label if source and isinstance(event, Status) else ""  # one that came after a client's hello
+        message = encode(event, self.seq, at=at, label=label)
         match event:
             case Partial():
                 self._open[event.source] = message
@@ -228,7 +229,8 @@ class Hub:
             return hello(self.about, sources, self._told, [])
         if resume.since is None:
             recent = self._past[-self._hello_history :] if self._hello_history else []
-            return hello(self.about, sources, self._told, recent)
+            earlier = len(self._past) - len(recent)
+            return hello(self.about, sources, self._told, recent, earlier=earlier)
         other_run = resume.since > self._told or resume.session not in {None, self.about.session}
         since = 0 if other_run else resume.since
         missed = [m for m in self._past if m.seq > since]
