@@ -10,7 +10,7 @@ const WORDS = {
   lost: "microphone lost",
   paused: "paused",
 };
-const LEFT_SHOWN_MS = 10_000;
+const LEFT_SHOWN_MS = 5_000;
 
 export class StateBar {
   #sources;
