@@ -109,6 +109,7 @@ class Studio:
         if session.source not in self._lateness:
             self._lateness[session.source] = Lateness(_clock() - len(block.samples))
         self._hub.counters.of(session.source).audio_s += len(block.samples) / SAMPLE_RATE
+        self._hub.levels.hear(session.source, block.samples, _now())
         self._publish(session.push(block))
         if session.need():  # in silence nobody is woken
             self._work.set()
@@ -158,7 +159,7 @@ class Studio:
             n += 1
             name = f"{offer.name}-{n}"
         self._remote.add(name)
-        session = self.open(name, offer.name, offer.language)
+        session = self.open(name, offer.label or offer.name, offer.language)
         self.listen(session)
         return RemoteSource(self, session, self._remote)
 
@@ -218,7 +219,7 @@ class Studio:
             self._languages.pop(session.source)
             self._lateness.pop(session.source, None)
             self._scheduler.remove(session)
-            self._hub.publish(Status(session.source, State.WAITING, "The client has left."))
+            self._hub.publish(Status(session.source, State.WAITING, "The client has left.", left=True))
             self._hub.remove_source(session.source)
 
     def _watch(self, session: Session) -> None:

@@ -88,6 +88,11 @@ class Visit:
         """Without the query, percent signs resolved."""
         return unquote(self.target.partition("?")[0])
 
+    @property
+    def explicit(self) -> bool:
+        """Whether it says a token itself; a cookie comes along by itself."""
+        return self.authorization.lower().startswith("bearer ") or query_token(self.target) is not None
+
     def token(self, cookie: str) -> str | None:
         """The token in header, query or the cookie of this name, the first that there is."""
         scheme, _, bearer = self.authorization.partition(" ")
@@ -171,6 +176,8 @@ class Guard:
         token = visit.token(self.cookie)
         if token is not None:
             known = self.admit(token, visit.path)
+            if visit.socket and not visit.explicit and getattr(known, "status", None) is HTTPStatus.FORBIDDEN:
+                return NOBODY  # a viewer's page that wants to speak sends a speaker's token first
             return NOBODY if visit.path == FREE and isinstance(known, Refusal) else known
         if (visit.socket and visit.path not in FOREIGN) or visit.path == FREE:
             return NOBODY

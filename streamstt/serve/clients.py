@@ -3,13 +3,22 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextlib import nullcontext
 from typing import Protocol
 
 from streamstt.audio.format import Resampler, Samples, from_s16le
 from streamstt.serve.access import Guard, Refusal, Role
 from streamstt.serve.control import Marker, answer
 from streamstt.serve.hub import TOO_SLOW, Farewell, Hub, Outbox
-from streamstt.serve.protocol import AudioOffer, ClientError, auth_token, is_end, parse_audio, parse_resume
+from streamstt.serve.protocol import (
+    AudioOffer,
+    ClientError,
+    auth_token,
+    is_end,
+    parse_audio,
+    parse_resume,
+    wants_levels,
+)
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +103,9 @@ async def serve_viewer(socket: Socket, hub: Hub, target: str) -> None:
     """Sends captions until the client leaves, falls behind, or the daemon stops."""
     with hub.subscribe(parse_resume(target)) as outbox:
         outbox.pass_on(socket.write_now)
-        await _first(_send_all(socket, outbox), outbox.too_slow(), _ignore(socket))
+        levels = hub.levels.watch(lambda level: outbox.pass_by(level.frame))
+        with levels if wants_levels(target) else nullcontext():
+            await _first(_send_all(socket, outbox), outbox.too_slow(), _ignore(socket))
         await _part(socket, outbox.farewell)
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from streamstt.serve.ahead import WriteAhead
 from streamstt.serve.counters import Counters
+from streamstt.serve.levels import Levels
 from streamstt.serve.notices import Notice, Notices
 from streamstt.serve.outbox import DONE, STOPPING, TOO_SLOW, Farewell, Outbox
 from streamstt.serve.protocol import About, Message, Resume, SourceInfo, encode, hello, wall_time
@@ -23,6 +24,7 @@ class Hub:
         about: What ``hello`` says of the daemon.
         counters: What was published, and to how many.
         awaited: Names of the sources whose device has not been there yet.
+        levels: How loud the sources are, for those who ask.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Hub:
         self.about = about
         self.counters = Counters(sources)
         self.awaited: set[str] = set()
+        self.levels = Levels()
         self._hello_history = hello_history
         self._queue = queue
         self.seq = 0  # of the last event that was published
@@ -135,6 +138,7 @@ class Hub:
         for known in (self._sources, self._open, self._status, self._plain):
             known.pop(name, None)
         self._notices.forget(name)
+        self.levels.forget(name)
         self.awaited.discard(name)
 
     def publish(self, *events: Event) -> None:
@@ -174,7 +178,8 @@ class Hub:
         self.seq += 1
         source = self._sources.get(event.source)
         at = wall_time(source.started_at, event.start) if source and isinstance(event, Final) else ""
-        message = encode(event, self.seq, at)
+        label = source.label if source and isinstance(event, Status) else ""  # one that came after a client's hello
+        message = encode(event, self.seq, at=at, label=label)
         match event:
             case Partial():
                 self._open[event.source] = message
@@ -228,7 +233,8 @@ class Hub:
             return hello(self.about, sources, self._told, [])
         if resume.since is None:
             recent = self._past[-self._hello_history :] if self._hello_history else []
-            return hello(self.about, sources, self._told, recent)
+            earlier = len(self._past) - len(recent)
+            return hello(self.about, sources, self._told, recent, earlier=earlier)
         other_run = resume.since > self._told or resume.session not in {None, self.about.session}
         since = 0 if other_run else resume.since
         missed = [m for m in self._past if m.seq > since]

@@ -67,6 +67,11 @@ class Outbox:
         for message in messages:
             self._queue(message)
 
+    def pass_by(self, frame: bytes) -> None:
+        """Sends what is worth nothing later: at once, if nothing waits, or never."""
+        if self._direct and not self._waiting and not self._over.is_set():
+            self._direct(frame)
+
     def _queue(self, message: Message) -> None:
         if self._over.is_set():
             return

@@ -17,7 +17,7 @@ from streamstt.audio.format import MAX_RATE, MIN_RATE, SAMPLE_RATE
 from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status, Word
 
 PROTOCOL = 1
-MAX_NAME = 64  # characters of a remote source's name
+MAX_NAME = 64  # characters of a remote source's name, and of its label
 
 
 class ClientError(Exception):
@@ -92,11 +92,12 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class AudioOffer:
-    """A client wants to send audio: mono s16le at ``rate`` Hz."""
+    """A client wants to send audio: mono s16le at ``rate`` Hz; ``label`` is what viewers see, empty: the name."""
 
     name: str
     rate: int
     language: str
+    label: str = ""
 
 
 def to_json(data: Mapping[str, Any]) -> str:
@@ -104,9 +105,12 @@ def to_json(data: Mapping[str, Any]) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
-def encode(event: Event, seq: int, at: str = "") -> Message:
-    """Numbers and encodes an event; ``at`` is the wall time (ISO 8601) of its start, if it is to be told."""
-    data = {"type": event.type, "seq": seq, **asdict(event)} | ({"at": at} if at else {})
+def encode(event: Event, seq: int, at: str = "", label: str = "") -> Message:
+    """Numbers and encodes an event, with the wall time (ISO 8601) of its start or its source's label, if it is told."""
+    more = {"at": at, "label": label}
+    data = {"type": event.type, "seq": seq, **asdict(event)} | {k: v for k, v in more.items() if v}
+    if not data.get("left", True):
+        del data["left"]
     return as_message(event, data)
 
 
@@ -166,8 +170,14 @@ def _texts(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def hello(
-    about: About, sources: list[SourceInfo], seq: int, history: list[Message], *, gap_in_history: bool = False
-) -> str:
+    about: About,
+    sources: list[SourceInfo],
+    seq: int,
+    history: list[Message],
+    *,
+    gap_in_history: bool = False,
+    earlier: int = 0,
+) -> str:  # fmt: skip
     """The first message to every client.
 
     Args:
@@ -176,6 +186,7 @@ def hello(
         seq: Number of the last message that was published.
         history: Finals that the client has missed.
         gap_in_history: Whether more was missed than is kept.
+        earlier: How many finals are kept that a new client is not greeted with; ``since=0`` gives them.
     """
     data = {
         "type": "hello",
@@ -187,7 +198,8 @@ def hello(
         "seq": seq,
         "history": [m.data for m in history],
     }
-    return to_json(data | ({"gap_in_history": True} if gap_in_history else {}))
+    told = {"gap_in_history": gap_in_history, "earlier": earlier}
+    return to_json(data | {key: value for key, value in told.items() if value})
 
 
 def wall_time(started_at: str, seconds: float) -> str:
@@ -216,8 +228,13 @@ def parse_resume(target: str) -> Resume:
     return Resume(int(since), query.get("session"))
 
 
+def wants_levels(target: str) -> bool:
+    """Whether ``/captions?levels=1`` asks for the level of each source as well."""
+    return _query(target).get("levels") == "1"
+
+
 def parse_audio(target: str) -> AudioOffer:
-    """Reads ``/audio?name=NAME&rate=16000&language=en``; all are optional.
+    """Reads ``/audio?name=NAME&label=LABEL&rate=16000&language=en``; all are optional.
 
     Raises:
         ClientError: A value is out of range.
@@ -230,7 +247,8 @@ def parse_audio(target: str) -> AudioOffer:
     if not re.fullmatch(r"([a-z]{2,3}|auto)?", language):
         raise ClientError("bad_language", f"language={language[:20]!r} is not a code such as en, or auto")
     name = re.sub(r"[^\w.-]+", "-", query.get("name", ""))[:MAX_NAME].strip("-")
-    return AudioOffer(name or "remote", int(rate), language)
+    label = "".join(c for c in query.get("label", "") if c.isprintable())[:MAX_NAME].strip()
+    return AudioOffer(name or "remote", int(rate), language, label)
 
 
 def is_end(text: str) -> bool:

@@ -26,6 +26,9 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
+# Only the captions page may ask for the microphone, and no page for anything else.
+NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=()"
+PERMISSIONS = {"/": NO_DEVICES.replace("microphone=()", "microphone=(self)")}
 HEADERS = {
     "Content-Security-Policy": POLICY,
     "X-Content-Type-Options": "nosniff",
@@ -70,7 +73,8 @@ class Routes:
         path = unquote(path)
         name = PAGES.get(path) or path.removeprefix("/pages/")
         if (path in PAGES or path.startswith("/pages/")) and name in self._files:
-            return Answer(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name])
+            devices = ("Permissions-Policy", PERMISSIONS.get(path, NO_DEVICES))
+            return Answer(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name], (devices,))
         route = self._routes.get(path)
         if route:
             return route(query)

@@ -82,12 +82,20 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of a source has changed; ``detail`` is a sentence for people, or empty."""
+    """The state of a source has changed.
+
+    Attributes:
+        source: Name of the source.
+        state: What it does now.
+        detail: A sentence for people, or empty.
+        left: It has ended, and is no source any more; on the wire only if it is so.
+    """
 
     type: ClassVar[str] = "status"
     source: str
     state: State
     detail: str = ""
+    left: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,11 +58,11 @@ def hostile(tmp_path: Path) -> Iterator[webdriver.Chrome]:
 
 
 @contextmanager
-def chromium(folder: Path) -> Iterator[webdriver.Chrome]:
+def chromium(folder: Path, *flags: str) -> Iterator[webdriver.Chrome]:
     """A browser with an empty profile."""
     options = Options()
     options.binary_location = CHROMIUM or ""
-    for flag in [*FLAGS, f"--user-data-dir={folder / 'profile'}"]:
+    for flag in [*FLAGS, *flags, f"--user-data-dir={folder / 'profile'}"]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))

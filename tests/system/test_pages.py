@@ -316,7 +316,9 @@ def test_speakers_are_told_apart_when_there_are_several(
 def test_state_in_plain_words(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """The header says what the microphone does; trouble is announced, the turns of speech and silence are not."""
     open_connected(browser, scripted_daemon.url)
-    live = "return document.querySelector('#state').getAttribute('aria-live')"
+    announced = "return document.querySelector('#alerts[role=status]').textContent"
+    read_out = "return document.querySelector('#state').closest('[aria-live], [role=status]')"
+    assert browser.execute_script(read_out) is None
     for state, detail, words in [
         (State.LISTENING, "", "listening"),
         (State.SPEECH, "", "speech"),
@@ -325,8 +327,7 @@ def test_state_in_plain_words(browser: webdriver.Chrome, scripted_daemon: Script
     ]:
         scripted_daemon.publish(Status("desk", state, detail))
         until(browser, STATE, lambda text, words=words: words in text, f"{state} in words")
-        assert detail in browser.execute_script(STATE)
-        assert browser.execute_script(live) == ("polite" if state is State.LOST else "off")
+        assert browser.execute_script(announced) == (f"Microphone lost: Desk. {detail}" if detail else "")
 
 
 def test_lost_sound_is_told(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
@@ -393,7 +394,8 @@ def test_contrast(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, sc
     colours = "return Array.from(document.querySelectorAll(arguments[0]), e => getComputedStyle(e)[arguments[1]])"
     page, bar = (browser.execute_script(colours, name, "backgroundColor")[0] for name in ("body", "header"))
     assert (luminance(page) < 0.1) == (scheme == "dark")
-    for selector, background in [(".stable, .tentative, .label", page), ("h1, .chip, footer span, footer a", bar)]:
+    controls = "h1, .chip, .tool, .menu .row, .menu small"
+    for selector, background in [(".stable, .tentative, .label", page), (controls, bar)]:
         for colour in browser.execute_script(colours, selector, "color"):
             dark, light = sorted([luminance(colour), luminance(background)])
             assert (light + 0.05) / (dark + 0.05) >= 4.5, (selector, colour, background)
@@ -409,7 +411,7 @@ def luminance(colour: str) -> float:
 def test_transcript_links(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """The page offers the transcript in its four formats, and hands its token on to each request of the daemon."""
     open_connected(browser, f"{scripted_daemon.url}/?token=a%26b")
-    links = "return Array.from(document.querySelectorAll('footer a[download]'), a => a.href)"
+    links = "return Array.from(document.querySelectorAll('#transcript a[download]'), a => a.href)"
     wanted = [f"{scripted_daemon.url}/transcript.{kind}?token=a%26b" for kind in ("txt", "srt", "vtt", "json")]
     until_equal(browser, links, wanted)
     assert "token=a%26b" in browser.execute_script("return sockets[0].url")

@@ -188,6 +188,16 @@ def test_token_that_comes_later() -> None:
     assert CLOSED.judge(Visit(f"/healthz?token={OWNER}", ("localhost",))) == ALL
 
 
+def test_viewer_who_wants_to_speak() -> None:
+    """A viewer's cookie comes along by itself: whoever holds a speaker's token as well may still send that."""
+    cookie = f"streamstt-8765={VIEWER}"
+    assert CLOSED.judge(replace(LOCAL, target="/audio", cookies=cookie)) is NOBODY
+    assert status(CLOSED.judge(replace(LOCAL, target="/audio", cookies=cookie, socket=False))) is HTTPStatus.FORBIDDEN
+    unknown = replace(LOCAL, target="/audio", cookies="streamstt-8765=of-yesterday-and-replaced")
+    assert status(CLOSED.judge(unknown)) is HTTPStatus.UNAUTHORIZED
+    assert status(CLOSED.admit(VIEWER, "/audio")) is HTTPStatus.FORBIDDEN
+
+
 @pytest.mark.parametrize(
     ("token", "path", "expected"),
     [

@@ -411,3 +411,28 @@ async def test_limits_can_change() -> None:
     for number in range(6, 9):
         hub.publish(final(f"{number}.", number=number))
     assert [f.text for f in hub.finals] == ["4.", "5.", "6.", "7.", "8."]
+
+
+async def test_source_that_comes_and_goes() -> None:
+    """A viewer who was greeted before learns a source's label from its status, and when it is no source any more."""
+    hub = make_hub(sources=())
+    with hub.subscribe() as outbox:
+        hub.add_source(SourceInfo("guest", "Anna's laptop", "2026-01-02T03:04:05.678+00:00"))
+        hub.publish(Status("guest", State.LISTENING))
+        hub.publish(Status("guest", State.WAITING, "The client has left.", left=True))
+        _, came, went = await take(outbox)
+    assert (came["label"], "left" in came) == ("Anna's laptop", False)
+    assert went["left"] is True
+
+
+async def test_earlier_finals_are_counted() -> None:
+    """A new client is told how many more finals are kept than it is greeted with, and gets them by ``since=0``."""
+    hub = make_hub(hello_history=2)
+    assert "earlier" not in await greeting(hub)
+    for number in range(5):
+        hub.publish(final(str(number), number=number))
+    assert (await greeting(hub))["earlier"] == 3
+    everything = await greeting(hub, Resume(0))
+    assert texts(everything["history"]) == ["0", "1", "2", "3", "4"]
+    assert "earlier" not in everything
+    assert "gap_in_history" not in everything

@@ -27,6 +27,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "audio.ring", "audio.frames", "audio.vad", "audio.devices", "audio.level", "audio.libpulse",
+        "audio.loudness",
         "speech.doubts", "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance",
         "speech.lines", "speech.dropping", "speech.rewriting", "speech.writer",
     ),
@@ -36,7 +37,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "audio.pulse", "audio.portaudio", "audio.recorder", "audio.recording", "audio.microphone",
         "audio.sources", "audio.waiting", "audio.capture", "whisper.*",
         "scheduler", "lateness", "engine_room",
-        "serve.notices", "serve.protocol", "serve.ahead", "serve.outbox", "serve.counters", "serve.hub",
+        "serve.notices", "serve.protocol", "serve.levels", "serve.ahead", "serve.outbox", "serve.counters", "serve.hub",
         "serve.health", "serve.metrics", "serve.routes", "serve.control",
         "service.vitals", "service.changes", "service.manager", "service.units", "service.installing",
     ),
@@ -152,7 +153,7 @@ def test_doors_are_used() -> None:
 def test_the_core_is_pure() -> None:
     """Nothing that the session is made of knows of threads, clocks, sockets or files."""
     core = {"audio.format", "audio.ring", "audio.frames", "audio.devices", "audio.level", "scheduler", "lateness"}
-    core |= {"serve.access", "serve.limits", "serve.notices", "serve.reception"}
+    core |= {"audio.loudness", "serve.levels", "serve.access", "serve.limits", "serve.notices", "serve.reception"}
     core |= {m for m in MODULES if m.startswith("speech.")} - {"speech.scripted"}  # that one is an engine
     impure = {"threading", "time", "socket", "asyncio", "select", "os", "subprocess", "logging"}
     assert {m: found for m in core if (found := imports(m) & impure)} == {}

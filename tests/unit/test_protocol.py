@@ -152,6 +152,12 @@ def test_audio(target: str, offer: AudioOffer) -> None:
     assert parse_audio(target) == offer
 
 
+def test_label() -> None:
+    """What viewers see of a speaker is text on one line, as the speaker writes it, and not long."""
+    assert parse_audio("/audio?name=Anna%27s&label=Anna%27s%20%0A%1Blaptop ").label == "Anna's laptop"
+    assert len(parse_audio(f"/audio?label={'x' * 500}").label) == 64
+
+
 @pytest.mark.parametrize("rate", ["7999", "48001", "0", "-16000", "", "fast", "16000.0", "1000000", "9" * 5000])
 def test_bad_rate(rate: str) -> None:
     """Rates from 8 to 48 kHz are taken; the message names them."""

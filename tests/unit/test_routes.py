@@ -161,6 +161,14 @@ def test_transcript(form: str) -> None:
     assert answer.body != empty.body
 
 
+def test_devices() -> None:
+    """The captions page alone may ask for the microphone, and no page for a camera."""
+    granted = {page: dict(ROUTES.answer(page).headers)["Permissions-Policy"] for page in ("/", "/overlay")}
+    assert "microphone=(self)" in granted["/"]
+    assert "microphone=()" in granted["/overlay"]
+    assert all("camera=()" in policy for policy in granted.values())
+
+
 def test_nothing_from_elsewhere() -> None:
     """Pages may load and run only what this daemon serves, and nothing written into them."""
     policy = HEADERS["Content-Security-Policy"]

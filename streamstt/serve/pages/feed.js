@@ -59,6 +59,7 @@ export class Sources {
  *   onFinal(final, {replayed})    once for each id; replayed: from history. An empty text takes back the partial
  *   onPartial(partial)            never after the final of its id
  *   onStatus(status), onGap(gap)
+ *   onLevel(level)                asked for only if it is handled
  */
 export class CaptionFeed {
   #handlers;
@@ -85,7 +86,8 @@ export class CaptionFeed {
   #connect() {
     this.#drop();
     if (!this.#failures) this.#tell("onConnection", "connecting", "");
-    const url = serverUrl("captions", this.#session === null ? {} : { since: this.#seq, session: this.#session });
+    const resume = this.#session === null ? {} : { since: this.#seq, session: this.#session };
+    const url = serverUrl("captions", this.#handlers.onLevel ? { ...resume, levels: 1 } : resume);
     url.protocol = url.protocol.replace("http", "ws");
     const socket = new WebSocket(url);
     socket.onmessage = (event) => socket === this.#socket && this.#receive(JSON.parse(event.data));
@@ -154,7 +156,9 @@ export class CaptionFeed {
       return;
     }
     if (this.#only.size && !this.#only.has(message.source)) return;
-    const name = { final: "onFinal", partial: "onPartial", status: "onStatus", gap: "onGap" }[message.type];
+    const name = { final: "onFinal", partial: "onPartial", status: "onStatus", gap: "onGap", level: "onLevel" }[
+      message.type
+    ];
     if (name) this.#tell(name, message, { replayed }); // a type from a newer daemon is passed over
   }
 

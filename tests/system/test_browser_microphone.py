@@ -1,0 +1,191 @@
+"""A browser becomes a microphone: Chromium's fake device speaks a recording into the real daemon.
+
+Every test ends with an empty console. A script speaks where the words must be exact; once it is Whisper.
+"""
+
+import re
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+from conftest import chromium
+from running import DATA, SCRIPT, Daemon
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from test_access import tokens
+from test_pages import FINALS, PARTIALS, STATE, until, until_equal
+
+FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+FIRST = SCRIPT.partition(".")[0] + "."
+WORDS = "return document.querySelector('#microphone-words').textContent"
+ON = "The microphone is on, as Anna's laptop."
+OFF = "The microphone is off."
+
+
+@contextmanager
+def speaking(folder: Path, *flags: str, recording: str = "long_sentence") -> Iterator[webdriver.Chrome]:
+    """A browser whose microphone plays a recording again and again."""
+    samples, rate = soundfile.read(DATA / f"{recording}.flac", dtype="int16")
+    soundfile.write(folder / "microphone.wav", samples, rate, subtype="PCM_16")
+    with chromium(folder, *FAKE, f"--use-file-for-fake-audio-capture={folder / 'microphone.wav'}", *flags) as browser:
+        yield browser
+        harmless = ("WebSocket connection to", "favicon")
+        assert [e for e in browser.get_log("browser") if not any(text in e["message"] for text in harmless)] == []
+
+
+@pytest.fixture
+def waiting(script: list[str]) -> Iterator[Daemon]:
+    with Daemon(*script, "--source", "ws") as daemon:
+        yield daemon
+
+
+def start(browser: webdriver.Chrome, url: str, name: str = "Anna's laptop") -> None:
+    """Opens the page and its panel, and starts."""
+    browser.get(url)
+    browser.find_element(By.ID, "microphone-open").click()
+    browser.switch_to.active_element.send_keys(name)
+    again(browser)
+
+
+def again(browser: webdriver.Chrome) -> None:
+    browser.find_element(By.CSS_SELECTOR, "#microphone-form [type=submit]").click()
+
+
+def until_words(browser: webdriver.Chrome, fits: Callable[[Any], bool]) -> None:
+    until(browser, WORDS, fits, "what the panel says")
+
+
+def test_browser_becomes_a_source(waiting: Daemon, tmp_path: Path) -> None:
+    """Words come while one speaks, under the name that was typed; after the stop the last ones are final, and the
+    browser no longer listens."""
+    with speaking(tmp_path) as browser:
+        listening = """const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+                       navigator.mediaDevices.getUserMedia = async (wish) => (window.stream = await ask(wish));"""
+        browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": listening})
+        start(browser, waiting.url)
+        until_words(browser, lambda text: text == ON)
+        until(browser, PARTIALS, lambda texts: any("Every word" in text for text in texts), "words while one speaks")
+        meters = "return Array.from(document.querySelectorAll('[role=meter].hears'), e => e.ariaLabel)"
+        named = ["Level of Anna's laptop", "Level of this device’s microphone"]  # noqa: RUF001 - as it is written
+        until_equal(browser, meters, named)
+        until(browser, FINALS, lambda texts: FIRST in texts, "the first sentence")
+        until(browser, PARTIALS, bool, "the next sentence has begun")
+        browser.find_element(By.ID, "microphone-stop").click()
+        assert browser.execute_script("return stream.getTracks().map(t => t.readyState)") == ["ended"]
+        until_words(browser, lambda text: text == OFF)
+        until_equal(browser, PARTIALS, [])
+        finals = browser.execute_script(FINALS)
+        assert len(finals) >= 2
+        assert SCRIPT.startswith(" ".join(finals)[: len(SCRIPT)])
+        until(browser, STATE, lambda text: "anna's laptop has left" in text, "the source is gone")
+        again(browser)
+        until_words(browser, lambda text: text == ON)
+        browser.execute_script("stream.getTracks()[0].dispatchEvent(new Event('ended'))")  # it was unplugged
+        until_words(browser, lambda text: "has gone away" in text)
+        assert browser.find_element(By.ID, "microphone-form").is_displayed()
+
+
+def test_lost_connection(waiting: Daemon, script: list[str], tmp_path: Path) -> None:
+    """When the daemon dies the panel says so, and tries again; when it is back, sound goes on, and the loss is told."""
+    port = waiting.url.rpartition(":")[2]
+    with speaking(tmp_path) as browser:
+        start(browser, waiting.url)
+        until_words(browser, lambda text: text == ON)
+        waiting.process.send_signal(signal.SIGKILL)
+        waiting.process.wait()
+        until_words(browser, lambda text: "No connection" in text)
+        assert "trouble" in browser.find_element(By.ID, "microphone-words").get_attribute("class")
+        with Daemon(*script, "--source", "ws", "--port", port):
+            until_words(browser, lambda text: re.fullmatch(f"{ON} [0-9.]+ s of sound were lost before[.]", text))
+            until(browser, PARTIALS, bool, "words again")
+
+
+def test_token(script: list[str], tmp_path: Path) -> None:
+    """A server with tokens gets a speaker's typed in, a viewer's is not enough; the tab remembers it, no disk does."""
+    state = tmp_path / "state"
+    demands = ["--source", "ws", "--set", "server.require_token=true"]
+    with (
+        Daemon(*script, *demands, env={"STATE_DIRECTORY": str(state)}) as daemon,
+        speaking(tmp_path) as browser,
+    ):
+        key = tokens(state)
+        start(browser, f"{daemon.url}/?token={key['viewer']}")
+        until_words(browser, lambda text: "wants a token" in text)
+        field = browser.switch_to.active_element
+        assert field.accessible_name == "Speaker’s token"  # noqa: RUF001 - as it is written
+        field.send_keys(key["viewer"])
+        again(browser)
+        until_words(browser, lambda text: "needs the role speaker" in text)
+        field.clear()
+        field.send_keys(key["speaker"])
+        again(browser)
+        until_words(browser, lambda text: text == ON)
+        kept = "return [sessionStorage, localStorage].map(storage => JSON.stringify(storage))"
+        session, local = browser.execute_script(kept)
+        assert key["speaker"] in session
+        assert key["speaker"] not in local
+        assert key["speaker"] not in daemon.log
+
+
+REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('', '{}'));"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (REFUSED.format("NotAllowedError"), "not allowed to use the microphone"),
+        (REFUSED.format("NotFoundError"), "has no microphone"),
+        (REFUSED.format("NotReadableError"), "another program may hold it"),
+        (REFUSED.format("AbortError"), "cannot be used (AbortError)"),
+        ("Object.defineProperty(window, 'isSecureContext', {value: false})", "tls_certificate"),
+        ("AudioWorkletNode = undefined", "cannot capture sound here"),
+    ],
+    ids=["not-allowed", "no-device", "busy", "other", "insecure", "old-browser"],
+)
+def test_why_not(browsers: webdriver.Chrome, change: str, sentence: str) -> None:
+    """Each reason why there is no sound is a sentence, and one can start again."""
+    browsers.execute_script(change)
+    browsers.find_element(By.ID, "microphone-open").click()
+    again(browsers)
+    until_words(browsers, lambda text: sentence in text)
+    assert browsers.find_element(By.ID, "microphone-form").is_displayed()
+
+
+@pytest.fixture(scope="module")
+def one_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[webdriver.Chrome, Daemon]]:
+    """A daemon that takes nobody's sound, and a browser."""
+    folder = tmp_path_factory.mktemp("speaking")
+    script = folder / "script.json"
+    script.write_text('{"words": []}')
+    options = ["--model", f"script:{script}", "--source", "ws", "--set", "server.max_audio_clients=0"]
+    with Daemon(*options) as daemon, speaking(folder) as browser:
+        yield browser, daemon
+
+
+@pytest.fixture
+def browsers(one_browser: tuple[webdriver.Chrome, Daemon]) -> webdriver.Chrome:
+    browser, daemon = one_browser
+    browser.get(daemon.url)
+    return browser
+
+
+def test_server_that_is_full(browsers: webdriver.Chrome) -> None:
+    """What the server says is shown, with the setting that it names; the microphone is let go."""
+    browsers.find_element(By.ID, "microphone-open").click()
+    again(browsers)
+    until_words(browsers, lambda text: "max_audio_clients" in text)
+    assert not browsers.find_element(By.ID, "microphone-live").is_displayed()
+
+
+def test_real_speech(tmp_path: Path) -> None:
+    """Whisper hears what the browser's microphone hears."""
+    engine = ["--model", "tiny.en", "--language", "en", "--source", "ws"]
+    with Daemon(*engine) as daemon, speaking(tmp_path, recording="short") as browser:
+        start(browser, daemon.url)
+        heard = "return document.querySelector('#column').innerText.toLowerCase()"
+        said = set(re.findall(r"[a-z]{5,}", (DATA / "short.txt").read_text().lower()))
+        until(browser, heard, lambda text: len(said & set(re.findall(r"[a-z]+", text))) >= len(said) / 2, "its words")

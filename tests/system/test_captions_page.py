@@ -1,0 +1,210 @@
+"""The captions page as readers use it: search, view, transcript, state and level.
+
+In a real Chromium against the real hub and server. One browser serves all tests; each begins as a new reader, and ends
+with an empty console.
+"""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import chromium
+from reading import ALERTS, by_id, hear, reading, say, scripted
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from test_pages import FINALS, STATE, ScriptedDaemon, final, until, until_equal
+
+from streamstt.speech.captions import Final, State, Status
+
+COUNT = "return document.querySelector('#search-count').textContent"
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    with chromium(tmp_path_factory.mktemp("browser")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def daemon() -> Iterator[ScriptedDaemon]:
+    with scripted() as made:
+        yield made
+
+
+@pytest.fixture
+def page(shared: webdriver.Chrome, daemon: ScriptedDaemon) -> Iterator[webdriver.Chrome]:
+    with reading(shared, daemon) as made:
+        yield made
+
+
+# ---- search
+
+
+def test_search(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
+    """Matches are counted and marked whatever their case, gone through in both directions, and follow what is said."""
+    say(daemon, "The heat pump.", "Where is it?", "Below THE car park (level 2).", *["Filler."] * 40, "There.")
+    until(page, FINALS, lambda texts: texts[-1:] == ["There."], "all captions")
+    by_id(page, "search-open").click()
+    field = page.switch_to.active_element
+    field.send_keys("the")
+    until_equal(page, COUNT, "3 of 3")
+    marked = "return ['found', 'found-here'].map(name => Array.from(CSS.highlights.get(name), String))"
+    assert page.execute_script(marked) == [["The", "THE"], ["The"]]
+    field.send_keys(Keys.ENTER)
+    until_equal(page, COUNT, "1 of 3")
+    seen = """const box = [...CSS.highlights.get('found-here')][0].getBoundingClientRect();
+              return document.elementFromPoint(box.x + 2, box.y + 2).closest('.caption')?.textContent"""
+    assert "The heat pump." in page.execute_script(seen), "the match is in view"
+    field.send_keys(Keys.SHIFT, Keys.ENTER)
+    until_equal(page, COUNT, "3 of 3")
+    daemon.publish(final("And then?", "new"))
+    until_equal(page, COUNT, "3 of 4")
+    field.send_keys(Keys.CONTROL, "a")
+    field.send_keys("(level 2)")
+    until_equal(page, COUNT, "1 of 1")
+    field.send_keys("x")
+    until_equal(page, COUNT, "not found")
+    field.send_keys(Keys.ESCAPE)
+    assert not by_id(page, "search").is_displayed()
+    assert page.switch_to.active_element == by_id(page, "search-open")
+    assert page.execute_script("return CSS.highlights.get('found').size") == 0
+
+
+def test_what_was_said_before(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
+    """Who comes late is greeted with the last fifty, and gets all that is kept by a button, or by searching in it."""
+    say(daemon, *[f"Line {number}." for number in range(80)])
+    page.get(daemon.url)
+    until(page, FINALS, lambda texts: texts[:1] == ["Line 30."], "the last fifty")
+    before = "return document.querySelector('[data-seq=\"41\"]').getBoundingClientRect().top"
+    by_id(page, "scroller").send_keys(Keys.HOME)
+    until_equal(page, "return document.querySelector('#scroller').scrollTop", 0)
+    height = page.execute_script(before)
+    by_id(page, "earlier").click()
+    until_equal(page, FINALS, [f"Line {number}." for number in range(80)])
+    assert not by_id(page, "earlier").is_displayed()
+    assert abs(page.execute_script(before) - height) < 60, "what one reads stays where it is, but for the button"
+    page.get(daemon.url)
+    until(page, FINALS, lambda texts: len(texts) == 50, "the last fifty")
+    by_id(page, "search-open").click()
+    page.switch_to.active_element.send_keys("line 1")
+    until_equal(page, COUNT, "11 of 11")
+    say(daemon, *[f"More {number}." for number in range(50)], source="other")
+    page.get(daemon.url)
+    until(page, FINALS, lambda texts: texts[-1:] == ["More 49."], "the last ones")
+    by_id(page, "earlier").click()
+    until(page, FINALS, lambda texts: len(texts) == 100, "all that the server keeps")
+    assert "no longer kept" in page.find_element(By.CSS_SELECTOR, "#log .notice").text
+
+
+# ---- view
+
+
+def test_settings_are_kept(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
+    """Text size, colours and times change at once, and are as they were when the reader comes back."""
+    say(daemon, "Good morning.")
+    until_equal(page, FINALS, ["Good morning."])
+    style = """const [text, time] = ['.text', 'time'].map(name => document.querySelector(`#log ${name}`));
+               return [parseFloat(getComputedStyle(text).fontSize), getComputedStyle(document.body).backgroundColor,
+                       getComputedStyle(time).display !== 'none' && time.textContent !== '']"""
+    small, light, times = page.execute_script(style)
+    assert times is False
+    page.find_element(By.CSS_SELECTOR, "[popovertarget=view]").click()
+    for _ in range(3):
+        by_id(page, "larger").click()
+    page.find_element(By.CSS_SELECTOR, "[value=dark]").send_keys(Keys.SPACE)
+    by_id(page, "times").click()
+    large, dark, times = page.execute_script(style)
+    assert large == pytest.approx(1.5 * small, rel=0.01)
+    assert dark != light
+    assert times is True
+    assert page.execute_script("return document.querySelector('#log time').dateTime").startswith("2025-01-01T12:00:00")
+    page.get(daemon.url)
+    until_equal(page, FINALS, ["Good morning."])
+    assert page.execute_script(style) == [large, dark, times]
+    page.execute_script("localStorage.setItem('streamstt.view', '{\"size\": \"<b>\"')")
+    page.get(daemon.url)
+    until_equal(page, FINALS, ["Good morning."])
+    assert page.execute_script(style) == [small, light, False], "what makes no sense is passed over"
+
+
+# ---- transcript
+
+
+def test_copy(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
+    """Everything that is kept, or what is selected, goes into the clipboard as it is shown; the button says so."""
+    granted = {"origin": daemon.url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+    page.execute_cdp_cmd("Browser.grantPermissions", granted)
+    say(daemon, *[f"Line {number}." for number in range(60)])
+    daemon.publish(final("Mine.", "s", "studio"))
+    page.get(daemon.url)
+    until(page, FINALS, lambda texts: texts[-1:] == ["Mine."], "all captions")
+    page.find_element(By.CSS_SELECTOR, "[popovertarget=transcript]").click()
+    by_id(page, "copy").click()
+    until_equal(page, "return document.querySelector('#copy-words').textContent", "✓ Copied 61 lines")
+    clip = "return navigator.clipboard.readText()"
+    assert page.execute_script(clip).split("\n") == [*[f"Desk: Line {n}." for n in range(60)], "studio: Mine."]
+    page.execute_script("""document.querySelector('#transcript').hidePopover();
+                           getSelection().selectAllChildren(document.querySelector('#log').lastChild.lastChild)""")
+    page.find_element(By.CSS_SELECTOR, "[popovertarget=transcript]").click()
+    assert by_id(page, "copy").text == "Copy the selection"
+    by_id(page, "copy").click()
+    until_equal(page, "return document.querySelector('#copy-words').textContent", "✓ Copied")
+    assert page.execute_script(clip) == "Mine."
+
+
+def test_downloads(page: webdriver.Chrome, daemon: ScriptedDaemon, tmp_path: Path) -> None:
+    """The four formats arrive as files named by day, each with every caption that is kept, not just those shown."""
+    for number in range(60):
+        daemon.publish(Final("desk", f"c{number}", 2, float(number), number + 1.0, f"Line {number}.", (), "en"))
+    page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    page.get(daemon.url)
+    until(page, FINALS, lambda texts: texts[-1:] == ["Line 59."], "all captions")
+    day = page.execute_script("return new Date().toLocaleDateString('sv')")
+    page.find_element(By.CSS_SELECTOR, "[popovertarget=transcript]").click()
+    for kind in ("txt", "srt", "vtt", "json"):
+        page.find_element(By.CSS_SELECTOR, f"#transcript [href*='transcript.{kind}']").click()
+        file = tmp_path / f"captions-{day}.{kind}"
+        until(page, "return 0", lambda _, file=file: file.exists() and file.stat().st_size > 0, f"{file.name} arrives")
+        text = file.read_text()
+        assert [f"Line {number}." in text for number in range(60)] == [True] * 60
+    assert json.loads(file.read_text())["captions"][0]["start"] == 0
+
+
+# ---- state and level
+
+
+def test_level(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
+    """A meter shows what a source hears, in words as well; a loss of sound and too much of it are visible."""
+    daemon.publish(Status("desk", State.LISTENING))
+    meter = """const meter = document.querySelector('#state [role=meter]');
+               const full = meter.getBoundingClientRect().width - 2;
+               return [meter.getAttribute('aria-valuetext'), meter.classList.contains('clipped'),
+                       Math.round(100 * meter.querySelector('.bar').getBoundingClientRect().width / full)]"""
+    until(page, meter, lambda value: value == ["no sound comes", False, 0], "an empty meter")
+    label = "return document.querySelector('#state [role=meter]').getAttribute('aria-label')"
+    assert page.execute_script(label) == "Level of Desk"
+    hear(daemon, 0.1)
+    until(page, meter, lambda value: value == ["well heard, -20 dB", False, 67], "a level of -20 dB, two thirds of 60")
+    until(page, meter, lambda value: value == ["no sound comes", False, 0], "nothing comes any more")
+    hear(daemon, 1.0)
+    until(page, meter, lambda value: value == ["too loud, 0 dB", True, 100], "clipping")
+    until(page, meter, lambda value: value[1] is False, "clipping is over")
+
+
+def test_state_of_several_sources(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
+    """Each source is named with what it does; a sentence below says which one has trouble, and goes with it."""
+    daemon.publish(Status("desk", State.LISTENING))
+    daemon.publish(Status("stage", State.SPEECH))
+    until(page, STATE, lambda text: "desk listening" in text and "stage speech" in text, "both")
+    assert page.execute_script(ALERTS) == []
+    daemon.publish(Status("stage", State.LOST, "It was unplugged."))
+    daemon.publish(Status("desk", State.SPEECH, "Captions are late."))
+    wanted = ["Desk: Captions are late.", "Microphone lost: stage. It was unplugged."]
+    until(page, ALERTS, lambda texts: sorted(texts) == wanted, "two sentences")
+    daemon.publish(Status("stage", State.WAITING, "The client has left.", left=True))
+    daemon.publish(Status("desk", State.LISTENING))
+    until_equal(page, ALERTS, [])
+    until(page, STATE, lambda text: "stage has left" in text, "who has left is still named")
+    until(page, STATE, lambda text: text == "listening", "and then no more")

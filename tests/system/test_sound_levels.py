@@ -1,0 +1,31 @@
+"""The level of a source over the wire."""
+
+import asyncio
+
+from running import DATA, Daemon, captions, receive
+
+
+async def test_levels_for_those_who_ask(script: list[str]) -> None:
+    """Five times a second, in plausible decibels, without a number; who does not ask gets none."""
+    with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
+        async with captions(daemon, "/captions?levels=1") as asks, captions(daemon) as other:
+            assert (await receive(asks))["type"] == "hello"
+            clock = asyncio.get_running_loop().time
+            levels, times, numbers = [], [], []
+            while len(levels) < 12:
+                message = await receive(asks)
+                if message["type"] == "level":
+                    levels.append(message)
+                    times.append(clock())
+                else:
+                    numbers.append(message["seq"])
+            assert numbers == sorted(set(numbers))
+            assert all(sorted(m) == ["peak", "rms", "source", "type"] for m in levels)
+            assert {m["source"] for m in levels} == {"file-long_sentence.flac"}
+            assert all(-100 <= m["rms"] <= m["peak"] <= 0 for m in levels)
+            assert max(m["peak"] for m in levels) > -30
+            assert 0.15 < (times[-1] - times[0]) / 11 < 0.4
+            seen = set()
+            while "partial" not in seen:
+                seen.add((await receive(other))["type"])
+            assert "level" not in seen
