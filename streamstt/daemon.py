@@ -6,10 +6,9 @@ import logging
 import os
 import signal
 import uuid
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -29,12 +28,12 @@ from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
 from streamstt.service.keeper import Keeper
-from streamstt.service.manager import Manager
 from streamstt.service.reloading import Parts, Reloader, reloading_by_signal
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.transcript import Transcript
 from streamstt.speech.jobs import EngineInfo
 from streamstt.studio import Studio, now
+from streamstt.surroundings import Surroundings
 from streamstt.version import __version__
 from streamstt.whisper.checkpoint import Progress
 from streamstt.whisper.engine import load_engine, require_languages
@@ -43,23 +42,6 @@ log = logging.getLogger(__name__)
 
 
 Follower = asyncio.Task[SourceError | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Who starts the daemon, and what it tells them.
-
-    Attributes:
-        ready: Called with the address of the captions page when it can be opened.
-        reload: Reads the settings again.
-        progress: Told how far a model download is.
-        manager: The service manager.
-    """
-
-    ready: Callable[[str], None]
-    reload: Callable[[], Settings]
-    progress: Progress | None = None
-    manager: Manager = field(default_factory=Manager)
 
 
 async def run(settings: Settings, around: Surroundings) -> None:
@@ -117,8 +99,9 @@ async def _serve(
         around.ready(address)
         around.manager.ready()
         beside.append(tasks.create_task(Keeper(around.manager, hub, studio, address).run()))
+        beside.append(tasks.create_task(around.watch(hub, address)))
         await _until(stop, decoding, [] if parts.endless else followers)
-        around.manager.stopping()
+        around.stopping()
         await _stop(parts, followers)
         for task in (decoding, *beside):
             task.cancel()

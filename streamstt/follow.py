@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -39,13 +39,16 @@ def captions_address(url: str) -> str:
     raise ServerError(f"{redact(url)!r} is no address of a daemon; one looks like ws://127.0.0.1:8765")
 
 
-async def follow(url: str, *, token: str = "", ca: Path | None = None) -> AsyncGenerator[dict[str, Any], None]:
+async def follow(
+    url: str, *, token: str = "", ca: Path | None = None, tell: Callable[[str], None] = log.warning
+) -> AsyncGenerator[dict[str, Any], None]:
     """Yields the daemon's messages, each final once, across lost connections and restarts.
 
     Args:
         url: As for ``captions_address``; a token in it is taken.
         token: For a daemon that wants one.
         ca: PEM file with a certificate to trust, in place of the system's.
+        tell: Told in a sentence when the connection is lost, and when it is there again.
 
     Raises:
         ServerError: The first connection fails, or the daemon refuses.
@@ -54,10 +57,14 @@ async def follow(url: str, *, token: str = "", ca: Path | None = None) -> AsyncG
     options = _options(address, token or query_token(url) or "", ca)
     seen: dict[str, Any] = {}
     pause = FIRST_RETRY_S
+    away = False
     while True:
         try:
             async with connect(f"{address}?{urlencode(seen)}", **options) as socket:
                 pause = FIRST_RETRY_S
+                if away:
+                    tell("connected again")
+                    away = False
                 async for text in socket:
                     message = json.loads(text)
                     if message["type"] == "error":
@@ -66,14 +73,18 @@ async def follow(url: str, *, token: str = "", ca: Path | None = None) -> AsyncG
                     if message["type"] == "hello":
                         seen["session"] = message["session"]
                     seen["since"] = message["seq"]
-                if socket.close_code == 1001:
-                    log.warning("the daemon has stopped; waiting for it to come back")
+                away = True
+                stopped = socket.close_code == 1001
+                tell(f"{'the daemon has stopped' if stopped else 'the connection is lost'}; waiting for it to be back")
         except InvalidStatus as problem:
             _give_up_if_refused(problem, address, first=not seen)
         except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as problem:
             if not seen:
                 hint = "is it running? start one with: streamstt run"
                 raise ServerError(f"no daemon answers at {address} ({problem}); {hint}") from problem
+            if not away:
+                tell("the connection is lost; waiting for it to be back")
+            away = True
             log.debug("connection to %s: %s", address, problem)
         await asyncio.sleep(pause)
         pause = min(2 * pause, LAST_RETRY_S)

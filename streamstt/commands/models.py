@@ -6,7 +6,7 @@ import typer
 from rich.table import Column, Table
 
 from streamstt.commands.options import err, out
-from streamstt.terminal import download_bars
+from streamstt.terminal.bars import download_bars
 
 app = typer.Typer(help="List, fetch and verify models.", no_args_is_help=True)
 

@@ -10,7 +10,8 @@ from streamstt.commands.options import Assignments, ConfigFile, Language, Model,
 from streamstt.config_layers import load
 from streamstt.errors import SourceError
 from streamstt.speech.subtitles import Format, render
-from streamstt.terminal import download_bars, show_benchmark, transcribe_bar
+from streamstt.terminal.bars import download_bars, transcribe_bar
+from streamstt.terminal.tables import show_benchmark
 
 
 def transcribe(

@@ -17,7 +17,7 @@ MODULES = {
 # From the ground up; a module may import from floors below, and from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
-        "__init__", "audio", "bench", "commands", "speech", "serve", "service", "sinks", "whisper",
+        "__init__", "audio", "bench", "commands", "speech", "serve", "service", "sinks", "terminal", "whisper",
         "version", "errors", "samples", "audio.format", "speech.captions",
     ),
     ("config_section", "config_server", "config", "config_layers", "logs", "speech.jobs"),
@@ -31,7 +31,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("speech.session", "speech.passages", "speech.scripted", "speech.subtitles", "speech.timeline"),
     (
         "audio.pulse", "audio.portaudio", "audio.recorder", "audio.recording", "audio.microphone",
-        "audio.sources", "audio.waiting", "audio.capture", "whisper.*",
+        "audio.sources", "audio.waiting", "audio.metering", "audio.capture", "whisper.*",
         "scheduler", "lateness", "engine_room",
         "serve.notices", "serve.protocol", "serve.levels", "serve.ahead", "serve.outbox", "serve.counters", "serve.hub",
         "serve.health", "serve.metrics", "serve.routes", "serve.control",
@@ -47,7 +47,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "bench.scoring", "bench.peers", "bench.simulation",
     ),
     ("bench.figures",),
-    ("daemon", "terminal", "bench.benchmark"),
+    ("surroundings",),
+    ("daemon", "terminal.*", "bench.benchmark"),
     ("commands.options",),
     ("commands.*",),
     ("cli",),
@@ -63,7 +64,7 @@ DOORS = {
     "faster_whisper": {"bench.peers"},
     "websockets": {"serve.server", "serve.connections", "follow"},
     "typer": {"cli", "commands.*"},
-    "rich": {"commands.*", "terminal"},
+    "rich": {"commands.*", "terminal.*"},
     "prometheus_client": {"serve.metrics"},
     "platformdirs": {"config_layers", "whisper.store", "service.units"},
     "pydantic": {"config", "config_layers", "config_section", "config_server", "speech.scripted"},
