@@ -1,6 +1,7 @@
 """``streamstt devices``: what can be listened to, and how loud it is."""
 
 import json
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,7 +12,7 @@ import typer
 from streamstt.audio.devices import Device
 from streamstt.audio.metering import Measured, Metering
 from streamstt.audio.recording import list_devices
-from streamstt.commands.endings import ended_by_hand
+from streamstt.commands.endings import asked_to_end
 from streamstt.commands.options import out
 from streamstt.errors import SourceError
 from streamstt.terminal.area import Area
@@ -74,32 +75,31 @@ def _meter(found: Sequence[Device], seconds: float | None, *, as_json: bool) -> 
     lively = out.is_terminal and not out.is_dumb_terminal and not as_json
     if seconds is None and not lively:
         seconds = PIPED_S
-    with ended_by_hand(), Metering(found) as metering:
+    with asked_to_end() as end, Metering(found) as metering:
         area = Area(out)
         try:
-            _watch(metering, area if lively else None, seconds)
+            _watch(metering, area if lively else None, seconds, end)
         finally:
             area.close()
-            levels = metering.read()
-            if as_json:
-                typer.echo(_as_json([_row(m) for m in levels]))
-            else:
-                show_levels(out, levels)
+        levels = metering.read()
+    if as_json:
+        typer.echo(_as_json([_row(m) for m in levels]))
+    else:
+        show_levels(out, levels)
     if all(m.whole is None for m in levels):
         raise SourceError(f"none of them could be heard: {judge(levels[0])}")
 
 
-def _watch(metering: Metering, area: Area | None, seconds: float | None) -> None:
-    """Draws until the time is over, or for ever."""
-    end = None if seconds is None else time.monotonic() + seconds
+def _watch(metering: Metering, area: Area | None, seconds: float | None, end: threading.Event) -> None:
+    """Draws until the time is over, or somebody ends it."""
+    until = None if seconds is None else time.monotonic() + seconds
     marks: list[float] = []
-    while end is None or time.monotonic() < end:
+    while not end.wait(LOOK_S) and (until is None or time.monotonic() < until):
         measured = metering.read()
         peaks = [m.now.peak if m.now else -100.0 for m in measured]
         marks = [max(p, mark - FALL_DB) for p, mark in zip(peaks, marks or peaks, strict=True)]
         if area:
             area.draw(meters(measured, marks, area.width))
-        time.sleep(LOOK_S)
 
 
 def _row(measured: Measured) -> dict[str, Any]:

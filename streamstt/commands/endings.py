@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -26,6 +27,18 @@ def ended_by_hand() -> Iterator[None]:
         yield
     except KeyboardInterrupt as interrupt:
         raise typer.Exit(0) from interrupt
+
+
+@contextmanager
+def asked_to_end() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that nothing is left half drawn."""
+    asked = threading.Event()
+    before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

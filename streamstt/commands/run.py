@@ -13,8 +13,8 @@ import typer
 from streamstt import logs
 from streamstt.audio.recording import list_devices
 from streamstt.audio.waiting import is_service
-from streamstt.commands.options import Assignments, ConfigFile, Language, Model, err, options, out
-from streamstt.config import INPUTS, Log, Settings
+from streamstt.commands.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
+from streamstt.config import Log, Settings
 from streamstt.config_layers import load
 from streamstt.errors import ConfigError, SourceError
 from streamstt.samples import welcome
@@ -30,7 +30,7 @@ from streamstt.terminal.tty import Tty
 
 def run(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
     config: ConfigFile = None,
-    source: Annotated[list[str] | None, typer.Option(help=f"{INPUTS}; may be repeated.")] = None,
+    source: Sources = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
     model: Model = None,

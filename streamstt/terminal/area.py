@@ -80,7 +80,7 @@ class Area:
         self._write(picture.get())
 
     def close(self, keep: Iterable[Text] = ()) -> None:
-        """Removes the lines, prints what is to stay in their place, and gives the terminal back; may be called twice."""
+        """Puts what is to stay into the place of the lines, and gives the terminal back; may be called twice."""
         texts = list(keep)
         self._modes.restore()
         if not (self._lines or self._hidden or texts):

@@ -17,8 +17,8 @@ MODULES = {
 # From the ground up; a module may import from floors below, and from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
-        "__init__", "audio", "bench", "commands", "speech", "serve", "service", "sinks", "terminal", "whisper",
-        "version", "errors", "samples", "audio.format", "speech.captions",
+        "__init__", "audio", "bench", "checking", "commands", "speech", "serve", "service", "sinks", "terminal",
+        "whisper", "version", "errors", "samples", "audio.format", "speech.captions",
     ),
     ("config_section", "config_server", "config", "config_layers", "logs", "speech.jobs"),
     (
@@ -49,7 +49,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("bench.figures",),
     ("surroundings",),
     ("daemon", "terminal.*", "bench.benchmark"),
+    ("checking.facts",),
+    ("checking.*",),
+    ("terminal.report",),
+    ("commands.completing",),
     ("commands.options",),
+    ("commands.endings",),
     ("commands.*",),
     ("cli",),
     ("__main__",),
