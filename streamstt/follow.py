@@ -3,6 +3,8 @@
 import asyncio
 import json
 import logging
+import re
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from streamstt.errors import ServerError
 from streamstt.serve.access import query_token, redact
 
+HOST = re.compile(r"[^\s/]+")
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0
 MAX_MESSAGE = 2**24  # bytes: a hello with a long history
 REFUSALS = {400, 401, 403, 421}  # HTTP: trying again will not help
@@ -32,7 +35,7 @@ def captions_address(url: str) -> str:
     try:
         parts = urlsplit(text if "://" in text else f"ws://{text}")
         scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-        if scheme in {"ws", "wss"} and parts.hostname and (parts.port is None or parts.port > 0):
+        if scheme in {"ws", "wss"} and HOST.fullmatch(parts.hostname or "") and (parts.port is None or parts.port > 0):
             return f"{scheme}://{parts.netloc}/captions"
     except ValueError:
         pass  # a port or an IPv6 address that is none
@@ -80,8 +83,7 @@ async def follow(
             _give_up_if_refused(problem, address, first=not seen)
         except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as problem:
             if not seen:
-                hint = "is it running? start one with: streamstt run"
-                raise ServerError(f"no daemon answers at {address} ({problem}); {hint}") from problem
+                raise _nobody(address, problem) from problem
             if not away:
                 tell("the connection is lost; waiting for it to be back")
             away = True
@@ -111,8 +113,7 @@ async def ask(url: str, request: Mapping[str, Any], *, token: str = "", ca: Path
         _give_up_if_refused(problem, address, first=True)
         raise
     except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as problem:
-        hint = "is it running? start one with: streamstt run"
-        raise ServerError(f"no daemon answers at {address} ({problem}); {hint}") from problem
+        raise _nobody(address, problem) from problem
     if answer["type"] == "error":
         raise ServerError(f"the daemon refuses: {answer['message']}")
     return answer
@@ -129,6 +130,16 @@ def _options(address: str, token: str, ca: Path | None) -> dict[str, Any]:
         except (OSError, ssl.SSLError) as problem:
             raise ServerError(f"cannot read the certificate {ca}: {problem}; it must be a PEM file") from problem
     return options
+
+
+def _nobody(address: str, problem: Exception) -> ServerError:
+    """Nobody answers, and why that may be."""
+    if isinstance(problem, socket.gaierror):
+        return ServerError(f"no machine of that name is known: {address} ({problem.strerror}); is the name right?")
+    hint = "is it running? start one with: streamstt run"
+    if isinstance(problem, ssl.SSLError):
+        hint = "does it speak TLS (https, wss), and is its certificate trusted (--ca FILE)?"
+    return ServerError(f"no daemon answers at {address} ({problem}); {hint}")
 
 
 def _give_up_if_refused(problem: InvalidStatus, address: str, *, first: bool) -> None:

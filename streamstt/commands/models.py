@@ -12,6 +12,8 @@ from streamstt.terminal.bars import download_bars
 
 Name = Annotated[str, typer.Argument(help="Short name, Hugging Face id, or folder.", autocompletion=completing.models)]
 
+LEFT = "Nothing half fetched is used; fetch it again to go on."
+
 app = typer.Typer(help="List, fetch and verify models.", no_args_is_help=True)
 
 
@@ -32,10 +34,11 @@ def fetch(
     name: Name, force: Annotated[bool, typer.Option("--force", help="Fetch it again even if it is there.")] = False
 ) -> None:
     """Fetch a model, so that it is there when it is needed."""
-    from streamstt.whisper import checkpoint  # noqa: PLC0415 - as in run
+    with interrupted(LEFT):
+        from streamstt.whisper import checkpoint  # noqa: PLC0415 - as in run
 
-    with interrupted("No half of a model was left behind."), download_bars(err) as progress:
-        found = checkpoint.find(name, progress=progress, refetch=force)
+        with download_bars(err) as progress:
+            found = checkpoint.find(name, progress=progress, refetch=force)
     out.print(f"{name} ({found.origin}): {found.folder}", highlight=False, soft_wrap=True)
 
 

@@ -110,6 +110,8 @@ def verify(name: str, *, cache: Path | None = None) -> Verified:
     Raises:
         ModelError: It is not cached, or a file is damaged; the message names the file and the remedy.
     """
+    if _local_folder(name) is not None:
+        raise ModelError(f"{name} is a folder of your own: there are no checksums to compare its files with")
     repository = _repository(name)
     store = Store(cache or default_root())
     if (folder := store.find(_key(repository))) is not None:

@@ -37,7 +37,7 @@ _FILES = (
     "model.bin",
     "vocabulary.*",
 )
-_REPOSITORY_ID = re.compile(r"[\w.-]+/[\w.-]+")
+_REPOSITORY_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # not ./folder
 
 log = logging.getLogger(__name__)
 
