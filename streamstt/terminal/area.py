@@ -42,7 +42,7 @@ class Area:
         self._lines: tuple[Text, ...] | None = ()  # as drawn; None: nobody knows what is there
         self._hidden = False
         self._left = False
-        self._modes = Modes(console.file.fileno() if console.is_terminal else -1)
+        self._modes = Modes(_descriptor(console))
 
     @property
     def in_front(self) -> bool:
@@ -112,3 +112,11 @@ class Area:
 
     def _code(self, text: str) -> None:
         self._console.print(_Code(text), end="")
+
+
+def _descriptor(console: Console) -> int:
+    """Of its terminal; -1 if it is none of the system's."""
+    try:
+        return console.file.fileno() if console.is_terminal else -1
+    except (OSError, ValueError):
+        return -1

@@ -72,6 +72,8 @@ def draw(glance: Glance, palette: Palette, console: Console) -> list[Text]:
     """The lines, as many as the terminal has room for; what is least needed goes first."""
     width, height = console.width - 1, max(1, console.height - 2)
     below = [_source(source, palette, width) for source in glance.sources[:SOURCES]]
+    for line in below:
+        line.truncate(width)
     if len(glance.sources) > SOURCES:
         below.append(Text(fitted(f"  and {len(glance.sources) - SOURCES} more sources", width), "dim"))
     below += [Text(fitted(f"! {harmless(text)}", width).rstrip(), "yellow") for text in glance.notices[:SOURCES]]

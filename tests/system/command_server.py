@@ -14,6 +14,8 @@ from pathlib import Path
 
 from running import environment
 
+from streamstt.cli import main
+
 
 @dataclass(frozen=True)
 class Done:
@@ -57,14 +59,12 @@ def _child(asked: dict, out: int, err: int) -> None:
     os.chdir(asked["cwd"])
     os.environ.update(asked["env"])
     sys.argv = ["streamstt", *asked["arguments"]]
-    from streamstt.cli import main
-
     code: object = 0
     try:
         main()
     except SystemExit as end:
         code = end.code
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - as Python does it: a traceback, and 1
         sys.excepthook(*sys.exc_info())
         code = 1
     sys.stdout.flush()
@@ -73,8 +73,6 @@ def _child(asked: dict, out: int, err: int) -> None:
 
 
 def _serve() -> None:
-    import streamstt.cli  # noqa: F401 - so that every child has it
-
     for line in sys.stdin:
         asked = json.loads(line)
         with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
@@ -86,7 +84,8 @@ def _serve() -> None:
             for file in (out, err):
                 file.seek(0)
                 texts.append(file.read().decode(errors="replace"))
-        print(json.dumps({"code": code, "stdout": texts[0], "stderr": texts[1]}), flush=True)
+        sys.stdout.write(json.dumps({"code": code, "stdout": texts[0], "stderr": texts[1]}) + "\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
