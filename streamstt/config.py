@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from streamstt.config_compat import Compat
 from streamstt.config_section import Section, split_list
 from streamstt.config_server import Server
 
@@ -170,6 +171,7 @@ class Settings(Section):
     speech: Speech = Speech()
     engine: Engine = Engine()
     transcript: Transcript = Transcript()
+    compat: Compat = Compat()
     log: Log = Log()
     source: tuple[Source, ...] = (Source(),)
 

@@ -27,7 +27,15 @@ class Role(Flag):
 
 NOBODY = Role(0)
 ALL = Role.VIEWER | Role.SPEAKER | Role.CONTROL
-NEEDED = {"/audio": Role.SPEAKER, "/control": Role.CONTROL}
+NATIVE = {"/captions": Role.VIEWER, "/audio": Role.SPEAKER, "/control": Role.CONTROL}
+FOREIGN = {
+    "/vosk": Role.SPEAKER,
+    "/v1/listen": Role.SPEAKER,
+    "/v1/realtime": Role.SPEAKER,
+    "/v1/audio/transcriptions": Role.SPEAKER,
+}
+"""Paths of other programs' protocols; their clients know no first message with a token."""
+NEEDED = NATIVE | FOREIGN
 """The role that a path asks for; any other path asks for ``Role.VIEWER``."""
 
 
@@ -83,7 +91,7 @@ class Visit:
     def token(self, cookie: str) -> str | None:
         """The token in header, query or the cookie of this name, the first that there is."""
         scheme, _, bearer = self.authorization.partition(" ")
-        if scheme.lower() == "bearer" and bearer.strip():
+        if scheme.lower() in {"bearer", "token"} and bearer.strip():
             return bearer.strip()
         if asked := query_token(self.target):
             return asked
@@ -164,7 +172,7 @@ class Guard:
         if token is not None:
             known = self.admit(token, visit.path)
             return NOBODY if visit.path == FREE and isinstance(known, Refusal) else known
-        if visit.socket or visit.path == FREE:
+        if (visit.socket and visit.path not in FOREIGN) or visit.path == FREE:
             return NOBODY
         return Refusal(
             HTTPStatus.UNAUTHORIZED, "This needs a token: add ?token=... to the address. The daemon's owner has it."

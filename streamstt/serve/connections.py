@@ -11,7 +11,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
 from streamstt.audio.format import MIN_RATE
-from streamstt.serve.access import NOBODY, Role, redact
+from streamstt.serve.access import NEEDED, NOBODY, Role, redact
 from streamstt.serve.hub import TOO_SLOW
 from streamstt.serve.limits import Bucket, Census, Complaints, address_key, printable
 
@@ -108,7 +108,8 @@ class Connection(ServerConnection):
         return True
 
     def _weigh(self, frame: Frame) -> None:
-        speaks = self.request is not None and self.request.path.startswith("/audio")
+        path = self.request.path.partition("?")[0] if self.request else ""
+        speaks = NEEDED.get(path) is Role.SPEAKER
         if not speaks and len(frame.data) > MAX_VIEWER_MESSAGE:
             self._throw_out(1009, f"a viewer's message may have {MAX_VIEWER_MESSAGE} bytes")
             return

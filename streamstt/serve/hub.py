@@ -78,7 +78,7 @@ class Hub:
     @property
     def viewers(self) -> int:
         """How many follow all sources now."""
-        return sum(outbox.source is None for outbox in self._outboxes)
+        return sum(outbox.viewer for outbox in self._outboxes)
 
     @property
     def states(self) -> dict[str, State]:
@@ -200,20 +200,24 @@ class Hub:
         return message
 
     @contextmanager
-    def subscribe(self, resume: Resume | None = None, *, source: str | None = None, queue: int = 0) -> Iterator[Outbox]:
+    def subscribe(
+        self, resume: Resume | None = None, *, source: str | None = None, queue: int = 0, viewer: bool = True
+    ) -> Iterator[Outbox]:
         """A queue that begins with ``hello`` and the present state, and gets all that is published while it is open.
 
         Args:
             resume: What the subscriber has seen already; None: it is new.
             source: It wants this source only, and no history.
             queue: In place of the hub's bound.
+            viewer: False: a part of the daemon, which is not counted.
         """
-        outbox = Outbox(queue or self._queue, source)
+        outbox = Outbox(queue or self._queue, source, viewer=viewer)
         outbox.greet(self._hello(resume or Resume(), source))
         present = [m for m in (*self._status.values(), *self._open.values()) if m.seq <= self._told]
         outbox.put(sorted(present, key=lambda m: m.seq))
         self._outboxes.add(outbox)
-        self.counters.came(viewer=source is None)
+        if viewer:
+            self.counters.came(viewer=source is None)
         try:
             yield outbox
         finally:

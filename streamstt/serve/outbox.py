@@ -23,15 +23,17 @@ TOO_SLOW = Farewell(1013, "too slow: resume with since")
 class Outbox:
     """What waits for one subscriber: every final, status and gap, and only the newest partial of each source."""
 
-    def __init__(self, limit: int, source: str | None = None) -> None:
+    def __init__(self, limit: int, source: str | None = None, *, viewer: bool = True) -> None:
         """Makes an empty queue.
 
         Args:
             limit: Messages that may wait; with one more, all are dropped and the subscription is over.
             source: Take this source's messages only.
+            viewer: It is somebody who reads along, and is counted.
         """
         self._limit = limit
         self.source = source
+        self.viewer = viewer and source is None
         self._waiting: dict[int | str, Message | str] = {}  # in order; a partial under its source, others under seq
         self._changed = asyncio.Event()
         self._over = asyncio.Event()

@@ -1,21 +1,29 @@
 """What a request gets: the rules of access first, then the pages. Pure: no socket."""
 
 import json
+from collections.abc import Iterable
 from http import HTTPStatus
 
-from streamstt.serve.access import NOBODY, Guard, Refusal, Role, Visit, query_token, without_token
+from streamstt.serve.access import NATIVE, NOBODY, Guard, Refusal, Role, Visit, query_token, without_token
 from streamstt.serve.protocol import to_json
 from streamstt.serve.routes import PAGES, Answer, Routes, plain
 
-SOCKETS = {"/captions", "/audio", "/control"}
 COOKIE_DAYS = 30
 
 
 class Reception:
     """Guard and pages together."""
 
-    def __init__(self, guard: Guard, routes: Routes) -> None:
+    def __init__(self, guard: Guard, routes: Routes, foreign: Iterable[str] = ()) -> None:
+        """Sets the rules.
+
+        Args:
+            guard: The rules of access.
+            routes: What plain requests get.
+            foreign: Paths beside the native ones that speak WebSocket.
+        """
         self.guard = guard
+        self._sockets = {*NATIVE, *foreign}
         self._routes = routes
 
     def receive(self, visit: Visit, method: str = "GET") -> Role | Answer:
@@ -30,10 +38,10 @@ class Reception:
         if method != "GET":
             return plain(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET is understood here.\n", Allow="GET")
         path = visit.target.partition("?")[0]
-        if path in SOCKETS:
+        if path in self._sockets:
             return verdict if visit.socket else _upgrade(path)
         if visit.socket and verdict is NOBODY:
-            return plain(HTTPStatus.NOT_FOUND, f"WebSocket: {', '.join(sorted(SOCKETS))}.\n")
+            return plain(HTTPStatus.NOT_FOUND, f"WebSocket: {', '.join(sorted(self._sockets))}.\n")
         if self.guard.keys and path in PAGES and (token := query_token(visit.target)):
             return self._remember(visit, token)
         answer = self._routes.answer(visit.target)

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import logging
 import ssl
+from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -23,6 +24,7 @@ from streamstt.serve.clients import RemoteStream, Studio, identify, serve_contro
 from streamstt.serve.connections import Connection, Door
 from streamstt.serve.control import Marker
 from streamstt.serve.descriptors import room_for
+from streamstt.serve.endpoints import Endpoint, Visitor
 from streamstt.serve.hub import STOPPING, Hub
 from streamstt.serve.limits import Census
 from streamstt.serve.protocol import ClientError, error
@@ -46,7 +48,14 @@ log = logging.getLogger(__name__)
 class Server:
     """Serves the hub's messages and the pages, and takes in audio."""
 
-    def __init__(self, settings: ServerSettings, hub: Hub, studio: Studio, marker: Marker | None = None) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings,
+        hub: Hub,
+        studio: Studio,
+        marker: Marker | None = None,
+        endpoints: Mapping[str, Endpoint] | None = None,
+    ) -> None:
         """Does not listen yet.
 
         Args:
@@ -54,13 +63,15 @@ class Server:
             hub: Where captions come from.
             studio: Where remote audio goes.
             marker: What begins new sets of transcripts; None: none are kept.
+            endpoints: Other protocols, by path.
         """
         self._settings = settings
         self._hub = hub
         self._studio = studio
         self._marker = marker
+        self._endpoints = endpoints or {}
         self._routes = Routes(hub)
-        self._reception = Reception(Guard(None), self._routes)
+        self._reception = Reception(Guard(None), self._routes, self._endpoints)
         self._door = Door(Census(settings.max_connections, settings.max_per_address), settings.max_messages_s)
         self._tls: ssl.SSLContext | None = None
         self._listener: Listener | None = None
@@ -146,7 +157,7 @@ class Server:
             secure=self._tls is not None,
             cookie=f"streamstt-{port}",
         )
-        self._reception = Reception(guard, self._routes)
+        self._reception = Reception(guard, self._routes, self._endpoints)
 
     async def drain(self) -> None:
         """Takes no new clients; gives each the time to receive what waits for it, then says goodbye (1001)."""
@@ -199,6 +210,10 @@ class Server:
                 await serve_viewer(socket, self._hub, target)
             elif path == "/control":
                 await serve_controller(socket, self._marker)
+            elif path in self._endpoints:
+                socket.ping_timeout = None  # as below
+                visitor = Visitor(socket, target, self._hub, self._studio, self._settings.audio_idle_s)
+                await self._endpoints[path](visitor)
             else:
                 socket.ping_timeout = None  # its answer waits behind its audio, which waits for the engine
                 await serve_speaker(socket, self._hub, self._studio, target, self._settings.audio_idle_s)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -19,6 +19,7 @@ from streamstt.serve.server import Server
 from streamstt.service.changes import compare
 from streamstt.service.manager import Manager
 from streamstt.sinks.archive import Archive
+from streamstt.sinks.outlets import Outlet
 from streamstt.sinks.transcript import Transcript
 from streamstt.studio import Studio
 from streamstt.whisper.engine import require_languages
@@ -34,10 +35,11 @@ class Parts:
     engine: EngineRoom
     studio: Studio
     server: Server
-    captures: list[tuple[Source, Capture]]
+    captures: Sequence[tuple[Source, Capture]]
     endless: bool  # clients may come with audio when all other sources have ended
     archive: Archive | None
     transcript: Transcript | None
+    outlets: Sequence[Outlet] = ()
 
 
 class Reloader:

@@ -21,7 +21,7 @@ GAIN = 1.5  # what 16 bits must be faster by to stand beside 8 bits; on some pro
 BUDGET_S = 0.15  # for each candidate of each part
 COST = {Precision.FLOAT32: 1.0, Precision.BFLOAT16: 1.0, Precision.INT8: 1.25}
 """What a format must be faster by to be preferred: the errors of 8 bits are the largest, though they cost no words that
-could be told from chance (README)."""
+could be told from chance (docs/performance.md)."""
 
 log = logging.getLogger(__name__)
 

@@ -36,7 +36,7 @@ def test_verified(unit: tuple[str, Path]) -> None:
 
 @pytest.mark.parametrize(("unit", "most"), [("user", 64), ("system", 20)], indirect=["unit"])
 def test_exposure(unit: tuple[str, Path], most: int) -> None:
-    """It is not more exposed than the README says (tenths)."""
+    """It is not more exposed than docs/service.md says (tenths)."""
     done = systemd(unit[1].parent, "systemd-analyze", "security", "--offline=true", f"--threshold={most}", str(unit[1]))
     assert done.returncode == 0, done.stdout[-200:]
 

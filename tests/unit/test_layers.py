@@ -17,10 +17,10 @@ MODULES = {
 # From the ground up; a module may import from floors below, and from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
-        "__init__", "audio", "bench", "checking", "commands", "speech", "serve", "service", "sinks", "terminal",
-        "whisper", "version", "errors", "samples", "audio.format", "speech.captions",
+        "audio", "bench", "checking", "commands", "speech", "serve", "service", "sinks", "terminal", "whisper",
+        "version", "errors", "samples", "audio.format", "speech.captions",
     ),
-    ("config_section", "config_server", "config", "config_layers", "logs", "speech.jobs"),
+    ("config_section", "config_server", "config_compat", "config", "config_layers", "logs", "speech.jobs"),
     (
         "audio.ring", "audio.frames", "audio.vad", "audio.devices", "audio.level", "audio.libpulse",
         "audio.loudness",
@@ -39,7 +39,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "serve.access", "serve.limits", "serve.tls", "serve.tokens", "serve.descriptors",
-        "serve.reception", "serve.clients", "serve.connections",
+        "serve.reception", "serve.clients", "serve.endpoints", "serve.connections",
     ),
     (
         "serve.server", "sinks.*", "measures", "remote", "studio", "following", "offline", "follow",
@@ -47,8 +47,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "bench.scoring", "bench.peers", "bench.simulation",
     ),
     ("bench.figures",),
-    ("surroundings",),
-    ("daemon", "terminal.*", "bench.benchmark"),
+    ("captioning", "surroundings"),
+    ("daemon", "api", "terminal.*", "bench.benchmark"),
     ("checking.facts",),
     ("checking.*",),
     ("terminal.report",),
@@ -57,7 +57,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("commands.endings",),
     ("commands.*",),
     ("cli",),
-    ("__main__",),
+    ("__main__", "__init__"),
 )  # fmt: skip
 
 DOORS = {
@@ -72,7 +72,7 @@ DOORS = {
     "rich": {"commands.*", "terminal.*"},
     "prometheus_client": {"serve.metrics"},
     "platformdirs": {"config_layers", "whisper.store", "service.units"},
-    "pydantic": {"config", "config_layers", "config_section", "config_server", "speech.scripted"},
+    "pydantic": {"config", "config_layers", "config_section", "config_server", "config_compat", "speech.scripted"},
     "pydantic_core": {"config_layers"},
 }
 EVERYWHERE = {"numpy"}  # the common array type

@@ -1,4 +1,4 @@
-"""The clients that the README shows do what it says."""
+"""The clients that the protocol page shows do what it says."""
 
 import re
 import subprocess
@@ -11,14 +11,14 @@ from running import DATA, SCRIPT, Daemon, environment
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 
-README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
 ADDRESS = "ws://127.0.0.1:8765"
 FIRST = SCRIPT.partition(".")[0] + "."
 
 
 def block(language: str) -> str:
-    """The README's one code block in a language."""
-    (code,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    """The one code block of the page in a language."""
+    (code,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     assert ADDRESS in code
     return str(code)
 
