@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from audio_server import AudioServer
 from running import environment, run
 from screen import Terminal
 
@@ -63,6 +64,15 @@ def candidates(env: dict[str, str], line: str) -> list[str]:
 def test_values_complete(line: str, value: str, installed: dict[str, str]) -> None:
     """Commands, options, and what they take."""
     assert value in candidates(installed, line)
+
+
+def test_devices_complete(installed: dict[str, str], tmp_path: Path) -> None:
+    """After ``mic:`` the microphones that are there; bash takes a colon for the end of a word, and wants the rest."""
+    folder = tmp_path / "sound"
+    folder.mkdir()
+    with AudioServer(folder) as server:
+        server.table_microphone()
+        assert candidates(installed | server.plain_env, "streamstt run --source mic:ta") == ["table"]
 
 
 def test_bash(installed: dict[str, str]) -> None:

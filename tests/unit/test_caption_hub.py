@@ -411,3 +411,15 @@ async def test_limits_can_change() -> None:
     for number in range(6, 9):
         hub.publish(final(f"{number}.", number=number))
     assert [f.text for f in hub.finals] == ["4.", "5.", "6.", "7.", "8."]
+
+
+def test_what_was_said_last() -> None:
+    """The newest finals that have words, of this run only, oldest first; then what is open."""
+    hub = make_hub()
+    hub.publish(final("before", number=1))
+    since = hub.seq
+    for number, text in enumerate(("one", "", "two", "three"), 2):
+        hub.publish(final(text, number=number))
+    hub.publish(partial("four", number=9))
+    assert [event.text for event in hub.recent(2, since)] == ["two", "three", "four"]
+    assert [event.text for event in hub.recent(9, since)] == ["one", "two", "three", "four"]
