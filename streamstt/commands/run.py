@@ -67,13 +67,19 @@ def _run(read: Callable[[], Settings], *, plain: bool) -> None:
     new_tokens = first_start(settings.server)  # made now, so that mistakes are told before the slow start
     load_keys(settings.server)
     # Until the daemon is ready nothing is lost by Ctrl-C, and a download in a thread must not hold it up.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, _leave)
     view = None if plain else _live_view(settings)
     from streamstt import daemon  # noqa: PLC0415 - torch takes seconds to import: help and mistakes come first
 
     with download_bars(err) if err.is_terminal else nullcontext(logs.Fetching()) as progress:
         announce = partial(_announce, settings, new_tokens)
         asyncio.run(daemon.run(settings, Surroundings(announce, read, progress, Manager.find(), view)))
+
+
+def _leave(number: int, _: object) -> None:
+    """Ends at once, with a cursor: a bar hides it."""
+    err.show_cursor()
+    os._exit(128 + number)
 
 
 def _live_view(settings: Settings) -> LiveView | None:
