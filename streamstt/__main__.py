@@ -1,5 +1,16 @@
-"""``python -m streamstt``."""
+"""``streamstt``, and ``python -m streamstt``."""
 
-from streamstt.cli import main
+import signal
 
-main()
+
+def main() -> None:
+    """Runs the command line. Ctrl-C while it is still being put together ends it without a word."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from streamstt.cli import main as run  # noqa: PLC0415 - takes a third of a second, in which somebody may press it
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    run()
+
+
+if __name__ == "__main__":
+    main()

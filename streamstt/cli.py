@@ -5,8 +5,11 @@ import sys
 from typing import Annotated, NoReturn
 
 import typer
+from typer.completion import completion_init  # type: ignore[attr-defined]  # it is there in every version
 
 from streamstt.commands import configuration, models, service
+from streamstt.commands.check import check
+from streamstt.commands.completion import PROGRAM, completion
 from streamstt.commands.devices import devices
 from streamstt.commands.listen import listen
 from streamstt.commands.mark import mark
@@ -20,10 +23,12 @@ app = typer.Typer(
     help="Live captions while people are still speaking; nothing leaves this machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    add_completion=False,  # streamstt completion is a command, which changes no file
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, listen, mark, devices, transcribe, bench):
+for command in (run, listen, check, devices, mark, transcribe, bench):
     app.command()(command)
+app.command()(completion)
 app.add_typer(models.app, name="models")
 app.add_typer(configuration.app, name="config")
 app.add_typer(service.app, name="service")
@@ -31,10 +36,11 @@ app.add_typer(service.app, name="service")
 
 def main() -> NoReturn:
     """Runs the command line; every user's error is one message and its exit code."""
+    completion_init()
     for library, level in (("websockets", logging.CRITICAL), ("httpx", logging.WARNING), ("httpx2", logging.WARNING)):
         logging.getLogger(library).setLevel(level)  # strangers' bad handshakes, and each request to the hub
     try:
-        app()
+        app(prog_name=PROGRAM)
     except StreamsttError as error:
         err.print(
             f"streamstt: {error}", style="red" if err.is_terminal else "", highlight=False, markup=False, soft_wrap=True

@@ -95,8 +95,11 @@ def _from_file(path: Path, mistakes: list[str]) -> dict[Key, Given]:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
+    except FileNotFoundError as error:
+        hint = "streamstt config default prints one to begin with"
+        raise ConfigError(f"there is no configuration {path}; {hint}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error}") from error
+        raise ConfigError(f"cannot read the configuration {path}: {error}; it must be a text file (UTF-8)") from error
     values: dict[Key, Given] = {}
     for name, content in data.items():
         if name == "source" or name not in SECTIONS:
@@ -147,8 +150,17 @@ def _mistake(detail: ErrorDetails, values: Mapping[Key, Given]) -> str:
     if detail["type"] == "extra_forbidden":
         return f"{name} = {detail['input']!r}{origin}: unknown setting{_suggest(tuple(where))}"
     text = detail["msg"].removeprefix("Value error, ")
+    if detail["type"] == "string_pattern_mismatch":
+        text = f"does not fit; it is: {_described(where)}"
     shown = f" = {detail['input']!r}" if isinstance(detail["input"], str | int | float | bool) else ""
     return f"{name}{shown}{origin}: {text[0].lower()}{text[1:]}"
+
+
+def _described(where: list[str]) -> str:
+    """What a setting is for, as its help says."""
+    section: type[Section] | None = Source if where[0] == "source" else SECTIONS.get(where[0])
+    field = section.model_fields.get(where[-1]) if section else None
+    return (field.description or "") if field else ""
 
 
 def _suggest(key: Key) -> str:

@@ -5,10 +5,9 @@ import gc
 import logging
 import os
 import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -22,32 +21,14 @@ from streamstt.measures import of_transcript
 from streamstt.serve.endpoints import make_endpoints
 from streamstt.serve.server import Server
 from streamstt.service.keeper import Keeper
-from streamstt.service.manager import Manager
 from streamstt.service.reloading import Parts, Reloader, reloading_by_signal
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.outlets import finish, make_outlets
 from streamstt.sinks.transcript import Transcript
 from streamstt.studio import Studio
-from streamstt.whisper.checkpoint import Progress
+from streamstt.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """Who starts the daemon, and what it tells them.
-
-    Attributes:
-        ready: Called with the address of the captions page when it can be opened.
-        reload: Reads the settings again.
-        progress: Told how far a model download is.
-        manager: The service manager.
-    """
-
-    ready: Callable[[str], None]
-    reload: Callable[[], Settings]
-    progress: Progress | None = None
-    manager: Manager = field(default_factory=Manager)
 
 
 async def run(settings: Settings, around: Surroundings) -> None:
@@ -108,8 +89,9 @@ async def _serve(
         around.ready(address)
         around.manager.ready()
         beside.append(tasks.create_task(Keeper(around.manager, hub, studio, address).run()))
+        beside.append(tasks.create_task(around.watch(hub, address)))
         await until(stop, decoding, [] if parts.endless else followers)
-        around.manager.stopping()
+        around.stopping()
         await _stop(parts, followers, outlets)
         for task in (decoding, *beside):
             task.cancel()

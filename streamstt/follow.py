@@ -3,8 +3,10 @@
 import asyncio
 import json
 import logging
+import re
+import socket
 import ssl
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -15,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from streamstt.errors import ServerError
 from streamstt.serve.access import query_token, redact
 
+HOST = re.compile(r"[^\s/]+")
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0
 MAX_MESSAGE = 2**24  # bytes: a hello with a long history
 REFUSALS = {400, 401, 403, 421}  # HTTP: trying again will not help
@@ -32,20 +35,23 @@ def captions_address(url: str) -> str:
     try:
         parts = urlsplit(text if "://" in text else f"ws://{text}")
         scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-        if scheme in {"ws", "wss"} and parts.hostname and (parts.port is None or parts.port > 0):
+        if scheme in {"ws", "wss"} and HOST.fullmatch(parts.hostname or "") and (parts.port is None or parts.port > 0):
             return f"{scheme}://{parts.netloc}/captions"
     except ValueError:
         pass  # a port or an IPv6 address that is none
     raise ServerError(f"{redact(url)!r} is no address of a daemon; one looks like ws://127.0.0.1:8765")
 
 
-async def follow(url: str, *, token: str = "", ca: Path | None = None) -> AsyncGenerator[dict[str, Any], None]:
+async def follow(
+    url: str, *, token: str = "", ca: Path | None = None, tell: Callable[[str], None] = log.warning
+) -> AsyncGenerator[dict[str, Any], None]:
     """Yields the daemon's messages, each final once, across lost connections and restarts.
 
     Args:
         url: As for ``captions_address``; a token in it is taken.
         token: For a daemon that wants one.
         ca: PEM file with a certificate to trust, in place of the system's.
+        tell: Told in a sentence when the connection is lost, and when it is there again.
 
     Raises:
         ServerError: The first connection fails, or the daemon refuses.
@@ -54,10 +60,14 @@ async def follow(url: str, *, token: str = "", ca: Path | None = None) -> AsyncG
     options = _options(address, token or query_token(url) or "", ca)
     seen: dict[str, Any] = {}
     pause = FIRST_RETRY_S
+    away = False
     while True:
         try:
             async with connect(f"{address}?{urlencode(seen)}", **options) as socket:
                 pause = FIRST_RETRY_S
+                if away:
+                    tell("connected again")
+                    away = False
                 async for text in socket:
                     message = json.loads(text)
                     if message["type"] == "error":
@@ -66,14 +76,17 @@ async def follow(url: str, *, token: str = "", ca: Path | None = None) -> AsyncG
                     if message["type"] == "hello":
                         seen["session"] = message["session"]
                     seen["since"] = message["seq"]
-                if socket.close_code == 1001:
-                    log.warning("the daemon has stopped; waiting for it to come back")
+                away = True
+                stopped = socket.close_code == 1001
+                tell(f"{'the daemon has stopped' if stopped else 'the connection is lost'}; waiting for it to be back")
         except InvalidStatus as problem:
             _give_up_if_refused(problem, address, first=not seen)
         except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as problem:
             if not seen:
-                hint = "is it running? start one with: streamstt run"
-                raise ServerError(f"no daemon answers at {address} ({problem}); {hint}") from problem
+                raise _nobody(address, problem) from problem
+            if not away:
+                tell("the connection is lost; waiting for it to be back")
+            away = True
             log.debug("connection to %s: %s", address, problem)
         await asyncio.sleep(pause)
         pause = min(2 * pause, LAST_RETRY_S)
@@ -100,8 +113,7 @@ async def ask(url: str, request: Mapping[str, Any], *, token: str = "", ca: Path
         _give_up_if_refused(problem, address, first=True)
         raise
     except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as problem:
-        hint = "is it running? start one with: streamstt run"
-        raise ServerError(f"no daemon answers at {address} ({problem}); {hint}") from problem
+        raise _nobody(address, problem) from problem
     if answer["type"] == "error":
         raise ServerError(f"the daemon refuses: {answer['message']}")
     return answer
@@ -118,6 +130,16 @@ def _options(address: str, token: str, ca: Path | None) -> dict[str, Any]:
         except (OSError, ssl.SSLError) as problem:
             raise ServerError(f"cannot read the certificate {ca}: {problem}; it must be a PEM file") from problem
     return options
+
+
+def _nobody(address: str, problem: Exception) -> ServerError:
+    """Nobody answers, and why that may be."""
+    if isinstance(problem, socket.gaierror):
+        return ServerError(f"no machine of that name is known: {address} ({problem.strerror}); is the name right?")
+    hint = "is it running? start one with: streamstt run"
+    if isinstance(problem, ssl.SSLError):
+        hint = "does it speak TLS (https, wss), and is its certificate trusted (--ca FILE)?"
+    return ServerError(f"no daemon answers at {address} ({problem}); {hint}")
 
 
 def _give_up_if_refused(problem: InvalidStatus, address: str, *, first: bool) -> None:

@@ -34,10 +34,15 @@ class Gauge:
             self._energy += float(np.dot(samples, samples))
             self._peak = max(self._peak, float(samples.max()), -float(samples.min()))
 
+    @property
+    def so_far(self) -> Loudness:
+        """How loud it was since it was last read; that it was looked at is forgotten."""
+        mean = self._energy / self._count if self._count else 0.0
+        return Loudness(_decibels(math.sqrt(mean)), _decibels(self._peak))
+
     def read(self) -> Loudness:
         """How loud it was since it was last read."""
-        mean = self._energy / self._count if self._count else 0.0
-        loudness = Loudness(_decibels(math.sqrt(mean)), _decibels(self._peak))
+        loudness = self.so_far
         self._count, self._energy, self._peak = 0, 0.0, 0.0
         return loudness
 

@@ -92,6 +92,8 @@ class AudioFile:
         try:
             self._file = soundfile.SoundFile(self._path)
         except (soundfile.LibsndfileError, OSError) as error:
+            if self._path.is_dir():
+                raise SourceError(f"{self._path} is a folder; name a recording in it") from error
             if not self._path.exists():
                 raise SourceError(f"there is no file {self._path}") from error
             formats = ", ".join(sorted(soundfile.available_formats())).lower()

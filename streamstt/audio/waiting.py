@@ -22,11 +22,11 @@ def waits(settings: Source, environ: Mapping[str, str] | None = None, process: i
     if settings.kind not in {"mic", "monitor"}:
         return False
     if settings.wait == "auto":
-        return _is_service(os.environ if environ is None else environ, process or os.getpid())
+        return is_service(os.environ if environ is None else environ, process or os.getpid())
     return settings.wait == "yes"
 
 
-def _is_service(environ: Mapping[str, str], process: int) -> bool:
+def is_service(environ: Mapping[str, str], process: int) -> bool:
     """Whether systemd started this very process; a shell in a desktop's terminal inherits all but these."""
     return "NOTIFY_SOCKET" in environ or environ.get("SYSTEMD_EXEC_PID") == str(process)
 

@@ -14,6 +14,7 @@ from streamstt.speech.captions import Final
 
 Normaliser = Callable[[str], list[str]]
 QUARTERS = 4
+FORMS = '--reference takes plain text, --words a list like [{"text": "Hello", "start": 0.5, "end": 0.9}]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,8 @@ class Reference:
             SourceError: A file cannot be read, or is something else.
         """
         path = words or text
+        if path and not path.is_file():
+            raise SourceError(f"there is no file {path}")
         if path is None:
             return None
         try:
@@ -44,7 +47,7 @@ class Reference:
                 return cls(tuple(normalise(content)))
             listed = [(str(w.get("w", w.get("text"))), float(w["end"])) for w in json.loads(content)]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SourceError(f"cannot read the reference {path}: {error!r}") from error
+            raise SourceError(f"{path} is no reference ({error}): {FORMS}") from error
         spoken = tuple(Spoken(part, end) for word, end in listed for part in normalise(word))
         return cls(tuple(normalise(" ".join(word for word, _ in listed))), spoken)
 

@@ -1,43 +1,119 @@
-"""``streamstt devices``: what can be listened to."""
+"""``streamstt devices``: what can be listened to, and how loud it is."""
 
 import json
+import threading
+import time
+from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from rich.table import Column, Table
 
 from streamstt.audio.devices import Device
+from streamstt.audio.metering import Measured, Metering
 from streamstt.audio.recording import list_devices
+from streamstt.commands.endings import asked_to_end
 from streamstt.commands.options import out
 from streamstt.errors import SourceError
+from streamstt.terminal.area import Area
+from streamstt.terminal.devices import judge, meters, show_devices, show_levels, source_of
+
+LOOK_S = 0.1
+FALL_DB = 2.0  # a peak's mark falls so far at each look
+PIPED_S = 3.0  # how long is measured when nobody can press Ctrl-C
+MOST = 16  # devices at once: each takes a process
+
+As_Json = Annotated[bool, typer.Option("--json", help="One JSON list.")]
 
 
-def devices(as_json: Annotated[bool, typer.Option("--json", help="One JSON list.")] = False) -> None:
-    """List the microphones, and the monitors of what outputs play."""
-    found = list_devices()
-    if not found:
-        raise SourceError("this machine has no microphone that can be seen, and no output of a sound server")
-    if as_json:
-        typer.echo(json.dumps([asdict(d) | {"source": _source(d)} for d in found], indent=1, ensure_ascii=False))
+def devices(
+    name: Annotated[str, typer.Argument(help="Only those with this in their name.", show_default=False)] = "",
+    meter: Annotated[
+        bool, typer.Option("--meter", help="Show how loud each is now: which microphone hears you?")
+    ] = False,
+    seconds: Annotated[
+        float | None, typer.Option(min=0.5, max=3600, help="With --meter: measure so long, and print the levels.")
+    ] = None,
+    as_json: As_Json = False,
+) -> None:
+    """List the microphones and the monitors of what outputs play, or show how loud they are."""
+    if seconds is not None and not meter:
+        raise typer.BadParameter("--seconds goes with --meter")
+    found = _find(name)
+    if meter:
+        _meter(found[:MOST], seconds, as_json=as_json)
         return
-    table = Table(Column("--source", overflow="fold"), Column("what it is", overflow="fold"), "channels", "Hz", "")
-    for device in found:
-        marks = [mark for mark, holds in (("default", device.default), ("muted", device.muted)) if holds]
-        what = f"{_WHAT[device.kind]}: {device.title}"
-        table.add_row(_source(device), what, str(device.channels), str(device.rate), ", ".join(marks))
-    out.print(table)
+    if as_json:
+        typer.echo(_as_json([asdict(d) | {"source": source_of(d)} for d in found]))
+        return
+    show_devices(out, found)
     out.print(
-        "Use one with: streamstt run --source mic:PART OF ITS NAME. Without a name the default one is taken; what the "
-        "default output plays is --source monitor.",
+        "\nUse one with: streamstt run --source mic:PART OF ITS NAME. Without a name the default one is taken; what "
+        "the default output plays is --source monitor. Which one hears you: streamstt devices --meter",
         highlight=False,
         markup=False,
+        style="dim",
     )
 
 
-_WHAT = {"mic": "microphone", "monitor": "what is played"}
+def _find(name: str) -> list[Device]:
+    listed = list_devices()
+    if not listed:
+        raise SourceError(
+            "this machine has no microphone that can be seen, and no output of a sound server: connect one, or let "
+            "another machine send its sound (streamstt run --source ws)"
+        )
+    sought = name.casefold()
+    found = [d for d in listed if sought in f"{d.name}\n{d.title}\n{source_of(d)}".casefold()]
+    if not found:
+        listing = "".join(f"\n  {d}" for d in listed)
+        raise SourceError(f"there is no device with {name!r} in its name; those that are:{listing}")
+    return found
 
 
-def _source(device: Device) -> str:
-    """How it is chosen for sure."""
-    return f"{device.kind}:{device.index if device.system == 'portaudio' else device.name}"
+def _meter(found: Sequence[Device], seconds: float | None, *, as_json: bool) -> None:
+    lively = out.is_terminal and not out.is_dumb_terminal and not as_json
+    if seconds is None and not lively:
+        seconds = PIPED_S
+    with asked_to_end() as end, Metering(found) as metering:
+        area = Area(out)
+        try:
+            _watch(metering, area if lively else None, seconds, end)
+        finally:
+            area.close()
+        levels = metering.read()
+    if as_json:
+        typer.echo(_as_json([_row(m) for m in levels]))
+    else:
+        show_levels(out, levels)
+    if all(m.whole is None for m in levels):
+        raise SourceError(f"none of them could be heard: {judge(levels[0])}")
+
+
+def _watch(metering: Metering, area: Area | None, seconds: float | None, end: threading.Event) -> None:
+    """Draws until the time is over, or somebody ends it."""
+    until = None if seconds is None else time.monotonic() + seconds
+    marks: list[float] = []
+    while not end.wait(LOOK_S) and (until is None or time.monotonic() < until):
+        measured = metering.read()
+        peaks = [m.now.peak if m.now else -100.0 for m in measured]
+        marks = [max(p, mark - FALL_DB) for p, mark in zip(peaks, marks or peaks, strict=True)]
+        if area:
+            area.draw(meters(measured, marks, area.width))
+
+
+def _row(measured: Measured) -> dict[str, Any]:
+    whole = measured.whole
+    return {
+        "source": source_of(measured.device),
+        "title": measured.device.title,
+        "kind": measured.device.kind,
+        "default": measured.device.default,
+        "rms": whole.rms if whole else None,
+        "peak": whole.peak if whole else None,
+        "verdict": judge(measured),
+    }
+
+
+def _as_json(rows: Sequence[dict[str, Any]]) -> str:
+    return json.dumps(rows, indent=1, ensure_ascii=False)

@@ -2,34 +2,50 @@
 
 import asyncio
 import json
-import logging
-import sys
 from contextlib import aclosing
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from streamstt.commands.options import Authority, Token, out
+from streamstt.commands.endings import ended_by_hand
+from streamstt.commands.options import Authority, Token, err, out
 from streamstt.follow import follow
-from streamstt.terminal import CaptionView
+from streamstt.terminal.captions import CaptionView
 
 
 def listen(
     url: Annotated[str, typer.Argument(help="Port, HOST:PORT, or address of a daemon.")] = "ws://127.0.0.1:8765",
     as_json: Annotated[bool, typer.Option("--json", help="Every message as it comes, a JSON object a line.")] = False,
+    source: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this source, by name or label; may be repeated.")
+    ] = None,
     token: Token = "",
     ca: Authority = None,
 ) -> None:
     """Follow a running daemon's captions in the terminal."""
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    view = CaptionView(out)
+    view = CaptionView(out, err, source or ())
+
+    def tell(text: str) -> None:
+        if as_json:
+            err.print(f"({text})", highlight=False, markup=False, soft_wrap=True)
+        else:
+            view.disconnected(text)
 
     async def watch() -> None:
-        async with aclosing(follow(url, token=token, ca=ca)) as messages:
+        async with aclosing(follow(url, token=token, ca=ca, tell=tell)) as messages:
             async for message in messages:
-                if as_json:
-                    typer.echo(json.dumps(message, ensure_ascii=False))
-                else:
+                if not as_json:
                     view.show(message)
+                elif _wanted(message, source):
+                    typer.echo(json.dumps(message, ensure_ascii=False))
 
-    asyncio.run(watch())
+    try:
+        with ended_by_hand():
+            asyncio.run(watch())
+    finally:
+        view.close()
+
+
+def _wanted(message: dict[str, Any], sources: list[str] | None) -> bool:
+    """Of the whole daemon, or of a source that is wanted; ``hello`` is left as it is."""
+    return not sources or message.get("source", sources[0]) in sources

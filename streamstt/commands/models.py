@@ -5,8 +5,14 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
+from streamstt.commands import completing
+from streamstt.commands.endings import interrupted
 from streamstt.commands.options import err, out
-from streamstt.terminal import download_bars
+from streamstt.terminal.bars import download_bars
+
+Name = Annotated[str, typer.Argument(help="Short name, Hugging Face id, or folder.", autocompletion=completing.models)]
+
+LEFT = "Nothing half fetched is used; fetch it again to go on."
 
 app = typer.Typer(help="List, fetch and verify models.", no_args_is_help=True)
 
@@ -25,18 +31,19 @@ def list_models() -> None:
 
 @app.command()
 def fetch(
-    name: str, force: Annotated[bool, typer.Option("--force", help="Fetch it again even if it is there.")] = False
+    name: Name, force: Annotated[bool, typer.Option("--force", help="Fetch it again even if it is there.")] = False
 ) -> None:
     """Fetch a model, so that it is there when it is needed."""
-    from streamstt.whisper import checkpoint  # noqa: PLC0415 - as in run
+    with interrupted(LEFT):
+        from streamstt.whisper import checkpoint  # noqa: PLC0415 - as in run
 
-    with download_bars(err) as progress:
-        found = checkpoint.find(name, progress=progress, refetch=force)
+        with download_bars(err) as progress:
+            found = checkpoint.find(name, progress=progress, refetch=force)
     out.print(f"{name} ({found.origin}): {found.folder}", highlight=False, soft_wrap=True)
 
 
 @app.command()
-def verify(name: str) -> None:
+def verify(name: Name) -> None:
     """Compare a model's files with their checksums."""
     from streamstt.whisper import checkpoint  # noqa: PLC0415 - as in run
 

@@ -6,6 +6,8 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
+from streamstt.commands import completing
+from streamstt.config import INPUTS
 from streamstt.errors import ConfigError
 
 out, err = Console(), Console(stderr=True)
@@ -13,17 +15,43 @@ out, err = Console(), Console(stderr=True)
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Read this file only, not the usual ones.")
 ]
-Model = Annotated[str | None, typer.Option("--model", help="Short name, Hugging Face id, or folder.")]
-Language = Annotated[str | None, typer.Option("--language", help='Language code such as "en", or "auto".')]
+Model = Annotated[
+    str | None,
+    typer.Option(
+        "--model", metavar="NAME", help="Short name, Hugging Face id, or folder.", autocompletion=completing.models
+    ),
+]
+Language = Annotated[
+    str | None,
+    typer.Option(
+        "--language",
+        metavar="CODE",
+        help='Language code such as "en", or "auto".',
+        autocompletion=completing.languages,
+    ),
+]
+Sources = Annotated[
+    list[str] | None,
+    typer.Option("--source", metavar="SOURCE", help=f"{INPUTS}; may be repeated.", autocompletion=completing.sources),
+]
 Token = Annotated[
-    str, typer.Option(envvar="STREAMSTT_TOKEN", show_default=False, help="If the daemon wants one; or in the URL.")
+    str,
+    typer.Option(
+        metavar="TOKEN", envvar="STREAMSTT_TOKEN", show_default=False, help="If the daemon wants one; or in the URL."
+    ),
 ]
 Authority = Annotated[
     Path | None,
     typer.Option("--ca", metavar="FILE", help="PEM certificate to trust, of a daemon that made its own."),
 ]
 Assignments = Annotated[
-    list[str] | None, typer.Option("--set", metavar="SECTION.KEY=VALUE", help="Any setting; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="SECTION.KEY=VALUE",
+        help="Any setting; may be repeated.",
+        autocompletion=completing.settings,
+    ),
 ]
 
 

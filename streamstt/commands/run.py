@@ -1,6 +1,7 @@
 """``streamstt run``: listen, and serve captions."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -11,20 +12,25 @@ import typer
 
 from streamstt import logs
 from streamstt.audio.recording import list_devices
-from streamstt.commands.options import Assignments, ConfigFile, Language, Model, err, options, out
-from streamstt.config import INPUTS, Log, Settings
+from streamstt.audio.waiting import is_service
+from streamstt.commands.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
+from streamstt.config import Log, Settings
 from streamstt.config_layers import load
 from streamstt.errors import ConfigError, SourceError
 from streamstt.samples import welcome
 from streamstt.serve.access import Role
 from streamstt.serve.tokens import first_start, load_keys, token_for
 from streamstt.service.manager import Manager
-from streamstt.terminal import download_bars
+from streamstt.surroundings import Surroundings
+from streamstt.terminal.bars import download_bars
+from streamstt.terminal.live import LiveView
+from streamstt.terminal.modes import Modes
+from streamstt.terminal.tty import Tty
 
 
 def run(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
     config: ConfigFile = None,
-    source: Annotated[list[str] | None, typer.Option(help=f"{INPUTS}; may be repeated.")] = None,
+    source: Sources = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
     model: Model = None,
@@ -35,6 +41,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
     or_sample: Annotated[
         bool, typer.Option("--or-sample", help="Without a microphone, caption a bundled recording in a loop.")
     ] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="The log only, no live view, at a terminal too.")] = False,
     assign: Assignments = None,
 ) -> None:
     """Listen, and serve captions."""
@@ -50,22 +57,42 @@ def run(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
     with logs.fatal_errors():
         if or_sample and not source:
             chosen += _sample_options(load(chosen, file=config).settings)
-        _run(lambda: load(chosen, file=config).settings)
+        _run(lambda: load(chosen, file=config).settings, plain=plain)
 
 
-def _run(read: Callable[[], Settings]) -> None:
+def _run(read: Callable[[], Settings], *, plain: bool) -> None:
     """Runs the daemon with the settings that ``read`` gives, now and when it is told to read them again."""
     settings = read()
     logs.configure(settings.log)
     new_tokens = first_start(settings.server)  # made now, so that mistakes are told before the slow start
     load_keys(settings.server)
     # Until the daemon is ready nothing is lost by Ctrl-C, and a download in a thread must not hold it up.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, _leave)
+    view = None if plain else _live_view(settings)
     from streamstt import daemon  # noqa: PLC0415 - torch takes seconds to import: help and mistakes come first
 
     with download_bars(err) if err.is_terminal else nullcontext(logs.Fetching()) as progress:
         announce = partial(_announce, settings, new_tokens)
-        asyncio.run(daemon.run(settings, daemon.Surroundings(announce, read, progress, Manager.find())))
+        asyncio.run(daemon.run(settings, Surroundings(announce, read, progress, Manager.find(), view)))
+
+
+def _leave(number: int, _: object) -> None:
+    """Ends at once, with a cursor: a bar hides it."""
+    err.show_cursor()
+    os._exit(128 + number)
+
+
+def _live_view(settings: Settings) -> LiveView | None:
+    """One, if a person sits in front of this program, and no other program reads what it writes."""
+    lively = out.is_terminal and err.is_terminal and not err.is_dumb_terminal
+    if not lively or settings.log.format != "auto" or is_service(os.environ, os.getpid()):
+        return None
+    if not Modes(2).in_front:
+        return None  # in the background it would draw over what others write
+    try:
+        return LiveView(Tty(2))
+    except OSError:
+        return None
 
 
 def _announce(settings: Settings, new_tokens: bool, address: str) -> None:

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 
 from streamstt.serve.ahead import WriteAhead
 from streamstt.serve.counters import Counters
@@ -61,6 +62,13 @@ class Hub:
     def finals(self) -> list[Final]:
         """The finals in history, oldest first, on one line of time, without those that took a partial back."""
         return aligned([(m.event, m.at) for m in self._past if isinstance(m.event, Final) and m.event.text])
+
+    def recent(self, count: int, since: int = 0) -> list[Final | Partial]:
+        """The newest finals with words that came after number ``since``, oldest first, then the open partials."""
+        told = (m.event for m in reversed(self._history) if since < m.seq <= self._told)
+        finals = list(islice((e for e in told if isinstance(e, Final) and e.text), count))
+        begun = [m.event for m in self._open.values() if m.seq <= self._told]
+        return [*reversed(finals), *(e for e in begun if isinstance(e, Partial))]
 
     @property
     def sources(self) -> list[SourceInfo]:

@@ -109,7 +109,8 @@ class Server:
             if problem.errno == errno.EADDRINUSE:
                 hint = "another streamstt may be running; stop it, or choose another port with --port"
                 raise ServerError(f"port {port} on {host} is taken: {hint}") from problem
-            raise ServerError(f"cannot listen on {host} port {port}: {problem}") from problem
+            hint = "127.0.0.1 is for this machine only, 0.0.0.0 for others as well; ports below 1024 may need rights"
+            raise ServerError(f"cannot listen on {host} port {port} ({problem.strerror}): {hint}") from problem
         if keys:
             log.info("clients need a token; the tokens are in %s", keys.where)
             if not self._tls:

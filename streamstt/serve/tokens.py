@@ -97,7 +97,8 @@ def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the token file {path}: {error}") from error
+        hint = "server.token_file names another; without it one is made"
+        raise ConfigError(f"cannot read the token file {path} ({error}): {hint}") from error
 
 
 def _parse(text: str, path: Path) -> list[tuple[str, Role]]:

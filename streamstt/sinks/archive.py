@@ -25,6 +25,8 @@ from streamstt.sinks.sets import LIVE, NAME, RECORD, Stored, continues, doomed, 
 # states of some days. Numbers go on so far above the record, so that none is given twice.
 MARGIN = 1_000_000
 
+ELSEWHERE = "make it writable, or name another folder with transcript.folder"
+
 log = logging.getLogger(__name__)
 
 
@@ -77,7 +79,7 @@ class Archive:
             folder.mkdir(mode=0o700, exist_ok=True)
             self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise SinkError(f"cannot keep transcripts in {folder}: {error.strerror}") from error
+            raise SinkError(f"cannot keep transcripts in {folder} ({error.strerror}): {ELSEWHERE}") from error
         try:
             self._claim()
             self.past = self._read_past(history)
@@ -96,7 +98,7 @@ class Archive:
             log.debug("%s is not locked: %s", self.folder, error.strerror)
         read_only = os.fstatvfs(self._lock).f_flag & os.ST_RDONLY  # that can pass, and captions do not wait for it
         if not read_only and not os.access(self.folder, os.W_OK | os.X_OK):
-            raise SinkError(f"cannot keep transcripts in {self.folder}: it is not ours to write in")
+            raise SinkError(f"cannot keep transcripts in {self.folder}, which is not ours to write in: {ELSEWHERE}")
 
     # ---- what earlier runs have left
 

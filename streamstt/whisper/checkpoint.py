@@ -13,10 +13,11 @@ from pathlib import Path
 from streamstt.errors import ModelError
 from streamstt.whisper import folders, hub, wheels
 from streamstt.whisper.convert import convert
+from streamstt.whisper.names import REPOSITORIES
 from streamstt.whisper.store import Store, default_root, sha256
 from streamstt.whisper.wheels import Progress
 
-__all__ = ["Checkpoint", "Known", "Progress", "Verified", "catalogue", "find", "verify"]
+__all__ = ["Checkpoint", "Known", "Progress", "Verified", "catalogue", "find", "verify", "whereabouts"]
 
 log = logging.getLogger(__name__)
 
@@ -90,12 +91,27 @@ def find(
     return _fetch(name, repository, store, progress or _silent, refetch=refetch)
 
 
+def whereabouts(name: str) -> Path | None:
+    """The folder of a model that is on this machine, unchecked; None when it would have to be fetched.
+
+    Raises:
+        ModelError: There is no such folder, or nothing of this name is known.
+    """
+    folder = _local_folder(name)
+    if folder is not None:
+        return folder
+    repository = _repository(name)
+    return Store(default_root()).find(_key(repository)) or hub.cached(repository)
+
+
 def verify(name: str, *, cache: Path | None = None) -> Verified:
     """Compares a cached model with its checksums.
 
     Raises:
         ModelError: It is not cached, or a file is damaged; the message names the file and the remedy.
     """
+    if _local_folder(name) is not None:
+        raise ModelError(f"{name} is a folder of your own: there are no checksums to compare its files with")
     repository = _repository(name)
     store = Store(cache or default_root())
     if (folder := store.find(_key(repository))) is not None:
@@ -112,7 +128,7 @@ def catalogue(*, cache: Path | None = None) -> list[Known]:
     """All short names, and what is cached of them; files are not checked."""
     store = Store(cache or default_root())
     known = []
-    for name, repository in hub.REPOSITORIES.items():
+    for name, repository in REPOSITORIES.items():
         folder = store.find(_key(repository)) or hub.cached(repository)
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) if folder else 0
         known.append(Known(name, repository, folder, size, repository in wheels.BUNDLES))
@@ -144,7 +160,7 @@ def _fetch(name: str, repository: str, store: Store, progress: Progress, *, refe
         store.discard(_key(repository))  # an older copy from the wheels would be found first for ever
         return found
     if repository not in wheels.BUNDLES:
-        with_wheels = ", ".join(short for short, id_ in hub.REPOSITORIES.items() if id_ in wheels.BUNDLES)
+        with_wheels = ", ".join(short for short, id_ in REPOSITORIES.items() if id_ in wheels.BUNDLES)
         raise _nowhere(name, [*tried, f"Python package index: does not have it (it has {with_wheels})"])
     try:
         folder = store.build(
@@ -184,22 +200,22 @@ def _local_folder(name: str) -> Path | None:
 
 
 def _repository(name: str) -> str:
-    if name in hub.REPOSITORIES:
-        return hub.REPOSITORIES[name]
+    if name in REPOSITORIES:
+        return REPOSITORIES[name]
     if hub.is_repository_id(name):
         return name
-    close = difflib.get_close_matches(name.lower(), hub.REPOSITORIES, n=2, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), REPOSITORIES, n=2, cutoff=0.5)
     guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
     raise ModelError(
-        f"unknown model {name!r}{guess} Choices are {', '.join(hub.REPOSITORIES)}, "
+        f"unknown model {name!r}{guess} Choices are {', '.join(REPOSITORIES)}, "
         "owner/name of a Whisper on the Hugging Face hub, or a folder"
     )
 
 
 def _nowhere(name: str, tried: list[str]) -> ModelError:
     places = "".join(f"\n  - {place}" for place in tried)
-    known = hub.REPOSITORIES.values()
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.8) if name not in {*known, *hub.REPOSITORIES} else []
+    known = REPOSITORIES.values()
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.8) if name not in {*known, *REPOSITORIES} else []
     guess = f"Did you mean {close[0]!r}? " if close else ""
     return ModelError(
         f"model {name!r} was not found:{places}\n{guess}"

@@ -4,9 +4,7 @@ import hashlib
 import logging
 import re
 import threading
-from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 from huggingface_hub import constants, get_session, snapshot_download, try_to_load_from_cache
@@ -39,27 +37,7 @@ _FILES = (
     "model.bin",
     "vocabulary.*",
 )
-_REPOSITORY_ID = re.compile(r"[\w.-]+/[\w.-]+")
-
-REPOSITORIES: Mapping[str, str] = MappingProxyType(
-    {
-        **{
-            size: f"openai/whisper-{size}"
-            for size in ("tiny", "tiny.en", "base", "base.en", "small", "small.en", "medium", "medium.en")
-        },
-        "large": "openai/whisper-large-v3",
-        "large-v2": "openai/whisper-large-v2",
-        "large-v3": "openai/whisper-large-v3",
-        "large-v3-turbo": "openai/whisper-large-v3-turbo",
-        "turbo": "openai/whisper-large-v3-turbo",
-        "distil-small.en": "distil-whisper/distil-small.en",
-        "distil-medium.en": "distil-whisper/distil-medium.en",
-        "distil-large-v2": "distil-whisper/distil-large-v2",
-        "distil-large-v3": "distil-whisper/distil-large-v3",
-        "distil-large-v3.5": "distil-whisper/distil-large-v3.5",
-    }
-)
-"""Short names, as in openai/whisper and faster-whisper."""
+_REPOSITORY_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # not ./folder
 
 log = logging.getLogger(__name__)
 

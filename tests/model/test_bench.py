@@ -14,7 +14,7 @@ from rich.console import Console
 from streamstt.bench.benchmark import machine
 from streamstt.config import Engine as EngineSettings
 from streamstt.config import Settings
-from streamstt.terminal import show_benchmark
+from streamstt.terminal.tables import show_benchmark
 from streamstt.whisper import speed
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.normaliser import make_normaliser

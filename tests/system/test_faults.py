@@ -146,7 +146,7 @@ def test_listen_piped_and_in_a_terminal(script: list[str]) -> None:
             process.wait()
         piped.stdout.close()
         os.close(ours)
-    assert b"\r\x1b[2K" in screen
+    assert b"\r\x1b[J" in screen
     assert b"Every word" in screen
 
 

@@ -57,6 +57,7 @@ def test_the_wheel_runs(installed: Path, tmp_path: Path, script: list[str]) -> N
     assert Path(where.strip()).is_relative_to(installed.parent)
     call(program, "service", "install", "--system", "--root", str(tmp_path / "root"), cwd=tmp_path)
     assert list((tmp_path / "root").rglob("streamstt.service"))
+    assert (installed.parent / "share/man/man1/streamstt.1").is_file()
     with Daemon(*script, "--source", f"file:{DATA / 'short.flac'}", "--loop", program=[program]) as daemon:
         for path in ("/", "/overlay", "/pages/feed.js"):
             assert urllib.request.urlopen(daemon.url + path).status == 200

@@ -436,3 +436,15 @@ async def test_earlier_finals_are_counted() -> None:
     assert texts(everything["history"]) == ["0", "1", "2", "3", "4"]
     assert "earlier" not in everything
     assert "gap_in_history" not in everything
+
+
+def test_what_was_said_last() -> None:
+    """The newest finals that have words, of this run only, oldest first; then what is open."""
+    hub = make_hub()
+    hub.publish(final("before", number=1))
+    since = hub.seq
+    for number, text in enumerate(("one", "", "two", "three"), 2):
+        hub.publish(final(text, number=number))
+    hub.publish(partial("four", number=9))
+    assert [event.text for event in hub.recent(2, since)] == ["two", "three", "four"]
+    assert [event.text for event in hub.recent(9, since)] == ["one", "two", "three", "four"]

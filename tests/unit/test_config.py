@@ -290,7 +290,7 @@ def test_no_toml(tmp_path: Path) -> None:
 
 def test_no_file(tmp_path: Path) -> None:
     """A file that was asked for must be there and be text."""
-    with pytest.raises(ConfigError, match=r"cannot read the configuration .*gone\.toml"):
+    with pytest.raises(ConfigError, match=r"there is no configuration .*gone\.toml; streamstt config default"):
         load(file=tmp_path / "gone.toml", environ={})
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(ConfigError, match="cannot read the configuration"):

@@ -17,7 +17,7 @@ MODULES = {
 # From the ground up; a module may import from floors below, and from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
-        "audio", "bench", "commands", "speech", "serve", "service", "sinks", "whisper",
+        "audio", "bench", "checking", "commands", "speech", "serve", "service", "sinks", "terminal", "whisper",
         "version", "errors", "samples", "audio.format", "speech.captions",
         "speech.characters", "speech.phrases", "speech.patterns", "speech.swearing",
     ),
@@ -35,7 +35,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("speech.session", "speech.passages", "speech.scripted", "speech.cues", "speech.subtitles", "speech.timeline"),
     (
         "audio.pulse", "audio.portaudio", "audio.recorder", "audio.recording", "audio.microphone",
-        "audio.sources", "audio.waiting", "audio.capture", "whisper.*",
+        "audio.sources", "audio.waiting", "audio.metering", "audio.capture", "whisper.*",
         "scheduler", "lateness", "engine_room",
         "serve.notices", "serve.protocol", "serve.levels", "serve.ahead", "serve.outbox", "serve.counters", "serve.hub",
         "serve.health", "serve.metrics", "serve.routes", "serve.control",
@@ -51,9 +51,14 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "bench.scoring", "bench.peers", "bench.simulation",
     ),
     ("bench.figures",),
-    ("captioning",),
-    ("daemon", "api", "terminal", "bench.benchmark"),
+    ("captioning", "surroundings"),
+    ("daemon", "api", "terminal.*", "bench.benchmark"),
+    ("checking.facts",),
+    ("checking.*",),
+    ("terminal.report",),
+    ("commands.completing",),
     ("commands.options",),
+    ("commands.endings",),
     ("commands.*",),
     ("cli",),
     ("__main__", "__init__"),
@@ -68,7 +73,7 @@ DOORS = {
     "faster_whisper": {"bench.peers"},
     "websockets": {"serve.server", "serve.connections", "follow"},
     "typer": {"cli", "commands.*"},
-    "rich": {"commands.*", "terminal"},
+    "rich": {"commands.*", "terminal.*"},
     "prometheus_client": {"serve.metrics"},
     "platformdirs": {"config_layers", "whisper.store", "service.units"},
     "pydantic": {

@@ -116,7 +116,7 @@ def test_not_audio(tmp_path: Path) -> None:
     (tmp_path / "a.wav").write_text("not audio")
     with pytest.raises(SourceError, match=r"a\.wav is not audio.*flac.*ogg.*wav"):
         opened(tmp_path / "a.wav")
-    with pytest.raises(SourceError, match="is not audio"):
+    with pytest.raises(SourceError, match="is a folder; name a recording in it"):
         opened(tmp_path)
 
 

@@ -1,0 +1,86 @@
+"""What there is to know of the model: is it here, does it load, how fast is it, how much memory does it take?"""
+
+import resource
+import time
+from pathlib import Path
+
+from streamstt.audio.format import SAMPLE_RATE
+from streamstt.bench.benchmark import read
+from streamstt.checking.facts import Fact, MemoryFact, ModelFact, SpeedFact
+from streamstt.config import Settings
+from streamstt.errors import StreamsttError
+from streamstt.samples import welcome
+from streamstt.speech.jobs import Engine, Job
+from streamstt.whisper import checkpoint, speed
+from streamstt.whisper.engine import load_engine
+from streamstt.whisper.streaming import StreamingEngine
+
+PROGRAM_MB = 450.0  # of the daemon without a model: Python and torch
+TIMES = 2.5  # of its files' size a model takes while it is loaded
+UPDATE_S = 6  # of audio: what a usual update hears
+
+
+def engine(settings: Settings) -> list[Fact]:
+    """The model's facts; it is loaded if it is here and there is room for it, and never fetched."""
+    name = settings.engine.model
+    if name.startswith("script:"):
+        return [_script(settings)]
+    try:
+        folder = checkpoint.whereabouts(name)
+    except StreamsttError as error:
+        return [ModelFact(name, here=False, problem=str(error))]
+    if folder is None:
+        return [ModelFact(name, here=False)]
+    size_mb = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) / 1e6
+    memory = MemoryFact(free_mb(), PROGRAM_MB + TIMES * size_mb)
+    if memory.needed > memory.free:
+        return [ModelFact(name, here=True, size_mb=size_mb), memory]
+    return _load(settings, size_mb, memory)
+
+
+def _load(settings: Settings, size_mb: float, memory: MemoryFact) -> list[Fact]:
+    name = settings.engine.model
+    try:
+        loaded = load_engine(settings.engine)
+        update_s = measure(loaded, settings.engine.threads)
+    except StreamsttError as error:
+        return [ModelFact(name, here=True, size_mb=size_mb, problem=str(error)), memory]
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return [
+        ModelFact(name, True, size_mb, loaded.info.precision),
+        SpeedFact(update_s, settings.speech.update_ms / 1000, len(settings.source)),
+        MemoryFact(memory.free, peak_mb, measured=True),
+    ]
+
+
+def _script(settings: Settings) -> ModelFact:
+    try:
+        load_engine(settings.engine)
+    except StreamsttError as error:
+        return ModelFact(settings.engine.model, here=True, problem=str(error))
+    return ModelFact(settings.engine.model, here=True)
+
+
+def measure(loaded: Engine, threads: int) -> float:
+    """Seconds of an update."""
+    if isinstance(loaded, StreamingEngine) and loaded.info.device == "cpu":
+        return speed.measure(loaded, threads).update
+    samples = read(welcome())[: UPDATE_S * SAMPLE_RATE]
+    took = []
+    for _ in range(2):  # the first prepares
+        begun = time.perf_counter()
+        loaded.decode(Job("check", 0, samples, final=False, language="en"))
+        took.append(time.perf_counter() - begun)
+    return min(took)
+
+
+def free_mb() -> float:
+    """Memory that programs can still take, in MB: of the machine, or of the container if that has less."""
+    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    free = next(int(line.split()[1]) / 1024 for line in lines if line.startswith("MemAvailable"))
+    try:
+        group = Path("/sys/fs/cgroup")
+        most, used = ((group / f"memory.{what}").read_text().strip() for what in ("max", "current"))
+        return min(free, (int(most) - int(used)) / 2**20)
+    except (OSError, ValueError):
+        return free  # there is no limit

@@ -1,0 +1,60 @@
+"""``streamstt check``: is this machine ready for captions?"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from streamstt.checking.facts import Fact, SettingsFact
+from streamstt.checking.gathering import gather
+from streamstt.checking.judging import exit_code, judge
+from streamstt.commands.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
+from streamstt.config import Settings
+from streamstt.config_layers import load
+from streamstt.errors import ConfigError
+from streamstt.terminal.report import show_findings
+
+
+def check(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
+    config: ConfigFile = None,
+    source: Sources = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on.")] = None,
+    model: Model = None,
+    language: Language = None,
+    assign: Assignments = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Tell whether this machine is ready for captions, and what to do if it is not.
+
+    Takes some seconds: it listens to the microphone, and loads the model. Nothing is fetched, nothing is changed.
+    """
+    chosen = options(model=model, language=language, assign=assign)
+    chosen += [("--port", "server.port", port)] if port is not None else []
+    chosen += [("--source", "source", [{"input": text} for text in source])] if source else []
+    settings, about = _settings(chosen, config)
+    with err.status("Listening, and loading the model"):
+        findings = judge(gather(settings, about, _engine))
+    code = exit_code(findings)
+    if as_json:
+        typer.echo(json.dumps({"ready": not code, "checks": [asdict(f) for f in findings]}, indent=1))
+    else:
+        show_findings(out, findings)
+    sys.exit(code)
+
+
+def _engine(settings: Settings) -> list[Fact]:
+    from streamstt.checking.engine import engine  # noqa: PLC0415 - torch takes seconds to import
+
+    return engine(settings)
+
+
+def _settings(chosen: list[tuple[str, str, Any]], config: Path | None) -> tuple[Settings, SettingsFact]:
+    """The settings in force, or the defaults and what is wrong with those that are meant."""
+    try:
+        loaded = load(chosen, file=config)
+    except ConfigError as error:
+        return Settings(), SettingsFact(problem=str(error))
+    return loaded.settings, SettingsFact(tuple(sorted(set(loaded.origins.values()))))

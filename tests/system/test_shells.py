@@ -1,0 +1,121 @@
+"""Completion in real shells, and the man page."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from audio_server import AudioServer
+from running import environment, run
+from screen import Terminal
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "streamstt.1"
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> dict[str, str]:
+    """An environment in which ``streamstt`` is a command."""
+    command = tmp_path / "bin" / "streamstt"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m streamstt "$@"\n')
+    command.chmod(0o755)
+    return {"PATH": f"{command.parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
+
+
+def pressed(shell: list[str], env: dict[str, str], setup: str, typed: str, shown: str) -> str:
+    """What is on the screen after somebody typed, and pressed Tab."""
+    with Terminal(shell, env=env | {"PS1": "> ", "TERM": "xterm"}, columns=100) as terminal:
+        terminal.wait_for(">")
+        terminal.type(f"{setup}; echo set up\r")
+        terminal.wait_for(lambda text: "set up" in text.splitlines())
+        terminal.type(typed + "\t")
+        return terminal.wait_for(shown)
+
+
+def candidates(env: dict[str, str], line: str) -> list[str]:
+    """What bash completes a line to, asked as bash asks."""
+    words = line.split(" ")
+    asking = (
+        f"COMP_LINE={line!r}; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
+        'compopt() { :; }; _streamstt_completion streamstt; printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    code = f'eval "$(streamstt completion bash)"; {asking}'
+    done = subprocess.run(["bash", "-c", code], env=environment(env), capture_output=True, text=True, check=True)
+    return done.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("streamstt tran", "transcribe"),
+        ("streamstt models f", "fetch"),
+        ("streamstt run --mod", "--model"),
+        ("streamstt run --model large-v3-t", "large-v3-turbo"),
+        ("streamstt run --language de", "de"),
+        ("streamstt run --source mon", "monitor"),
+        ("streamstt run --set server.por", "server.port="),
+        ("streamstt transcribe --format v", "vtt"),
+        ("streamstt models verify tiny.", "tiny.en"),
+    ],
+)
+def test_values_complete(line: str, value: str, installed: dict[str, str]) -> None:
+    """Commands, options, and what they take."""
+    assert value in candidates(installed, line)
+
+
+def test_devices_complete(installed: dict[str, str], tmp_path: Path) -> None:
+    """After ``mic:`` the microphones that are there; bash takes a colon for the end of a word, and wants the rest."""
+    folder = tmp_path / "sound"
+    folder.mkdir()
+    with AudioServer(folder) as server:
+        server.table_microphone()
+        assert candidates(installed | server.plain_env, "streamstt run --source mic:ta") == ["table"]
+
+
+def test_bash(installed: dict[str, str]) -> None:
+    """In a real bash the Tab key completes a setting up to its equals sign, and waits there for the value."""
+    shell = ["bash", "--norc", "--noprofile", "-i"]
+    setup = 'eval "$(streamstt completion bash)"'
+    pressed(shell, installed, setup, "streamstt run --set speech.vad_m", "--set speech.vad_mode=")
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
+def test_zsh(installed: dict[str, str]) -> None:
+    """In a real zsh, too."""
+    setup = 'autoload -Uz compinit; compinit -u; eval "$(streamstt completion zsh)"'
+    pressed(["zsh", "-f", "-i"], installed, setup, "streamstt run --model large-v3-t", "--model large-v3-turbo")
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
+def test_fish(installed: dict[str, str]) -> None:
+    """And fish."""
+    ask = 'streamstt completion fish | source; complete -C "streamstt run --model large-v3-t"'
+    done = subprocess.run(["fish", "-c", ask], env=environment(installed), capture_output=True, text=True, check=True)
+    assert "large-v3-turbo" in done.stdout
+
+
+def test_the_man_page_is_the_help() -> None:
+    """``python scripts/manual.py > docs/streamstt.1`` was run since the help has changed, and man takes it."""
+    made = subprocess.run(
+        [sys.executable, ROOT / "scripts/manual.py"],
+        capture_output=True, text=True, check=True, env=environment({"PYTHONPATH": str(ROOT)}),
+    )  # fmt: skip
+    assert made.stdout == PAGE.read_text(encoding="utf-8")
+    for checker in (["man", "--warnings", "-l", str(PAGE)], ["mandoc", "-Tlint", "-Werror", str(PAGE)]):
+        if shutil.which(checker[0]):
+            checked = subprocess.run(
+                checker, stdout=subprocess.PIPE if checker[0] == "mandoc" else subprocess.DEVNULL,
+                stderr=subprocess.PIPE, text=True, check=False, env=os.environ | {"MANWIDTH": "80"},
+            )  # fmt: skip
+            assert (checked.returncode, checked.stdout or "", checked.stderr) == (0, "", "")
+
+
+def test_help_is_quick() -> None:
+    """Neither torch, nor the hub's library, nor a sound library is imported to show help or to follow a daemon."""
+    code = "import sys, streamstt.cli; heavy = {'torch', 'transformers', 'huggingface_hub', 'sounddevice'}\n"
+    code += "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
+    subprocess.run([sys.executable, "-c", code], check=True, env=environment())
+    assert "streamstt [OPTIONS] COMMAND" in run("--help").stdout

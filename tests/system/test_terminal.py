@@ -1,0 +1,226 @@
+"""What a person sees who sits in front of a terminal: asserted on its screen, not on the bytes."""
+
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from audio_server import AudioServer
+from running import DATA, SCRIPT, Daemon, captions, command, environment, get, receive_until, run
+from screen import Terminal
+
+FIRST = "Every word of this has been written down before."
+SECOND = "It is said again and again so that tests know it."
+LOOP = ("--source", f"file:{DATA / 'long_sentence.flac'}", "--loop")
+TWO = """
+[[source]]
+input = "file:{file}"
+loop = true
+name = "you"
+label = "You"
+[[source]]
+input = "file:{file}"
+loop = true
+name = "them"
+label = "Them"
+"""
+
+
+@pytest.fixture(scope="module")
+def scripted(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """As ``script``, for the whole module, with two sources."""
+    folder = tmp_path_factory.mktemp("script")
+    words = [{"text": f" {w}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, w in enumerate(SCRIPT.split())]
+    (folder / "script.json").write_text(json.dumps({"words": words, "repeat_s": 8}))
+    (folder / "two.toml").write_text(TWO.format(file=DATA / "long_sentence.flac"))
+    return ["--model", f"script:{folder / 'script.json'}", "--config", str(folder / "two.toml")]
+
+
+@pytest.fixture(scope="module")
+def daemon(scripted: list[str]) -> Iterator[Daemon]:
+    """A daemon with two sources that say the same."""
+    with Daemon(*scripted) as running:
+        yield running
+        assert running.stop() == 0
+
+
+# ---- listen
+
+
+def test_listen_shows_each_source_in_its_place(daemon: Daemon) -> None:
+    """Two open captions stand below each other, in two colours; a final stays above, whole words on each line."""
+    with Terminal(command("listen", daemon.url), columns=46, rows=12) as terminal:
+        terminal.wait_for(lambda text: "You: It is" in text and "Them: It is" in text)
+        assert {"cyan", "brown"} <= terminal.colours  # brown is yellow
+        shown = [*terminal.scrolled, *terminal.lines]
+        assert "You: Every word of this has been written down" in shown
+        assert shown[shown.index("You: Every word of this has been written down") + 1] == "before."
+        assert terminal.cursor_is_hidden
+        assert terminal.interrupt() == 0
+        assert not terminal.cursor_is_hidden
+        assert terminal.echoes
+        assert "^C" not in terminal.text
+        assert "Them: It is" in terminal.text, "what was seen last stays"
+
+
+def test_a_window_that_changes_leaves_nothing_behind(daemon: Daemon) -> None:
+    """After a change of its size every line is one of a sentence: no piece of an older picture is left."""
+    whole = {FIRST, SECOND, "Every word of this has been written down", "before."}
+    whole |= {"It is said again and again so that tests", "know it."}
+    with Terminal(command("listen", daemon.url, "--source", "You"), columns=76, rows=20) as terminal:
+        terminal.wait_for("It is said again")
+        terminal.resize(41, 20)
+        said = terminal.text.count("know it.")
+        terminal.wait_for(lambda text: text.count("know it.") > said)
+        *finals, _ = terminal.lines
+        assert set(finals) <= whole, "only the one that was asked for, too"
+
+
+def test_listen_without_colour_and_on_a_dumb_terminal(daemon: Daemon) -> None:
+    """NO_COLOR is obeyed; a terminal that cannot move its cursor gets finals, a line each."""
+    with Terminal(command("listen", daemon.url), env={"NO_COLOR": "1"}) as terminal:
+        terminal.wait_for("You: ")
+        assert terminal.colours == {"default"}
+    with Terminal(command("listen", daemon.url), env={"TERM": "dumb"}, columns=100) as terminal:
+        terminal.wait_for(f"You: {FIRST}")
+        assert b"\x1b" not in terminal.bytes
+        assert terminal.interrupt() == 0
+
+
+def test_listen_says_that_the_daemon_is_gone_and_back(script: list[str]) -> None:
+    """In a line each; what was open is no longer shown, for nobody knows how it ends."""
+    with Daemon(*script, *LOOP) as first:
+        port = first.url.rpartition(":")[2]
+        with Terminal(command("listen", first.url), columns=100) as terminal:
+            terminal.wait_for("Every word")
+            first.process.kill()
+            terminal.wait_for("(the connection is lost; waiting for it to be back)")
+            with Daemon(*script, *LOOP, "--port", port):
+                terminal.wait_for("(connected again)")
+                terminal.wait_for(FIRST)
+            terminal.wait_for("(the connection is lost", 10)
+            assert terminal.interrupt() == 0
+
+
+def test_listen_into_a_pipe_that_is_closed(daemon: Daemon) -> None:
+    """``streamstt listen | head -1`` ends without a word of complaint, and gets its line as soon as it is final."""
+    for more in ([], ["--json"]):
+        listening = " ".join(command("listen", daemon.url, *more))
+        pipe = ["bash", "-c", f"{listening} | head -1"]
+        done = subprocess.run(pipe, capture_output=True, text=True, env=environment(), timeout=40, check=False)
+        assert done.stdout.count("\n") == 1
+        assert done.stderr == ""
+
+
+# ---- run
+
+
+def live(text: str) -> bool:
+    return "Ctrl-C ends" in text and "dB" in text
+
+
+def test_run_shows_how_it_is(scripted: list[str]) -> None:
+    """Levels, states, captions, viewers, lag and address; log lines go above; Ctrl-C leaves captions and no mess."""
+    with Terminal(command("run", "--port", "0", *scripted), columns=100, rows=24) as terminal:
+        text = terminal.wait_for(lambda text: live(text) and "Them: Every word" in text)
+        assert "● speech    You" in text
+        assert "━" in text
+        assert "0 viewers · lag 0." in text
+        assert not terminal.echoes
+        address = next(part for line in terminal.lines[-1:] for part in line.split() if part.startswith("http"))
+        terminal.type("\r\rtyped")  # would move what is drawn, if it were shown
+        with Terminal(command("listen", address)) as viewer:
+            terminal.wait_for("1 viewer ·")
+            viewer.interrupt()
+        text = terminal.wait_for("0 viewers")
+        assert "typed" not in text
+        assert text.count("─" * 99) == 2, "one picture, no remains of others"
+        assert terminal.lines[0].endswith("is ready"), "the log is above"
+        assert terminal.interrupt() == 0
+        assert not terminal.cursor_is_hidden
+        assert terminal.echoes
+        assert "dB" not in terminal.text
+        assert "SIGINT: finishing the last captions" in terminal.text
+        assert "You: Every word of this" in terminal.text
+
+
+@pytest.mark.parametrize("how", [["--plain"], ["--set", "log.format=human"]], ids=["--plain", "a format for the log"])
+def test_run_plainly(how: list[str], scripted: list[str]) -> None:
+    """On request the log is all that is shown, at a terminal too."""
+    with Terminal(command("run", "--port", "0", *scripted, *how)) as terminal:
+        terminal.wait_for("Overlay:")
+        terminal.type("typed")
+        terminal.wait_for("typed")
+        assert terminal.interrupt() == 0
+        assert b"\x1b[J" not in terminal.bytes
+
+
+async def test_a_terminal_that_stands_still_stops_nobody(scripted: list[str]) -> None:
+    """When a person stops the terminal (Ctrl-S), captions go on for everybody, and so does the picture later."""
+    with Terminal(command("run", "--port", "0", *scripted), columns=100) as terminal:
+        address = terminal.wait_for(live).split("Captions: ")[1].split()[0]
+
+        class Running:
+            url = address.rstrip("/")
+
+        terminal.type("\x13")
+        until = time.monotonic() + 4  # far more than the terminal's buffer takes in pictures
+        async with captions(Running) as socket:  # type: ignore[arg-type]
+            while time.monotonic() < until:
+                await receive_until(socket, "partial", 3)
+        assert get(f"{Running.url}/healthz?plain")[0] == 200
+        while terminal.read(0.3):
+            pass
+        stopped = terminal.text
+        terminal.type("\x11")
+        terminal.wait_for(lambda text: text != stopped and live(text))
+        assert terminal.interrupt() == 0
+
+
+# ---- devices
+
+
+def test_which_microphone_hears_me(tmp_path: Path) -> None:
+    """``devices --meter`` shows each level as it changes; Ctrl-C ends it with the levels as a table."""
+    with AudioServer(tmp_path) as server:
+        server.keep_awake()
+        server.table_microphone()
+        stop = threading.Event()
+        player = threading.Thread(target=server.try_to_play, args=(DATA / "meeting.flac", "room", stop))
+        player.start()
+        with Terminal(command("devices", "table", "--meter"), env=server.plain_env, rows=10) as terminal:
+            terminal.wait_for(lambda text: "mic     Table" in text and "━━━" in text)
+            assert terminal.interrupt() == 0
+            assert "hears something" in terminal.text
+            assert "━" not in terminal.text
+            assert not terminal.cursor_is_hidden
+        stop.set()
+        player.join()
+        done = run("devices", "table", "--meter", "--seconds", "0.5", "--json", env=server.plain_env)
+        (row,) = json.loads(done.stdout)
+        assert row["source"] == "mic:table"
+        assert row["peak"] >= row["rms"] >= -100
+        missing = run("devices", "nothing-like-it", env=server.plain_env)
+        assert missing.returncode == 3
+        assert "Table [table]" in missing.stderr
+
+
+# ---- Ctrl-C
+
+
+def test_a_transcription_that_is_broken_off(tmp_path: Path, script: list[str]) -> None:
+    """The files that were finished are whole, of the others there is nothing; 130, and one sentence."""
+    slow = json.loads(Path(script[1].removeprefix("script:")).read_text()) | {"decode_s": 0.5}
+    (tmp_path / "slow.json").write_text(json.dumps(slow))
+    files = [str(DATA / f"{name}.flac") for name in ("short", "meeting")]
+    options = ["--model", f"script:{tmp_path / 'slow.json'}", "--format", "srt", "--output", "texts"]
+    with Terminal(command("transcribe", *files, *options), cwd=str(tmp_path), columns=100) as terminal:
+        terminal.wait_for("texts/short.srt", 60)
+        assert terminal.interrupt() == 130
+        assert "Interrupted. What was finished is whole; of the rest nothing was written." in terminal.text
+        assert "Traceback" not in terminal.text
+    assert [path.name for path in (tmp_path / "texts").iterdir()] == ["short.srt"]
+    assert "written down before." in (tmp_path / "texts/short.srt").read_text()
