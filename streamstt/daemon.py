@@ -100,6 +100,7 @@ async def _build(settings: Settings, around: Surroundings, thread: Executor) -> 
     transcript = Transcript(archive, hub) if archive else None
     studio = Studio(settings, engine, hub)
     server = Server(settings.server, hub, studio, transcript, make_endpoints(settings.compat))
+    server.restyle(settings.overlay)
     endless = len(captures) < len(settings.source)
     outlets = make_outlets(settings, hub)
     return Parts(hub, engine, studio, server, captures, endless, archive, transcript, outlets)
@@ -203,7 +204,7 @@ def _make_hub(settings: Settings, info: EngineInfo, archive: Archive | None) -> 
 async def _follow_all(tasks: asyncio.TaskGroup, parts: Parts) -> list[Follower]:
     """Runs each local source to its end, and returns when all are open, or waited for; clients see those too."""
     studio = parts.studio
-    sessions = [studio.open(source.name, source.title, source.language) for source, _ in parts.captures]
+    sessions = [studio.open(source.name, source.title, source.language, source.color) for source, _ in parts.captures]
     await asyncio.gather(*(capture.start() for _, capture in parts.captures))
     pairs = zip(parts.captures, sessions, strict=True)
     return [tasks.create_task(follow(studio, parts.hub, capture, session)) for (_, capture), session in pairs]

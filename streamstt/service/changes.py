@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from streamstt.config import SECTIONS, Settings
 
 # What is not named here needs a restart: so does a setting that somebody adds and does not think of this.
-LIVE = {"log", "speech", "server", "engine.language", "engine.vocabulary", "transcript.keep_days", "transcript.keep_mb"}
+LIVE = {"log", "speech", "server", "overlay", "engine.language", "engine.vocabulary"}
+LIVE |= {"transcript.keep_days", "transcript.keep_mb"}
 # Of the sections above: the socket is bound, a handshake's time is the listener's, and the ring has its size.
 FIXED = {"server.host", "server.port", "server.handshake_s", "speech.buffer_s"}
 
