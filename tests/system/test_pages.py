@@ -42,6 +42,11 @@ class ScriptedDaemon:
         self.url = self._call(self._start()).rstrip("/")
         self._port = int(self.url.rpartition(":")[2])
 
+    @property
+    def viewers(self) -> int:
+        """How many pages are connected."""
+        return self._hub.viewers
+
     def publish(self, event: Event) -> None:
         """Hands an event to all clients."""
         self._loop.call_soon_threadsafe(self._hub.publish, event)

@@ -108,6 +108,7 @@ export class Rows {
     this.#rolling = this.#list.animate([{ transform: `translateY(${from}px)` }, { transform: "none" }], {
       duration: ROLL_MS,
       easing: "ease-out",
+      fill: "backwards", // it may begin a frame late: the rows must not jump up and back until then
     });
   }
 }
