@@ -136,6 +136,15 @@ def test_only_a_changed_tail_finds_a_new_place(browser: webdriver.Chrome, script
     until_equal(browser, ROWS, ["We went to the lake,", "and then home."])
 
 
+def test_a_comma_moves_no_word(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A sign that comes behind the last word of a full line leaves the word where it is."""
+    show(browser, scripted_daemon, "?chars=24")
+    scripted_daemon.publish(partial("exactly as wide as a row", 24))
+    until_equal(browser, ROWS, ["exactly as wide as a row"])
+    scripted_daemon.publish(partial("exactly as wide as a row, and", 24))
+    until_equal(browser, ROWS, ["exactly as wide as a row,", "and"])
+
+
 # --- What is on air --------------------------------------------------------------------------------------------------
 
 

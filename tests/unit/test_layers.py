@@ -17,7 +17,7 @@ MODULES = {
 # From the ground up; a module may import from floors below, and from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
-        "__init__", "audio", "bench", "commands", "speech", "serve", "service", "sinks", "whisper",
+        "audio", "bench", "commands", "speech", "serve", "service", "sinks", "whisper",
         "version", "errors", "samples", "audio.format", "speech.captions",
     ),
     (
@@ -49,11 +49,12 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "bench.scoring", "bench.peers", "bench.simulation",
     ),
     ("bench.figures",),
-    ("daemon", "terminal", "bench.benchmark"),
+    ("captioning",),
+    ("daemon", "api", "terminal", "bench.benchmark"),
     ("commands.options",),
     ("commands.*",),
     ("cli",),
-    ("__main__",),
+    ("__main__", "__init__"),
 )  # fmt: skip
 
 DOORS = {

@@ -12,8 +12,8 @@ const CLOSING = new Set(
   ".?!…,;:،؛؟۔।。？！、，；：．｡､)]}）］｝〕〉》」』】〙〗’”»›'\"ー々ゝヽぁぃぅぇぉっゃゅょァィゥェォッャュョ・％%ๆฯะาำๅະາຳ",
 );
 const OPENING = new Set("([{（［｛〔〈《「『【〘〖‘“«‹¿¡เแโใไເແໂໃໄ");
-const CLAUSE_END = /[.?!…,;:،؛؟۔।。？！、，；：．｡､][)\]}）］｝〕〉》」』】’”»›'"]*$/u;
-const SENTENCE_END = /[.?!…؟۔।。？！．｡][)\]}）］｝〕〉》」』】’”»›'"]*$/u;
+const CLAUSE_END = /[.?!…,;:،؛؟۔।。？！、，；：．｡､][)\]}）］｝〕〉》」』】〙〗’”»›'"]*$/u;
+const SENTENCE_END = /[.?!…؟۔।。？！．｡][)\]}）］｝〕〉》」』】〙〗’”»›'"]*$/u;
 const NUMBER = /^[^\p{L}\p{N}_\s]*\p{Nd}(?:[\p{Nd}.,'’:/–-]*\p{Nd})?$/u;
 const SPACE = /[^\S\u00a0\u2007\u202f]+/u; // not the kinds of it that say that no line ends there
 const GROUP = /^\p{Nd}{3}(?!\p{Nd})/u; // "000" of "10 000"

@@ -15,7 +15,8 @@ export const OPENERS = {
       "avec pour dans sur sous de des du à au aux par sans en chez vers",
   ),
   es: words(
-    "y e o u pero sino que porque cuando si como donde aunque mientras con para por en de del a al sin desde",
+    "y e o u pero sino que porque cuando si como donde aunque mientras " +
+      "con para por en de del a al sin desde hasta entre sobre",
   ),
 };
 
