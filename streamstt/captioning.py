@@ -82,7 +82,7 @@ def make_hub(settings: Settings, info: EngineInfo, past: Past | None) -> Hub:
 
 async def follow_all(tasks: asyncio.TaskGroup, studio: Studio, hub: Hub, captures: Captures) -> list[Follower]:
     """Runs each local source to its end, and returns when all are open, or waited for; clients see those too."""
-    sessions = [studio.open(source.name, source.title, source.language) for source, _ in captures]
+    sessions = [studio.open(source.name, source.title, source.language, source.color) for source, _ in captures]
     await asyncio.gather(*(capture.start() for _, capture in captures))
     pairs = zip(captures, sessions, strict=True)
     return [tasks.create_task(follow(studio, hub, capture, session)) for (_, capture), session in pairs]

@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from streamstt.config_compat import Compat
+from streamstt.config_overlay import COLOR, Overlay
 from streamstt.config_section import Section, split_list
 from streamstt.config_server import Server
 from streamstt.config_words import Words
@@ -111,6 +112,7 @@ class Source(Section):
         "", pattern=r"^[A-Za-z0-9_.-]{0,64}$", description="Name in captions; empty: made from the input."
     )
     label: str = Field("", max_length=64, description="What viewers see; empty: the name.")
+    color: str = Field("", pattern=f"^$|{COLOR}", description="Its colour on the pages; empty: one is chosen.")
     language: str = Field("", pattern=r"^([a-z]{2,3}|auto)?$", description="Overrides the engine's language.")
     channel: int = Field(
         0, ge=0, le=64, description="mic and monitor only: the channel to listen to; 0: the mean of all."
@@ -174,6 +176,7 @@ class Settings(Section):
     words: Words = Words()
     transcript: Transcript = Transcript()
     compat: Compat = Compat()
+    overlay: Overlay = Overlay()
     log: Log = Log()
     source: tuple[Source, ...] = (Source(),)
 

@@ -67,6 +67,7 @@ async def _build(settings: Settings, around: Surroundings, thread: Executor) -> 
     transcript = Transcript(archive, hub) if archive else None
     studio = Studio(settings, engine, hub)
     server = Server(settings.server, hub, studio, transcript, make_endpoints(settings.compat))
+    server.restyle(settings.overlay)
     endless = len(captures) < len(settings.source)
     outlets = make_outlets(settings, hub)
     return Parts(hub, engine, studio, server, captures, endless, archive, transcript, outlets)

@@ -78,13 +78,14 @@ class Studio:
         for name, session in self._sessions.items():
             session.retune(settings.speech, self._spoken(self._languages[name]))
 
-    def open(self, name: str, label: str, language: str) -> Session:
+    def open(self, name: str, label: str, language: str, color: str = "") -> Session:
         """Adds a source.
 
         Args:
             name: Not in use.
             label: What viewers see.
             language: Code, ``auto``, or empty for the engine's setting.
+            color: Its colour as CSS has it; empty: pages choose.
         """
         speech = self._settings.speech
         # A source of this name may have been here before, in this run or in an earlier one whose captions are kept.
@@ -94,7 +95,7 @@ class Studio:
         self._sessions[name] = session
         self._languages[name] = language
         self._scheduler.add(session)
-        self._hub.add_source(SourceInfo(name, label, now()))
+        self._hub.add_source(SourceInfo(name, label, now(), color))
         return session
 
     def _spoken(self, language: str) -> str | None:

@@ -63,11 +63,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """A source as ``hello`` names it; ``started_at`` is the wall time (ISO 8601) of its stream time 0."""
+    """A source as ``hello`` names it; ``started_at`` is the wall time (ISO 8601) of its stream time 0.
+
+    ``color`` is a colour as CSS has it, or empty: then each page chooses.
+    """
 
     name: str
     label: str
     started_at: str
+    color: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,13 +197,20 @@ def hello(
         "protocol": PROTOCOL,
         "server": "streamstt",
         **{key: getattr(about, key) for key in ("version", "session", "started_at")},
-        "sources": [asdict(s) for s in sources],
+        "sources": [_source(s) for s in sources],
         **{key: getattr(about, key) for key in ("model", "precision", "language")},
         "seq": seq,
         "history": [m.data for m in history],
     }
     told = {"gap_in_history": gap_in_history, "earlier": earlier}
     return to_json(data | {key: value for key, value in told.items() if value})
+
+
+def _source(info: SourceInfo) -> dict[str, Any]:
+    data = asdict(info)
+    if not info.color:
+        del data["color"]
+    return data
 
 
 def wall_time(started_at: str, seconds: float) -> str:

@@ -5,25 +5,30 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
+from streamstt.config_overlay import Overlay, described
 from streamstt.serve.health import health_of
 from streamstt.serve.hub import Hub
 from streamstt.serve.metrics import CONTENT_TYPE, Metrics
 from streamstt.serve.protocol import to_json
 from streamstt.speech.subtitles import CONTENT_TYPES, FORMATS, Format, render
 
-PAGES = {"/": "index.html", "/overlay": "overlay.html"}
+PAGES = {"/": "index.html", "/overlay": "overlay.html", "/designer": "designer.html"}
 PAGE_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
 }
-# Nothing from elsewhere, nothing inline: what is spoken or sent can never run.
+# Nothing from elsewhere, nothing inline: what is spoken or sent can never run. The font comes along; the frame is the
+# designer's, which shows the overlay.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "font-src 'self'; frame-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 # Only the captions page may ask for the microphone, and no page for anything else.
@@ -49,7 +54,11 @@ class Answer:
 
 
 class Routes:
-    """Answers by path; the pages are read once."""
+    """Answers by path; the pages are read once.
+
+    Attributes:
+        overlay: How the overlay looks unless its address says otherwise.
+    """
 
     def __init__(self, hub: Hub) -> None:
         """Reads the pages.
@@ -58,13 +67,11 @@ class Routes:
             hub: Whose history the transcript is, and whose state health and metrics tell.
         """
         self._hub = hub
+        self.overlay = Overlay()
         self._measures = Metrics(hub)
-        self._files = {
-            page.name: page.read_bytes()
-            for page in files("streamstt.serve").joinpath("pages").iterdir()
-            if PurePosixPath(page.name).suffix in PAGE_TYPES
-        }
+        self._files = _read(files("streamstt.serve").joinpath("pages"))
         self._routes: dict[str, Callable[[str], Answer]] = {"/healthz": self._health, "/metrics": self._metrics}
+        self._routes["/overlay.json"] = self._overlay
         self._routes |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
 
     def answer(self, target: str) -> Answer:
@@ -96,11 +103,25 @@ class Routes:
         }
         return Answer(status, "application/json", (to_json(body) + "\n").encode())
 
+    def _overlay(self, _: str) -> Answer:
+        return Answer(HTTPStatus.OK, "application/json", to_json(described(self.overlay)).encode())
+
     def _metrics(self, _: str) -> Answer:
         return Answer(HTTPStatus.OK, CONTENT_TYPE, self._measures.render())
 
     def _transcript(self, form: Format, _: str) -> Answer:
         return Answer(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())
+
+
+def _read(folder: Traversable, prefix: str = "") -> dict[str, bytes]:
+    """The files that pages are made of, by their path from the folder."""
+    found: dict[str, bytes] = {}
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found |= _read(entry, f"{prefix}{entry.name}/")
+        elif PurePosixPath(entry.name).suffix in PAGE_TYPES:
+            found[prefix + entry.name] = entry.read_bytes()
+    return found
 
 
 def plain(status: HTTPStatus, text: str, **headers: str) -> Answer:

@@ -17,6 +17,7 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
+from streamstt.config_overlay import Overlay
 from streamstt.config_server import Server as ServerSettings
 from streamstt.errors import ConfigError, ServerError
 from streamstt.serve.access import LOCAL_FILES, NOBODY, Guard, Keys, Visit, host_name
@@ -75,6 +76,10 @@ class Server:
         self._door = Door(Census(settings.max_connections, settings.max_per_address), settings.max_messages_s)
         self._tls: ssl.SSLContext | None = None
         self._listener: Listener | None = None
+
+    def restyle(self, overlay: Overlay) -> None:
+        """Takes how the overlay looks; pages have it when they are opened next."""
+        self._routes.overlay = overlay
 
     async def start(self) -> str:
         """Listens, and returns the address of the captions page.

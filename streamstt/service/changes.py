@@ -6,7 +6,7 @@ from streamstt.config import SECTIONS, Settings
 
 # What is not named here needs a restart: so does a setting that somebody adds and does not think of this.
 LIVE = {
-    *("log", "speech", "words", "server", "engine.language", "engine.vocabulary"),
+    *("log", "speech", "words", "server", "overlay", "engine.language", "engine.vocabulary"),
     *("transcript.keep_days", "transcript.keep_mb"),
 }
 # Of the sections above: the socket is bound, a handshake's time is the listener's, and the ring has its size.

@@ -88,6 +88,7 @@ class Reloader:
         parts.hub.about = replace(parts.hub.about, language=settings.engine.language)
         parts.studio.reload(settings)
         parts.server.reload(server)
+        parts.server.restyle(settings.overlay)
         if parts.archive:
             parts.archive.reload(settings.transcript)
         self._settings = settings

@@ -5,11 +5,7 @@ Every test also ends with an empty browser console: no error, no warning, no bre
 
 import asyncio
 import re
-import struct
 import threading
-import time
-import zlib
-from base64 import b64decode
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
 
@@ -31,22 +27,6 @@ STATE = "return document.querySelector('#state').textContent.toLowerCase()"
 OVERLAY = "return Array.from(document.querySelectorAll('#lines .line'), e => e.textContent)"
 ON_AIR = "return document.body.innerText.trim()"
 
-# Lines of text of the overlay whose middle is inside the visible box, and whether the newest is one of them.
-VISIBLE_LINES = """
-  const clip = document.querySelector('#clip').getBoundingClientRect();
-  const inside = r => (r.top + r.bottom) / 2 > clip.top && (r.top + r.bottom) / 2 < clip.bottom;
-  const rects = [];
-  const texts = document.createTreeWalker(document.querySelector('#lines'), NodeFilter.SHOW_TEXT);
-  while (texts.nextNode()) {
-    const range = document.createRange();
-    range.selectNode(texts.currentNode);
-    rects.push(...range.getClientRects());
-  }
-  const onScreen = clip.top >= 0 && clip.bottom <= innerHeight && clip.left >= 0 && clip.right <= innerWidth;
-  const tops = new Set(rects.filter(inside).map(r => Math.round(r.top)));
-  return [tops.size, rects.length > 0 && inside(rects.at(-1)) && onScreen];
-"""
-
 XSS = '<img src=x onerror="window.ran=1;alert(1)"><script>window.ran=1</script>'
 
 
@@ -61,6 +41,11 @@ class ScriptedDaemon:
         self._port = 0  # the first run picks a free one, the later ones take the same
         self.url = self._call(self._start()).rstrip("/")
         self._port = int(self.url.rpartition(":")[2])
+
+    @property
+    def viewers(self) -> int:
+        """How many pages are connected."""
+        return self._hub.viewers
 
     def publish(self, event: Event) -> None:
         """Hands an event to all clients."""
@@ -189,18 +174,15 @@ def test_stable_counts_code_points(browser: webdriver.Chrome, scripted_daemon: S
         scripted_daemon.publish(final("", f"c{number}"))
 
 
-@pytest.mark.parametrize(("page", "script"), [("", FINALS), ("/overlay", OVERLAY)], ids=["captions", "overlay"])
-def test_text_is_never_markup(
-    browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, page: str, script: str
-) -> None:
+def test_text_is_never_markup(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """Markup in text, source and detail is shown as it is, and no script of it runs."""
-    open_connected(browser, scripted_daemon.url + page)
+    open_connected(browser, scripted_daemon.url)
     scripted_daemon.publish(Status(XSS, State.LOST, XSS))
     scripted_daemon.publish(partial("Good morning", source="desk"))
     scripted_daemon.publish(partial(XSS, 5, source=XSS, caption="c2"))
     until(browser, ON_AIR, lambda text: XSS in text, "the markup is readable as a partial")
     scripted_daemon.publish(final(XSS, source=XSS, caption="c2"))
-    until(browser, script, lambda texts: any(XSS in text for text in texts), "the markup is readable as a final")
+    until(browser, FINALS, lambda texts: any(XSS in text for text in texts), "the markup is readable as a final")
     label = "return Array.from(document.querySelectorAll('.label'), e => e.textContent)"
     assert XSS in browser.execute_script(label)
     assert browser.execute_script("return window.ran ?? null") is None
@@ -415,76 +397,3 @@ def test_transcript_links(browser: webdriver.Chrome, scripted_daemon: ScriptedDa
     wanted = [f"{scripted_daemon.url}/transcript.{kind}?token=a%26b" for kind in ("txt", "srt", "vtt", "json")]
     until_equal(browser, links, wanted)
     assert "token=a%26b" in browser.execute_script("return sockets[0].url")
-
-
-# --- Overlay ---------------------------------------------------------------------------------------------------------
-
-
-def test_overlay_is_transparent(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Around the caption the picture behind shows through: a pixel there has no opacity at all."""
-    open_connected(browser, f"{scripted_daemon.url}/overlay")
-    scripted_daemon.publish(final("Good morning."))
-    until_equal(browser, OVERLAY, ["Good morning."])
-    browser.execute_cdp_cmd("Emulation.setDefaultBackgroundColorOverride", {"color": {"r": 0, "g": 0, "b": 0, "a": 0}})
-    clip = {"x": 10, "y": 10, "width": 1, "height": 1, "scale": 1}
-    shot = browser.execute_cdp_cmd("Page.captureScreenshot", {"format": "png", "clip": clip})
-    assert only_pixel(b64decode(shot["data"])) == (0, 0, 0, 0)
-
-
-def only_pixel(png: bytes) -> tuple[int, ...]:
-    """The samples of a PNG of one pixel (PNG specification, third edition, 5 and 9: of one pixel no filter matters)."""
-    chunks, at = b"", 8
-    while at < len(png):
-        (length,) = struct.unpack_from(">I", png, at)
-        if png[at + 4 : at + 8] == b"IDAT":
-            chunks += png[at + 8 : at + 8 + length]
-        at += 12 + length
-    return tuple(zlib.decompress(chunks)[1:])
-
-
-def test_overlay_shows_two_lines(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """However much is said, two lines are visible, and the newest words are among them."""
-    open_connected(browser, f"{scripted_daemon.url}/overlay")
-    for number in range(12):
-        scripted_daemon.publish(final(f"Caption number {number}.", f"c{number}"))
-    until(browser, OVERLAY, lambda texts: texts[-1:] == ["Caption number 11."], "the last final")
-    assert browser.execute_script(VISIBLE_LINES) == [2, True]
-    scripted_daemon.publish(partial("and on and on it goes " * 20, 30, "c99"))
-    until(browser, OVERLAY, lambda texts: texts[-1].startswith("and on"), "the long partial")
-    assert browser.execute_script(VISIBLE_LINES) == [2, True]
-
-
-def test_overlay_clears_in_silence(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Five seconds after the last caption the screen is empty; the next one starts on it alone."""
-    open_connected(browser, f"{scripted_daemon.url}/overlay")
-    scripted_daemon.publish(final("Good morning."))
-    published = time.monotonic()
-    until_equal(browser, OVERLAY, ["Good morning."])
-    until_equal(browser, ON_AIR, "")
-    assert 4.5 < time.monotonic() - published < 9
-    assert not browser.find_element(By.ID, "box").is_displayed()
-    scripted_daemon.publish(partial("Next", caption="c2"))
-    until_equal(browser, ON_AIR, "Next")
-
-
-def test_overlay_says_nothing_of_trouble(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Lost microphones, gaps, a restarted daemon and old captions are no business of those who watch."""
-    scripted_daemon.publish(final("Said before anybody watched.", "c1"))
-    open_connected(browser, f"{scripted_daemon.url}/overlay")
-    scripted_daemon.publish(Status("desk", State.LOST, "unplugged"))
-    scripted_daemon.publish(Gap("desk", 1.0, 2.0))
-    scripted_daemon.publish(partial("Good", caption="c2"))
-    until_equal(browser, ON_AIR, "Good")
-    scripted_daemon.restart()
-    until(browser, "return sockets.length > 1 && sockets.at(-1).greeted", bool, "connected again")
-    until_equal(browser, ON_AIR, "")
-    scripted_daemon.publish(final("Back.", "c1"))
-    until_equal(browser, ON_AIR, "Back.")
-
-
-def test_overlay_of_one_source(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """``?source=NAME`` shows this source only, without a label."""
-    open_connected(browser, f"{scripted_daemon.url}/overlay?source=studio")
-    scripted_daemon.publish(final("From the desk.", "c1", "desk"))
-    scripted_daemon.publish(final("From the studio.", "c2", "studio"))
-    until_equal(browser, OVERLAY, ["From the studio."])

@@ -22,8 +22,8 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "speech.characters", "speech.phrases", "speech.patterns", "speech.swearing",
     ),
     (
-        "config_section", "config_server", "config_compat", "config_words", "config", "config_layers", "logs",
-        "speech.jobs",
+        "config_section", "config_server", "config_overlay", "config_compat", "config_words", "config",
+        "config_layers", "logs", "speech.jobs",
     ),
     (
         "audio.ring", "audio.frames", "audio.vad", "audio.devices", "audio.level", "audio.libpulse",
@@ -78,6 +78,7 @@ DOORS = {
     "platformdirs": {"config_layers", "whisper.store", "service.units"},
     "pydantic": {
         "config",
+        "config_overlay",
         "config_layers",
         "config_section",
         "config_server",

@@ -27,13 +27,16 @@ export function splitStable({ text, stable }) {
   return [points.slice(0, stable).join(""), points.slice(stable).join("")];
 }
 
-/** Label and colour of each source: those the greeting lists, and any that turns up later under its name. */
+/**
+ * Label and colour of each source: those the greeting lists, and any that turns up later under its name. `color` is
+ * what the configuration says, if it says one; `className` is a colour that the page has for it.
+ */
 export class Sources {
   #known = new Map(); // name -> {label, className}
   #added = 0;
 
   greet(sources) {
-    for (const { name, label } of sources) this.get(name).label = label || name;
+    for (const { name, label, color } of sources) Object.assign(this.get(name), { label: label || name, color });
   }
 
   get(name) {

@@ -1,91 +1,84 @@
-// The overlay: the last words, big, on nothing. It is on air: what is no caption (connection, microphones, errors)
-// is never shown. `?source=NAME` (more than once for several) limits it to these sources.
+// The overlay: the last words, big, on nothing. It is on air: what is no caption (connection, microphones, errors) is
+// never shown. Its address says how it looks (docs/overlay.md), or else the daemon's configuration.
 // All text comes from outside and goes into the page through textContent only.
 
-import { CaptionFeed, Sources, splitStable, wantedSources } from "./feed.js";
+import { CaptionFeed, Sources } from "./feed.js";
+import { Demo } from "./demo.js";
+import { Look } from "./overlay_look.js";
+import { PopOn } from "./popon.js";
+import { RollUp } from "./rollup.js";
+import { Rows } from "./overlay_rows.js";
+import { Speakers } from "./speakers.js";
+import { columns } from "./lines.js";
+import { describe, fromQuery } from "./overlay_settings.js";
 
-const CLEAR_AFTER_MS = 5_000;
-const MAX_LINES = 8; // two are visible; each caption is a paragraph of its own, so dropping old ones moves no word
+const query = new URLSearchParams(location.search);
+const { values, problems } = fromQuery(query, await describe());
+for (const [name, problem] of problems) console.warn(`overlay: ${name} is passed over. ${problem}`);
 
-const box = document.querySelector("#box");
-const lines = document.querySelector("#lines");
+const look = new Look(values, document.documentElement);
+const rows = new Rows(document.querySelector("#box"), document.querySelector("#lines"), look);
 const sources = new Sources();
-const open = new Map(); // source -> {id, line}: the partial on display, at most one per source
-let clearTimer = 0;
-let lostAt = -Infinity; // when the connection was lost; at first: whoever opens the overlay wants what is said from now on
+const speakers = new Speakers(sources, look);
+const stage = values.mode === "popon" ? new PopOn(rows, look, speakers, touch) : new RollUp(rows, look, speakers);
+await look.ready();
 
-function span(className, text) {
-  const made = document.createElement("span");
-  made.className = className;
-  made.textContent = text;
-  return made;
-}
+// --- Clearing -----------------------------------------------------------------------------------------------------
 
-function fill(line, { source, language, text, stable }) {
-  const { label, className } = sources.get(source);
-  const parts = stable === undefined ? [text, ""] : splitStable({ text, stable });
-  line.lang = language || "";
-  line.replaceChildren(
-    ...(sources.several && wantedSources.length !== 1 ? [span(`label ${className}`, label)] : []),
-    span("stable", parts[0]),
-    span("tentative", parts[1]),
-  );
-}
+let timer = 0;
+let clearAt = Infinity;
 
-function show(caption, line) {
-  if (caption.text) {
-    fill(line, caption);
-    if (!line.isConnected) lines.append(line);
-    clearTimeout(clearTimer);
-    clearTimer = setTimeout(clear, CLEAR_AFTER_MS);
-  } else {
-    line.remove();
-  }
-  while (lines.childElementCount > MAX_LINES) lines.firstElementChild.remove();
-  box.hidden = lines.childElementCount === 0;
-}
-
-function newLine() {
-  const line = document.createElement("p");
-  line.className = "line";
-  line.dir = "auto";
-  return line;
+/** Other words are on the screen: they stay for a while, and as long as it takes to read the last line. */
+function touch() {
+  clearTimeout(timer);
+  if (!values.clear) return;
+  const unread = values.mode === "popon" ? rows.all : rows.last;
+  const stay = 1_000 * Math.max(values.clear, columns(unread) / values.cps);
+  clearAt = performance.now() + stay;
+  timer = setTimeout(clear, stay);
 }
 
 function clear() {
-  open.clear();
-  lines.replaceChildren();
-  box.hidden = true;
+  clearAt = Infinity;
+  rows.fade();
+  stage.cleared();
 }
 
-new CaptionFeed(
-  {
-    onHello(hello) {
-      sources.greet(hello.sources);
-      for (const { line } of open.values()) line.remove();
-      open.clear();
-      box.hidden = lines.childElementCount === 0;
-    },
-    onPartial(partial) {
-      let shown = open.get(partial.source);
-      if (shown?.id !== partial.id) {
-        shown?.line.remove();
-        shown = { id: partial.id, line: newLine() };
-        open.set(partial.source, shown);
-      }
-      show(partial, shown.line);
-    },
-    onFinal(final, { replayed }) {
-      // What was missed longer ago than a caption stays on the screen is old: not for air.
-      if (replayed && performance.now() - lostAt > CLEAR_AFTER_MS) return;
-      const shown = open.get(final.source);
-      if (shown?.id === final.id) open.delete(final.source);
-      show(final, shown?.id === final.id ? shown.line : newLine());
-    },
-    onConnection(state) {
-      if (state === "open") lostAt = Infinity;
-      else lostAt = Math.min(lostAt, performance.now());
-    },
+function show(message) {
+  const before = rows.all;
+  if (stage.show(message) && rows.all !== before) touch();
+}
+
+// Timers hardly run while OBS hides the source: what is old by then is gone before anybody sees it.
+document.addEventListener("visibilitychange", () => performance.now() >= clearAt && clear());
+addEventListener("resize", () => look.measure() && values.mode === "rollup" && restart());
+
+/** Lines have another length: what is open begins anew. */
+function restart() {
+  stage.abandon();
+  rows.clear();
+}
+
+// --- Captions -----------------------------------------------------------------------------------------------------
+
+let lostAt = -Infinity; // when the connection was lost; at first: whoever opens the overlay wants what is said from now on
+
+const handlers = {
+  onHello(hello, { restarted }) {
+    sources.greet(hello.sources);
+    if (restarted) stage.abandon();
   },
-  wantedSources,
-).start();
+  onPartial: show,
+  onFinal(final, { replayed }) {
+    // What was missed longer ago than a caption stays on the screen is old: not for air.
+    if (replayed && performance.now() - lostAt > 1_000 * (values.clear || 5)) return;
+    show(final);
+  },
+  onConnection(state) {
+    if (state === "open") lostAt = Infinity;
+    else lostAt = Math.min(lostAt, performance.now());
+  },
+};
+
+const demo = query.get("demo");
+(demo === null ? new CaptionFeed(handlers, values.source) : new Demo(handlers, demo === "2" ? 2 : 1)).start();

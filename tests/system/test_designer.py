@@ -1,0 +1,145 @@
+"""The overlay designer in a real Chromium: from a setting to a preview, an address and a configuration."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from running import DATA, Daemon
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from test_overlay import browser, chrome, console
+from test_pages import ScriptedDaemon, scripted_daemon, until, until_equal
+
+from streamstt.config import Settings
+from streamstt.config_overlay import Overlay
+
+__all__ = ["browser", "chrome", "scripted_daemon"]
+
+ADDRESS = "return document.querySelector('#address').value"
+PREVIEW = "return document.querySelector('#preview').contentWindow.location.search"
+SAMPLE = "return document.querySelector('#preview').contentDocument.querySelector('#lines')?.textContent ?? ''"
+# As a person does: the field has another value, and tells of it.
+ENTER = """
+  const field = document.querySelector(`#setting-${arguments[0]}`);
+  if (field.type === 'checkbox') field.checked = arguments[1];
+  else field.value = arguments[1];
+  field.dispatchEvent(new Event('input'));
+"""
+
+
+def design(driver: webdriver.Chrome, daemon: ScriptedDaemon, query: str = "") -> None:
+    """Opens the designer."""
+    driver.get(f"{daemon.url}/designer{query}")
+    until(driver, ADDRESS, bool, "the designer is ready")
+
+
+def asked(address: str) -> dict[str, list[str]]:
+    return parse_qs(urlsplit(address).query, keep_blank_values=True)
+
+
+def test_every_setting_has_a_field(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Each setting of the overlay has a field with its value, a label and its help."""
+    design(browser, scripted_daemon)
+    for name, field in Overlay.model_fields.items():
+        element = browser.find_element(By.ID, f"setting-{name}")
+        assert element.accessible_name
+        assert browser.find_element(By.ID, f"help-{name}").text == field.description
+        if isinstance(field.default, str | int | float) and not isinstance(field.default, bool):
+            assert element.get_attribute("value") == str(field.default)
+    assert browser.execute_script(ADDRESS) == f"{scripted_daemon.url}/overlay"
+
+
+def test_a_setting_is_seen_and_told(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """What is put in is in the preview, in the address, in the configuration, and in the designer's own address."""
+    design(browser, scripted_daemon)
+    until(browser, SAMPLE, lambda text: "Good morning" in text, "sample words")
+    wanted: dict[str, Any] = {
+        "lines": 3,
+        "background": "#123456cc",
+        "upper": True,
+        "source": "you, them",
+        "font": "Inter",
+    }
+    for name, value in wanted.items():
+        browser.execute_script(ENTER, name, value)
+    until(browser, SAMPLE, lambda text: "GOOD MORNING" in text, "sample words in capitals")
+    expected = {
+        "lines": ["3"],
+        "background": ["123456cc"],
+        "upper": ["true"],
+        "source": ["you", "them"],
+        "font": ["Inter"],
+    }
+    assert asked(browser.execute_script(ADDRESS)) == expected
+    assert asked(browser.current_url) == expected
+    preview = asked(browser.execute_script(PREVIEW))
+    assert preview.pop("demo") == ["2"]
+    assert preview == {name: value for name, value in expected.items() if name != "source"}  # samples have no sources
+    told = tomllib.loads(browser.execute_script("return document.querySelector('#toml').value"))
+    settings = Settings.model_validate(told).overlay
+    assert settings == Overlay(lines=3, background="#123456cc", upper=True, source=("you", "them"), font="Inter")
+    design(browser, scripted_daemon, f"?{urlsplit(browser.execute_script(ADDRESS)).query}")
+    assert asked(browser.execute_script(ADDRESS)) == expected
+
+
+def test_a_mistake_is_shown_where_it_is(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A wrong value is marked, says what would be right, and changes nothing; a right one takes the mark away."""
+    design(browser, scripted_daemon)
+    state = """const f = document.querySelector(`#setting-${arguments[0]}`);
+      return [f.getAttribute('aria-invalid'), document.querySelector(`#help-${arguments[0]}`).textContent]"""
+    for name, wrong, right, words in [("lines", "9", "1", "from 1 to 4"), ("color", "#12", "gold", "no colour")]:
+        browser.execute_script(ENTER, name, wrong)
+        invalid, text = browser.execute_script(state, name)
+        assert invalid == "true"
+        assert words in text
+        assert name not in asked(browser.execute_script(ADDRESS))
+        browser.execute_script(ENTER, name, right)
+        assert browser.execute_script(state, name)[0] == "false"
+        assert asked(browser.execute_script(ADDRESS))[name] == [right]
+
+
+def test_it_warns_of_low_contrast(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """It says how well the words can be read on the worst picture."""
+    design(browser, scripted_daemon)
+    contrast = "return document.querySelector('#contrast').textContent"
+    assert "at least 12.6 : 1" in browser.execute_script(contrast)
+    browser.execute_script(ENTER, "background", "none")
+    assert "Take a darker box" in browser.execute_script(contrast)
+    browser.execute_script(ENTER, "outline", "4")
+    assert "at least 21.0 : 1" in browser.execute_script(contrast)
+
+
+def test_copying(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """The button copies the address."""
+    rights = {"permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"], "origin": scripted_daemon.url}
+    browser.execute_cdp_cmd("Browser.grantPermissions", rights)
+    design(browser, scripted_daemon, "?lines=3")
+    button = browser.find_element(By.CSS_SELECTOR, "[data-copies=address]")
+    button.click()
+    until_equal(browser, "return document.querySelector('[data-copies=address]').textContent", "Copied")
+    copied = browser.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
+    assert copied == f"{scripted_daemon.url}/overlay?lines=3"
+
+
+def test_where_a_token_is_demanded(browser: webdriver.Chrome, script: list[str], tmp_path: Path) -> None:
+    """The designer works by the page's cookie, and says that OBS will need a token of its own."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text("viewer a-token-for-viewers\n")
+    access = ["--set", "server.require_token=true", "--set", f"server.token_file={tokens}"]
+    with Daemon("--source", f"file:{DATA / 'short.flac'}", "--source", "ws", *access, *script) as daemon:
+        browser.get(f"{daemon.url}/designer?token=a-token-for-viewers")
+        until_equal(browser, ADDRESS, f"{daemon.url}/overlay?token=TOKEN")
+        assert browser.find_element(By.ID, "tokenhint").is_displayed()
+        until(browser, SAMPLE, bool, "the preview")
+    assert [line for line in console(browser) if "401" not in line] == []  # it asked without the cookie
+
+
+def test_found_from_the_captions_page(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """The captions page leads to it, and it leads back."""
+    browser.get(scripted_daemon.url)
+    until(browser, "return document.querySelector('footer a[href*=designer]')?.href ?? ''", bool, "the link")
+    browser.find_element(By.CSS_SELECTOR, "footer a[href*=designer]").click()
+    until(browser, ADDRESS, bool, "the designer is ready")
+    browser.find_element(By.LINK_TEXT, "Captions page").click()
+    until_equal(browser, "return document.title", "Live captions")

@@ -1,0 +1,471 @@
+"""The overlay in a real Chromium: what is on air, and what never is.
+
+Every test also ends with an empty browser console: no error, no warning, no breach of the content security policy.
+"""
+
+import json
+import random
+import signal
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import pytest
+from conftest import chromium
+from overlaying import BOX, ROWS, STILL, VISIBLE, WATCH, emulate, pixel, sized
+from running import DATA, SCRIPT, Daemon
+from selenium import webdriver
+from selenium.common.exceptions import NoAlertPresentException
+from test_pages import ON_AIR, XSS, ScriptedDaemon, final, luminance, partial, scripted_daemon, until, until_equal
+
+from streamstt.config_overlay import Overlay
+from streamstt.speech.captions import Gap, State, Status
+
+__all__ = ["scripted_daemon"]
+
+LONG = (
+    "We began in the morning, when nobody was there yet, and by noon 10 000 people had come to see what Dr. Miller had "
+    "promised them. It was warm; the wind had gone. Nobody spoke, because there was nothing to say about it any more."
+)
+
+
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """One browser for all tests of this file: its start takes longer than most of them."""
+    with chromium(tmp_path_factory.mktemp("chrome")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def browser(chrome: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+    """An empty page of 1280 by 720; at the end its console must be empty."""
+    sized(chrome, 1280, 720)
+    emulate(chrome, prefers_reduced_motion="no-preference")
+    yield chrome
+    chrome.get("about:blank")
+    console = [entry for entry in chrome.get_log("browser") if "WebSocket connection to" not in entry["message"]]
+    assert console == []
+
+
+def show(browser: webdriver.Chrome, daemon: ScriptedDaemon, query: str = "") -> None:
+    """Opens the overlay, and returns when it is connected."""
+    browser.get(f"{daemon.url}/overlay{query}")
+    for _ in range(300):
+        if daemon.viewers:
+            return
+        time.sleep(0.02)
+    raise AssertionError("the overlay does not connect")
+
+
+def console(browser: webdriver.Chrome) -> list[str]:
+    """What the page has logged; afterwards the console is empty."""
+    return [entry["message"] for entry in browser.get_log("browser")]
+
+
+# --- Nothing moves ---------------------------------------------------------------------------------------------------
+
+
+def test_the_same_lines_as_in_files(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """The rule of tests/data/lines.json is the overlay's, too."""
+    vectors = json.loads((DATA / "lines.json").read_text())
+    show(browser, scripted_daemon)
+    until_equal(browser, "return document.fonts.status", "loaded")
+    broken = browser.execute_async_script(
+        """
+        const [vectors, done] = arguments;
+        import('/pages/lines.js').then(({ breakLines }) =>
+          done(vectors.map(({ text, limit, language }) => breakLines(text, () => ({ limit }), language))));
+        """,
+        vectors,
+    )
+    assert broken == [vector["lines"] for vector in vectors]
+    assert len(broken) > 30
+
+
+def test_a_shown_word_stays(browser: webdriver.Chrome, script: list[str]) -> None:
+    """With a real daemon, at every frame: a word that is shown stays on its line, and moves up only, by whole lines."""
+    with Daemon("--source", f"file:{DATA / 'meeting.flac'}", *script) as daemon:
+        browser.get(f"{daemon.url}/overlay?chars=24")
+        browser.execute_script(WATCH)
+        words = set(SCRIPT.split())
+        until(browser, "return [...everShown]", lambda seen: len(words & set(seen)) > 14, "most of the script")
+    assert browser.execute_script("return frames") > 50
+    assert browser.execute_script("return shifts") == []
+
+
+@pytest.mark.parametrize(
+    "query", ["", "?lines=3&position=top&labels=on", "?lines=1&chars=30&position=middle&tentative=hide"]
+)
+def test_a_shown_word_stays_whatever_is_said(
+    browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, query: str
+) -> None:
+    """So it is with two who speak at once, tails that are heard anew all the time, and captions taken back."""
+    show(browser, scripted_daemon, query)
+    browser.execute_script(WATCH)
+    chance = random.Random(query)
+    words = LONG.split()
+    progress = {"desk": 0, "studio": 0}
+    for step in range(160):
+        source = chance.choice(["desk", "desk", "studio"])
+        caption, length = f"{source}{progress[source] // 40}", progress[source] % 40
+        progress[source] += chance.choice([1, 1, 2, 3])
+        settled = " ".join(words[:length])
+        tail = " ".join(chance.choices(words, k=chance.randrange(4)))
+        if progress[source] // 40 != int(caption.removeprefix(source)):
+            scripted_daemon.publish(final(settled, caption, source))
+        else:
+            text = f"{settled} {tail}".strip()
+            scripted_daemon.publish(partial(text, len(settled), caption, source, step + 1))
+        time.sleep(0.012)
+    assert browser.execute_script("return frames") > 20
+    assert browser.execute_script("return shifts") == []
+
+
+def test_only_a_changed_tail_finds_a_new_place(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Words that the daemon takes back make room; lines before them stay, even where they would now be broken anew."""
+    show(browser, scripted_daemon, "?chars=24&lines=3&tentative=plain")
+    scripted_daemon.publish(partial("We went to the large house", 10))
+    until_equal(browser, ROWS, ["We went to the large", "house"])
+    scripted_daemon.publish(partial("We went to the large houses, and", 10))
+    until_equal(browser, ROWS, ["We went to the large", "houses, and"])
+    scripted_daemon.publish(partial("We went to the lake", 10))
+    until_equal(browser, ROWS, ["We went to the lake"])
+    scripted_daemon.publish(final("We went to the lake, and then home."))
+    until_equal(browser, ROWS, ["We went to the lake,", "and then home."])
+
+
+def test_a_comma_moves_no_word(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A sign that comes behind the last word of a full line leaves the word where it is."""
+    show(browser, scripted_daemon, "?chars=24")
+    scripted_daemon.publish(partial("exactly as wide as a row", 24))
+    until_equal(browser, ROWS, ["exactly as wide as a row"])
+    scripted_daemon.publish(partial("exactly as wide as a row, and", 24))
+    until_equal(browser, ROWS, ["exactly as wide as a row,", "and"])
+
+
+# --- What is on air --------------------------------------------------------------------------------------------------
+
+
+def test_transparent(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Around the caption the picture behind shows through: a pixel there has no opacity at all."""
+    show(browser, scripted_daemon)
+    scripted_daemon.publish(final("Good morning."))
+    until_equal(browser, ROWS, ["Good morning."])
+    assert pixel(browser, 10, 10, (0, 0, 0, 0)) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("lines", [1, 2, 4])
+def test_so_many_lines(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, lines: int) -> None:
+    """However much is said, so many lines are visible, and the newest words are among them."""
+    show(browser, scripted_daemon, f"?lines={lines}")
+    for number in range(12):
+        scripted_daemon.publish(final(f"Caption number {number}.", f"c{number}"))
+    until(browser, ROWS, lambda rows: rows[-1:] == ["Caption number 11."], "the last final")
+    until_equal(browser, STILL, True)
+    assert browser.execute_script(VISIBLE) == [f"Caption number {n}." for n in range(12 - lines, 12)]
+    scripted_daemon.publish(partial("and on and on it goes " * 20, 30, "c99"))
+    until(browser, ROWS, lambda rows: rows[-1].startswith("and on"), "the long partial")
+    until_equal(browser, STILL, True)
+    assert len(browser.execute_script(VISIBLE)) == lines
+    assert browser.execute_script("return document.querySelectorAll('.line').length") <= lines + 2
+
+
+def test_clears_in_silence(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A while after the last word the screen is empty, not before it could be read; the next one stands alone."""
+    show(browser, scripted_daemon, "?clear=1&cps=10")
+    published = time.monotonic()
+    scripted_daemon.publish(final("Twenty letters in it."))
+    until_equal(browser, ROWS, ["Twenty letters in it."])
+    until_equal(browser, ON_AIR, "")
+    assert 2 < time.monotonic() - published < 5
+    scripted_daemon.publish(partial("Next", caption="c2"))
+    until_equal(browser, ON_AIR, "Next")
+
+
+def test_speech_goes_on_after_clearing(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """What was cleared does not come back with the next word of the same caption."""
+    show(browser, scripted_daemon, "?clear=0.5&cps=60")
+    scripted_daemon.publish(partial("Wait for", 8))
+    until_equal(browser, ROWS, ["Wait for"])
+    until_equal(browser, ON_AIR, "")
+    scripted_daemon.publish(partial("Wait for it now", 8))
+    until_equal(browser, ROWS, ["it now"])
+
+
+def test_nothing_is_said_of_trouble(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Lost microphones, gaps, and old captions are no business of those who watch, nor is a restart."""
+    scripted_daemon.publish(final("Said before anybody watched.", "c1"))
+    show(browser, scripted_daemon, "?clear=2")
+    scripted_daemon.publish(Status("desk", State.LOST, "unplugged"))
+    scripted_daemon.publish(Gap("desk", 1.0, 2.0))
+    scripted_daemon.publish(partial("Good mor", 4, caption="c2"))
+    until_equal(browser, ON_AIR, "Good mor")
+    scripted_daemon.restart()
+    until(browser, ON_AIR, lambda text: text in {"Good", ""}, "what was certain stays for its time, and goes")
+    until_equal(browser, ON_AIR, "")
+    scripted_daemon.publish(final("Back.", "c1"))
+    until_equal(browser, ON_AIR, "Back.")
+
+
+def test_a_killed_daemon(browser: webdriver.Chrome, script: list[str]) -> None:
+    """``kill -9`` and a new start: nothing but captions is ever on air, they are cleared in time, and go on."""
+    words = ["--source", f"file:{DATA / 'meeting.flac'}", *script]
+    with Daemon(*words) as daemon:
+        browser.get(f"{daemon.url}/overlay?clear=1")
+        browser.execute_script(WATCH)
+        until(browser, "return everShown.size", lambda count: count > 4, "some words")
+        daemon.stop(signal.SIGKILL)
+        until_equal(browser, ON_AIR, "")
+        browser.execute_script("everShown.clear()")
+    with Daemon(*words, "--port", daemon.url.rpartition(":")[2]):
+        until(browser, "return everShown.size", lambda count: count > 4, "words of the new run")
+    pieces = {word[:n] for word in SCRIPT.split() for n in range(1, 20)}  # a word that is being spoken is heard in part
+    assert set(browser.execute_script("return [...everShown]")) <= pieces
+    assert browser.execute_script("return shifts") == []
+
+
+def test_hidden(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """While OBS hides the source nothing piles up; shown again, it has what is said now, and nothing old."""
+    show(browser, scripted_daemon, "?clear=1&mode=popon&min=1")
+    watched = browser.current_window_handle
+    browser.switch_to.new_window("tab")
+    other = browser.current_window_handle
+    for number in range(20):
+        scripted_daemon.publish(final(f"Caption number {number}.", f"c{number}"))
+    time.sleep(1.5)
+    browser.switch_to.window(watched)
+    until(browser, ROWS, lambda rows: rows in ([], ["Caption number 19."]), "the newest at most")
+    until_equal(browser, ON_AIR, "")
+    browser.switch_to.window(other)
+    browser.close()
+    browser.switch_to.window(watched)
+
+
+# --- How it looks ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("query", ["", "?background=none&outline=5", "?color=000&background=fffc", "?colors=text"])
+def test_contrast_on_any_picture(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, query: str) -> None:
+    """All words can be read (WCAG AA: 4.5 to 1) in front of white, black and grey, as the browser paints it."""
+    show(browser, scripted_daemon, query)
+    for number, source in enumerate(["desk", "b", "c", "d", "e", "f"]):
+        scripted_daemon.publish(partial("Good morning", 4, f"c{number}", source))
+    until(browser, ROWS, lambda rows: len(rows) == 4, "partials")
+    until_equal(browser, STILL, True)
+    colors = (
+        "return Array.from(document.querySelectorAll('.stable, .tentative, .label'), e => getComputedStyle(e).color)"
+    )
+    shadow = browser.execute_script("return getComputedStyle(document.querySelector('#box')).textShadow")
+    left, _, right, bottom = browser.execute_script(BOX)
+    for behind in [(255, 255, 255), (0, 0, 0), (119, 119, 119)]:
+        painted = pixel(browser, right - 30, bottom - 12, (*behind, 1.0))
+        ground = f"rgb{painted[:3]}" if shadow == "none" else shadow.partition(")")[0]
+        for color in browser.execute_script(colors):
+            dark, light = sorted([luminance(color), luminance(ground)])
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (color, ground, behind)
+    assert left < right
+
+
+@pytest.mark.parametrize("size", [(1920, 1080), (1280, 720), (390, 844), (844, 390), (3840, 2160), (1920, 120)])
+@pytest.mark.parametrize("query", ["", "?lines=4&chars=60&upper=1&position=top-left&labels=on"])
+def test_every_size(
+    browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, size: tuple[int, int], query: str
+) -> None:
+    """In a scene, on a phone, on a wall and in a ticker all of the captions is in the picture, and big enough."""
+    sized(browser, *size)
+    show(browser, scripted_daemon, query)
+    scripted_daemon.publish(final(LONG))
+    until(browser, ROWS, lambda rows: rows[-1:] and rows[-1].lower().endswith("more."), "the words")
+    until_equal(browser, STILL, True)
+    left, top, right, bottom = browser.execute_script(BOX)
+    assert left >= 0
+    assert top >= 0
+    assert right <= size[0]
+    assert bottom <= size[1]
+    wide = """return Array.from(document.querySelectorAll('.line'), e => {
+                const range = document.createRange(); range.selectNodeContents(e);
+                return range.getBoundingClientRect().right; })"""
+    assert max(browser.execute_script(wide)) <= right
+    letters = browser.execute_script("return parseFloat(getComputedStyle(document.documentElement).fontSize)")
+    assert letters >= min(18, size[1] * 0.14)
+
+
+@pytest.mark.parametrize("motion", ["no-preference", "reduce"])
+def test_motion(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, motion: str) -> None:
+    """Lines move up smoothly, but not for those who ask their system for less motion."""
+    emulate(browser, prefers_reduced_motion=motion)
+    show(browser, scripted_daemon)
+    count = """window.moved = 0; const animate = Element.prototype.animate;
+               Element.prototype.animate = function (...v) { moved++; return animate.apply(this, v); }"""
+    browser.execute_script(count)
+    for number in range(3):
+        scripted_daemon.publish(final(f"Caption number {number}.", f"c{number}"))
+    until(browser, ROWS, lambda rows: len(rows) == 3, "three rows")
+    assert browser.execute_script("return moved") == (2 if motion == "no-preference" else 0)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["غدا سنذهب إلى المدينة، لأن هناك احتفالا كبيرا.", "מחר ניסע לעיר, כי תהיה שם חגיגה גדולה."],
+    ids=["ar", "he"],
+)
+def test_right_to_left(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, text: str) -> None:
+    """Arabic and Hebrew begin at the right edge, and stay there while they grow."""
+    show(browser, scripted_daemon, "?chars=26")
+    browser.execute_script(WATCH)
+    for length in range(1, len(text.split())):
+        scripted_daemon.publish(partial(" ".join(text.split()[:length]), 0, rev=length))
+    scripted_daemon.publish(final(text))
+    until(browser, ROWS, lambda rows: " ".join(rows) == text and len(rows) == 2, "both lines")
+    until_equal(browser, STILL, True)
+    edges = """const box = document.querySelector('#box').getBoundingClientRect();
+      return Array.from(document.querySelectorAll('.stable'), e => box.right - e.getBoundingClientRect().right)"""
+    assert all(10 < edge < 40 for edge in browser.execute_script(edges))
+    assert browser.execute_script("return shifts") == []
+
+
+def test_wide_characters(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Chinese and Japanese have half as many characters a line, and are broken after the phrase."""
+    show(browser, scripted_daemon, "?chars=32")
+    scripted_daemon.publish(final("今日は天気がいいですね。明日も晴れるといいですが、雨が降るかもしれません。"))
+    until_equal(browser, ROWS, ["今日は天気がいいですね。", "明日も晴れるといいですが、", "雨が降るかもしれません。"])
+
+
+def test_the_font_comes_along(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """The font is the daemon's own, and no request goes anywhere else."""
+    show(browser, scripted_daemon)
+    scripted_daemon.publish(final("Zażółć gęślą jaźń."))
+    until_equal(browser, ROWS, ["Zażółć gęślą jaźń."])
+    loaded = "return Array.from(document.fonts).filter(f => f.status === 'loaded').length"
+    until_equal(browser, loaded, 2)
+    asked = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert {urlsplit(name).netloc for name in asked} == {urlsplit(scripted_daemon.url).netloc}
+
+
+# --- Who speaks ------------------------------------------------------------------------------------------------------
+
+
+def test_speakers(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """With several sources a label stands where the speaker changes, in a colour of its own; lines keep their order."""
+    show(browser, scripted_daemon, "?lines=4")
+    scripted_daemon.publish(partial("Hello from the", 5, "c1", "desk"))
+    until_equal(browser, ROWS, ["Hello from the"])
+    scripted_daemon.publish(partial("And I", 3, "c2", "studio"))
+    until_equal(browser, ROWS, ["Hello from the", "studioAnd I"])
+    scripted_daemon.publish(final("Hello from the desk.", "c1", "desk"))
+    until_equal(browser, ROWS, ["Hello from the desk.", "studioAnd I"])
+    scripted_daemon.publish(final("I go on.", "c3", "desk"))
+    scripted_daemon.publish(final("And I am here.", "c2", "studio"))
+    scripted_daemon.publish(final("On and on.", "c4", "desk"))
+    until_equal(browser, ROWS, ["Hello from the desk.", "studioAnd I am here.", "DeskI go on.", "On and on."])
+    colors = "return Array.from(document.querySelectorAll('.label'), e => getComputedStyle(e).color)"
+    assert len(set(browser.execute_script(colors))) == 2
+
+
+def test_only_some_sources(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """``?source=NAME`` shows this source only, without a label."""
+    show(browser, scripted_daemon, "?source=studio")
+    scripted_daemon.publish(final("From the desk.", "c1", "desk"))
+    scripted_daemon.publish(final("From the studio.", "c2", "studio"))
+    until_equal(browser, ROWS, ["From the studio."])
+
+
+def test_configured(browser: webdriver.Chrome, script: list[str], tmp_path: Path) -> None:
+    """[overlay] is how it looks, [[source]] has label and colour, and the address is stronger."""
+    config = tmp_path / "streamstt.toml"
+    config.write_text(f"""
+        [overlay]
+        lines = 4
+        labels = "on"
+        upper = true
+        chars = 30
+        [[source]]
+        input = "file:{DATA / "meeting.flac"}"
+        label = "Ada"
+        color = "gold"
+    """)
+    with Daemon("--config", str(config), *script) as daemon:
+        browser.get(f"{daemon.url}/overlay?upper=0&chars=60")
+        until(browser, ROWS, lambda rows: rows and rows[0].startswith("AdaEvery word"), "words")
+        style = "return getComputedStyle(document.querySelector(arguments[0])).getPropertyValue(arguments[1])"
+        assert browser.execute_script(style, ".label", "color") == "rgb(255, 215, 0)"
+        assert browser.execute_script(style, ":root", "--lines") == "4"
+
+
+# --- Whole phrases ---------------------------------------------------------------------------------------------------
+
+
+def test_popon_shows_whole_phrases(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Nothing is shown before its phrase is complete and certain; the next phrase takes its place at once."""
+    show(browser, scripted_daemon, "?mode=popon&min=0.3&cps=60")
+    scripted_daemon.publish(partial("It was a long day", 17))
+    scripted_daemon.publish(partial("It was a long day. We went ho", 22))
+    until_equal(browser, ROWS, ["It was a long day."])
+    scripted_daemon.publish(final("It was a long day. We went home, and nobody said a word until Dr. Miller came."))
+    until_equal(browser, ROWS, ["We went home, and nobody said a word until", "Dr. Miller came."])
+
+
+def test_popon_gives_time_to_read(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A phrase stands as long as it takes to read; of many that wait each stands for less, and all come in order."""
+    show(browser, scripted_daemon, "?mode=popon&min=0.2&cps=20")
+    log = """window.log = [];
+      new MutationObserver(() => {
+        const text = document.querySelector('#lines').textContent;
+        if (text && text !== log.at(-1)?.[0]) log.push([text, performance.now()]);
+      }).observe(document.querySelector('#lines'), { childList: true });"""
+    browser.execute_script(log)
+    phrases = [f"Phrase {number} of six." for number in range(1, 7)]
+    for number, phrase in enumerate(phrases[:2]):
+        scripted_daemon.publish(final(phrase, f"c{number}"))
+    until(browser, "return log.length", lambda count: count == 2, "two")
+    for number, phrase in enumerate(phrases[2:]):
+        scripted_daemon.publish(final(phrase, f"d{number}"))
+    until(browser, "return log.length", lambda count: count == 6, "all six")
+    shown = browser.execute_script("return log")
+    assert [text for text, _ in shown] == phrases
+    stood = [(after[1] - before[1]) / 1000 for before, after in pairwise(shown)]
+    assert 0.75 < stood[0] < 1.2  # 16 characters at 20 a second
+    assert 0.2 <= stood[2] < 0.6  # three were waiting
+
+
+# --- What others say -------------------------------------------------------------------------------------------------
+
+
+def test_text_is_never_markup(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Markup in words, sources and the address is words; no script of it runs, and nothing is fetched for it."""
+    show(
+        browser,
+        scripted_daemon,
+        f"?chars=100&lines=4&size=1.5&font={quote('x;}body{display:none')}&lines=3&{quote(XSS)}=1",
+    )
+    scripted_daemon.publish(partial("Good morning", source="desk"))
+    scripted_daemon.publish(partial(XSS, 5, source=XSS, caption="c2"))
+    until(browser, ON_AIR, lambda text: "<img" in text, "the markup is readable as a partial")
+    scripted_daemon.publish(final(XSS, source=XSS, caption="c2"))
+    until(browser, ROWS, lambda rows: squeezed(XSS) in squeezed(*rows), "the markup is readable as a final")
+    assert browser.execute_script("return document.querySelector('.label').textContent").startswith("<img src=x")
+    assert browser.execute_script("return window.ran ?? null") is None
+    assert browser.execute_script("return document.querySelectorAll('img, body script').length") == 0
+    with pytest.raises(NoAlertPresentException):
+        _ = browser.switch_to.alert.text
+    assert len(console(browser)) == 2  # the font, and the unknown setting
+
+
+def test_wrong_settings_are_passed_over(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A setting that is wrong is told in the console, and is as if it were not there."""
+    wrong = "?lines=9&chars=x&color=url(x)&mode=up&nothing=1&clear=-1&upper=maybe&size="
+    show(browser, scripted_daemon, wrong)
+    scripted_daemon.publish(final("Good morning."))
+    until_equal(browser, ROWS, ["Good morning."])
+    style = "return getComputedStyle(document.documentElement).getPropertyValue(arguments[0]).trim()"
+    assert browser.execute_script(style, "--lines") == str(Overlay().lines)
+    told = console(browser)
+    for name in ("lines", "chars", "color", "mode", "nothing", "clear", "upper", "size"):
+        assert any(f"overlay: {name} is passed over" in line for line in told), name
+
+
+def squeezed(*texts: str) -> str:
+    """Without space: where a line ends, there is none."""
+    return "".join("".join(texts).split())
