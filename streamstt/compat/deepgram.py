@@ -38,9 +38,9 @@ async def _serve(visitor: Visitor) -> None:
             listening = _Listening(visitor, options, stream, outbox)
             audio = to_its_end(listening.take_audio(), visitor.hub, outbox)
             await first(listening.send_results(), outbox.too_slow(), audio)
-            await part(visitor.socket, outbox.farewell)
     finally:
-        stream.leave()
+        stream.leave()  # before the goodbye: whoever has read that finds the place free
+    await part(visitor.socket, outbox.farewell)
 
 
 class _Listening:
