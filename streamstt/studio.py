@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.vad import make_detector
-from streamstt.config import Settings
+from streamstt.config import Settings, Speech
 from streamstt.engine_room import EngineRoom
 from streamstt.errors import EngineError
 from streamstt.lateness import Lateness
@@ -53,7 +53,7 @@ class Studio:
         self._hub = hub
         self._scheduler = Scheduler()
         self._sessions: dict[str, Session] = {}
-        self._languages: dict[str, str] = {}  # of each session, as its source wants it
+        self._wishes: dict[str, tuple[str, int]] = {}  # language and end_silence_ms, as each session's source wants it
         self._leaving: list[Session] = []
         self._remote: set[str] = set()
         self._lateness: dict[str, Lateness] = {}  # of the sources that have sent audio
@@ -72,32 +72,35 @@ class Studio:
         """Takes other settings: of speech and language from the next silence of each source on."""
         self._settings = settings
         for name, session in self._sessions.items():
-            session.retune(settings.speech, self._spoken(self._languages[name]))
+            session.retune(*self._tuning(name))
 
     # ---- sources
 
-    def open(self, name: str, label: str, language: str) -> Session:
+    def open(self, name: str, label: str, language: str, end_silence_ms: int = 0) -> Session:
         """Adds a source.
 
         Args:
             name: Not in use.
             label: What viewers see.
             language: Code, ``auto``, or empty for the engine's setting.
+            end_silence_ms: In place of the setting; 0: that.
         """
-        speech = self._settings.speech
+        self._wishes[name] = language, end_silence_ms
+        speech, spoken = self._tuning(name)
         # A source of this name may have been here before, in this run or in an earlier one whose captions are kept.
         ids = f"{name}@{self._hub.seq}" if self._hub.seq else name
-        session = Session(name, speech, make_detector(speech), self._spoken(language), ids)
+        session = Session(name, speech, make_detector(speech), spoken, ids)
         self._sessions[name] = session
-        self._languages[name] = language
         self._scheduler.add(session)
         self._hub.add_source(SourceInfo(name, label, now()))
         return session
 
-    def _spoken(self, language: str) -> str | None:
-        """What a source speaks, by its own setting or the engine's; None: it is to be detected."""
+    def _tuning(self, name: str) -> tuple[Speech, str | None]:
+        """How a source is heard, and what it speaks, by its own wishes or the settings; None: it is to be detected."""
+        language, end_silence_ms = self._wishes[name]
+        own = {"end_silence_ms": end_silence_ms} if end_silence_ms else {}
         spoken = language or self._settings.engine.language
-        return None if spoken == "auto" else spoken
+        return self._settings.speech.model_copy(update=own), None if spoken == "auto" else spoken
 
     def push(self, session: Session, block: Block) -> None:
         """Passes audio on; never waits."""
@@ -155,7 +158,7 @@ class Studio:
             n += 1
             name = f"{offer.name}-{n}"
         self._remote.add(name)
-        session = self.open(name, offer.name, offer.language)
+        session = self.open(name, offer.name, offer.language, offer.end_silence_ms)
         self.listen(session)
         return RemoteSource(self, session, self._remote)
 
@@ -214,7 +217,7 @@ class Studio:
         for session in [s for s in self._leaving if s.settled]:
             self._leaving.remove(session)
             del self._sessions[session.source]
-            self._languages.pop(session.source)
+            self._wishes.pop(session.source)
             self._lateness.pop(session.source, None)
             self._scheduler.remove(session)
             self._hub.publish(Status(session.source, State.WAITING, "The client has left."))

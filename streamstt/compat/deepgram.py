@@ -32,7 +32,7 @@ async def serve_deepgram(visitor: Visitor) -> None:
 
 async def _serve(visitor: Visitor) -> None:
     options = parse_listen(visitor.target)
-    stream = visitor.studio.admit(AudioOffer(options.name, options.rate, options.language))
+    stream = visitor.studio.admit(AudioOffer(options.name, options.rate, options.language, options.pause_ms))
     try:
         with visitor.hub.subscribe(source=stream.name) as outbox:
             listening = _Listening(visitor, options, stream, outbox)

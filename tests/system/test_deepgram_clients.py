@@ -42,7 +42,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     script = write_script(tmp_path_factory.mktemp("script"))
-    with Daemon(*script, *SETTINGS, "--set", "server.audio_idle_s=2") as running:
+    with Daemon(*script, *SETTINGS, "--set", "server.audio_idle_s=1.5") as running:
         yield running
 
 
@@ -132,7 +132,7 @@ async def test_finalize_and_keep_alive(daemon: Daemon) -> None:
         await connection.send_finalize()
         first = await until(connection, "finalized")
         for _ in range(3):
-            await asyncio.sleep(0.9)
+            await asyncio.sleep(0.6)
             await connection.send_keep_alive()
         await connection.send_finalize()
         (nothing,) = await until(connection, "finalized")

@@ -33,7 +33,7 @@ PIECE = 2 * 3200  # bytes: 0.2 s, as vosk-server's own test programs send
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     script = write_script(tmp_path_factory.mktemp("script"))
-    with Daemon(*script, *SETTINGS, "--set", "server.audio_idle_s=2") as running:
+    with Daemon(*script, *SETTINGS, "--set", "server.audio_idle_s=1.5") as running:
         yield running
 
 

@@ -37,7 +37,7 @@ PIECE = 2048  # bytes, as Home Assistant sends
 @pytest.fixture(scope="module")
 def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     script = write_script(tmp_path_factory.mktemp("script"))
-    with Daemon(*script, *SETTINGS, "--set", "server.audio_idle_s=2") as running:
+    with Daemon(*script, *SETTINGS, "--set", "server.audio_idle_s=1.5") as running:
         yield running
 
 
