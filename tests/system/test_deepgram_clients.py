@@ -225,6 +225,17 @@ async def test_former_ways(daemon: Daemon) -> None:
         assert client.close_code == 1000
 
 
+async def test_audio_in_a_burst(daemon: Daemon) -> None:
+    """However fast audio comes, the beginning of speech is told as of the audio that began it."""
+    async with captions(daemon, f"{LISTEN}&vad_events=true") as client:
+        for i in range(0, 2 * 16000 * 4, PIECE):
+            await client.send(SEVEN_S[i : i + PIECE])
+        await client.send('{"type":"CloseStream"}')
+        messages = await receive_all(client)
+    assert messages[0]["type"] == "SpeechStarted"
+    assert messages[0]["timestamp"] < 1
+
+
 async def test_too_many(daemon: Daemon) -> None:
     """A third speaker gets no place."""
     async with captions(daemon, LISTEN), captions(daemon, LISTEN), captions(daemon, LISTEN) as third:
