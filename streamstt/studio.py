@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.vad import make_detector
-from streamstt.config import Settings
+from streamstt.config import Settings, Speech
 from streamstt.engine_room import EngineRoom
 from streamstt.errors import EngineError
 from streamstt.lateness import Lateness
@@ -56,7 +56,7 @@ class Studio:
         self._rewriting = Rewriting(settings.words)
         self._scheduler = Scheduler()
         self._sessions: dict[str, Session] = {}
-        self._languages: dict[str, str] = {}  # of each session, as its source wants it
+        self._wishes: dict[str, tuple[str, int]] = {}  # language and end_silence_ms, as each session's source wants it
         self._leaving: list[Session] = []
         self._remote: set[str] = set()
         self._lateness: dict[str, Lateness] = {}  # of the sources that have sent audio
@@ -76,9 +76,9 @@ class Studio:
         self._settings = settings
         self._rewriting.take(settings.words)
         for name, session in self._sessions.items():
-            session.retune(settings.speech, self._spoken(self._languages[name]))
+            session.retune(*self._tuning(name))
 
-    def open(self, name: str, label: str, language: str, color: str = "") -> Session:
+    def open(self, name: str, label: str, language: str, color: str = "", end_silence_ms: int = 0) -> Session:
         """Adds a source.
 
         Args:
@@ -86,22 +86,25 @@ class Studio:
             label: What viewers see.
             language: Code, ``auto``, or empty for the engine's setting.
             color: Its colour as CSS has it; empty: pages choose.
+            end_silence_ms: In place of the setting; 0: that.
         """
-        speech = self._settings.speech
+        self._wishes[name] = language, end_silence_ms
+        speech, spoken = self._tuning(name)
         # A source of this name may have been here before, in this run or in an earlier one whose captions are kept.
         ids = f"{name}@{self._hub.seq}" if self._hub.seq else name
         writer = CaptionWriter(name, ids, self._rewriting)
-        session = Session(name, speech, make_detector(speech), self._spoken(language), writer)
+        session = Session(name, speech, make_detector(speech), spoken, writer)
         self._sessions[name] = session
-        self._languages[name] = language
         self._scheduler.add(session)
         self._hub.add_source(SourceInfo(name, label, now(), color))
         return session
 
-    def _spoken(self, language: str) -> str | None:
-        """What a source speaks, by its own setting or the engine's; None: it is to be detected."""
+    def _tuning(self, name: str) -> tuple[Speech, str | None]:
+        """How a source is heard, and what it speaks, by its own wishes or the settings; None: it is to be detected."""
+        language, end_silence_ms = self._wishes[name]
+        own = {"end_silence_ms": end_silence_ms} if end_silence_ms else {}
         spoken = language or self._settings.engine.language
-        return None if spoken == "auto" else spoken
+        return self._settings.speech.model_copy(update=own), None if spoken == "auto" else spoken
 
     def push(self, session: Session, block: Block) -> None:
         """Passes audio on; never waits."""
@@ -160,7 +163,8 @@ class Studio:
             n += 1
             name = f"{offer.name}-{n}"
         self._remote.add(name)
-        session = self.open(name, offer.label or offer.name, offer.language)
+        silence_ms = offer.end_silence_ms
+        session = self.open(name, offer.label or offer.name, offer.language, end_silence_ms=silence_ms)
         self.listen(session)
         return RemoteSource(self, session, self._remote)
 
@@ -217,7 +221,7 @@ class Studio:
         for session in [s for s in self._leaving if s.settled]:
             self._leaving.remove(session)
             del self._sessions[session.source]
-            self._languages.pop(session.source)
+            self._wishes.pop(session.source)
             self._lateness.pop(session.source, None)
             self._scheduler.remove(session)
             self._hub.publish(Status(session.source, State.WAITING, "The client has left.", left=True))

@@ -96,12 +96,21 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class AudioOffer:
-    """A client wants to send audio: mono s16le at ``rate`` Hz; ``label`` is what viewers see, empty: the name."""
+    """A client wants to send audio.
+
+    Attributes:
+        name: Of its source.
+        rate: Samples a second (s16le, mono).
+        language: Code, ``auto``, or empty for the engine's setting.
+        label: What viewers see; empty: the name.
+        end_silence_ms: In place of ``speech.end_silence_ms``; 0: that.
+    """
 
     name: str
     rate: int
     language: str
     label: str = ""
+    end_silence_ms: int = 0
 
 
 def to_json(data: Mapping[str, Any]) -> str:
@@ -244,8 +253,12 @@ def wants_levels(target: str) -> bool:
     return _query(target).get("levels") == "1"
 
 
-def parse_audio(target: str) -> AudioOffer:
+def parse_audio(target: str, name: str = "remote") -> AudioOffer:
     """Reads ``/audio?name=NAME&label=LABEL&rate=16000&language=en``; all are optional.
+
+    Args:
+        target: Path and query.
+        name: Of a source that gives itself none.
 
     Raises:
         ClientError: A value is out of range.
@@ -257,9 +270,13 @@ def parse_audio(target: str) -> AudioOffer:
     language = query.get("language", "")
     if not re.fullmatch(r"([a-z]{2,3}|auto)?", language):
         raise ClientError("bad_language", f"language={language[:20]!r} is not a code such as en, or auto")
-    name = re.sub(r"[^\w.-]+", "-", query.get("name", ""))[:MAX_NAME].strip("-")
     label = "".join(c for c in query.get("label", "") if c.isprintable())[:MAX_NAME].strip()
-    return AudioOffer(name or "remote", int(rate), language, label)
+    return AudioOffer(source_name(query.get("name", "")) or name, int(rate), language, label)
+
+
+def source_name(text: str) -> str:
+    """What a client calls itself, as the name of a source; empty if nothing of it is left."""
+    return re.sub(r"[^\w.-]+", "-", text)[:MAX_NAME].strip("-")
 
 
 def is_end(text: str) -> bool:

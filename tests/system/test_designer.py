@@ -138,8 +138,8 @@ def test_where_a_token_is_demanded(browser: webdriver.Chrome, script: list[str],
 def test_found_from_the_captions_page(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """The captions page leads to it, and it leads back."""
     browser.get(scripted_daemon.url)
-    until(browser, "return document.querySelector('footer a[href*=designer]')?.href ?? ''", bool, "the link")
-    browser.find_element(By.CSS_SELECTOR, "footer a[href*=designer]").click()
+    until(browser, "return document.querySelector('a[href*=designer]')?.href ?? ''", bool, "the link")
+    browser.find_element(By.CSS_SELECTOR, "a[href*=designer]").click()
     until(browser, ADDRESS, bool, "the designer is ready")
     browser.find_element(By.LINK_TEXT, "Captions page").click()
     until_equal(browser, "return document.title", "Live captions")

@@ -17,7 +17,8 @@ MODULES = {
 # From the ground up; a module may import from floors below, and from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
-        "audio", "bench", "checking", "commands", "speech", "serve", "service", "sinks", "terminal", "whisper",
+        "audio", "bench", "checking", "commands", "compat", "speech", "serve", "service", "sinks", "terminal",
+        "whisper",
         "version", "errors", "samples", "audio.format", "speech.captions",
         "speech.characters", "speech.phrases", "speech.patterns", "speech.swearing",
     ),
@@ -43,7 +44,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "serve.access", "serve.limits", "serve.tls", "serve.tokens", "serve.descriptors",
-        "serve.reception", "serve.clients", "serve.endpoints", "serve.connections",
+        "serve.reception", "serve.clients", "serve.visitor", "serve.endpoints", "serve.connections", "compat.*",
     ),
     (
         "serve.server", "sinks.*", "measures", "remote", "studio", "following", "offline", "follow",

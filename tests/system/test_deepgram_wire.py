@@ -1,0 +1,85 @@
+"""What Deepgram's clients meet on the wire: errors, cut connections, and messages that the SDK does not send."""
+
+from collections.abc import Iterator
+
+import pytest
+from running import Daemon, captions, pcm_of, receive, receive_all, receive_until, said, write_script
+
+SETTINGS = ["compat.deepgram=true", "server.max_audio_clients=2", "server.audio_idle_s=1.5"]
+SEVEN_S = pcm_of("long_sentence")[: 2 * 16000 * 7]
+PIECE = 2 * 1600  # bytes: 0.1 s
+LISTEN = "/v1/listen?encoding=linear16&sample_rate=16000"
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    script = write_script(tmp_path_factory.mktemp("script"))
+    with Daemon(*script, "--source", "ws", *[part for name in SETTINGS for part in ("--set", name)]) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    ("query", "message", "code", "word"),
+    [
+        ("encoding=opus&sample_rate=16000", None, 1008, "bad_encoding"),
+        ("encoding=linear16&sample_rate=4000", None, 1008, "bad_rate"),
+        ("encoding=linear16&sample_rate=16000&language=xx", None, 1008, "bad_language"),
+        ("encoding=linear16&sample_rate=16000", "hello", 1008, "DATA-0000"),
+        ("encoding=linear16&sample_rate=16000", '{"type":"Sing"}', 1008, "DATA-0000"),
+        ("encoding=linear16&sample_rate=16000", bytes(3200), 1011, "NET-0001"),
+    ],
+)
+async def test_errors(daemon: Daemon, query: str, message: str | bytes | None, code: int, word: str) -> None:
+    """What Deepgram's clients know how to read: an ``Error`` with a sentence, and a close code with its name."""
+    async with captions(daemon, f"/v1/listen?{query}") as client:
+        if message is not None:
+            await client.send(message)
+        told = (await receive_all(client))[-1]
+        assert (told["type"], told["variant"]) == ("Error", word)
+        assert len(told["description"]) > 20
+        assert client.close_code == code
+        assert (client.close_reason or "").startswith(word)
+
+
+async def test_gone_in_the_middle(daemon: Daemon) -> None:
+    """What a client said before it was cut off is final for those who read along; its source is named ``deepgram``."""
+    async with captions(daemon) as viewer:
+        await receive(viewer)
+        async with captions(daemon, LISTEN) as client:
+            await client.send(SEVEN_S[: 2 * 16000 * 3])
+            await receive_until(viewer, "partial")
+            client.transport.abort()
+        seen = await receive_until(viewer, "final")
+    assert said(seen).startswith("Every word of this has been")
+    assert {m["source"] for m in seen} == {"deepgram"}
+
+
+async def test_former_ways(daemon: Daemon) -> None:
+    """An empty message ends a stream, as it once did; names to expect cannot be changed, and that is said."""
+    async with captions(daemon, LISTEN) as client:
+        await client.send('{"type":"Configure","keyterms":["Velmora"]}')
+        assert (await receive(client))["code"] == "CONFIGURE_KEYTERMS_NOT_SUPPORTED"
+        await client.send(SEVEN_S[: 2 * 16000 * 2])
+        await client.send(b"")
+        messages = await receive_all(client)
+        assert [m["type"] for m in messages] == ["Results", "Metadata"]
+        assert client.close_code == 1000
+
+
+async def test_audio_in_a_burst(daemon: Daemon) -> None:
+    """However fast audio comes, the beginning of speech is told as of the audio that began it."""
+    async with captions(daemon, f"{LISTEN}&vad_events=true") as client:
+        for i in range(0, 2 * 16000 * 4, PIECE):
+            await client.send(SEVEN_S[i : i + PIECE])
+        await client.send('{"type":"CloseStream"}')
+        messages = await receive_all(client)
+    assert messages[0]["type"] == "SpeechStarted"
+    assert messages[0]["timestamp"] < 1
+
+
+async def test_too_many(daemon: Daemon) -> None:
+    """A third speaker gets no place."""
+    async with captions(daemon, LISTEN), captions(daemon, LISTEN), captions(daemon, LISTEN) as third:
+        assert (await receive(third))["variant"] == "too_many"
+        await receive_all(third)
+        assert third.close_code == 1013
