@@ -14,6 +14,8 @@ from pathlib import Path
 
 from streamstt.audio.vad import make_detector
 from streamstt.captioning import Follower, decode, follow_all, make_hub, open_sources, start_engine, until
+from streamstt.compat.wyoming_client import Desk
+from streamstt.compat.wyoming_server import WyomingServer
 from streamstt.config import Settings
 from streamstt.config_layers import state_folder
 from streamstt.errors import StreamsttError
@@ -88,7 +90,9 @@ async def _build(settings: Settings, around: Surroundings, thread: Executor) -> 
     server = Server(settings.server, hub, studio, transcript, make_endpoints(settings.compat))
     endless = len(captures) < len(settings.source)
     outlets = make_outlets(settings, hub)
-    return Parts(hub, engine, studio, server, captures, endless, archive, transcript, outlets)
+    desk = Desk(hub, studio, engine.info.languages, settings.server.audio_idle_s)
+    wyoming = WyomingServer(settings.compat, desk)
+    return Parts(hub, engine, studio, server, captures, endless, archive, transcript, wyoming, outlets)
 
 
 async def _serve(
@@ -99,6 +103,7 @@ async def _serve(
     async with asyncio.TaskGroup() as tasks:
         beside = [tasks.create_task(reloading)]
         address = await server.start()
+        await parts.wyoming.start()
         decoding = tasks.create_task(decode(studio))
         if transcript:
             hub.counters.add_probe(partial(of_transcript, transcript))
@@ -124,6 +129,7 @@ async def _stop(parts: Parts, followers: list[Follower], outlets: list[asyncio.T
     await asyncio.gather(*followers)  # what was read before is heard, and becomes final
     await parts.studio.close_all()  # so does what remote clients said
     await parts.server.drain()  # viewers receive it
+    await parts.wyoming.drain()  # so does Home Assistant
     await finish(outlets)  # so do other programs
     if parts.transcript:
         parts.transcript.close()  # they have what it wrote

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from streamstt.audio.format import Block, Samples
+from streamstt.audio.format import Block, Samples, seconds
 from streamstt.speech.session import Session
 
 
@@ -50,6 +50,16 @@ class RemoteSource:
         """Name of the source that it became."""
         return self._session.source
 
+    @property
+    def position(self) -> float:
+        """Stream time up to which audio has come, in seconds."""
+        return seconds(self._session.position)
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that was said is in finals."""
+        return self._session.settled
+
     async def push(self, samples: Samples) -> None:
         """Takes 16 kHz audio; waits when the engine is far behind."""
         if len(samples):
@@ -57,7 +67,7 @@ class RemoteSource:
             await self._studio.room(self._session)
 
     async def finish(self) -> None:
-        """No more audio comes; returns when the last final is published."""
+        """No more audio comes, for good or for a while; returns when the last final is published."""
         self._studio.interrupt(self._session)
         await self._studio.settle(self._session)
 

@@ -44,12 +44,22 @@ class RemoteStream(Protocol):
         """Name of the source that it became."""
         ...
 
+    @property
+    def position(self) -> float:
+        """Stream time up to which audio has come, in seconds."""
+        ...
+
+    @property
+    def settled(self) -> bool:
+        """Whether all that was said is in finals."""
+        ...
+
     async def push(self, samples: Samples) -> None:
         """Takes 16 kHz audio; waits when the engine is far behind."""
         ...
 
     async def finish(self) -> None:
-        """No more audio comes; returns when the last final is published."""
+        """No more audio comes, for good or for a while; returns when the last final is published."""
         ...
 
     def leave(self) -> None:
@@ -94,8 +104,8 @@ async def serve_viewer(socket: Socket, hub: Hub, target: str) -> None:
     """Sends captions until the client leaves, falls behind, or the daemon stops."""
     with hub.subscribe(parse_resume(target)) as outbox:
         outbox.pass_on(socket.write_now)
-        await _first(_send_all(socket, outbox), outbox.too_slow(), _ignore(socket))
-        await _part(socket, outbox.farewell)
+        await first(_send_all(socket, outbox), outbox.too_slow(), _ignore(socket))
+        await part(socket, outbox.farewell)
 
 
 async def serve_speaker(socket: Socket, hub: Hub, studio: Studio, target: str, idle_s: float) -> None:
@@ -106,8 +116,8 @@ async def serve_speaker(socket: Socket, hub: Hub, studio: Studio, target: str, i
         with hub.subscribe(source=stream.name) as outbox:
             outbox.pass_on(socket.write_now)
             audio = _take_audio(_Audio(socket, offer.rate, idle_s), stream)
-            await _first(_send_all(socket, outbox), outbox.too_slow(), _to_its_end(audio, hub, outbox))
-            await _part(socket, outbox.farewell)
+            await first(_send_all(socket, outbox), outbox.too_slow(), to_its_end(audio, hub, outbox))
+            await part(socket, outbox.farewell)
     finally:
         stream.leave()
 
@@ -119,7 +129,7 @@ async def serve_controller(socket: Socket, marker: Marker | None) -> None:
         await socket.send(await answer(message if isinstance(message, str) else "", marker))
 
 
-async def _first(*jobs: Coroutine[None, None, None]) -> None:
+async def first(*jobs: Coroutine[None, None, None]) -> None:
     """Runs the jobs until one ends, cancels the others, and raises what the first one raised."""
     tasks = [asyncio.ensure_future(job) for job in jobs]
     try:
@@ -132,7 +142,7 @@ async def _first(*jobs: Coroutine[None, None, None]) -> None:
         task.result()
 
 
-async def _part(socket: Socket, farewell: Farewell) -> None:
+async def part(socket: Socket, farewell: Farewell) -> None:
     """Closes a connection, if the client has not."""
     if farewell is TOO_SLOW:
         log.warning("client %s is too slow: closed; it can resume with since", socket.address)
@@ -189,7 +199,7 @@ class _Audio:
         return isinstance(message, str) and auth_token(message) is not None
 
 
-async def _to_its_end(audio: Coroutine[None, None, None], hub: Hub, outbox: Outbox) -> None:
+async def to_its_end(audio: Coroutine[None, None, None], hub: Hub, outbox: Outbox) -> None:
     """Takes a client's audio, and has the outbox run dry behind its last caption."""
     await audio
     await hub.flush()

@@ -200,7 +200,7 @@ class Hub:
             viewer: False: a part of the daemon, which is not counted.
         """
         outbox = Outbox(queue or self._queue, source, viewer=viewer)
-        outbox.greet(self._hello(resume or Resume(), source))
+        outbox.slip(self._hello(resume or Resume(), source))
         present = [m for m in (*self._status.values(), *self._open.values()) if m.seq <= self._told]
         outbox.put(sorted(present, key=lambda m: m.seq))
         self._outboxes.add(outbox)

@@ -34,7 +34,9 @@ class Outbox:
         self._limit = limit
         self.source = source
         self.viewer = viewer and source is None
-        self._waiting: dict[int | str, Message | str] = {}  # in order; a partial under its source, others under seq
+        # In order: a partial under its source, other messages under seq, slips under negative numbers.
+        self._waiting: dict[int | str, Message | str] = {}
+        self._slips = 0
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
         self._direct: Callable[[bytes], bool] | None = None
@@ -51,10 +53,11 @@ class Outbox:
         """
         self._direct = direct
 
-    def greet(self, text: str) -> None:
-        """Puts a message for this subscriber only: ``hello``."""
-        self._waiting[-1] = text
-        self._changed.set()
+    def slip(self, text: str) -> None:
+        """Puts something for this subscriber only, behind what waits: ``hello`` first, then what it tells itself."""
+        if not self._over.is_set():
+            self._slips += 1
+            self._add(-self._slips, text)
 
     def put(self, messages: Sequence[Message]) -> None:
         """Takes what was published together; never waits."""
@@ -73,7 +76,10 @@ class Outbox:
         source = message.partial_of
         if source or message.is_final:
             self._waiting.pop(message.event.source, None)  # its last partial is out of date
-        self._waiting[source or message.seq] = message
+        self._add(source or message.seq, message)
+
+    def _add(self, key: int | str, item: Message | str) -> None:
+        self._waiting[key] = item
         if len(self._waiting) > self._limit:
             self._waiting.clear()
             self.finish(TOO_SLOW)
@@ -94,6 +100,16 @@ class Outbox:
             self._changed.clear()
             await self._changed.wait()
         return self._waiting.pop(next(iter(self._waiting)))
+
+    def take(self) -> list[Message | str]:
+        """All that waits now."""
+        waiting = list(self._waiting.values())
+        self._waiting.clear()
+        return waiting
+
+    async def over(self) -> None:
+        """Returns when no more will come, for whatever reason."""
+        await self._over.wait()
 
     async def too_slow(self) -> None:
         """Returns when messages were dropped because the subscriber does not take them."""

@@ -216,8 +216,12 @@ def parse_resume(target: str) -> Resume:
     return Resume(int(since), query.get("session"))
 
 
-def parse_audio(target: str) -> AudioOffer:
+def parse_audio(target: str, name: str = "remote") -> AudioOffer:
     """Reads ``/audio?name=NAME&rate=16000&language=en``; all are optional.
+
+    Args:
+        target: Path and query.
+        name: Of a source that gives itself none.
 
     Raises:
         ClientError: A value is out of range.
@@ -229,8 +233,12 @@ def parse_audio(target: str) -> AudioOffer:
     language = query.get("language", "")
     if not re.fullmatch(r"([a-z]{2,3}|auto)?", language):
         raise ClientError("bad_language", f"language={language[:20]!r} is not a code such as en, or auto")
-    name = re.sub(r"[^\w.-]+", "-", query.get("name", ""))[:MAX_NAME].strip("-")
-    return AudioOffer(name or "remote", int(rate), language)
+    return AudioOffer(source_name(query.get("name", "")) or name, int(rate), language)
+
+
+def source_name(text: str) -> str:
+    """What a client calls itself, as the name of a source; empty if nothing of it is left."""
+    return re.sub(r"[^\w.-]+", "-", text)[:MAX_NAME].strip("-")
 
 
 def is_end(text: str) -> bool:

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable
 from http import HTTPStatus
 
+from streamstt.config_compat import SWITCHES
 from streamstt.serve.access import NATIVE, NOBODY, Guard, Refusal, Role, Visit, query_token, without_token
 from streamstt.serve.protocol import to_json
 from streamstt.serve.routes import PAGES, Answer, Routes, plain
@@ -40,12 +41,17 @@ class Reception:
         path = visit.target.partition("?")[0]
         if path in self._sockets:
             return verdict if visit.socket else _upgrade(path)
-        if visit.socket and verdict is NOBODY:
-            return plain(HTTPStatus.NOT_FOUND, f"WebSocket: {', '.join(sorted(self._sockets))}.\n")
+        if path in SWITCHES or (visit.socket and verdict is NOBODY):
+            return self._absent(path)
         if self.guard.keys and path in PAGES and (token := query_token(visit.target)):
             return self._remember(visit, token)
         answer = self._routes.answer(visit.target)
         return _brief(answer) if verdict is NOBODY else answer
+
+    def _absent(self, path: str) -> Answer:
+        if path in SWITCHES:
+            return plain(HTTPStatus.NOT_FOUND, f"{path} is switched off; {SWITCHES[path]} = true switches it on.\n")
+        return plain(HTTPStatus.NOT_FOUND, f"WebSocket: {', '.join(sorted(self._sockets))}.\n")
 
     def _remember(self, visit: Visit, token: str) -> Answer:
         """The token goes into a cookie, out of the address that people see, share and bookmark.

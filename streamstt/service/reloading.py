@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from streamstt import logs
 from streamstt.audio.capture import Capture
 from streamstt.audio.vad import make_detector
+from streamstt.compat.wyoming_server import WyomingServer
 from streamstt.config import Settings, Source
 from streamstt.engine_room import EngineRoom
 from streamstt.errors import StreamsttError
@@ -39,6 +40,7 @@ class Parts:
     endless: bool  # clients may come with audio when all other sources have ended
     archive: Archive | None
     transcript: Transcript | None
+    wyoming: WyomingServer
     outlets: Sequence[Outlet] = ()
 
 

@@ -17,7 +17,7 @@ MODULES = {
 # From the ground up; a module may import from floors below, and from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
-        "audio", "bench", "commands", "speech", "serve", "service", "sinks", "whisper",
+        "audio", "bench", "commands", "compat", "speech", "serve", "service", "sinks", "whisper",
         "version", "errors", "samples", "audio.format", "speech.captions",
     ),
     ("config_section", "config_server", "config_compat", "config", "config_layers", "logs", "speech.jobs"),
@@ -38,7 +38,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ),
     (
         "serve.access", "serve.limits", "serve.tls", "serve.tokens", "serve.descriptors",
-        "serve.reception", "serve.clients", "serve.endpoints", "serve.connections",
+        "serve.reception", "serve.clients", "serve.visitor", "serve.endpoints", "serve.connections", "compat.*",
     ),
     (
         "serve.server", "sinks.*", "measures", "remote", "studio", "following", "offline", "follow",

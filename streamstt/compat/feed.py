@@ -1,0 +1,78 @@
+"""The audio of a client of any of these protocols, on its way to its source."""
+
+import asyncio
+from contextlib import suppress
+
+import numpy as np
+
+from streamstt.audio.format import Resampler, from_s16le, mix_down
+from streamstt.compat.wishes import check_form
+from streamstt.serve.clients import RemoteStream, Socket
+from streamstt.serve.hub import Hub
+from streamstt.serve.protocol import ClientError
+
+
+class Feed:
+    """Takes s16le in pieces that are cut anywhere."""
+
+    def __init__(self, stream: RemoteStream, hub: Hub, rate: int, channels: int = 1) -> None:
+        """Has taken nothing.
+
+        Args:
+            stream: Where it goes.
+            hub: Where its captions come from.
+            rate: Samples a second, of each channel.
+            channels: How many; their mean is heard.
+
+        Raises:
+            ClientError: Rate or channels are out of range.
+        """
+        check_form(rate, channels)
+        self._stream = stream
+        self._hub = hub
+        self._form = rate, channels
+        self._begin()
+
+    def form(self, rate: int, channels: int = 1) -> None:
+        """From now on audio has this form.
+
+        Raises:
+            ClientError: Rate or channels are out of range.
+        """
+        check_form(rate, channels)
+        if self._form != (rate, channels):
+            self._form = rate, channels
+            self._begin()
+
+    def _begin(self) -> None:
+        self._resampler = Resampler(self._form[0])
+        self._rest = b""  # less than one sample of each channel
+
+    async def push(self, data: bytes) -> None:
+        """Passes audio on; waits when the engine is far behind."""
+        data = self._rest + data
+        channels = self._form[1]
+        whole = len(data) - len(data) % (2 * channels)
+        self._rest = data[whole:]
+        samples = from_s16le(data[:whole]).reshape(-1, channels)  # (n, channels)
+        await self._stream.push(self._resampler.push(np.ascontiguousarray(mix_down(samples))))
+        await asyncio.sleep(0)  # whoever sends captions has a turn: it may have to tell how far the audio is now
+
+    async def settle(self) -> None:
+        """All that was said so far becomes final; returns when it waits for the client. More audio may follow."""
+        await self._stream.push(self._resampler.push(from_s16le(b""), last=True))
+        self._begin()
+        await self._stream.finish()
+        await self._hub.flush()
+
+
+async def hear(socket: Socket, idle_s: float) -> str | bytes:
+    """A client's next message.
+
+    Raises:
+        ClientError: None comes for too long.
+    """
+    with suppress(TimeoutError):
+        async with asyncio.timeout(idle_s):
+            return await socket.recv()
+    raise ClientError("idle", f"no audio for {idle_s:g} s (server.audio_idle_s)")
