@@ -120,9 +120,9 @@ class Studio:
         while session.backlog > session.capacity // 2:
             await self._next_progress()
 
-    async def settle(self, session: Session) -> None:
-        """Waits until all that was said is final."""
-        while not session.settled:
+    async def settle(self, session: Session, until: int | None = None) -> None:
+        """Waits until all that was said, or that was said before the sample ``until``, is final."""
+        while not session.settled and (until is None or session.final_until < until):
             await self._next_progress()
 
     def leave(self, session: Session) -> None:

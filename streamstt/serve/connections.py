@@ -11,7 +11,7 @@ from websockets.frames import Frame, Opcode
 from websockets.protocol import Event, State
 
 from streamstt.audio.format import MIN_RATE
-from streamstt.serve.access import NEEDED, NOBODY, Role, redact
+from streamstt.serve.access import FOREIGN, NEEDED, NOBODY, Role, redact
 from streamstt.serve.hub import TOO_SLOW
 from streamstt.serve.limits import Bucket, Census, Complaints, address_key, printable
 
@@ -75,6 +75,10 @@ class Connection(ServerConnection):
         """Why this connection is one too many, or empty."""
         return self._door.census.crowded(self._key)
 
+    def header(self, name: str) -> str:
+        """A header of the request, the first of this name; empty if there is none."""
+        return next(iter(self.request.headers.get_all(name)), "") if self.request else ""
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Counts it."""
         super().connection_made(transport)
@@ -116,7 +120,8 @@ class Connection(ServerConnection):
         if self._bucket is None:
             rate = self._door.messages_s
             self._bucket = Bucket(rate, 2 * rate) if speaks else Bucket(VIEWER_RATE, VIEWER_BURST)
-        if speaks and frame.opcode is not Opcode.TEXT and len(frame.data) >= SMALL:
+        sound = frame.opcode is not Opcode.TEXT or path in FOREIGN  # which may send it in base64
+        if speaks and sound and len(frame.data) >= SMALL:
             return
         if not self._bucket.take(time.monotonic()):
             self._throw_out(1008, "too many messages")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from streamstt.compat.deepgram import serve_deepgram
+from streamstt.compat.openai_realtime import serve_realtime
 from streamstt.compat.vosk import serve_vosk
 from streamstt.config_compat import Compat
 from streamstt.serve.visitor import Endpoint, Visitor
@@ -17,4 +18,6 @@ def make_endpoints(settings: Compat) -> Mapping[str, Endpoint]:
         endpoints["/vosk"] = serve_vosk
     if settings.deepgram:
         endpoints["/v1/listen"] = serve_deepgram
+    if settings.openai:
+        endpoints["/v1/realtime"] = serve_realtime
     return endpoints

@@ -107,6 +107,7 @@ def to_json(data: Mapping[str, Any]) -> str:
 def encode(event: Event, seq: int, at: str = "") -> Message:
     """Numbers and encodes an event; ``at`` is the wall time (ISO 8601) of its start, if it is to be told."""
     data = {"type": event.type, "seq": seq, **asdict(event)} | ({"at": at} if at else {})
+    data.pop("time", None)
     return as_message(event, data)
 
 

@@ -4,7 +4,7 @@ Times are seconds of stream time of the source: 0 is its first sample, and lost 
 sequence numbers or sockets: the hub numbers events as it publishes them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
@@ -82,12 +82,18 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """The state of a source has changed; ``detail`` is a sentence for people, or empty."""
+    """The state of a source has changed; ``detail`` is a sentence for people, or empty.
+
+    Attributes:
+        time: Stream time (s) where an utterance begins or ends, if one does. Not in our own protocol, whose captions
+            have times; others announce speech before there are words.
+    """
 
     type: ClassVar[str] = "status"
     source: str
     state: State
     detail: str = ""
+    time: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
