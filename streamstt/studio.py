@@ -5,12 +5,14 @@ Lives on the event loop; beside it run the capture threads and the one engine th
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from functools import partial
 
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.vad import make_detector
+from streamstt.clock import now
 from streamstt.config import Settings
 from streamstt.engine_room import EngineRoom
+from streamstt.errands import Errands
 from streamstt.errors import EngineError
 from streamstt.lateness import Lateness
 from streamstt.logs import SPOKEN
@@ -27,17 +29,13 @@ log = logging.getLogger(__name__)
 spoken = logging.getLogger(SPOKEN)
 
 
-def now() -> str:
-    """Wall time, ISO 8601, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
 class Studio:
     """Owns the sessions. ``run`` must be running for captions to come out.
 
     Attributes:
         measures: What is told to monitors.
         vitals: When devices gave audio last.
+        errands: What the engine does when no source needs it.
     """
 
     def __init__(self, settings: Settings, engine: EngineRoom, hub: Hub) -> None:
@@ -62,6 +60,7 @@ class Studio:
         self.vitals = Vitals()
         self._stopping = False
         self._work = asyncio.Event()  # audio came: the engine may have something to do
+        self.errands = Errands(settings, self._work.set)
         self._progress = asyncio.Event()  # a decode is done: somebody may have room, or be settled
 
     def trouble(self, decode_s: float) -> str:
@@ -70,7 +69,7 @@ class Studio:
 
     def reload(self, settings: Settings) -> None:
         """Takes other settings: of speech and language from the next silence of each source on."""
-        self._settings = settings
+        self._settings = self.errands.settings = settings
         for name, session in self._sessions.items():
             session.retune(settings.speech, self._spoken(self._languages[name]))
 
@@ -183,20 +182,23 @@ class Studio:
             for session in self._sessions.values():
                 self._publish(session.abandon())
             self._note_progress()
+            self.errands.abandon(problem)
             raise
 
     async def _run(self) -> None:
+        notify = partial(self._hub.notify, "engine")
         while True:
             session = self._scheduler.next()
             if session:
                 self._watch(session)
             job = session.next_job() if session else None
             if session is None or job is None:
-                self._work.clear()
-                await self._work.wait()
+                if not await self.errands.run_one(self._engine, notify):
+                    self._work.clear()
+                    await self._work.wait()
                 continue
             begun = _now()
-            hypothesis = await self._engine.decode(job, lambda text: self._hub.notify("engine", text))
+            hypothesis = await self._engine.decode(job, notify)
             log.debug("%s", hypothesis or f"{job}: given up")
             self._publish(session.apply(hypothesis) if hypothesis else session.give_up())
             age_s = (session.position - job.end) / SAMPLE_RATE

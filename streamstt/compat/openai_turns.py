@@ -89,7 +89,7 @@ class Turns:
                 turn, told = self._turn_of(event.id, event.start)
                 self._caption = None
                 told += self._tell(turn, event.text, event.language)
-                turn.said = _joined(turn.said, event.text, event.language)
+                turn.said = joined(turn.said, event.text, event.language)
                 return told
             case Gap():
                 for turn in self._turns:
@@ -164,7 +164,7 @@ class Turns:
 
     def _tell(self, turn: _Turn, text: str, language: str) -> list[Data]:
         """The words that are new, with the space before them: together they are the transcript."""
-        delta = _joined(turn.said, text, language)[len(turn.told) :]
+        delta = joined(turn.said, text, language)[len(turn.told) :]
         if turn.silent or not delta:
             return []
         turn.told += delta
@@ -192,7 +192,8 @@ class Turns:
         return self.event(f"{TRANSCRIPTION}.completed", **of, transcript=turn.told, usage=usage)
 
 
-def _joined(before: str, text: str, language: str) -> str:
+def joined(before: str, text: str, language: str) -> str:
+    """A text and what follows it, with a space between them where the language has spaces."""
     space = "" if language in SPACELESS or not (before and text) else " "
     return before + space + text
 
