@@ -1,9 +1,19 @@
 """A client that sends audio, as a source."""
 
+from collections.abc import Container
 from typing import Protocol
 
 from streamstt.audio.format import Block, Samples, ms, seconds
 from streamstt.speech.session import Session
+
+
+def free_name(wanted: str, taken: Container[str]) -> str:
+    """A name that no source has: the wanted one, or that with a number."""
+    name, n = wanted, 1
+    while name in taken:
+        n += 1
+        name = f"{wanted}-{n}"
+    return name
 
 
 class Stage(Protocol):

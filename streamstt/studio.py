@@ -9,15 +9,15 @@ from functools import partial
 
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.vad import make_detector
-from streamstt.clock import now
-from streamstt.config import Settings
+from streamstt.clock import elapsed, loop_s, now
+from streamstt.config import Settings, Speech
 from streamstt.engine_room import EngineRoom
 from streamstt.errands import Errands
 from streamstt.errors import EngineError
 from streamstt.lateness import Lateness
 from streamstt.logs import SPOKEN
 from streamstt.measures import Measures
-from streamstt.remote import RemoteSource
+from streamstt.remote import RemoteSource, free_name
 from streamstt.scheduler import Scheduler
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import AudioOffer, ClientError, SourceInfo
@@ -51,7 +51,7 @@ class Studio:
         self._hub = hub
         self._scheduler = Scheduler()
         self._sessions: dict[str, Session] = {}
-        self._languages: dict[str, str] = {}  # of each session, as its source wants it
+        self._wishes: dict[str, tuple[str, int]] = {}  # language and end_silence_ms, as each session's source wants it
         self._leaving: list[Session] = []
         self._remote: set[str] = set()
         self._lateness: dict[str, Lateness] = {}  # of the sources that have sent audio
@@ -65,45 +65,48 @@ class Studio:
 
     def trouble(self, decode_s: float) -> str:
         """What is stuck, as a sentence; empty when all goes on. A decode may take ``decode_s``."""
-        return self.vitals.trouble(_now(), self._engine.busy_since, decode_s)
+        return self.vitals.trouble(loop_s(), self._engine.busy_since, decode_s)
 
     def reload(self, settings: Settings) -> None:
         """Takes other settings: of speech and language from the next silence of each source on."""
         self._settings = self.errands.settings = settings
         for name, session in self._sessions.items():
-            session.retune(settings.speech, self._spoken(self._languages[name]))
+            session.retune(*self._tuning(name))
 
     # ---- sources
 
-    def open(self, name: str, label: str, language: str) -> Session:
+    def open(self, name: str, label: str, language: str, end_silence_ms: int = 0) -> Session:
         """Adds a source.
 
         Args:
             name: Not in use.
             label: What viewers see.
             language: Code, ``auto``, or empty for the engine's setting.
+            end_silence_ms: In place of the setting; 0: that.
         """
-        speech = self._settings.speech
+        self._wishes[name] = language, end_silence_ms
+        speech, spoken = self._tuning(name)
         # A source of this name may have been here before, in this run or in an earlier one whose captions are kept.
         ids = f"{name}@{self._hub.seq}" if self._hub.seq else name
-        session = Session(name, speech, make_detector(speech), self._spoken(language), ids)
+        session = Session(name, speech, make_detector(speech), spoken, ids)
         self._sessions[name] = session
-        self._languages[name] = language
         self._scheduler.add(session)
         self._hub.add_source(SourceInfo(name, label, now()))
         return session
 
-    def _spoken(self, language: str) -> str | None:
-        """What a source speaks, by its own setting or the engine's; None: it is to be detected."""
+    def _tuning(self, name: str) -> tuple[Speech, str | None]:
+        """How a source is heard, and what it speaks, by its own wishes or the settings; None: it is to be detected."""
+        language, end_silence_ms = self._wishes[name]
+        own = {"end_silence_ms": end_silence_ms} if end_silence_ms else {}
         spoken = language or self._settings.engine.language
-        return None if spoken == "auto" else spoken
+        return self._settings.speech.model_copy(update=own), None if spoken == "auto" else spoken
 
     def push(self, session: Session, block: Block) -> None:
         """Passes audio on; never waits."""
         if self._stopping:
             return
         if session.source not in self._lateness:
-            self._lateness[session.source] = Lateness(_clock() - len(block.samples))
+            self._lateness[session.source] = Lateness(elapsed() - len(block.samples))
         self._hub.counters.of(session.source).audio_s += len(block.samples) / SAMPLE_RATE
         self._publish(session.push(block))
         if session.need():  # in silence nobody is woken
@@ -149,12 +152,9 @@ class Studio:
         known = self._engine.info.languages
         if offer.language not in {"", "auto", *known}:
             raise ClientError("bad_language", f"the model speaks {', '.join(known)}, not {offer.language!r}")
-        name, n = offer.name, 1
-        while name in self._sessions:
-            n += 1
-            name = f"{offer.name}-{n}"
+        name = free_name(offer.name, self._sessions)
         self._remote.add(name)
-        session = self.open(name, offer.name, offer.language)
+        session = self.open(name, offer.name, offer.language, offer.end_silence_ms)
         self.listen(session)
         return RemoteSource(self, session, self._remote)
 
@@ -197,12 +197,12 @@ class Studio:
                     self._work.clear()
                     await self._work.wait()
                 continue
-            begun = _now()
+            begun = loop_s()
             hypothesis = await self._engine.decode(job, notify)
             log.debug("%s", hypothesis or f"{job}: given up")
             self._publish(session.apply(hypothesis) if hypothesis else session.give_up())
             age_s = (session.position - job.end) / SAMPLE_RATE
-            self._hub.counters.decoded(final=job.final, took_s=_now() - begun, age_s=age_s)
+            self._hub.counters.decoded(final=job.final, took_s=loop_s() - begun, age_s=age_s)
             self._watch(session)
             self._sweep()
             self._note_progress()
@@ -216,7 +216,7 @@ class Studio:
         for session in [s for s in self._leaving if s.settled]:
             self._leaving.remove(session)
             del self._sessions[session.source]
-            self._languages.pop(session.source)
+            self._wishes.pop(session.source)
             self._lateness.pop(session.source, None)
             self._scheduler.remove(session)
             self._hub.publish(Status(session.source, State.WAITING, "The client has left."))
@@ -225,7 +225,7 @@ class Studio:
     def _watch(self, session: Session) -> None:
         """Tells viewers when captions become late, and when they no longer are."""
         lateness = self._lateness.get(session.source)
-        if lateness and lateness.note(session.overdue, session.position, _clock()):
+        if lateness and lateness.note(session.overdue, session.position, elapsed()):
             log.warning("source %s: the engine %s", session.source, "is behind" if lateness.late else "keeps up again")
             self._hub.notify("late", lateness.detail, session.source)
 
@@ -238,12 +238,3 @@ class Studio:
     async def _next_progress(self) -> None:
         self._work.set()
         await self._progress.wait()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _clock() -> int:
-    """Samples that would have been spoken since some moment."""
-    return int(_now() * SAMPLE_RATE)

@@ -3,7 +3,8 @@
 What is heard is theirs: it is not published, and not kept.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event as Never
 
@@ -16,26 +17,42 @@ from streamstt.speech.captions import Final
 from streamstt.speech.passages import Cutter, Listening, Passage, captions
 from streamstt.speech.writer import CaptionWriter
 
+SOURCE = "upload"  # names their jobs in the log
 BLOCK_S = 4  # of audio that is read at once: the detector, too, shares the processor with what is live
 
 
 class Recording:
-    """One file."""
+    """One file. Whoever has opened it, or tried to, closes it.
 
-    def __init__(self, file: AudioFile, errands: Errands, cutter: Cutter, language: str | None) -> None:
-        """It is open.
+    Attributes:
+        duration_s: Of it, once it is open.
+    """
+
+    def __init__(self, path: Path, name: str, language: str, errands: Errands) -> None:
+        """It is not open yet.
 
         Args:
-            file: The recording.
+            path: Any file that libsndfile reads.
+            name: What its owner calls it; nobody else's business is what we call it.
+            language: Code, ``auto``, or empty for the engine's setting.
             errands: Where the engine is asked.
-            cutter: Fresh.
-            language: Code, or None to detect it in each utterance.
         """
-        self.duration_s = file.duration_s
-        self._file = file
+        self.duration_s = 0.0
+        self._names = str(path), name
+        self._file = AudioFile(path, fast=True, block_s=BLOCK_S)
         self._errands = errands
-        self._cutter = cutter
-        self._language = language
+        self._speech = errands.settings.speech
+        spoken = language or errands.settings.engine.language
+        self._language = None if spoken == "auto" else spoken
+        self._cutter: Cutter | None = None
+
+    async def open(self) -> None:
+        """Opens it.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        await off_loop(self._open)
 
     async def finals(self) -> AsyncIterator[Final]:
         """Its captions, in order, as they are heard.
@@ -44,22 +61,30 @@ class Recording:
             SourceError: It is damaged.
             EngineError: The engine failed.
         """
-        speech = self._errands.settings.speech
-        writer = CaptionWriter("upload")
+        writer = CaptionWriter(SOURCE)
         spoken: str | None = None
         async for passage in self._passages():
-            listening = Listening(passage, "upload", speech, self._language)
+            listening = Listening(passage, SOURCE, self._speech, self._language)
             listening.expected = spoken
             while job := listening.job:
                 listening.take(await self._errands.decode(job))
             spoken = listening.language if listening.words else spoken
-            for final in captions(listening, writer, speech):
+            for final in captions(listening, writer, self._speech):
                 if final.text:
                     yield final
 
     async def close(self) -> None:
-        """Lets go of the file."""
+        """Lets go of it."""
         await off_loop(self._file.close)
+
+    def _open(self) -> None:
+        from streamstt.whisper.silero import make_judge  # noqa: PLC0415 - torch takes seconds to import
+
+        # When the language is to be detected, each utterance may have its own.
+        self._cutter = Cutter(self._speech, make_judge(self._speech), join=self._language is not None)
+        with self._renaming():
+            self._file.open()
+        self.duration_s = self._file.duration_s
 
     async def _passages(self) -> AsyncIterator[Passage]:
         more = True
@@ -70,8 +95,17 @@ class Recording:
 
     def _cut(self) -> tuple[list[Passage], bool]:
         """The passages that the next audio completes, and whether more may come."""
-        block = self._file.read(Never())
+        assert self._cutter is not None, "open() comes first"  # noqa: S101 - a mistake of the caller
+        with self._renaming():
+            block = self._file.read(Never())
         return list(self._cutter.push(block) if block else self._cutter.end()), block is not None
+
+    @contextmanager
+    def _renaming(self) -> Iterator[None]:
+        try:
+            yield
+        except SourceError as error:
+            raise SourceError(str(error).replace(*self._names)) from error
 
 
 class Uploads:
@@ -92,31 +126,6 @@ class Uploads:
         """Codes that the model knows."""
         return self._engine.info.languages
 
-    async def open(self, path: Path, name: str, language: str) -> Recording:
-        """Opens a recording.
-
-        Args:
-            path: Any file that libsndfile reads.
-            name: What its owner calls it.
-            language: Code, ``auto``, or empty for the engine's setting.
-
-        Raises:
-            SourceError: It cannot be read.
-        """
-        settings = self._errands.settings
-        spoken = language or settings.engine.language
-        code = None if spoken == "auto" else spoken
-
-        def opened() -> Recording:
-            from streamstt.whisper.silero import make_judge  # noqa: PLC0415 - torch takes seconds to import
-
-            file = AudioFile(path, fast=True, block_s=BLOCK_S)
-            file.open()
-            return Recording(
-                file, self._errands, Cutter(settings.speech, make_judge(settings.speech), join=code is not None), code
-            )
-
-        try:
-            return await off_loop(opened)
-        except SourceError as error:
-            raise SourceError(str(error).replace(str(path), name)) from error
+    def recording(self, path: Path, name: str, language: str) -> Recording:
+        """A recording that is to be opened; arguments as for ``Recording``."""
+        return Recording(path, name, language, self._errands)

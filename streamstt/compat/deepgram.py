@@ -32,15 +32,15 @@ async def serve_deepgram(visitor: Visitor) -> None:
 
 async def _serve(visitor: Visitor) -> None:
     options = parse_listen(visitor.target)
-    stream = visitor.studio.admit(AudioOffer(options.name, options.rate, options.language))
+    stream = visitor.studio.admit(AudioOffer(options.name, options.rate, options.language, options.pause_ms))
     try:
         with visitor.hub.subscribe(source=stream.name) as outbox:
             listening = _Listening(visitor, options, stream, outbox)
             audio = to_its_end(listening.take_audio(), visitor.hub, outbox)
             await first(listening.send_results(), outbox.too_slow(), audio)
-            await part(visitor.socket, outbox.farewell)
     finally:
-        stream.leave()
+        stream.leave()  # before the goodbye: whoever has read that finds the place free
+    await part(visitor.socket, outbox.farewell)
 
 
 class _Listening:

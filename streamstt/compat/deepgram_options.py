@@ -13,6 +13,7 @@ from streamstt.compat.wishes import base_language, check_form
 from streamstt.serve.protocol import ClientError, source_name
 
 MAX_FIELDS = 200  # clients send dozens, and a ``keyterm`` for each name
+PAUSE_MS = 300, 5000  # shorter silences are within sentences: a cut there costs words
 NO = {"", "false", "0", "off", "no"}
 
 
@@ -27,6 +28,7 @@ class Options:
         language: Code, ``auto``, or empty for the engine's setting.
         interim: Whether unfinished captions are told.
         endpointing: Whether results say that the speaker has paused.
+        pause_ms: Silence that is a pause; 0: as the daemon has it.
         vad_events: Whether the beginning of speech is told.
         utterance_end_ms: After so much without a new word that is told; 0: it is not.
     """
@@ -37,6 +39,7 @@ class Options:
     language: str = ""
     interim: bool = False
     endpointing: bool = True
+    pause_ms: int = 0
     vad_events: bool = False
     utterance_end_ms: int = 0
 
@@ -63,6 +66,7 @@ def parse_listen(target: str) -> Options:
         language="auto" if language == "multi" else language,
         interim=_flag(query, "interim_results"),
         endpointing=_flag(query, "endpointing", "true"),
+        pause_ms=_pause(query.get("endpointing", "")),
         vad_events=_flag(query, "vad_events"),
         utterance_end_ms=_number(query, "utterance_end_ms", "0"),
     )
@@ -90,6 +94,11 @@ def _number(query: Mapping[str, str], name: str, default: str) -> int:
     if not re.fullmatch(r"\d{1,6}", text):
         raise ClientError("bad_number", f"{name}={text[:20]!r} is not a number")
     return int(text)
+
+
+def _pause(endpointing: str) -> int:
+    low, high = PAUSE_MS
+    return min(max(int(endpointing), low), high) if re.fullmatch(r"0*[1-9]\d{0,5}", endpointing) else 0
 
 
 def _flag(query: Mapping[str, str], name: str, default: str = "false") -> bool:

@@ -1,6 +1,5 @@
 """``POST /v1/audio/transcriptions`` and ``GET /v1/models``, as OpenAI's clients speak them (developers.openai.com)."""
 
-import asyncio
 import logging
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -8,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import Any, BinaryIO, Protocol
+from tempfile import TemporaryFile
+from typing import BinaryIO, Protocol
 
 from streamstt.compat.openai_formats import EVENTS_TYPE, FORMATS, Wishes, answer, sse, text_of
 from streamstt.compat.openai_problem import ApiError, as_json, in_their_words
@@ -30,9 +29,17 @@ log = logging.getLogger(__name__)
 
 
 class Recording(Protocol):
-    """A file that is open."""
+    """A file; whoever has opened it, or tried to, closes it."""
 
     duration_s: float
+
+    async def open(self) -> None:
+        """Opens it.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        ...
 
     def finals(self) -> AsyncIterator[Final]:
         """Its captions, in order, as they are heard.
@@ -56,12 +63,8 @@ class Uploads(Protocol):
         """Codes that the model knows."""
         ...
 
-    async def open(self, path: Path, name: str, language: str) -> Recording:
-        """Opens a recording; ``language`` is a code, ``auto``, or empty.
-
-        Raises:
-            SourceError: It cannot be read.
-        """
+    def recording(self, path: Path, name: str, language: str) -> Recording:
+        """A recording that is to be opened; ``language`` is a code, ``auto``, or empty."""
         ...
 
 
@@ -97,22 +100,24 @@ class Transcriptions:
             await post.answer(in_their_words(problem.answer))
 
     async def _serve(self, post: Post) -> None:
-        file: Any = await off_loop(partial(NamedTemporaryFile, prefix="streamstt-upload-"))
+        try:
+            # It has no name on the disk: whatever ends the daemon, nothing of it stays.
+            file = TemporaryFile()  # noqa: SIM115 - closed below, in a thread
+        except OSError as problem:
+            raise _no_room(problem) from problem
         try:
             form = await self._receive(post, file)
             if form.file_name is None:
                 raise ApiError("the form has no file in it", "missing_required_parameter", "file")
             wishes = wishes_of(form.fields, self._uploads.languages)
-            await off_loop(file.flush)
-            await first(self._answer(post, Path(file.name), form.file_name, wishes), post.left())
+            await off_loop(partial(file.seek, 0))  # which writes what is still held back
+            await first(self._answer(post, Path(f"/dev/fd/{file.fileno()}"), form.file_name, wishes), post.left())
         except OSError as problem:
             if isinstance(problem, ConnectionError):
                 raise
-            log.error("an upload cannot be kept in %s: %s", Path(file.name).parent, problem)
-            text = "the daemon has no room for the file"
-            raise ApiError(text, "no_room", status=HTTPStatus.INSUFFICIENT_STORAGE) from problem
+            raise _no_room(problem) from problem
         finally:
-            await off_loop(file.close)  # which deletes it
+            await off_loop(file.close)
 
     async def _receive(self, post: Post, file: BinaryIO) -> Form:
         """The form, with its file in ``file``: on disk, for its size is the sender's choice."""
@@ -127,8 +132,9 @@ class Transcriptions:
 
     async def _answer(self, post: Post, path: Path, name: str, wishes: Wishes) -> None:
         try:
-            recording = await self._uploads.open(path, name[:100], wishes.language)
+            recording = self._uploads.recording(path, name[:100], wishes.language)
             try:
+                await recording.open()
                 if wishes.stream:
                     await _stream(post, recording)
                 else:
@@ -158,6 +164,11 @@ async def _stream(post: Post, recording: Recording) -> None:
         await post.stream(EVENTS_TYPE)
     await post.send(sse({"type": "transcript.text.done", "text": text_of(finals)}))
     await post.end()
+
+
+def _no_room(problem: OSError) -> ApiError:
+    log.error("an upload cannot be kept in the folder for temporary files (TMPDIR): %s", problem)
+    return ApiError("the daemon has no room for the file", "no_room", status=HTTPStatus.INSUFFICIENT_STORAGE)
 
 
 def _unheard(error: SourceError | EngineError) -> ApiError:
@@ -193,9 +204,8 @@ class Models:
 
     name: str
 
-    def answer(self, target: str) -> Answer | None:
+    def answer(self, path: str) -> Answer | None:
         """The answer; None: the path is another one."""
-        path = target.partition("?")[0]
         model = {"id": self.name, "object": "model", "created": 0, "owned_by": "streamstt"}
         if path == "/v1/models":
             return as_json(HTTPStatus.OK, {"object": "list", "data": [model]})

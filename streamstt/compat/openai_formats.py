@@ -60,7 +60,11 @@ def answer(finals: Sequence[Final], duration_s: float, wishes: Wishes) -> Answer
             heard = next((final.language for final in finals), wishes.language)
             data: Data = {"task": "transcribe", "language": heard, "duration": round(duration_s, 3), "text": text}
             data |= {"segments": [_segment(i, final) for i, final in enumerate(finals)]} if wishes.segments else {}
-            data |= {"words": [_word(final, i) for final in finals for i in range(len(final.words))]} if wishes.words else {}
+            data |= (
+                {"words": [_word(final, i) for final in finals for i in range(len(final.words))]}
+                if wishes.words
+                else {}
+            )
             return as_json(HTTPStatus.OK, data | {"usage": usage})
 
 

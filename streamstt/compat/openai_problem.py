@@ -3,12 +3,14 @@
 from http import HTTPStatus
 from typing import Any
 
+from streamstt.config_compat import SWITCHES
 from streamstt.serve.protocol import to_json
 from streamstt.serve.routes import Answer
 
 Data = dict[str, Any]
 
-PREFIX = "/v1/"
+JSON = "application/json"
+SETTING = "compat.openai"
 CODES = {
     HTTPStatus.UNAUTHORIZED: "invalid_api_key",
     HTTPStatus.FORBIDDEN: "insufficient_permissions",
@@ -52,13 +54,20 @@ class ApiError(Exception):
         return as_json(self.status, {"error": self.data}, headers)
 
 
+def speaks_openai(path: str) -> bool:
+    """Whether who asks for a path reads errors as OpenAI sends them."""
+    return SWITCHES.get(path) == SETTING
+
+
 def as_json(status: HTTPStatus, data: Data, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """An object as an HTTP answer."""
-    return Answer(status, "application/json", to_json(data).encode(errors="replace"), headers)
+    return Answer(status, JSON, to_json(data).encode(errors="replace"), headers)
 
 
 def in_their_words(answer: Answer) -> Answer:
     """A refusal that was meant for people, as these clients expect it."""
+    if answer.content_type == JSON:
+        return answer
     code = CODES.get(answer.status, "")
     problem = ApiError(answer.body.decode().strip(), code, status=answer.status).answer
     return Answer(problem.status, problem.content_type, problem.body, answer.headers)

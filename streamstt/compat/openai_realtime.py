@@ -11,12 +11,12 @@ from base64 import b64decode
 from dataclasses import replace
 
 from streamstt.compat.feed import Feed, hear
-from streamstt.compat.openai_problem import Data, ApiError
+from streamstt.compat.openai_problem import ApiError, Data
 from streamstt.compat.openai_session import FORMER_DEFAULT, RATE, Wishes, described, updated
 from streamstt.compat.openai_turns import Turns
 from streamstt.compat.wishes import as_object
 from streamstt.serve.clients import RemoteStream, first, part
-from streamstt.serve.hub import Outbox
+from streamstt.serve.hub import Farewell, Outbox
 from streamstt.serve.protocol import ClientError, parse_audio, to_json
 from streamstt.serve.visitor import Visitor
 
@@ -30,12 +30,12 @@ async def serve_realtime(visitor: Visitor) -> None:
         conversation = _Conversation(visitor, outbox)
         try:
             await first(conversation.send(), outbox.too_slow(), conversation.listen(), conversation.complete_all())
-            await part(visitor.socket, outbox.farewell)
         except ClientError as problem:
             await visitor.socket.send(to_json(conversation.error(ApiError(str(problem), problem.code))))
-            await visitor.socket.close(problem.close_code, problem.code)
+            outbox.finish(Farewell(problem.close_code, problem.code))
         finally:
-            conversation.leave()
+            conversation.leave()  # before the goodbye: whoever has read that finds the place free
+    await part(visitor.socket, outbox.farewell)
 
 
 class _Conversation:
@@ -126,15 +126,14 @@ class _Conversation:
             case "transcription_session.update":
                 return self._update(replace(self._wishes, former=True), wish)
             case _:
-                text = (
-                    f"{str(wish.get('type'))[:60]!r} is not understood: this daemon only transcribes"
-                )
+                text = f"{str(wish.get('type'))[:60]!r} is not understood: this daemon only transcribes"
                 raise ApiError(text, "unknown_event", "type")
 
     def _update(self, before: Wishes, wish: Data) -> list[Data]:
         wishes = updated(before, wish.get("session"))
-        if self._stream and wishes.language != self._wishes.language:
-            raise ApiError("the language can be set before the first audio only", "language_is_set", "session")
+        if self._stream and (wishes.language, wishes.pause_ms) != (self._wishes.language, self._wishes.pause_ms):
+            text = "language and silence_duration_ms can be set before the first audio only"
+            raise ApiError(text, "session_is_set", "session")
         self._wishes = wishes
         self._turns.former, self._turns.detects = wishes.former, wishes.detects
         return [self._session_event("updated")]
@@ -146,7 +145,8 @@ class _Conversation:
     def _open(self) -> Feed:
         """Where audio goes; the first makes the client a source."""
         if self._feed is None:
-            offer = replace(parse_audio(self._visitor.target, "openai"), rate=RATE, language=self._wishes.language)
+            named, wishes = parse_audio(self._visitor.target, "openai"), self._wishes
+            offer = replace(named, rate=RATE, language=wishes.language, end_silence_ms=wishes.pause_ms)
             self._stream = self._visitor.studio.admit(offer)
             self._outbox.source = self._stream.name
             self._feed = Feed(self._stream, self._visitor.hub, RATE)

@@ -9,10 +9,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from streamstt.compat.openai_problem import Data, ApiError
+from streamstt.compat.openai_problem import ApiError, Data
 from streamstt.compat.wishes import base_language
 
 RATE = 24_000  # Hz: the only one that these clients send
+PAUSE_MS = 300, 5000  # shorter silences are within sentences: a cut there costs words
 FORMER_DEFAULT = "whisper-1"  # a former client knows no name of ours
 
 
@@ -25,12 +26,14 @@ class Wishes:
         model: As the client calls it; the daemon has one.
         language: Code; empty: the daemon's setting.
         detects: Turns end when the speaker pauses; else when the client commits.
+        pause_ms: Silence that is a pause; 0: as the daemon has it.
     """
 
     former: bool
     model: str
     language: str = ""
     detects: bool = True
+    pause_ms: int = 0
 
 
 def updated(wishes: Wishes, session: object) -> Wishes:
@@ -90,7 +93,11 @@ def _detection(wishes: Wishes, given: Data, at: str) -> Wishes:
         return replace(wishes, detects=False)
     if not isinstance(wanted, dict) or wanted.get("type", "server_vad") != "server_vad":
         raise ApiError("turn_detection can be server_vad, or null", param=f"{at}.turn_detection.type")
-    return replace(wishes, detects=True)
+    low, high = PAUSE_MS
+    pause = wanted.get("silence_duration_ms") or wishes.pause_ms
+    if not isinstance(pause, int | float):
+        raise ApiError("silence_duration_ms must be a number", param=f"{at}.turn_detection.silence_duration_ms")
+    return replace(wishes, detects=True, pause_ms=round(min(max(pause, low), high)) if pause else 0)
 
 
 def _object(data: Data, key: str, at: str) -> Data:
@@ -101,14 +108,15 @@ def _object(data: Data, key: str, at: str) -> Data:
 
 
 def described(wishes: Wishes, name: str) -> Data:
-    """The session as its client is told of it. Of the detector it tells no numbers: they are the daemon's settings.
+    """The session as its client is told of it. The detector's other numbers are the daemon's settings.
 
     Args:
         wishes: Its settings.
         name: Its id.
     """
     transcription = {"model": wishes.model} | ({"language": wishes.language} if wishes.language else {})
-    detection = {"type": "server_vad"} if wishes.detects else None
+    pause = {"silence_duration_ms": wishes.pause_ms} if wishes.pause_ms else {}
+    detection = {"type": "server_vad"} | pause if wishes.detects else None
     if wishes.former:
         return {
             "id": name,

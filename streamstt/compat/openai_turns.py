@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from streamstt.compat.openai_problem import Data, ApiError
+from streamstt.compat.openai_problem import ApiError, Data
 from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status
 
 LEAST_S = 0.1  # of audio that can be committed

@@ -91,9 +91,9 @@ async def serve_vosk(visitor: Visitor) -> None:
             talk = _Talk(visitor, stream, outbox)
             await first(talk.run(), outbox.over())
             await talk.end()
-            await part(visitor.socket, outbox.farewell)
     finally:
-        stream.leave()
+        stream.leave()  # before the goodbye: whoever has read that finds the place free
+    await part(visitor.socket, outbox.farewell)
 
 
 class _Talk:

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from streamstt.compat.feed import Feed
 from streamstt.compat.wyoming import Transcript, describe, form_of, language_of, offer, transcript
-from streamstt.compat.wyoming_wire import Parcel, pack, read_parcel
+from streamstt.compat.wyoming_wire import MAX_LINE, Parcel, pack, read_parcel
 from streamstt.serve.clients import Studio, first, to_its_end
 from streamstt.serve.hub import DONE, TOO_SLOW, Farewell, Hub, Outbox
 from streamstt.serve.protocol import ClientError, Message
+
+PART_S = 1.0  # a client that is sent away, and goes on sending, is listened to no longer
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +74,18 @@ class Client:
         """Sends, and waits while the client is far behind."""
         self._writer.write(pack(parcel))
         await self._writer.drain()
+
+    def drop(self) -> None:
+        """Cuts the connection; ``serve`` ends by that."""
+        self._writer.transport.abort()
+
+    async def part(self) -> None:
+        """Ends the connection so that what was sent last arrives: closing it with unread audio would cut that off."""
+        self._writer.write_eof()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PART_S):
+                while await self._reader.read(MAX_LINE):
+                    pass
 
     async def _next(self) -> Parcel:
         try:

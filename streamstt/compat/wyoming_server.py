@@ -56,13 +56,13 @@ class WyomingServer:
         """Takes no new clients; gives each that speaks the time to receive its last words. The hub has finished."""
         if self._listener:
             self._listener.close()
-        for task, client in self._clients.items():
+        for client in self._clients.values():
             if not client.speaks:
-                task.cancel()
+                client.drop()
         if self._clients:
             _, late = await asyncio.wait(self._clients, timeout=DRAIN_S)
             for task in late:
-                task.cancel()
+                self._clients[task].drop()
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -87,3 +87,4 @@ class WyomingServer:
             if line := self._complaints.line(time.monotonic(), f"Wyoming client: {printable(str(error))}"):
                 log.info("%s", line)
             await client.send(problem(error))
+            await client.part()

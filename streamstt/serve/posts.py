@@ -1,23 +1,19 @@
-"""Requests with a body, on the one port: a connection that begins with ``POST`` is taken over from websockets.
-
-websockets reads no bodies. What it does not do here h11 does: it is told bytes, and tells what they mean.
-"""
+"""A request with a body, as its server sees it. What is said over the connection is h11's to know."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 
 import h11
 
-from streamstt.serve.access import Role, Visit
 from streamstt.serve.routes import HEADERS, Answer, plain
 
 CHUNK = 2**16  # bytes that are read at once; twice as much may wait, then the client has to
 MAX_HEAD = 2**14  # bytes of a request without its body
-GRACE_S, LEAST_RATE = 10.0, 8192  # a body may come no slower than this many bytes a second, after a while
+LEAST_RATE = 8192  # bytes a second: slower a body may come no longer than the request before it
 SEND_S = 30.0  # a client that does not take its answer for so long is gone
 LINGER_S = 10.0  # for so long the rest of a refused body is taken, else its sender would see an error in place of why
 IDLE_S = 2.0  # ... and for so long without any of it
@@ -57,6 +53,7 @@ class Post:
         self.target = ""
         self.status: HTTPStatus | None = None
         self._headers: list[tuple[str, str]] = []
+        self._grace_s = 0.0
 
     def headers(self, name: str) -> tuple[str, ...]:
         """Every header of this name, which is in lower case."""
@@ -69,6 +66,7 @@ class Post:
             PostError: It is no request, or does not come in time.
             ConnectionError: The client has gone.
         """
+        self._grace_s = within_s
         try:
             async with asyncio.timeout(within_s):
                 event = await self._next()
@@ -92,11 +90,11 @@ class Post:
         if max((int(size) for size in self.headers("content-length")), default=0) > most:
             raise _too_large(most)
         if self._http.they_are_waiting_for_100_continue:
-            go_on = h11.InformationalResponse(status_code=100, headers=[])
+            go_on = h11.InformationalResponse(status_code=100, reason="Continue", headers=[])
             self._writer.write(self._http.send(go_on) or b"")
         begun, size = time.monotonic(), 0
         while True:
-            left = begun + GRACE_S + size / LEAST_RATE - time.monotonic()
+            left = begun + self._grace_s + size / LEAST_RATE - time.monotonic()
             try:
                 async with asyncio.timeout(left):
                     event = await self._next()
@@ -114,11 +112,12 @@ class Post:
         """Waits until the client goes away, which it may do at any time; the body has been read.
 
         Raises:
-            ConnectionError: It has.
+            ConnectionError: It has, and has no whole answer.
         """
         while await self._reader.read(CHUNK):
             pass  # nothing that follows is served
-        raise ConnectionError("the client has left")
+        if self._http.our_state not in {h11.DONE, h11.MUST_CLOSE, h11.CLOSED}:
+            raise ConnectionError("the client has left")
 
     async def answer(self, answer: Answer) -> None:
         """Answers as a whole."""
@@ -170,9 +169,9 @@ class Post:
         except TimeoutError:
             raise ConnectionError(f"the client took nothing for {SEND_S:g} s") from None
 
-    async def _next(self) -> h11.Event | type[h11.PAUSED]:
+    async def _next(self) -> h11.Event:
         try:
-            while (event := self._http.next_event()) is h11.NEED_DATA:
+            while not isinstance(event := self._http.next_event(), h11.Event):  # or nothing whole has come
                 data = await self._reader.read(CHUNK)
                 if not data:
                     raise ConnectionError("closed in the middle of a request")
@@ -191,101 +190,17 @@ Poster = Callable[[Post], Awaitable[None]]
 """Serves a request that was let in."""
 
 
-@dataclass(slots=True)
-class Caller:
-    """A connection as websockets hands it over.
+@dataclass(frozen=True, slots=True)
+class Api:
+    """What is served over HTTP besides the pages.
 
     Attributes:
-        transport: It.
-        head: The bytes that came.
-        address: Of the client.
-        crowded: Why it is one too many, or empty.
-        leave: To be called when it is over.
-        complain: Takes what it did wrong.
+        posters: What serves ``POST``, by path.
+        page: The answer to ``GET`` of a path; None: there is none.
     """
 
-    transport: asyncio.Transport
-    head: bytes
-    address: str
-    crowded: str
-    leave: Callable[[], None]
-    complain: Callable[[str], None] = field(repr=False)
+    posters: Mapping[str, Poster]
+    page: Callable[[str], Answer | None]
 
 
-class PostOffice:
-    """Serves all of them; each has a task, which the office holds and ends."""
-
-    def __init__(
-        self, posters: Mapping[str, Poster], receive: Callable[[Visit, str], Role | Answer], within_s: float
-    ) -> None:
-        """Nobody is here.
-
-        Args:
-            posters: What serves each path.
-            receive: The rules of access, as for any other request.
-            within_s: Time for a request without its body.
-        """
-        self._posters = posters
-        self._receive = receive
-        self._within_s = within_s
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def take(self, caller: Caller) -> None:
-        """Takes a connection over, whose transport gets another protocol."""
-        loop = asyncio.get_running_loop()
-        reader = asyncio.StreamReader(CHUNK, loop)
-        protocol = asyncio.StreamReaderProtocol(reader)
-        caller.transport.set_protocol(protocol)
-        protocol.connection_made(caller.transport)
-        reader.feed_data(caller.head)
-        writer = asyncio.StreamWriter(caller.transport, protocol, reader, loop)
-        task = loop.create_task(self._serve(caller, Post(reader, writer)))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def drain(self) -> None:
-        """The daemon stops: whoever has no answer yet is told so."""
-        for task in self._tasks:
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    async def _serve(self, caller: Caller, post: Post) -> None:
-        try:
-            await self._answer(caller, post)
-            if post.status and post.status >= HTTPStatus.BAD_REQUEST:
-                await post.linger()
-        except ConnectionError as problem:
-            caller.complain(f"an upload ended: {problem}")
-        except asyncio.CancelledError:
-            if post.status is None:
-                with suppress(ConnectionError, h11.LocalProtocolError):
-                    await post.answer(plain(HTTPStatus.SERVICE_UNAVAILABLE, "The daemon stops.\n"))
-            raise
-        finally:
-            caller.transport.close()
-            caller.leave()
-
-    async def _answer(self, caller: Caller, post: Post) -> None:
-        try:
-            await post.open(self._within_s)
-            if caller.crowded:
-                raise PostError(HTTPStatus.SERVICE_UNAVAILABLE, f"{caller.crowded}.")
-            here = str(caller.transport.get_extra_info("sockname")[0])
-            verdict = self._receive(_visit(post, here), "POST")
-            if isinstance(verdict, Answer):
-                await post.answer(verdict)
-                reason = verdict.body.decode().partition("\n")[0]
-            else:
-                await self._posters[post.target.partition("?")[0]](post)
-                reason = ""
-        except PostError as problem:
-            await post.answer(problem.answer)
-            reason = str(problem)
-        if reason and post.status is not HTTPStatus.NOT_FOUND and post.status:
-            caller.complain(f"refused with {post.status.value}: {reason}")
-
-
-def _visit(post: Post, here: str) -> Visit:
-    first = {name: next(iter(post.headers(name)), "") for name in ("authorization", "cookie")}
-    return Visit(post.target, post.headers("host"), post.headers("origin"), first["authorization"], first["cookie"], here)
+NO_API = Api({}, lambda _: None)

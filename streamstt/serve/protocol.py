@@ -92,11 +92,19 @@ class Resume:
 
 @dataclass(frozen=True, slots=True)
 class AudioOffer:
-    """A client wants to send audio: mono s16le at ``rate`` Hz."""
+    """A client wants to send audio.
+
+    Attributes:
+        name: Of its source.
+        rate: Samples a second (s16le, mono).
+        language: Code, ``auto``, or empty for the engine's setting.
+        end_silence_ms: In place of ``speech.end_silence_ms``; 0: that.
+    """
 
     name: str
     rate: int
     language: str
+    end_silence_ms: int = 0
 
 
 def to_json(data: Mapping[str, Any]) -> str:

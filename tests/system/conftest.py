@@ -1,13 +1,12 @@
 """What several system tests share."""
 
-import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from running import SCRIPT
+from running import write_script
 from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
@@ -32,12 +31,7 @@ FLAGS = [
 @pytest.fixture
 def script(tmp_path: Path) -> list[str]:
     """Options that make the daemon say SCRIPT by heart, in step with the audio, every eight seconds."""
-    words = [
-        {"text": f" {word}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, word in enumerate(SCRIPT.split())
-    ]
-    file = tmp_path / "script.json"
-    file.write_text(json.dumps({"words": words, "repeat_s": 8}))
-    return ["--model", f"script:{file}"]
+    return write_script(tmp_path)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from streamstt.audio.format import to_s16le
 
 DATA = Path(__file__).parent.parent / "data"
 SCRIPT = "Every word of this has been written down before. It is said again and again so that tests know it."
+SENTENCES = ["Every word of this has been written down before.", "It is said again and again so that tests know it."]
 SYSTEMD = ("NOTIFY_SOCKET", "WATCHDOG_", "JOURNAL_STREAM")  # the tests' own manager, if one started them
 START_S = 60  # a cold start reads 150 MB of weights and imports torch
 STOP_S = 30
@@ -63,9 +64,10 @@ class Daemon:
         pipe: bool = False,
         stdin: int = subprocess.DEVNULL,
         stderr: int = subprocess.PIPE,
+        program: Sequence[str] = (),
     ) -> None:
         self.process = subprocess.Popen(
-            command("run", "--port", "0", *arguments),
+            [*(program or command()), "run", "--port", "0", *arguments],
             env=environment(env),
             stdin=subprocess.PIPE if pipe else stdin,
             stdout=subprocess.PIPE,
@@ -118,6 +120,16 @@ class Daemon:
         for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
             if stream:
                 stream.close()
+
+
+def write_script(folder: Path, **more: float) -> list[str]:
+    """Options that make the daemon say SCRIPT by heart, in step with the audio, every eight seconds."""
+    words = [
+        {"text": f" {word}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, word in enumerate(SCRIPT.split())
+    ]
+    file = folder / "script.json"
+    file.write_text(json.dumps({"words": words, "repeat_s": 8, **more}))
+    return ["--model", f"script:{file}"]
 
 
 def captions(daemon: Daemon, path: str = "/captions", **options: Any) -> connect:

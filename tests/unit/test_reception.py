@@ -6,7 +6,8 @@ from http import HTTPStatus
 import pytest
 from making import final, make_hub
 
-from streamstt.serve.access import NOBODY, Guard, Keys, Role, Visit
+from streamstt.config_compat import SWITCHES
+from streamstt.serve.access import FOREIGN, NOBODY, Guard, Keys, Role, Visit
 from streamstt.serve.reception import Reception
 from streamstt.serve.routes import Answer, Routes
 from streamstt.speech.captions import State, Status
@@ -85,3 +86,21 @@ def test_methods() -> None:
     """What is not GET changes nothing and is told so."""
     answer = ask(Reception(Guard(None), Routes(make_hub())), "/", method="POST")
     assert answer.status is HTTPStatus.METHOD_NOT_ALLOWED
+
+
+@pytest.mark.parametrize(("path", "setting"), SWITCHES.items())
+def test_other_protocols(path: str, setting: str) -> None:
+    """A protocol that is switched off is not found, and the answer names its setting; when it is on, it opens."""
+    free = Guard(None)
+    for socket in (False, True):
+        answer = Reception(free, Routes(make_hub())).receive(Visit(f"{path}?model=x", ("localhost",), socket=socket))
+        assert isinstance(answer, Answer)
+        assert answer.status is HTTPStatus.NOT_FOUND
+        assert f"{setting} = true" in answer.body.decode()
+    asked = Visit(path, ("localhost",), socket=True)
+    assert isinstance(Reception(free, Routes(make_hub()), [path]).receive(asked), Role)
+
+
+def test_every_foreign_path_has_its_switch() -> None:
+    """None can be open without a setting."""
+    assert set(SWITCHES) == set(FOREIGN)

@@ -1,0 +1,240 @@
+"""Deepgram's own SDK, as it comes from the package index, pointed at the daemon."""
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import soundfile
+from deepgram import AsyncDeepgramClient, DeepgramClient
+from deepgram.core.api_error import ApiError
+from deepgram.core.events import EventType
+from deepgram.environment import DeepgramClientEnvironment
+from running import (
+    SCRIPT,
+    SENTENCES,
+    Daemon,
+    captions,
+    pcm_of,
+    receive,
+    receive_all,
+    receive_until,
+    refused,
+    said,
+    write_script,
+)
+from websockets.exceptions import InvalidStatus
+
+SETTINGS = ["--source", "ws", "--set", "compat.deepgram=true", "--set", "server.max_audio_clients=2"]
+SEVEN_S = pcm_of("long_sentence")[: 2 * 16000 * 7]
+PIECE = 2 * 1600  # bytes: 0.1 s
+LISTEN = "/v1/listen?encoding=linear16&sample_rate=16000"
+OPTIONS: dict[str, Any] = {"model": "nova-3", "encoding": "linear16", "sample_rate": 16000, "smart_format": True}
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK's own
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    script = write_script(tmp_path_factory.mktemp("script"))
+    with Daemon(*script, *SETTINGS, "--set", "server.audio_idle_s=1.5") as running:
+        yield running
+
+
+def environment_of(daemon: Daemon) -> DeepgramClientEnvironment:
+    sockets = daemon.url.replace("http", "ws", 1)
+    return DeepgramClientEnvironment(base=daemon.url, production=sockets, agent=sockets, agent_rest=daemon.url)
+
+
+def listen(daemon: Daemon, **options: Any) -> AbstractAsyncContextManager[Any]:
+    client = AsyncDeepgramClient(api_key="any", environment=environment_of(daemon))
+    return client.listen.v1.connect(**OPTIONS | options)
+
+
+async def send(connection: Any, pcm: bytes, pause_s: float = 0.01) -> None:
+    for i in range(0, len(pcm), PIECE):
+        await connection.send_media(pcm[i : i + PIECE])
+        await asyncio.sleep(pause_s)
+
+
+async def until(connection: Any, kind: str) -> list[Any]:
+    """All messages up to the first of a kind, or up to what comes from ``Finalize``."""
+    got: list[Any] = []
+    async with asyncio.timeout(20):
+        while not got or not (
+            got[-1].type == kind or (kind == "finalized" and getattr(got[-1], "from_finalize", False))
+        ):
+            got.append(await connection.recv())
+    return got
+
+
+def results(messages: list[Any], *, final: bool) -> list[Any]:
+    return [m for m in messages if m.type == "Results" and m.is_final is final]
+
+
+def text(result: Any) -> str:
+    return result.channel.alternatives[0].transcript
+
+
+async def test_the_sdk(daemon: Daemon) -> None:
+    """Words come while they are spoken, finals cover disjoint times, pauses are told, and a summary ends it."""
+    wanted = {
+        "interim_results": True,
+        "vad_events": True,
+        "utterance_end_ms": 1000,
+        "endpointing": 300,
+        "language": "en-US",
+    }
+    async with listen(daemon, **wanted) as connection:
+        await send(connection, SEVEN_S, 0.02)
+        await send(connection, bytes(2 * 16000 * 2))
+        await connection.send_close_stream()
+        messages = await until(connection, "Metadata")
+    finals = [m for m in results(messages, final=True) if text(m)]
+    assert [text(m) for m in finals] == SENTENCES
+    assert len({text(m) for m in results(messages, final=False)}) >= 4
+    assert finals[0].start + finals[0].duration <= finals[1].start
+    assert [m.speech_final for m in results(messages, final=True)].count(True) == 1
+    words = [word for m in finals for word in m.channel.alternatives[0].words]
+    assert " ".join(word.punctuated_word for word in words) == SCRIPT
+    assert (words[0].word, words[0].start) == ("every", 0.5)
+    kinds = [m.type for m in messages]
+    assert kinds[0] == "SpeechStarted"
+    assert kinds.count("UtteranceEnd") == 1
+    assert messages[-1].sha256 == hashlib.sha256(SEVEN_S + bytes(2 * 16000 * 2)).hexdigest()
+    assert messages[-1].duration == pytest.approx(9, abs=0.01)
+    assert messages[-1].request_id == finals[0].metadata.request_id
+
+
+async def test_finals_only_unless_asked(daemon: Daemon) -> None:
+    """Without options for more, there are final results and the summary; two channels are heard as one."""
+    stereo, rate = soundfile.read(Path(__file__).parents[1] / "data" / "long_sentence.flac", dtype="int16")
+    pcm = stereo[: rate * 4].repeat(2).tobytes()
+    async with listen(daemon, channels=2) as connection:
+        await send(connection, pcm + b"\x01")
+        await connection.send_close_stream()
+        messages = await until(connection, "Metadata")
+    assert {m.type for m in messages} == {"Results", "Metadata"}
+    assert results(messages, final=False) == []
+    assert " ".join(text(m) for m in messages[:-1] if text(m)) == f"{SENTENCES[0]} It is said"
+    assert (messages[-1].channels, messages[-1].duration) == (2, pytest.approx(4, abs=0.01))
+
+
+async def test_finalize_and_keep_alive(daemon: Daemon) -> None:
+    """``Finalize`` makes all that was said final at once, and audio goes on; ``KeepAlive`` keeps a silent client."""
+    async with listen(daemon) as connection:
+        await send(connection, SEVEN_S[: 2 * 16000 * 2], 0)
+        await connection.send_finalize()
+        first = await until(connection, "finalized")
+        for _ in range(3):
+            await asyncio.sleep(0.6)
+            await connection.send_keep_alive()
+        await connection.send_finalize()
+        (nothing,) = await until(connection, "finalized")
+        assert (text(nothing), nothing.is_final) == ("", True)
+        await send(connection, SEVEN_S[2 * 16000 * 2 : 2 * 16000 * 4], 0)
+        await connection.send_close_stream()
+        last = await until(connection, "Metadata")
+    heard = " ".join(text(m) for m in [*first, *last[:-1]] if text(m))
+    assert heard == f"{SENTENCES[0]} It is said"
+
+
+def test_the_sdk_with_threads(daemon: Daemon) -> None:
+    """The blocking client with its listener in a thread, as Deepgram's examples have it; it ends without an error."""
+    got: list[Any] = []
+    errors: list[Any] = []
+    client = DeepgramClient(api_key="any", environment=environment_of(daemon))
+    with client.listen.v1.connect(**OPTIONS, interim_results=True) as connection:
+        connection.on(EventType.MESSAGE, got.append)
+        connection.on(EventType.ERROR, errors.append)
+        listener = threading.Thread(target=connection.start_listening)
+        listener.start()
+        for i in range(0, len(SEVEN_S), PIECE):
+            connection.send_media(SEVEN_S[i : i + PIECE])
+            time.sleep(0.005)
+        connection.send_close_stream()
+        listener.join(20)
+    assert " ".join(text(m) for m in results(got, final=True) if text(m)) == SCRIPT
+    assert (got[-1].type, errors) == ("Metadata", [])
+
+
+@pytest.mark.parametrize(
+    ("query", "message", "code", "word"),
+    [
+        ("encoding=opus&sample_rate=16000", None, 1008, "bad_encoding"),
+        ("encoding=linear16&sample_rate=4000", None, 1008, "bad_rate"),
+        ("encoding=linear16&sample_rate=16000&language=xx", None, 1008, "bad_language"),
+        ("encoding=linear16&sample_rate=16000", "hello", 1008, "DATA-0000"),
+        ("encoding=linear16&sample_rate=16000", '{"type":"Sing"}', 1008, "DATA-0000"),
+        ("encoding=linear16&sample_rate=16000", bytes(3200), 1011, "NET-0001"),
+    ],
+)
+async def test_errors(daemon: Daemon, query: str, message: str | bytes | None, code: int, word: str) -> None:
+    """What Deepgram's clients know how to read: an ``Error`` with a sentence, and a close code with its name."""
+    async with captions(daemon, f"/v1/listen?{query}") as client:
+        if message is not None:
+            await client.send(message)
+        told = (await receive_all(client))[-1]
+        assert (told["type"], told["variant"]) == ("Error", word)
+        assert len(told["description"]) > 20
+        assert client.close_code == code
+        assert (client.close_reason or "").startswith(word)
+
+
+async def test_gone_in_the_middle(daemon: Daemon) -> None:
+    """What a client said before it was cut off is final for those who read along; its source is named ``deepgram``."""
+    async with captions(daemon) as viewer:
+        await receive(viewer)
+        async with captions(daemon, LISTEN) as client:
+            await client.send(SEVEN_S[: 2 * 16000 * 3])
+            await receive_until(viewer, "partial")
+            client.transport.abort()
+        seen = await receive_until(viewer, "final")
+    assert said(seen).startswith("Every word of this has been")
+    assert {m["source"] for m in seen} == {"deepgram"}
+
+
+async def test_former_ways(daemon: Daemon) -> None:
+    """An empty message ends a stream, as it once did; names to expect cannot be changed, and that is said."""
+    async with captions(daemon, LISTEN) as client:
+        await client.send('{"type":"Configure","keyterms":["Velmora"]}')
+        assert (await receive(client))["code"] == "CONFIGURE_KEYTERMS_NOT_SUPPORTED"
+        await client.send(SEVEN_S[: 2 * 16000 * 2])
+        await client.send(b"")
+        messages = await receive_all(client)
+        assert [m["type"] for m in messages] == ["Results", "Metadata"]
+        assert client.close_code == 1000
+
+
+async def test_too_many(daemon: Daemon) -> None:
+    """A third speaker gets no place."""
+    async with captions(daemon, LISTEN), captions(daemon, LISTEN), captions(daemon, LISTEN) as third:
+        assert (await receive(third))["variant"] == "too_many"
+        await receive_all(third)
+        assert third.close_code == 1013
+
+
+async def test_keys_and_the_end_of_the_daemon(tmp_path: Path) -> None:
+    """The SDK's key is a token with the role speaker. When the daemon stops, words so far and a summary come first."""
+    tokens = tmp_path / "tokens"
+    tokens.write_text(f"viewer {'v' * 20}\nspeaker {'s' * 20}\n")
+    closed = ["--set", "server.require_token=true", "--set", f"server.token_file={tokens}"]
+    with Daemon(*write_script(tmp_path), *SETTINGS, *closed) as stopping:
+        assert await refused(stopping, LISTEN) == 401
+        assert await refused(stopping, LISTEN, Authorization=f"Token {'v' * 20}") == 403
+        wrong = DeepgramClient(api_key="x" * 20, environment=environment_of(stopping))
+        with pytest.raises((ApiError, InvalidStatus), match="401"), wrong.listen.v1.connect(**OPTIONS):
+            pass
+        right = AsyncDeepgramClient(api_key="s" * 20, environment=environment_of(stopping))
+        async with right.listen.v1.connect(**OPTIONS, interim_results=True) as connection:
+            await send(connection, SEVEN_S[: 2 * 16000 * 3], 0.01)
+            code = asyncio.create_task(asyncio.to_thread(stopping.stop))
+            messages = await until(connection, "Metadata")
+        assert await code == 0
+    assert text(results(messages, final=True)[-1]).startswith("Every word of this has been")
+    assert "s" * 20 not in stopping.log

@@ -1,0 +1,77 @@
+"""Real speech and real weights through each of the other protocols' own clients, at once, on one daemon."""
+
+import asyncio
+import re
+from collections.abc import Iterator
+
+import pytest
+from deepgram import AsyncDeepgramClient
+from deepgram.environment import DeepgramClientEnvironment
+from running import Daemon, captions, pcm_of, receive, text_of
+from wer import word_error_rate
+from wyoming.asr import Transcript
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncTcpClient
+
+PIECE = 2 * 1600  # bytes: 0.1 s
+SPEECH = pcm_of("short")
+PIECES = [SPEECH[i : i + PIECE] for i in range(0, len(SPEECH), PIECE)]
+MAX_WER = 0.1  # as in test_daemon
+
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDKs' own
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[Daemon]:
+    on = ["compat.vosk=true", "compat.deepgram=true", "compat.wyoming=127.0.0.1:0"]
+    with Daemon(
+        "--model", "tiny.en", "--source", "ws", *[part for setting in on for part in ("--set", setting)]
+    ) as running:
+        yield running
+
+
+async def by_vosk(daemon: Daemon) -> str:
+    answers = []
+    async with captions(daemon, "/vosk") as client:
+        await client.send('{"config":{"sample_rate":16000}}')
+        for piece in PIECES:
+            await client.send(piece)
+            answers.append(await receive(client))
+        await client.send('{"eof":1}')
+        answers.append(await receive(client))
+    return " ".join(a["text"] for a in answers if a.get("text"))
+
+
+async def by_deepgram(daemon: Daemon) -> str:
+    sockets = daemon.url.replace("http", "ws", 1)
+    place = DeepgramClientEnvironment(base=daemon.url, production=sockets, agent=sockets, agent_rest=daemon.url)
+    client = AsyncDeepgramClient(api_key="any", environment=place)
+    said = []
+    async with client.listen.v1.connect(model="nova-3", encoding="linear16", sample_rate=16000) as connection:
+        for piece in PIECES:
+            await connection.send_media(piece)
+        await connection.send_close_stream()
+        while (message := await connection.recv()).type != "Metadata":
+            said.append(message.channel.alternatives[0].transcript)
+    return " ".join(said)
+
+
+async def by_wyoming(daemon: Daemon) -> str:
+    daemon.wait_for_log("Wyoming")
+    port = int(re.findall(r"tcp://127\.0\.0\.1:(\d+)", daemon.log)[0])
+    async with AsyncTcpClient("127.0.0.1", port) as client:
+        await client.write_event(AudioStart(16000, 2, 1).event())
+        for piece in PIECES:
+            await client.write_event(AudioChunk(16000, 2, 1, piece).event())
+        await client.write_event(AudioStop().event())
+        while (event := await client.read_event()) and event.type != "transcript":
+            pass
+        assert event is not None
+        return Transcript.from_event(event).text
+
+
+async def test_everybody_gets_what_was_said(daemon: Daemon) -> None:
+    """Three clients of three protocols speak at once, and each gets its own words."""
+    async with asyncio.timeout(60):
+        heard = await asyncio.gather(by_vosk(daemon), by_deepgram(daemon), by_wyoming(daemon))
+    assert [text for text in heard if word_error_rate(text_of("short"), text) > MAX_WER] == []

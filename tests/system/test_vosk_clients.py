@@ -1,0 +1,187 @@
+"""Clients of vosk-server, as they are: they send a piece of audio, and wait for its answer."""
+
+import asyncio
+import logging
+import time
+from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from running import (
+    SCRIPT,
+    SENTENCES,
+    Daemon,
+    captions,
+    get,
+    pcm_of,
+    receive,
+    receive_all,
+    receive_until,
+    refused,
+    said,
+    write_script,
+)
+from websockets.asyncio.client import ClientConnection
+
+SETTINGS = ["--source", "ws", "--set", "compat.vosk=true", "--set", "server.max_audio_clients=2"]
+SEVEN_S = pcm_of("long_sentence")[: 2 * 16000 * 7]
+PIECE = 2 * 3200  # bytes: 0.2 s, as vosk-server's own test programs send
+
+
+@pytest.fixture(scope="module")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    script = write_script(tmp_path_factory.mktemp("script"))
+    with Daemon(*script, *SETTINGS, "--set", "server.audio_idle_s=1.5") as running:
+        yield running
+
+
+async def ask(client: ClientConnection, message: str | bytes) -> dict[str, Any]:
+    await client.send(message)
+    return await receive(client)
+
+
+async def speak(client: ClientConnection, pcm: bytes, pause_s: float = 0.01) -> list[dict[str, Any]]:
+    """What vosk-server's websocket/test.py does: each piece, then its answer."""
+    await client.send('{ "config" : { "sample_rate" : 16000 } }')
+    answers = []
+    for i in range(0, len(pcm), PIECE):
+        answers.append(await ask(client, pcm[i : i + PIECE]))
+        await asyncio.sleep(pause_s)
+    return answers
+
+
+def texts(answers: list[dict[str, Any]]) -> list[str]:
+    return [a["text"] for a in answers if a.get("text")]
+
+
+async def test_its_own_test_program(daemon: Daemon) -> None:
+    """Each piece has one answer: the words so far, or a result; after ``eof`` comes the last, and the end."""
+    async with captions(daemon, "/vosk") as client:
+        answers = await speak(client, SEVEN_S, 0.02)
+        assert all(len({"partial", "text"} & set(a)) == 1 for a in answers)
+        last = await ask(client, '{"eof" : 1}')
+        assert texts([*answers, last]) == SENTENCES
+        assert await receive_all(client) == []
+        assert client.close_code == 1000
+    partials = [a["partial"] for a in answers if a.get("partial")]
+    assert len(set(partials)) >= 4
+    assert all(" ".join(SENTENCES).find(p[:-2]) >= 0 for p in partials)
+    words = [word for a in [*answers, last] for word in a.get("result", [])]
+    assert " ".join(word["word"] for word in words) == SCRIPT
+    assert words[0] == {"conf": 1.0, "end": 0.75, "start": 0.5, "word": "Every"}
+
+
+async def test_the_transcriber_of_the_vosk_package(daemon: Daemon, tmp_path: Path) -> None:
+    """``vosk-transcriber --server``: its own code sends a file as fast as it is answered, and gets every word."""
+    transcriber = pytest.importorskip("vosk.transcriber.transcriber").Transcriber
+    logging.getLogger().setLevel(logging.WARNING)
+    (tmp_path / "audio.raw").write_bytes(SEVEN_S)
+    player = await asyncio.create_subprocess_exec("cat", tmp_path / "audio.raw", stdout=asyncio.subprocess.PIPE)
+    its = transcriber.__new__(transcriber)  # its __init__ loads a model of Vosk's, which --server has no use for
+    its.args = Namespace(server=daemon.url.replace("http", "ws") + "/vosk", output_type="txt")
+    results, size = await its.recognize_stream_server(player)
+    await player.wait()
+    assert size == len(SEVEN_S)
+    assert " ".join(its.format_result(results).split("\n")).strip() == SCRIPT
+    its.args.output_type = "srt"
+    assert "00:00:00,500 --> " in its.format_result(results)
+
+
+async def test_answers_do_not_wait_for_the_engine(tmp_path: Path) -> None:
+    """However slow the machine, a piece is answered at once, so that a client that waits for it does not fall back."""
+    with Daemon(*write_script(tmp_path, decode_s=1), *SETTINGS) as slow:
+        async with captions(slow, "/vosk") as client:
+            began = time.monotonic()
+            await speak(client, SEVEN_S[: 2 * 16000 * 4], 0)
+            assert time.monotonic() - began < 1, "20 answers take less than one decode"
+            assert (await ask(client, '{"eof" : 1}'))["text"].startswith(SENTENCES[0])
+
+
+async def test_what_can_be_configured(daemon: Daemon) -> None:
+    """Rate, words and alternatives; more than once; other keys are passed over."""
+    telephone = pcm_of("long_sentence")[: 2 * 16000 * 4]
+    async with captions(daemon, "/vosk?name=telephone") as client, captions(daemon) as viewer:
+        assert "telephone" in [s["name"] for s in (await receive(viewer))["sources"]]
+        await client.send('{"config":{"sample_rate":"16000","phrase_list":["one"],"words":0}}')
+        await ask(client, telephone)
+        assert await ask(client, '{"reset":1}') == {"text": SENTENCES[0] + " It is said"}
+        await client.send('{"config":{"max_alternatives":1,"words":true}}')
+        await ask(client, telephone)
+        (only,) = (await ask(client, '{"eof":1}'))["alternatives"]
+        assert only["text"].startswith("again and")
+        assert only["result"][0]["start"] > 4, "times go on after a reset"
+
+
+async def test_eight_kilohertz_unless_told(daemon: Daemon) -> None:
+    """A client that configures nothing sends what vosk-server expects then: a second of it is half as many bytes."""
+    async with captions(daemon, "/vosk") as client:
+        await ask(client, pcm_of("long_sentence")[: 2 * 8000 * 4 + 1])
+        words = (await ask(client, '{"eof":1}'))["result"]
+        assert words[-1]["end"] == pytest.approx(4, abs=0.3)
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "close_code"),
+    [
+        ("hello", "bad_message", 1003),
+        ("[]", "bad_message", 1003),
+        ('{"type":"end"}', "bad_message", 1003),
+        ('{"config":{"sample_rate":"fast"}}', "bad_config", 1008),
+        ('{"config":{"sample_rate":7999}}', "bad_rate", 1008),
+    ],
+)
+async def test_garbage(daemon: Daemon, message: str, code: str, close_code: int) -> None:
+    """What cannot be understood is answered with a sentence, then the end."""
+    async with captions(daemon, "/vosk") as client:
+        assert (await ask(client, message))["code"] == code
+        await receive_all(client)
+        assert client.close_code == close_code
+
+
+async def test_too_many_and_too_quiet(daemon: Daemon) -> None:
+    """A third speaker gets no place; one who says nothing loses it."""
+    async with captions(daemon, "/vosk") as first, captions(daemon, "/vosk") as second:
+        await asyncio.gather(ask(first, b""), ask(second, b""))
+        async with captions(daemon, "/vosk") as third:
+            assert (await receive(third))["code"] == "too_many"
+            await receive_all(third)
+            assert third.close_code == 1013
+        assert (await receive(first))["code"] == "idle"
+        await receive_all(first)
+        assert first.close_code == 1008
+
+
+async def test_gone_in_the_middle(daemon: Daemon) -> None:
+    """What a client said before it was cut off is final for those who read along; its source is named ``vosk``."""
+    async with captions(daemon) as viewer:
+        await receive(viewer)
+        async with captions(daemon, "/vosk") as client:
+            await speak(client, SEVEN_S[: 2 * 16000 * 3], 0)
+            client.transport.abort()
+        seen = await receive_until(viewer, "final")
+        while seen[-1]["type"] != "status" or seen[-1]["state"] != "waiting":
+            seen.append(await receive(viewer))
+    assert said(seen).startswith("Every word of this has been")
+    assert {m["source"] for m in seen} == {"vosk"}
+
+
+async def test_stopped_in_the_middle(tmp_path: Path) -> None:
+    """When the daemon stops, a client gets what it has said so far, and is told why it ends."""
+    with Daemon(*write_script(tmp_path), *SETTINGS) as stopping:
+        async with captions(stopping, "/vosk") as client:
+            answers = await speak(client, SEVEN_S[: 2 * 16000 * 3], 0)
+            code = asyncio.create_task(asyncio.to_thread(stopping.stop))
+            answers += await receive_all(client)
+            assert client.close_code == 1001
+            assert texts(answers)[-1].startswith("Every word of this has been")
+            assert await code == 0
+
+
+async def test_off_unless_asked(daemon: Daemon) -> None:
+    """Without its setting a protocol is not there, and whoever asks learns the setting's name."""
+    sentence = "/v1/listen is switched off; compat.deepgram = true switches it on.\n"
+    assert get(daemon.url + "/v1/listen?model=nova-3") == (404, sentence)
+    assert await refused(daemon, "/v1/listen?model=nova-3") == 404
+    assert get(daemon.url + "/vosk")[0] == 426
