@@ -13,7 +13,7 @@ from streamstt.serve.routes import HEADERS, Answer, plain
 
 CHUNK = 2**16  # bytes that are read at once; twice as much may wait, then the client has to
 MAX_HEAD = 2**14  # bytes of a request without its body
-LEAST_RATE = 8192  # bytes a second: slower a body may come no longer than the request before it
+LEAST_RATE = 8192  # bytes a second: slower than that a body may come for a while only
 SEND_S = 30.0  # a client that does not take its answer for so long is gone
 LINGER_S = 10.0  # for so long the rest of a refused body is taken, else its sender would see an error in place of why
 IDLE_S = 2.0  # ... and for so long without any of it
@@ -92,11 +92,12 @@ class Post:
         if self._http.they_are_waiting_for_100_continue:
             go_on = h11.InformationalResponse(status_code=100, reason="Continue", headers=[])
             self._writer.write(self._http.send(go_on) or b"")
-        begun, size = time.monotonic(), 0
+        size, deadline = 0, time.monotonic() + self._grace_s
         while True:
-            left = begun + self._grace_s + size / LEAST_RATE - time.monotonic()
+            # What has come buys time, but none in advance: who was fast at first may not hold a place for hours.
+            deadline = min(deadline, time.monotonic() + self._grace_s)
             try:
-                async with asyncio.timeout(left):
+                async with asyncio.timeout(deadline - time.monotonic()):
                     event = await self._next()
             except TimeoutError:
                 text = f"the body comes too slowly: less than {LEAST_RATE} bytes a second"
@@ -104,6 +105,7 @@ class Post:
             if not isinstance(event, h11.Data):
                 return
             size += len(event.data)
+            deadline += len(event.data) / LEAST_RATE
             if size > most:
                 raise _too_large(most)
             yield bytes(event.data)
