@@ -23,7 +23,9 @@ from websockets.asyncio.client import connect
 from wire import INPUTS, TOKEN, Input
 
 from streamstt.config import Settings
+from streamstt.config_compat import Compat
 from streamstt.engine_room import EngineRoom
+from streamstt.serve.endpoints import make_endpoints
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
@@ -58,7 +60,8 @@ class Target:
         self._hub = Hub(About("0", "run", "", "script", "", "en"), history=50, hello_history=9, queue=100)
         studio = Studio(self._settings, engine, self._hub)
         self._decoding = asyncio.create_task(studio.run())
-        self.servers = [Server(s, self._hub, studio) for s in (self._settings.server, self._closed)]
+        foreign = make_endpoints(Compat(vosk=True, deepgram=True))
+        self.servers = [Server(s, self._hub, studio, endpoints=foreign) for s in (self._settings.server, self._closed)]
         return [int((await server.start()).rpartition(":")[2].rstrip("/")) for server in self.servers]
 
     async def play(self, number: int, data: Input) -> None:

@@ -125,6 +125,20 @@ async def test_finals_only_unless_asked(daemon: Daemon) -> None:
     assert (messages[-1].channels, messages[-1].duration) == (2, pytest.approx(4, abs=0.01))
 
 
+@pytest.mark.parametrize(("endpointing", "paused"), [(300, True), (450, False), (False, False)])
+async def test_endpointing(daemon: Daemon, endpointing: int | bool, paused: bool) -> None:
+    """The pause that a client asks for is heard: after 0.4 s of silence one of 300 ms is over, one of 450 is not."""
+    async with listen(daemon, endpointing=endpointing) as connection:
+        await send(connection, SEVEN_S[: 2 * 16000 * 2], 0)
+        await send(connection, bytes(2 * 16000 * 4 // 10), 0)
+        if paused:
+            messages = await until(connection, "Results")
+            assert messages[-1].speech_final
+        await connection.send_close_stream()
+        messages = await until(connection, "Metadata")
+        assert [m.speech_final for m in messages[:-1]] == ([] if paused else [endpointing is not False])
+
+
 async def test_finalize_and_keep_alive(daemon: Daemon) -> None:
     """``Finalize`` makes all that was said final at once, and audio goes on; ``KeepAlive`` keeps a silent client."""
     async with listen(daemon) as connection:
@@ -209,6 +223,17 @@ async def test_former_ways(daemon: Daemon) -> None:
         messages = await receive_all(client)
         assert [m["type"] for m in messages] == ["Results", "Metadata"]
         assert client.close_code == 1000
+
+
+async def test_audio_in_a_burst(daemon: Daemon) -> None:
+    """However fast audio comes, the beginning of speech is told as of the audio that began it."""
+    async with captions(daemon, f"{LISTEN}&vad_events=true") as client:
+        for i in range(0, 2 * 16000 * 4, PIECE):
+            await client.send(SEVEN_S[i : i + PIECE])
+        await client.send('{"type":"CloseStream"}')
+        messages = await receive_all(client)
+    assert messages[0]["type"] == "SpeechStarted"
+    assert messages[0]["timestamp"] < 1
 
 
 async def test_too_many(daemon: Daemon) -> None:

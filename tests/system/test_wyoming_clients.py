@@ -3,6 +3,7 @@
 import asyncio
 import re
 import socket
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -200,12 +201,14 @@ async def test_stopped_in_the_middle(tmp_path: Path) -> None:
         async with connected(stopping) as client, connected(stopping) as idle:
             await speak(client, SEVEN_S[: 2 * 16000 * 3])
             await until(client, "transcript-chunk")
+            began = time.monotonic()
             code = asyncio.create_task(asyncio.to_thread(stopping.stop))
             events = await until(client, "transcript-stop")
             assert Transcript.from_event(events[-2]).text.startswith("Every word of this has been")
             assert await client.read_event() is None
             assert await idle.read_event() is None
             assert await code == 0
+            assert time.monotonic() - began < 4, "nobody is waited for in vain"
     assert "Traceback" not in stopping.log
 
 

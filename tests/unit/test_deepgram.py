@@ -77,6 +77,13 @@ def test_what_a_result_says() -> None:
     assert data["metadata"]["model_info"] == {"name": "base", "version": "1.0", "arch": "whisper"}
 
 
+def test_times_do_not_overlap() -> None:
+    """Where words of two finals overlap a little, the time belongs to the first."""
+    first, second = take(results(), 2.9, final("One.", 1, 2), final("Two.", 1.8, 2.5))
+    assert (first["start"], first["duration"]) == (1, 1)
+    assert (second["start"], second["duration"]) == (2, 0.5)
+
+
 def test_only_what_was_asked_for() -> None:
     """Interim results, the beginning and the end of speech are for who wants them."""
     to = results(Options(endpointing=False))
