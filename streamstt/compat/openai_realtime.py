@@ -31,7 +31,7 @@ async def serve_realtime(visitor: Visitor) -> None:
         try:
             await first(conversation.send(), outbox.too_slow(), conversation.listen(), conversation.complete_all())
         except ClientError as problem:
-            await visitor.socket.send(to_json(conversation.error(ApiError(str(problem), problem.code))))
+            await visitor.socket.send(_text(conversation.error(ApiError(str(problem), problem.code))))
             outbox.finish(Farewell(problem.close_code, problem.code))
         finally:
             conversation.leave()  # before the goodbye: whoever has read that finds the place free
@@ -79,7 +79,7 @@ class _Conversation:
                 told = [self.error(problem, wish.get("event_id"))]
             self._note_ended()
             for data in told:
-                self._outbox.slip(to_json(data))
+                self._outbox.slip(_text(data))
 
     async def send(self) -> None:
         """Sends what comes into the outbox until it is finished, then what there is to say of the last turns."""
@@ -106,7 +106,7 @@ class _Conversation:
 
     async def _tell(self, events: list[Data]) -> None:
         for data in events:
-            await self._visitor.socket.send(to_json(data))
+            await self._visitor.socket.send(_text(data))
 
     def _note_ended(self) -> None:
         for ended in self._turns.ended():
@@ -158,6 +158,10 @@ class _Conversation:
             return 0.0
         await self._feed.pause()
         return self._stream.position
+
+
+def _text(data: Data) -> str:
+    return to_json(data).encode(errors="replace").decode()  # half of a surrogate pair is no text
 
 
 def _wish(message: str | bytes) -> Data:

@@ -4,6 +4,7 @@ Two dialects: the present one (``session.update`` with ``audio.input``), and the
 realtime=v1``, ``transcription_session.update`` with everything flat).
 """
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -95,7 +96,7 @@ def _detection(wishes: Wishes, given: Data, at: str) -> Wishes:
         raise ApiError("turn_detection can be server_vad, or null", param=f"{at}.turn_detection.type")
     low, high = PAUSE_MS
     pause = wanted.get("silence_duration_ms") or wishes.pause_ms
-    if not isinstance(pause, int | float):
+    if not isinstance(pause, int | float) or math.isnan(pause):
         raise ApiError("silence_duration_ms must be a number", param=f"{at}.turn_detection.silence_duration_ms")
     return replace(wishes, detects=True, pause_ms=round(min(max(pause, low), high)) if pause else 0)
 

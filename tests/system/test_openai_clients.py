@@ -156,6 +156,7 @@ async def test_what_realtime_does_not_do(daemon: Daemon) -> None:
             {"type": "input_audio_buffer.append", "audio": "no base64!"},
             {"type": "input_audio_buffer.append"},
             {"type": "conversation.item.create", "item": {}},
+            {"type": "response.create", "event_id": "\ud800"},
             {},
             [],
         ]  # fmt: skip

@@ -143,6 +143,7 @@ def test_no_spaces_where_there_are_none() -> None:
         ({"format": {"type": "audio/pcm", "rate": 16000}}, "format"),
         ({"turn_detection": {"type": "semantic_vad"}}, "turn_detection.type"),
         ({"turn_detection": {"type": "server_vad", "silence_duration_ms": "x"}}, "turn_detection.silence_duration_ms"),
+        ({"turn_detection": {"silence_duration_ms": float("nan")}}, "turn_detection.silence_duration_ms"),
         ({"transcription": {"language": "English, please"}}, "transcription.language"),
         ({"transcription": {"model": 7}}, "transcription.model"),
         ({"transcription": []}, "transcription"),
