@@ -146,6 +146,16 @@ async def test_the_client_commits(daemon: Daemon) -> None:
         assert events[-1]["transcript"] == ""
 
 
+async def test_a_commit_in_mid_sentence(daemon: Daemon) -> None:
+    """Its turn is completed when the last word before it is heard, not with what was sure by then."""
+    async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
+        await connection.session.update(session={"type": "transcription", "audio": {"input": {"turn_detection": None}}})
+        await connection.input_audio_buffer.append(audio=base64.b64encode(SPEECH[: 2 * 24_000 * 3]).decode())
+        await connection.input_audio_buffer.commit()
+        transcript = (await hear(connection, COMPLETED, PRESENT))[-1]["transcript"]
+        assert transcript == "Every word of this has been written down"
+
+
 async def test_what_realtime_does_not_do(daemon: Daemon) -> None:
     """G.711, answers, nonsense: each is an error that names it, and the connection goes on. Silence ends it."""
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
@@ -176,8 +186,8 @@ async def test_a_long_message_and_a_flood(daemon: Daemon) -> None:
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
         await connection.session.update(session={"type": "transcription", "audio": {"input": {"turn_detection": None}}})
         await connection.input_audio_buffer.append(audio=base64.b64encode(SPEECH).decode())
-        for i in range(0, len(SILENCE), 480):
-            await connection.input_audio_buffer.append(audio=base64.b64encode(SILENCE[i : i + 480]).decode())
+        for _ in range(2000):  # of 5 ms
+            await connection.input_audio_buffer.append(audio=base64.b64encode(bytes(240)).decode())
         await connection.input_audio_buffer.commit()
         assert (await hear(connection, COMPLETED, PRESENT))[-1]["transcript"] == SCRIPT
 

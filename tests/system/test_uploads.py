@@ -7,13 +7,16 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import openai
 import pytest
+import soundfile
 from openai import AsyncOpenAI
 from running import DATA, SCRIPT, Daemon, captions, exchange, get, pcm_of, receive, receive_until, speak, write_script
 
@@ -22,7 +25,13 @@ PATH = "/v1/audio/transcriptions"
 DECODE_S = 0.6
 FULL = bytes(0x10000)
 TOKEN = "a-token-that-is-long-enough"
-TIGHT = ["compat.openai=true", "compat.max_uploads=2", "compat.max_upload_mb=1", "server.handshake_s=1"]
+TIGHT = [
+    "compat.openai=true",
+    "compat.max_uploads=2",
+    "compat.max_upload_mb=1",
+    "server.handshake_s=1",
+    "server.max_per_address=25",
+]
 SETTINGS = ["--source", "ws", *[part for setting in TIGHT for part in ("--set", setting)]]
 
 
@@ -129,6 +138,11 @@ def test_other_posts(daemon: Daemon, sent: bytes, status: int) -> None:
     assert status_of(exchange(daemon, sent)) == status
 
 
+def test_nobody_is_counted_for_ever(daemon: Daemon) -> None:
+    """Who is gone takes no place: one after the other, more can come than may be here at once."""
+    assert {status_of(exchange(daemon, request(b"hello"))) for _ in range(30)} == {400}
+
+
 def test_in_pieces(daemon: Daemon) -> None:
     """A request may come byte by byte."""
     sent = request(form(response_format="text"))
@@ -185,12 +199,16 @@ async def test_many_at_once(slow: Daemon) -> None:
     assert "Retry-After" in limited[0].response.headers
 
 
-async def test_live_captions_come_first(slow: Daemon) -> None:
+async def test_live_captions_come_first(slow: Daemon, tmp_path: Path) -> None:
     """A live source waits for one decode of the recordings at most, however many of them there are."""
     client = AsyncOpenAI(api_key="any", base_url=f"{slow.url}/v1", max_retries=0)
-    asked = [client.audio.transcriptions.create(file=("t.flac", LONG), model="any") for _ in range(2)]
-    uploads = [asyncio.ensure_future(one) for one in asked]
-    await asyncio.sleep(DECODE_S)  # the first ones are being heard
+    create = client.audio.transcriptions.create
+    samples, rate = soundfile.read(DATA / "long_sentence.flac")
+    soundfile.write(tmp_path / "longer.ogg", np.tile(samples, 2), rate)
+    streams = [await create(file=tmp_path / "longer.ogg", model="any", stream=True) for _ in range(2)]
+    for stream in streams:
+        assert (await anext(stream)).type == "transcript.text.delta", "it is being heard"
+    uploads = [asyncio.ensure_future(_texts(stream)) for stream in streams]
     async with captions(slow, "/audio") as speaker:
         await receive(speaker)
         begun = time.monotonic()
@@ -198,7 +216,12 @@ async def test_live_captions_come_first(slow: Daemon) -> None:
         await receive_until(speaker, "partial")
         assert time.monotonic() - begun < 2 * DECODE_S + 0.8, "the decode that was under way, and its own"
         assert not any(upload.done() for upload in uploads)
-    await asyncio.gather(*uploads)
+        for upload in uploads:
+            upload.cancel()
+
+
+async def _texts(stream: AsyncIterator[Any]) -> list[str]:
+    return [event.text async for event in stream if event.type == "transcript.text.done"]
 
 
 def test_stopping(slow: Daemon, spool: Path) -> None:
