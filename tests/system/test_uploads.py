@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -17,8 +18,10 @@ import numpy as np
 import openai
 import pytest
 import soundfile
+import trustme
 from openai import AsyncOpenAI
 from running import DATA, SCRIPT, Daemon, captions, exchange, get, pcm_of, receive, receive_until, speak, write_script
+from test_tls import certificate
 
 LONG = (DATA / "long_sentence.flac").read_bytes()
 PATH = "/v1/audio/transcriptions"
@@ -238,6 +241,19 @@ def test_stopping(slow: Daemon, spool: Path) -> None:
         answers.append(received(raw))
     hearing.join()
     assert [status_of(answer) for answer in answers] == [503, 503]
+
+
+def test_over_tls(script: list[str], tmp_path: Path) -> None:
+    """It is the same port and the same connection where there is TLS."""
+    chain, key = certificate(trustme.CA(), tmp_path)
+    tls = ("--set", f"server.tls_certificate={chain}", "--set", f"server.tls_key={key}")
+    with Daemon(*script, *SETTINGS, *tls) as daemon:
+        trust = ("--cacert", tmp_path / "ca.pem", "-sS")
+        for file, status in ((LONG, "200"), (bytes(2_000_000), "413")):
+            command = ["curl", *trust, "-w", "%{http_code}", f"{daemon.url}{PATH}", "-F", "file=@-"]
+            answer = subprocess.run(command, input=file, capture_output=True, check=True).stdout.decode()
+            assert answer.endswith(status)
+        assert "Traceback" not in daemon.log
 
 
 def test_tokens(script: list[str], tmp_path: Path) -> None:
