@@ -9,6 +9,7 @@ from concurrent.futures import Executor
 from streamstt.audio.capture import Capture
 from streamstt.audio.sources import make_source
 from streamstt.audio.waiting import look, waits
+from streamstt.clock import now
 from streamstt.config import Settings
 from streamstt.config import Source as SourceSettings
 from streamstt.engine_room import EngineRoom
@@ -18,7 +19,7 @@ from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.sinks.archive import Past
 from streamstt.speech.jobs import EngineInfo
-from streamstt.studio import Studio, now
+from streamstt.studio import Studio
 from streamstt.version import __version__
 from streamstt.whisper.checkpoint import Progress
 from streamstt.whisper.engine import load_engine, require_languages

@@ -15,6 +15,7 @@ SWITCHES = {
     "/v1/listen": "compat.deepgram",
     "/v1/realtime": "compat.openai",
     "/v1/audio/transcriptions": "compat.openai",
+    "/v1/models": "compat.openai",
 }
 """The setting that switches a path on."""
 
@@ -27,6 +28,10 @@ class Compat(Section):
     openai: bool = Field(
         False, description="WS /v1/realtime and POST /v1/audio/transcriptions, as OpenAI's clients speak it."
     )
+    max_upload_mb: int = Field(
+        100, ge=1, le=4000, description="A recording that is sent to be heard (MB); beyond, 413."
+    )
+    max_uploads: int = Field(4, ge=1, le=64, description="Recordings that are heard at once; beyond, 429.")
     wyoming: str = Field(
         "", description='Address for Home Assistant\'s Wyoming protocol, such as "127.0.0.1:10300"; empty: none.'
     )

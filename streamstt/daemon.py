@@ -20,7 +20,7 @@ from streamstt.config_layers import state_folder
 from streamstt.errors import StreamsttError
 from streamstt.logs import watch_loop
 from streamstt.measures import of_transcript
-from streamstt.serve.endpoints import make_endpoints
+from streamstt.serve.endpoints import make_api, make_endpoints
 from streamstt.serve.server import Server
 from streamstt.service.keeper import Keeper
 from streamstt.service.reloading import Parts, Reloader, reloading_by_signal
@@ -29,6 +29,7 @@ from streamstt.sinks.outlets import finish, make_outlets
 from streamstt.sinks.transcript import Transcript
 from streamstt.studio import Studio
 from streamstt.surroundings import Surroundings
+from streamstt.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -68,7 +69,8 @@ async def _build(settings: Settings, around: Surroundings, thread: Executor) -> 
     hub = make_hub(settings, engine.info, archive.past if archive else None)
     transcript = Transcript(archive, hub) if archive else None
     studio = Studio(settings, engine, hub)
-    server = Server(settings.server, hub, studio, transcript, make_endpoints(settings.compat))
+    api = make_api(settings.compat, Uploads(studio.errands, engine), engine.info.model)
+    server = Server(settings.server, hub, studio, transcript, make_endpoints(settings.compat), api)
     server.restyle(settings.overlay)
     endless = len(captures) < len(settings.source)
     outlets = make_outlets(settings, hub)

@@ -73,22 +73,43 @@ class EngineRoom:
             EngineError: The engine is broken: it could not be loaded again, or two utterances in a row failed.
         """
         try:
-            answer = await self._decode(job)
+            answer: Hypothesis | None = await self._decode(job)
         except EngineError as problem:
             if self._gave_up:
                 raise EngineError(f"the engine fails on whatever it hears: {problem}") from problem
-            notify(FAILED)
-            log.error("the engine failed, and is loaded again: %s", problem, exc_info=problem)
-            await self.start()
-            try:
-                answer = await self._decode(job)
-            except EngineError as again:
-                log.error("it failed again; the utterance is given up: %s", again)
-                self._gave_up = True
-                return None
-            log.info("the engine works again")
-        self._gave_up = False
-        notify("")
+            answer = await self._again(job, problem, notify)
+        self._gave_up = answer is None
+        return self._well(answer, notify)
+
+    async def decode_aside(self, job: Job, notify: Callable[[str], None]) -> Hypothesis | None:
+        """The same for what somebody has sent to be heard: however often it fails, that is not held against the engine.
+
+        Raises:
+            EngineError: It could not be loaded again.
+        """
+        try:
+            answer: Hypothesis | None = await self._decode(job)
+        except EngineError as problem:
+            answer = await self._again(job, problem, notify)
+        return self._well(answer, notify)
+
+    async def _again(self, job: Job, problem: EngineError, notify: Callable[[str], None]) -> Hypothesis | None:
+        """Decodes with a fresh engine; None if that fails as well."""
+        notify(FAILED)
+        log.error("the engine failed, and is loaded again: %s", problem, exc_info=problem)
+        await self.start()
+        try:
+            answer = await self._decode(job)
+        except EngineError as again:
+            log.error("it failed again; the utterance is given up: %s", again)
+            return None
+        log.info("the engine works again")
+        return answer
+
+    @staticmethod
+    def _well(answer: Hypothesis | None, notify: Callable[[str], None]) -> Hypothesis | None:
+        if answer:
+            notify("")
         return answer
 
     async def expect(self, terms: tuple[str, ...]) -> None:

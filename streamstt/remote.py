@@ -1,9 +1,19 @@
 """A client that sends audio, as a source."""
 
+from collections.abc import Container
 from typing import Protocol
 
-from streamstt.audio.format import Block, Samples, seconds
+from streamstt.audio.format import Block, Samples, ms, seconds
 from streamstt.speech.session import Session
+
+
+def free_name(wanted: str, taken: Container[str]) -> str:
+    """A name that no source has: the wanted one, or that with a number."""
+    name, n = wanted, 1
+    while name in taken:
+        n += 1
+        name = f"{wanted}-{n}"
+    return name
 
 
 class Stage(Protocol):
@@ -21,8 +31,8 @@ class Stage(Protocol):
         """Waits until there is room for more."""
         ...
 
-    async def settle(self, session: Session) -> None:
-        """Waits until all that was said is final."""
+    async def settle(self, session: Session, until: int | None = None) -> None:
+        """Waits until all that was said, or that was said before the sample ``until``, is final."""
         ...
 
     def leave(self, session: Session) -> None:
@@ -70,6 +80,15 @@ class RemoteSource:
         """No more audio comes, for good or for a while; returns when the last final is published."""
         self._studio.interrupt(self._session)
         await self._studio.settle(self._session)
+
+    def pause(self) -> None:
+        """What was said so far is complete: it becomes final soon."""
+        self._studio.interrupt(self._session)
+
+    async def heard(self, until: float) -> None:
+        """Returns when all that was said before a stream time (s) is published as final."""
+        # A time is rounded to the millisecond, and what begins at it must not be waited for.
+        await self._studio.settle(self._session, ms(until * 1000) - ms(1))
 
     def leave(self) -> None:
         """The client is gone; what it said and is not final yet is still captioned for the others."""

@@ -5,17 +5,19 @@ Lives on the event loop; beside it run the capture threads and the one engine th
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from functools import partial
 
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.vad import make_detector
+from streamstt.clock import elapsed, loop_s, now
 from streamstt.config import Settings, Speech
 from streamstt.engine_room import EngineRoom
+from streamstt.errands import Errands
 from streamstt.errors import EngineError
 from streamstt.lateness import Lateness
 from streamstt.logs import SPOKEN
 from streamstt.measures import Measures
-from streamstt.remote import RemoteSource
+from streamstt.remote import RemoteSource, free_name
 from streamstt.scheduler import Scheduler
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import AudioOffer, ClientError, SourceInfo
@@ -29,17 +31,13 @@ log = logging.getLogger(__name__)
 spoken = logging.getLogger(SPOKEN)
 
 
-def now() -> str:
-    """Wall time, ISO 8601, to the millisecond."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
 class Studio:
     """Owns the sessions. ``run`` must be running for captions to come out.
 
     Attributes:
         measures: What is told to monitors.
         vitals: When devices gave audio last.
+        errands: What the engine does when no source needs it.
     """
 
     def __init__(self, settings: Settings, engine: EngineRoom, hub: Hub) -> None:
@@ -65,15 +63,16 @@ class Studio:
         self.vitals = Vitals()
         self._stopping = False
         self._work = asyncio.Event()  # audio came: the engine may have something to do
+        self.errands = Errands(settings, self._work.set)
         self._progress = asyncio.Event()  # a decode is done: somebody may have room, or be settled
 
     def trouble(self, decode_s: float) -> str:
         """What is stuck, as a sentence; empty when all goes on. A decode may take ``decode_s``."""
-        return self.vitals.trouble(_now(), self._engine.busy_since, decode_s)
+        return self.vitals.trouble(loop_s(), self._engine.busy_since, decode_s)
 
     def reload(self, settings: Settings) -> None:
         """Takes other settings: of speech and language from each source's next silence, of words its next caption."""
-        self._settings = settings
+        self._settings = self.errands.settings = settings
         self._rewriting.take(settings.words)
         for name, session in self._sessions.items():
             session.retune(*self._tuning(name))
@@ -111,9 +110,9 @@ class Studio:
         if self._stopping:
             return
         if session.source not in self._lateness:
-            self._lateness[session.source] = Lateness(_clock() - len(block.samples))
+            self._lateness[session.source] = Lateness(elapsed() - len(block.samples))
         self._hub.counters.of(session.source).audio_s += len(block.samples) / SAMPLE_RATE
-        self._hub.levels.hear(session.source, block.samples, _now())
+        self._hub.levels.hear(session.source, block.samples, loop_s())
         self._publish(session.push(block))
         if session.need():  # in silence nobody is woken
             self._work.set()
@@ -128,9 +127,9 @@ class Studio:
         while session.backlog > session.capacity // 2:
             await self._next_progress()
 
-    async def settle(self, session: Session) -> None:
-        """Waits until all that was said is final."""
-        while not session.settled:
+    async def settle(self, session: Session, until: int | None = None) -> None:
+        """Waits until all that was said, or that was said before the sample ``until``, is final."""
+        while not session.settled and (until is None or session.final_until < until):
             await self._next_progress()
 
     def leave(self, session: Session) -> None:
@@ -158,10 +157,7 @@ class Studio:
         known = self._engine.info.languages
         if offer.language not in {"", "auto", *known}:
             raise ClientError("bad_language", f"the model speaks {', '.join(known)}, not {offer.language!r}")
-        name, n = offer.name, 1
-        while name in self._sessions:
-            n += 1
-            name = f"{offer.name}-{n}"
+        name = free_name(offer.name, self._sessions)
         self._remote.add(name)
         silence_ms = offer.end_silence_ms
         session = self.open(name, offer.label or offer.name, offer.language, end_silence_ms=silence_ms)
@@ -190,24 +186,27 @@ class Studio:
             for session in self._sessions.values():
                 self._publish(session.abandon())
             self._note_progress()
+            self.errands.abandon(problem)
             raise
 
     async def _run(self) -> None:
+        notify = partial(self._hub.notify, "engine")
         while True:
             session = self._scheduler.next()
             if session:
                 self._watch(session)
             job = session.next_job() if session else None
             if session is None or job is None:
-                self._work.clear()
-                await self._work.wait()
+                if not await self.errands.run_one(self._engine, notify):
+                    self._work.clear()
+                    await self._work.wait()
                 continue
-            begun = _now()
-            hypothesis = await self._engine.decode(job, lambda text: self._hub.notify("engine", text))
+            begun = loop_s()
+            hypothesis = await self._engine.decode(job, notify)
             log.debug("%s", hypothesis or f"{job}: given up")
             self._publish(session.apply(hypothesis) if hypothesis else session.give_up())
             age_s = (session.position - job.end) / SAMPLE_RATE
-            self._hub.counters.decoded(final=job.final, took_s=_now() - begun, age_s=age_s)
+            self._hub.counters.decoded(final=job.final, took_s=loop_s() - begun, age_s=age_s)
             self._watch(session)
             self._sweep()
             self._note_progress()
@@ -230,7 +229,7 @@ class Studio:
     def _watch(self, session: Session) -> None:
         """Tells viewers when captions become late, and when they no longer are."""
         lateness = self._lateness.get(session.source)
-        if lateness and lateness.note(session.overdue, session.position, _clock()):
+        if lateness and lateness.note(session.overdue, session.position, elapsed()):
             log.warning("source %s: the engine %s", session.source, "is behind" if lateness.late else "keeps up again")
             self._hub.notify("late", lateness.detail, session.source)
 
@@ -243,12 +242,3 @@ class Studio:
     async def _next_progress(self) -> None:
         self._work.set()
         await self._progress.wait()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _clock() -> int:
-    """Samples that would have been spoken since some moment."""
-    return int(_now() * SAMPLE_RATE)

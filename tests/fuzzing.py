@@ -25,12 +25,13 @@ from wire import INPUTS, TOKEN, Input
 from streamstt.config import Settings
 from streamstt.config_compat import Compat
 from streamstt.engine_room import EngineRoom
-from streamstt.serve.endpoints import make_endpoints
+from streamstt.serve.endpoints import make_api, make_endpoints
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
 from streamstt.speech.scripted import Script, ScriptedEngine
 from streamstt.studio import Studio
+from streamstt.uploads import Uploads
 
 BATCH = 1000  # inputs; hypothesis remembers all of a run, so that a long one would grow by itself
 TURNS = 20  # of the event loop
@@ -60,8 +61,12 @@ class Target:
         self._hub = Hub(About("0", "run", "", "script", "", "en"), history=50, hello_history=9, queue=100)
         studio = Studio(self._settings, engine, self._hub)
         self._decoding = asyncio.create_task(studio.run())
-        foreign = make_endpoints(Compat(vosk=True, deepgram=True))
-        self.servers = [Server(s, self._hub, studio, endpoints=foreign) for s in (self._settings.server, self._closed)]
+        compat = Compat(vosk=True, deepgram=True, openai=True)
+        foreign = make_endpoints(compat)
+        api = make_api(compat, Uploads(studio.errands, engine), "script")
+        self.servers = [
+            Server(s, self._hub, studio, endpoints=foreign, api=api) for s in (self._settings.server, self._closed)
+        ]
         return [int((await server.start()).rpartition(":")[2].rstrip("/")) for server in self.servers]
 
     async def play(self, number: int, data: Input) -> None:

@@ -38,6 +38,14 @@ TEXTS = st.one_of(
             '{"type":"KeepAlive"}',
             '{"type":"Configure"}',
             '{"type":"CloseStream"}',
+            '{"type":"input_audio_buffer.append","audio":"AAAA"}',
+            json.dumps({"type": "input_audio_buffer.append", "audio": "ACDg" * 4000}),
+            '{"type":"input_audio_buffer.append","audio":[]}',
+            '{"type":"input_audio_buffer.commit","event_id":{}}',
+            '{"type":"input_audio_buffer.clear"}',
+            '{"type":"session.update","session":{"audio":{"input":{"turn_detection":null,"transcription":1e999}}}}',
+            '{"type":"session.update","session":{"audio":{"input":{"turn_detection":{"silence_duration_ms":1e999}}}}}',
+            '{"type":"transcription_session.update","session":{"turn_detection":null}}',
             '{"type":"auth","token":7}',
             '{"type":"auth","token":"\\ud800"}',
             "[" * 3000,
@@ -69,6 +77,10 @@ PATHS = st.one_of(
             "/v1/listen?sample_rate=16000&interim_results=true&vad_events=true&utterance_end_ms=1000",
             f"/v1/listen?encoding=linear16&sample_rate=48000&channels=2&token={TOKEN}",
             "/v1/listen?encoding=opus",
+            "/v1/realtime?intent=transcription",
+            f"/v1/realtime?name=x&token={TOKEN}",
+            "/v1/audio/transcriptions",
+            "/v1/models",
             "/healthz",
             "/transcript.json",
             f"/?token={TOKEN}",
@@ -147,6 +159,27 @@ def session(path: bytes, frames: list[bytes], cut: int) -> Input:
     return Input(hello, data[: len(data) - cut if cut < len(data) else None])
 
 
+def upload(headers: list[bytes], body: bytes, lie: int) -> bytes:
+    """A form that is posted, in whatever shape; ``lie`` is added to its length."""
+    size = f"Content-Length: {max(0, len(body) + lie)}".encode()
+    kind = b"Content-Type: multipart/form-data; boundary=xx"
+    return b"\r\n".join([b"POST /v1/audio/transcriptions HTTP/1.1", kind, size, *headers, b"", body])
+
+
+PARTS = st.one_of(
+    st.sampled_from(
+        [
+            b'--xx\r\nContent-Disposition: form-data; name="file"; filename="\xff"\r\n\r\nRIFF\0\0\0\0WAVE\r\n',
+            b'--xx\r\nContent-Disposition: form-data; name="stream"\r\n\r\ntrue\r\n',
+            b'--xx\r\nContent-Disposition: form-data; name="language"\r\n\r\n\xff\r\n',
+            b"--xx\r\nContent-Disposition: form-data\r\n\r\n",
+            b"--xx\r\n\r\n",
+            b"--xx--\r\n",
+            b"--xx",
+        ]
+    ),
+    st.binary(max_size=60),
+)
 ENDS = st.sampled_from([b"\r\n", b"", b"\r\n\r\n", KEY + b"\r\n"])
 ANY_HEADERS = st.lists(HEADERS, max_size=5)
 INPUTS: SearchStrategy[Input] = st.one_of(
@@ -155,5 +188,13 @@ INPUTS: SearchStrategy[Input] = st.one_of(
     st.builds(session, st.just(b"/captions"), st.lists(st.binary(max_size=60), max_size=3), st.just(0)),
     st.builds(request, PATHS, ANY_HEADERS, ENDS).map(Input),
     st.builds(request, PATHS, ANY_HEADERS.map(lambda h: [b"Host: localhost", *h]), st.just(b"\r\n")).map(Input),
+    st.builds(session, st.just(b"/v1/realtime"), st.lists(FRAMES, max_size=6), st.just(0)),
+    st.builds(
+        upload,
+        ANY_HEADERS.map(lambda h: [b"Host: localhost", *h]),
+        st.lists(PARTS, max_size=5).map(b"".join),
+        st.sampled_from([0, 0, 0, -1, 7, 10**9]),
+    ).map(Input),
+    st.binary(max_size=200).map(b"POST ".__add__).map(Input),
     st.binary(max_size=300).map(Input),
 )

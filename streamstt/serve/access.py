@@ -33,6 +33,7 @@ FOREIGN = {
     "/v1/listen": Role.SPEAKER,
     "/v1/realtime": Role.SPEAKER,
     "/v1/audio/transcriptions": Role.SPEAKER,
+    "/v1/models": Role.SPEAKER,
 }
 """Paths of other programs' protocols; their clients know no first message with a token."""
 NEEDED = NATIVE | FOREIGN

@@ -28,6 +28,10 @@ class Socket(Protocol):
 
     address: str
 
+    def header(self, name: str) -> str:
+        """A header of its request, the first of this name; empty if there is none."""
+        ...
+
     async def recv(self) -> str | bytes:
         """The next message; cancelling it loses none."""
         ...
@@ -69,6 +73,14 @@ class RemoteStream(Protocol):
 
     async def finish(self) -> None:
         """No more audio comes, for good or for a while; returns when the last final is published."""
+        ...
+
+    def pause(self) -> None:
+        """What was said so far is complete: it becomes final soon."""
+        ...
+
+    async def heard(self, until: float) -> None:
+        """Returns when all that was said before a stream time (s) is published as final."""
         ...
 
     def leave(self) -> None:

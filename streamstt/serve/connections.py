@@ -3,17 +3,20 @@
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from websockets.asyncio.server import ServerConnection
 from websockets.frames import Frame, Opcode
+from websockets.http11 import Request
 from websockets.protocol import Event, State
 
 from streamstt.audio.format import MIN_RATE
-from streamstt.serve.access import NEEDED, NOBODY, Role, redact
+from streamstt.serve.access import FOREIGN, NEEDED, NOBODY, Role, Visit, redact
 from streamstt.serve.hub import TOO_SLOW
 from streamstt.serve.limits import Bucket, Census, Complaints, address_key, printable
+from streamstt.serve.post_office import Caller
 
 SPARE = 64  # connections over the bound that are answered with 503; more are cut off
 CLOSE_S = 2.0  # time for a client that is thrown out to read why
@@ -22,6 +25,7 @@ SMALL = (
 )  # bytes: 10 ms of audio at the least rate; whoever sends more at once is slowed, not counted
 VIEWER_RATE, VIEWER_BURST = 20.0, 40.0  # messages a second: a viewer has nothing to say but its token, and pings
 MAX_VIEWER_MESSAGE = 4096  # bytes
+POST = b"POST "  # the requests that websockets cannot read
 HARMLESS = {1000, 1001}  # close codes without a client that did something wrong
 
 log = logging.getLogger(__name__)
@@ -35,17 +39,39 @@ class Door:
         census: Counts connections from their first byte to their last.
         messages_s: Small messages a second from one audio client.
         complaints: Bounds what strangers can make the log say.
+        hand_over: Takes the connections that begin with ``POST``.
     """
 
     census: Census
     messages_s: float
     complaints: Complaints = field(default_factory=Complaints)
+    hand_over: Callable[[Caller], None] | None = None
 
     def complain(self, address: str, text: str) -> None:
         """Logs what a stranger did wrong, unless much was logged already."""
         line = self.complaints.line(time.monotonic(), f"client {address}: {printable(redact(text))}")
         if line:
             log.info("%s", line)
+
+
+class Nowhere:
+    """In place of a connection that has been handed over."""
+
+    def abort(self) -> None:
+        """Nothing is left to cut off."""
+
+    def write(self, data: bytes) -> None:
+        """Nobody is there to read."""
+
+    def write_eof(self) -> None:
+        """The same."""
+
+    def can_write_eof(self) -> bool:
+        """It can be left."""
+        return True
+
+    def close(self) -> None:
+        """Nothing is left to close."""
 
 
 class Connection(ServerConnection):
@@ -69,11 +95,16 @@ class Connection(ServerConnection):
         self._door = door
         self._bucket: Bucket | None = None
         self._key = ""
+        self._head: bytes | None = b""  # what came so far; None when it is clear what it begins with
 
     @property
     def crowded(self) -> str:
         """Why this connection is one too many, or empty."""
         return self._door.census.crowded(self._key)
+
+    def header(self, name: str) -> str:
+        """A header of the request, the first of this name; empty if there is none."""
+        return next(iter(self.request.headers.get_all(name)), "") if self.request else ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Counts it."""
@@ -83,6 +114,36 @@ class Connection(ServerConnection):
         self._door.census.enter(self._key)
         if self._door.census.crowded(self._key, SPARE):
             self.transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """Takes bytes; those of a connection that begins with ``POST`` are for somebody else."""
+        if self._head is None:
+            super().data_received(data)
+            return
+        self._head += data
+        if len(self._head) < len(POST) and POST.startswith(self._head):
+            return
+        head, self._head = self._head, None
+        if head.startswith(POST) and self._door.hand_over:
+            self._hand_over(self._door.hand_over, head)
+        else:
+            super().data_received(head)
+
+    def _hand_over(self, take: Callable[[Caller], None], head: bytes) -> None:
+        transport, key = self.transport, self._key
+        take(
+            Caller(
+                transport,
+                head,
+                self.address,
+                self.crowded,
+                leave=lambda: self._door.census.leave(key),
+                complain=lambda text: self._door.complain(self.address, text),
+            )
+        )
+        # For websockets the client is gone; it would cut the connection off to be sure.
+        self.transport = cast("asyncio.Transport", Nowhere())
+        super().connection_lost(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Counts it off, and says why it was thrown out, if it was."""
@@ -116,7 +177,8 @@ class Connection(ServerConnection):
         if self._bucket is None:
             rate = self._door.messages_s
             self._bucket = Bucket(rate, 2 * rate) if speaks else Bucket(VIEWER_RATE, VIEWER_BURST)
-        if speaks and frame.opcode is not Opcode.TEXT and len(frame.data) >= SMALL:
+        sound = frame.opcode is not Opcode.TEXT or path in FOREIGN  # which may send it in base64
+        if speaks and sound and len(frame.data) >= SMALL:
             return
         if not self._bucket.take(time.monotonic()):
             self._throw_out(1008, "too many messages")
@@ -141,3 +203,18 @@ class Connection(ServerConnection):
         if sent.reason == TOO_SLOW.reason:
             return ""  # that is logged when it happens
         return f"closed with {int(sent.code)}: {sent.reason}"
+
+
+def visit_of(connection: Connection, request: Request) -> Visit:
+    """A request without websockets; of headers that may be there once only, the first counts."""
+    headers = request.headers
+    first = {name: next(iter(headers.get_all(name)), "") for name in ("Authorization", "Cookie")}
+    return Visit(
+        request.path,
+        tuple(headers.get_all("Host")),
+        tuple(headers.get_all("Origin")),
+        first["Authorization"],
+        first["Cookie"],
+        str(connection.transport.get_extra_info("sockname")[0]),
+        any("websocket" in value.lower() for value in headers.get_all("Upgrade")),
+    )

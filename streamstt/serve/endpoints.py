@@ -3,11 +3,27 @@
 from collections.abc import Mapping
 
 from streamstt.compat.deepgram import serve_deepgram
+from streamstt.compat.openai_files import Models, Transcriptions, Uploads
+from streamstt.compat.openai_realtime import serve_realtime
 from streamstt.compat.vosk import serve_vosk
 from streamstt.config_compat import Compat
+from streamstt.serve.posts import NO_API, Api
 from streamstt.serve.visitor import Endpoint, Visitor
 
-__all__ = ["Endpoint", "Visitor", "make_endpoints"]
+__all__ = ["Endpoint", "Visitor", "make_api", "make_endpoints"]
+
+
+def make_api(settings: Compat, uploads: Uploads, model: str) -> Api:
+    """What is switched on of other programs' HTTP.
+
+    Args:
+        settings: The ``[compat]`` section.
+        uploads: What hears recordings.
+        model: Name of the one that is loaded.
+    """
+    if not settings.openai:
+        return NO_API
+    return Api({"/v1/audio/transcriptions": Transcriptions(settings, uploads).serve}, Models(model).answer)
 
 
 def make_endpoints(settings: Compat) -> Mapping[str, Endpoint]:
@@ -17,4 +33,6 @@ def make_endpoints(settings: Compat) -> Mapping[str, Endpoint]:
         endpoints["/vosk"] = serve_vosk
     if settings.deepgram:
         endpoints["/v1/listen"] = serve_deepgram
+    if settings.openai:
+        endpoints["/v1/realtime"] = serve_realtime
     return endpoints

@@ -124,6 +124,7 @@ def encode(event: Event, seq: int, at: str = "", label: str = "") -> Message:
     data = {"type": event.type, "seq": seq, **asdict(event)} | {k: v for k, v in more.items() if v}
     if not data.get("left", True):
         del data["left"]
+    data.pop("time", None)
     return as_message(event, data)
 
 

@@ -4,8 +4,10 @@ import json
 from collections.abc import Iterable
 from http import HTTPStatus
 
+from streamstt.compat.openai_problem import in_their_words, speaks_openai
 from streamstt.config_compat import SWITCHES
 from streamstt.serve.access import NATIVE, NOBODY, Guard, Refusal, Role, Visit, query_token, without_token
+from streamstt.serve.posts import NO_API, Api
 from streamstt.serve.protocol import to_json
 from streamstt.serve.routes import PAGES, Answer, Routes, plain
 
@@ -15,32 +17,46 @@ COOKIE_DAYS = 30
 class Reception:
     """Guard and pages together."""
 
-    def __init__(self, guard: Guard, routes: Routes, foreign: Iterable[str] = ()) -> None:
+    def __init__(self, guard: Guard, routes: Routes, foreign: Iterable[str] = (), api: Api = NO_API) -> None:
         """Sets the rules.
 
         Args:
             guard: The rules of access.
             routes: What plain requests get.
             foreign: Paths beside the native ones that speak WebSocket.
+            api: What is served of other programs' HTTP.
         """
         self.guard = guard
         self._sockets = {*NATIVE, *foreign}
         self._routes = routes
+        self._api = api
 
     def receive(self, visit: Visit, method: str = "GET") -> Role | Answer:
         """The answer to a request, or the roles of a client whose WebSocket may open.
 
-        ``NOBODY`` is a client that has to send its token as the first message.
+        ``NOBODY`` is a client that has to send its token as the first message. Roles for a ``POST`` say that its body
+        may come.
         """
+        answer = self._receive(visit, method)
+        return in_their_words(answer) if isinstance(answer, Answer) and speaks_openai(visit.path) else answer
+
+    def _receive(self, visit: Visit, method: str) -> Role | Answer:
         verdict = self.guard.judge(visit)
         if isinstance(verdict, Refusal):
             wanted = {"WWW_Authenticate": "Bearer"} if verdict.status is HTTPStatus.UNAUTHORIZED else {}
             return plain(verdict.status, f"{verdict.text}\n", **wanted)
-        if method != "GET":
-            return plain(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET is understood here.\n", Allow="GET")
         path = visit.target.partition("?")[0]
+        if path in self._api.posters:
+            return verdict if method == "POST" else _only("POST")
+        if method != "GET":
+            return self._absent(path) if path in SWITCHES and not self._api.page(path) else _only("GET")
+        return self._get(visit, path, verdict)
+
+    def _get(self, visit: Visit, path: str, verdict: Role) -> Role | Answer:
         if path in self._sockets:
             return verdict if visit.socket else _upgrade(path)
+        if answer := self._api.page(path):
+            return answer
         if path in SWITCHES or (visit.socket and verdict is NOBODY):
             return self._absent(path)
         if self.guard.keys and path in PAGES and (token := query_token(visit.target)):
@@ -63,6 +79,10 @@ class Reception:
         cookie = f"{self.guard.cookie}={token}; {attributes}{'; Secure' if self.guard.secure else ''}"
         place = without_token(visit.target)
         return plain(HTTPStatus.SEE_OTHER, f"See {place}\n", Location=place, Set_Cookie=cookie)
+
+
+def _only(method: str) -> Answer:
+    return plain(HTTPStatus.METHOD_NOT_ALLOWED, f"Only {method} is understood here.\n", Allow=method)
 
 
 def _upgrade(path: str) -> Answer:

@@ -20,14 +20,16 @@ from websockets.http11 import Request, Response
 from streamstt.config_overlay import Overlay
 from streamstt.config_server import Server as ServerSettings
 from streamstt.errors import ConfigError, ServerError
-from streamstt.serve.access import LOCAL_FILES, NOBODY, Guard, Keys, Visit, host_name
+from streamstt.serve.access import LOCAL_FILES, NOBODY, Guard, Keys, Role, Visit, host_name
 from streamstt.serve.clients import RemoteStream, Studio, identify, serve_controller, serve_speaker, serve_viewer
-from streamstt.serve.connections import Connection, Door
+from streamstt.serve.connections import Connection, Door, visit_of
 from streamstt.serve.control import Marker
 from streamstt.serve.descriptors import room_for
 from streamstt.serve.endpoints import Endpoint, Visitor
 from streamstt.serve.hub import STOPPING, Hub
 from streamstt.serve.limits import Census
+from streamstt.serve.post_office import PostOffice
+from streamstt.serve.posts import NO_API, Api
 from streamstt.serve.protocol import ClientError, error
 from streamstt.serve.reception import Reception
 from streamstt.serve.routes import HEADERS, Answer, Routes, plain
@@ -56,6 +58,7 @@ class Server:
         studio: Studio,
         marker: Marker | None = None,
         endpoints: Mapping[str, Endpoint] | None = None,
+        api: Api = NO_API,
     ) -> None:
         """Does not listen yet.
 
@@ -65,15 +68,19 @@ class Server:
             studio: Where remote audio goes.
             marker: What begins new sets of transcripts; None: none are kept.
             endpoints: Other protocols, by path.
+            api: Other programs' HTTP.
         """
         self._settings = settings
         self._hub = hub
         self._studio = studio
         self._marker = marker
         self._endpoints = endpoints or {}
+        self._api = api
         self._routes = Routes(hub)
-        self._reception = Reception(Guard(None), self._routes, self._endpoints)
+        self._reception = Reception(Guard(None), self._routes, self._endpoints, api)
         self._door = Door(Census(settings.max_connections, settings.max_per_address), settings.max_messages_s)
+        self._posts = PostOffice(api.posters, self._receive, settings.handshake_s)
+        self._door.hand_over = self._posts.take
         self._tls: ssl.SSLContext | None = None
         self._listener: Listener | None = None
 
@@ -162,7 +169,7 @@ class Server:
             secure=self._tls is not None,
             cookie=f"streamstt-{port}",
         )
-        self._reception = Reception(guard, self._routes, self._endpoints)
+        self._reception = Reception(guard, self._routes, self._endpoints, self._api)
 
     async def drain(self) -> None:
         """Takes no new clients; gives each the time to receive what waits for it, then says goodbye (1001)."""
@@ -171,6 +178,7 @@ class Server:
         if self._listener is None:
             return
         self._listener.close(close_connections=False)
+        await self._posts.drain()
         # Who waits for captions is told goodbye behind the last one; others wait for nothing.
         idle = [c for c in self._listener.connections if c.request and c.request.path.startswith("/control")]
         closing = [asyncio.create_task(c.close(STOPPING.code, STOPPING.reason)) for c in idle]
@@ -187,11 +195,15 @@ class Server:
         assert isinstance(connection, Connection)  # noqa: S101 - for the type checker
         if connection.crowded:
             return _response(plain(HTTPStatus.SERVICE_UNAVAILABLE, f"{connection.crowded}.\n", Retry_After="10"))
-        answer = self._reception.receive(_visit(connection, request), getattr(request, "method", "GET"))
+        answer = self._receive(visit_of(connection, request), getattr(request, "method", "GET"))
         if isinstance(answer, Answer):
             return _response(answer)
         connection.roles = answer
         return None
+
+    def _receive(self, visit: Visit, method: str) -> Role | Answer:
+        """By the rules that are in force now: a reload may change them."""
+        return self._reception.receive(visit, method)
 
     async def _handle(self, socket: ServerConnection) -> None:
         assert socket.request is not None  # noqa: S101 - the handshake is done; for the type checker
@@ -225,21 +237,6 @@ class Server:
         except ClientError as problem:
             await socket.send(error(problem))
             await socket.close(problem.close_code, problem.code)
-
-
-def _visit(connection: Connection, request: Request) -> Visit:
-    """A request without websockets; of headers that may be there once only, the first counts."""
-    headers = request.headers
-    first = {name: next(iter(headers.get_all(name)), "") for name in ("Authorization", "Cookie")}
-    return Visit(
-        request.path,
-        tuple(headers.get_all("Host")),
-        tuple(headers.get_all("Origin")),
-        first["Authorization"],
-        first["Cookie"],
-        str(connection.transport.get_extra_info("sockname")[0]),
-        any("websocket" in value.lower() for value in headers.get_all("Upgrade")),
-    )
 
 
 def _response(answer: Answer) -> Response:

@@ -4,7 +4,7 @@ Times are seconds of stream time of the source: 0 is its first sample, and lost 
 sequence numbers or sockets: the hub numbers events as it publishes them.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import ClassVar
 
@@ -89,6 +89,8 @@ class Status:
         state: What it does now.
         detail: A sentence for people, or empty.
         left: It has ended, and is no source any more; on the wire only if it is so.
+        time: Stream time (s) where an utterance begins or ends, if one does. Not in our own protocol, whose captions
+            have times; others announce speech before there are words.
     """
 
     type: ClassVar[str] = "status"
@@ -96,6 +98,7 @@ class Status:
     state: State
     detail: str = ""
     left: bool = False
+    time: float | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,12 @@ class Session:
         """Whether all that was spoken is in finals."""
         return not (self._open or self._closed or self._decoding)
 
+    @property
+    def final_until(self) -> int:
+        """Sample index up to which all that was spoken is in finals."""
+        first = self._closed[0] if self._closed else self._open
+        return (first.begin or first.start) if first else self._framer.end
+
     def next_job(self) -> Job | None:
         """Cuts the most urgent job from the newest audio; until ``apply`` has its answer there is no other."""
         match self.need():
@@ -268,13 +274,13 @@ class Session:
         match boundary:
             case Opened(at, cut):
                 self._open = Utterance(at)
-                return [] if cut else [Status(self.source, State.SPEECH)]
+                return [] if cut else [Status(self.source, State.SPEECH, time=seconds(at))]
             case Closed(at, cut):
                 if self._open:
                     self._open.end = at
                     self._queue(self._open)
                 self._open = None
-                return [] if cut else [Status(self.source, State.LISTENING)]
+                return [] if cut else [Status(self.source, State.LISTENING, time=seconds(at))]
 
     def _queue(self, utterance: Utterance) -> None:
         """Hands a closed utterance to the engine's queue.

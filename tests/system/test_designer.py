@@ -136,10 +136,11 @@ def test_where_a_token_is_demanded(browser: webdriver.Chrome, script: list[str],
 
 
 def test_found_from_the_captions_page(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """The captions page leads to it, and it leads back."""
+    """The captions page leads to it, in a tab of its own, and it leads back."""
     browser.get(scripted_daemon.url)
-    until(browser, "return document.querySelector('a[href*=designer]')?.href ?? ''", bool, "the link")
-    browser.find_element(By.CSS_SELECTOR, "a[href*=designer]").click()
+    browser.find_element(By.CSS_SELECTOR, "[popovertarget=view]").click()
+    browser.find_element(By.CSS_SELECTOR, "#view a[href*=designer]").click()
+    browser.switch_to.window(browser.window_handles[-1])
     until(browser, ADDRESS, bool, "the designer is ready")
     browser.find_element(By.LINK_TEXT, "Captions page").click()
     until_equal(browser, "return document.title", "Live captions")

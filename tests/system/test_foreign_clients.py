@@ -2,12 +2,14 @@
 
 import asyncio
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 
 import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
-from running import Daemon, captions, pcm_of, receive, text_of
+from openai import AsyncOpenAI
+from running import DATA, Daemon, captions, pcm_of, receive, resampled, text_of
 from wer import word_error_rate
 from wyoming.asr import Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
@@ -23,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK
 
 @pytest.fixture(scope="module")
 def daemon() -> Iterator[Daemon]:
-    on = ["compat.vosk=true", "compat.deepgram=true", "compat.wyoming=127.0.0.1:0"]
+    on = ["compat.vosk=true", "compat.deepgram=true", "compat.openai=true", "compat.wyoming=127.0.0.1:0"]
     with Daemon(
         "--model", "tiny.en", "--source", "ws", *[part for setting in on for part in ("--set", setting)]
     ) as running:
@@ -70,8 +72,27 @@ async def by_wyoming(daemon: Daemon) -> str:
         return Transcript.from_event(event).text
 
 
+async def by_openai(daemon: Daemon) -> str:
+    client = AsyncOpenAI(api_key="any", base_url=f"{daemon.url}/v1")
+    speech = b64encode(resampled("short", 24_000)).decode()
+    async with client.realtime.connect(extra_query={"intent": "transcription"}) as connection:
+        await connection.session.update(session={"type": "transcription", "audio": {"input": {"turn_detection": None}}})
+        await connection.input_audio_buffer.append(audio=speech)
+        await connection.input_audio_buffer.commit()
+        while (event := await connection.recv()).type != "conversation.item.input_audio_transcription.completed":
+            pass
+        return event.transcript
+
+
+async def by_upload(daemon: Daemon) -> str:
+    client = AsyncOpenAI(api_key="any", base_url=f"{daemon.url}/v1")
+    return (await client.audio.transcriptions.create(file=DATA / "short.flac", model="whisper-1")).text
+
+
 async def test_everybody_gets_what_was_said(daemon: Daemon) -> None:
-    """Three clients of three protocols speak at once, and each gets its own words."""
+    """Clients of all protocols speak at once, and each gets its own words."""
     async with asyncio.timeout(60):
-        heard = await asyncio.gather(by_vosk(daemon), by_deepgram(daemon), by_wyoming(daemon))
+        heard = await asyncio.gather(
+            by_vosk(daemon), by_deepgram(daemon), by_wyoming(daemon), by_openai(daemon), by_upload(daemon)
+        )
     assert [text for text in heard if word_error_rate(text_of("short"), text) > MAX_WER] == []

@@ -35,6 +35,12 @@ class Kept:
     async def finish(self) -> None:
         self.finished += 1
 
+    def pause(self) -> None:
+        """It keeps no words."""
+
+    async def heard(self, until: float) -> None:
+        """The same."""
+
     def leave(self) -> None:
         """Nobody else is here."""
 

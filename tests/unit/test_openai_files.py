@@ -1,0 +1,159 @@
+"""Uploads, before and after they are heard: forms, wishes, formats; and the line in front of the engine."""
+
+import asyncio
+import io
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openai.types.audio import Transcription, TranscriptionVerbose
+
+from streamstt.compat.openai_files import wishes_of
+from streamstt.compat.openai_formats import Wishes, answer
+from streamstt.compat.openai_problem import ApiError
+from streamstt.config import Settings
+from streamstt.engine_room import EngineRoom
+from streamstt.errands import Errands
+from streamstt.errors import EngineError
+from streamstt.serve.forms import MAX_FIELDS, MAX_PARTS, Form, FormError
+from streamstt.speech.captions import Final, Word
+from streamstt.speech.jobs import Job
+from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord
+
+KIND = 'multipart/form-data; boundary="xx"'
+SAID = [
+    Final("u", "u-1", 1, 0.5, 1.5, "Hello <b>.", (Word("Hello", 0.5, 1.0, 0.9), Word("<b>.", 1.0, 1.5, 0.5)), "en"),
+    Final("u", "u-2", 1, 61.5, 62.0, "Bye.", (Word("Bye.", 61.5, 62.0, 0.0),), "en"),
+]
+
+
+def part(name: str, value: bytes, more: str = "") -> bytes:
+    return f'--xx\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode() + value + b"\r\n"
+
+
+def parse(body: bytes, sizes: int = 2**16) -> tuple[Form, bytes]:
+    file = io.BytesIO()
+    form = Form(KIND, file)
+    for i in range(0, len(body), sizes):
+        form.push(body[i : i + sizes])
+    form.end()
+    return form, file.getvalue()
+
+
+@given(content=st.binary(max_size=200), size=st.integers(1, 50))
+def test_a_form_in_any_pieces(content: bytes, size: int) -> None:
+    """However it is cut, the file is the same, byte by byte, and so are the fields."""
+    content = content.replace(b"\r\n--xx", b"")
+    file = part("file", content, '; filename="a.flac"\r\nContent-Type: audio/flac')
+    form, written = parse(
+        part("model", b"base") + file + part("t[]", b"word") + part("t[]", b"segment") + b"--xx--\r\n", size
+    )
+    assert written == content
+    assert (form.fields, form.file_name) == ({"model": ["base"], "t[]": ["word", "segment"]}, "a.flac")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"hello", id="no form"),
+        pytest.param(b"", id="nothing"),
+        pytest.param(part("file", b"abc"), id="cut off"),
+        pytest.param(part("file", b"a") + part("file", b"b") + b"--xx--\r\n", id="two files"),
+        pytest.param(b"--xx\r\nContent-Type: a\r\n\r\n1\r\n--xx--\r\n", id="no name"),
+        pytest.param(part("x", b"a" * MAX_FIELDS) + b"--xx--\r\n", id="a large field"),
+        pytest.param(part("x", b"") * (MAX_PARTS + 1) + b"--xx--\r\n", id="many parts"),
+        pytest.param(b"--xx\r\n" + b"A: b\r\n" * 100, id="many headers"),
+        pytest.param(b"--xx\r\nA: " + b"b" * 9000, id="a long header"),
+    ],
+)
+def test_what_is_no_form(body: bytes) -> None:
+    """It is refused, whatever it is, and holds no more than the bounds allow."""
+    with pytest.raises(FormError):
+        parse(body)
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "application/json", "multipart/form-data", f"multipart/form-data; boundary={'x' * 300}"]
+)
+def test_no_form_announced(kind: str) -> None:
+    """What announces something else is refused before its body comes."""
+    with pytest.raises(FormError):
+        Form(kind, io.BytesIO())
+
+
+def test_wishes() -> None:
+    """Fields as the SDK writes them; what cannot be had is named."""
+    fields = {"language": ["en-US"], "response_format": ["verbose_json"], "timestamp_granularities[]": ["word"]}
+    assert wishes_of(fields, ("de", "en")) == Wishes("en", "verbose_json", segments=False, words=True)
+    assert wishes_of({"stream": ["true"], "model": ["any"], "temperature": ["0"]}, ("en",)) == Wishes(stream=True)
+    wrong = {"language": "xx", "response_format": "diarized_json", "timestamp_granularities": "syllable"}
+    for name, value in wrong.items():
+        with pytest.raises(ApiError) as caught:
+            wishes_of({name: [value]}, ("en",))
+        assert caught.value.param == name
+
+
+def test_formats() -> None:
+    """Every format of the API, as its own types read it."""
+    bodies = {
+        form: answer(SAID, 62.4, Wishes(form=form, words=True)).body.decode()
+        for form in ("json", "text", "srt", "vtt", "verbose_json")
+    }
+    assert Transcription.model_validate_json(bodies["json"], strict=True).text == "Hello <b>. Bye."
+    assert bodies["text"] == "Hello <b>. Bye.\n"
+    assert bodies["srt"].startswith("1\n00:00:00,500 --> 00:00:01,500\nHello <b>.\n\n2\n00:01:01,500 --> ")
+    assert bodies["vtt"].startswith("WEBVTT\n\n00:00:00.500 --> 00:00:01.500\nHello &lt;b&gt;.\n")
+    verbose = TranscriptionVerbose.model_validate_json(bodies["verbose_json"], strict=True)
+    assert verbose.segments is not None
+    assert verbose.words is not None
+    assert [s.text for s in verbose.segments] == ["Hello <b>.", "Bye."]
+    assert [w.word for w in verbose.words] == ["Hello", "<b>.", "Bye."]
+    assert (verbose.language, verbose.duration) == ("en", 62.4)
+    assert "segments" not in json.loads(answer(SAID, 62.4, Wishes(form="verbose_json", segments=False)).body)
+
+
+def test_nothing_said() -> None:
+    """A file without speech has an empty text in every format."""
+    assert [answer([], 1.0, Wishes(form=form)).body for form in ("text", "srt", "vtt")] == [b"\n", b"", b"WEBVTT\n\n"]
+    assert json.loads(answer([], 1.0, Wishes(form="verbose_json")).body)["text"] == ""
+
+
+def job(at_s: int) -> Job:
+    return Job("upload", at_s * 16_000, np.zeros(16_000, dtype=np.float32), final=True)
+
+
+async def test_errands_in_turn() -> None:
+    """What has waited longest is next; who has gone is passed over; what always fails is its sender's loss only."""
+    script = Script(words=(ScriptWord(text=" Hello", start=0.1, end=0.5),), poison_s=(5.5,))
+    woken: list[int] = []
+    errands = Errands(Settings(), lambda: woken.append(1))
+    with ThreadPoolExecutor(1) as thread:
+        engine = EngineRoom(lambda: ScriptedEngine(script), thread)
+        await engine.start()
+        asked = [asyncio.ensure_future(errands.decode(job(at))) for at in (5, 0, 5, 5)]
+        await asyncio.sleep(0)
+        asked[2].cancel()
+        await asyncio.sleep(0)
+        while await errands.run_one(engine, lambda _: None):
+            pass
+        answers = await asyncio.gather(*asked, return_exceptions=True)
+    assert len(woken) == 4
+    assert [type(a) for a in answers] == [EngineError, type(answers[1]), asyncio.CancelledError, EngineError]
+    assert not isinstance(answers[1], BaseException)
+    assert [w.text for w in answers[1].words] == [" Hello"]
+    assert engine.failures == 4, "two senders, twice each; that is not held against the engine"
+
+
+async def test_no_engine_any_more() -> None:
+    """Whoever waits, and whoever comes later, is told."""
+    errands = Errands(Settings(), lambda: None)
+    asked = asyncio.ensure_future(errands.decode(job(0)))
+    await asyncio.sleep(0)
+    errands.abandon(EngineError("broken"))
+    with pytest.raises(EngineError, match="broken"):
+        await asked
+    with pytest.raises(EngineError, match="broken"):
+        await errands.decode(job(0))
