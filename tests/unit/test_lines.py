@@ -1,0 +1,62 @@
+"""Where captions are broken into lines."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from drawing import PROPERTY
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamstt.speech.lines import SPACE, lines, width
+from streamstt.speech.phrases import OPENERS
+
+VECTORS = json.loads((Path(__file__).parent.parent / "data" / "lines.json").read_text())
+WORDS = (
+    "so", "because", "of", "10", "000", "million", "%", "Mr.", "Smith,", "everything.", "(a", "b)", "?", "今日は。",
+    "「明日」", "2026年", "สวัสดี", "e\u0301te\u0301", "👏", "Donaudampfschifffahrt", "x", "\u00a0", "!",
+)  # fmt: skip
+texts = st.lists(st.sampled_from(WORDS), max_size=16).map(" ".join)
+limits = st.integers(2, 30)
+languages = st.sampled_from(["", *OPENERS])
+
+
+@pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["text"][:30])
+def test_vectors(case: dict[str, Any]) -> None:
+    """The lines that readers want; the overlay breaks the same texts in the same way."""
+    assert lines(case["text"], case["limit"], case["language"]) == case["lines"]
+
+
+@PROPERTY
+@given(texts, texts, limits, languages)
+def test_a_full_line_stays(text: str, more: str, limit: int, language: str) -> None:
+    """When more words follow, every line but the last is as it was."""
+    *full, _ = lines(text, limit, language) or [""]
+    assert lines(f"{text} {more}", limit, language)[: len(full)] == full
+
+
+@PROPERTY
+@given(st.one_of(texts, st.text(max_size=60)), limits, languages)
+def test_nothing_is_lost_and_all_fits(text: str, limit: int, language: str) -> None:
+    """Lines hold every character but space, in order; none is empty, and none is wider than the limit."""
+    broken = lines(text, limit, language)
+    assert "".join(SPACE.sub("", line) for line in broken) == SPACE.sub("", text)
+    assert all(line and width(line) <= limit for line in broken)
+    assert all(line == " ".join(filter(None, SPACE.split(line))) for line in broken)
+
+
+@PROPERTY
+@given(st.lists(st.sampled_from(["room", "10 000", "5 kg", "Dr. Smith", "and", "so."]), max_size=12), languages)
+def test_what_belongs_together(parts: list[str], language: str) -> None:
+    """A number and its unit, or a title and its name, are on one line when a line can hold them."""
+    text = " ".join(parts)
+    broken = "|".join(lines(text, 12, language))
+    assert all(broken.replace("|", " ").count(pair) == broken.count(pair) for pair in ("10 000", "5 kg", "Dr. Smith"))
+    assert broken.replace("|", " ") == text
+
+
+def test_long_texts() -> None:
+    """Ten thousand words, or one word of a hundred thousand letters, take no time."""
+    assert len(lines("word " * 10_000, 42)) == 1250
+    assert len(lines("x" * 100_000, 42)) == 2381
