@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from streamstt.config_compat import Compat
+from streamstt.config_outlets import Obs, Output, Webhook, Youtube, Zoom
 from streamstt.config_section import Section, split_list
 from streamstt.config_server import Server
 
@@ -172,6 +173,11 @@ class Settings(Section):
     engine: Engine = Engine()
     transcript: Transcript = Transcript()
     compat: Compat = Compat()
+    obs: Obs = Obs()
+    zoom: Zoom = Zoom()
+    youtube: Youtube = Youtube()
+    webhook: Webhook = Webhook()
+    output: Output = Output()
     log: Log = Log()
     source: tuple[Source, ...] = (Source(),)
 

@@ -11,7 +11,8 @@ import typer
 
 from streamstt import logs
 from streamstt.audio.recording import list_devices
-from streamstt.commands.options import Assignments, ConfigFile, Language, Model, err, options, out
+from streamstt.commands.options import Assignments, ConfigFile, Language, Model, err, options
+from streamstt.commands.options import out as stdout
 from streamstt.config import INPUTS, Log, Settings
 from streamstt.config_layers import load
 from streamstt.errors import ConfigError, SourceError
@@ -71,6 +72,7 @@ def _run(read: Callable[[], Settings]) -> None:
 def _announce(settings: Settings, new_tokens: bool, address: str) -> None:
     """Prints where captions are; new tokens once, and to a person only: what is piped may end in a log."""
     keys = load_keys(settings.server)
+    out = err if settings.output.stdout else stdout  # that is for captions then, and nothing else
     token = f"?token={token_for(keys, Role.VIEWER)}" if keys and new_tokens and out.is_terminal else ""
     out.print(f"Captions: {address}{token}\nOverlay:  {address}overlay{token}", highlight=False, soft_wrap=True)
     if keys:

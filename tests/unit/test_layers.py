@@ -20,7 +20,10 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "audio", "bench", "commands", "speech", "serve", "service", "sinks", "whisper",
         "version", "errors", "samples", "audio.format", "speech.captions",
     ),
-    ("config_section", "config_server", "config_compat", "config", "config_layers", "logs", "speech.jobs"),
+    (
+        "config_section", "config_server", "config_compat", "config_outlets", "config_secrets", "config",
+        "config_layers", "logs", "speech.jobs",
+    ),
     (
         "audio.ring", "audio.frames", "audio.vad", "audio.devices", "audio.level", "audio.libpulse",
         "speech.doubts", "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance",
@@ -62,12 +65,22 @@ DOORS = {
     "soxr": {"audio.format"},
     "soundfile": {"audio.sources"},
     "faster_whisper": {"bench.peers"},
-    "websockets": {"serve.server", "serve.connections", "follow"},
+    "websockets": {"serve.server", "serve.connections", "follow", "sinks.obs_socket"},
+    "httpx2": {"sinks.posting"},
     "typer": {"cli", "commands.*"},
     "rich": {"commands.*", "terminal"},
     "prometheus_client": {"serve.metrics"},
     "platformdirs": {"config_layers", "whisper.store", "service.units"},
-    "pydantic": {"config", "config_layers", "config_section", "config_server", "config_compat", "speech.scripted"},
+    "pydantic": {
+        "config",
+        "config_layers",
+        "config_section",
+        "config_server",
+        "config_compat",
+        "config_outlets",
+        "sinks.secret",
+        "speech.scripted",
+    },
     "pydantic_core": {"config_layers"},
 }
 EVERYWHERE = {"numpy"}  # the common array type
