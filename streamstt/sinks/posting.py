@@ -50,6 +50,7 @@ class Poster:
         """
         self._timeout_s = timeout_s
         self._client: httpx2.AsyncClient | None = None
+        self._tls = httpx2.create_ssl_context()  # once, for it takes longer than captions may wait
 
     async def get(self, url: str) -> Answer:
         """Asks.
@@ -71,7 +72,7 @@ class Poster:
         if self._client is None:  # the time is bounded as a whole, below
             limits = httpx2.Limits(max_connections=1, keepalive_expiry=60)
             agent = {"User-Agent": f"streamstt/{__version__}"}
-            self._client = httpx2.AsyncClient(headers=agent, timeout=None, limits=limits)
+            self._client = httpx2.AsyncClient(headers=agent, timeout=None, limits=limits, verify=self._tls)
         try:
             async with asyncio.timeout(self._timeout_s):
                 async with self._client.stream(method, url, content=body, headers=headers) as response:
