@@ -139,7 +139,7 @@ def test_zoom_tells_the_last_seq() -> None:
     assert last_seq(Answer(200, " 17\n")) == 17
     assert last_seq(Answer(200, "-1")) == 0
     assert last_seq(Answer(404, "17")) == 0
-    with pytest.raises(Away, match="400 .the meeting has not started"):
+    with pytest.raises(Away, match=r"400 \(the meeting has not started"):
         last_seq(Answer(400))
 
 

@@ -29,6 +29,7 @@ class Scripted:
         self.opened = 0
         self.hold: asyncio.Event | None = None
         self.gone = asyncio.Event()
+        self.changed = asyncio.Event()
 
     async def open(self) -> None:
         self.opened += 1
@@ -43,7 +44,13 @@ class Scripted:
             raise answer
         if answer:
             self.took.append(parcel.line)
+            self.changed.set()
         return answer
+
+    async def has(self, count: int) -> None:
+        while len(self.took) < count:
+            self.changed.clear()
+            await self.changed.wait()
 
     async def lost(self) -> None:
         await self.gone.wait()
@@ -104,8 +111,7 @@ async def test_a_target_that_is_away_gets_everything_when_it_is_back() -> None:
         running = tasks.create_task(delivery.run())
         await turn()
         hub.publish(final("One."), final("Two.", number=2))
-        while len(target.took) < 2:
-            await asyncio.sleep(0.001)
+        await target.has(2)
         assert health_of(hub).why == ()
         hub.finish()
         await running
@@ -141,7 +147,7 @@ async def test_a_target_that_hangs_holds_back_nobody() -> None:
 async def test_old_captions_are_worth_nothing() -> None:
     """A target for live captions does not get what is older than it wants."""
     target = Scripted(Away("out"))
-    hub, standing = await deliver(target, lambda hub: hub.publish(final("One.")), terms(max_age_s=-1))
+    _, standing = await deliver(target, lambda hub: hub.publish(final("One.")), terms(max_age_s=-1))
     assert (target.took, standing.dropped) == ([], 1)
 
 
