@@ -26,6 +26,7 @@ from streamstt.sinks.obs_protocol import (
 from streamstt.sinks.parcel import Away, Over
 from streamstt.sinks.secret import Secret
 
+THROWN_OUT = "OBS has closed the connection for good (Kick in its list of sessions)"
 TIMEOUT_S = 5.0  # for a connection, and for the answer to a request
 
 
@@ -56,6 +57,8 @@ class ObsSocket:
             Away: OBS is not there, or does not take the password.
             Over: It has thrown us out.
         """
+        if self._socket and self._socket.close_code == KICKED:
+            raise Over(THROWN_OUT)
         password = await self._password.read()
         async with _said("it does not answer"):
             # The end is not waited for: a program that hangs does not say goodbye.
@@ -115,7 +118,7 @@ async def _said(late: str) -> AsyncIterator[None]:
     except ConnectionClosed as problem:
         code = problem.rcvd.code if problem.rcvd else 0
         if code == KICKED:
-            raise Over("OBS has closed the connection for good (Kick in its list of sessions)") from problem
+            raise Over(THROWN_OUT) from problem
         wrong = "it does not take the password" if code == WRONG_PASSWORD else ""
         raise Away(wrong or ("the connection is lost" + (f" ({code})" if code else ""))) from problem
     except NotObs as problem:

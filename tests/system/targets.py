@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -44,6 +44,13 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     fault: str = ""
+
+
+async def eventually(true: Callable[[], object], within_s: float = 10) -> None:
+    """Waits until something is so."""
+    async with asyncio.timeout(within_s):
+        while not true():  # noqa: ASYNC110 - what is looked at is of many kinds, and none of them tells
+            await asyncio.sleep(0.01)
 
 
 class HttpServer:
@@ -165,7 +172,6 @@ class Obs:
         self.requests: list[dict[str, Any]] = []
         self.identified = 0
         self.hangs = False
-        self.changed = asyncio.Condition()
         self._server: Server | None = None
 
     async def __aenter__(self) -> "Obs":
@@ -182,15 +188,10 @@ class Obs:
     def url(self) -> str:
         return f"ws://127.0.0.1:{self.port}"
 
-    async def until(self, true: Callable[[], bool], within_s: float = 10) -> None:
-        """Waits until something is so."""
-        async with asyncio.timeout(within_s), self.changed:
-            await self.changed.wait_for(true)
-
-    def kick(self) -> Awaitable[None]:
+    async def kick(self) -> None:
         """Closes every connection as the button in OBS's list of sessions does."""
         assert self._server
-        return asyncio.gather(*(c.close(4011, "Session invalidated") for c in self._server.connections))
+        await asyncio.gather(*(c.close(4011, "Session invalidated") for c in self._server.connections))
 
     async def _serve(self, socket: ServerConnection) -> None:
         salt, challenge = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
@@ -223,8 +224,6 @@ class Obs:
         asked = message["d"]
         self.requests.append(asked)
         code = self._do(asked["requestType"], asked.get("requestData", {}))
-        async with self.changed:
-            self.changed.notify_all()
         status = {"result": code == 100, "code": code}
         return {"requestType": asked["requestType"], "requestId": asked["requestId"], "requestStatus": status}
 
