@@ -103,7 +103,7 @@ class Delivery:
                 await self._advance()
             except Away as problem:
                 await self._target.close()
-                pause_s = self.standing.fail(str(problem), problem.after_s)
+                pause_s = self.standing.fail(problem)
                 if self._closing.is_set():
                     return  # that was the last attempt
                 await self._pause(pause_s)

@@ -23,7 +23,7 @@ from streamstt.sinks.obs_protocol import (
     request,
     wants_password,
 )
-from streamstt.sinks.parcel import Away, Over
+from streamstt.sinks.parcel import Away, Over, why
 from streamstt.sinks.secret import Secret
 
 THROWN_OUT = "OBS has closed the connection for good (Kick in its list of sessions)"
@@ -114,7 +114,7 @@ async def _said(late: str) -> AsyncIterator[None]:
         async with asyncio.timeout(TIMEOUT_S):
             yield
     except TimeoutError:
-        raise Away(f"{late} within {TIMEOUT_S:g} s") from None
+        raise Away(f"{late} within {TIMEOUT_S:g} s", sure=True) from None
     except ConnectionClosed as problem:
         code = problem.rcvd.code if problem.rcvd else 0
         if code == KICKED:
@@ -126,4 +126,4 @@ async def _said(late: str) -> AsyncIterator[None]:
     except (InvalidHandshake, InvalidURI) as problem:
         raise Away("what answers is no obs-websocket") from problem
     except OSError as problem:
-        raise Away(f"no connection: {problem.strerror or type(problem).__name__}") from problem
+        raise Away(f"no connection: {why(problem)}") from problem

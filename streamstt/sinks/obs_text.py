@@ -71,7 +71,7 @@ class ObsText:
                 await self._next()
             except Away as problem:
                 await self._socket.close()
-                await self._pause(self._standing.fail(str(problem), problem.after_s))
+                await self._pause(self._standing.fail(problem))
             except Over as end:
                 self._standing.end(str(end))
                 return

@@ -1,5 +1,6 @@
 """What goes to a target, and what can become of it."""
 
+import os
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -11,11 +12,13 @@ class Away(Exception):  # noqa: N818 - a state of the target, which passes, and 
 
     Attributes:
         after_s: It asked not to be tried again sooner; 0: it did not say.
+        sure: That is no connection which has only idled too long: to try again at once will not help.
     """
 
-    def __init__(self, why: str, after_s: float = 0) -> None:
+    def __init__(self, why: str, after_s: float = 0, *, sure: bool = False) -> None:
         super().__init__(why)
         self.after_s = after_s
+        self.sure = sure
 
 
 class Refused(Exception):  # noqa: N818 - as above
@@ -55,6 +58,13 @@ class Parcel:
     def json(self, session: str) -> str:
         """The final as viewers get it, with ``label`` and ``session``, which makes ``seq`` unique."""
         return to_json({**self.message.data, "label": self.label, "session": session})
+
+
+def why(error: OSError) -> str:
+    """The system's words for an error; asyncio puts addresses into its own."""
+    if error.errno and error.errno > 0:  # others are of the look-up of names
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__
 
 
 class Target(Protocol):

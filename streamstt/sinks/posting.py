@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
-from streamstt.sinks.parcel import Away
+from streamstt.sinks.parcel import Away, why
 from streamstt.version import __version__
 
 TIMEOUT_S = 5.0  # for a whole exchange, from the name's look-up to the end of the answer
@@ -78,7 +78,7 @@ class Poster:
                 async with self._client.stream(method, url, content=body, headers=headers) as response:
                     text = await _read(response)
         except TimeoutError:
-            raise Away(f"no answer within {self._timeout_s:g} s") from None
+            raise Away(f"no answer within {self._timeout_s:g} s", sure=True) from None
         except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ssl.SSLError) as problem:
             raise Away(_reason(problem)) from None  # its traceback would show the address
         return Answer(response.status_code, text, retry_after(response.headers.get("Retry-After", "")))
@@ -107,8 +107,8 @@ def _reason(problem: BaseException) -> str:
     while cause:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted: {cause.verify_message}"
-        if isinstance(cause, OSError) and cause.strerror:
-            return f"no connection: {cause.strerror}"
+        if isinstance(cause, OSError) and cause.errno:
+            return f"no connection: {why(cause)}"
         cause = cause.__cause__ or cause.__context__
     if isinstance(problem, httpx2.ConnectError):
         return "no connection"

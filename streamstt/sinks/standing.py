@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from streamstt.serve.counters import Reading
 from streamstt.serve.health import OUTLET
 from streamstt.serve.hub import Hub
+from streamstt.sinks.parcel import Away
 
 FIRST_RETRY_S = 0.25
 TELL_AFTER = 2  # failures in a row: one alone may be a connection that idled too long
@@ -50,22 +51,17 @@ class Standing:
             log.info("captions reach %s again", self.name)
             self._tell("")
 
-    def fail(self, why: str, after_s: float = 0) -> float:
-        """It is away; returns after how many seconds to try again.
-
-        Args:
-            why: Without any secret.
-            after_s: What it asked for itself.
-        """
+    def fail(self, problem: Away) -> float:
+        """It is away; returns after how many seconds to try again."""
         self.failures += 1
         self._in_a_row += 1
-        log.debug("%s is away: %s", self.name, why)
-        if self._in_a_row >= TELL_AFTER and not self._told:
-            log.warning("captions do not reach %s: %s; trying again", self.name, why)
-            self._tell(f"Captions do not reach it: {why}. It is tried again.")
+        log.debug("%s is away: %s", self.name, problem)
+        if (problem.sure or self._in_a_row >= TELL_AFTER) and not self._told:
+            log.warning("captions do not reach %s: %s; trying again", self.name, problem)
+            self._tell(f"Captions do not reach it: {problem}. It is tried again.")
         pause_s = min(FIRST_RETRY_S * 2.0 ** min(self._in_a_row - 1, 16), self._last_retry_s)
         # So that many daemons do not come back at the same moment; nothing is to be kept secret here.
-        return max(pause_s * random.uniform(0.75, 1.0), after_s)  # noqa: S311
+        return max(pause_s * random.uniform(0.75, 1.0), problem.after_s)  # noqa: S311
 
     def refuse(self, why: str) -> None:
         """It did not want a caption, which is lost."""

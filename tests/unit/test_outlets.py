@@ -215,27 +215,29 @@ def test_a_target_that_is_away_is_told_once(caplog: pytest.LogCaptureFixture) ->
     """After the second failure in a row, once in the log; monitors see it as advice, viewers not at all."""
     hub = make_hub()
     standing = Standing("obs", hub, 5.0)
-    standing.fail("no connection")
+    standing.fail(Away("no connection"))
     assert hub.notices == []
     for _ in range(5):
-        standing.fail("no connection")
+        standing.fail(Away("no connection"))
     assert len(caplog.messages) == 1
     assert health_of(hub).ready
     assert "to obs: Captions do not reach it: no connection." in health_of(hub).line
     assert hub.seq == 0  # viewers were sent nothing
     standing.succeed(1)
     assert health_of(hub).why == ()
+    standing.fail(Away("no answer within 5 s", sure=True))
+    assert "no answer within 5 s" in health_of(hub).line
 
 
 def test_it_is_tried_again_ever_less_often() -> None:
     """Pauses double up to the bound, and differ by chance; what the target asks for is obeyed."""
     standing = Standing("obs", make_hub(), 5.0)
-    pauses = [standing.fail("out") for _ in range(12)]
+    pauses = [standing.fail(Away("out")) for _ in range(12)]
     for pause, most in zip(pauses, [0.25, 0.5, 1, 2, 4, *[5] * 7], strict=True):
         assert 0.75 * most <= pause <= most
-    assert standing.fail("out", after_s=60) == 60
+    assert standing.fail(Away("out", after_s=60)) == 60
     standing.succeed()
-    assert standing.fail("out") <= 0.25
+    assert standing.fail(Away("out")) <= 0.25
 
 
 def test_targets_are_measured() -> None:
@@ -243,7 +245,7 @@ def test_targets_are_measured() -> None:
     hub = make_hub()
     standing = Standing("zoom", hub, 5.0, lambda: 4)
     standing.succeed(2)
-    standing.fail("out")
+    standing.fail(Away("out"))
     standing.refuse("no")
     read = {r.name: r.value for r in hub.counters.readings() if ("target", "zoom") in r.labels}
     assert read == {
