@@ -168,6 +168,7 @@ class Obs:
         self.streaming = True
         self.sources = {"Captions"}
         self.captions: list[str] = []
+        self.times: list[float] = []  # of the captions, on the event loop's clock
         self.texts: list[str] = []
         self.requests: list[dict[str, Any]] = []
         self.identified = 0
@@ -234,6 +235,7 @@ class Obs:
             if not self.streaming:
                 return 501
             self.captions.append(data["captionText"])
+            self.times.append(asyncio.get_running_loop().time())
             return 100
         if kind == "SetInputSettings":
             if data.get("inputName") not in self.sources:

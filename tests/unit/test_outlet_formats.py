@@ -157,12 +157,12 @@ def test_youtube_cues_are_timed_by_their_words() -> None:
     """A long final becomes several cues, each when its first word was said, with a label before it or without."""
     words = [f"word{n:02}" for n in range(30)]  # one a second
     message = encode(final(" ".join(words), start=5.0, end=35.0), 1, "2026-11-25T12:00:00.000+00:00")
-    for label in ("", "Desk: "):
+    for label in ("", "The one at the door: "):
         rows = body_of(message, label + " ".join(words), NOW).splitlines()
         times, texts = rows[::2], rows[1::2]
         assert " ".join(texts).replace("<br>", " ") == label + " ".join(words)
         assert all(text.count("<br>") == 1 and len(text) <= 2 * 42 + 4 for text in texts[:-1])
-        firsts = [int(text.removeprefix(label)[4:6]) for text in texts]
+        firsts = [int(text.removeprefix(label)[4:6]) for text in texts]  # the number of the word that a cue begins with
         assert times == [f"2026-11-25T12:00:{second:02}.000" for second in firsts]
         assert len(texts) > 2
 
