@@ -14,7 +14,8 @@ from streamstt.sinks.secret import Secret
 
 CLOSE_S = 5.0  # a stopping daemon waits no longer for targets that do not answer
 FEW = 50  # captions that wait for a target where only fresh ones are worth anything
-PIPED = 200  # lines that wait for a reader which does not keep up
+MANY = 5_000  # lines that wait for a reader of standard output which does not keep up: some six hours of one speaker
+PIPED = 200  # the same of a named pipe, whose readers want to know what is said now
 
 
 class Outlet(Protocol):
@@ -43,7 +44,7 @@ def _to_this_machine(settings: Settings, hub: Hub) -> Iterator[Outlet]:
     if output.stdout:
         from streamstt.sinks.stdout import Stdout  # noqa: PLC0415 - what is not switched on costs nothing, as below
 
-        yield Delivery(Stdout(output.stdout, session), Terms("stdout", output.sources, keep=PIPED), hub)
+        yield Delivery(Stdout(output.stdout, session), Terms("stdout", output.sources, keep=MANY), hub)
     if output.pipe:
         from streamstt.sinks.pipe import Pipe, prepare  # noqa: PLC0415
 
