@@ -9,6 +9,7 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from streamstt.config_compat import Compat
+from streamstt.config_outlets import Obs, Output, Webhook, Youtube, Zoom
 from streamstt.config_overlay import COLOR, Overlay
 from streamstt.config_section import Section, split_list
 from streamstt.config_server import Server
@@ -177,6 +178,11 @@ class Settings(Section):
     transcript: Transcript = Transcript()
     compat: Compat = Compat()
     overlay: Overlay = Overlay()
+    obs: Obs = Obs()
+    zoom: Zoom = Zoom()
+    youtube: Youtube = Youtube()
+    webhook: Webhook = Webhook()
+    output: Output = Output()
     log: Log = Log()
     source: tuple[Source, ...] = (Source(),)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import platformdirs
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails, PydanticUndefined
 
 from streamstt.config import SECTIONS, Settings, Source
@@ -25,6 +25,7 @@ SYSTEM_FILE = Path("/etc/streamstt/streamstt.toml")
 PREFIX = "STREAMSTT_"
 OTHERS = {"STREAMSTT_TOKEN"}  # of `streamstt listen`: no setting
 DEFAULT = "default"
+HIDDEN = "(hidden)"  # in place of a secret
 Key = tuple[str, ...]  # ("server", "port"), or ("source",) for the whole list
 
 
@@ -107,7 +108,8 @@ def _from_file(path: Path, mistakes: list[str]) -> dict[Key, Given]:
         elif isinstance(content, dict):
             values |= {(name, key): Given(value, str(path)) for key, value in content.items()}
         else:
-            mistakes.append(f"{name} = {content!r} ({path}): is a section; write [{name}] and its settings below")
+            shown = "" if _is_secret([name, ""]) else f" = {content!r}"
+            mistakes.append(f"{name}{shown} ({path}): is a section; write [{name}] and its settings below")
     return values
 
 
@@ -147,12 +149,13 @@ def _mistake(detail: ErrorDetails, values: Mapping[Key, Given]) -> str:
     given = values.get(tuple(where[:2])) or values.get(tuple(where[:1]))
     origin = f" ({given.origin})" if given else ""
     name = ".".join(where) or "settings"
+    shown = f" = {detail['input']!r}" if isinstance(detail["input"], str | int | float | bool) else ""
+    shown = "" if _is_secret(where) else shown
     if detail["type"] == "extra_forbidden":
-        return f"{name} = {detail['input']!r}{origin}: unknown setting{_suggest(tuple(where))}"
+        return f"{name}{shown}{origin}: unknown setting{_suggest(tuple(where))}"
     text = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "string_pattern_mismatch":
         text = f"does not fit; it is: {_described(where)}"
-    shown = f" = {detail['input']!r}" if isinstance(detail["input"], str | int | float | bool) else ""
     return f"{name}{shown}{origin}: {text[0].lower()}{text[1:]}"
 
 
@@ -161,6 +164,15 @@ def _described(where: list[str]) -> str:
     section: type[Section] | None = Source if where[0] == "source" else SECTIONS.get(where[0])
     field = section.model_fields.get(where[-1]) if section else None
     return (field.description or "") if field else ""
+
+
+def _is_secret(where: list[str]) -> bool:
+    """Whether a value is one that nobody may see, or could be: a name beside a secret's may be a slip of the pen."""
+    section = SECTIONS.get(where[0]) if where else None
+    if section is None:
+        return False
+    field = section.model_fields.get(where[-1])
+    return SecretStr in {f.annotation for f in ([field] if field else section.model_fields.values())}
 
 
 def _suggest(key: Key) -> str:
@@ -172,7 +184,8 @@ def _suggest(key: Key) -> str:
         return "; sources are a list: use --source, or [[source]] tables in a file"
     known = [f"{s}.{k}" for s, model in SECTIONS.items() for k in model.model_fields]
     known += [f"source.{k}" for k in Source.model_fields]
-    near = [k for k in known if k.split(".")[-1] == key[-1]][:1]  # the right key in the wrong section
+    near = difflib.get_close_matches(name, [*SECTIONS, "source"], n=1, cutoff=0.8)
+    near = near or [k for k in known if k.split(".")[-1] == key[-1]][:1]  # the right key in the wrong section
     near = near or difflib.get_close_matches(name, [*known, *SECTIONS, "source"], n=1, cutoff=0.6)
     if near:
         return f"; did you mean {near[0]}?"
@@ -181,7 +194,9 @@ def _suggest(key: Key) -> str:
 
 
 def toml_value(value: object) -> str:
-    """A setting's value in TOML."""
+    """A setting's value in TOML; of a secret, whether there is one."""
+    if isinstance(value, SecretStr):
+        return f'"{HIDDEN}"' if value.get_secret_value() else '""'
     if isinstance(value, float) and value.is_integer():
         return f"{value:.1f}"
     return json.dumps(value, ensure_ascii=False)

@@ -1,4 +1,4 @@
-"""A viewer: follows a running daemon's captions, and comes back by itself. The only client of websockets."""
+"""A viewer: follows a running daemon's captions, and comes back by itself."""
 
 import asyncio
 import json

@@ -85,7 +85,7 @@ def _leave(number: int, _: object) -> None:
 def _live_view(settings: Settings) -> LiveView | None:
     """One, if a person sits in front of this program, and no other program reads what it writes."""
     lively = out.is_terminal and err.is_terminal and not err.is_dumb_terminal
-    if not lively or settings.log.format != "auto" or is_service(os.environ, os.getpid()):
+    if not lively or settings.output.stdout or settings.log.format != "auto" or is_service(os.environ, os.getpid()):
         return None
     if not Modes(2).in_front:
         return None  # in the background it would draw over what others write
@@ -98,11 +98,12 @@ def _live_view(settings: Settings) -> LiveView | None:
 def _announce(settings: Settings, new_tokens: bool, address: str) -> None:
     """Prints where captions are; new tokens once, and to a person only: what is piped may end in a log."""
     keys = load_keys(settings.server)
-    token = f"?token={token_for(keys, Role.VIEWER)}" if keys and new_tokens and out.is_terminal else ""
-    out.print(f"Captions: {address}{token}\nOverlay:  {address}overlay{token}", highlight=False, soft_wrap=True)
+    to = err if settings.output.stdout else out  # that is for captions then, and nothing else
+    token = f"?token={token_for(keys, Role.VIEWER)}" if keys and new_tokens and to.is_terminal else ""
+    to.print(f"Captions: {address}{token}\nOverlay:  {address}overlay{token}", highlight=False, soft_wrap=True)
     if keys:
-        out.print(f"Tokens:   {keys.where} (viewers need one)", highlight=False, soft_wrap=True)
-    out.file.flush()
+        to.print(f"Tokens:   {keys.where} (viewers need one)", highlight=False, soft_wrap=True)
+    to.file.flush()
 
 
 def _sample_options(settings: Settings) -> list[tuple[str, str, Any]]:

@@ -1,13 +1,21 @@
 """Where captions go besides viewers and transcripts: other programs and services, each a subscriber of the hub."""
 
 import asyncio
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from streamstt.config import Settings
+from streamstt.config_outlets import Obs
 from streamstt.serve.hub import Hub
+from streamstt.sinks.delivery import Delivery, Terms
+from streamstt.sinks.secret import Secret
 
 CLOSE_S = 5.0  # a stopping daemon waits no longer for targets that do not answer
+FEW = 50  # captions that wait for a target where only fresh ones are worth anything
+MANY = 5_000  # lines that wait for a reader of standard output which does not keep up: some six hours of one speaker
+PIPED = 200  # the same of a named pipe, whose readers want to know what is said now
 
 
 class Outlet(Protocol):
@@ -19,9 +27,65 @@ class Outlet(Protocol):
 
 
 def make_outlets(settings: Settings, hub: Hub) -> Sequence[Outlet]:
-    """Those that are switched on."""
-    del settings, hub  # none is built yet
-    return ()
+    """Those that are switched on.
+
+    Raises:
+        SinkError: A named pipe cannot be made.
+    """
+    made: list[Outlet] = [*_to_this_machine(settings, hub), *_over_http(settings, hub)]
+    if settings.obs.url:
+        made.append(_to_obs(settings.obs, hub))
+    return made
+
+
+def _to_this_machine(settings: Settings, hub: Hub) -> Iterator[Outlet]:
+    output = settings.output
+    session = hub.about.session
+    if output.stdout:
+        from streamstt.sinks.stdout import Stdout  # noqa: PLC0415 - what is not switched on costs nothing, as below
+
+        yield Delivery(Stdout(output.stdout, session), Terms("stdout", output.sources, keep=MANY), hub)
+    if output.pipe:
+        from streamstt.sinks.pipe import Pipe, prepare  # noqa: PLC0415
+
+        path = Path(output.pipe).expanduser()
+        prepare(path)
+        yield Delivery(Pipe(path, output.pipe_format, session), Terms("pipe", output.sources, keep=PIPED), hub)
+
+
+def _over_http(settings: Settings, hub: Hub) -> Iterator[Outlet]:
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    zoom, youtube, webhook = settings.zoom, settings.youtube, settings.webhook
+    address = Secret("zoom.url", zoom.url, zoom.url_file)
+    if address.is_there(credentials):
+        from streamstt.sinks.zoom import Zoom  # noqa: PLC0415
+
+        yield Delivery(Zoom(address, zoom.language), Terms("zoom", zoom.sources, FEW, zoom.max_age_s), hub)
+    address = Secret("youtube.url", youtube.url, youtube.url_file)
+    if address.is_there(credentials):
+        from streamstt.sinks.youtube import Youtube  # noqa: PLC0415
+
+        yield Delivery(Youtube(address), Terms("youtube", youtube.sources, FEW, youtube.max_age_s), hub)
+    address = Secret("webhook.url", webhook.url, webhook.url_file)
+    if address.is_there(credentials):
+        from streamstt.sinks.webhook import Webhook  # noqa: PLC0415
+
+        target = Webhook(address, Secret("webhook.secret", webhook.secret, webhook.secret_file), hub.about.session)
+        yield Delivery(target, Terms("webhook", webhook.sources, webhook.keep, last_retry_s=60), hub)
+
+
+def _to_obs(settings: Obs, hub: Hub) -> Outlet:
+    from streamstt.sinks.obs_socket import ObsSocket  # noqa: PLC0415
+
+    socket = ObsSocket(settings.url, Secret("obs.password", settings.password, settings.password_file))
+    if settings.text_source:
+        from streamstt.sinks.obs_text import ObsText  # noqa: PLC0415
+
+        return ObsText(socket, settings, hub)
+    from streamstt.sinks.obs import ObsCaptions  # noqa: PLC0415
+
+    terms = Terms("obs", settings.sources, FEW, settings.max_age_s, eager=True)
+    return Delivery(ObsCaptions(socket, settings), terms, hub)
 
 
 async def finish(running: Sequence[asyncio.Task[None]]) -> None:

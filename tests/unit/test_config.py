@@ -7,7 +7,7 @@ import pytest
 
 from streamstt import config_layers
 from streamstt.config import SECTIONS, Settings, Source
-from streamstt.config_layers import default_file, load, toml_value, user_file
+from streamstt.config_layers import default_file, listing, load, toml_value, user_file
 from streamstt.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -418,3 +418,24 @@ def test_a_key_without_a_certificate() -> None:
 def test_the_token_of_listen_is_no_setting() -> None:
     """Who has a token in the environment can run a daemon, too."""
     load(environ={"STREAMSTT_TOKEN": "x"})
+
+
+# ---- secrets
+
+
+def test_secrets_are_never_shown(tmp_path: Path) -> None:
+    """Not among the settings in force, and in no mistake: of its own, of a name that is nearly its, of the section."""
+    text = (
+        '[obs]\nurl = "ws://a"\npassword = "hunter2"\n[zoom]\nurl = "https://a/?hunter2"\n[webhook]\nsecret = "hunter2"'
+    )
+    shown = "\n".join(listing(load(file=write(tmp_path / "given.toml", text), environ={})))
+    assert "hunter2" not in shown
+    assert shown.count('"(hidden)"') == 3
+    for wrong in (
+        '[zoom]\nurl = "ftp://hunter2"',
+        '[zoom]\nurl = 0\nurll = "hunter2"',
+        '[obs]\npasword = "hunter2"',
+        'webhook = "https://hunter2"',
+    ):
+        assert "hunter2" not in "".join(mistakes(wrong, tmp_path))
+    assert "= 'http://a'" in "".join(mistakes('[obs]\nurl = "http://a"', tmp_path))  # what is no secret is

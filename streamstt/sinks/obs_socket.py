@@ -1,0 +1,129 @@
+"""A connection to OBS, for one request at a time."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
+from websockets.protocol import State
+
+from streamstt.sinks.obs_protocol import (
+    HELLO,
+    IDENTIFIED,
+    KICKED,
+    RESPONSE,
+    WRONG_PASSWORD,
+    NotObs,
+    Outcome,
+    identify,
+    outcome,
+    parse,
+    request,
+    wants_password,
+)
+from streamstt.sinks.parcel import Away, Over, why
+from streamstt.sinks.secret import Secret
+
+THROWN_OUT = "OBS has closed the connection for good (Kick in its list of sessions)"
+TIMEOUT_S = 5.0  # for a connection, and for the answer to a request
+
+
+class ObsSocket:
+    """Connects when it is told to; says what is wrong as ``Away`` or ``Over``."""
+
+    def __init__(self, url: str, password: Secret) -> None:
+        """Connects nothing.
+
+        Args:
+            url: ``ws://host:port``.
+            password: Of OBS's WebSocket server; read anew for each connection.
+        """
+        self._url = url
+        self._password = password
+        self._socket: ClientConnection | None = None
+        self._count = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a request can be sent."""
+        return self._socket is not None and self._socket.state is State.OPEN
+
+    async def open(self) -> None:
+        """Connects, and identifies with the password if there has to be one.
+
+        Raises:
+            Away: OBS is not there, or does not take the password.
+            Over: It has thrown us out.
+        """
+        if self._socket and self._socket.close_code == KICKED:
+            raise Over(THROWN_OUT)
+        password = await self._password.read()
+        async with _said("it does not answer"):
+            # The end is not waited for: a program that hangs does not say goodbye.
+            self._socket = await connect(self._url, compression=None, open_timeout=TIMEOUT_S, close_timeout=0.5)
+            hello = await self._receive(HELLO)
+            if wants_password(hello) and not password:
+                raise Away("it wants a password: set obs.password_file")
+            await self._socket.send(identify(hello, password))
+            await self._receive(IDENTIFIED)
+
+    async def ask(self, kind: str, data: Mapping[str, Any]) -> Outcome:
+        """Sends a request, and returns what became of it.
+
+        Raises:
+            Away: The connection is lost, or there is no answer.
+            Over: It has thrown us out.
+        """
+        self._count += 1
+        number = str(self._count)
+        async with _said("it does not answer a request"):
+            if self._socket is None:
+                raise Away("it is not connected")
+            await self._socket.send(request(kind, number, data))
+            while (answer := await self._receive(RESPONSE)).get("requestId") != number:
+                pass  # the answer to a request that was given up
+            return outcome(answer)
+
+    async def _receive(self, wanted: int) -> Mapping[str, Any]:
+        """The next message of a kind; others are passed over."""
+        assert self._socket is not None  # noqa: S101 - for the type checker
+        while True:
+            op, data = parse(await self._socket.recv())
+            if op == wanted:
+                return data
+
+    async def lost(self) -> None:
+        """Returns when the connection is no more."""
+        if self._socket:
+            await self._socket.wait_closed()
+
+    async def close(self) -> None:
+        """Closes the connection, if there is one."""
+        socket, self._socket = self._socket, None
+        if socket:
+            with suppress(Exception):  # it is given up
+                await socket.close()
+
+
+@asynccontextmanager
+async def _said(late: str) -> AsyncIterator[None]:
+    """Bounds the time, and says what goes wrong in our words."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            yield
+    except TimeoutError:
+        raise Away(f"{late} within {TIMEOUT_S:g} s", sure=True) from None
+    except ConnectionClosed as problem:
+        code = problem.rcvd.code if problem.rcvd else 0
+        if code == KICKED:
+            raise Over(THROWN_OUT) from problem
+        wrong = "it does not take the password" if code == WRONG_PASSWORD else ""
+        raise Away(wrong or ("the connection is lost" + (f" ({code})" if code else ""))) from problem
+    except NotObs as problem:
+        raise Away(f"what answers is no obs-websocket 5: {problem}") from problem
+    except (InvalidHandshake, InvalidURI) as problem:
+        raise Away("what answers is no obs-websocket") from problem
+    except OSError as problem:
+        raise Away(f"no connection: {why(problem)}") from problem

@@ -1,0 +1,103 @@
+"""What goes to a target, and what can become of it."""
+
+import os
+from dataclasses import dataclass
+from typing import Protocol
+
+from streamstt.serve.protocol import Message, to_json
+
+
+class Away(Exception):  # noqa: N818 - a state of the target, which passes, and no error of the user's
+    """The target cannot take anything now; it is tried again.
+
+    Attributes:
+        after_s: It asked not to be tried again sooner; 0: it did not say.
+        sure: That is no connection which has only idled too long: to try again at once will not help.
+    """
+
+    def __init__(self, why: str, after_s: float = 0, *, sure: bool = False) -> None:
+        super().__init__(why)
+        self.after_s = after_s
+        self.sure = sure
+
+
+class Refused(Exception):  # noqa: N818 - as above
+    """The target does not want this caption, and would not want it later either."""
+
+
+class Over(Exception):  # noqa: N818 - as above
+    """The target wants nothing any more, until the next start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One final caption with words in it, on its way.
+
+    Attributes:
+        message: As viewers get it.
+        label: What people call its source.
+        named: It has to be said whose it is: there are several sources.
+        taken_at: When it was published, on the event loop's clock (s).
+    """
+
+    message: Message
+    label: str
+    named: bool
+    taken_at: float
+
+    @property
+    def text(self) -> str:
+        """What was said, on one line."""
+        return " ".join(self.message.data["text"].split())
+
+    @property
+    def line(self) -> str:
+        """The same with the speaker's label, if that has to be said."""
+        return f"{self.label}: {self.text}" if self.named else self.text
+
+    def json(self, session: str) -> str:
+        """The final as viewers get it, with ``label`` and ``session``, which makes ``seq`` unique."""
+        return to_json({**self.message.data, "label": self.label, "session": session})
+
+
+def why(error: OSError) -> str:
+    """The system's words for an error; asyncio puts addresses into its own."""
+    if error.errno and error.errno > 0:  # others are of the look-up of names
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__
+
+
+class Target(Protocol):
+    """A place that takes final captions one after the other.
+
+    Attributes:
+        is_open: Whether ``send`` can be tried.
+    """
+
+    @property
+    def is_open(self) -> bool: ...  # noqa: D102 - said above
+
+    async def open(self) -> None:
+        """Connects, or asks for what has to be known first.
+
+        Raises:
+            Away: It cannot be done now.
+            Over: It never can.
+        """
+        ...
+
+    async def send(self, parcel: Parcel) -> bool:
+        """Delivers; called again with the same parcel after ``Away``. False: nobody wants it just now.
+
+        Raises:
+            Away, Refused, Over: As they say.
+        """
+        ...
+
+    async def lost(self) -> None:
+        """Returns when an open target is not so any more; a target that cannot know never returns."""
+        ...
+
+    async def close(self) -> None:
+        """Closes what is open; never raises."""
+        ...
