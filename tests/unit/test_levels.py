@@ -89,7 +89,7 @@ def test_level_never_waits() -> None:
     """It goes to a client that has all its messages and takes it, and is lost otherwise: nothing else is delayed."""
     sent: list[bytes] = []
     outbox = Outbox(10)
-    outbox.greet("hello")
+    outbox.slip("hello")
     outbox.pass_on(lambda frame: bool(sent.append(frame)) or True)
     outbox.pass_by(b"too early")
     assert sent == []
