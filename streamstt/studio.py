@@ -20,7 +20,8 @@ from streamstt.measures import Measures
 from streamstt.remote import RemoteSource, free_name
 from streamstt.scheduler import Scheduler
 from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import AudioOffer, ClientError, SourceInfo
+from streamstt.serve.protocol import ClientError, SourceInfo
+from streamstt.serve.requests import AudioOffer
 from streamstt.service.vitals import Vitals
 from streamstt.speech.captions import Event, Final, State, Status
 from streamstt.speech.rewriting import Rewriting

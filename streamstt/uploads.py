@@ -15,6 +15,7 @@ from streamstt.errors import SourceError
 from streamstt.offloading import off_loop
 from streamstt.speech.captions import Final
 from streamstt.speech.passages import Cutter, Listening, Passage, captions
+from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.writer import CaptionWriter
 
 SOURCE = "upload"  # names their jobs in the log
@@ -42,6 +43,7 @@ class Recording:
         self._file = AudioFile(path, fast=True, block_s=BLOCK_S)
         self._errands = errands
         self._speech = errands.settings.speech
+        self._rewriting = Rewriting(errands.settings.words)
         spoken = language or errands.settings.engine.language
         self._language = None if spoken == "auto" else spoken
         self._cutter: Cutter | None = None
@@ -61,7 +63,7 @@ class Recording:
             SourceError: It is damaged.
             EngineError: The engine failed.
         """
-        writer = CaptionWriter(SOURCE)
+        writer = CaptionWriter(SOURCE, rewriting=self._rewriting)
         spoken: str | None = None
         async for passage in self._passages():
             listening = Listening(passage, SOURCE, self._speech, self._language)

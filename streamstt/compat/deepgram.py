@@ -12,7 +12,8 @@ from streamstt.compat.feed import Feed, hear
 from streamstt.compat.wishes import as_object
 from streamstt.serve.clients import RemoteStream, first, part, to_its_end
 from streamstt.serve.hub import Outbox
-from streamstt.serve.protocol import AudioOffer, ClientError, Message, to_json
+from streamstt.serve.protocol import ClientError, Message, to_json
+from streamstt.serve.requests import AudioOffer
 from streamstt.serve.visitor import Visitor
 
 DUE, FINALIZED, UNCHANGED = "due", "finalized", "unchanged"  # slips

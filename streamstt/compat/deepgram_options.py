@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from streamstt.compat.wishes import base_language, check_form
-from streamstt.serve.protocol import ClientError, source_name
+from streamstt.serve.protocol import ClientError
+from streamstt.serve.requests import source_name
 
 MAX_FIELDS = 200  # clients send dozens, and a ``keyterm`` for each name
 PAUSE_MS = 300, 5000  # shorter silences are within sentences: a cut there costs words

@@ -17,7 +17,8 @@ from streamstt.compat.openai_turns import Turns
 from streamstt.compat.wishes import as_object
 from streamstt.serve.clients import RemoteStream, first, part
 from streamstt.serve.hub import Farewell, Outbox
-from streamstt.serve.protocol import ClientError, parse_audio, to_json
+from streamstt.serve.protocol import ClientError, to_json
+from streamstt.serve.requests import parse_audio
 from streamstt.serve.visitor import Visitor
 
 BETA = "realtime=v1"  # in the header OpenAI-Beta

@@ -9,7 +9,8 @@ from typing import Any
 
 from streamstt.compat.wishes import base_language, check_form
 from streamstt.compat.wyoming_wire import Parcel
-from streamstt.serve.protocol import About, AudioOffer, ClientError
+from streamstt.serve.protocol import About, ClientError
+from streamstt.serve.requests import AudioOffer
 from streamstt.speech.captions import Event, Final, Partial
 
 HOME = "https://pypi.org/project/streamstt/"

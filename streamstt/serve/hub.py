@@ -11,7 +11,8 @@ from streamstt.serve.counters import Counters
 from streamstt.serve.levels import Levels
 from streamstt.serve.notices import Notice, Notices
 from streamstt.serve.outbox import DONE, STOPPING, TOO_SLOW, Farewell, Outbox
-from streamstt.serve.protocol import About, Message, Resume, SourceInfo, encode, hello, wall_time
+from streamstt.serve.protocol import About, Message, SourceInfo, encode, hello, wall_time
+from streamstt.serve.requests import Resume
 from streamstt.speech.captions import Event, Final, Partial, State, Status
 from streamstt.speech.timeline import aligned
 

@@ -4,7 +4,8 @@ import logging
 from collections.abc import AsyncGenerator, Collection
 
 from streamstt.serve.hub import TOO_SLOW, Hub
-from streamstt.serve.protocol import Message, Resume
+from streamstt.serve.protocol import Message
+from streamstt.serve.requests import Resume
 
 QUEUE = 10_000  # messages; whoever takes them only puts them into a queue of its own, so that few ever wait
 

@@ -17,7 +17,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from streamstt.config_server import Server as Settings
 from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import About, AudioOffer, ClientError, SourceInfo
+from streamstt.serve.protocol import About, ClientError, SourceInfo
+from streamstt.serve.requests import AudioOffer
 from streamstt.serve.server import RemoteStream, Server
 from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status
 

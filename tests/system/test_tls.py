@@ -16,7 +16,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from streamstt.config_server import Server as Settings
-from streamstt.serve.protocol import AudioOffer, ClientError
+from streamstt.serve.protocol import ClientError
+from streamstt.serve.requests import AudioOffer
 from streamstt.serve.server import RemoteStream, Server
 
 

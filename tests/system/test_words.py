@@ -7,6 +7,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import openai
 import pytest
 from keeping import check_readable, finals
 from running import DATA, Daemon, captions, get, pcm_of, receive_until, run, said, speak
@@ -94,3 +95,13 @@ def test_transcribe(spoken: list[str], tmp_path: Path) -> None:
     wrong = run("transcribe", file, *spoken, "--set", "words.replace=/(a+)+/=x")
     assert wrong.returncode == 78
     assert "repeats a group" in wrong.stderr
+
+
+async def test_uploads(spoken: list[str], tmp_path: Path) -> None:
+    """Recordings that clients send as OpenAI's say what is meant as well."""
+    config = tmp_path / "settings.toml"
+    config.write_text(WORDS + "\n[compat]\nopenai = true\n")
+    with Daemon("--config", str(config), *spoken, "--source", "ws") as daemon:
+        async with openai.AsyncOpenAI(base_url=f"{daemon.url}/v1", api_key="none") as client:
+            heard = await client.audio.transcriptions.create(model="base", file=DATA / "long_sentence.flac")
+    assert "John runs Kubernetes" in heard.text

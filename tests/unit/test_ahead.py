@@ -13,7 +13,8 @@ from streamstt.config import Transcript as Settings
 from streamstt.errors import SinkError
 from streamstt.serve import ahead
 from streamstt.serve.hub import Hub, Outbox
-from streamstt.serve.protocol import Message, Resume, encode
+from streamstt.serve.protocol import Message, encode
+from streamstt.serve.requests import Resume
 from streamstt.sinks import transcript as transcript_module
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.setfiles import Entry

@@ -8,7 +8,8 @@ import pytest
 from making import final, make_hub, partial
 
 from streamstt.serve.hub import DONE, STOPPING, TOO_SLOW, Hub, Outbox
-from streamstt.serve.protocol import Message, Resume, SourceInfo
+from streamstt.serve.protocol import Message, SourceInfo
+from streamstt.serve.requests import Resume
 from streamstt.speech.captions import Event, Gap, State, Status
 
 

@@ -1,0 +1,117 @@
+"""What a client may ask for: read from its address and its text messages. No sockets here."""
+
+import json
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+from streamstt.audio.format import MAX_RATE, MIN_RATE, SAMPLE_RATE
+from streamstt.serve.protocol import ClientError
+
+MAX_NAME = 64  # characters of a remote source's name, and of its label
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """What a viewer has seen already: everything up to ``since`` of ``session``."""
+
+    since: int | None = None
+    session: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioOffer:
+    """A client wants to send audio.
+
+    Attributes:
+        name: Of its source.
+        rate: Samples a second (s16le, mono).
+        language: Code, ``auto``, or empty for the engine's setting.
+        label: What viewers see; empty: the name.
+        end_silence_ms: In place of ``speech.end_silence_ms``; 0: that.
+    """
+
+    name: str
+    rate: int
+    language: str
+    label: str = ""
+    end_silence_ms: int = 0
+
+
+def parse_resume(target: str) -> Resume:
+    """Reads ``/captions?since=SEQ&session=ID``.
+
+    Raises:
+        ClientError: ``since`` is no sequence number.
+    """
+    query = _query(target)
+    since = query.get("since")
+    if since is None:
+        return Resume()
+    if not re.fullmatch(r"\d{1,15}", since):
+        raise ClientError("bad_since", f"since={since[:20]!r} is not a sequence number; take seq of a message")
+    return Resume(int(since), query.get("session"))
+
+
+def wants_levels(target: str) -> bool:
+    """Whether ``/captions?levels=1`` asks for the level of each source as well."""
+    return _query(target).get("levels") == "1"
+
+
+def parse_audio(target: str, name: str = "remote") -> AudioOffer:
+    """Reads ``/audio?name=NAME&label=LABEL&rate=16000&language=en``; all are optional.
+
+    Args:
+        target: Path and query.
+        name: Of a source that gives itself none.
+
+    Raises:
+        ClientError: A value is out of range.
+    """
+    query = _query(target)
+    rate = query.get("rate", str(SAMPLE_RATE))
+    if not re.fullmatch(r"\d{1,6}", rate) or not MIN_RATE <= int(rate) <= MAX_RATE:
+        raise ClientError("bad_rate", f"rate={rate[:20]!r}: audio may have {MIN_RATE} to {MAX_RATE} samples a second")
+    language = query.get("language", "")
+    if not re.fullmatch(r"([a-z]{2,3}|auto)?", language):
+        raise ClientError("bad_language", f"language={language[:20]!r} is not a code such as en, or auto")
+    label = "".join(c for c in query.get("label", "") if c.isprintable())[:MAX_NAME].strip()
+    return AudioOffer(source_name(query.get("name", "")) or name, int(rate), language, label)
+
+
+def source_name(text: str) -> str:
+    """What a client calls itself, as the name of a source; empty if nothing of it is left."""
+    return re.sub(r"[^\w.-]+", "-", text)[:MAX_NAME].strip("-")
+
+
+def is_end(text: str) -> bool:
+    """Whether a text message on ``/audio`` says that no more audio will come.
+
+    Raises:
+        ClientError: It is something else.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        data = None
+    if isinstance(data, dict) and data.get("type") == "end":
+        return True
+    raise ClientError("bad_message", 'text on /audio can only be {"type":"end"}; audio is binary', 1003)
+
+
+def auth_token(message: str | bytes) -> str | None:
+    """The token in a message ``{"type":"auth","token":"..."}``; None if it is something else."""
+    try:
+        data = json.loads(message)
+    except (ValueError, RecursionError):
+        return None
+    token = data.get("token") if isinstance(data, dict) and data.get("type") == "auth" else None
+    return token if isinstance(token, str) else None
+
+
+def _query(target: str) -> dict[str, str]:
+    try:
+        fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=20)
+    except ValueError as problem:
+        raise ClientError("bad_address", f"the address cannot be read: {problem}") from problem
+    return {key: values[-1] for key, values in fields.items()}
