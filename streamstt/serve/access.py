@@ -92,7 +92,7 @@ class Visit:
     @property
     def explicit(self) -> bool:
         """Whether it says a token itself; a cookie comes along by itself."""
-        return self.authorization.lower().startswith("bearer ") or query_token(self.target) is not None
+        return self.authorization.lower().startswith(("bearer ", "token ")) or query_token(self.target) is not None
 
     def token(self, cookie: str) -> str | None:
         """The token in header, query or the cookie of this name, the first that there is."""
@@ -177,7 +177,8 @@ class Guard:
         token = visit.token(self.cookie)
         if token is not None:
             known = self.admit(token, visit.path)
-            if visit.socket and not visit.explicit and getattr(known, "status", None) is HTTPStatus.FORBIDDEN:
+            may_ask = visit.socket and not visit.explicit and visit.path not in FOREIGN
+            if may_ask and getattr(known, "status", None) is HTTPStatus.FORBIDDEN:
                 return NOBODY  # a viewer's page that wants to speak sends a speaker's token first
             return NOBODY if visit.path == FREE and isinstance(known, Refusal) else known
         if (visit.socket and visit.path not in FOREIGN) or visit.path == FREE:

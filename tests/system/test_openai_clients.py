@@ -215,7 +215,8 @@ async def test_a_file(daemon: Daemon, form: Any) -> None:
         )
         assert (await receive_seq(daemon)) == seq, "nothing was published"
     text = heard if isinstance(heard, str) else heard.text
-    assert all(sentence in text for sentence in SENTENCES)
+    words = " ".join(text.split())  # cues have lines
+    assert all(sentence in words for sentence in SENTENCES)
     if isinstance(heard, openai.types.audio.TranscriptionVerbose):
         assert heard.segments
         assert heard.words
