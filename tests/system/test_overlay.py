@@ -15,12 +15,14 @@ from urllib.parse import quote, urlsplit
 import pytest
 from conftest import chromium
 from overlaying import BOX, ROWS, STILL, VISIBLE, WATCH, emulate, pixel, sized
+from reading import hub_of
 from running import DATA, SCRIPT, Daemon
 from selenium import webdriver
 from selenium.common.exceptions import NoAlertPresentException
 from test_pages import ON_AIR, XSS, ScriptedDaemon, final, luminance, partial, scripted_daemon, until, until_equal
 
 from streamstt.config_overlay import Overlay
+from streamstt.serve.protocol import SourceInfo
 from streamstt.speech.captions import Gap, State, Status
 
 __all__ = ["scripted_daemon"]
@@ -362,6 +364,15 @@ def test_speakers(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) ->
     until_equal(browser, ROWS, ["Hello from the desk.", "studioAnd I am here.", "DeskI go on.", "On and on."])
     colors = "return Array.from(document.querySelectorAll('.label'), e => getComputedStyle(e).color)"
     assert len(set(browser.execute_script(colors))) == 2
+
+
+def test_a_speaker_who_comes_later(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Who was not there when the overlay was opened has a label all the same."""
+    show(browser, scripted_daemon)
+    hub_of(scripted_daemon).add_source(SourceInfo("guest", "Anna", "2026-01-02T03:04:05.678+00:00"))
+    scripted_daemon.publish(Status("guest", State.LISTENING))
+    scripted_daemon.publish(final("Good morning.", "c9", "guest"))
+    until_equal(browser, ROWS, ["AnnaGood morning."])
 
 
 def test_only_some_sources(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:

@@ -74,6 +74,9 @@ const handlers = {
     if (replayed && performance.now() - lostAt > 1_000 * (values.clear || 5)) return;
     show(final);
   },
+  onStatus({ source, label }) {
+    if (label) sources.get(source).label = label; // it came after the greeting
+  },
   onConnection(state) {
     if (state === "open") lostAt = Infinity;
     else lostAt = Math.min(lostAt, performance.now());
