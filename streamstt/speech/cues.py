@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from streamstt.speech.captions import Final
-from streamstt.speech.lines import CLAUSE_END, lines
+from streamstt.speech.lines import CLAUSE_END, halves, lines
 
 LIMIT = 42  # narrow characters a line, and two lines a cue, as broadcasters and Netflix have it
 SHORTEST_S = 1.0  # that a cue stays, where there is time
@@ -31,7 +31,7 @@ def cues_of(final: Final, label: str = "") -> list[Cue]:
     clock = _Clock(final, _letters(head))
     cues: list[Cue] = []
     done = 0
-    for pair in _pairs(lines(head + final.text, LIMIT, final.language)):
+    for pair in _pairs(_broken(head + final.text, final.language)):
         count = _letters("".join(pair))
         start, end = clock.at(done), clock.at(done + count)
         cues.append(Cue(start, max(end, start + 0.001), tuple(pair)))  # a cue must not end before it starts
@@ -48,6 +48,16 @@ def readable(cue: Cue, until: float) -> Cue:
     """
     wanted = max(SHORTEST_S, READ_S * sum(map(len, cue.lines)))
     return replace(cue, end=max(cue.end, min(cue.start + wanted, until)))
+
+
+def _broken(text: str, language: str) -> list[str]:
+    """Its lines. Three at the end become two where they can: a word by itself is soon gone."""
+    broken = lines(text, LIMIT, language)
+    rest = " ".join(broken[-3:])
+    # In scripts without spaces lines are not joined by one, and are filled better anyway.
+    if len(broken) % 2 == 0 or len(broken) < 3 or not " ".join(text.split()).endswith(rest):
+        return broken
+    return [*broken[:-3], *(halves(rest, LIMIT, language) or broken[-3:])]
 
 
 def _pairs(broken: Sequence[str]) -> Iterator[Sequence[str]]:

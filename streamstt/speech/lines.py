@@ -68,6 +68,27 @@ def lines(text: str, limit: int, language: str = "") -> list[str]:
     return broken
 
 
+def halves(text: str, limit: int, language: str = "") -> list[str] | None:
+    """Breaks a whole text into two lines, by phrase if it can, else near its middle; None: it is longer.
+
+    Not for a text that still grows: its lines would move.
+
+    Args:
+        text: As for ``lines``.
+        limit: The same.
+        language: The same.
+    """
+    atoms = [cut for atom in _tied(list(_atoms(text))) for cut in _cut(atom, limit)]
+    openers = OPENERS.get(language, frozenset())
+    pairs = [(n, _joined(atoms[:n]), _joined(atoms[n:])) for n in range(1, len(atoms)) if not atoms[n].tied]
+    fitting = [(n, a, b) for n, a, b in pairs if max(width(a), width(b)) <= limit]
+    even = [pair for pair in fitting if 3 * min(width(pair[1]), width(pair[2])) >= limit]
+    clauses = [pair for pair in even if CLAUSE_END.search(pair[1])]
+    phrases = [pair for pair in even if _opens(atoms, pair[0], openers)]
+    best = min(clauses or phrases or fitting, key=lambda pair: abs(width(pair[1]) - width(pair[2])), default=None)
+    return [best[1], best[2]] if best else None
+
+
 def width(text: str) -> int:
     """How many narrow characters wide a text is."""
     if text.isascii():
@@ -88,9 +109,14 @@ def _fill(atoms: Sequence[_Atom], limit: int, openers: frozenset[str]) -> int:
     places = [n for n in range(1, most + 1) if not atoms[n].tied]
     second = [n for n in places if 2 * wide[n] >= limit]
     clauses = [n for n in second if CLAUSE_END.search(atoms[n - 1].text)]
-    phrases = [n for n in second if _bare(atoms[n].text) in openers and _bare(atoms[n - 1].text) not in openers]
+    phrases = [n for n in second if _opens(atoms, n, openers)]
     spaces = [n for n in range(1, most + 1) if atoms[n].spaced]
     return (clauses or phrases or places or spaces or [most])[-1]
+
+
+def _opens(atoms: Sequence[_Atom], n: int, openers: frozenset[str]) -> bool:
+    """Whether a conjunction or preposition stands there, the first of several."""
+    return _bare(atoms[n].text) in openers and _bare(atoms[n - 1].text) not in openers
 
 
 def _atoms(text: str) -> Iterator[_Atom]:

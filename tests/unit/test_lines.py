@@ -9,7 +9,7 @@ from drawing import PROPERTY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamstt.speech.lines import SPACE, lines, width
+from streamstt.speech.lines import SPACE, halves, lines, width
 from streamstt.speech.phrases import OPENERS
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "lines.json").read_text())
@@ -60,3 +60,19 @@ def test_long_texts() -> None:
     """Ten thousand words, or one word of a hundred thousand letters, take no time."""
     assert len(lines("word " * 10_000, 42)) == 1250
     assert len(lines("x" * 100_000, 42)) == 2381
+
+
+@pytest.mark.parametrize(
+    ("text", "two"),
+    [
+        ("The window is open because this room is very warm", ["The window is open", "because this room is very warm"]),
+        ("It is warm today, so please leave the window open", ["It is warm today,", "so please leave the window open"]),
+        ("She lives on a hill with Mr. Smith", ["She lives on a hill", "with Mr. Smith"]),
+        ("Yes, please leave the window open", ["Yes, please leave", "the window open"]),
+        ("a" * 40, ["a" * 32, "a" * 8]),
+        ("one word more than twice thirty letters is no pair, as it is longer", None),
+    ],
+)
+def test_two_lines_of_a_whole_text(text: str, two: list[str] | None) -> None:
+    """A text that will not grow is two lines by phrase, where each fits; what belongs together stays so."""
+    assert halves(text, 32, "en") == two

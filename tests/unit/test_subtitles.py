@@ -152,6 +152,13 @@ def test_three_lines() -> None:
     ]
 
 
+def test_no_word_by_itself() -> None:
+    """What two lines can hold is no third line: a cue with one word is gone before it is read."""
+    text = "Please leave the window open for a while because this room is very warm today."
+    (only,) = cues_of(final(text))
+    assert only.lines == ("Please leave the window open for a while", "because this room is very warm today.")
+
+
 def test_label_of_a_long_caption() -> None:
     """SubRip names the source once, before the text; WebVTT with each cue."""
     both = [final(LONG, 10.0, 33.0), final("Hi.", 50.0, 51.5, source="door")]
