@@ -1,15 +1,15 @@
 """Numbers events, remembers finals, and gives every subscriber its own queue, so that none delays another."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
 from streamstt.serve.ahead import WriteAhead
 from streamstt.serve.counters import Counters
+from streamstt.serve.history import History
 from streamstt.serve.notices import Notice, Notices
-from streamstt.serve.outbox import DONE, STOPPING, TOO_SLOW, Farewell, Outbox
-from streamstt.serve.protocol import About, Message, Resume, SourceInfo, encode, hello, wall_time
+from streamstt.serve.outbox import DONE, RESTARTED, STOPPING, TOO_SLOW, Farewell, Outbox
+from streamstt.serve.protocol import About, Message, Resume, SourceInfo, as_message, encode, hello, wall_time
 from streamstt.speech.captions import Event, Final, Partial, State, Status
 from streamstt.speech.timeline import aligned
 
@@ -45,8 +45,9 @@ class Hub:
         self.seq = 0  # of the last event that was published
         self._told = 0  # seq of the last event that subscribers have, or that waits for them
         self._ahead: WriteAhead | None = None
-        self._history: deque[Message] = deque(maxlen=history)
-        self._forgotten = 0  # seq of the newest final that history has lost
+        self._history = History(history)
+        self._relays = False  # numbers are another hub's
+        self._over = False
         self._outboxes: set[Outbox] = set()
         self._sources: dict[str, SourceInfo] = {}
         self._open: dict[str, Message] = {}  # each source's open partial
@@ -75,6 +76,11 @@ class Hub:
         return {name: m.event.state for name, m in self._status.items() if isinstance(m.event, Status)}
 
     @property
+    def statuses(self) -> list[Message]:
+        """The last status of each source, as viewers have it."""
+        return list(self._status.values())
+
+    @property
     def missing(self) -> list[str]:
         """Names of the sources from which no audio can come now."""
         return [name for name, state in self.states.items() if state is State.LOST or name in self.awaited]
@@ -91,9 +97,7 @@ class Hub:
 
     def limit(self, *, history: int, hello_history: int, queue: int) -> None:
         """Sets the bounds anew; those who are here keep their queues."""
-        while len(self._history) > history:
-            self._forgotten = self._history.popleft().seq
-        self._history = deque(self._history, maxlen=history)
+        self._history.limit(history)
         self._hello_history = hello_history
         self._queue = queue
 
@@ -106,8 +110,11 @@ class Hub:
             source: Name of the source; empty: every source.
         """
         if self._notices.set(about, text, source):
-            for status in [s for s in self._plain.values() if source in {"", s.source}]:
-                self.publish(status)
+            told = [status for status in self._plain.values() if source in {"", status.source}]
+            if self._relays:
+                self.take([encode(status, self.seq) for status in told])
+            else:
+                self.publish(*told)
 
     def restore(self, finals: Sequence[Message], seq: int, forgotten: int) -> None:
         """Goes on where an earlier run ended.
@@ -117,10 +124,28 @@ class Hub:
             seq: Numbers go on above it.
             forgotten: ``seq`` of the newest final that is gone; 0: none is.
         """
-        self._history.extend(finals)
-        left_out = finals[: -len(self._history)] if self._history else []
+        self._history.restore(finals, forgotten)
         self.seq = self._told = seq
-        self._forgotten = left_out[-1].seq if left_out else forgotten
+
+    def stand_for(self, about: About, sources: Iterable[SourceInfo], seq: int, forgotten: int) -> None:
+        """Becomes a copy of another daemon's hub as a run of it begins; every client is asked to come back.
+
+        Args:
+            about: The other daemon. If it is of another session, what is in history is of no use any more.
+            sources: Its sources.
+            seq: What it publishes next has a higher number.
+            forgotten: ``seq`` of the newest final that cannot be had; 0: all can.
+        """
+        if about.session != self.about.session:
+            self._history.clear(forgotten)
+            self.seq = self._told = seq
+        self._history.forgotten = max(forgotten, self._history.forgotten)
+        for name in list(self._sources):
+            self.remove_source(name)
+        self.about, self._relays = about, True
+        self._sources = {source.name: source for source in sources}
+        for outbox in self._outboxes:
+            outbox.finish(RESTARTED)
 
     def add_source(self, info: SourceInfo) -> None:
         """Names a source in every ``hello`` from now on."""
@@ -150,6 +175,13 @@ class Hub:
         else:
             self._deliver(messages)
 
+    def take(self, messages: Sequence[Message]) -> None:
+        """Passes on what another hub has numbered; the caller sees to it that it is in order, and comes once."""
+        mine = [self._remember(self._noted(m)) for m in messages]
+        if mine:
+            self.seq = max(self.seq, mine[-1].seq)
+            self._deliver(mine)
+
     def keep_with(self, keep: Callable[[Message], bool]) -> WriteAhead:
         """Has finals written before anybody gets them; ``keep`` as for ``WriteAhead``."""
         self._ahead = WriteAhead(keep, self._deliver)
@@ -161,28 +193,38 @@ class Hub:
             await self._ahead.passed()
 
     def _deliver(self, messages: Sequence[Message]) -> None:
-        self._told = messages[-1].seq
+        self._told = max(self._told, messages[-1].seq)
         for outbox in self._outboxes:
             outbox.put(messages)
 
     def _number(self, event: Event) -> Message:
-        """Gives an event its number, and remembers what a client that comes later has to know."""
-        if isinstance(event, Status):
-            self._plain[event.source] = event
-            event = replace(event, detail=f"{event.detail} {self._notices.of(event.source)}".strip())
-        self.counters.published(event)
         self.seq += 1
         source = self._sources.get(event.source)
         at = wall_time(source.started_at, event.start) if source and isinstance(event, Final) else ""
-        message = encode(event, self.seq, at)
+        return self._remember(self._noted(encode(event, self.seq, at)))
+
+    def _noted(self, message: Message) -> Message:
+        """A status with the notices that stand; other messages as they are."""
+        event = message.event
+        if not isinstance(event, Status):
+            return message
+        self._plain[event.source] = event
+        notices = self._notices.of(event.source)
+        if not notices:
+            return message
+        detail = f"{event.detail} {notices}".strip()
+        return as_message(replace(event, detail=detail), {**message.data, "detail": detail})
+
+    def _remember(self, message: Message) -> Message:
+        """Keeps what a client that comes later has to know."""
+        event = message.event
+        self.counters.published(event)
         match event:
             case Partial():
                 self._open[event.source] = message
             case Final():
                 self._open.pop(event.source, None)
-                if len(self._history) == self._history.maxlen:
-                    self._forgotten = self._history[0].seq
-                self._history.append(message)
+                self._history.add(message)
             case Status():
                 self._status[event.source] = message
         return message
@@ -204,6 +246,8 @@ class Hub:
         present = [m for m in (*self._status.values(), *self._open.values()) if m.seq <= self._told]
         outbox.put(sorted(present, key=lambda m: m.seq))
         self._outboxes.add(outbox)
+        if self._over:
+            outbox.finish(STOPPING)
         if viewer:
             self.counters.came(viewer=source is None)
         try:
@@ -213,14 +257,15 @@ class Hub:
             self.counters.too_slow += outbox.farewell is TOO_SLOW
 
     def finish(self) -> None:
-        """The daemon stops: every queue runs dry."""
+        """The daemon stops: every queue runs dry, also of those that subscribe now."""
+        self._over = True
         for outbox in self._outboxes:
             outbox.finish(STOPPING)
 
     @property
     def _past(self) -> list[Message]:
         """The history without what is still held back."""
-        return [m for m in self._history if m.seq <= self._told]
+        return self._history.until(self._told)
 
     def _hello(self, resume: Resume, source: str | None) -> str:
         sources = [s for s in self._sources.values() if source in {None, s.name}]
@@ -232,5 +277,5 @@ class Hub:
         other_run = resume.since > self._told or resume.session not in {None, self.about.session}
         since = 0 if other_run else resume.since
         missed = [m for m in self._past if m.seq > since]
-        gap = other_run or since < self._forgotten
+        gap = other_run or since < self._history.forgotten
         return hello(self.about, sources, self._told, missed, gap_in_history=gap)

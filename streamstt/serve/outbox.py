@@ -17,6 +17,7 @@ class Farewell:
 
 DONE = Farewell(1000)
 STOPPING = Farewell(1001, "the daemon stops")
+RESTARTED = Farewell(1012, "the daemon was started again: come back with since")
 TOO_SLOW = Farewell(1013, "too slow: resume with since")
 
 
@@ -34,7 +35,7 @@ class Outbox:
         self._limit = limit
         self.source = source
         self.viewer = viewer and source is None
-        self._waiting: dict[int | str, Message | str] = {}  # in order; a partial under its source, others under seq
+        self._waiting: dict[object, Message | str] = {}  # in order; of partials one for each source
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
         self._direct: Callable[[bytes], bool] | None = None
@@ -73,7 +74,8 @@ class Outbox:
         source = message.partial_of
         if source or message.is_final:
             self._waiting.pop(message.event.source, None)  # its last partial is out of date
-        self._waiting[source or message.seq] = message
+        # A status that an edge says again has the number of what came before it.
+        self._waiting[source or (message.seq, message.event.type, message.event.source)] = message
         if len(self._waiting) > self._limit:
             self._waiting.clear()
             self.finish(TOO_SLOW)
@@ -94,6 +96,13 @@ class Outbox:
             self._changed.clear()
             await self._changed.wait()
         return self._waiting.pop(next(iter(self._waiting)))
+
+    async def take(self) -> list[Message | str]:
+        """All that waits, at least one message; nothing after ``finish``."""
+        first = await self.get()
+        rest = [*self._waiting.values()]
+        self._waiting.clear()
+        return [] if first is None else [first, *rest]
 
     async def too_slow(self) -> None:
         """Returns when messages were dropped because the subscriber does not take them."""
