@@ -1,1 +1,45 @@
-"""Live captions from Whisper, while people are still speaking."""
+"""Live captions from Whisper, while people are still speaking.
+
+For programs: ``listen`` (captions of a microphone or file, made in this process), ``connect`` (those of a running
+daemon) and ``transcribe`` (a recording as a whole); see docs/python.md.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from streamstt.errors import StreamsttError
+from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status, Word
+from streamstt.version import __version__
+
+if TYPE_CHECKING:
+    from streamstt.api import Captions, connect, listen, transcribe
+    from streamstt.audio.sources import AudioSource
+
+__all__ = [
+    "AudioSource",
+    "Captions",
+    "Event",
+    "Final",
+    "Gap",
+    "Partial",
+    "State",
+    "Status",
+    "StreamsttError",
+    "Word",
+    "__version__",
+    "connect",
+    "listen",
+    "transcribe",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports what needs torch only when it is asked for: that takes seconds."""
+    if name in {"Captions", "connect", "listen", "transcribe"}:
+        from streamstt import api  # noqa: PLC0415
+
+        return getattr(api, name)
+    if name == "AudioSource":
+        from streamstt.audio.sources import AudioSource  # noqa: PLC0415
+
+        return AudioSource
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -81,6 +81,15 @@ def load(
     return _validate(values, mistakes)
 
 
+def only(values: Mapping[str, Any]) -> Settings:
+    """Settings without any layer but these, "section.key" or "source" to its value.
+
+    Raises:
+        ConfigError: Every mistake that was found, a line each.
+    """
+    return _validate({tuple(key.split(".")): Given(value, "given") for key, value in values.items()}, []).settings
+
+
 def _from_file(path: Path, mistakes: list[str]) -> dict[Key, Given]:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))

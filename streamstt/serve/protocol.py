@@ -4,6 +4,7 @@ Every message is one JSON object with ``type`` first and ``seq`` second (but ``e
 """
 
 import json
+import math
 import re
 import struct
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from streamstt.audio.format import MAX_RATE, MIN_RATE, SAMPLE_RATE
-from streamstt.speech.captions import Event, Final, Partial
+from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status, Word
 
 PROTOCOL = 1
 MAX_NAME = 64  # characters of a remote source's name
@@ -124,6 +125,44 @@ def to_frame(text: str) -> bytes:
     if size < 2**16:
         return struct.pack("!BBH", 0x81, 126, size) + payload
     return struct.pack("!BBQ", 0x81, 127, size) + payload
+
+
+def event_of(data: Mapping[str, Any]) -> Event | None:
+    """The event in a message; None for one of another type.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is no message of this protocol.
+    """
+    match data["type"]:
+        case "final":
+            return final_of(data)
+        case "partial":
+            start, end = float(data["start"]), float(data["end"])
+            texts = _texts(data, "source", "id", "text", "language")
+            return Partial(rev=int(data["rev"]), start=start, end=end, stable=int(data["stable"]), **texts)
+        case "status":
+            return Status(state=State(data["state"]), **_texts(data, "source", "detail"))
+        case "gap":
+            return Gap(str(data["source"]), float(data["start"]), float(data["end"]))
+    return None
+
+
+def final_of(data: Mapping[str, Any]) -> Final:
+    """The final in a message.
+
+    Raises:
+        KeyError, TypeError, ValueError: It is none.
+    """
+    words = tuple(Word(**word) for word in data["words"])
+    start, end = float(data["start"]), float(data["end"])
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise ValueError("a caption without a time")
+    texts = _texts(data, "source", "id", "text", "language")
+    return Final(rev=int(data["rev"]), start=start, end=end, words=words, **texts)
+
+
+def _texts(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: str(data[key]) for key in keys}
 
 
 def hello(

@@ -35,7 +35,7 @@ class Parts:
     engine: EngineRoom
     studio: Studio
     server: Server
-    captures: list[tuple[Source, Capture]]
+    captures: Sequence[tuple[Source, Capture]]
     endless: bool  # clients may come with audio when all other sources have ended
     archive: Archive | None
     transcript: Transcript | None

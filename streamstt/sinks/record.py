@@ -10,14 +10,13 @@ Lines of another kind, or that are damaged, are passed over.
 """
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from streamstt.serve.protocol import Message, as_message, to_json
-from streamstt.speech.captions import Final, Word
+from streamstt.serve.protocol import Message, as_message, final_of, to_json
+from streamstt.speech.captions import Final
 from streamstt.speech.subtitles import HEADS, LiveFormat, cue
 from streamstt.speech.timeline import moved
 
@@ -127,13 +126,8 @@ def _take(record: Record, data: Mapping[str, Any]) -> None:
 
 
 def _final(data: Mapping[str, Any]) -> Final:
-    words = tuple(Word(**word) for word in data["words"])
     moment(data["at"])
-    start, end = float(data["start"]), float(data["end"])
-    if not (math.isfinite(start) and math.isfinite(end)):
-        raise ValueError("a caption without a time")
-    plain = {key: str(data[key]) for key in ("source", "id", "text", "language")}
-    return Final(rev=int(data["rev"]), start=start, end=end, words=words, **plain)
+    return final_of(data)
 
 
 def message(data: Mapping[str, Any]) -> Message:

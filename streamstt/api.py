@@ -1,0 +1,171 @@
+"""The same engine for other programs: captions of sources in this process, of a running daemon, and of recordings."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from streamstt import offline
+from streamstt.audio.capture import Capture
+from streamstt.audio.sources import AudioSource
+from streamstt.captioning import Captures, decode, follow_all, make_hub, open_sources, start_engine, until
+from streamstt.config import Settings
+from streamstt.config import Source as SourceSettings
+from streamstt.config_layers import only
+from streamstt.errors import SinkError
+from streamstt.follow import follow
+from streamstt.serve.hub import TOO_SLOW, Outbox
+from streamstt.serve.protocol import Message, event_of
+from streamstt.speech.captions import Event, Final
+from streamstt.studio import Studio
+from streamstt.whisper.checkpoint import Progress
+from streamstt.whisper.engine import load_engine
+
+WAITING = 10_000  # events that the program has not taken: hours of finals; beyond, it gets an error
+
+Captions = AsyncIterator[Event]
+
+
+@asynccontextmanager
+async def listen(
+    *sources: str | AudioSource,
+    model: str = "base",
+    language: str = "auto",
+    settings: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> AsyncIterator[Captions]:
+    """Captions of sources, made in this process; the iterator ends when all sources have ended.
+
+    Partials are replaced by the next one of their ``id``; a final never changes. Neither configuration files nor the
+    environment are read.
+
+    Args:
+        sources: As ``--source`` takes them (``mic``, ``mic:NAME``, ``monitor``, ``file:PATH``, ``stdin``), or objects
+            with audio; none: the default microphone. A file is read in real time.
+        model: Short name, Hugging Face id, or folder.
+        language: Code such as ``en``, or ``auto``.
+        settings: Any others, such as ``{"speech.detector": "webrtc"}``.
+        progress: Told how far a model download is: what, bytes done, bytes in all.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        SourceError: A source cannot be opened; one that fails later raises at its end.
+        EngineError: The model cannot be loaded, or fails.
+    """
+    own = [source for source in sources if not isinstance(source, str)]
+    named: list[dict[str, Any]] = [{"input": source} for source in sources if isinstance(source, str)]
+    named += [{"input": "ws", "name": f"own-{n}"} for n, _ in enumerate(own, 1)]
+    chosen = _settings(model, language, {**(settings or {}), **({"source": named} if named else {})})
+    begun: asyncio.Future[Outbox] = asyncio.get_running_loop().create_future()
+    stop = asyncio.Event()
+    running = asyncio.create_task(_run(chosen, own, progress, begun, stop))
+    try:
+        both: set[asyncio.Future[Any]] = {running, begun}
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if not begun.done():
+            await running  # raises what went wrong
+        async with aclosing(_events(await begun, running)) as events:
+            yield events
+    finally:
+        stop.set()
+        await asyncio.wait({running})
+
+
+@asynccontextmanager
+async def connect(
+    url: str = "ws://127.0.0.1:8765", *, token: str = "", ca: Path | None = None
+) -> AsyncIterator[Captions]:
+    """Captions of a running daemon: what it greets with first, each final once, across lost connections and restarts.
+
+    Args:
+        url: Port, HOST:PORT, or address.
+        token: For a daemon that wants one.
+        ca: PEM file with a certificate to trust, in place of the system's.
+
+    Raises:
+        ServerError: While iterating: no daemon answers at first, or it refuses.
+    """
+    async with aclosing(_followed(url, token, ca)) as events:
+        yield events
+
+
+def transcribe(
+    path: Path | str, *, model: str = "base", language: str = "auto", settings: Mapping[str, Any] | None = None
+) -> list[Final]:
+    """The captions of a recording, as fast as this machine can; it blocks meanwhile.
+
+    Args:
+        path: Any file that libsndfile reads.
+        model: Short name, Hugging Face id, or folder.
+        language: Code such as ``en``, or ``auto``.
+        settings: Any others, as for ``listen``.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        SourceError: The file cannot be read.
+        EngineError: The model cannot be loaded, or fails.
+    """
+    chosen = _settings(model, language, settings or {})
+    spoken = None if language == "auto" else language
+    return offline.transcribe(Path(path), load_engine(chosen.engine), chosen.speech, spoken)
+
+
+def _settings(model: str, language: str, others: Mapping[str, Any]) -> Settings:
+    return only({"engine.model": model, "engine.language": language, **others})
+
+
+async def _run(
+    settings: Settings,
+    own: Sequence[AudioSource],
+    progress: Progress | None,
+    begun: asyncio.Future[Outbox],
+    stop: asyncio.Event,
+) -> None:
+    """Captions all sources to their end, or until ``stop``; the events are in the outbox that ``begun`` becomes."""
+    captures: Captures = [*await open_sources(settings), *_captures(settings, own)]
+    with ThreadPoolExecutor(1, "engine") as thread:
+        engine = await start_engine(settings, thread, progress)
+        hub = make_hub(settings, engine.info, None)
+        studio = Studio(settings, engine, hub)
+        with hub.subscribe(viewer=False, queue=WAITING) as outbox:
+            begun.set_result(outbox)
+            async with asyncio.TaskGroup() as tasks:
+                decoding = tasks.create_task(decode(studio))
+                followers = await follow_all(tasks, studio, hub, captures)
+                await until(stop, decoding, followers)
+                for _, capture in captures:
+                    await capture.stop()
+                await asyncio.gather(*followers)
+                hub.finish()
+                if not decoding.done():
+                    decoding.cancel()
+    failed = [decoding, *followers] if not decoding.cancelled() else followers
+    for task in failed:
+        if problem := task.result():
+            raise problem
+
+
+def _captures(settings: Settings, own: Sequence[AudioSource]) -> list[tuple[SourceSettings, Capture]]:
+    """The program's own sources under their names."""
+    named = [source for source in settings.source if source.kind == "ws"]
+    return [(source, Capture(source.name, audio)) for source, audio in zip(named, own, strict=False)]
+
+
+async def _events(outbox: Outbox, running: asyncio.Task[None]) -> AsyncGenerator[Event, None]:
+    """What the outbox gets, then what went wrong, if anything."""
+    while (message := await outbox.get()) is not None:
+        if isinstance(message, Message):
+            yield message.event
+    if outbox.farewell is TOO_SLOW:
+        raise SinkError(f"the program took no captions until {WAITING} waited; take them as they come")
+    await running
+
+
+async def _followed(url: str, token: str, ca: Path | None) -> AsyncGenerator[Event, None]:
+    async with aclosing(follow(url, token=token, ca=ca)) as messages:
+        async for message in messages:
+            for data in message["history"] if message["type"] == "hello" else [message]:
+                if event := event_of(data):
+                    yield event

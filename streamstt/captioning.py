@@ -1,0 +1,109 @@
+"""From settings to captions in a hub: what a daemon and a program that captions by itself have in common."""
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Sequence
+from concurrent.futures import Executor
+
+from streamstt.audio.capture import Capture
+from streamstt.audio.sources import make_source
+from streamstt.audio.waiting import look, waits
+from streamstt.config import Settings
+from streamstt.config import Source as SourceSettings
+from streamstt.engine_room import EngineRoom
+from streamstt.errors import EngineError, SourceError
+from streamstt.following import follow
+from streamstt.serve.hub import Hub
+from streamstt.serve.protocol import About
+from streamstt.sinks.archive import Past
+from streamstt.speech.jobs import EngineInfo
+from streamstt.studio import Studio, now
+from streamstt.version import __version__
+from streamstt.whisper.checkpoint import Progress
+from streamstt.whisper.engine import load_engine, require_languages
+
+log = logging.getLogger(__name__)
+
+Follower = asyncio.Task[SourceError | None]
+
+
+Captures = Sequence[tuple[SourceSettings, Capture]]
+
+
+async def open_sources(settings: Settings) -> Captures:
+    """Makes a capture of each local source, after a look: a wrong name fails before a slow start."""
+    captures = []
+    for source in settings.source:
+        made = make_source(source)
+        if made:
+            await asyncio.to_thread(look, made, waits=waits(source))
+            captures.append((source, Capture(source.name, made)))
+    return captures
+
+
+async def start_engine(settings: Settings, thread: Executor, progress: Progress | None) -> EngineRoom:
+    """Loads the model, in the engine's thread, and runs it once.
+
+    Raises:
+        EngineError: It cannot be loaded, or does not work.
+        ModelError: It cannot be found.
+        ConfigError: It does not know a language that is asked for.
+    """
+    engine = EngineRoom(lambda: load_engine(settings.engine, progress), thread)
+    await engine.start()
+    require_languages(engine.info, *(s.language for s in settings.source))
+    log.info("model %s on %s in %s is ready", engine.info.model, engine.info.device, engine.info.precision)
+    return engine
+
+
+def make_hub(settings: Settings, info: EngineInfo, past: Past | None) -> Hub:
+    """A hub that goes on where earlier runs ended, if that is known."""
+    about = About(
+        version=__version__,
+        session=past.session if past else uuid.uuid4().hex[:12],
+        started_at=now(),
+        model=info.model,
+        precision=info.precision,
+        language=settings.engine.language,
+    )
+    server = settings.server
+    hub = Hub(
+        about,
+        history=server.history,
+        hello_history=server.hello_history,
+        queue=server.client_queue,
+        sources=[source.name for source in settings.source if source.kind != "ws"],
+    )
+    if past:
+        hub.restore(past.finals, past.seq, past.forgotten)
+    return hub
+
+
+async def follow_all(tasks: asyncio.TaskGroup, studio: Studio, hub: Hub, captures: Captures) -> list[Follower]:
+    """Runs each local source to its end, and returns when all are open, or waited for; clients see those too."""
+    sessions = [studio.open(source.name, source.title, source.language) for source, _ in captures]
+    await asyncio.gather(*(capture.start() for _, capture in captures))
+    pairs = zip(captures, sessions, strict=True)
+    return [tasks.create_task(follow(studio, hub, capture, session)) for (_, capture), session in pairs]
+
+
+async def decode(studio: Studio) -> EngineError | None:
+    """Runs the engine until the task is cancelled, or it breaks: then the last captions still have to go out."""
+    try:
+        await studio.run()
+    except EngineError as error:
+        return error
+    return None
+
+
+async def until(stop: asyncio.Event, decoding: asyncio.Task[EngineError | None], followers: Sequence[Follower]) -> None:
+    """Waits for ``stop``, for the engine's end, or for the end of all sources if they are given."""
+    signalled = asyncio.create_task(stop.wait())
+    ended = asyncio.gather(*followers) if followers else asyncio.get_running_loop().create_future()
+    try:
+        await asyncio.wait({signalled, decoding, ended}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        signalled.cancel()
+        if not followers:
+            ended.cancel()

@@ -1,0 +1,120 @@
+"""Other programs use the engine: the examples of docs/python.md do what they say, and mistakes are told."""
+
+import asyncio
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+import pytest
+import soundfile
+from running import DATA, SCRIPT, Daemon, environment
+
+import streamstt
+from streamstt.audio.format import Block
+
+PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+LISTEN, CONNECT, TRANSCRIBE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+FIRST = SCRIPT.partition(".")[0] + "."
+LONG = DATA / "long_sentence.flac"
+
+
+def play(code: str, *changes: tuple[str, str]) -> subprocess.CompletedProcess[str]:
+    """Runs an example with other names in it."""
+    for old, new in changes:
+        assert old in code
+        code = code.replace(old, new)
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, env=environment(), text=True, timeout=100, check=False
+    )
+
+
+def test_listen(script: list[str]) -> None:
+    """Captions of a source, made in the program itself: partials, then finals; it ends with the source."""
+    done = play(LISTEN, ('"mic"', f'"file:{DATA / "names.flac"}"'), ('"base"', f'"{script[1]}"'))
+    lines = done.stdout.splitlines()
+    assert any(re.match(r"… Every( \w+)* \|", line) for line in lines), done
+    assert any(line.endswith(f" s  {FIRST}") for line in lines)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_connect(script: list[str]) -> None:
+    """Captions of a running daemon."""
+    with Daemon(*script, "--source", f"file:{LONG}", "--loop") as daemon:
+        code = CONNECT.replace("ws://127.0.0.1:8765", daemon.url.replace("http", "ws", 1))
+        program = subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, env=environment(), text=True)
+        assert program.stdout is not None
+        assert program.stdout.readline() == f"file-long_sentence.flac: {FIRST}\n"
+        program.kill()
+        program.wait()
+        program.stdout.close()
+
+
+def test_transcribe(script: list[str]) -> None:
+    """A recording as a whole."""
+    done = play(TRANSCRIBE, ("talk.flac", str(LONG)), ('"base"', f'"{script[1]}"'))
+    assert FIRST in done.stdout, done
+
+
+class Tone:
+    """Audio of a program's own: a recording that lies in memory."""
+
+    is_live = False
+    overflows = 0
+    notices: Mapping[str, str] = MappingProxyType({})
+
+    def __init__(self) -> None:
+        self._samples, _ = soundfile.read(LONG, dtype="float32")
+        self._at = 0
+
+    def open(self) -> None:
+        self._at = 0
+
+    def read(self, stop: threading.Event) -> Block | None:
+        samples = np.asarray(self._samples[self._at : self._at + 640], dtype=np.float32)
+        block = Block(self._at, samples)
+        self._at += len(samples)
+        return block if len(samples) else None
+
+    def close(self) -> None:
+        pass
+
+
+async def test_own_source(script: list[str]) -> None:
+    """Any object that gives audio is a source; it is read as fast as it can be heard."""
+    async with streamstt.listen(Tone(), model=script[1], language="en") as captions:
+        events = [event async for event in captions]
+    assert FIRST in [event.text for event in events if isinstance(event, streamstt.Final)]
+    assert {event.source for event in events} == {"own-1"}
+
+
+async def test_leaving_early(script: list[str]) -> None:
+    """A program that has heard enough leaves, and nothing goes on behind it."""
+    async with asyncio.timeout(30):
+        async with streamstt.listen(f"file:{LONG}", model=script[1], language="en") as captions:
+            async for event in captions:
+                if isinstance(event, streamstt.Partial):
+                    break
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    assert others == set()
+    assert not [t for t in threading.enumerate() if t.name.startswith(("capture", "engine"))]
+
+
+async def test_mistakes() -> None:
+    """What is wrong is raised where ``listen`` is entered, as a sentence."""
+    with pytest.raises(streamstt.StreamsttError, match=r"there is no file /gone\.wav"):
+        async with streamstt.listen("file:/gone.wav"):
+            pytest.fail("there is nothing to listen to")
+    with pytest.raises(streamstt.StreamsttError, match="unknown setting"):
+        async with streamstt.listen("mic", settings={"speech.loudness": 1}):
+            pytest.fail("there is no such setting")
+
+
+def test_importing_is_cheap() -> None:
+    """``import streamstt`` does not import torch."""
+    code = "import sys, streamstt; print(streamstt.__version__, 'torch' in sys.modules, dir(streamstt.Final) != [])"
+    assert play(code).stdout.split()[1:] == ["False", "True"]
