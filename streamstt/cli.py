@@ -13,6 +13,7 @@ from streamstt.commands.mark import mark
 from streamstt.commands.options import err, out
 from streamstt.commands.recordings import bench, transcribe
 from streamstt.commands.run import run
+from streamstt.commands.serve import serve
 from streamstt.errors import StreamsttError
 from streamstt.version import __version__
 
@@ -22,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, listen, mark, devices, transcribe, bench):
+for command in (run, serve, listen, mark, devices, transcribe, bench):
     app.command()(command)
 app.add_typer(models.app, name="models")
 app.add_typer(configuration.app, name="config")

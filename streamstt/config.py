@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from streamstt.config_buses import Mqtt, Nats, Redis
 from streamstt.config_compat import Compat
 from streamstt.config_section import Section, split_list
 from streamstt.config_server import Server
@@ -172,6 +173,9 @@ class Settings(Section):
     engine: Engine = Engine()
     transcript: Transcript = Transcript()
     compat: Compat = Compat()
+    mqtt: Mqtt = Mqtt()
+    redis: Redis = Redis()
+    nats: Nats = Nats()
     log: Log = Log()
     source: tuple[Source, ...] = (Source(),)
 

@@ -1,5 +1,6 @@
 """Which message brokers captions go to, or come from on an edge."""
 
+import re
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -18,6 +19,8 @@ def _address(*schemes: str) -> AfterValidator:
         try:
             parts = urlsplit(value)
             known = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+            path = r"/?\d{0,5}" if schemes[0] == "redis" else "/?"  # the number of a database
+            known = known and not parts.query and bool(re.fullmatch(path, parts.path))
         except ValueError:
             known = False
         if value and not known:
@@ -32,7 +35,7 @@ def _address(*schemes: str) -> AfterValidator:
 MqttAddress = Annotated[str, _address("mqtt", "mqtts")]
 RedisAddress = Annotated[str, _address("redis", "rediss")]
 NatsAddress = Annotated[str, _address("nats", "tls")]
-PASSWORD = "File with the password alone; empty: the credential {} of systemd, or none."
+FILE = "File with the password alone; empty: the credential {} of systemd, or none."
 
 
 class Mqtt(Section):
@@ -41,9 +44,12 @@ class Mqtt(Section):
     url: MqttAddress = Field(
         "", description='Such as "mqtt://user@broker:1883", or mqtts:// with TLS; empty: not to MQTT.'
     )
-    password_file: str = Field("", description=PASSWORD.format("streamstt-mqtt-password"))
+    password_file: str = Field("", description=FILE.format("streamstt-mqtt-password"))
     topic: str = Field(
-        "streamstt", pattern=r"^[^+#/\0][^+#\0]{0,199}$", description="First part of the topics: TOPIC/SOURCE/final."
+        "streamstt",
+        max_length=200,
+        pattern=r"^[\w.-]+(/[\w.-]+)*$",
+        description="First part of the topics: TOPIC/SOURCE/final.",
     )
     partials: bool = Field(False, description="Captions that still grow as well, at TOPIC/SOURCE/partial.")
 
@@ -54,7 +60,7 @@ class Redis(Section):
     url: RedisAddress = Field(
         "", description='Such as "redis://user@broker:6379/0", or rediss:// with TLS; empty: not to Redis.'
     )
-    password_file: str = Field("", description=PASSWORD.format("streamstt-redis-password"))
+    password_file: str = Field("", description=FILE.format("streamstt-redis-password"))
     stream: str = Field("streamstt", pattern=NAME, description="Name of the stream; one daemon writes to it.")
     keep: int = Field(10_000, ge=100, le=10**6, description="Entries that the broker keeps, about: finals and states.")
     keep_hours: int = Field(168, ge=1, le=100_000, description="Older ones are deleted (hours).")
@@ -66,7 +72,7 @@ class Nats(Section):
     url: NatsAddress = Field(
         "", description='Such as "nats://user@broker:4222", or tls:// with TLS; empty: not to NATS.'
     )
-    password_file: str = Field("", description=PASSWORD.format("streamstt-nats-password") + " No user: a token.")
+    password_file: str = Field("", description=FILE.format("streamstt-nats-password") + " No user: a token.")
     stream: str = Field(
         "streamstt", pattern=NAME, description="Name of the stream, and first part of its subjects; one daemon writes."
     )

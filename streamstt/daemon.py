@@ -3,11 +3,8 @@
 import asyncio
 import gc
 import logging
-import os
-import signal
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -23,7 +20,8 @@ from streamstt.serve.endpoints import make_endpoints
 from streamstt.serve.server import Server
 from streamstt.service.keeper import Keeper
 from streamstt.service.manager import Manager
-from streamstt.service.reloading import Parts, Reloader, reloading_by_signal
+from streamstt.service.reloading import Parts, Reloader
+from streamstt.service.signals import reloading_by_signal, stopping_by_signal
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.outlets import finish, make_outlets
 from streamstt.sinks.transcript import Transcript
@@ -64,7 +62,7 @@ async def run(settings: Settings, around: Surroundings) -> None:
     make_detector(settings.speech)  # what it lacks is said now, not to the first client
     with ThreadPoolExecutor(1, "engine") as thread:
         parts = await _build(settings, around, thread)
-        with _stopping_by_signal() as stop, reloading_by_signal() as reload:
+        with stopping_by_signal() as stop, reloading_by_signal() as reload:
             reloader = Reloader(settings, around.reload, parts, around.manager)
             try:
                 failed = await _serve(parts, around, stop, reloader.run(reload))
@@ -133,27 +131,6 @@ def _open_archive(settings: Settings) -> Archive:
     named = settings.transcript.folder
     folder = Path(named).expanduser() if named else state_folder() / "transcripts"
     return Archive(folder, settings.transcript, settings.server.history)
-
-
-@contextmanager
-def _stopping_by_signal() -> Iterator[asyncio.Event]:
-    """An event that SIGINT and SIGTERM set. A second signal leaves at once, losing what is not final."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-
-    def on_signal(number: signal.Signals) -> None:
-        if stop.is_set():
-            os._exit(128 + number)  # threads may hang; nothing that matters is open
-        log.info("%s: finishing the last captions; once more to leave at once", number.name)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal, number)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 def _first_of_ours(group: ExceptionGroup) -> BaseException:

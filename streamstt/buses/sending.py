@@ -11,43 +11,20 @@ import json
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
-from streamstt.buses.wire import BusError, Entry, Online, Position, Snapshot, entry_of
+from streamstt.buses.broker import Bus
+from streamstt.buses.wire import BusError, Online, Position, Snapshot, entry_of
 from streamstt.serve.counters import Reading
 from streamstt.serve.hub import STOPPING, Hub
 from streamstt.serve.outbox import Outbox
-from streamstt.serve.protocol import Message, Resume, as_message
-from streamstt.speech.captions import State, Status
+from streamstt.serve.protocol import Message, Resume
 
 PULSE_S = 5.0  # silence is broken by a sign of life so often; an edge misses three before it says so
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 2.0  # shorter than a stopping daemon waits for its outlets
 RESTATE_S = 3600.0  # the snapshot is written again so often, for the broker forgets what is old
 
 log = logging.getLogger(__name__)
-
-
-class Bus(Protocol):
-    """One broker. Every method raises ``BusError`` when it is away or refuses."""
-
-    name: str
-    keep: int
-
-    async def connect(self) -> None:
-        """Connects, and makes what is missing there."""
-        ...
-
-    async def close(self) -> None:
-        """Closes the connection, if there is one; never raises."""
-        ...
-
-    async def last(self) -> Position | None:
-        """The last entry that arrived; None: none is known of."""
-        ...
-
-    async def send(self, entries: Sequence[Entry]) -> None:
-        """Sends in order; returns when those that are to be kept are."""
-        ...
 
 
 class Sender:
@@ -137,10 +114,7 @@ class Sender:
     async def _state(self, forgotten: int = 0) -> None:
         """Sends a snapshot."""
         hub = self._hub
-        plain = [Status(name, state, hub.detail(name)) for name, state in hub.states.items()]
-        snapshot = Snapshot(
-            hub.about, tuple(hub.sources), self._sent.seq, tuple(_stated(s, self._sent.seq) for s in plain), forgotten
-        )
+        snapshot = Snapshot(hub.about, tuple(hub.sources), self._sent.seq, tuple(hub.statuses), forgotten)
         await self._bus.send([snapshot.entry()])
         self._facts, self._since_snapshot, self._restate_at = self._present(), 0, _now() + RESTATE_S
 
@@ -168,11 +142,6 @@ class Sender:
         yield Reading("bus_finals", "Finals that have reached the broker.", self.delivered, label, total=True)
         yield Reading("bus_failures", "Failures to reach the broker.", self.failures, label, total=True)
         yield Reading("bus_away", "1 while the broker cannot be reached.", self._away, label)
-
-
-def _stated(status: Status, seq: int) -> Message:
-    data = {"type": "status", "seq": seq, "source": status.source, "state": State(status.state).value}
-    return as_message(status, data | {"detail": status.detail})
 
 
 def _now() -> float:

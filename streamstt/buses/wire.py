@@ -12,8 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from streamstt.serve.protocol import PROTOCOL, About, Message, SourceInfo, as_message, to_json
-from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status, Word
+from streamstt.serve.protocol import PROTOCOL, About, Message, SourceInfo, as_message, event_of, to_json
 
 
 class BusError(Exception):
@@ -147,18 +146,7 @@ def _read(data: dict[str, Any]) -> Item:
 
 
 def _message(data: dict[str, Any]) -> Message:
-    return as_message(_event(data), data)
-
-
-def _event(data: Mapping[str, Any]) -> Event:
-    told = {key: value for key, value in data.items() if key not in {"type", "seq", "at"}}
-    match data["type"]:
-        case "partial":
-            return Partial(**told)
-        case "final":
-            return Final(**told | {"words": tuple(Word(**word) for word in told["words"])})
-        case "status":
-            return Status(**told | {"state": State(told["state"])})
-        case "gap":
-            return Gap(**told)
-    raise ValueError(f"{data['type']!r} is no event")
+    event = event_of(data)
+    if event is None:
+        raise ValueError(f"{data['type']!r} is no event")
+    return as_message(event, data)

@@ -64,11 +64,11 @@ def _run(read: Callable[[], Settings]) -> None:
     from streamstt import daemon  # noqa: PLC0415 - torch takes seconds to import: help and mistakes come first
 
     with download_bars(err) if err.is_terminal else nullcontext(logs.Fetching()) as progress:
-        announce = partial(_announce, settings, new_tokens)
-        asyncio.run(daemon.run(settings, daemon.Surroundings(announce, read, progress, Manager.find())))
+        ready = partial(announce, settings, new_tokens)
+        asyncio.run(daemon.run(settings, daemon.Surroundings(ready, read, progress, Manager.find())))
 
 
-def _announce(settings: Settings, new_tokens: bool, address: str) -> None:
+def announce(settings: Settings, new_tokens: bool, address: str) -> None:
     """Prints where captions are; new tokens once, and to a person only: what is piped may end in a log."""
     keys = load_keys(settings.server)
     token = f"?token={token_for(keys, Role.VIEWER)}" if keys and new_tokens and out.is_terminal else ""

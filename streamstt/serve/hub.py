@@ -7,10 +7,11 @@ from dataclasses import replace
 from streamstt.serve.ahead import WriteAhead
 from streamstt.serve.counters import Counters
 from streamstt.serve.history import History
-from streamstt.serve.notices import Notice, Notices
+from streamstt.serve.notices import Notice
 from streamstt.serve.outbox import DONE, RESTARTED, STOPPING, TOO_SLOW, Farewell, Outbox
-from streamstt.serve.protocol import About, Message, Resume, SourceInfo, as_message, encode, hello, wall_time
-from streamstt.speech.captions import Event, Final, Partial, State, Status
+from streamstt.serve.protocol import About, Message, Resume, SourceInfo, encode, hello, wall_time
+from streamstt.serve.standing import Standing
+from streamstt.speech.captions import Event, Final, Partial, State
 from streamstt.speech.timeline import aligned
 
 __all__ = ["DONE", "STOPPING", "TOO_SLOW", "Farewell", "Hub", "Outbox"]
@@ -40,25 +41,23 @@ class Hub:
         self.about = about
         self.counters = Counters(sources)
         self.awaited: set[str] = set()
-        self._hello_history = hello_history
         self._queue = queue
         self.seq = 0  # of the last event that was published
         self._told = 0  # seq of the last event that subscribers have, or that waits for them
         self._ahead: WriteAhead | None = None
-        self._history = History(history)
+        self._history = History(history, hello_history)
         self._relays = False  # numbers are another hub's
         self._over = False
         self._outboxes: set[Outbox] = set()
         self._sources: dict[str, SourceInfo] = {}
         self._open: dict[str, Message] = {}  # each source's open partial
-        self._status: dict[str, Message] = {}  # each source's last status
-        self._plain: dict[str, Status] = {}  # the same without notices
-        self._notices = Notices()
+        self._standing = Standing()
 
     @property
     def finals(self) -> list[Final]:
         """The finals in history, oldest first, on one line of time, without those that took a partial back."""
-        return aligned([(m.event, m.at) for m in self._past if isinstance(m.event, Final) and m.event.text])
+        past = self._history.until(self._told)
+        return aligned([(m.event, m.at) for m in past if isinstance(m.event, Final) and m.event.text])
 
     @property
     def sources(self) -> list[SourceInfo]:
@@ -73,12 +72,12 @@ class Hub:
     @property
     def states(self) -> dict[str, State]:
         """The state of each source."""
-        return {name: m.event.state for name, m in self._status.items() if isinstance(m.event, Status)}
+        return self._standing.states
 
     @property
     def statuses(self) -> list[Message]:
         """The last status of each source, as viewers have it."""
-        return list(self._status.values())
+        return self._standing.messages
 
     @property
     def missing(self) -> list[str]:
@@ -88,17 +87,15 @@ class Hub:
     @property
     def notices(self) -> list[Notice]:
         """What is wrong now."""
-        return self._notices.all
+        return self._standing.notices
 
     def detail(self, source: str) -> str:
         """What there is to say of a source's state, without notices."""
-        status = self._plain.get(source)
-        return status.detail if status else ""
+        return self._standing.detail(source)
 
     def limit(self, *, history: int, hello_history: int, queue: int) -> None:
         """Sets the bounds anew; those who are here keep their queues."""
-        self._history.limit(history)
-        self._hello_history = hello_history
+        self._history.limit(history, hello_history)
         self._queue = queue
 
     def notify(self, about: str, text: str, source: str = "") -> None:
@@ -109,12 +106,8 @@ class Hub:
             text: A sentence for people; empty: it is over.
             source: Name of the source; empty: every source.
         """
-        if self._notices.set(about, text, source):
-            told = [status for status in self._plain.values() if source in {"", status.source}]
-            if self._relays:
-                self.take([encode(status, self.seq) for status in told])
-            else:
-                self.publish(*told)
+        for status in self._standing.notify(about, text, source):
+            self.take([encode(status, self.seq)]) if self._relays else self.publish(status)
 
     def restore(self, finals: Sequence[Message], seq: int, forgotten: int) -> None:
         """Goes on where an earlier run ended.
@@ -137,12 +130,13 @@ class Hub:
             forgotten: ``seq`` of the newest final that cannot be had; 0: all can.
         """
         if about.session != self.about.session:
-            self._history.clear(forgotten)
+            self._history.clear()
             self.seq = self._told = seq
         self._history.forgotten = max(forgotten, self._history.forgotten)
         for name in list(self._sources):
             self.remove_source(name)
         self.about, self._relays = about, True
+        self._open.clear()
         self._sources = {source.name: source for source in sources}
         for outbox in self._outboxes:
             outbox.finish(RESTARTED)
@@ -157,9 +151,9 @@ class Hub:
 
     def remove_source(self, name: str) -> None:
         """Forgets a source that has ended; its finals stay in history."""
-        for known in (self._sources, self._open, self._status, self._plain):
+        for known in (self._sources, self._open):
             known.pop(name, None)
-        self._notices.forget(name)
+        self._standing.forget(name)
         self.awaited.discard(name)
 
     def publish(self, *events: Event) -> None:
@@ -177,7 +171,7 @@ class Hub:
 
     def take(self, messages: Sequence[Message]) -> None:
         """Passes on what another hub has numbered; the caller sees to it that it is in order, and comes once."""
-        mine = [self._remember(self._noted(m)) for m in messages]
+        mine = [self._remember(m) for m in messages]
         if mine:
             self.seq = max(self.seq, mine[-1].seq)
             self._deliver(mine)
@@ -201,22 +195,11 @@ class Hub:
         self.seq += 1
         source = self._sources.get(event.source)
         at = wall_time(source.started_at, event.start) if source and isinstance(event, Final) else ""
-        return self._remember(self._noted(encode(event, self.seq, at)))
-
-    def _noted(self, message: Message) -> Message:
-        """A status with the notices that stand; other messages as they are."""
-        event = message.event
-        if not isinstance(event, Status):
-            return message
-        self._plain[event.source] = event
-        notices = self._notices.of(event.source)
-        if not notices:
-            return message
-        detail = f"{event.detail} {notices}".strip()
-        return as_message(replace(event, detail=detail), {**message.data, "detail": detail})
+        return self._remember(encode(event, self.seq, at))
 
     def _remember(self, message: Message) -> Message:
-        """Keeps what a client that comes later has to know."""
+        """Keeps what a client that comes later has to know; the message as it is told."""
+        message = self._standing.note(message)
         event = message.event
         self.counters.published(event)
         match event:
@@ -225,8 +208,6 @@ class Hub:
             case Final():
                 self._open.pop(event.source, None)
                 self._history.add(message)
-            case Status():
-                self._status[event.source] = message
         return message
 
     @contextmanager
@@ -241,9 +222,15 @@ class Hub:
             queue: In place of the hub's bound.
             viewer: False: a part of the daemon, which is not counted.
         """
+        resume = resume or Resume()
+        if self._relays and resume.session == self.about.session and resume.since is not None:
+            resume = replace(resume, since=min(resume.since, self._told))  # it may have been closer to the source
         outbox = Outbox(queue or self._queue, source, viewer=viewer)
-        outbox.greet(self._hello(resume or Resume(), source))
-        present = [m for m in (*self._status.values(), *self._open.values()) if m.seq <= self._told]
+        if source is None:
+            outbox.greet(self._history.greeting(self.about, self.sources, self._told, resume))
+        else:
+            outbox.greet(hello(self.about, [s for s in self.sources if s.name == source], self._told, []))
+        present = [m for m in (*self.statuses, *self._open.values()) if m.seq <= self._told]
         outbox.put(sorted(present, key=lambda m: m.seq))
         self._outboxes.add(outbox)
         if self._over:
@@ -261,21 +248,3 @@ class Hub:
         self._over = True
         for outbox in self._outboxes:
             outbox.finish(STOPPING)
-
-    @property
-    def _past(self) -> list[Message]:
-        """The history without what is still held back."""
-        return self._history.until(self._told)
-
-    def _hello(self, resume: Resume, source: str | None) -> str:
-        sources = [s for s in self._sources.values() if source in {None, s.name}]
-        if source is not None:
-            return hello(self.about, sources, self._told, [])
-        if resume.since is None:
-            recent = self._past[-self._hello_history :] if self._hello_history else []
-            return hello(self.about, sources, self._told, recent)
-        other_run = resume.since > self._told or resume.session not in {None, self.about.session}
-        since = 0 if other_run else resume.since
-        missed = [m for m in self._past if m.seq > since]
-        gap = other_run or since < self._history.forgotten
-        return hello(self.about, sources, self._told, missed, gap_in_history=gap)

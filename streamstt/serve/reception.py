@@ -1,7 +1,7 @@
 """What a request gets: the rules of access first, then the pages. Pure: no socket."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from streamstt.serve.access import NATIVE, NOBODY, Guard, Refusal, Role, Visit, query_token, without_token
@@ -14,17 +14,25 @@ COOKIE_DAYS = 30
 class Reception:
     """Guard and pages together."""
 
-    def __init__(self, guard: Guard, routes: Routes, foreign: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        routes: Routes,
+        foreign: Iterable[str] = (),
+        absent: Callable[[str], Answer | None] = lambda _: None,
+    ) -> None:
         """Sets the rules.
 
         Args:
             guard: The rules of access.
             routes: What plain requests get.
             foreign: Paths beside the native ones that speak WebSocket.
+            absent: Why a path is not served here, or not now.
         """
         self.guard = guard
         self._sockets = {*NATIVE, *foreign}
         self._routes = routes
+        self._absent = absent
 
     def receive(self, visit: Visit, method: str = "GET") -> Role | Answer:
         """The answer to a request, or the roles of a client whose WebSocket may open.
@@ -38,8 +46,9 @@ class Reception:
         if method != "GET":
             return plain(HTTPStatus.METHOD_NOT_ALLOWED, "Only GET is understood here.\n", Allow="GET")
         path = visit.target.partition("?")[0]
-        if path in self._sockets:
-            return verdict if visit.socket else _upgrade(path)
+        absent = self._absent(path)
+        if absent or path in self._sockets:
+            return absent or (verdict if visit.socket else _upgrade(path))
         if visit.socket and verdict is NOBODY:
             return plain(HTTPStatus.NOT_FOUND, f"WebSocket: {', '.join(sorted(self._sockets))}.\n")
         if self.guard.keys and path in PAGES and (token := query_token(visit.target)):

@@ -4,7 +4,7 @@ import asyncio
 import errno
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -55,6 +55,7 @@ class Server:
         studio: Studio,
         marker: Marker | None = None,
         endpoints: Mapping[str, Endpoint] | None = None,
+        absent: Callable[[str], Answer | None] = lambda _: None,
     ) -> None:
         """Does not listen yet.
 
@@ -64,6 +65,7 @@ class Server:
             studio: Where remote audio goes.
             marker: What begins new sets of transcripts; None: none are kept.
             endpoints: Other protocols, by path.
+            absent: Why a path is not served here, or not now.
         """
         self._settings = settings
         self._hub = hub
@@ -71,7 +73,8 @@ class Server:
         self._marker = marker
         self._endpoints = endpoints or {}
         self._routes = Routes(hub)
-        self._reception = Reception(Guard(None), self._routes, self._endpoints)
+        self._absent = absent
+        self._reception = Reception(Guard(None), self._routes, self._endpoints, absent)
         self._door = Door(Census(settings.max_connections, settings.max_per_address), settings.max_messages_s)
         self._tls: ssl.SSLContext | None = None
         self._listener: Listener | None = None
@@ -156,7 +159,7 @@ class Server:
             secure=self._tls is not None,
             cookie=f"streamstt-{port}",
         )
-        self._reception = Reception(guard, self._routes, self._endpoints)
+        self._reception = Reception(guard, self._routes, self._endpoints, self._absent)
 
     async def drain(self) -> None:
         """Takes no new clients; gives each the time to receive what waits for it, then says goodbye (1001)."""

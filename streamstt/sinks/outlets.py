@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Protocol
 
+from streamstt.buses.making import make_buses
 from streamstt.config import Settings
 from streamstt.serve.hub import Hub
 
@@ -20,8 +21,7 @@ class Outlet(Protocol):
 
 def make_outlets(settings: Settings, hub: Hub) -> Sequence[Outlet]:
     """Those that are switched on."""
-    del settings, hub  # none is built yet
-    return ()
+    return make_buses(settings, hub)
 
 
 async def finish(running: Sequence[asyncio.Task[None]]) -> None:

@@ -17,10 +17,13 @@ MODULES = {
 # From the ground up; a module may import from floors below, and from its own.
 FLOORS: tuple[tuple[str, ...], ...] = (
     (
-        "audio", "bench", "commands", "speech", "serve", "service", "sinks", "whisper",
+        "audio", "bench", "commands", "speech", "serve", "service", "sinks", "whisper", "buses",
         "version", "errors", "samples", "audio.format", "speech.captions",
     ),
-    ("config_section", "config_server", "config_compat", "config", "config_layers", "logs", "speech.jobs"),
+    (
+        "config_section", "config_server", "config_compat", "config_buses", "config_secrets", "config",
+        "config_layers", "logs", "speech.jobs",
+    ),
     (
         "audio.ring", "audio.frames", "audio.vad", "audio.devices", "audio.level", "audio.libpulse",
         "speech.doubts", "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance",
@@ -32,22 +35,24 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "audio.pulse", "audio.portaudio", "audio.recorder", "audio.recording", "audio.microphone",
         "audio.sources", "audio.waiting", "audio.capture", "whisper.*",
         "scheduler", "lateness", "engine_room",
-        "serve.notices", "serve.protocol", "serve.ahead", "serve.outbox", "serve.counters", "serve.hub",
+        "serve.notices", "serve.protocol", "serve.standing", "serve.history", "serve.ahead", "serve.outbox",
+        "serve.counters", "serve.hub",
         "serve.health", "serve.metrics", "serve.routes", "serve.control",
         "service.vitals", "service.changes", "service.manager", "service.units", "service.installing",
+        "service.signals",
     ),
     (
         "serve.access", "serve.limits", "serve.tls", "serve.tokens", "serve.descriptors",
-        "serve.reception", "serve.clients", "serve.endpoints", "serve.connections",
+        "serve.reception", "serve.clients", "serve.edges", "serve.endpoints", "serve.connections",
     ),
     (
-        "serve.server", "sinks.*", "measures", "remote", "studio", "following", "offline", "follow",
+        "serve.server", "buses.*", "sinks.*", "measures", "remote", "studio", "following", "offline", "follow",
         "service.keeper", "service.reloading",
         "bench.scoring", "bench.peers", "bench.simulation",
     ),
     ("bench.figures",),
     ("captioning",),
-    ("daemon", "api", "terminal", "bench.benchmark"),
+    ("daemon", "edge", "api", "terminal", "bench.benchmark"),
     ("commands.options",),
     ("commands.*",),
     ("cli",),
@@ -66,7 +71,18 @@ DOORS = {
     "rich": {"commands.*", "terminal"},
     "prometheus_client": {"serve.metrics"},
     "platformdirs": {"config_layers", "whisper.store", "service.units"},
-    "pydantic": {"config", "config_layers", "config_section", "config_server", "config_compat", "speech.scripted"},
+    "pydantic": {
+        "config",
+        "config_layers",
+        "config_section",
+        "config_server",
+        "config_compat",
+        "config_buses",
+        "speech.scripted",
+    },
+    "redis": {"buses.redis_streams"},
+    "nats": {"buses.jetstream"},
+    "aiomqtt": {"buses.mqtt"},
     "pydantic_core": {"config_layers"},
 }
 EVERYWHERE = {"numpy"}  # the common array type
