@@ -12,7 +12,7 @@ import sys
 import threading
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -63,9 +63,10 @@ class Daemon:
         pipe: bool = False,
         stdin: int = subprocess.DEVNULL,
         stderr: int = subprocess.PIPE,
+        program: Sequence[str] = (),
     ) -> None:
         self.process = subprocess.Popen(
-            command("run", "--port", "0", *arguments),
+            [*(program or command()), "run", "--port", "0", *arguments],
             env=environment(env),
             stdin=subprocess.PIPE if pipe else stdin,
             stdout=subprocess.PIPE,
