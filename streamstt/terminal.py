@@ -9,7 +9,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from rich.table import Column, Table
 from rich.text import Text
 
-from streamstt.whisper.checkpoint import Progress as Report
+from streamstt.whisper.wheels import Progress as Report
 
 COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 ERASE_LINE = "\r\x1b[2K"

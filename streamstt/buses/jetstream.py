@@ -21,7 +21,7 @@ from nats.js.client import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
 
 from streamstt.buses.broker import TIMEOUT_S, Address, Batch, trouble
-from streamstt.buses.wire import BusError, Entry, Position, place_of
+from streamstt.buses.wire import Entry, NothingYet, Position, place_of
 from streamstt.config_buses import Nats
 
 COUNT = 500  # entries at once: half a megabyte
@@ -190,7 +190,7 @@ class NatsFeed:
             try:
                 state = (await js.stream_info(self._stream)).state
             except NotFoundError as problem:
-                raise BusError(f"no daemon has made the stream {self._stream} yet") from problem
+                raise NothingYet(f"no daemon has made the stream {self._stream} yet") from problem
             self._newest, self._fresh = state.last_seq, True
             self._gap = bool(self._read_to) and not state.first_seq - 1 <= self._read_to <= state.last_seq
             if self._gap:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from streamstt.buses.broker import Feed
 from streamstt.buses.relay import Relay
 from streamstt.buses.sending import FIRST_RETRY_S, LAST_RETRY_S, PULSE_S
-from streamstt.buses.wire import BusError, Item, read_all
+from streamstt.buses.wire import BusError, Item, NothingYet, read_all
 from streamstt.serve.counters import Reading
 from streamstt.serve.hub import Hub
 
@@ -92,7 +92,7 @@ class Receiver:
         if not self._away:
             log.warning("no captions come from %s: %s; trying again", self._feed.name, problem)
         self._away = True
-        self._hub.notify("broker", AWAY)
+        self._hub.notify("broker", NOBODY if isinstance(problem, NothingYet) else AWAY)
 
     def _succeed(self) -> None:
         self._pause_s = FIRST_RETRY_S

@@ -19,6 +19,10 @@ class BusError(Exception):
     """A broker cannot be reached, or refuses; the text says why, for people."""
 
 
+class NothingYet(BusError):  # noqa: N818 - a state of the broker, not a mistake
+    """The broker is there; no daemon has ever written to it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """How far a bus has come: everything of ``session`` up to ``seq`` is on it."""

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import typer
 
-from streamstt import edge, logs
+from streamstt import logs
 from streamstt.buses.making import make_feed
 from streamstt.commands.options import Assignments, ConfigFile, options
 from streamstt.commands.run import announce
@@ -57,5 +57,7 @@ def _serve(kind: str, read: Callable[[], Settings]) -> None:
     feed = make_feed(settings, kind)
     new_tokens = first_start(settings.server)
     load_keys(settings.server)
+    from streamstt import edge  # noqa: PLC0415 - the other commands need no server
+
     ready = partial(announce, settings, new_tokens)
     asyncio.run(edge.run(settings, feed, edge.Surroundings(ready, read, Manager.find())))
