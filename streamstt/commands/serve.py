@@ -14,6 +14,7 @@ from streamstt.commands.options import Assignments, ConfigFile, options
 from streamstt.commands.run import announce
 from streamstt.config import Log, Settings
 from streamstt.config_layers import load
+from streamstt.config_secrets import without_password
 from streamstt.errors import ConfigError
 from streamstt.serve.tokens import first_start, load_keys
 from streamstt.service.manager import Manager
@@ -45,7 +46,8 @@ def _broker(url: str) -> tuple[str, list[tuple[str, str, Any]]]:
     address, _, query = url.partition("?")
     asked = parse_qs(query, keep_blank_values=True)
     if scheme not in KINDS or set(asked) - {"stream"}:
-        raise ConfigError(f"--from {url!r}: this is no broker; one looks like {EXAMPLE} or nats://broker:4222")
+        shown = without_password(repr(url))
+        raise ConfigError(f"--from {shown}: this is no broker; one looks like {EXAMPLE} or nats://broker:4222")
     kind = KINDS[scheme]
     given = [("--from", f"{kind}.url", address)]
     return kind, given + [("--from", f"{kind}.stream", value[-1]) for value in asked.values()]

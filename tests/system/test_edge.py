@@ -155,7 +155,9 @@ def test_a_broker_that_is_none() -> None:
     wrong = run("serve", "--from", "http://localhost")
     assert wrong.returncode == 78
     assert "this is no broker; one looks like redis://" in wrong.stderr
-    told = run("serve", "--from", f"redis://me:{SECRET}@localhost")
-    assert told.returncode == 78
-    assert "password_file" in told.stderr
-    assert SECRET not in told.stderr
+    for address in (f"redis://me:{SECRET}@localhost", f"amqp://me:{SECRET}@localhost"):
+        told = run("serve", "--from", address)
+        assert told.returncode == 78
+        assert "://me:***@localhost" in told.stderr
+        assert SECRET not in told.stderr
+    assert "password_file" in run("run", "--set", f"mqtt.url=mqtt://me:{SECRET}@localhost").stderr
