@@ -57,7 +57,7 @@ def start(command: list[str], folder: Path, stack: ExitStack) -> subprocess.Pope
         command,
         stdout=subprocess.PIPE,
         stderr=(folder / "log").open("ab"),
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PATH": f"{os.environ['PATH']}:/usr/sbin"},
     )
     stack.callback(process.wait, 30)
     stack.callback(process.terminate)

@@ -1,5 +1,6 @@
 """Real message brokers of this machine: started, killed, and started again where they were."""
 
+import os
 import socket
 import subprocess
 import time
@@ -68,7 +69,8 @@ class Broker:
     def start(self) -> None:
         """Returns when it listens."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+            path = f"{os.environ['PATH']}:/usr/sbin"  # Debian's place for servers
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=os.environ | {"PATH": path})
         until = time.monotonic() + START_S
         while time.monotonic() < until and self._process.poll() is None:
             with socket.socket() as probe:
