@@ -34,6 +34,7 @@ async def written(hub: Hub, events: Sequence[Event], cuts: Sequence[int]) -> lis
     shelf = Shelf()
     shelf.keep = 20  # snapshots are frequent
     waiting = list(events)
+    needed = {0, *[n for n, event in enumerate(events, 1) if isinstance(event, Final | Status)][-1:]}
     for cut in [*cuts, None]:
         shelf.takes = cut
         task = asyncio.create_task((sender := Sender("shelf", shelf, hub)).run())
@@ -42,8 +43,7 @@ async def written(hub: Hub, events: Sequence[Event], cuts: Sequence[int]) -> lis
             for _ in range(12):
                 await asyncio.sleep(0)
         if cut is None:
-            said = [n for n, event in enumerate(events, 1) if isinstance(event, Final | Status)][-1:]
-            await turn_until(lambda: {e.place.seq for e in shelf.entries} >= {0, *said})
+            await turn_until(lambda: {e.place.seq for e in shelf.entries} >= needed)
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
@@ -203,13 +203,24 @@ def test_notices_of_the_edge_have_no_number_of_their_own() -> None:
         assert [json.loads(text)["seq"] for text in waiting_in(outbox)] == [2]
 
 
+def test_states_that_are_told_again_have_one_number() -> None:
+    """The state of each source reaches a viewer that comes later, though the edge told them all at once."""
+    hub = edge_hub()
+    relay = Relay(hub)
+    relay.take(read_all([Snapshot(ABOUT, SOURCES, 0).entry().text]))
+    said = [Status("mic", State.SPEECH), Status("door", State.LOST)]
+    relay.take(read_all([entry_of(encode(event, seq).data, "run-1").text for seq, event in enumerate(said, 1)]))
+    hub.notify("broker", "Captions are interrupted.")
+    with hub.subscribe() as outbox:
+        _, *states = [json.loads(text) for text in waiting_in(outbox)]
+    assert {state["source"]: state["state"] for state in states} == {"mic": "speech", "door": "lost"}
+
+
 async def test_a_reader_catches_up_before_it_tells_anything() -> None:
     """An old run and the present one are read together: viewers are not led through what is over."""
     hub, shelf = edge_hub(), Shelf()
     for text in entries("old", "1", final("x")) + entries("s", "2", final("a"), final("b", number=2)):
-        [item] = read_all([text])
         kind, place = json.loads(text)["type"], Position(json.loads(text)["session"], json.loads(text)["seq"])
-        del item
         shelf.entries.append(replace(Online(place, online=True).entry(), kind=kind, text=text))
     task = asyncio.create_task(Receiver(shelf, hub).run())
     await turn_until(lambda: len(hub.finals) > 0)
