@@ -15,6 +15,7 @@ WAIT_S = 2.0
 SILENT_S = 3 * PULSE_S  # a daemon that gives no sign of life for so long is away
 AWAY = "Captions are interrupted: this server has lost its connection to the broker. They go on by themselves."
 SILENT = "Captions are interrupted: the daemon gives no sign of life. They go on by themselves."
+NOT_YET = "This server has not heard of the broker yet."
 NOBODY = "No daemon has sent captions to the broker yet."
 STOPPED = "The daemon has stopped; captions go on when it is started again."
 
@@ -45,6 +46,7 @@ class Receiver:
         self._heard_at = 0.0
         self.failures = 0
         hub.counters.add_probe(self._readings)
+        hub.notify("broker", NOT_YET)
 
     def trouble(self, decode_s: float) -> str:
         """Nothing can be stuck here that a restart would mend."""

@@ -16,6 +16,7 @@ from typing import Any
 from streamstt.buses.broker import Bus
 from streamstt.buses.wire import BusError, Online, Position, Snapshot, entry_of
 from streamstt.serve.counters import Reading
+from streamstt.serve.health import OUTLET
 from streamstt.serve.hub import STOPPING, Hub
 from streamstt.serve.outbox import Outbox
 from streamstt.serve.protocol import Message, Resume
@@ -75,7 +76,7 @@ class Sender:
         since = last.seq if last and last.session == session else 0
         self._sent, self._facts = Position(session, since), None
         with self._hub.subscribe(Resume(since), viewer=False) as outbox:
-            await self._greet(await outbox.take())
+            await self._greet(await outbox.take_all())
             self._succeed()
             while (batch := await self._next(outbox)) is not None:
                 await self._send([m.data for m in batch if isinstance(m, Message)])
@@ -98,7 +99,7 @@ class Sender:
         """What waits, or nothing for a pulse; None at the end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PULSE_S):
-                return await outbox.take() or None
+                return await outbox.take_all() or None
         return []
 
     async def _send(self, messages: Sequence[Any]) -> None:
@@ -127,7 +128,7 @@ class Sender:
             log.warning("captions do not reach %s: %s; trying again", self._bus.name, problem)
         self._away = True
         text = f"Captions do not reach {self._bus.name} ({problem}); they are sent when it is back."
-        self._hub.notify("bus", text, f"to {self._kind}")  # of no source: viewers have their captions
+        self._hub.notify(OUTLET, text, f"to {self._kind}")  # of no source: viewers have their captions
 
     def _succeed(self) -> None:
         if self._away:
@@ -135,7 +136,7 @@ class Sender:
         else:
             log.info("captions go to %s", self._bus.name)
         self._away, self._pause_s = False, FIRST_RETRY_S
-        self._hub.notify("bus", "", f"to {self._kind}")
+        self._hub.notify(OUTLET, "", f"to {self._kind}")
 
     def _readings(self) -> Iterator[Reading]:
         label = (("bus", self._kind),)

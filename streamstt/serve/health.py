@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from streamstt.serve.hub import Hub
 from streamstt.serve.notices import Notice
 
-# Notices that say how a source sounds: worth a look, but a muted microphone at night is no reason to call anybody.
-ADVICE = {"clipping", "silence"}
+OUTLET = "outlet"  # captions do not reach another program
+# Notices that say how a source sounds: worth a look, but a muted microphone at night is no reason to call anybody. Nor
+# is a program that is away: viewers have their captions.
+ADVICE = {"clipping", "silence", OUTLET}
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class Outbox:
             await self._changed.wait()
         return self._waiting.pop(next(iter(self._waiting)))
 
-    async def take(self) -> list[Message | str]:
+    async def take_all(self) -> list[Message | str]:
         """All that waits, at least one message; nothing after ``finish``."""
         first = await self.get()
         rest = [*self._waiting.values()]

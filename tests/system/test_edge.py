@@ -71,7 +71,7 @@ async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[
     edge with ``since`` misses nothing. What is not there answers 404 with a sentence. No model library is loaded. The
     broker's password is told to nobody."""
     with daemon_of(broker, script, tmp_path / "t") as daemon, edge(broker) as served:
-        assert health(served)["status"] == "ready"
+        assert health(served)["status"] == "degraded", "nobody speaks to it yet"
         here, there = Viewer(), Viewer()
         async with watched(daemon, here), watched(served, there):
             speaking = asyncio.create_task(talk(daemon, "desk", 8))
@@ -79,6 +79,7 @@ async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[
             await here.wait(4)
             speaking.cancel()
         assert there.finals[:4] == here.finals[:4]
+        assert health(served)["status"] == "ready"
         assert there.sessions == here.sessions
         first = here.finals[0]["seq"]
         async with captions(
@@ -113,6 +114,7 @@ async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path
                 await until(lambda: len(finals(kept)) >= before + 3)  # nobody gets them for now
                 await until_health_says(served, "lost its connection to the broker")
                 await until_health_says(daemon, "Captions do not reach")
+                assert (health(served)["status"], health(daemon)["status"]) == ("degraded", "ready")
                 broker.start()
                 await viewer.wait(before + 4)
                 await until_health_says(served, "lost its connection", present=False)
