@@ -64,6 +64,8 @@ async def watched(daemon: Daemon, viewer: Viewer) -> AsyncIterator[None]:
         yield
     finally:
         task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task  # it may have seen what it must not
 
 
 async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[str], tmp_path: Path) -> None:
