@@ -222,7 +222,9 @@ class NatsFeed:
             return Batch(old=old)
         last = messages[-1].metadata
         self._read_to = last.sequence.stream
-        batch = Batch([m.data for m in messages], last.num_pending > 0, old, self._gap)
+        # Not last.num_pending: the server counts wrongly when messages take each other's place while a reader connects.
+        more = self._read_to < self._newest or self._subscription.pending_msgs > 0
+        batch = Batch([m.data for m in messages], more, old, self._gap)
         self._gap = False
         return batch
 
