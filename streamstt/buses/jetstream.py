@@ -6,6 +6,7 @@ A final has a subject of its own, so that all are kept; of partials, states, sig
     STREAM.gap.SOURCE.SESSION-SEQ     STREAM.status.SOURCE    STREAM.online
 """
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -223,8 +224,7 @@ class NatsFeed:
         last = messages[-1].metadata
         self._read_to = last.sequence.stream
         # Not last.num_pending: the server counts wrongly when messages take each other's place while a reader connects.
-        more = self._read_to < self._newest or self._subscription.pending_msgs > 0
-        batch = Batch([m.data for m in messages], more, old, self._gap)
+        batch = Batch([m.data for m in messages], self._read_to < self._newest, old, self._gap)
         self._gap = False
         return batch
 
@@ -233,5 +233,14 @@ class NatsFeed:
         _ = self._connection.client  # raises if the connection is lost
         async with translated():
             with suppress(TimeoutError):
-                return await self._subscription.next_msg(timeout=wait_s)
+                message = await self._subscription.next_msg(timeout=wait_s)
+                _heed_cancelling()
+                return message
         return None
+
+
+def _heed_cancelling() -> None:
+    """Before Python 3.12 ``wait_for``, which the library uses, forgets to be cancelled if a message comes just then."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError

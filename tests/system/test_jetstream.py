@@ -26,6 +26,12 @@ async def write(bus: NatsBus) -> None:
         await asyncio.sleep(0)
 
 
+async def read(feed: NatsFeed) -> None:
+    """All that comes."""
+    while True:
+        await feed.read(1.0)
+
+
 async def test_a_reader_catches_up_while_others_write(tmp_path: Path) -> None:
     """However messages are replaced while it connects, a reader is soon told that nothing older waits."""
     with Broker("nats", tmp_path / "broker") as broker:
@@ -45,4 +51,24 @@ async def test_a_reader_catches_up_while_others_write(tmp_path: Path) -> None:
             await feed.close()
         assert not writing.done()
         writing.cancel()
+        await bus.close()
+
+
+async def test_a_reader_can_always_be_stopped(tmp_path: Path) -> None:
+    """An edge that stops ends its reader at whatever moment: also when a message arrives in that very moment."""
+    with Broker("nats", tmp_path / "broker") as broker:
+        settings = Nats(url=broker.url)
+        bus, feed = NatsBus(settings, SECRET), NatsFeed(settings, SECRET)
+        await bus.connect()
+        await feed.connect()
+        writing = asyncio.create_task(write(bus))
+        for turns in range(150):
+            reading = asyncio.create_task(read(feed))
+            for _ in range(turns % 30):
+                await asyncio.sleep(0)
+            reading.cancel()
+            done, _ = await asyncio.wait([reading], timeout=2)
+            assert done, f"it reads on after {turns} turns"
+        writing.cancel()
+        await feed.close()
         await bus.close()
