@@ -1,10 +1,12 @@
 """Real message brokers of this machine: started, killed, and started again where they were."""
 
 import os
+import secrets
 import socket
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from running import Daemon
@@ -46,13 +48,20 @@ COMMANDS: dict[str, Callable[[int, Path], list[str]]] = {
 }
 
 
+def free_port() -> int:
+    """One that the system gives to nobody else while the broker is dead: below those of ``ip_local_port_range``."""
+    while True:
+        port = secrets.choice(range(20_000, 32_000))
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 class Broker:
     """One that keeps what it has in a folder, and its port for as long as it lives; a context manager."""
 
     def __init__(self, kind: str, folder: Path) -> None:
         folder.mkdir(parents=True)
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self._command = COMMANDS[kind](self.port, folder)
         self._log = folder / "log"
         self._process: subprocess.Popen[bytes] | None = None

@@ -46,7 +46,10 @@ def health(daemon: Daemon) -> dict[str, object]:
 
 async def until_health_says(daemon: Daemon, words: str, *, present: bool = True) -> None:
     """Waits until the notices of a daemon or edge have the words, or have them no more."""
-    await until(lambda: (words in json.dumps(health(daemon))) is present)
+    try:
+        await until(lambda: (words in json.dumps(health(daemon))) is present)
+    except TimeoutError as late:
+        raise AssertionError(f"{words!r} in {health(daemon)} is not {present}: {daemon.log}") from late
 
 
 @asynccontextmanager
