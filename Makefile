@@ -14,6 +14,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils chromium chromium-driver \
                  pocketsphinx-testdata fonts-dejavu-core systemd zsh fish mandoc
 
+# Message brokers, which captions go over.
+TEST_PACKAGES += redis-server nats-server mosquitto
+
 .PHONY: install run test lint clean
 
 install: .venv/installed

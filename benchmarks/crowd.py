@@ -69,8 +69,8 @@ def connect(port: int, path: str, *, narrow: bool = False) -> Viewer:
 class Crowd:
     """All viewers that read, those that do not, and a speaker."""
 
-    def __init__(self, port: int) -> None:
-        self._port = port
+    def __init__(self, port: int, viewers_port: int = 0) -> None:
+        self._port = viewers_port or port
         self._selector = selectors.DefaultSelector()
         self.stalled: list[Viewer] = []
         self.reading: list[Viewer] = []

@@ -140,13 +140,13 @@ def evaluate(crowd: Crowd, first: int) -> dict[str, Any]:
         "viewers_out_of_order": sum([m["seq"] for _, m in g] != sorted(m["seq"] for _, m in g) for g in got),
         "viewers_closed": sum(viewer.closed for viewer in crowd.reading),
         "delivered": len(delivery),
-        "delivery": _figures(delivery),
-        "spread": _figures(spread),
-        "lag": _figures(lag),
+        "delivery": figures(delivery),
+        "spread": figures(spread),
+        "lag": figures(lag),
     }
 
 
-def _figures(values: list[float]) -> dict[str, float]:
+def figures(values: list[float]) -> dict[str, float]:
     """Median, 95 %, 99 % and the largest, in ms."""
     names = {"p50": 50, "p95": 95, "p99": 99, "max": 100}
     return {name: round(float(np.percentile(values, q)), 1) for name, q in names.items()} if values else {}

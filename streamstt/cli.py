@@ -16,6 +16,7 @@ from streamstt.commands.mark import mark
 from streamstt.commands.options import err, out
 from streamstt.commands.recordings import bench, transcribe
 from streamstt.commands.run import run
+from streamstt.commands.serve import serve
 from streamstt.errors import StreamsttError
 from streamstt.version import __version__
 
@@ -26,7 +27,7 @@ app = typer.Typer(
     add_completion=False,  # streamstt completion is a command, which changes no file
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, listen, check, devices, mark, transcribe, bench):
+for command in (run, serve, listen, check, devices, mark, transcribe, bench):
     app.command()(command)
 app.command()(completion)
 app.add_typer(models.app, name="models")

@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from streamstt.config_buses import Mqtt, Nats, Redis
 from streamstt.config_compat import Compat
 from streamstt.config_outlets import Obs, Output, Webhook, Youtube, Zoom
 from streamstt.config_overlay import COLOR, Overlay
@@ -183,6 +184,9 @@ class Settings(Section):
     youtube: Youtube = Youtube()
     webhook: Webhook = Webhook()
     output: Output = Output()
+    mqtt: Mqtt = Mqtt()
+    redis: Redis = Redis()
+    nats: Nats = Nats()
     log: Log = Log()
     source: tuple[Source, ...] = (Source(),)
 

@@ -18,6 +18,7 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails, PydanticUndefined
 
 from streamstt.config import SECTIONS, Settings, Source
+from streamstt.config_secrets import without_password
 from streamstt.config_section import Section
 from streamstt.errors import ConfigError
 
@@ -136,7 +137,7 @@ def _validate(values: Mapping[Key, Given], mistakes: list[str]) -> Loaded:
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
-        mistakes += [_mistake(detail, values) for detail in error.errors()]
+        mistakes += [without_password(_mistake(detail, values)) for detail in error.errors()]
     if mistakes:
         noun = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise ConfigError("\n  ".join([f"the configuration has {noun}:", *mistakes]))

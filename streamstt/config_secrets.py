@@ -1,6 +1,7 @@
 """Passwords and the like: from a file that a setting names, or from the service manager; never a setting themselves."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,3 +33,8 @@ def read_secret(setting: str, file: str, credential: str, environ: Mapping[str, 
     if not secret:
         raise ConfigError(f"the file {path} ({setting}) is empty; write the secret into it, and nothing else")
     return secret
+
+
+def without_password(text: str) -> str:
+    """A text for people, in which addresses such as ``redis://me:secret@host`` have no password any more."""
+    return re.sub(r"(://[^/@:\s]*:)[^@\s]*@", r"\1***@", text)

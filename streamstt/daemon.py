@@ -3,11 +3,8 @@
 import asyncio
 import gc
 import logging
-import os
-import signal
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -22,8 +19,10 @@ from streamstt.logs import watch_loop
 from streamstt.measures import of_transcript
 from streamstt.serve.endpoints import make_api, make_endpoints
 from streamstt.serve.server import Server
+from streamstt.serve.services import Services
 from streamstt.service.keeper import Keeper
-from streamstt.service.reloading import Parts, Reloader, reloading_by_signal
+from streamstt.service.reloading import Parts, Reloader
+from streamstt.service.signals import reloading_by_signal, stopping_by_signal
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.outlets import finish, make_outlets
 from streamstt.sinks.transcript import Transcript
@@ -48,7 +47,7 @@ async def run(settings: Settings, around: Surroundings) -> None:
     make_detector(settings.speech)  # what it lacks is said now, not to the first client
     with ThreadPoolExecutor(1, "engine") as thread:
         parts = await _build(settings, around, thread)
-        with _stopping_by_signal() as stop, reloading_by_signal() as reload:
+        with stopping_by_signal() as stop, reloading_by_signal() as reload:
             reloader = Reloader(settings, around.reload, parts, around.manager)
             try:
                 failed = await _serve(parts, around, stop, reloader.run(reload))
@@ -70,7 +69,8 @@ async def _build(settings: Settings, around: Surroundings, thread: Executor) -> 
     transcript = Transcript(archive, hub) if archive else None
     studio = Studio(settings, engine, hub)
     api = make_api(settings.compat, Uploads(studio.errands, engine), engine.info.model)
-    server = Server(settings.server, hub, studio, transcript, make_endpoints(settings.compat), api)
+    services = Services(transcript, make_endpoints(settings.compat), api)
+    server = Server(settings.server, hub, studio, services)
     server.restyle(settings.overlay)
     endless = len(captures) < len(settings.source)
     outlets = make_outlets(settings, hub)
@@ -124,27 +124,6 @@ def _open_archive(settings: Settings) -> Archive:
     named = settings.transcript.folder
     folder = Path(named).expanduser() if named else state_folder() / "transcripts"
     return Archive(folder, settings.transcript, settings.server.history)
-
-
-@contextmanager
-def _stopping_by_signal() -> Iterator[asyncio.Event]:
-    """An event that SIGINT and SIGTERM set. A second signal leaves at once, losing what is not final."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
-
-    def on_signal(number: signal.Signals) -> None:
-        if stop.is_set():
-            os._exit(128 + number)  # threads may hang; nothing that matters is open
-        log.info("%s: finishing the last captions; once more to leave at once", number.name)
-        stop.set()
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal, number)
-    try:
-        yield stop
-    finally:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
 
 
 def _first_of_ours(group: ExceptionGroup) -> BaseException:

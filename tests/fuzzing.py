@@ -29,6 +29,7 @@ from streamstt.serve.endpoints import make_api, make_endpoints
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
+from streamstt.serve.services import Services
 from streamstt.speech.scripted import Script, ScriptedEngine
 from streamstt.studio import Studio
 from streamstt.uploads import Uploads
@@ -62,10 +63,10 @@ class Target:
         studio = Studio(self._settings, engine, self._hub)
         self._decoding = asyncio.create_task(studio.run())
         compat = Compat(vosk=True, deepgram=True, openai=True)
-        foreign = make_endpoints(compat)
         api = make_api(compat, Uploads(studio.errands, engine), "script")
         self.servers = [
-            Server(s, self._hub, studio, endpoints=foreign, api=api) for s in (self._settings.server, self._closed)
+            Server(s, self._hub, studio, Services(endpoints=make_endpoints(compat), api=api))
+            for s in (self._settings.server, self._closed)
         ]
         return [int((await server.start()).rpartition(":")[2].rstrip("/")) for server in self.servers]
 

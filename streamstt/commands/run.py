@@ -72,8 +72,8 @@ def _run(read: Callable[[], Settings], *, plain: bool) -> None:
     from streamstt import daemon  # noqa: PLC0415 - torch takes seconds to import: help and mistakes come first
 
     with download_bars(err) if err.is_terminal else nullcontext(logs.Fetching()) as progress:
-        announce = partial(_announce, settings, new_tokens)
-        asyncio.run(daemon.run(settings, Surroundings(announce, read, progress, Manager.find(), view)))
+        ready = partial(announce, settings, new_tokens)
+        asyncio.run(daemon.run(settings, Surroundings(ready, read, progress, Manager.find(), view)))
 
 
 def _leave(number: int, _: object) -> None:
@@ -95,7 +95,7 @@ def _live_view(settings: Settings) -> LiveView | None:
         return None
 
 
-def _announce(settings: Settings, new_tokens: bool, address: str) -> None:
+def announce(settings: Settings, new_tokens: bool, address: str) -> None:
     """Prints where captions are; new tokens once, and to a person only: what is piped may end in a log."""
     keys = load_keys(settings.server)
     to = err if settings.output.stdout else out  # that is for captions then, and nothing else

@@ -1,6 +1,5 @@
 """Numbers events, remembers finals, and gives every subscriber its own queue, so that none delays another."""
 
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -8,11 +7,13 @@ from itertools import islice
 
 from streamstt.serve.ahead import WriteAhead
 from streamstt.serve.counters import Counters
+from streamstt.serve.history import History
 from streamstt.serve.levels import Levels
-from streamstt.serve.notices import Notice, Notices
-from streamstt.serve.outbox import DONE, STOPPING, TOO_SLOW, Farewell, Outbox
+from streamstt.serve.notices import Notice
+from streamstt.serve.outbox import DONE, RESTARTED, STOPPING, TOO_SLOW, Farewell, Outbox
 from streamstt.serve.protocol import About, Message, SourceInfo, encode, hello, wall_time
 from streamstt.serve.requests import Resume
+from streamstt.serve.standing import Standing
 from streamstt.speech.captions import Event, Final, Partial, State, Status
 from streamstt.speech.timeline import aligned
 
@@ -26,7 +27,7 @@ class Hub:
         about: What ``hello`` says of the daemon.
         counters: What was published, and to how many.
         awaited: Names of the sources whose device has not been there yet.
-        levels: How loud the sources are, for those who ask.
+        levels: How loud each source is, for those who ask.
     """
 
     def __init__(
@@ -45,28 +46,27 @@ class Hub:
         self.counters = Counters(sources)
         self.awaited: set[str] = set()
         self.levels = Levels()
-        self._hello_history = hello_history
         self._queue = queue
         self.seq = 0  # of the last event that was published
         self._told = 0  # seq of the last event that subscribers have, or that waits for them
         self._ahead: WriteAhead | None = None
-        self._history: deque[Message] = deque(maxlen=history)
-        self._forgotten = 0  # seq of the newest final that history has lost
+        self._history = History(history, hello_history)
+        self._relays = False  # numbers are another hub's
+        self._over = False
         self._outboxes: set[Outbox] = set()
         self._sources: dict[str, SourceInfo] = {}
         self._open: dict[str, Message] = {}  # each source's open partial
-        self._status: dict[str, Message] = {}  # each source's last status
-        self._plain: dict[str, Status] = {}  # the same without notices
-        self._notices = Notices()
+        self._standing = Standing()
 
     @property
     def finals(self) -> list[Final]:
         """The finals in history, oldest first, on one line of time, without those that took a partial back."""
-        return aligned([(m.event, m.at) for m in self._past if isinstance(m.event, Final) and m.event.text])
+        past = self._history.until(self._told)
+        return aligned([(m.event, m.at) for m in past if isinstance(m.event, Final) and m.event.text])
 
     def recent(self, count: int, since: int = 0) -> list[Final | Partial]:
         """The newest finals with words that came after number ``since``, oldest first, then the open partials."""
-        told = (m.event for m in reversed(self._history) if since < m.seq <= self._told)
+        told = (m.event for m in reversed(self._history.until(self._told)) if since < m.seq)
         finals = list(islice((e for e in told if isinstance(e, Final) and e.text), count))
         begun = [m.event for m in self._open.values() if m.seq <= self._told]
         return [*reversed(finals), *(e for e in begun if isinstance(e, Partial))]
@@ -84,7 +84,12 @@ class Hub:
     @property
     def states(self) -> dict[str, State]:
         """The state of each source."""
-        return {name: m.event.state for name, m in self._status.items() if isinstance(m.event, Status)}
+        return self._standing.states
+
+    @property
+    def statuses(self) -> list[Message]:
+        """The last status of each source, as viewers have it."""
+        return self._standing.messages
 
     @property
     def missing(self) -> list[str]:
@@ -94,19 +99,15 @@ class Hub:
     @property
     def notices(self) -> list[Notice]:
         """What is wrong now."""
-        return self._notices.all
+        return self._standing.notices
 
     def detail(self, source: str) -> str:
         """What there is to say of a source's state, without notices."""
-        status = self._plain.get(source)
-        return status.detail if status else ""
+        return self._standing.detail(source)
 
     def limit(self, *, history: int, hello_history: int, queue: int) -> None:
         """Sets the bounds anew; those who are here keep their queues."""
-        while len(self._history) > history:
-            self._forgotten = self._history.popleft().seq
-        self._history = deque(self._history, maxlen=history)
-        self._hello_history = hello_history
+        self._history.limit(history, hello_history)
         self._queue = queue
 
     def notify(self, about: str, text: str, source: str = "") -> None:
@@ -117,9 +118,8 @@ class Hub:
             text: A sentence for people; empty: it is over.
             source: Name of the source; empty: every source.
         """
-        if self._notices.set(about, text, source):
-            for status in [s for s in self._plain.values() if source in {"", s.source}]:
-                self.publish(status)
+        for status in self._standing.notify(about, text, source):
+            self.take([self._encode(status)]) if self._relays else self.publish(status)
 
     def restore(self, finals: Sequence[Message], seq: int, forgotten: int) -> None:
         """Goes on where an earlier run ended.
@@ -129,10 +129,29 @@ class Hub:
             seq: Numbers go on above it.
             forgotten: ``seq`` of the newest final that is gone; 0: none is.
         """
-        self._history.extend(finals)
-        left_out = finals[: -len(self._history)] if self._history else []
+        self._history.restore(finals, forgotten)
         self.seq = self._told = seq
-        self._forgotten = left_out[-1].seq if left_out else forgotten
+
+    def stand_for(self, about: About, sources: Iterable[SourceInfo], seq: int, forgotten: int) -> None:
+        """Becomes a copy of another daemon's hub as a run of it begins; every client is asked to come back.
+
+        Args:
+            about: The other daemon. If it is of another session, what is in history is of no use any more.
+            sources: Its sources.
+            seq: What it publishes next has a higher number.
+            forgotten: ``seq`` of the newest final that cannot be had; 0: all can.
+        """
+        if about.session != self.about.session:
+            self._history.clear()
+            self.seq = self._told = seq
+        self._history.forgotten = max(forgotten, self._history.forgotten)
+        for name in list(self._sources):
+            self.remove_source(name)
+        self.about, self._relays = about, True
+        self._open.clear()
+        self._sources = {source.name: source for source in sources}
+        for outbox in self._outboxes:
+            outbox.finish(RESTARTED)
 
     def add_source(self, info: SourceInfo) -> None:
         """Names a source in every ``hello`` from now on."""
@@ -144,9 +163,9 @@ class Hub:
 
     def remove_source(self, name: str) -> None:
         """Forgets a source that has ended; its finals stay in history."""
-        for known in (self._sources, self._open, self._status, self._plain):
+        for known in (self._sources, self._open):
             known.pop(name, None)
-        self._notices.forget(name)
+        self._standing.forget(name)
         self.levels.forget(name)
         self.awaited.discard(name)
 
@@ -163,6 +182,13 @@ class Hub:
         else:
             self._deliver(messages)
 
+    def take(self, messages: Sequence[Message]) -> None:
+        """Passes on what another hub has numbered; the caller sees to it that it is in order, and comes once."""
+        mine = [self._remember(m) for m in messages]
+        if mine:
+            self.seq = max(self.seq, mine[-1].seq)
+            self._deliver(mine)
+
     def keep_with(self, keep: Callable[[Message], bool]) -> WriteAhead:
         """Has finals written before anybody gets them; ``keep`` as for ``WriteAhead``."""
         self._ahead = WriteAhead(keep, self._deliver)
@@ -174,31 +200,31 @@ class Hub:
             await self._ahead.passed()
 
     def _deliver(self, messages: Sequence[Message]) -> None:
-        self._told = messages[-1].seq
+        self._told = max(self._told, messages[-1].seq)
         for outbox in self._outboxes:
             outbox.put(messages)
 
     def _number(self, event: Event) -> Message:
-        """Gives an event its number, and remembers what a client that comes later has to know."""
-        if isinstance(event, Status):
-            self._plain[event.source] = event
-            event = replace(event, detail=f"{event.detail} {self._notices.of(event.source)}".strip())
-        self.counters.published(event)
         self.seq += 1
+        return self._remember(self._encode(event))
+
+    def _encode(self, event: Event) -> Message:
         source = self._sources.get(event.source)
         at = wall_time(source.started_at, event.start) if source and isinstance(event, Final) else ""
         label = source.label if source and isinstance(event, Status) else ""  # one that came after a client's hello
-        message = encode(event, self.seq, at=at, label=label)
+        return encode(event, self.seq, at=at, label=label)
+
+    def _remember(self, message: Message) -> Message:
+        """Keeps what a client that comes later has to know; the message as it is told."""
+        message = self._standing.note(message)
+        event = message.event
+        self.counters.published(event)
         match event:
             case Partial():
                 self._open[event.source] = message
             case Final():
                 self._open.pop(event.source, None)
-                if len(self._history) == self._history.maxlen:
-                    self._forgotten = self._history[0].seq
-                self._history.append(message)
-            case Status():
-                self._status[event.source] = message
+                self._history.add(message)
         return message
 
     @contextmanager
@@ -213,11 +239,19 @@ class Hub:
             queue: In place of the hub's bound.
             viewer: False: a part of the daemon, which is not counted.
         """
+        resume = resume or Resume()
+        if self._relays and resume.session == self.about.session and resume.since is not None:
+            resume = replace(resume, since=min(resume.since, self._told))  # it may have been closer to the source
         outbox = Outbox(queue or self._queue, source, viewer=viewer)
-        outbox.slip(self._hello(resume or Resume(), source))
-        present = [m for m in (*self._status.values(), *self._open.values()) if m.seq <= self._told]
+        if source is None:
+            outbox.slip(self._history.greeting(self.about, self.sources, self._told, resume))
+        else:
+            outbox.slip(hello(self.about, [s for s in self.sources if s.name == source], self._told, []))
+        present = [m for m in (*self.statuses, *self._open.values()) if m.seq <= self._told]
         outbox.put(sorted(present, key=lambda m: m.seq))
         self._outboxes.add(outbox)
+        if self._over:
+            outbox.finish(STOPPING)
         if viewer:
             self.counters.came(viewer=source is None)
         try:
@@ -227,25 +261,7 @@ class Hub:
             self.counters.too_slow += outbox.farewell is TOO_SLOW
 
     def finish(self) -> None:
-        """The daemon stops: every queue runs dry."""
+        """The daemon stops: every queue runs dry, also of those that subscribe now."""
+        self._over = True
         for outbox in self._outboxes:
             outbox.finish(STOPPING)
-
-    @property
-    def _past(self) -> list[Message]:
-        """The history without what is still held back."""
-        return [m for m in self._history if m.seq <= self._told]
-
-    def _hello(self, resume: Resume, source: str | None) -> str:
-        sources = [s for s in self._sources.values() if source in {None, s.name}]
-        if source is not None:
-            return hello(self.about, sources, self._told, [])
-        if resume.since is None:
-            recent = self._past[-self._hello_history :] if self._hello_history else []
-            earlier = len(self._past) - len(recent)
-            return hello(self.about, sources, self._told, recent, earlier=earlier)
-        other_run = resume.since > self._told or resume.session not in {None, self.about.session}
-        since = 0 if other_run else resume.since
-        missed = [m for m in self._past if m.seq > since]
-        gap = other_run or since < self._forgotten
-        return hello(self.about, sources, self._told, missed, gap_in_history=gap)

@@ -17,6 +17,7 @@ class Farewell:
 
 DONE = Farewell(1000)
 STOPPING = Farewell(1001, "the daemon stops")
+RESTARTED = Farewell(1012, "the daemon was started again: come back with since")
 TOO_SLOW = Farewell(1013, "too slow: resume with since")
 
 
@@ -34,8 +35,8 @@ class Outbox:
         self._limit = limit
         self.source = source
         self.viewer = viewer and source is None
-        # In order: a partial under its source, other messages under seq, slips under negative numbers.
-        self._waiting: dict[int | str, Message | str] = {}
+        # In order: a partial under its source, slips under negative numbers, others by themselves.
+        self._waiting: dict[object, Message | str] = {}
         self._slips = 0
         self._changed = asyncio.Event()
         self._over = asyncio.Event()
@@ -81,9 +82,10 @@ class Outbox:
         source = message.partial_of
         if source or message.is_final:
             self._waiting.pop(message.event.source, None)  # its last partial is out of date
-        self._add(source or message.seq, message)
+        # A status that an edge says again has the number of what came before it.
+        self._add(source or (message.seq, message.event.type, message.event.source), message)
 
-    def _add(self, key: int | str, item: Message | str) -> None:
+    def _add(self, key: object, item: Message | str) -> None:
         self._waiting[key] = item
         if len(self._waiting) > self._limit:
             self._waiting.clear()
@@ -115,6 +117,11 @@ class Outbox:
     async def over(self) -> None:
         """Returns when no more will come, for whatever reason."""
         await self._over.wait()
+
+    async def take_all(self) -> list[Message | str]:
+        """All that waits, at least one message; nothing after ``finish``."""
+        first = await self.get()
+        return [] if first is None else [first, *self.take()]
 
     async def too_slow(self) -> None:
         """Returns when messages were dropped because the subscriber does not take them."""

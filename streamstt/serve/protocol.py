@@ -128,7 +128,7 @@ def event_of(data: Mapping[str, Any]) -> Event | None:
             texts = _texts(data, "source", "id", "text", "language")
             return Partial(rev=int(data["rev"]), start=start, end=end, stable=int(data["stable"]), **texts)
         case "status":
-            return Status(state=State(data["state"]), **_texts(data, "source", "detail"))
+            return Status(state=State(data["state"]), left=bool(data.get("left")), **_texts(data, "source", "detail"))
         case "gap":
             return Gap(str(data["source"]), float(data["start"]), float(data["end"]))
     return None

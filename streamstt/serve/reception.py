@@ -1,7 +1,7 @@
 """What a request gets: the rules of access first, then the pages. Pure: no socket."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from streamstt.compat.openai_problem import in_their_words, speaks_openai
@@ -17,7 +17,14 @@ COOKIE_DAYS = 30
 class Reception:
     """Guard and pages together."""
 
-    def __init__(self, guard: Guard, routes: Routes, foreign: Iterable[str] = (), api: Api = NO_API) -> None:
+    def __init__(
+        self,
+        guard: Guard,
+        routes: Routes,
+        foreign: Iterable[str] = (),
+        api: Api = NO_API,
+        elsewhere: Callable[[str], Answer | None] = lambda _: None,
+    ) -> None:
         """Sets the rules.
 
         Args:
@@ -25,11 +32,13 @@ class Reception:
             routes: What plain requests get.
             foreign: Paths beside the native ones that speak WebSocket.
             api: What is served of other programs' HTTP.
+            elsewhere: Why a path is not served here, or not now.
         """
         self.guard = guard
         self._sockets = {*NATIVE, *foreign}
         self._routes = routes
         self._api = api
+        self._elsewhere = elsewhere
 
     def receive(self, visit: Visit, method: str = "GET") -> Role | Answer:
         """The answer to a request, or the roles of a client whose WebSocket may open.
@@ -46,6 +55,8 @@ class Reception:
             wanted = {"WWW_Authenticate": "Bearer"} if verdict.status is HTTPStatus.UNAUTHORIZED else {}
             return plain(verdict.status, f"{verdict.text}\n", **wanted)
         path = visit.target.partition("?")[0]
+        if elsewhere := self._elsewhere(path):
+            return elsewhere
         if path in self._api.posters:
             return verdict if method == "POST" else _only("POST")
         if method != "GET":

@@ -4,7 +4,6 @@ import asyncio
 import errno
 import logging
 import ssl
-from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -23,16 +22,15 @@ from streamstt.errors import ConfigError, ServerError
 from streamstt.serve.access import LOCAL_FILES, NOBODY, Guard, Keys, Role, Visit, host_name
 from streamstt.serve.clients import RemoteStream, Studio, identify, serve_controller, serve_speaker, serve_viewer
 from streamstt.serve.connections import Connection, Door, visit_of
-from streamstt.serve.control import Marker
 from streamstt.serve.descriptors import room_for
-from streamstt.serve.endpoints import Endpoint, Visitor
+from streamstt.serve.endpoints import Visitor
 from streamstt.serve.hub import STOPPING, Hub
 from streamstt.serve.limits import Census
 from streamstt.serve.post_office import PostOffice
-from streamstt.serve.posts import NO_API, Api
 from streamstt.serve.protocol import ClientError, error
 from streamstt.serve.reception import Reception
 from streamstt.serve.routes import HEADERS, Answer, Routes, plain
+from streamstt.serve.services import NONE, Services
 from streamstt.serve.tls import make_context, renew
 from streamstt.serve.tokens import load_keys
 
@@ -51,35 +49,23 @@ log = logging.getLogger(__name__)
 class Server:
     """Serves the hub's messages and the pages, and takes in audio."""
 
-    def __init__(
-        self,
-        settings: ServerSettings,
-        hub: Hub,
-        studio: Studio,
-        marker: Marker | None = None,
-        endpoints: Mapping[str, Endpoint] | None = None,
-        api: Api = NO_API,
-    ) -> None:
+    def __init__(self, settings: ServerSettings, hub: Hub, studio: Studio, services: Services = NONE) -> None:
         """Does not listen yet.
 
         Args:
             settings: The ``[server]`` section.
             hub: Where captions come from.
             studio: Where remote audio goes.
-            marker: What begins new sets of transcripts; None: none are kept.
-            endpoints: Other protocols, by path.
-            api: Other programs' HTTP.
+            services: What else it has.
         """
         self._settings = settings
         self._hub = hub
         self._studio = studio
-        self._marker = marker
-        self._endpoints = endpoints or {}
-        self._api = api
+        self._services = services
         self._routes = Routes(hub)
-        self._reception = Reception(Guard(None), self._routes, self._endpoints, api)
+        self._reception = self._receive_by(Guard(None))
         self._door = Door(Census(settings.max_connections, settings.max_per_address), settings.max_messages_s)
-        self._posts = PostOffice(api.posters, self._receive, settings.handshake_s)
+        self._posts = PostOffice(services.api.posters, self._receive, settings.handshake_s)
         self._door.hand_over = self._posts.take
         self._tls: ssl.SSLContext | None = None
         self._listener: Listener | None = None
@@ -169,7 +155,11 @@ class Server:
             secure=self._tls is not None,
             cookie=f"streamstt-{port}",
         )
-        self._reception = Reception(guard, self._routes, self._endpoints, self._api)
+        self._reception = self._receive_by(guard)
+
+    def _receive_by(self, guard: Guard) -> Reception:
+        services = self._services
+        return Reception(guard, self._routes, services.endpoints, services.api, services.elsewhere)
 
     async def drain(self) -> None:
         """Takes no new clients; gives each the time to receive what waits for it, then says goodbye (1001)."""
@@ -226,11 +216,11 @@ class Server:
             if path == "/captions":
                 await serve_viewer(socket, self._hub, target)
             elif path == "/control":
-                await serve_controller(socket, self._marker)
-            elif path in self._endpoints:
+                await serve_controller(socket, self._services.marker)
+            elif path in self._services.endpoints:
                 socket.ping_timeout = None  # as below
                 visitor = Visitor(socket, target, self._hub, self._studio, self._settings.audio_idle_s)
-                await self._endpoints[path](visitor)
+                await self._services.endpoints[path](visitor)
             else:
                 socket.ping_timeout = None  # its answer waits behind its audio, which waits for the engine
                 await serve_speaker(socket, self._hub, self._studio, target, self._settings.audio_idle_s)

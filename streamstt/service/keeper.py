@@ -3,12 +3,12 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from streamstt.serve.hub import Hub
 from streamstt.service.manager import Manager
 from streamstt.service.vitals import DECODE_S
 from streamstt.speech.captions import State
-from streamstt.studio import Studio
 
 LOOK_S = 2.0
 SHOWN = 6  # sources in the status line, and notices
@@ -16,21 +16,29 @@ SHOWN = 6  # sources in the status line, and notices
 log = logging.getLogger(__name__)
 
 
+class Watched(Protocol):
+    """What can get stuck."""
+
+    def trouble(self, decode_s: float) -> str:
+        """What is stuck, as a sentence; empty when all goes on. A decode may take ``decode_s``."""
+        ...
+
+
 class Keeper:
     """Of one daemon; ``run`` must be running. That it runs is itself a sign that the event loop does."""
 
-    def __init__(self, manager: Manager, hub: Hub, studio: Studio, address: str) -> None:
+    def __init__(self, manager: Manager, hub: Hub, watched: Watched, address: str) -> None:
         """Looks at nothing yet.
 
         Args:
             manager: Told what it sees; its watchdog is fed only while nothing is stuck.
             hub: Asked for viewers, states and notices; told what is stuck.
-            studio: Asked what is stuck.
+            watched: Asked what is stuck.
             address: Of the captions page.
         """
         self._manager = manager
         self._hub = hub
-        self._studio = studio
+        self._watched = watched
         self._address = address.partition("?")[0]  # everybody on the machine may read the status: no token in it
         self._decode_s = max(DECODE_S, manager.watchdog_s / 2)
         self._period_s = min(LOOK_S, manager.watchdog_s / 3) if manager.watchdog_s else LOOK_S
@@ -44,7 +52,7 @@ class Keeper:
 
     def look(self) -> None:
         """Looks once."""
-        trouble = self._studio.trouble(self._decode_s)
+        trouble = self._watched.trouble(self._decode_s)
         self._hub.notify("stuck", trouble)
         if bool(trouble) != self._stuck:
             self._stuck = bool(trouble)

@@ -2,10 +2,7 @@
 
 import asyncio
 import logging
-import os
-import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from streamstt import logs
@@ -97,18 +94,3 @@ class Reloader:
         log.info("settings are read again; changed: %s", ", ".join(changes.live) or "none")
         if changes.waiting:
             log.warning("these have changed, and need a restart: %s", ", ".join(changes.waiting))
-
-
-@contextmanager
-def reloading_by_signal() -> Iterator[asyncio.Event]:
-    """An event that SIGHUP sets. Where there is a terminal, SIGHUP says that it was closed: that asks to stop."""
-    loop = asyncio.get_running_loop()
-    wanted = asyncio.Event()
-    if any(os.isatty(descriptor) for descriptor in (0, 1, 2)):
-        loop.add_signal_handler(signal.SIGHUP, signal.raise_signal, signal.SIGTERM)
-    elif signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup
-        loop.add_signal_handler(signal.SIGHUP, wanted.set)
-    try:
-        yield wanted
-    finally:
-        loop.remove_signal_handler(signal.SIGHUP)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from streamstt.buses.making import make_buses
 from streamstt.config import Settings
 from streamstt.config_outlets import Obs
 from streamstt.serve.hub import Hub
@@ -32,7 +33,7 @@ def make_outlets(settings: Settings, hub: Hub) -> Sequence[Outlet]:
     Raises:
         SinkError: A named pipe cannot be made.
     """
-    made: list[Outlet] = [*_to_this_machine(settings, hub), *_over_http(settings, hub)]
+    made = [*_to_this_machine(settings, hub), *_over_http(settings, hub), *make_buses(settings, hub)]
     if settings.obs.url:
         made.append(_to_obs(settings.obs, hub))
     return made

@@ -65,9 +65,10 @@ class Daemon:
         stdin: int = subprocess.DEVNULL,
         stderr: int = subprocess.PIPE,
         program: Sequence[str] = (),
+        verb: str = "run",
     ) -> None:
         self.process = subprocess.Popen(
-            [*(program or command()), "run", "--port", "0", *arguments],
+            [*(program or command()), verb, "--port", "0", *arguments],
             env=environment(env),
             stdin=subprocess.PIPE if pipe else stdin,
             stdout=subprocess.PIPE,

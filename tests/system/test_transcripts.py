@@ -1,16 +1,12 @@
 """Nothing that was shown is lost: transcripts of the real process, killed, restarted, and with disks that are full."""
 
 import asyncio
-import json
 import random
 import re
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
-from urllib.parse import urlencode
 
 import pytest
 from keeping import FolderAway, FullDisk, LimitedFiles, Trouble, check_readable, finals
@@ -20,7 +16,6 @@ from running import (
     captions,
     command,
     environment,
-    pcm_of,
     receive_all,
     receive_until,
     run,
@@ -28,56 +23,15 @@ from running import (
 )
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from watching import SPEECH, Viewer, talk
+from websockets.exceptions import InvalidStatus
 
-SPEECH = pcm_of("long_sentence") * 10
 SENTENCES = [f"{text.strip()}." for text in SCRIPT.split(".")[:2]]
 SHOWN = "return Array.from(document.querySelectorAll('#log .caption .text'), e => e.textContent)"
 
 
 def keeping(folder: Path, *more: str) -> list[str]:
     return ["--source", "ws", "--set", f"transcript.folder={folder}", *more]
-
-
-class Viewer:
-    """Comes back with what it saw last whenever the daemon does; notes the finals that it gets."""
-
-    def __init__(self) -> None:
-        self.finals: list[dict[str, Any]] = []
-        self.sessions: set[str] = set()
-        self._last: dict[str, Any] = {}
-        self._came = asyncio.Event()
-
-    async def watch(self, daemon: Daemon) -> None:
-        """Until the daemon ends, however it does."""
-        with suppress(ConnectionClosed, OSError):
-            async with captions(daemon, f"/captions?{urlencode(self._last)}") as socket:
-                async for text in socket:
-                    self._take(json.loads(text))
-
-    async def wait(self, count: int) -> None:
-        """Until it has so many finals."""
-        async with asyncio.timeout(30):
-            while len(self.finals) < count:
-                self._came.clear()
-                await self._came.wait()
-
-    def _take(self, message: dict[str, Any]) -> None:
-        if message["type"] == "hello":
-            assert "gap_in_history" not in message
-            self._last["session"] = message["session"]
-            self.sessions.add(message["session"])
-        finals = message.get("history", [message] if message["type"] == "final" else [])
-        self.finals += [f for f in finals if f["text"]]
-        self._last["since"] = message["seq"]
-        self._came.set()
-
-
-async def talk(daemon: Daemon, name: str, speed: float) -> None:
-    """Somebody speaks until the daemon ends."""
-    with suppress(ConnectionClosed, OSError):
-        async with captions(daemon, f"/audio?name={name}", max_queue=None) as speaker:  # it reads nothing
-            await speak(speaker, SPEECH, speed=speed)
 
 
 async def test_killed_at_any_moment(script: list[str], tmp_path: Path) -> None:

@@ -1,0 +1,113 @@
+"""What the rest of the program knows of a broker, whichever it is."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import unquote, urlsplit
+
+from streamstt.buses.wire import BusError, Entry, Position
+
+TIMEOUT_S = 5.0  # a broker that does not answer for so long is away
+
+
+class Bus(Protocol):
+    """A broker that captions go to. Every method but ``close`` raises ``BusError`` if it is away or refuses.
+
+    Attributes:
+        name: For people.
+        keep: How many entries it keeps, about; 0: it keeps none.
+    """
+
+    name: str
+    keep: int
+
+    async def connect(self) -> None:
+        """Connects, and makes what is missing there."""
+        ...
+
+    async def close(self) -> None:
+        """Closes the connection, if there is one."""
+        ...
+
+    async def last(self) -> Position | None:
+        """The last entry that arrived; None: none is known of."""
+        ...
+
+    async def send(self, entries: Sequence[Entry]) -> None:
+        """Sends in order; returns when those that are to be kept are."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What came from a broker.
+
+    Attributes:
+        texts: Entries, in their order.
+        more: More waits there.
+        old: They were there before they were asked for: no sign that anybody lives.
+        gap: Before these, some are missing that the broker has deleted.
+    """
+
+    texts: Sequence[str | bytes] = ()
+    more: bool = False
+    old: bool = False
+    gap: bool = False
+
+
+class Feed(Protocol):
+    """A broker that captions come from; knows how far it has been read, across connections."""
+
+    name: str
+
+    async def connect(self) -> None:
+        """Connects; what is read next is what follows."""
+        ...
+
+    async def close(self) -> None:
+        """Closes the connection, if there is one."""
+        ...
+
+    async def read(self, wait_s: float) -> Batch:
+        """What comes next; nothing after so many seconds without."""
+        ...
+
+
+def trouble(problem: Exception) -> BusError:
+    """What a client library raised, for people: the system's own words where those are behind it."""
+    cause: BaseException | None = problem
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno:
+            return BusError(os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror))
+        if isinstance(cause, TimeoutError):
+            return BusError(f"no answer within {TIMEOUT_S:g} s")
+        cause = cause.__cause__ or cause.__context__
+    return BusError(str(problem).removeprefix("nats: ").rstrip(".") or type(problem).__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a broker is, from an address without a password."""
+
+    host: str
+    port: int
+    user: str
+    path: str
+    secure: bool
+
+    @classmethod
+    def read(cls, url: str, port: int, secure: str) -> "Address":
+        """Takes an address apart.
+
+        Args:
+            url: Checked by the settings.
+            port: If it names none.
+            secure: The scheme that means TLS.
+        """
+        parts = urlsplit(url)
+        user = unquote(parts.username or "")
+        return cls(parts.hostname or "", parts.port or port, user, parts.path.strip("/"), parts.scheme == secure)
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"

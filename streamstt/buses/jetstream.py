@@ -1,0 +1,246 @@
+"""NATS JetStream: one stream in which each subject keeps its newest message. The only import of nats.
+
+A final has a subject of its own, so that all are kept; of partials, states, signs of life and snapshots the newest is:
+
+    STREAM.final.SOURCE.SESSION-SEQ   STREAM.partial.SOURCE   STREAM.hello
+    STREAM.gap.SOURCE.SESSION-SEQ     STREAM.status.SOURCE    STREAM.online
+"""
+
+import asyncio
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from urllib.parse import quote
+
+import nats
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.errors import Error
+from nats.js.api import ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
+from nats.js.client import JetStreamContext
+from nats.js.errors import BadRequestError, NotFoundError
+
+from streamstt.buses.broker import TIMEOUT_S, Address, Batch, trouble
+from streamstt.buses.wire import Entry, NothingYet, Position, place_of
+from streamstt.config_buses import Nats
+
+COUNT = 500  # entries at once: half a megabyte
+EACH = {"final", "gap"}  # kinds of which every one is kept
+
+
+def name_of(settings: Nats) -> str:
+    """The server, for people."""
+    return f"NATS at {Address.read(settings.url, 4222, 'tls')}"
+
+
+@asynccontextmanager
+async def translated() -> AsyncIterator[None]:
+    """What goes wrong with NATS is a ``BusError``."""
+    try:
+        yield
+    except (Error, OSError, TimeoutError) as problem:
+        raise trouble(problem) from problem
+
+
+class _Connection:
+    """One connection, opened and closed at will. It does not come back by itself: who reads must know where."""
+
+    def __init__(self, settings: Nats, secret: str) -> None:
+        self._address = Address.read(settings.url, 4222, "tls")
+        self._secret = secret
+        self._client: Client | None = None
+        self._problem: Exception | None = None
+
+    async def open(self) -> JetStreamContext:
+        where = self._address
+        options: dict[str, Any] = {"tls": ssl.create_default_context()} if where.secure else {}
+        if where.user:
+            options |= {"user": where.user, "password": self._secret}
+        elif self._secret:
+            options["token"] = self._secret
+        self._problem = None
+        async with translated():
+            self._client = await nats.connect(
+                f"{'tls' if where.secure else 'nats'}://{where}",
+                allow_reconnect=False,
+                connect_timeout=int(TIMEOUT_S),
+                error_cb=self._note,
+                **options,
+            )
+        return self._client.jetstream(timeout=TIMEOUT_S)
+
+    async def _note(self, problem: Exception) -> None:
+        self._problem = problem
+
+    @property
+    def client(self) -> Client:
+        """The client, while it is connected."""
+        if self._client is None or not self._client.is_connected:
+            raise trouble(self._problem or ConnectionError("the connection is lost"))
+        return self._client
+
+    async def close(self) -> None:
+        client, self._client = self._client, None
+        if client:
+            with suppress(Error, OSError, TimeoutError):
+                await client.close()
+
+
+class NatsBus:
+    """Implements ``Bus``."""
+
+    def __init__(self, settings: Nats, secret: str) -> None:
+        """Connects nothing yet.
+
+        Args:
+            settings: The ``[nats]`` section.
+            secret: Password or token, or empty.
+        """
+        self._connection = _Connection(settings, secret)
+        self._settings = settings
+        self._js: JetStreamContext | None = None
+        self.name = name_of(settings)
+        self.keep = settings.keep
+
+    async def connect(self) -> None:
+        """Makes the stream, or has it keep as much as is set."""
+        self._js = await self._connection.open()
+        settings = self._settings
+        wanted = StreamConfig(
+            name=settings.stream,
+            subjects=[f"{settings.stream}.>"],
+            max_msgs=settings.keep,
+            max_msgs_per_subject=1,
+            max_age=3600.0 * settings.keep_hours,
+            storage=StorageType.FILE,
+            retention=RetentionPolicy.LIMITS,
+            discard=DiscardPolicy.OLD,
+        )
+        async with translated():
+            try:
+                await self._js.add_stream(wanted)
+            except BadRequestError:  # it is there, with other bounds
+                await self._js.update_stream(wanted)
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        self._js = None
+        await self._connection.close()
+
+    async def last(self) -> Position | None:
+        """The newest message of any subject: what was published before it has arrived as well."""
+        async with translated():
+            try:
+                found = await self._context.get_last_msg(self._settings.stream, ">")
+            except NotFoundError:
+                return None
+        return place_of(found.data or b"")
+
+    async def send(self, entries: Sequence[Entry]) -> None:
+        """One after the other; what is to be kept is waited for."""
+        async with translated():
+            for entry in entries:
+                subject, data = f"{self._settings.stream}.{_subject(entry)}", entry.text.encode()
+                if entry.kind in EACH:
+                    identity = f"{entry.place.session}/{entry.place.seq}"
+                    await self._context.publish(subject, data, headers={"Nats-Msg-Id": identity})
+                elif entry.is_kept:
+                    await self._context.publish(subject, data)
+                else:
+                    await self._connection.client.publish(subject, data)
+
+    @property
+    def _context(self) -> JetStreamContext:
+        assert self._js is not None, "connect() comes first"  # noqa: S101 - a mistake of the caller
+        _ = self._connection.client  # raises if the connection is lost
+        return self._js
+
+
+def _subject(entry: Entry) -> str:
+    """Without the stream's name; a dot in the name of a source would part it."""
+    if not entry.source:
+        return entry.kind
+    own = f".{entry.place.session}-{entry.place.seq}" if entry.kind in EACH else ""
+    return f"{entry.kind}.{quote(entry.source, safe='').replace('.', '%2E')}{own}"
+
+
+class NatsFeed:
+    """Implements ``Feed``."""
+
+    def __init__(self, settings: Nats, secret: str) -> None:
+        """Connects nothing yet.
+
+        Args:
+            settings: The ``[nats]`` section.
+            secret: Password or token, or empty.
+        """
+        self._connection = _Connection(settings, secret)
+        self._stream = settings.stream
+        self._subscription: JetStreamContext.PushSubscription | None = None
+        self._read_to = 0  # sequence number of the stream
+        self._newest = 0  # the same of its last message when we connected
+        self._gap = False
+        self._fresh = True
+        self.name = name_of(settings)
+
+    async def connect(self) -> None:
+        """Looks whether what was read last is still there, and asks for what follows."""
+        js = await self._connection.open()
+        async with translated():
+            try:
+                state = (await js.stream_info(self._stream)).state
+            except NotFoundError as problem:
+                raise NothingYet(f"no daemon has made the stream {self._stream} yet") from problem
+            self._newest, self._fresh = state.last_seq, True
+            self._gap = bool(self._read_to) and not state.first_seq - 1 <= self._read_to <= state.last_seq
+            if self._gap:
+                self._read_to = 0
+            start = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=self._read_to + 1)
+            self._subscription = await js.subscribe(
+                f"{self._stream}.>", stream=self._stream, ordered_consumer=True, config=start
+            )
+
+    async def close(self) -> None:
+        """Closes the connection."""
+        self._subscription = None
+        await self._connection.close()
+
+    async def read(self, wait_s: float) -> Batch:
+        """What has come; waits for the first only."""
+        assert self._subscription is not None, "connect() comes first"  # noqa: S101 - a mistake of the caller
+        first_time, self._fresh = self._fresh, False
+        old = self._read_to < self._newest
+        if first_time and not old:
+            return Batch(old=True, gap=self._gap)  # nothing waits
+        first = await self._next(wait_s)
+        messages = [first] if first else []
+        while messages and len(messages) < COUNT and self._subscription.pending_msgs:
+            following = await self._next(wait_s)
+            messages += [following] if following else []
+        if not messages:
+            self._newest = self._read_to  # what was there has been deleted meanwhile
+            return Batch(old=old)
+        last = messages[-1].metadata
+        self._read_to = last.sequence.stream
+        # Not last.num_pending: the server counts wrongly when messages take each other's place while a reader connects.
+        batch = Batch([m.data for m in messages], self._read_to < self._newest, old, self._gap)
+        self._gap = False
+        return batch
+
+    async def _next(self, wait_s: float) -> Msg | None:
+        assert self._subscription is not None  # noqa: S101 - for the type checker
+        _ = self._connection.client  # raises if the connection is lost
+        async with translated():
+            with suppress(TimeoutError):
+                message = await self._subscription.next_msg(timeout=wait_s)
+                _heed_cancelling()
+                return message
+        return None
+
+
+def _heed_cancelling() -> None:
+    """Before Python 3.12 ``wait_for``, which the library uses, forgets to be cancelled if a message comes just then."""
+    task = asyncio.current_task()
+    if task and task.cancelling():
+        raise asyncio.CancelledError

@@ -1,0 +1,150 @@
+"""The way of captions to a broker: a subscriber of the hub that resumes as any viewer does.
+
+Nothing waits here while the broker is away: the hub's own history is what is kept, and on the way back the broker is
+asked for the last that it has. What follows that is sent, in order. So nothing is sent twice that has arrived, even
+if the answer to it was lost, and nothing is lost that the hub remembers (``server.history`` finals; with transcripts,
+also across a restart of the daemon).
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+from streamstt.buses.broker import Bus
+from streamstt.buses.wire import BusError, Online, Position, Snapshot, entry_of
+from streamstt.serve.counters import Reading
+from streamstt.serve.health import OUTLET
+from streamstt.serve.hub import STOPPING, Hub
+from streamstt.serve.outbox import Outbox
+from streamstt.serve.protocol import Message
+from streamstt.serve.requests import Resume
+
+PULSE_S = 5.0  # silence is broken by a sign of life so often; an edge misses three before it says so
+FIRST_RETRY_S, LAST_RETRY_S = 0.25, 2.0  # shorter than a stopping daemon waits for its outlets
+RESTATE_S = 3600.0  # the snapshot is written again so often, for the broker forgets what is old
+
+log = logging.getLogger(__name__)
+
+
+class Sender:
+    """An outlet: keeps a bus as far as the hub is."""
+
+    def __init__(self, kind: str, bus: Bus, hub: Hub) -> None:
+        """Connects nothing yet.
+
+        Args:
+            kind: ``redis``, for logs and metrics.
+            bus: Where captions go.
+            hub: Where they come from, and where health is told that they do not arrive.
+        """
+        self._kind = kind
+        self._bus = bus
+        self._hub = hub
+        self._sent = Position("", 0)
+        self._facts: object = None  # those of the last snapshot
+        self._since_snapshot = 0
+        self._restate_at = 0.0
+        self._pause_s = FIRST_RETRY_S
+        self._away = False
+        self.delivered = self.failures = 0
+        hub.counters.add_probe(self._readings)
+
+    async def run(self) -> None:
+        """Delivers until the hub has finished and all has arrived; never raises."""
+        while True:
+            try:
+                await self._bus.connect()
+                if await self._deliver():
+                    return
+            except BusError as problem:
+                self._fail(problem)
+                await asyncio.sleep(self._pause_s)
+                self._pause_s = min(2 * self._pause_s, LAST_RETRY_S)
+            except Exception as mistake:  # of ours, or of the client library: captions are worth more than their copies
+                log.exception("captions to %s end for now", self._bus.name)
+                self._fail(BusError(f"{type(mistake).__name__}: {mistake}"))
+                await asyncio.sleep(LAST_RETRY_S)
+            finally:
+                await self._bus.close()
+
+    async def _deliver(self) -> bool:
+        """Brings the bus up to date and keeps it so; True: the hub has finished, and all has arrived."""
+        session = self._hub.about.session
+        last = await self._bus.last()
+        since = last.seq if last and last.session == session else 0
+        self._sent, self._facts = Position(session, since), None
+        with self._hub.subscribe(Resume(since), viewer=False) as outbox:
+            await self._greet(await outbox.take_all())
+            self._succeed()
+            while (batch := await self._next(outbox)) is not None:
+                await self._send([m.data for m in batch if isinstance(m, Message)])
+            if outbox.farewell is not STOPPING:
+                return False  # it fell behind, and resumes
+        await self._bus.send([Online(self._sent, online=False).entry()])
+        return True
+
+    async def _greet(self, waiting: Sequence[Message | str]) -> None:
+        """Sends what was missed: finals from the greeting, and how each source is now."""
+        hello = json.loads(next(m for m in waiting if isinstance(m, str)))
+        present = [m.data for m in waiting if isinstance(m, Message)]
+        missed = sorted([*hello["history"], *present], key=lambda data: int(data["seq"]))
+        if hello.get("gap_in_history"):
+            first = hello["history"][0]["seq"] if hello["history"] else hello["seq"] + 1
+            await self._state(forgotten=first - 1)
+        await self._send([data for data in missed if data["seq"] > self._sent.seq])
+
+    async def _next(self, outbox: Outbox) -> Sequence[Message | str] | None:
+        """What waits, or nothing for a pulse; None at the end."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PULSE_S):
+                return await outbox.take_all() or None
+        return []
+
+    async def _send(self, messages: Sequence[Any]) -> None:
+        if self._facts != self._present() or self._since_snapshot > self._bus.keep // 4 or _now() > self._restate_at:
+            await self._state()
+        entries = [entry_of(data, self._sent.session) for data in messages]
+        await self._bus.send(entries or [Online(self._sent, online=True).entry()])
+        self.delivered += sum(entry.kind == "final" for entry in entries)
+        self._since_snapshot += sum(entry.is_kept for entry in entries)
+        if entries:
+            self._sent = max((entry.place for entry in entries), key=lambda place: place.seq)
+
+    async def _state(self, forgotten: int = 0) -> None:
+        """Sends a snapshot."""
+        hub = self._hub
+        snapshot = Snapshot(hub.about, tuple(hub.sources), self._sent.seq, tuple(hub.statuses), forgotten)
+        await self._bus.send([snapshot.entry()])
+        self._facts, self._since_snapshot, self._restate_at = self._present(), 0, _now() + RESTATE_S
+
+    def _present(self) -> object:
+        return self._hub.about, self._hub.sources
+
+    def _fail(self, problem: BusError) -> None:
+        self.failures += 1
+        if not self._away:
+            log.warning("captions do not reach %s: %s; trying again", self._bus.name, problem)
+        self._away = True
+        text = f"Captions do not reach {self._bus.name} ({problem}); they are sent when it is back."
+        self._hub.notify(OUTLET, text, f"to {self._kind}")  # of no source: viewers have their captions
+
+    def _succeed(self) -> None:
+        if self._away:
+            log.info("captions reach %s again", self._bus.name)
+        else:
+            log.info("captions go to %s", self._bus.name)
+        self._away, self._pause_s = False, FIRST_RETRY_S
+        self._hub.notify(OUTLET, "", f"to {self._kind}")
+
+    def _readings(self) -> Iterator[Reading]:
+        label = (("bus", self._kind),)
+        yield Reading("bus_finals", "Finals that have reached the broker.", self.delivered, label, total=True)
+        yield Reading("bus_failures", "Failures to reach the broker.", self.failures, label, total=True)
+        yield Reading("bus_away", "1 while the broker cannot be reached.", self._away, label)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -1,0 +1,65 @@
+"""``streamstt serve``: an edge, which takes captions from a broker."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Annotated, Any
+from urllib.parse import parse_qs, urlsplit
+
+import typer
+
+from streamstt import logs
+from streamstt.buses.making import make_feed
+from streamstt.commands.options import Assignments, ConfigFile, options
+from streamstt.commands.run import announce
+from streamstt.config import Log, Settings
+from streamstt.config_layers import load
+from streamstt.config_secrets import without_password
+from streamstt.errors import ConfigError
+from streamstt.serve.tokens import first_start, load_keys
+from streamstt.service.manager import Manager
+
+KINDS = {"redis": "redis", "rediss": "redis", "nats": "nats", "tls": "nats"}
+EXAMPLE = "redis://broker:6379/0?stream=streamstt"
+
+
+def serve(
+    source: Annotated[str, typer.Option("--from", metavar="URL", help=f"The broker: {EXAMPLE}, or nats://...")],
+    config: ConfigFile = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
+    assign: Assignments = None,
+) -> None:
+    """Serve captions that a daemon elsewhere makes: pages and viewers, without microphone or model."""
+    chosen = options(model=None, language=None, assign=assign)
+    chosen += [(f"--{k}", f"server.{k}", v) for k, v in (("host", host), ("port", port)) if v is not None]
+    kind, more = _broker(source)
+    chosen += more
+    logs.configure(Log())
+    with logs.fatal_errors():
+        _serve(kind, lambda: load(chosen, file=config).settings)
+
+
+def _broker(url: str) -> tuple[str, list[tuple[str, str, Any]]]:
+    """The kind of broker that an address names, and the settings that it stands for."""
+    scheme = urlsplit(url).scheme
+    address, _, query = url.partition("?")
+    asked = parse_qs(query, keep_blank_values=True)
+    if scheme not in KINDS or set(asked) - {"stream"}:
+        shown = without_password(repr(url))
+        raise ConfigError(f"--from {shown}: this is no broker; one looks like {EXAMPLE} or nats://broker:4222")
+    kind = KINDS[scheme]
+    given = [("--from", f"{kind}.url", address)]
+    return kind, given + [("--from", f"{kind}.stream", value[-1]) for value in asked.values()]
+
+
+def _serve(kind: str, read: Callable[[], Settings]) -> None:
+    settings = read()
+    logs.configure(settings.log)
+    feed = make_feed(settings, kind)
+    new_tokens = first_start(settings.server)
+    load_keys(settings.server)
+    from streamstt import edge  # noqa: PLC0415 - the other commands need no server
+
+    ready = partial(announce, settings, new_tokens)
+    asyncio.run(edge.run(settings, feed, edge.Surroundings(ready, read, Manager.find())))

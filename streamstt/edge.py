@@ -1,0 +1,101 @@
+"""An edge: captions from a broker to many viewers. No microphone, no model; what it is made of, and its stop order."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from streamstt import logs
+from streamstt.buses.broker import Feed
+from streamstt.buses.receiving import Receiver
+from streamstt.config import Settings
+from streamstt.errors import StreamsttError
+from streamstt.logs import watch_loop
+from streamstt.serve.edges import Edge
+from streamstt.serve.hub import Hub
+from streamstt.serve.protocol import About
+from streamstt.serve.server import Server
+from streamstt.serve.services import Services
+from streamstt.service.changes import compare
+from streamstt.service.keeper import Keeper
+from streamstt.service.manager import Manager
+from streamstt.service.signals import reloading_by_signal, stopping_by_signal
+from streamstt.version import __version__
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """Who starts the edge, and what it tells them.
+
+    Attributes:
+        ready: Called with the address of the captions page when it can be opened.
+        reload: Reads the settings again.
+        manager: The service manager.
+    """
+
+    ready: Callable[[str], None]
+    reload: Callable[[], Settings]
+    manager: Manager
+
+
+async def run(settings: Settings, feed: Feed, around: Surroundings) -> None:
+    """Serves until a signal comes; the broker may come and go meanwhile.
+
+    Args:
+        settings: Those of ``[server]`` and ``[log]`` matter.
+        feed: Where captions come from.
+        around: Who starts it.
+
+    Raises:
+        StreamsttError: It cannot listen, or tokens or certificate cannot be used.
+    """
+    watch_loop()
+    server = settings.server
+    hub = Hub(_unknown(), history=server.history, hello_history=server.hello_history, queue=server.client_queue)
+    receiver, edge = Receiver(feed, hub), Edge(hub)
+    door = Server(server, hub, edge, Services(elsewhere=edge.elsewhere))
+    log.info("captions come from %s", feed.name)
+    with stopping_by_signal() as stop, reloading_by_signal() as wanted:
+        async with asyncio.TaskGroup() as tasks:
+            address = await door.start()
+            beside = [
+                tasks.create_task(receiver.run()),
+                tasks.create_task(Keeper(around.manager, hub, receiver, address).run()),
+                tasks.create_task(_reload(settings, around, wanted, (hub, door))),
+            ]
+            around.ready(address)
+            around.manager.ready()
+            await stop.wait()
+            around.manager.stopping()
+            await door.drain()  # viewers receive what has come
+            for task in beside:
+                task.cancel()
+
+
+async def _reload(settings: Settings, around: Surroundings, wanted: asyncio.Event, parts: tuple[Hub, Server]) -> None:
+    """Takes new settings of server and log whenever it is asked to, until it is cancelled."""
+    hub, door = parts
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        around.manager.reloading()
+        try:
+            changes = compare(settings, await asyncio.to_thread(around.reload))
+        except StreamsttError as error:
+            log.error("the settings are as they were: %s", error)
+            hub.notify("settings", "The new settings have mistakes; the old ones are in force.")
+        else:
+            settings, server = changes.settings, changes.settings.server
+            logs.configure(settings.log)
+            hub.limit(history=server.history, hello_history=server.hello_history, queue=server.client_queue)
+            door.reload(server)
+            hub.notify("settings", "")
+            log.info("settings are read again; changed: %s", ", ".join(changes.live) or "none")
+        around.manager.ready()
+
+
+def _unknown() -> About:
+    """Of a daemon that has not been heard of yet."""
+    return About(__version__, session="", started_at="", model="", precision="", language="")

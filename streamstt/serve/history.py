@@ -1,0 +1,72 @@
+"""The finals that are kept for clients that come late or back, and the greeting made of them. Pure."""
+
+from collections import deque
+from collections.abc import Sequence
+
+from streamstt.serve.protocol import About, Message, SourceInfo, hello
+from streamstt.serve.requests import Resume
+
+
+class History:
+    """Finals in their order; the oldest are forgotten, and it is known up to which.
+
+    Attributes:
+        forgotten: ``seq`` of the newest final that is gone; 0: none is.
+    """
+
+    def __init__(self, most: int, shown: int) -> None:
+        """Is empty.
+
+        Args:
+            most: Finals that are kept.
+            shown: Finals that a new client is greeted with.
+        """
+        self._finals: deque[Message] = deque(maxlen=most)
+        self._shown = shown
+        self.forgotten = 0
+
+    def add(self, final: Message) -> None:
+        """One more."""
+        if len(self._finals) == self._finals.maxlen:
+            self.forgotten = self._finals[0].seq
+        self._finals.append(final)
+
+    def limit(self, most: int, shown: int) -> None:
+        """Keeps and shows so many from now on."""
+        while len(self._finals) > most:
+            self.forgotten = self._finals.popleft().seq
+        self._finals = deque(self._finals, maxlen=most)
+        self._shown = shown
+
+    def restore(self, finals: Sequence[Message], forgotten: int) -> None:
+        """Has what is kept of an earlier run, oldest first, and what was forgotten before that."""
+        self._finals.extend(finals)
+        left_out = finals[: -len(self._finals)] if self._finals else []
+        self.forgotten = left_out[-1].seq if left_out else forgotten
+
+    def clear(self) -> None:
+        """Has nothing, and has forgotten nothing."""
+        self._finals.clear()
+        self.forgotten = 0
+
+    def until(self, seq: int) -> list[Message]:
+        """Those up to a number: what comes after is still held back."""
+        return [m for m in self._finals if m.seq <= seq]
+
+    def greeting(self, about: About, sources: list[SourceInfo], seq: int, resume: Resume) -> str:
+        """``hello`` with what a client has missed, or for a new one with the newest finals.
+
+        Args:
+            about: What does not change.
+            sources: Those that are here.
+            seq: Of the last message that clients have.
+            resume: What the client has seen already.
+        """
+        past = self.until(seq)
+        if resume.since is None:
+            recent = past[-self._shown :] if self._shown else []
+            return hello(about, sources, seq, recent, earlier=len(past) - len(recent))
+        other_run = resume.since > seq or resume.session not in {None, about.session}
+        since = 0 if other_run else resume.since
+        missed = [m for m in past if m.seq > since]
+        return hello(about, sources, seq, missed, gap_in_history=other_run or since < self.forgotten)

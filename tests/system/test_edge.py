@@ -1,0 +1,170 @@
+"""An edge behind real brokers: it serves what the daemon does, whoever dies on the way."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from brokers import SECRET, Broker, edge
+from keeping import finals
+from running import Daemon, captions, get, receive, refused, run
+from watching import Viewer, talk
+from websockets.exceptions import InvalidStatus
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture(params=["redis", "nats"])
+def broker(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    with Broker(request.param, tmp_path / "broker") as started:
+        yield started
+
+
+def daemon_of(broker: Broker, script: list[str], folder: Path) -> Daemon:
+    address = ["--set", f"{broker.kind}.url={broker.url}", *broker.settings]
+    return Daemon(*script, "--source", "ws", "--set", f"transcript.folder={folder}", *address)
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Asks again and again, for what nobody tells."""
+    async with asyncio.timeout(30):
+        while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - it is another process's
+            await asyncio.sleep(0.1)
+
+
+def loaded(daemon: Daemon) -> str:
+    """Names of the files that a process has in memory."""
+    return Path(f"/proc/{daemon.process.pid}/maps").read_text()
+
+
+def health(daemon: Daemon) -> dict[str, object]:
+    return dict(json.loads(get(f"{daemon.url}/healthz")[1]))
+
+
+async def until_health_says(daemon: Daemon, words: str, *, present: bool = True) -> None:
+    """Waits until the notices of a daemon or edge have the words, or have them no more."""
+    try:
+        await until(lambda: (words in json.dumps(health(daemon))) is present)
+    except TimeoutError as late:
+        raise AssertionError(f"{words!r} in {health(daemon)} is not {present}: {daemon.log}") from late
+
+
+@asynccontextmanager
+async def watched(daemon: Daemon, viewer: Viewer) -> AsyncIterator[None]:
+    """The viewer follows while it lasts, and comes back when it is asked to."""
+
+    async def follow() -> None:
+        while daemon.process.poll() is None:
+            with suppress(InvalidStatus):  # 503: no captions have come to it yet
+                await viewer.watch(daemon)
+            await asyncio.sleep(0.05)
+
+    task = asyncio.create_task(follow())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task  # it may have seen what it must not
+
+
+async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[str], tmp_path: Path) -> None:
+    """Viewers of an edge get the daemon's finals with its numbers, session and times; one that goes from daemon to
+    edge with ``since`` misses nothing. What is not there answers 404 with a sentence. No model library is loaded. The
+    broker's password is told to nobody."""
+    with daemon_of(broker, script, tmp_path / "t") as daemon, edge(broker) as served:
+        assert health(served)["status"] == "degraded", "nobody speaks to it yet"
+        here, there = Viewer(), Viewer()
+        async with watched(daemon, here), watched(served, there):
+            speaking = asyncio.create_task(talk(daemon, "desk", 8))
+            await there.wait(4)
+            await here.wait(4)
+            speaking.cancel()
+        assert there.finals[:4] == here.finals[:4]
+        assert health(served)["status"] == "ready"
+        assert there.sessions == here.sessions
+        first = here.finals[0]["seq"]
+        async with captions(
+            served, f"/captions?{urlencode({'since': first, 'session': here.sessions.copy().pop()})}"
+        ) as s:
+            hello = await receive(s)
+        assert [f["seq"] for f in hello["history"] if f["text"]][:3] == [f["seq"] for f in here.finals[1:4]]
+        assert "gap_in_history" not in hello
+        for path in ("/audio", "/control"):
+            assert await refused(served, path) == 404
+        assert "This is an edge" in get(f"{served.url}/audio")[1]
+        assert get(f"{served.url}/transcript.vtt")[1].startswith("WEBVTT")
+        assert get(f"{served.url}/transcript.vtt")[1] == get(f"{daemon.url}/transcript.vtt")[1]
+        assert "broker_away 0" in get(f"{served.url}/metrics")[1]
+        assert "bus_finals" in get(f"{daemon.url}/metrics")[1]
+        assert not [name for name in ("torch", "transformers", "portaudio") if name in loaded(served)]
+        shown = await asyncio.to_thread(run, "config", "show", *broker.settings)
+        assert SECRET not in daemon.log + served.log + shown.stdout + get(f"{daemon.url}/metrics")[1]
+
+
+async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path: Path) -> None:
+    """Broker, daemon and edge are killed with -9 in the middle of speech and come back, one after the other: a viewer
+    of the edge gets every final that the daemon wrote, once and in order, of one session."""
+    kept, viewer = tmp_path / "t", Viewer()
+    with edge(broker) as served:
+        async with watched(served, viewer):
+            with daemon_of(broker, script, kept) as daemon:
+                speaking = asyncio.create_task(talk(daemon, "desk", 8))
+                await viewer.wait(2)
+                broker.kill()
+                before = len(finals(kept))
+                await until(lambda: len(finals(kept)) >= before + 3)  # nobody gets them for now
+                await until_health_says(served, "lost its connection to the broker")
+                await until_health_says(daemon, "Captions do not reach")
+                assert (health(served)["status"], health(daemon)["status"]) == ("degraded", "ready")
+                broker.start()
+                await viewer.wait(before + 4)
+                await until_health_says(served, "lost its connection", present=False)
+                daemon.process.kill()
+                speaking.cancel()
+    with daemon_of(broker, script, kept) as daemon, edge(broker) as served:
+        async with watched(served, viewer):
+            speaking = asyncio.create_task(talk(daemon, "desk", 8))
+            await viewer.wait(len(viewer.finals) + 3)
+            served.process.kill()
+            now = len(finals(kept))
+            with edge(broker) as again:
+                async with watched(again, viewer):
+                    await viewer.wait(now + 2)
+                    speaking.cancel()
+                    assert daemon.stop() == 0
+                    said = [f for f in finals(kept) if f["text"]]
+                    await viewer.wait(len(said))
+                    await until_health_says(again, "The daemon has stopped")
+    assert [f["seq"] for f in viewer.finals] == [f["seq"] for f in said], "none missing, none twice"
+    assert [f["text"] for f in viewer.finals] == [f["text"] for f in said]
+    assert len(viewer.sessions) == 1
+
+
+async def test_an_edge_before_its_broker(tmp_path: Path) -> None:
+    """Without a broker an edge starts, says what is missing, and lets viewers come back later: pages are there."""
+    broker = Broker("redis", tmp_path / "broker")
+    with edge(broker) as served:
+        await until_health_says(served, "lost its connection to the broker")
+        assert get(f"{served.url}/")[0] == 200
+        assert await refused(served) == 503
+        with broker:
+            await until_health_says(served, "No daemon has sent captions")
+            served.wait_for_log("captions come from Redis")
+        assert served.stop() == 0
+
+
+def test_a_broker_that_is_none() -> None:
+    """An address that names no broker, and one with a password in it, are refused with a sentence."""
+    wrong = run("serve", "--from", "http://localhost")
+    assert wrong.returncode == 78
+    assert "this is no broker; one looks like redis://" in wrong.stderr
+    for address in (f"redis://me:{SECRET}@localhost", f"amqp://me:{SECRET}@localhost"):
+        told = run("serve", "--from", address)
+        assert told.returncode == 78
+        assert "://me:***@localhost" in told.stderr
+        assert SECRET not in told.stderr
+    assert "password_file" in run("run", "--set", f"mqtt.url=mqtt://me:{SECRET}@localhost").stderr

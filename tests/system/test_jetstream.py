@@ -1,0 +1,74 @@
+"""What a real NATS server does to a reader: it counts wrongly, and deletes what is about to be read."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from brokers import SECRET, Broker
+
+from streamstt.buses.jetstream import NatsBus, NatsFeed
+from streamstt.buses.wire import Entry, Position
+from streamstt.config_buses import Nats
+
+pytestmark = pytest.mark.timeout(60)
+
+
+async def write(bus: NatsBus) -> None:
+    """Partials that take each other's place as fast as they can, and a final now and then."""
+    seq = 0
+    while True:
+        batch = []
+        for _ in range(20):
+            seq += 1
+            kind = "final" if seq % 50 == 0 else "partial"
+            batch.append(Entry(kind, f"mic{seq % 3}", Position("s", seq), f'{{"seq":{seq},"session":"s"}}'))
+        await bus.send(batch)
+        await asyncio.sleep(0)
+
+
+async def read(feed: NatsFeed) -> None:
+    """All that comes."""
+    while True:
+        await feed.read(1.0)
+
+
+async def test_a_reader_catches_up_while_others_write(tmp_path: Path) -> None:
+    """However messages are replaced while it connects, a reader is soon told that nothing older waits."""
+    with Broker("nats", tmp_path / "broker") as broker:
+        settings = Nats(url=broker.url)
+        bus = NatsBus(settings, SECRET)
+        await bus.connect()
+        writing = asyncio.create_task(write(bus))
+        for _ in range(15):
+            feed = NatsFeed(settings, SECRET)
+            await asyncio.sleep(0.02)
+            await feed.connect()
+            async with asyncio.timeout(5):
+                batches = [await feed.read(1.0)]
+                while batches[-1].more:
+                    batches.append(await feed.read(1.0))
+            assert sum(len(batch.texts) for batch in batches) > 0
+            await feed.close()
+        assert not writing.done()
+        writing.cancel()
+        await bus.close()
+
+
+async def test_a_reader_can_always_be_stopped(tmp_path: Path) -> None:
+    """An edge that stops ends its reader at whatever moment: also when a message arrives in that very moment."""
+    with Broker("nats", tmp_path / "broker") as broker:
+        settings = Nats(url=broker.url)
+        bus, feed = NatsBus(settings, SECRET), NatsFeed(settings, SECRET)
+        await bus.connect()
+        await feed.connect()
+        writing = asyncio.create_task(write(bus))
+        for turns in range(150):
+            reading = asyncio.create_task(read(feed))
+            for _ in range(turns % 30):
+                await asyncio.sleep(0)
+            reading.cancel()
+            done, _ = await asyncio.wait([reading], timeout=2)
+            assert done, f"it reads on after {turns} turns"
+        writing.cancel()
+        await feed.close()
+        await bus.close()

@@ -1,0 +1,148 @@
+"""Captions in a home: a real MQTT broker, and a client that reads as a dashboard would."""
+
+import asyncio
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiomqtt import Client, MqttError, ProtocolVersion
+from brokers import Broker
+from keeping import finals
+from running import Daemon, environment
+from watching import talk
+
+pytestmark = pytest.mark.timeout(90)
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker("mqtt", tmp_path / "broker") as started:
+        yield started
+
+
+def daemon_of(broker: Broker, script: list[str], folder: Path, *more: str) -> Daemon:
+    return Daemon(
+        *script, "--source", "ws", "--set", f"transcript.folder={folder}", "--set", f"mqtt.url={broker.url}", *more
+    )
+
+
+class Reader:
+    """Reads everything, and is remembered by the broker while it is away."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._port = broker.port
+        self._came = asyncio.Event()
+        self.got: list[tuple[str, str, bool]] = []  # topic, payload, kept by the broker
+        self.last: dict[str, str] = {}  # of each topic
+
+    async def read(self) -> None:
+        """Until it is cancelled; comes back whenever the broker does."""
+        while True:
+            with suppress(MqttError):
+                await self._follow()
+            await asyncio.sleep(0.05)
+
+    async def _follow(self) -> None:
+        known = {"identifier": "dashboard", "clean_session": False, "protocol": ProtocolVersion.V311}
+        async with Client("127.0.0.1", self._port, **known) as client:
+            await client.subscribe("captions/room/#", qos=1)
+            async for message in client.messages:
+                topic = str(message.topic).removeprefix("captions/room/")
+                self.last[topic] = bytes(message.payload).decode()
+                self.got.append((topic, self.last[topic], message.retain))
+                self._came.set()
+
+    async def until(self, topic: str, *, count: int = 1, says: str = "") -> None:
+        """Waits for so many messages of a topic, of which the last has the words."""
+        async with asyncio.timeout(30):
+            while len(self.of(topic)) < count or says not in self.last[topic]:
+                self._came.clear()
+                await self._came.wait()
+
+    def of(self, topic: str) -> list[Any]:
+        """What came of a topic, oldest first; what the broker repeats, once."""
+        return list(dict.fromkeys(payload for t, payload, _ in self.got if t == topic))
+
+
+async def test_a_home_reads_along(broker: Broker, script: list[str], tmp_path: Path) -> None:
+    """Each source has topics of its own: finals as viewers get them, partials if they are wanted, its state kept by the
+    broker for those who come later. The broker says offline when the daemon is killed, and after a proper end."""
+    more = ("--set", "mqtt.topic=captions/room", "--set", "mqtt.partials=true")
+    reader = Reader(broker)
+    reading = asyncio.create_task(reader.read())
+    with daemon_of(broker, script, tmp_path, *more) as daemon:
+        await reader.until("online", says="online")
+        speaking = asyncio.create_task(talk(daemon, "desk", 8))
+        await reader.until("desk/final", count=2)
+        speaking.cancel()
+        await reader.until("desk/partial")
+        kept = {f["seq"]: f for f in finals(tmp_path)}
+        for text in reader.of("desk/final"):
+            data = json.loads(text)
+            assert data.pop("session")
+            assert data == {k: v for k, v in kept[data["seq"]].items() if k != "label"}
+        assert json.loads(reader.last["hello"])["sources"][0]["name"] == "desk"
+        async with Client("127.0.0.1", broker.port) as later:
+            await later.subscribe("captions/room/#")
+            there = {str((m := await anext(aiter(later.messages))).topic): m for _ in range(3)}
+        assert sorted(there) == [f"captions/room/{name}" for name in ("desk/status", "hello", "online")]
+        assert all(message.retain for message in there.values())
+        daemon.process.kill()
+        await reader.until("online", says="offline")
+    with daemon_of(broker, script, tmp_path, *more) as daemon:
+        await reader.until("online", says="online")
+        assert daemon.stop() == 0
+        await reader.until("online", says="offline")
+    reading.cancel()
+
+
+async def test_the_broker_is_killed(broker: Broker, script: list[str], tmp_path: Path) -> None:
+    """kill -9 of the broker while people speak: what was said meanwhile comes when it is back, none is missing, and
+    captions of viewers go on all the time."""
+    reader = Reader(broker)
+    reading = asyncio.create_task(reader.read())
+    with daemon_of(broker, script, tmp_path, "--set", "mqtt.topic=captions/room") as daemon:
+        speaking = asyncio.create_task(talk(daemon, "desk", 8))
+        await reader.until("desk/final", count=2)
+        broker.kill()
+        before = len(finals(tmp_path))
+        async with asyncio.timeout(30):
+            while len(finals(tmp_path)) < before + 3:  # noqa: ASYNC110 - it is another process's
+                await asyncio.sleep(0.1)
+        broker.start()
+        await reader.until("desk/final", count=before + 5)
+        speaking.cancel()
+        assert daemon.stop() == 0
+        await reader.until("online", says="offline")
+    reading.cancel()
+    said = {f["seq"] for f in finals(tmp_path)}
+    assert {json.loads(text)["seq"] for text in reader.of("desk/final")} == said
+    assert "desk/partial" not in reader.last, "nobody asked for them"
+
+
+@pytest.mark.parametrize(
+    ("library", "extra", "arguments"),
+    [
+        ("aiomqtt", "mqtt", ["run", "--source", "ws", "--set", "mqtt.url=mqtt://localhost"]),
+        ("redis", "redis", ["serve", "--from", "redis://localhost"]),
+        ("nats", "nats", ["serve", "--from", "nats://localhost"]),
+    ],
+)
+def test_a_library_that_is_not_here(script: list[str], library: str, extra: str, arguments: list[str]) -> None:
+    """Client libraries are optional: without the one that is needed, a sentence says how to get it."""
+    code = f"import sys; sys.modules[{library!r}] = None; from streamstt.cli import main; main()"
+    more = script if arguments[0] == "run" else []
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments, *more],
+        capture_output=True,
+        env=environment(),
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 78
+    assert f"pip install 'streamstt[{extra}]'" in done.stderr.decode()
