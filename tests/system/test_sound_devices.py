@@ -77,6 +77,11 @@ def is_partial(message: dict[str, Any]) -> bool:
     return message["type"] == "partial"
 
 
+def is_committed(message: dict[str, Any]) -> bool:
+    """A partial whose first words stay, whatever happens; others may be taken back."""
+    return message["type"] == "partial" and message["stable"] > 0
+
+
 @asynccontextmanager
 async def speaking(server: AudioServer, recording: str = "long_sentence", sink: str = "room") -> AsyncIterator[None]:
     """Speech plays meanwhile, over and over; its end is not waited for."""
@@ -126,19 +131,23 @@ async def test_lost_and_found(
 ) -> None:
     """Noticed within two seconds; the words so far become final; no other microphone is taken; it goes on in time."""
     async with captions(daemon) as viewer, speaking(server):
-        await until(viewer, is_partial)
+        said_so_far = (await until(viewer, is_committed))[-1]
         broken_at = time.monotonic()
         await asyncio.to_thread(break_it, server)
-        before = await until(viewer, is_state("lost"))
-        assert time.monotonic() - broken_at < NOTICED_S
-        assert why in before[-1]["detail"]
-        while not any(m["type"] == "final" and m["text"] for m in before):
-            before.append(await receive(viewer))
-        with pytest.raises(TimeoutError):
-            await until(viewer, is_state("listening"), within_s=1.5)
-        away_s = time.monotonic() - broken_at
-        await asyncio.to_thread(mend_it, server)
+        try:
+            before = await until(viewer, is_state("lost"))
+            assert time.monotonic() - broken_at < NOTICED_S
+            assert why in before[-1]["detail"]
+            while not any(m["type"] == "final" and m["id"] == said_so_far["id"] for m in before):
+                before.append(await receive(viewer))
+            with pytest.raises(TimeoutError):
+                await until(viewer, is_state("listening"), within_s=1.5)
+            away_s = time.monotonic() - broken_at
+        finally:
+            await asyncio.to_thread(mend_it, server)
         after = await until(viewer, is_partial)
+    final = next(m for m in before if m["type"] == "final" and m["id"] == said_so_far["id"])
+    assert final["text"].startswith(said_so_far["text"][: said_so_far["stable"]])
     assert is_state("listening")(next(m for m in after if m["type"] == "status" and m["state"] != "lost"))
     gap = next(m for m in after if m["type"] == "gap")
     assert away_s - NOTICED_S < gap["end"] - gap["start"] < time.monotonic() - broken_at + 0.1
