@@ -42,6 +42,7 @@ class Job:
         committed: Words spoken in ``audio`` that will not change: the decoder continues after them.
         draft: What the last update of this audio said after the committed words, to be verified.
         expected: Language of the last utterance of this source: a scrap that could be in several is likely in this one.
+        goes_on: Somebody speaks behind the committed words: at least one word follows, whatever the engine thinks.
     """
 
     source: str
@@ -52,6 +53,7 @@ class Job:
     committed: tuple[HeardWord, ...] = ()
     draft: tuple[HeardWord, ...] = ()
     expected: str | None = None
+    goes_on: bool = False
 
     @property
     def end(self) -> int:

@@ -20,7 +20,7 @@ from streamstt.speech.doubts import TRIES, Voice, inside, is_doubtful
 from streamstt.speech.jobs import HeardWord, Hypothesis, Job
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, energy_of
 from streamstt.speech.stabiliser import first_break
-from streamstt.speech.trimming import cut_point, quietest
+from streamstt.speech.trimming import cut_point, first_pause, quietest
 from streamstt.speech.writer import CaptionWriter
 
 LONGEST_S = 14  # of a passage: attention takes the square of its length, and shorter ones are heard a little worse
@@ -158,20 +158,19 @@ class Listening:
         if tries > TRIES or not words:
             self.words += words
         elif (skipped := voice.skipped(words)) is not None:
-            at = self._quietest(*inside(words[skipped]))
+            low, high = inside(words[skipped])
+            at = low + quietest(self._samples(low, high))
             self._left.extendleft((_Stretch(at, stretch.end, tries), _Stretch(stretch.start, at, tries)))
         elif voice.goes_on(words[-1], stretch.end):
             self.words += words
             if found := cut_point(words, (), stretch.start, stretch.end, 0):
-                self._left.appendleft(_Stretch(self._quietest(*found[1:]), stretch.end, tries))
+                at = found[1] + first_pause(self._samples(*found[1:]))
+                self._left.appendleft(_Stretch(at, stretch.end, tries))
         else:
             self.words += words
 
     def _samples(self, start: int, end: int) -> Samples:
         return self._passage.samples[start - self.start : end - self.start]
-
-    def _quietest(self, low: int, high: int) -> int:
-        return low + quietest(self._samples(low, high))
 
 
 def captions(heard: Listening, writer: CaptionWriter, settings: Speech) -> Iterator[Final]:

@@ -197,6 +197,7 @@ class Session:
             committed=tuple(utterance.committed[utterance.passed :]),
             draft=utterance.draft,
             expected=self._expected,
+            goes_on=utterance.asked > 0,
         )
 
     def apply(self, hypothesis: Hypothesis) -> list[Event]:
@@ -215,7 +216,7 @@ class Session:
             self._expected = hypothesis.language
         if not hypothesis.job.final:
             events = self._wording.update(utterance, words)
-            if self._windows.trim(utterance, quiet=not hypothesis.words):
+            if self._windows.trim(utterance, quiet=not (words if hypothesis.job.goes_on else hypothesis.words)):
                 self._segmenter.trim(utterance.start)
         elif not words and utterance.only_context:  # which may be why: all seemed to be said
             utterance.stand_alone()

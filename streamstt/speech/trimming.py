@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from streamstt.audio.format import Samples, ms
 from streamstt.speech.jobs import HeardWord
@@ -12,7 +13,10 @@ KEPT = ms(2500)  # samples: what the next update should still hear of what was s
 PAUSE = ms(3000)  # samples without a word, after which what comes is a new beginning
 FREED = ms(800)  # samples that a cut should free
 SEARCH = ms(240)  # samples before a word's start in which the pause before it is looked for
+REACH = ms(1000)  # samples after the last word in which the pause behind it is looked for: a drawn-out word ends late
 STEP = ms(10)
+QUIET = 2.0  # times the least energy of all: what is as quiet as that is a pause, and speech may follow the first
+PAUSE_STEPS = 24  # 240 ms: where a pause begins, it is at its quietest within that time
 
 
 def cut_point(
@@ -34,7 +38,7 @@ def cut_point(
     words = [*committed, *tentative]
     if not kept and committed:
         last = committed[-1].end
-        return len(committed), max(last - SEARCH // 2, start), min(last + SEARCH, heard)
+        return len(committed), max(last - SEARCH // 2, start), min(last + REACH, heard)
     open_choices = [
         k
         for k in range(1, len(committed) + 1)
@@ -79,10 +83,28 @@ def _gap(words: Sequence[HeardWord], k: int, heard: int) -> tuple[int, int]:
 
 def quietest(samples: Samples) -> int:
     """Index of the middle of the quietest 50 ms."""
+    powers = _powers(samples)
+    return _middle(int(np.argmin(powers)), samples) if len(powers) else len(samples) // 2
+
+
+def first_pause(samples: Samples) -> int:
+    """Index of the middle of the quietest 50 ms in the first pause: later ones may be about as quiet."""
+    powers = _powers(samples)
+    if not len(powers):
+        return len(samples) // 2
+    first = int(np.argmax(powers <= QUIET * powers.min()))
+    return _middle(first + int(np.argmin(powers[first : first + PAUSE_STEPS])), samples)
+
+
+def _powers(samples: Samples) -> npt.NDArray[np.float64]:
+    """Energy of each stretch of 50 ms, or of what there is, one for every 10 ms; none of less than 20 ms."""
     steps = len(samples) // STEP
     if steps < 2:
-        return len(samples) // 2
+        return np.zeros(0)
     energy = np.square(samples[: steps * STEP]).reshape(steps, STEP).mean(axis=1)  # (steps,)
-    width = min(5, steps)
-    around = np.convolve(energy, np.ones(width), mode="valid")  # (steps - width + 1,)
-    return (int(np.argmin(around)) + width // 2) * STEP
+    return np.convolve(energy, np.ones(min(5, steps)), mode="valid")  # (steps - width + 1,)
+
+
+def _middle(stretch: int, samples: Samples) -> int:
+    """Sample index of the middle of a stretch."""
+    return (stretch + min(5, len(samples) // STEP) // 2) * STEP

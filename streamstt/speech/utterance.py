@@ -26,6 +26,7 @@ class Utterance:
         passed: How many committed words lie before ``start``: their audio is not listened to again.
         language: Code.
         tries: How often its audio was asked for again, after it was closed.
+        asked: How often the engine was told that speech follows the committed words, since the last of these.
         context: How many of the committed words belong to the utterance before.
         begin: Where it begins itself, when it has a context.
     """
@@ -40,6 +41,7 @@ class Utterance:
     passed: int = 0
     language: str = ""
     tries: int = 0
+    asked: int = 0
     context: int = 0
     begin: int = 0
 
@@ -68,7 +70,7 @@ class Utterance:
         """Has it heard without its context, as long as it has no words of its own."""
         self.start = self.begin
         self.committed = []
-        self.context = self.finished = self.passed = 0
+        self.context = self.finished = self.passed = self.asked = 0
 
     def forget(self) -> None:
         """Drops words that nobody needs any more; speech may last for hours."""

@@ -5,8 +5,10 @@ from streamstt.audio.ring import Ring
 from streamstt.config import Speech
 from streamstt.speech.doubts import TRIES, Voice, inside
 from streamstt.speech.jobs import HeardWord
-from streamstt.speech.trimming import KEPT, PAUSE, cut_point, quietest
+from streamstt.speech.trimming import KEPT, PAUSE, cut_point, first_pause, quietest
 from streamstt.speech.utterance import Utterance
+
+ASKED = 2  # so often the engine is told that somebody speaks, before it must do without what was said before
 
 
 class Windows:
@@ -54,7 +56,7 @@ class Windows:
         The cost of an update is that of its window.
 
         After a pause too, and when somebody speaks and no word comes: a model that has just read a finished sentence
-        tends to think that all is said.
+        tends to think that all is said. It is told that it is not, and if that does not help, hears what follows alone.
         """
         if utterance.end is not None:
             return False
@@ -64,6 +66,10 @@ class Windows:
         if quiet and committed:
             last = committed[-1].end
             stuck = self.unheard(utterance, ())
+            if stuck and utterance.asked < ASKED:
+                utterance.asked += 1
+                utterance.again = utterance.asked == 1  # the second time it hears more
+                return False
             paused = stuck or full or utterance.heard - last >= PAUSE
         if not paused and not full:
             return False
@@ -81,4 +87,5 @@ class Windows:
         if found:
             count, low, high = found
             utterance.passed += count
-            utterance.start = low + quietest(self._ring.read(low, high))
+            utterance.start = low + first_pause(self._ring.read(low, high))
+            utterance.asked = 0

@@ -32,6 +32,7 @@ class Wording:
         promised = len(utterance.committed) - utterance.finished
         count = agreed(utterance.draft, words, end - ms(self.settings.hold_ms), end - DOUBTED)
         utterance.committed += words[:count]
+        utterance.asked = 0 if count else utterance.asked
         utterance.draft = words[count:]
         events = self._captions(utterance, promised)
         partial = self._writer.partial(

@@ -56,6 +56,7 @@ class Task:
         limit: How many tokens may follow ``forced``.
         heard: Positions of the window with audio in them; behind them is silence.
         unfinished: How many of these are not over yet: a token that looks there is not said.
+        goes_on: The text does not end with the forced tokens.
     """
 
     prompt: list[int]
@@ -65,6 +66,7 @@ class Task:
     limit: int
     heard: int
     unfinished: int
+    goes_on: bool = False
 
 
 @dataclass(slots=True)
@@ -152,14 +154,14 @@ class Greedy:
             telling.text, choice, logprob = self._verify(telling.task, read)
         else:
             text.attention = torch.cat([text.attention, read.attention], dim=1)
-            score = self._scores(read.logits, first=False)[0]  # (V,)
+            score = self._scores(read.logits)[0]  # (V,)
             choice = int(score.cpu().numpy().argmax())  # torch takes as long for this as for the logarithms
             logprob = float(score[choice])
         telling.part = self._next(telling, part, choice, logprob)
 
     def _verify(self, task: Task, read: Pass) -> tuple[Text, int, float]:
         """What of the draft is right, the token that follows, and its log-probability."""
-        scores = self._scores(read.logits[1:], first=not task.forced)  # (draft + 1, V)
+        scores = self._scores(read.logits[1:], task)  # (draft + 1, V)
         choices = scores.argmax(dim=1).tolist()
         attention = read.attention[:, len(task.prompt) - 1 :]  # (A, forced + draft + 1, T)
         confirmed, said = 0, len(task.forced) + 1
@@ -198,11 +200,13 @@ class Greedy:
         end = task.heard - task.unfinished
         return task.unfinished > 0 and share_behind(attention[:, -1], end, task.heard) > CUT_OFF
 
-    def _scores(self, logits: torch.Tensor, *, first: bool) -> torch.Tensor:
-        """Log-probabilities of what may be said; ``first``: row 0 begins the text. Uses up the logits."""
+    def _scores(self, logits: torch.Tensor, begun: Task | None = None) -> torch.Tensor:
+        """Log-probabilities of what may be said; ``begun``: row 0 begins its text. Uses up the logits."""
         allowed = logits.add_(self._bias)
-        if first:
+        if begun and not begun.forced:
             allowed[0] += self._first_bias
+        if begun and begun.goes_on:
+            allowed[0, self.rules.end] = -torch.inf
         return allowed.log_softmax(dim=-1)
 
     def _cut_loop(self, text: Text, task: Task) -> bool:

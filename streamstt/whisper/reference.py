@@ -175,7 +175,7 @@ class ReferenceEngine:
             generation_config=None,
             max_length=len(prompt) + len(forced) + max(limit, 1),
             do_sample=False,
-            begin_suppress_tokens=None if forced else self._config.begin_suppress_tokens,
+            begin_suppress_tokens=self._not_first(job),
             return_dict_in_generate=True,
             output_scores=True,
             output_attentions=True,
@@ -185,6 +185,11 @@ class ReferenceEngine:
         text = said[:-1] if said and said[-1] == self._config.eos_token_id else said
         starts = self._starts(out.cross_attentions, len(prompt) - 1, len(job.audio))
         return _Text(text, chosen[: len(text)], starts[len(forced) :])
+
+    def _not_first(self, job: Job) -> list[int] | None:
+        """Tokens that what follows the committed words does not begin with."""
+        never = [] if job.committed else list(self._config.begin_suppress_tokens or ())
+        return [*never, self._config.eos_token_id] if job.goes_on else never or None
 
     def _starts(self, attentions: Any, first_row: int, n_samples: int) -> list[int]:
         """The frame at which each token after the prompt begins, and where the last one ends.

@@ -179,6 +179,7 @@ class StreamingEngine:
             limit=limit,
             heard=heard,
             unfinished=0 if job.final else min(UNFINISHED, heard),
+            goes_on=job.goes_on,
         )
 
     def _language(self, memory: Memory, expected: str | None) -> str:

@@ -61,6 +61,13 @@ def test_committed_words_are_continued(base: ReferenceEngine) -> None:
     assert max(abs(a.end - b.end) for a, b in zip(rest.words, whole.words[6:], strict=True)) <= ms(100)
 
 
+def test_somebody_goes_on(base: ReferenceEngine) -> None:
+    """When all was said nothing more is, unless it is told that somebody speaks."""
+    whole = base.decode(job(recording("short"), language="en")).words
+    assert base.decode(job(recording("short"), language="en", committed=whole)).words == ()
+    assert base.decode(job(recording("short"), language="en", committed=whole, goes_on=True)).words
+
+
 def test_words_have_times_and_probabilities(base: ReferenceEngine) -> None:
     """Words follow each other within the audio; delaying the audio delays them all; probabilities are some."""
     audio = recording("short")

@@ -143,6 +143,17 @@ def test_all_is_committed(tiny: StreamingEngine) -> None:
     assert tiny.decode(job(SHORT, committed=whole)).words == ()
 
 
+@pytest.mark.parametrize("final", [True, False])
+def test_somebody_goes_on(tiny: StreamingEngine, final: bool) -> None:
+    """Told that somebody speaks, it does not think that all is said; what it says is that of the reference engine."""
+    said = tiny.decode(job(SHORT)).words
+    audio = np.concatenate([SHORT, np.zeros(ms(1000), np.float32), SHORT])
+    assert tiny.decode(job(SHORT, committed=said)).words == ()
+    more = tiny.decode(job(audio, final=final, committed=said, goes_on=True))
+    assert word_error_rate("".join(w.text for w in said), text_of(more)) < 0.2
+    assert more.words[0].start >= ms(len(SHORT) * 1000 // 16000 - 500)
+
+
 # ---- times
 
 

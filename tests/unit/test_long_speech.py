@@ -27,7 +27,8 @@ from streamstt.config import Speech
 from streamstt.speech.captions import Event
 from streamstt.speech.doubts import UNHEARD
 from streamstt.speech.jobs import Engine, EngineInfo, HeardWord, Hypothesis, Job
-from streamstt.speech.trimming import KEPT, PAUSE, SEARCH
+from streamstt.speech.trimming import KEPT, PAUSE, REACH, SEARCH
+from streamstt.speech.windows import ASKED
 
 NARROW = Speech(window_s=4, update_ms=300)
 """Trims often."""
@@ -191,12 +192,34 @@ def test_a_new_beginning(gap: str, patience: int) -> None:
     events, jobs = listen(talk, Speech(window_s=28, max_utterance_s=28, end_silence_ms=5000))
     old = [j for j in jobs if j.start == jobs[0].start]
     new = jobs[len(old) :]
-    assert patience <= old[-1].end - last < patience + 2 * ms(Speech().update_ms)  # one of them commits the words
+    asked = [j.goes_on for j in jobs].count(True)
+    assert asked == (ASKED if gap == "s" else 0)
+    # One update commits the words, and one lies between the two times that the engine is asked for more.
+    assert patience <= old[-1].end - last < patience + ms(Speech().update_ms) * (2 + asked // 2)
     assert (new[0].end == old[-1].end) is (gap == "s")  # a word may be waiting: at once
     assert {j.start for j in new} == {new[0].start}
-    assert last - SEARCH // 2 <= new[0].start <= last + SEARCH
+    assert last - SEARCH // 2 <= new[0].start <= last + REACH
     assert new[0].committed == ()
     assert_nothing_is_lost(talk, events)
+
+
+def test_an_engine_that_thinks_all_is_said() -> None:
+    """Told that somebody speaks, it says what follows, and goes on hearing it together with what was said before."""
+    first, then = "this is what he said to us.", "and so we all went home again."
+    talk = tell(f"{first} {then}")
+    known = len(first.split())
+
+    def stop(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
+        left = known - len(job.committed)
+        return heard[: max(left, 0)] if left >= 0 and not job.goes_on else heard
+
+    events, jobs = listen(talk, engine=Through(talk.engine, stop))
+    assert_nothing_is_lost(talk, events)
+    assert {j.start for j in jobs} == {jobs[0].start}
+    told = [j for j in jobs if j.goes_on]
+    assert told
+    assert all(len(j.committed) == known for j in told)
+    assert not jobs[-1].goes_on
 
 
 @pytest.mark.parametrize("seconds", [1, 2, 4, 9, 15])

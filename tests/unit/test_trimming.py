@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streamstt.audio.format import Samples, ms
 from streamstt.speech.jobs import HeardWord
-from streamstt.speech.trimming import KEPT, SEARCH, cut_point, quietest
+from streamstt.speech.trimming import KEPT, REACH, SEARCH, cut_point, first_pause, quietest
 
 START = ms(60_000)
 """Where the window begins: not at 0, so that a mix-up of indices shows."""
@@ -95,7 +95,7 @@ def test_all_go() -> None:
     found = cut_point(words, [], START, words[-1].end + ms(3000), 0)
     assert found is not None
     assert found[0] == 4
-    assert found[1] <= words[-1].end <= found[2] <= words[-1].end + SEARCH
+    assert found[1] <= words[-1].end <= found[2] <= words[-1].end + REACH
 
 
 # ---- properties
@@ -182,6 +182,25 @@ def test_the_quieter_of_two() -> None:
     samples[ms(50) : ms(60)] = 0
     samples[ms(160) : ms(220)] *= 0.3
     assert ms(160) <= quietest(samples) < ms(220)
+
+
+def test_the_first_pause() -> None:
+    """Of pauses about as quiet the first is taken, behind whatever is louder: a drawn-out word, for instance."""
+    samples = loud(ms(1100))
+    samples[ms(150) : ms(210)] *= 0.4
+    samples[ms(500) : ms(560)] *= 0.05
+    samples[ms(800) : ms(860)] *= 0.045
+    assert ms(500) <= first_pause(samples) < ms(560)
+    assert ms(800) <= quietest(samples) < ms(860)
+
+
+@PROPERTY
+@given(st.integers(0, ms(1200)), st.integers(0, 99))
+def test_the_first_of_any_samples(length: int, seed: int) -> None:
+    """It lies within the samples; within a quarter of a second it is the quietest place."""
+    samples = np.random.default_rng(seed).normal(size=length).astype(np.float32)
+    assert 0 <= first_pause(samples) <= length
+    assert first_pause(samples[: ms(240)]) == quietest(samples[: ms(240)])
 
 
 @PROPERTY
