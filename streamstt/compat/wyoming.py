@@ -13,8 +13,6 @@ from streamstt.serve.protocol import About, ClientError
 from streamstt.serve.requests import AudioOffer
 from streamstt.speech.captions import Event, Final, Partial
 
-HOME = "https://pypi.org/project/streamstt/"
-
 
 class Transcript:
     """The words of one stream of audio, told in chunks as they can no longer change; together they are the whole."""
@@ -58,7 +56,7 @@ def describe(about: About, languages: Sequence[str]) -> Parcel:
     }
     program = {
         "name": "streamstt",
-        "attribution": {"name": "streamstt", "url": HOME},
+        "attribution": {"name": "streamstt", "url": ""},
         "description": "Live captions while people are still speaking",
         "models": [model | common],
         "supports_transcript_streaming": True,

@@ -145,7 +145,7 @@ def test_all_is_committed(tiny: StreamingEngine) -> None:
 
 @pytest.mark.parametrize("final", [True, False])
 def test_somebody_goes_on(tiny: StreamingEngine, final: bool) -> None:
-    """Told that somebody speaks, it does not think that all is said; what it says is that of the reference engine."""
+    """Told that somebody speaks, it does not think that all is said, and says what follows, where it is."""
     said = tiny.decode(job(SHORT)).words
     audio = np.concatenate([SHORT, np.zeros(ms(1000), np.float32), SHORT])
     assert tiny.decode(job(SHORT, committed=said)).words == ()

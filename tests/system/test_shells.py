@@ -82,14 +82,12 @@ def test_bash(installed: dict[str, str]) -> None:
     pressed(shell, installed, setup, "streamstt run --set speech.vad_m", "--set speech.vad_mode=")
 
 
-@pytest.mark.skipif(not shutil.which("zsh"), reason="zsh is not installed")
 def test_zsh(installed: dict[str, str]) -> None:
     """In a real zsh, too."""
     setup = 'autoload -Uz compinit; compinit -u; eval "$(streamstt completion zsh)"'
     pressed(["zsh", "-f", "-i"], installed, setup, "streamstt run --model large-v3-t", "--model large-v3-turbo")
 
 
-@pytest.mark.skipif(not shutil.which("fish"), reason="fish is not installed")
 def test_fish(installed: dict[str, str]) -> None:
     """And fish."""
     ask = 'streamstt completion fish | source; complete -C "streamstt run --model large-v3-t"'

@@ -245,6 +245,20 @@ def test_doubt_is_not_silence() -> None:
     assert_nothing_is_lost(talk, events)
 
 
+def test_doubt_when_it_is_told_that_somebody_speaks() -> None:
+    """Then words that are too doubtful to show are a guess: the window does begin anew."""
+    talk = laughter(6)
+
+    def guess(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
+        made_up = (HeardWord(" mm", job.end - ms(400), job.end, 0.1),) if job.goes_on else ()
+        return heard or made_up
+
+    speech = Speech(window_s=28, max_utterance_s=28)
+    events, jobs = listen(talk, speech, Through(talk.engine, guess, logprob=-5.0))
+    assert len({j.start for j in jobs}) > 1
+    assert_nothing_is_lost(talk, events)
+
+
 # ---- memory
 
 
