@@ -11,16 +11,27 @@ def look(
 
     Args:
         q: Shape (H, n, D/H), scaled.
-        k: Shape (H, D/H, S).
+        k: Shape (H, S, D/H).
         v: Shape (H, S, D/H).
         bias: What to add to the scores, (S,) or (n, S).
 
     Returns:
         What they see, (H, n, D/H), and the weights, (H, n, S).
     """
-    scores = torch.bmm(q, k)  # (H, n, S)
+    scores = torch.bmm(q, k.transpose(1, 2))  # (H, n, S)
     weights = (scores if bias is None else scores.add_(bias)).softmax(-1)
     return torch.bmm(weights, v), weights
+
+
+def look_far(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The same among many keys, for which most of the time goes into reading them, with v of shape (H, D/H, S)."""
+    if q.shape[1] > 1:
+        return look(q, k, v.transpose(1, 2), bias)
+    scores = torch.bmm(k, q.transpose(1, 2))  # (H, S, 1): as a column torch reads in the order in which keys lie
+    weights = scores[:, :, 0].add_(bias).softmax(-1)[:, None]  # (H, 1, S)
+    return torch.bmm(v, weights.transpose(1, 2)).transpose(1, 2), weights
 
 
 def look_all(

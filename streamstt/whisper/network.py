@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import gelu
 
-from streamstt.whisper.attention import look
+from streamstt.whisper.attention import look, look_far
 from streamstt.whisper.linear import Precision, make_linear
 from streamstt.whisper.model import POSITIONS, Builder, Shape, Tensors
 
@@ -31,25 +31,34 @@ class Memory:
             device: Where the model runs.
             longest: How many positions a window may have.
         """
-        heads, size = shape.decoder_heads, shape.width // shape.decoder_heads
+        layers, heads, size = shape.decoder_layers, shape.decoder_heads, shape.width // shape.decoder_heads
         room = silent + longest
-        self._kv = torch.zeros(shape.decoder_layers, 2, heads, room, size, device=device)  # (L, 2, H, S, D/H)
+        self._keys = torch.zeros(layers, heads, room, size, device=device)  # (L, H, S, D/H)
+        self._values = torch.zeros(layers, heads, size, room, device=device)  # (L, H, D/H, S), as ``look_far`` wants them
         self._bias = torch.zeros(room, device=device)
-        # Of each layer the keys, (H, D/H, S), the values, (H, S, D/H), and what to add to the scores, (S,).
+        # Of each layer the keys, (H, S, D/H), the values, (H, D/H, S), and what to add to the scores, (S,).
         self.layers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.silent = silent
-        self.bytes = self._kv.nbytes
+        self.bytes = self._keys.nbytes + self._values.nbytes
 
     def put_silence(self, kv: torch.Tensor) -> None:
         """Takes keys and values of the silence, shape (L, 2, H, silent, D/H)."""
-        self._kv[:, :, :, : self.silent] = kv
+        self._put(kv, 0)
 
     def put_window(self, kv: torch.Tensor, bias: torch.Tensor | None = None) -> None:
         """Takes keys and values of the window, shape (L, 2, H, T, D/H), and ``Silence.bias`` of its length."""
-        end = self.silent + kv.shape[3]
-        self._kv[:, :, :, self.silent : end] = kv
+        end = self._put(kv, self.silent)
         self._bias[:end] = 0 if bias is None else bias
-        self.layers = [(k.transpose(1, 2), v, self._bias[:end]) for k, v in self._kv[:, :, :, :end]]
+        keys, values = self._keys[:, :, :end], self._values[:, :, :, :end]
+        self.layers = [(k, v, self._bias[:end]) for k, v in zip(keys, values, strict=True)]
+
+    def _put(self, kv: torch.Tensor, start: int) -> int:
+        layers, _, heads, n, size = kv.shape
+        end = start + n
+        self._keys[:, :, start:end] = kv[:, 0]
+        plain = kv[:, 1].permute(2, 0, 1, 3).reshape(n, -1)  # torch is quick to turn a plain matrix, and no other
+        self._values[:, :, :, start:end] = plain.T.contiguous().view(layers, heads, size, n)
+        return end
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +106,7 @@ class _DecoderLayer:
         q = self._q(self._norm2(x)).float().view(len(x), self._heads, -1).transpose(0, 1) * scale  # (H, n, D/H)
         seen, watched = [], []
         for part, own in zip(parts, torch.split(q, sizes, dim=1), strict=True):
-            looked, weights = look(own, *part.memory.layers[self._index])
+            looked, weights = look_far(own, *part.memory.layers[self._index])
             seen.append(looked)
             if len(self._watched):
                 watched.append(weights.index_select(0, self._watched)[:, :, part.memory.silent :])  # (A, n, T)
@@ -111,7 +120,7 @@ class _DecoderLayer:
         cache[:, :, part.past : end] = qkv[1:]
         keys, values = cache[:, :, :end]  # each (H, p + n, D/H)
         bias = self._past_only[part.past : end, :end] if n > 1 else None
-        return look(qkv[0], keys.transpose(1, 2), values, bias)[0]
+        return look(qkv[0], keys, values, bias)[0]
 
 
 @dataclass(frozen=True, slots=True)
