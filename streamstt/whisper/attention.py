@@ -1,7 +1,12 @@
 """Attention, for few queries and for many: torch's own operator is the slower one for both, where bfloat16 is fast."""
 
+import math
+
 import torch
-from torch.nn.functional import pad, scaled_dot_product_attention
+from torch.nn.functional import linear, pad, scaled_dot_product_attention
+
+LOG2_E = 1 / math.log(2)
+TINY = 1e-30  # a row of weights whose sum is beyond it, or its inverse, does not hold all of them: no Whisper has such scores
 
 
 def look(
@@ -54,11 +59,21 @@ def look_all(
         if bias is not None:
             mask = pad(bias.to(q.dtype), (0, k.shape[1] - len(bias)))[None, None, None]  # (1, 1, 1, S)
         return scaled_dot_product_attention(q[None], k[None], v[None], attn_mask=mask)[0]
-    halves = (q * q.shape[-1] ** -0.5).bfloat16(), k.bfloat16(), v.bfloat16()
+    return _look_halved(q, k, v, bias)
+
+
+def _look_halved(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
+    """In bfloat16, as powers of two: a softmax that looks for each row's largest score first takes twice the time."""
+    halves = (q * (LOG2_E * q.shape[-1] ** -0.5)).bfloat16(), k.bfloat16(), v.bfloat16()
+    added = None if bias is None else pad(bias * LOG2_E, (0, k.shape[1] - len(bias))).bfloat16()  # (S,)
     seen = torch.empty(q.shape, dtype=torch.bfloat16)
     for i, (own_q, own_k, own_v) in enumerate(zip(*halves, strict=True)):  # the scores of one head stay in the cache
-        scores = own_q @ own_k.T  # (T, S)
-        if bias is not None:
-            scores[:, : len(bias)] += bias
-        torch.mm(scores.softmax(-1), own_v, out=seen[i])
+        weights = linear(own_q, own_k, added).exp2_()  # (T, S)
+        sums = weights.sum(-1, keepdim=True)  # (T, 1)
+        least, most = sums.aminmax()
+        if TINY < least and most < 1 / TINY:
+            torch.mm(weights, own_v, out=seen[i]).div_(sums)
+        else:
+            one = slice(i, i + 1)
+            seen[one] = look_all(q[one], k[one], v[one], bias, halve=False)
     return seen.to(q.dtype)

@@ -47,3 +47,12 @@ def test_far_attention(queries: int) -> None:
     assert (seen - plain(q, k, v, bias)).abs().max() < 1e-5
     assert weights.shape == (HEADS, queries, 40)
     assert torch.allclose(weights.sum(-1), torch.ones(HEADS, queries))
+
+
+@pytest.mark.parametrize("shift", [-200.0, 0.0, 200.0])
+def test_scores_of_any_size(shift: float) -> None:
+    """Nothing depends on a number that is added to all scores."""
+    q, k, v = some(7, 40)
+    bias = torch.full((40,), shift)
+    halved = look_all(q, k, v, bias, halve=True)
+    assert (halved - plain(q, k, v, None)).abs().max() < 0.03
