@@ -23,7 +23,7 @@ from streamstt.speech.stabiliser import first_break
 from streamstt.speech.trimming import cut_point, first_pause, quietest
 from streamstt.speech.writer import CaptionWriter
 
-LONGEST_S = 14  # of a passage: attention takes the square of its length, and shorter ones are heard a little worse
+LONGEST_S = 16  # of a passage: attention takes the square of its length, and shorter ones are heard worse
 ROOM = ms(60_000)  # samples: an utterance that is spoken, and one before it that waits for it
 
 

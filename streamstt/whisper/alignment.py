@@ -1,7 +1,7 @@
 """When was each token said? Read from the decoder's cross-attention, as Whisper's word timing does.
 
 Source: openai/whisper ``timing.py``, there with dynamic time warping. Here every token keeps at least one frame, in
-order: a left-to-right Viterbi alignment, which costs one small vector operation a frame.
+order: a left-to-right Viterbi alignment, which costs two small vector operations a token.
 """
 
 import numpy as np
@@ -25,8 +25,8 @@ def attention_weights(heads: torch.Tensor) -> npt.NDArray[np.float32]:
         Shape (n_tokens, n_frames): how much more than other tokens a token looks at a frame.
     """
     weights = heads.float()
-    std, mean = torch.std_mean(weights, dim=1, keepdim=True, correction=0)
-    weights = (weights - mean) / std.clamp(min=1e-6)  # (n_heads, n_tokens, n_frames)
+    weights = weights - weights.mean(dim=1, keepdim=True)  # (n_heads, n_tokens, n_frames)
+    weights /= weights.square().mean(dim=1, keepdim=True).sqrt_().clamp_(min=1e-6)  # std_mean takes four times as long
     return np.asarray(_smooth(weights).mean(dim=0).cpu().numpy(), dtype=np.float32)  # (n_tokens, n_frames)
 
 
@@ -42,19 +42,16 @@ def token_starts(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
     n_tokens, n_frames = weights.shape
     if n_tokens > n_frames:
         return np.linspace(0, max(n_frames - 1, 0), n_tokens).astype(np.intp)
-    best = np.full(n_tokens, -np.inf)  # best score of a path that is at token i in this frame
-    best[0] = weights[0, 0]
-    advanced = np.zeros((n_frames, n_tokens), dtype=bool)
-    for t in range(1, n_frames):
-        came = np.concatenate(([-np.inf], best[:-1]))
-        advanced[t] = came > best
-        best = np.where(advanced[t], came, best) + weights[:, t]
+    before = np.cumsum(weights, axis=1, dtype=float)[:, :-1]  # (n, T - 1): what each token looks up to a frame
+    passed = before[:-1] - before[1:]  # what a path gains, in all, that goes from token to token there
+    best = np.full((n_tokens, n_frames), -np.inf)  # score of the best path on which token i begins at frame t
+    best[0, 0] = 0.0
+    for i in range(1, n_tokens):
+        best[i, 1:] = np.maximum.accumulate(best[i - 1, :-1]) + passed[i - 1]
     starts = np.zeros(n_tokens, dtype=np.intp)
-    token = n_tokens - 1
-    for t in range(n_frames - 1, 0, -1):
-        if advanced[t, token]:
-            starts[token] = t
-            token -= 1
+    end = n_frames
+    for i in range(n_tokens - 1, 0, -1):
+        end = starts[i] = best[i, :end].argmax()
     return starts
 
 
