@@ -6,7 +6,7 @@ import torch
 from torch.nn.functional import linear, pad, scaled_dot_product_attention
 
 LOG2_E = 1 / math.log(2)
-TINY = 1e-30  # a row of weights whose sum is beyond it, or its inverse, does not hold all of them: no Whisper has such scores
+TINY = 1e-30  # the least sum of a row's weights, and its inverse the largest: beyond them some may be lost
 
 
 def look(
@@ -71,9 +71,9 @@ def _look_halved(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.
         weights = linear(own_q, own_k, added).exp2_()  # (T, S)
         sums = weights.sum(-1, keepdim=True)  # (T, 1)
         least, most = sums.aminmax()
-        if TINY < least and most < 1 / TINY:
+        if least > TINY and most < 1 / TINY:
             torch.mm(weights, own_v, out=seen[i]).div_(sums)
-        else:
+        else:  # no Whisper that we know has such scores
             one = slice(i, i + 1)
             seen[one] = look_all(q[one], k[one], v[one], bias, halve=False)
     return seen.to(q.dtype)

@@ -35,8 +35,8 @@ class _EncoderLayer:
         keys, values = (torch.cat([b, o], dim=1) for b, o in zip(behind, (k, v), strict=True)) if behind else (k, v)
         seen = look_all(q, keys, values, bias, halve=self._halve)  # (H, T, D/H)
         x += self._out(seen.transpose(0, 1).reshape(x.shape))  # in place: these are megabytes
-        for rows in x.split(ROWS):
-            rows += self._down(gelu(self._up(self._norm2(rows))))
+        for rows in torch.split(x, ROWS):
+            rows.add_(self._down(gelu(self._up(self._norm2(rows)))))
         return x, (k, v)
 
 

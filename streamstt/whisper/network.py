@@ -34,7 +34,7 @@ class Memory:
         layers, heads, size = shape.decoder_layers, shape.decoder_heads, shape.width // shape.decoder_heads
         room = silent + longest
         self._keys = torch.zeros(layers, heads, room, size, device=device)  # (L, H, S, D/H)
-        self._values = torch.zeros(layers, heads, size, room, device=device)  # (L, H, D/H, S), as ``look_far`` wants them
+        self._values = torch.zeros(layers, heads, size, room, device=device)  # (L, H, D/H, S), for ``look_far``
         self._bias = torch.zeros(room, device=device)
         # Of each layer the keys, (H, S, D/H), the values, (H, D/H, S), and what to add to the scores, (S,).
         self.layers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
