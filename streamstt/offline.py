@@ -53,7 +53,7 @@ def transcribe(
         done = 0.0
         fresh = (Listening(passage, path.stem, settings, language) for passage in _passages(source, cutter))
         heard = []
-        for listening in hear(fresh, engine) if language else hear_in_turn(fresh, engine):
+        for listening in hear(fresh, engine):
             heard.append(listening)
             done = max(done, listening.end / SAMPLE_RATE)
             if advance:
@@ -74,24 +74,18 @@ def _passages(source: AudioFile, cutter: Cutter) -> Iterator[Passage]:
     yield from cutter.end()
 
 
-def hear_in_turn(fresh: Iterator[Listening], engine: Engine) -> Iterator[Listening]:
-    """Has one after the other heard: what language a scrap of speech is in depends on what was spoken before it."""
-    spoken: str | None = None
-    for listening in fresh:
-        listening.expected = spoken
-        while job := listening.job:
-            listening.take(engine.decode(job))
-        spoken = listening.language if listening.words else spoken
-        yield listening
-
-
 def hear(fresh: Iterator[Listening], engine: Engine) -> Iterator[Listening]:
-    """Has all of them heard; gives each when it is done, and holds no more of them than the engine takes at a time."""
+    """Has all of them heard; gives each when it is done, and holds no more of them than the engine takes at a time.
+
+    What language a scrap of speech is in depends on what was spoken before it, as far as that is known.
+    """
+    last: Listening | None = None  # with words, of those that were heard
     asked: dict[int, Listening] = {}  # by where its job begins
     again: list[Listening] = []  # something in them was not heard
 
     def jobs() -> Iterator[Job]:
         while listening := again.pop() if again else next(fresh, None):
+            listening.expected = last.language if last else None
             if job := listening.job:
                 asked[job.start] = listening
                 yield job
@@ -103,6 +97,8 @@ def hear(fresh: Iterator[Listening], engine: Engine) -> Iterator[Listening]:
             listening.take(hypothesis)
             if listening.job:
                 again.append(listening)
-            else:
-                yield listening
+                continue
+            if listening.words and (last is None or last.start < listening.start):
+                last = listening
+            yield listening
         more = bool(again)  # the last answers may ask for more when no other job was left

@@ -69,6 +69,12 @@ def likeliest(logits: torch.Tensor, languages: Mapping[str, int], expected: str 
     return max(languages, key=lambda code: float(logits[languages[code]]) + favoured.get(code, 0.0))
 
 
+def share_of(logits: torch.Tensor, languages: Mapping[str, int], code: str) -> float:
+    """The probability of one language among all; arguments as of ``likeliest``."""
+    each = logits[list(languages.values())].softmax(-1)  # (languages,)
+    return float(each[list(languages).index(code)])
+
+
 def read_settings(folder: Path) -> Speaking:
     """Reads config.json and generation_config.json.
 

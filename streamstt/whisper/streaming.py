@@ -29,7 +29,7 @@ from streamstt.whisper.encoder import Encoder
 from streamstt.whisper.mel import LogMel
 from streamstt.whisper.model import POSITIONS, Shape
 from streamstt.whisper.network import CrossAttention, Decoder, Memory
-from streamstt.whisper.settings import likeliest, read_settings
+from streamstt.whisper.settings import likeliest, read_settings, share_of
 from streamstt.whisper.silence import Silences
 from streamstt.whisper.store import default_root
 from streamstt.whisper.vocabulary import prompt_tokens
@@ -45,6 +45,7 @@ UNFINISHED = 15  # positions (0.3 s) before the end of audio that goes on: what 
 SLACK = 10  # positions: a word may be aligned a little after, or the next one before, where it is
 MOST = 16  # jobs decoded side by side: more of them save little
 ROOM = 160 << 20  # bytes that they may take before no other joins them
+SURE = 0.5  # probability of a language among all
 TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
 
 
@@ -112,7 +113,7 @@ class StreamingEngine:
         try:
             with _failing(str(job)):
                 memory = self._silences.hear(self._mel_of(job))
-                language = job.language or self._language(memory, job.expected)
+                language = job.language or self._language(memory, job.expected)[0]
                 return self._answer(job, language, self._greedy(self._task_of(job, language), memory))
         finally:
             if job.final:
@@ -126,10 +127,12 @@ class StreamingEngine:
         """
         waiting = iter(jobs)
         tellings: list[_Telling] = []
+        spoken: str | None = None  # in the job before, whose answer is not there yet
         while True:
             while self._has_room(tellings) and (job := next(waiting, None)):
                 with _failing(str(job)):
-                    tellings.append(self._begin(job))
+                    tellings.append(self._begin(job, spoken))
+                spoken = tellings[-1].spoken or spoken
             if not tellings:
                 return
             with _failing(f"{len(tellings)} jobs"):
@@ -139,12 +142,13 @@ class StreamingEngine:
     def _has_room(self, tellings: list["_Telling"]) -> bool:
         return len(tellings) < MOST and sum(t.bytes for t in tellings) < ROOM
 
-    def _begin(self, job: Job) -> "_Telling":
+    def _begin(self, job: Job, expected: str | None) -> "_Telling":
         memory = self._silences.hear_apart(self._mel_of(job))
-        language = job.language or self._language(memory, job.expected)
+        language, sure = (job.language, False) if job.language else self._language(memory, expected or job.expected)
         task = replace(self._task_of(job, language), draft=[])
         cache = self._greedy.decoder.cache(len(task.prompt) + len(task.forced) + task.limit)
-        return _Telling(job, language, memory.bytes + cache.nbytes, self._greedy.begin(task, memory, cache))
+        size = memory.bytes + cache.nbytes
+        return _Telling(job, language, language if sure else None, size, self._greedy.begin(task, memory, cache))
 
     def _step(self, tellings: list["_Telling"]) -> list[Hypothesis]:
         """One pass; takes out of ``tellings`` those that it completes, and gives their answers."""
@@ -182,13 +186,14 @@ class StreamingEngine:
             goes_on=job.goes_on,
         )
 
-    def _language(self, memory: Memory, expected: str | None) -> str:
-        """The language that the audio most likely is in."""
+    def _language(self, memory: Memory, expected: str | None) -> tuple[str, bool]:
+        """The language that the audio most likely is in, and whether that is sure."""
         languages = self._speaking.languages
         if not languages:
-            return "en"
+            return "en", True
         logits = self._greedy.decoder([self._speaking.start], 0, memory, [0]).logits[0]  # (V,)
-        return likeliest(logits, languages, expected)
+        language = likeliest(logits, languages, expected)
+        return language, share_of(logits, languages, language) > SURE
 
     def _words(self, job: Job, text: Text, language: str, heard: int) -> tuple[HeardWord, ...]:
         """The text as words, each where it was heard."""
@@ -214,10 +219,11 @@ class StreamingEngine:
 
 @dataclass(frozen=True, slots=True)
 class _Telling:
-    """A job that is being decoded beside others, and what it takes of the memory."""
+    """A job that is being decoded beside others, and what it takes of the memory; ``spoken`` if it is sure of that."""
 
     job: Job
     language: str
+    spoken: str | None
     bytes: int
     telling: Telling
 

@@ -1,12 +1,14 @@
 """Jobs that are decoded side by side, with real weights, against the same jobs one by one."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from test_streaming_decoder import COARSE, EXACT, SHORT, drafted, job, recording, text_of, tokens_of
 
 from streamstt.audio.format import ms
@@ -14,6 +16,7 @@ from streamstt.errors import EngineError
 from streamstt.speech.jobs import Hypothesis, Job
 from streamstt.whisper import streaming
 from streamstt.whisper.checkpoint import Checkpoint
+from streamstt.whisper.settings import likeliest
 from streamstt.whisper.streaming import StreamingEngine
 
 SPEECH = np.concatenate([recording("meeting"), recording("short"), recording("long_sentence")])
@@ -102,6 +105,25 @@ def test_languages_are_each_ones_own(base_folder: Path) -> None:
     heard = in_order(base.decode_many(asked))
     assert [h.language for h in heard] == ["en", "de", "en"]
     assert [text_of(h) for h in heard] == [text_of(base.decode(one)) for one in asked]
+
+
+@pytest.mark.parametrize(("sure", "told"), [(0.5, ["fr", "en", "en"]), (1.0, ["fr", "fr", "fr"])])
+def test_the_language_before_is_expected(
+    base_folder: Path, monkeypatch: pytest.MonkeyPatch, sure: float, told: list[str]
+) -> None:
+    """What was surely detected in one job is expected in the next; else what the next says itself."""
+    base = StreamingEngine(Checkpoint("base", base_folder, "cache"), EXACT)
+    heard: list[str | None] = []
+
+    def note(logits: torch.Tensor, languages: Mapping[str, int], expected: str | None) -> str:
+        heard.append(expected)
+        return likeliest(logits, languages, None)
+
+    monkeypatch.setattr(streaming, "likeliest", note)
+    monkeypatch.setattr(streaming, "SURE", sure)
+    languages = None, "de", None, None
+    list(base.decode_many(replace(job(SHORT, start=i, language=c), expected="fr") for i, c in enumerate(languages)))
+    assert heard == told
 
 
 def test_jobs_are_taken_when_there_is_room(exact: StreamingEngine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from test_skipping import TALK, Hallucinating, Skipping
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples, ms
 from streamstt.config import Speech
-from streamstt.offline import hear, hear_in_turn
+from streamstt.offline import hear
 from streamstt.speech.captions import Final
 from streamstt.speech.doubts import TRIES
 from streamstt.speech.jobs import EngineInfo, Hypothesis, Job
@@ -154,7 +154,7 @@ def test_the_language_before_is_expected() -> None:
         return Hypothesis(job, words, language)
 
     cut_up = passages(talk.audio, join=False)
-    heard = list(hear_in_turn((Listening(p, "room", Speech(), None) for p in cut_up), Many(decode)))
+    heard = list(hear((Listening(p, "room", Speech(), None) for p in cut_up), Many(decode)))
     assert told == [None, "de", "de", "en"]
     assert [listening.language for listening in heard] == ["de", "xx", "en", "de"]
 
