@@ -1,6 +1,6 @@
 """The streaming engine: speculate, verify, commit.
 
-Hears only the audio of the job and a second of silence, shows the decoder 30 s of silence behind it, and reads the
+Hears only the audio of the job and half a second of silence, shows the decoder 30 s of silence behind it, and reads the
 draft of the last update in one pass. What is committed is the session's business (``speech/stabiliser.py``).
 """
 
@@ -39,7 +39,7 @@ from streamstt.whisper.words import split_words
 POSITION = ms(FRAME_S * 1000)  # samples in one encoder position
 LEAD = 50  # positions: less than any window
 LEAD_MS = (500, 1500)  # a second of speech that silence is heard after
-PADDING = 38  # positions of silence behind the audio, at least: 0.76 s, on average 1 s
+PADDING = 18  # positions of silence behind the audio, at least: 0.36 s, on average 0.6 s; a second is no better
 GRID = 25  # positions: windows are multiples of this, for then the heap has a hole of the right size, and grows less
 UNFINISHED = 15  # positions (0.3 s) before the end of audio that goes on: what is heard there may be half a word
 SLACK = 10  # positions: a word may be aligned a little after, or the next one before, where it is
