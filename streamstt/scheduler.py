@@ -5,7 +5,8 @@ Jobs are pulled when the engine is free, never queued: a slow machine captions l
 
 from collections import deque
 
-from streamstt.speech.session import Need, Session
+from streamstt.speech.rhythm import Need
+from streamstt.speech.session import Session
 
 
 class Scheduler:

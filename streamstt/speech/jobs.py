@@ -135,8 +135,8 @@ class Engine(Protocol):
         """Decodes many jobs; what they gain from each other is processor time, and the answers come in any order.
 
         Jobs are taken when there is room for them, so they need not all be there at once: what ``jobs`` gives may
-        depend on the answers so far. They come in the order of their audio: where the language is to be detected, that
-        of one is expected in the next, as soon as it is known.
+        depend on the answers so far. Those whose language is to be detected come in the order of their audio: that of
+        one is expected in the next, as soon as it is known.
 
         Raises:
             EngineError: It failed.

@@ -5,31 +5,22 @@ free, and hands each answer to ``apply``; it publishes the events that these ret
 """
 
 from collections import deque
-from enum import IntEnum
 
 from streamstt.audio.format import Block, ms, seconds
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
 from streamstt.audio.vad import Detector, make_detector
 from streamstt.config import Speech
+from streamstt.speech import rhythm
 from streamstt.speech.captions import Event, Gap, State, Status
 from streamstt.speech.doubts import Voice, is_doubtful
 from streamstt.speech.jobs import Hypothesis, Job
+from streamstt.speech.rhythm import Need
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, energy_of
 from streamstt.speech.utterance import WINDOW, Utterance
 from streamstt.speech.windows import Windows
 from streamstt.speech.wording import Wording
 from streamstt.speech.writer import CaptionWriter
-
-PAUSED = ms(300)  # samples without speech, after which the last word is over, and is heard at once
-
-
-class Need(IntEnum):
-    """What the session wants of the engine, by urgency."""
-
-    NOTHING = 0
-    PARTIAL = 1
-    FINAL = 2
 
 
 class Session:
@@ -152,8 +143,7 @@ class Session:
             return self._ring.end - (self._closed[0].end or self._ring.end)
         if not (self._open and self._is_due(self._open)):
             return 0
-        first = self._open.start + ms(self._settings.pre_roll_ms)
-        return max(0, self._ring.end - max(self._open.heard, first) - ms(self._settings.update_ms))
+        return rhythm.overdue(self._open, self._ring.end, self._settings)
 
     @property
     def state(self) -> State:
@@ -257,15 +247,7 @@ class Session:
         return events
 
     def _is_due(self, utterance: Utterance) -> bool:
-        if utterance.again:
-            return True
-        if not utterance.heard:
-            first = ms(self._settings.first_update_ms + self._settings.pre_roll_ms)
-            return self._ring.end - utterance.start >= first
-        over = self._segmenter.last_voice + PAUSED
-        if utterance.heard < over <= self._ring.end:
-            return True
-        return self._ring.end - utterance.heard >= ms(self._settings.update_ms)
+        return rhythm.is_due(utterance, self._ring.end, self._segmenter.last_voice, self._settings)
 
     def _floor(self) -> int:
         """Sample index up to which words of the open utterance are committed."""

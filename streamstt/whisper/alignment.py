@@ -26,7 +26,7 @@ def attention_weights(heads: torch.Tensor) -> npt.NDArray[np.float32]:
     """
     weights = heads.float()
     weights = weights - weights.mean(dim=1, keepdim=True)  # (n_heads, n_tokens, n_frames)
-    weights /= weights.square().mean(dim=1, keepdim=True).sqrt_().clamp_(min=1e-6)  # std_mean takes four times as long
+    weights /= weights.square().mean(dim=1, keepdim=True).sqrt_().clamp_(min=1e-6)  # std_mean takes ten times as long
     return np.asarray(_smooth(weights).mean(dim=0).cpu().numpy(), dtype=np.float32)  # (n_tokens, n_frames)
 
 

@@ -38,7 +38,7 @@ SIZES = {
 }
 """From the models' config.json on Hugging Face."""
 
-WINDOWS = (150, 250, 450)  # positions: 2, 4 and 8 s of audio and a second of silence
+WINDOWS = (150, 250, 450)  # positions: 2.4, 4.4 and 8.4 s of audio, and 0.6 s of silence
 DRAFT = 16  # tokens that an update reads in one pass
 NEW = 3  # tokens that it then says one by one: 0.6 s of speech
 ROUNDS = 3  # the least of so many times counts
@@ -68,7 +68,7 @@ class Speed:
 
     @property
     def update(self) -> float:
-        """Of a usual update: six seconds of audio."""
+        """Of a usual update: six and a half seconds of audio."""
         return (self.encoder[1] + self.encoder[2]) / 2 + self.read + NEW * self.say
 
 

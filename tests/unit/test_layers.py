@@ -32,7 +32,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
         "speech.doubts", "speech.segmenter", "speech.stabiliser", "speech.trimming", "speech.utterance",
         "speech.lines", "speech.dropping", "speech.rewriting", "speech.writer",
     ),
-    ("speech.windows", "speech.wording"),
+    ("speech.windows", "speech.wording", "speech.rhythm"),
     ("speech.session", "speech.passages", "speech.scripted", "speech.cues", "speech.subtitles", "speech.timeline"),
     (
         "audio.pulse", "audio.portaudio", "audio.recorder", "audio.recording", "audio.microphone",

@@ -4,7 +4,8 @@ from drawing import cut, draw, frames, session, tell
 
 from streamstt.audio.format import FRAME
 from streamstt.scheduler import Scheduler
-from streamstt.speech.session import Need, Session
+from streamstt.speech.rhythm import Need
+from streamstt.speech.session import Session
 
 TALK = tell("Hello everybody in the room.")
 

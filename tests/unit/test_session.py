@@ -30,8 +30,9 @@ from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, ms
 from streamstt.config import Speech
 from streamstt.speech.captions import Event, Gap, State, Status
 from streamstt.speech.jobs import Engine, EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.speech.rhythm import PAUSED, Need
 from streamstt.speech.scripted import ScriptedEngine
-from streamstt.speech.session import PAUSED, Need, Session
+from streamstt.speech.session import Session
 from streamstt.speech.stabiliser import text_of
 from streamstt.speech.utterance import APART, CONTEXT, WINDOW
 

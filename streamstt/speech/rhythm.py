@@ -1,0 +1,41 @@
+"""When speech that goes on is heard again: soon after it begins, at the pace of words, at once when somebody pauses."""
+
+from enum import IntEnum
+
+from streamstt.audio.format import ms
+from streamstt.config import Speech
+from streamstt.speech.utterance import Utterance
+
+PAUSED = ms(300)  # samples without speech, after which the last word is over, and is heard at once
+
+
+class Need(IntEnum):
+    """What the session wants of the engine, by urgency."""
+
+    NOTHING = 0
+    PARTIAL = 1
+    FINAL = 2
+
+
+def is_due(utterance: Utterance, now: int, last_voice: int, settings: Speech) -> bool:
+    """Whether an utterance that is still spoken should be decoded.
+
+    Args:
+        utterance: What is spoken.
+        now: Sample index up to which there is audio.
+        last_voice: Sample index where somebody last spoke.
+        settings: The ``[speech]`` section.
+    """
+    if utterance.again:
+        return True
+    if not utterance.heard:
+        return now - utterance.start >= ms(settings.first_update_ms + settings.pre_roll_ms)
+    if utterance.heard < last_voice + PAUSED <= now:
+        return True
+    return now - utterance.heard >= ms(settings.update_ms)
+
+
+def overdue(utterance: Utterance, now: int, settings: Speech) -> int:
+    """Samples that came since an utterance that is due should have been decoded; arguments as of ``is_due``."""
+    first = utterance.start + ms(settings.pre_roll_ms)
+    return max(0, now - max(utterance.heard, first) - ms(settings.update_ms))
