@@ -213,7 +213,11 @@ async def test_a_file(daemon: Daemon, form: Any) -> None:
         heard = await client_of(daemon).audio.transcriptions.create(
             file=LONG, model="whisper-1", response_format=form, timestamp_granularities=["word", "segment"]
         )
-        assert (await receive_seq(daemon)) == seq, "nothing was published"
+        now = await receive_seq(daemon)
+        while seq < now:  # a speaker of another test may still be leaving
+            message = await receive(viewer)
+            assert message["type"] not in {"partial", "final"}, "nothing that was heard is published"
+            seq = message.get("seq", seq)
     text = heard if isinstance(heard, str) else heard.text
     words = " ".join(text.split())  # cues have lines
     assert all(sentence in words for sentence in SENTENCES)
