@@ -10,8 +10,8 @@ import time
 from pathlib import Path
 
 from streamstt.cli import main
+from streamstt.events import Event
 from streamstt.serve.hub import Hub
-from streamstt.speech.captions import Event
 
 
 def note(path: Path) -> None:

@@ -17,7 +17,7 @@ from overlaying import emulate, sized  # noqa: E402
 from selenium import webdriver  # noqa: E402
 from test_pages import ScriptedDaemon, final, partial  # noqa: E402
 
-from streamstt.speech.captions import Event  # noqa: E402
+from streamstt.events import Event  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 SIZE = (960, 540)

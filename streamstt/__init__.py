@@ -7,7 +7,7 @@ daemon) and ``transcribe`` (a recording as a whole); see docs/python.md.
 from typing import TYPE_CHECKING, Any
 
 from streamstt.errors import StreamsttError
-from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status, Word
+from streamstt.events import Event, Final, Gap, Partial, State, Status, Word
 from streamstt.version import __version__
 
 if TYPE_CHECKING:

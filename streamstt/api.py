@@ -11,14 +11,14 @@ from streamstt import offline
 from streamstt.audio.capture import Capture
 from streamstt.audio.sources import AudioSource
 from streamstt.captioning import Captures, decode, follow_all, make_hub, open_sources, start_engine, until
-from streamstt.config import Settings
-from streamstt.config import Source as SourceSettings
-from streamstt.config_layers import only
+from streamstt.client import follow
+from streamstt.config.loader import only
+from streamstt.config.settings import Settings
+from streamstt.config.settings import Source as SourceSettings
 from streamstt.errors import SinkError
-from streamstt.follow import follow
+from streamstt.events import Event, Final
 from streamstt.serve.hub import TOO_SLOW, Outbox
 from streamstt.serve.protocol import Message, event_of
-from streamstt.speech.captions import Event, Final
 from streamstt.studio import Studio
 from streamstt.whisper.checkpoint import Progress
 from streamstt.whisper.engine import load_engine

@@ -10,8 +10,8 @@ from streamstt.audio.capture import Capture
 from streamstt.audio.sources import make_source
 from streamstt.audio.waiting import look, waits
 from streamstt.clock import now
-from streamstt.config import Settings
-from streamstt.config import Source as SourceSettings
+from streamstt.config.settings import Settings
+from streamstt.config.settings import Source as SourceSettings
 from streamstt.engine_room import EngineRoom
 from streamstt.errors import EngineError, SourceError
 from streamstt.following import follow

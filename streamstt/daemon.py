@@ -12,8 +12,8 @@ from streamstt.audio.vad import make_detector
 from streamstt.captioning import Follower, decode, follow_all, make_hub, open_sources, start_engine, until
 from streamstt.compat.wyoming_client import Desk
 from streamstt.compat.wyoming_server import WyomingServer
-from streamstt.config import Settings
-from streamstt.config_layers import state_folder
+from streamstt.config.loader import state_folder
+from streamstt.config.settings import Settings
 from streamstt.errors import StreamsttError
 from streamstt.logs import watch_loop
 from streamstt.measures import of_transcript

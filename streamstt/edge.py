@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from streamstt import logs
 from streamstt.buses.broker import Feed
 from streamstt.buses.receiving import Receiver
-from streamstt.config import Settings
+from streamstt.config.changes import compare
+from streamstt.config.settings import Settings
 from streamstt.errors import StreamsttError
 from streamstt.logs import watch_loop
 from streamstt.serve.edges import Edge
@@ -16,7 +17,6 @@ from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
 from streamstt.serve.services import Services
-from streamstt.service.changes import compare
 from streamstt.service.keeper import Keeper
 from streamstt.service.manager import Manager
 from streamstt.service.signals import reloading_by_signal, stopping_by_signal

@@ -7,7 +7,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from streamstt.config import Settings
+from streamstt.config.settings import Settings
 from streamstt.engine_room import EngineRoom
 from streamstt.errors import EngineError
 from streamstt.speech.jobs import Hypothesis, Job

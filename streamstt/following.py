@@ -6,8 +6,8 @@ import logging
 from streamstt.audio.capture import Capture, Ended, Found, Lost, Noticed, Waiting
 from streamstt.audio.format import Block
 from streamstt.errors import SourceError
+from streamstt.events import State, Status
 from streamstt.serve.hub import Hub
-from streamstt.speech.captions import State, Status
 from streamstt.speech.session import Session
 from streamstt.studio import Studio
 

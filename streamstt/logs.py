@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any
 
-from streamstt.config import Log
+from streamstt.config.settings import Log
 from streamstt.errors import StreamsttError
 
 SPOKEN = "streamstt.spoken"  # the logger of what was said; silent unless ``log.text`` is set
@@ -110,20 +110,6 @@ def configure(settings: Log) -> None:
 def watch_loop() -> None:
     """Has the running event loop log what nobody caught."""
     asyncio.get_running_loop().set_exception_handler(_on_loop)
-
-
-class Fetching:
-    """Logs how far a download is, in tenths: for where no terminal shows a bar. Any thread."""
-
-    def __init__(self) -> None:
-        self._told: tuple[str, int] = ("", 0)
-
-    def __call__(self, what: str, done: int, total: int | None) -> None:
-        """So many bytes are there, of so many or of nobody knows how many."""
-        told = (what, 10 * done // total if total else done // 100_000_000)
-        if told != self._told:
-            self._told = told
-            log.info("fetching %s: %s", what, f"{done / total:.0%}" if total else f"{done / 1e6:.0f} MB")
 
 
 @contextmanager

@@ -6,9 +6,9 @@ from threading import Event as Never
 
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.audio.sources import AudioFile
-from streamstt.config import Speech
-from streamstt.config_words import Words
-from streamstt.speech.captions import Final
+from streamstt.config.settings import Speech
+from streamstt.config.words import Words
+from streamstt.events import Final
 from streamstt.speech.jobs import Engine, Job
 from streamstt.speech.passages import Cutter, Listening, Passage, captions
 from streamstt.speech.rewriting import Rewriting

@@ -10,10 +10,11 @@ from functools import partial
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.vad import make_detector
 from streamstt.clock import elapsed, loop_s, now
-from streamstt.config import Settings, Speech
+from streamstt.config.settings import Settings, Speech
 from streamstt.engine_room import EngineRoom
 from streamstt.errands import Errands
 from streamstt.errors import EngineError
+from streamstt.events import Event, Final, State, Status
 from streamstt.lateness import Lateness
 from streamstt.logs import SPOKEN
 from streamstt.measures import Measures
@@ -23,7 +24,6 @@ from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import ClientError, SourceInfo
 from streamstt.serve.requests import AudioOffer
 from streamstt.service.vitals import Vitals
-from streamstt.speech.captions import Event, Final, State, Status
 from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.session import Session
 from streamstt.speech.writer import CaptionWriter

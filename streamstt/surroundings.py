@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from streamstt.config import Settings
+from streamstt.config.settings import Settings
+from streamstt.progress import Progress
 from streamstt.serve.hub import Hub
 from streamstt.service.manager import Manager
-from streamstt.whisper.wheels import Progress
 
 
 class Onlooker(Protocol):

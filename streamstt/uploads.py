@@ -9,11 +9,11 @@ from pathlib import Path
 from threading import Event as Never
 
 from streamstt.audio.sources import AudioFile
+from streamstt.concurrency import off_loop
 from streamstt.engine_room import EngineRoom
 from streamstt.errands import Errands
 from streamstt.errors import SourceError
-from streamstt.offloading import off_loop
-from streamstt.speech.captions import Final
+from streamstt.events import Final
 from streamstt.speech.passages import Cutter, Listening, Passage, captions
 from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.writer import CaptionWriter

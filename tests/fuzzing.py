@@ -22,8 +22,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from websockets.asyncio.client import connect
 from wire import INPUTS, TOKEN, Input
 
-from streamstt.config import Settings
-from streamstt.config_compat import Compat
+from streamstt.config.compat import Compat
+from streamstt.config.settings import Settings
 from streamstt.engine_room import EngineRoom
 from streamstt.serve.endpoints import make_api, make_endpoints
 from streamstt.serve.hub import Hub

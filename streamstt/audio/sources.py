@@ -19,7 +19,7 @@ import soundfile
 from streamstt.audio.devices import Wanted
 from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, from_s16le, mix_down
 from streamstt.audio.microphone import Microphone
-from streamstt.config import Source as SourceSettings
+from streamstt.config.settings import Source as SourceSettings
 from streamstt.errors import SourceError
 
 READ_S = FRAME_MS / 1000  # one block

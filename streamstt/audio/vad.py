@@ -10,7 +10,7 @@ import numpy as np
 import webrtcvad
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Samples, to_s16le
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
 from streamstt.errors import ConfigError
 
 

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 
 from streamstt.audio.sources import AudioSource
-from streamstt.config import Source
+from streamstt.config.settings import Source
 from streamstt.errors import SourceError
 
 log = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from streamstt.bench.figures import Normaliser, Reference, error_rate, figures, 
 from streamstt.bench.peers import Transcript, faster_whisper, find_model
 from streamstt.bench.scoring import percentile
 from streamstt.bench.simulation import simulate
-from streamstt.config import Settings
+from streamstt.config.settings import Settings
 from streamstt.offline import transcribe
 from streamstt.samples import welcome
 from streamstt.speech.jobs import Engine, Job

@@ -10,7 +10,7 @@ from typing import Any
 from streamstt.bench.scoring import Screen, Spoken, align, delays, erasure, percentile, same_start
 from streamstt.bench.simulation import Run, Track
 from streamstt.errors import SourceError
-from streamstt.speech.captions import Final
+from streamstt.events import Final
 
 Normaliser = Callable[[str], list[str]]
 QUARTERS = 4

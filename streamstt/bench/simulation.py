@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 from streamstt.audio.format import SAMPLE_RATE, Block, Samples, ms
 from streamstt.audio.vad import make_detector
-from streamstt.config import Speech
-from streamstt.config_words import Words
+from streamstt.config.settings import Speech
+from streamstt.config.words import Words
+from streamstt.events import Event, Final, Partial
 from streamstt.scheduler import Scheduler
-from streamstt.speech.captions import Event, Final, Partial
 from streamstt.speech.jobs import Engine
 from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.session import Session

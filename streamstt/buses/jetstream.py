@@ -23,7 +23,7 @@ from nats.js.errors import BadRequestError, NotFoundError
 
 from streamstt.buses.broker import TIMEOUT_S, Address, Batch, trouble
 from streamstt.buses.wire import Entry, NothingYet, Position, place_of
-from streamstt.config_buses import Nats
+from streamstt.config.brokers import Nats
 
 COUNT = 500  # entries at once: half a megabyte
 EACH = {"final", "gap"}  # kinds of which every one is kept

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 
 from streamstt.buses.broker import Bus, Feed
 from streamstt.buses.sending import Sender
-from streamstt.config import Settings
-from streamstt.config_secrets import read_secret
+from streamstt.config.secrets import read_secret
+from streamstt.config.settings import Settings
 from streamstt.errors import ConfigError
 from streamstt.serve.hub import Hub
 

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from streamstt.buses.broker import TIMEOUT_S, Address, Batch, trouble
 from streamstt.buses.wire import Entry, Position, place_of
-from streamstt.config_buses import Redis
+from streamstt.config.brokers import Redis
 
 LIVE = 200  # partials and signs of life that Redis keeps, about: some seconds of many sources
 COUNT = 500  # entries at once: half a megabyte

@@ -7,9 +7,9 @@ daemon that ends makes viewers come back, as they do when they are connected to 
 from collections.abc import Sequence
 
 from streamstt.buses.wire import Item, Online, Said, Snapshot
+from streamstt.events import Partial, Status
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import Message, encode
-from streamstt.speech.captions import Partial, Status
 
 
 class Relay:

@@ -7,7 +7,7 @@ from pathlib import Path
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.bench.benchmark import read
 from streamstt.checking.facts import Fact, MemoryFact, ModelFact, SpeedFact
-from streamstt.config import Settings
+from streamstt.config.settings import Settings
 from streamstt.errors import StreamsttError
 from streamstt.samples import welcome
 from streamstt.speech.jobs import Engine, Job

@@ -30,8 +30,8 @@ from streamstt.checking.facts import (
     SettingsFact,
     SourceFact,
 )
-from streamstt.config import Settings, Source
-from streamstt.config_layers import state_folder
+from streamstt.config.loader import state_folder
+from streamstt.config.settings import Settings, Source
 from streamstt.errors import SourceError
 from streamstt.service.units import NAME, Place
 

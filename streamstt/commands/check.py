@@ -12,8 +12,8 @@ from streamstt.checking.facts import Fact, SettingsFact
 from streamstt.checking.gathering import gather
 from streamstt.checking.judging import exit_code, judge
 from streamstt.commands.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
-from streamstt.config import Settings
-from streamstt.config_layers import load
+from streamstt.config.loader import load
+from streamstt.config.settings import Settings
 from streamstt.errors import ConfigError
 from streamstt.terminal.report import show_findings
 

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from streamstt.audio.recording import list_devices
-from streamstt.config import SECTIONS
+from streamstt.config.settings import SECTIONS
 from streamstt.errors import SourceError
 from streamstt.terminal.devices import WHAT, source_of
 from streamstt.whisper.names import LANGUAGES, REPOSITORIES

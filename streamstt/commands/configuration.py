@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from streamstt.commands.options import ConfigFile, err, out
-from streamstt.config_layers import default_file, listing, load, user_file
+from streamstt.config.loader import load, user_file
+from streamstt.config.rendering import default_file, listing
 
 app = typer.Typer(help="Show and check the configuration.", no_args_is_help=True)
 

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
+from streamstt.client import follow
 from streamstt.commands.endings import ended_by_hand
 from streamstt.commands.options import Authority, Token, err, out
-from streamstt.follow import follow
 from streamstt.terminal.captions import CaptionView
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from streamstt.commands import completing
-from streamstt.config import INPUTS
+from streamstt.config.settings import INPUTS
 from streamstt.errors import ConfigError
 
 out, err = Console(), Console(stderr=True)

@@ -8,9 +8,9 @@ import typer
 
 from streamstt.commands.endings import interrupted
 from streamstt.commands.options import Assignments, ConfigFile, Language, Model, err, options, out
-from streamstt.config_layers import load
+from streamstt.config.loader import load
 from streamstt.errors import SinkError, SourceError
-from streamstt.speech.subtitles import Format, render
+from streamstt.subtitles.formats import Format, render
 from streamstt.terminal.bars import download_bars, transcribe_bar
 from streamstt.terminal.tables import show_benchmark
 

@@ -14,9 +14,10 @@ from streamstt import logs
 from streamstt.audio.recording import list_devices
 from streamstt.audio.waiting import is_service
 from streamstt.commands.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
-from streamstt.config import Log, Settings
-from streamstt.config_layers import load
+from streamstt.config.loader import load
+from streamstt.config.settings import Log, Settings
 from streamstt.errors import ConfigError, SourceError
+from streamstt.progress import LogProgress
 from streamstt.samples import welcome
 from streamstt.serve.access import Role
 from streamstt.serve.tokens import first_start, load_keys, token_for
@@ -71,7 +72,7 @@ def _run(read: Callable[[], Settings], *, plain: bool) -> None:
     view = None if plain else _live_view(settings)
     from streamstt import daemon  # noqa: PLC0415 - torch takes seconds to import: help and mistakes come first
 
-    with download_bars(err) if err.is_terminal else nullcontext(logs.Fetching()) as progress:
+    with download_bars(err) if err.is_terminal else nullcontext(LogProgress()) as progress:
         ready = partial(announce, settings, new_tokens)
         asyncio.run(daemon.run(settings, Surroundings(ready, read, progress, Manager.find(), view)))
 

@@ -12,9 +12,9 @@ from streamstt import logs
 from streamstt.buses.making import make_feed
 from streamstt.commands.options import Assignments, ConfigFile, options
 from streamstt.commands.run import announce
-from streamstt.config import Log, Settings
-from streamstt.config_layers import load
-from streamstt.config_secrets import without_password
+from streamstt.config.loader import load
+from streamstt.config.secrets import without_password
+from streamstt.config.settings import Log, Settings
 from streamstt.errors import ConfigError
 from streamstt.serve.tokens import first_start, load_keys
 from streamstt.service.manager import Manager

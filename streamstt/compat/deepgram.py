@@ -10,7 +10,8 @@ from streamstt.compat.deepgram_options import Options, parse_listen
 from streamstt.compat.deepgram_results import Data, Moment, Results
 from streamstt.compat.feed import Feed, hear
 from streamstt.compat.wishes import as_object
-from streamstt.serve.clients import RemoteStream, first, part, to_its_end
+from streamstt.concurrency import first
+from streamstt.serve.clients import RemoteStream, part, to_its_end
 from streamstt.serve.hub import Outbox
 from streamstt.serve.protocol import ClientError, Message, to_json
 from streamstt.serve.requests import AudioOffer

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamstt.compat.deepgram_options import Options
+from streamstt.events import Event, Final, Partial, State, Status, Word
 from streamstt.serve.protocol import About
-from streamstt.speech.captions import Event, Final, Partial, State, Status, Word
 
 Data = dict[str, Any]
 MONO = [0, 1]  # channel 0 of 1

@@ -14,14 +14,13 @@ from streamstt.compat.openai_formats import EVENTS_TYPE, FORMATS, Wishes, answer
 from streamstt.compat.openai_problem import ApiError, as_json, in_their_words
 from streamstt.compat.openai_turns import joined
 from streamstt.compat.wishes import base_language
-from streamstt.config_compat import Compat
+from streamstt.concurrency import first, off_loop
+from streamstt.config.compat import Compat
 from streamstt.errors import EngineError, SourceError
-from streamstt.offloading import off_loop
-from streamstt.serve.clients import first
+from streamstt.events import Final
 from streamstt.serve.forms import Form, FormError
 from streamstt.serve.posts import Post, PostError
 from streamstt.serve.routes import Answer
-from streamstt.speech.captions import Final
 
 HINT = "m4a, mp4 and webm are not among them: ffmpeg -i talk.m4a talk.flac"
 

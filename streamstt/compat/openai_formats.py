@@ -9,10 +9,10 @@ from typing import Literal, get_args
 
 from streamstt.compat.openai_problem import Data, as_json
 from streamstt.compat.openai_turns import joined
+from streamstt.events import Final
 from streamstt.serve.protocol import to_json
 from streamstt.serve.routes import Answer
-from streamstt.speech.captions import Final
-from streamstt.speech.subtitles import render
+from streamstt.subtitles.formats import render
 
 ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
 FORMATS: tuple[ResponseFormat, ...] = get_args(ResponseFormat)

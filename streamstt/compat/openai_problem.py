@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from streamstt.config_compat import SWITCHES
+from streamstt.config.compat import SWITCHES
 from streamstt.serve.protocol import to_json
 from streamstt.serve.routes import Answer
 

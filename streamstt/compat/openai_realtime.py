@@ -15,7 +15,8 @@ from streamstt.compat.openai_problem import ApiError, Data
 from streamstt.compat.openai_session import FORMER_DEFAULT, RATE, Wishes, described, updated
 from streamstt.compat.openai_turns import Turns
 from streamstt.compat.wishes import as_object
-from streamstt.serve.clients import RemoteStream, first, part
+from streamstt.concurrency import first
+from streamstt.serve.clients import RemoteStream, part
 from streamstt.serve.hub import Farewell, Outbox
 from streamstt.serve.protocol import ClientError, to_json
 from streamstt.serve.requests import parse_audio

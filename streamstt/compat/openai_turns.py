@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from streamstt.compat.openai_problem import ApiError, Data
-from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status
+from streamstt.events import Event, Final, Gap, Partial, State, Status
+from streamstt.text.characters import SPACELESS_LANGUAGES
 
 LEAST_S = 0.1  # of audio that can be committed
-SPACELESS = frozenset({"zh", "ja", "th", "lo", "my", "yue", "km", "bo"})  # written without spaces between words
 TRANSCRIPTION = "conversation.item.input_audio_transcription"
 
 
@@ -194,7 +194,7 @@ class Turns:
 
 def joined(before: str, text: str, language: str) -> str:
     """A text and what follows it, with a space between them where the language has spaces."""
-    space = "" if language in SPACELESS or not (before and text) else " "
+    space = "" if language in SPACELESS_LANGUAGES or not (before and text) else " "
     return before + space + text
 
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from streamstt.compat.wishes import base_language, check_form
 from streamstt.compat.wyoming_wire import Parcel
+from streamstt.events import Event, Final, Partial
 from streamstt.serve.protocol import About, ClientError
 from streamstt.serve.requests import AudioOffer
-from streamstt.speech.captions import Event, Final, Partial
 
 
 class Transcript:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from streamstt.compat.feed import Feed
 from streamstt.compat.wyoming import Transcript, describe, form_of, language_of, offer, transcript
 from streamstt.compat.wyoming_wire import MAX_LINE, Parcel, pack, read_parcel
-from streamstt.serve.clients import Studio, first, to_its_end
+from streamstt.concurrency import first
+from streamstt.serve.clients import Studio, to_its_end
 from streamstt.serve.hub import DONE, TOO_SLOW, Farewell, Hub, Outbox
 from streamstt.serve.protocol import ClientError, Message
 

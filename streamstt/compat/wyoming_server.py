@@ -9,7 +9,7 @@ from contextlib import suppress
 from streamstt.compat.wyoming import problem
 from streamstt.compat.wyoming_client import Client, Desk
 from streamstt.compat.wyoming_wire import MAX_LINE
-from streamstt.config_compat import Compat
+from streamstt.config.compat import Compat
 from streamstt.errors import ServerError
 from streamstt.serve.limits import Complaints, printable
 from streamstt.serve.protocol import ClientError

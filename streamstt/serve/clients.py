@@ -7,6 +7,7 @@ from contextlib import nullcontext
 from typing import Protocol
 
 from streamstt.audio.format import Resampler, Samples, from_s16le
+from streamstt.concurrency import first
 from streamstt.serve.access import Guard, Refusal, Role
 from streamstt.serve.control import Marker, answer
 from streamstt.serve.hub import TOO_SLOW, Farewell, Hub, Outbox
@@ -143,19 +144,6 @@ async def serve_controller(socket: Socket, marker: Marker | None) -> None:
     while True:
         message = await socket.recv()
         await socket.send(await answer(message if isinstance(message, str) else "", marker))
-
-
-async def first(*jobs: Coroutine[None, None, None]) -> None:
-    """Runs the jobs until one ends, cancels the others, and raises what the first one raised."""
-    tasks = [asyncio.ensure_future(job) for job in jobs]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-    for task in done:
-        task.result()
 
 
 async def part(socket: Socket, farewell: Farewell) -> None:

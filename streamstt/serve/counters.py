@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from streamstt.speech.captions import Event, Final, Gap, Partial
+from streamstt.events import Event, Final, Gap, Partial
 
 REMOTE = "remote"
 BOUNDS_S = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)

@@ -6,7 +6,7 @@ from streamstt.compat.deepgram import serve_deepgram
 from streamstt.compat.openai_files import Models, Transcriptions, Uploads
 from streamstt.compat.openai_realtime import serve_realtime
 from streamstt.compat.vosk import serve_vosk
-from streamstt.config_compat import Compat
+from streamstt.config.compat import Compat
 from streamstt.serve.posts import NO_API, Api
 from streamstt.serve.visitor import Endpoint, Visitor
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 
+from streamstt.events import Event, Final, Partial, State, Status
 from streamstt.serve.ahead import WriteAhead
 from streamstt.serve.counters import Counters
 from streamstt.serve.history import History
@@ -14,8 +15,7 @@ from streamstt.serve.outbox import DONE, RESTARTED, STOPPING, TOO_SLOW, Farewell
 from streamstt.serve.protocol import About, Message, SourceInfo, encode, hello, wall_time
 from streamstt.serve.requests import Resume
 from streamstt.serve.standing import Standing
-from streamstt.speech.captions import Event, Final, Partial, State, Status
-from streamstt.speech.timeline import aligned
+from streamstt.subtitles.timeline import aligned
 
 __all__ = ["DONE", "STOPPING", "TOO_SLOW", "Farewell", "Hub", "Outbox"]
 

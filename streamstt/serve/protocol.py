@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status, Word
+from streamstt.events import Event, Final, Gap, Partial, State, Status, Word
 
 PROTOCOL = 1
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from streamstt.compat.openai_problem import in_their_words, speaks_openai
-from streamstt.config_compat import SWITCHES
+from streamstt.config.compat import SWITCHES
 from streamstt.serve.access import NATIVE, NOBODY, Guard, Refusal, Role, Visit, query_token, without_token
 from streamstt.serve.posts import NO_API, Api
 from streamstt.serve.protocol import to_json

@@ -9,12 +9,12 @@ from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-from streamstt.config_overlay import Overlay, described
+from streamstt.config.overlay import Overlay, described
 from streamstt.serve.health import health_of
 from streamstt.serve.hub import Hub
 from streamstt.serve.metrics import CONTENT_TYPE, Metrics
 from streamstt.serve.protocol import to_json
-from streamstt.speech.subtitles import CONTENT_TYPES, FORMATS, Format, render
+from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, Format, render
 
 PAGES = {"/": "index.html", "/overlay": "overlay.html", "/designer": "designer.html"}
 PAGE_TYPES = {

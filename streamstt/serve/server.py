@@ -16,8 +16,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from streamstt.config_overlay import Overlay
-from streamstt.config_server import Server as ServerSettings
+from streamstt.config.overlay import Overlay
+from streamstt.config.server import Server as ServerSettings
 from streamstt.errors import ConfigError, ServerError
 from streamstt.serve.access import LOCAL_FILES, NOBODY, Guard, Keys, Role, Visit, host_name
 from streamstt.serve.clients import RemoteStream, Studio, identify, serve_controller, serve_speaker, serve_viewer

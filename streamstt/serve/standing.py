@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
+from streamstt.events import State, Status
 from streamstt.serve.notices import Notice, Notices
 from streamstt.serve.protocol import Message, as_message
-from streamstt.speech.captions import State, Status
 
 
 class Standing:

@@ -3,7 +3,7 @@
 import ssl
 from pathlib import Path
 
-from streamstt.config_server import Server
+from streamstt.config.server import Server
 from streamstt.errors import ConfigError
 
 

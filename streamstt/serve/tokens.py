@@ -10,8 +10,8 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from streamstt.config_layers import state_folder
-from streamstt.config_server import Server
+from streamstt.config.loader import state_folder
+from streamstt.config.server import Server
 from streamstt.errors import ConfigError
 from streamstt.serve.access import ALL, Keys, Role, demands_token
 

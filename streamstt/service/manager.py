@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from streamstt.whisper.wheels import Progress
+from streamstt.progress import Progress
 
 FETCHING_S = 120  # so much longer than the unit's own limit a start may take after each sign of progress
 REPORT_S = 1.0  # progress is not told more often

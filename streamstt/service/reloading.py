@@ -9,12 +9,12 @@ from streamstt import logs
 from streamstt.audio.capture import Capture
 from streamstt.audio.vad import make_detector
 from streamstt.compat.wyoming_server import WyomingServer
-from streamstt.config import Settings, Source
+from streamstt.config.changes import compare
+from streamstt.config.settings import Settings, Source
 from streamstt.engine_room import EngineRoom
 from streamstt.errors import StreamsttError
 from streamstt.serve.hub import Hub
 from streamstt.serve.server import Server
-from streamstt.service.changes import compare
 from streamstt.service.manager import Manager
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.outlets import Outlet

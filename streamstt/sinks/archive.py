@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from streamstt.config import Transcript
+from streamstt.config.settings import Transcript
 from streamstt.errors import SinkError
 from streamstt.serve.protocol import Message
 from streamstt.sinks.record import Mark, Record, iso, message, read

@@ -7,11 +7,11 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 
+from streamstt.events import Final
 from streamstt.serve.hub import Hub
 from streamstt.sinks.intake import published
 from streamstt.sinks.parcel import Away, Over, Parcel, Refused, Target
 from streamstt.sinks.standing import Standing
-from streamstt.speech.captions import Final
 
 log = logging.getLogger(__name__)
 

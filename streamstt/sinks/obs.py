@@ -2,11 +2,11 @@
 
 import asyncio
 
-from streamstt.config_outlets import Obs
+from streamstt.config.outputs import Obs
 from streamstt.sinks.obs_protocol import NOT_READY, NOT_STREAMING
 from streamstt.sinks.obs_socket import ObsSocket
 from streamstt.sinks.parcel import Away, Parcel, Refused
-from streamstt.speech.lines import lines
+from streamstt.text.line_breaking import lines
 
 WIDEST = 32  # columns of CEA-608
 CHARS_S = 25.0  # a long caption comes in parts, so fast at most: above speech, below CEA-608's two signs a frame

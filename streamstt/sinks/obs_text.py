@@ -8,7 +8,8 @@ import logging
 import math
 from contextlib import suppress
 
-from streamstt.config_outlets import Obs
+from streamstt.config.outputs import Obs
+from streamstt.events import Final, Partial
 from streamstt.serve.hub import Hub
 from streamstt.sinks.intake import published
 from streamstt.sinks.obs_protocol import NOT_FOUND
@@ -16,7 +17,6 @@ from streamstt.sinks.obs_socket import ObsSocket
 from streamstt.sinks.parcel import Away, Over
 from streamstt.sinks.screen import Screen
 from streamstt.sinks.standing import Standing
-from streamstt.speech.captions import Final, Partial
 
 LAST_RETRY_S = 5.0
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 from streamstt.buses.making import make_buses
-from streamstt.config import Settings
-from streamstt.config_outlets import Obs
+from streamstt.config.outputs import Obs
+from streamstt.config.settings import Settings
 from streamstt.serve.hub import Hub
 from streamstt.sinks.delivery import Delivery, Terms
 from streamstt.sinks.secret import Secret

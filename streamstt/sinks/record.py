@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from streamstt.events import Final
 from streamstt.serve.protocol import Message, as_message, final_of, to_json
-from streamstt.speech.captions import Final
-from streamstt.speech.subtitles import HEADS, LiveFormat, cue, cue_count
-from streamstt.speech.timeline import moved
+from streamstt.subtitles.formats import HEADS, LiveFormat, cue, cue_count
+from streamstt.subtitles.timeline import moved
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """The few lines that a text source shows: what was said last, and what is being said. Pure."""
 
-from streamstt.speech.captions import Final, Partial
-from streamstt.speech.lines import lines
+from streamstt.events import Final, Partial
+from streamstt.text.line_breaking import lines
 
 
 class Screen:

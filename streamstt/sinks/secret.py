@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from streamstt.config_outlets import check_address
-from streamstt.config_secrets import read_secret
+from streamstt.config.outputs import check_address
+from streamstt.config.secrets import read_secret
 from streamstt.errors import ConfigError
 from streamstt.sinks.parcel import Away
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from streamstt.sinks.record import Mark, Record, cues, line, mended, numbers, read
 from streamstt.sinks.sets import RECORD
-from streamstt.speech.subtitles import LiveFormat
+from streamstt.subtitles.formats import LiveFormat
 
 FORMS: dict[str, LiveFormat] = {".srt": "srt", ".vtt": "vtt", ".txt": "txt"}
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW  # a link may lead out of the folder

@@ -9,12 +9,12 @@ import asyncio
 import time
 from datetime import UTC, datetime, timedelta
 
+from streamstt.events import Final
 from streamstt.serve.protocol import Message
 from streamstt.sinks.parcel import Parcel
 from streamstt.sinks.posting import Poster, with_query
 from streamstt.sinks.secret import Secret
-from streamstt.speech.captions import Final
-from streamstt.speech.lines import lines
+from streamstt.text.line_breaking import lines
 
 LINE_CHARS, LINES = 42, 2
 MEANINGS = {400: "the stream has not started, or is over", 403: "the address is not whole, or of another stream"}

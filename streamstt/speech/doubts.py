@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from streamstt.audio.format import FRAME, ms
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
 from streamstt.speech.jobs import HeardWord, Hypothesis
 
 UNHEARD = ms(800)  # samples of speech that the engine has no word for: it may think that all is said

@@ -14,8 +14,8 @@ from streamstt.audio.format import Block, Samples, ms
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
 from streamstt.audio.vad import Judge
-from streamstt.config import Speech
-from streamstt.speech.captions import Final
+from streamstt.config.settings import Speech
+from streamstt.events import Final
 from streamstt.speech.doubts import TRIES, Voice, inside, is_doubtful
 from streamstt.speech.jobs import HeardWord, Hypothesis, Job
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, energy_of

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from streamstt.config_words import Words
-from streamstt.speech.dropping import FILLERS, Drop, capital, drop
+from streamstt.config.words import Words
 from streamstt.speech.jobs import HeardWord
-from streamstt.speech.patterns import MORE, Phrase, fill, phrase, tokens
 from streamstt.speech.stabiliser import text_of
-from streamstt.speech.swearing import masked, swear_words
+from streamstt.text.fillers import FILLERS, Drop, capital, drop
+from streamstt.text.patterns import MORE, Phrase, fill, phrase, tokens
+from streamstt.text.profanity import masked, swear_words
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from enum import IntEnum
 
 from streamstt.audio.format import ms
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
 from streamstt.speech.utterance import Utterance
 
 PAUSED = ms(300)  # samples without speech, after which the last word is over, and is heard at once

@@ -10,7 +10,7 @@ from enum import Enum, auto
 import numpy as np
 
 from streamstt.audio.format import FRAME, FRAME_MS, Samples, ms
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
 
 PAUSE_FRAMES = 15  # 300 ms: longer than the closure of a consonant, shorter than a breath
 

@@ -10,9 +10,9 @@ from streamstt.audio.format import Block, ms, seconds
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
 from streamstt.audio.vad import Detector, make_detector
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
+from streamstt.events import Event, Gap, State, Status
 from streamstt.speech import rhythm
-from streamstt.speech.captions import Event, Gap, State, Status
 from streamstt.speech.doubts import Voice, is_doubtful
 from streamstt.speech.jobs import Hypothesis, Job
 from streamstt.speech.rhythm import Need

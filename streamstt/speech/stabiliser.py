@@ -9,9 +9,8 @@ import re
 from collections.abc import Sequence
 
 from streamstt.speech.jobs import HeardWord
+from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 
-SENTENCE_ENDS = tuple(".?!…。？！")
-CLAUSE_ENDS = (*SENTENCE_ENDS, *",;:、，；：")
 SURE = 0.2  # probability from which a word is committed as soon as it has held
 MIN_SENTENCE_WORDS = 3  # keeps "Mr." and "No. 5" in one caption with what follows
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from streamstt.audio.format import Samples, ms
 from streamstt.speech.jobs import HeardWord
-from streamstt.speech.stabiliser import CLAUSE_ENDS, SENTENCE_ENDS
+from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 
 KEPT = ms(2500)  # samples: what the next update should still hear of what was said
 PAUSE = ms(3000)  # samples without a word, after which what comes is a new beginning

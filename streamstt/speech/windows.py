@@ -2,7 +2,7 @@
 
 from streamstt.audio.format import ms
 from streamstt.audio.ring import Ring
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
 from streamstt.speech.doubts import TRIES, Voice, inside
 from streamstt.speech.jobs import HeardWord
 from streamstt.speech.trimming import KEPT, PAUSE, cut_point, first_pause, quietest

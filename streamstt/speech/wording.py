@@ -1,8 +1,8 @@
 """From the words of an utterance to its captions: commits what is sure, ends what is complete, shows the rest."""
 
 from streamstt.audio.format import ms, seconds
-from streamstt.config import Speech
-from streamstt.speech.captions import Event, Gap
+from streamstt.config.settings import Speech
+from streamstt.events import Event, Gap
 from streamstt.speech.jobs import HeardWord
 from streamstt.speech.stabiliser import agreed, first_break
 from streamstt.speech.utterance import Utterance

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from streamstt.audio.format import seconds
-from streamstt.speech.captions import Final, Partial, Word
+from streamstt.events import Final, Partial, Word
 from streamstt.speech.jobs import HeardWord
 from streamstt.speech.rewriting import Rewriting, Rules
 from streamstt.speech.stabiliser import text_of

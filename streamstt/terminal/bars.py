@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from streamstt.whisper.wheels import Progress as Report
+from streamstt.progress import Progress as Report
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.text import Text
 
-from streamstt.speech.captions import Final, Partial, State
+from streamstt.events import Final, Partial, State
 from streamstt.terminal.lines import Palette, fitted, harmless, partial, tail
 from streamstt.terminal.meters import bar, decibels
 

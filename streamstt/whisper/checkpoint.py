@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamstt.errors import ModelError
+from streamstt.progress import Progress
 from streamstt.whisper import folders, hub, wheels
 from streamstt.whisper.convert import convert
 from streamstt.whisper.names import REPOSITORIES
 from streamstt.whisper.store import Store, default_root, sha256
-from streamstt.whisper.wheels import Progress
 
 __all__ = ["Checkpoint", "Known", "Progress", "Verified", "catalogue", "find", "verify", "whereabouts"]
 

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from streamstt.config import Engine as EngineSettings
+from streamstt.config.settings import Engine as EngineSettings
 from streamstt.errors import ConfigError
 from streamstt.speech.jobs import Engine, EngineInfo
 from streamstt.whisper.checkpoint import Progress

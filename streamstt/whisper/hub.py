@@ -12,8 +12,8 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNot
 from huggingface_hub.utils.tqdm import tqdm
 
 from streamstt.errors import ModelError
+from streamstt.progress import Progress
 from streamstt.whisper import folders
-from streamstt.whisper.wheels import Progress
 
 PROBE_CONNECT_S = 3.0
 PROBE_TOTAL_S = 5.0  # looking up a name has no time limit of its own

@@ -7,7 +7,7 @@ from typing import Any
 
 from transformers.models.whisper.english_normalizer import BasicTextNormalizer, EnglishTextNormalizer
 
-from streamstt.whisper.words import SPACELESS
+from streamstt.text.characters import SPACELESS_LANGUAGES
 
 
 def make_normaliser(language: str, folder: Path | None = None) -> Callable[[str], list[str]]:
@@ -22,5 +22,5 @@ def make_normaliser(language: str, folder: Path | None = None) -> Callable[[str]
         table = json.loads(spelling.read_bytes()) if spelling and spelling.is_file() else {}
         english: Any = EnglishTextNormalizer(table)  # type: ignore[no-untyped-call]
         return lambda text: str(english(text)).split()
-    basic: Any = BasicTextNormalizer(split_letters=language in SPACELESS)
+    basic: Any = BasicTextNormalizer(split_letters=language in SPACELESS_LANGUAGES)
     return lambda text: str(basic(text)).split()

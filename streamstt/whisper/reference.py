@@ -16,7 +16,7 @@ from transformers import logging as chatter
 from transformers.modeling_outputs import BaseModelOutput
 
 from streamstt.audio.format import SAMPLE_RATE, ms
-from streamstt.config import Engine
+from streamstt.config.settings import Engine
 from streamstt.errors import EngineError, ModelError
 from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts

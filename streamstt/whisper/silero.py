@@ -17,7 +17,7 @@ from torch.nn.functional import conv1d, linear, pad
 
 from streamstt.audio.format import FRAME, Samples
 from streamstt.audio.vad import CHUNK, Judge, SileroJudge, make_detector, silero_file
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
 
 MIRRORED = 64  # samples on either side
 HOP = 128  # samples between two spectra, each of 256

@@ -16,7 +16,7 @@ from transformers import WhisperTokenizerFast  # type: ignore[attr-defined]  # i
 
 from streamstt.audio.format import SAMPLE_RATE, Samples, ms
 from streamstt.audio.sources import AudioFile
-from streamstt.config import Engine
+from streamstt.config.settings import Engine
 from streamstt.errors import EngineError, ModelError
 from streamstt.samples import welcome
 from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job

@@ -22,9 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from streamstt.errors import ModelError
-
-Progress = Callable[[str, int, int | None], None]
-"""Called with what is fetched, bytes done, and bytes in all or None; at times from another thread."""
+from streamstt.progress import Progress
 
 _CHUNK = 1 << 20  # bytes
 _RAW_PROGRESS = (24, 1)  # the first pip that has --progress-bar=raw

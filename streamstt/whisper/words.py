@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-SPACELESS = frozenset({"zh", "ja", "th", "lo", "my", "yue", "km", "bo"})  # written without spaces between words
+from streamstt.text.characters import SPACELESS_LANGUAGES
+
 BROKEN = "\ufffd"  # what a decoder puts for half a character
 
 
@@ -21,7 +22,7 @@ def split_words(
     """
     words: list[tuple[str, tuple[int, ...]]] = []
     for text, piece in _whole_characters(tokens, decode):
-        starts = text.startswith(" ") or (language in SPACELESS and any(c.isalnum() for c in text))
+        starts = text.startswith(" ") or (language in SPACELESS_LANGUAGES and any(c.isalnum() for c in text))
         if words and not starts:
             before, before_tokens = words.pop()
             words.append((before + text, before_tokens + piece))

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from streamstt.bench.benchmark import machine
-from streamstt.config import Engine as EngineSettings
-from streamstt.config import Settings
+from streamstt.config.settings import Engine as EngineSettings
+from streamstt.config.settings import Settings
 from streamstt.terminal.tables import show_benchmark
 from streamstt.whisper import speed
 from streamstt.whisper.checkpoint import Checkpoint

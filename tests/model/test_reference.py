@@ -12,7 +12,7 @@ from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from wer import word_error_rate
 
 from streamstt.audio.format import Samples, ms
-from streamstt.config import Engine as Settings
+from streamstt.config.settings import Engine as Settings
 from streamstt.errors import EngineError, ModelError
 from streamstt.speech.jobs import Job
 from streamstt.whisper import settings as whisper_settings

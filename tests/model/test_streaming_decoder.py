@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from wer import word_error_rate
 
 from streamstt.audio.format import Samples, ms
-from streamstt.config import Engine as Settings
-from streamstt.config import Speech
+from streamstt.config.settings import Engine as Settings
+from streamstt.config.settings import Speech
 from streamstt.errors import EngineError
 from streamstt.speech.doubts import is_doubtful
 from streamstt.speech.jobs import HeardWord, Hypothesis, Job

@@ -6,8 +6,8 @@ import pytest
 from test_streaming_decoder import COARSE, DATA, job, recording, text_of
 from wer import word_error_rate
 
-from streamstt.config import Engine as Settings
-from streamstt.config import Speech
+from streamstt.config.settings import Engine as Settings
+from streamstt.config.settings import Speech
 from streamstt.errors import ConfigError
 from streamstt.speech.doubts import is_doubtful
 from streamstt.speech.jobs import Engine, Hypothesis

@@ -16,7 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from test_pages import FINALS, STATE, ScriptedDaemon, final, until, until_equal
 
-from streamstt.speech.captions import Final, State, Status
+from streamstt.events import Final, State, Status
 
 COUNT = "return document.querySelector('#search-count').textContent"
 

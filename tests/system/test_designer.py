@@ -11,8 +11,8 @@ from selenium.webdriver.common.by import By
 from test_overlay import browser, chrome, console
 from test_pages import ScriptedDaemon, scripted_daemon, until, until_equal
 
-from streamstt.config import Settings
-from streamstt.config_overlay import Overlay
+from streamstt.config.overlay import Overlay
+from streamstt.config.settings import Settings
 
 __all__ = ["browser", "chrome", "scripted_daemon"]
 

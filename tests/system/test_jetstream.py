@@ -8,7 +8,7 @@ from brokers import SECRET, Broker
 
 from streamstt.buses.jetstream import NatsBus, NatsFeed
 from streamstt.buses.wire import Entry, Position
-from streamstt.config_buses import Nats
+from streamstt.config.brokers import Nats
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -21,9 +21,9 @@ from selenium import webdriver
 from selenium.common.exceptions import NoAlertPresentException
 from test_pages import ON_AIR, XSS, ScriptedDaemon, final, luminance, partial, scripted_daemon, until, until_equal
 
-from streamstt.config_overlay import Overlay
+from streamstt.config.overlay import Overlay
+from streamstt.events import Gap, State, Status
 from streamstt.serve.protocol import SourceInfo
-from streamstt.speech.captions import Gap, State, Status
 
 __all__ = ["scripted_daemon"]
 

@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from test_pages import FINALS, PARTIALS, ScriptedDaemon, final, partial, until, until_equal
 
-from streamstt.speech.captions import Gap, State, Status
+from streamstt.events import Gap, State, Status
 
 LONG = "Wer sich hier durch sehr lange Sätze liest, will nicht seitwärts rollen; auch nicht bei Rindfleischetiketten. "
 

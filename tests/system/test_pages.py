@@ -15,12 +15,12 @@ from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from streamstt.config_server import Server as Settings
+from streamstt.config.server import Server as Settings
+from streamstt.events import Event, Final, Gap, Partial, State, Status
 from streamstt.serve.hub import Hub
 from streamstt.serve.protocol import About, ClientError, SourceInfo
 from streamstt.serve.requests import AudioOffer
 from streamstt.serve.server import RemoteStream, Server
-from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status
 
 FINALS = "return Array.from(document.querySelectorAll('#log .caption .text'), e => e.textContent)"
 PARTIALS = "return Array.from(document.querySelectorAll('#partials .text'), e => e.textContent)"

@@ -16,7 +16,7 @@ import trustme
 from making import final, make_hub, partial
 from targets import HttpServer, Meeting, Obs, Post, Reply, eventually
 
-from streamstt.config_layers import only
+from streamstt.config.loader import only
 from streamstt.serve.health import health_of
 from streamstt.serve.hub import Hub
 from streamstt.sinks.outlets import finish, make_outlets

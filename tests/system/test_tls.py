@@ -15,7 +15,7 @@ from running import DATA, Daemon, captions, command, environment, exchange, get,
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from streamstt.config_server import Server as Settings
+from streamstt.config.server import Server as Settings
 from streamstt.serve.protocol import ClientError
 from streamstt.serve.requests import AudioOffer
 from streamstt.serve.server import RemoteStream, Server

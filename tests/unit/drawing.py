@@ -12,9 +12,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples
-from streamstt.config import Speech
-from streamstt.config_words import Words
-from streamstt.speech.captions import Event, Final, Gap, Partial
+from streamstt.config.settings import Speech
+from streamstt.config.words import Words
+from streamstt.events import Event, Final, Gap, Partial
 from streamstt.speech.jobs import Engine, Job
 from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord

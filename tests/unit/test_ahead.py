@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from making import final, make_hub, partial
 
-from streamstt.config import Transcript as Settings
+from streamstt.config.settings import Transcript as Settings
 from streamstt.errors import SinkError
+from streamstt.events import State, Status
 from streamstt.serve import ahead
 from streamstt.serve.hub import Hub, Outbox
 from streamstt.serve.protocol import Message, encode
@@ -19,7 +20,6 @@ from streamstt.sinks import transcript as transcript_module
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.setfiles import Entry
 from streamstt.sinks.transcript import Transcript
-from streamstt.speech.captions import State, Status
 
 
 async def taken(outbox: Outbox) -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from making import final
 
-from streamstt.config import Transcript
+from streamstt.config.settings import Transcript
 from streamstt.errors import SinkError
 from streamstt.serve.protocol import encode
 from streamstt.sinks.archive import MARGIN, Archive

@@ -16,11 +16,11 @@ from streamstt.buses.receiving import Receiver
 from streamstt.buses.relay import Relay
 from streamstt.buses.sending import Sender
 from streamstt.buses.wire import Online, Position, Snapshot, entry_of, read_all
+from streamstt.events import Event, Final, Gap, State, Status
 from streamstt.serve.hub import Hub
 from streamstt.serve.outbox import RESTARTED
 from streamstt.serve.protocol import About, Message, SourceInfo, encode
 from streamstt.serve.requests import Resume
-from streamstt.speech.captions import Event, Final, Gap, State, Status
 
 NOBODY = About("1.0", "", "", "", "", "")
 SOURCES = (SourceInfo("mic", "Mic", ABOUT.started_at), SourceInfo("door", "Door", ABOUT.started_at))

@@ -7,10 +7,10 @@ from making import ABOUT, final, partial
 
 from streamstt.buses.broker import Address, trouble
 from streamstt.buses.wire import Online, Position, Said, Snapshot, entry_of, place_of, read_all
-from streamstt.config_buses import Mqtt, Nats, Redis
-from streamstt.config_secrets import without_password
+from streamstt.config.brokers import Mqtt, Nats, Redis
+from streamstt.config.secrets import without_password
+from streamstt.events import Event, Gap, State, Status
 from streamstt.serve.protocol import SourceInfo, encode
-from streamstt.speech.captions import Event, Gap, State, Status
 
 AT = "2026-01-02T03:04:05.678+00:00"
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from making import final, make_hub, partial
 
+from streamstt.events import Event, Gap, State, Status
 from streamstt.serve.hub import DONE, STOPPING, TOO_SLOW, Hub, Outbox
 from streamstt.serve.protocol import Message, SourceInfo
 from streamstt.serve.requests import Resume
-from streamstt.speech.captions import Event, Gap, State, Status
 
 
 async def take(outbox: Outbox) -> list[dict[str, Any]]:

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from streamstt import config_layers
-from streamstt.config import SECTIONS, Settings, Source
-from streamstt.config_layers import default_file, listing, load, toml_value, user_file
+from streamstt.config import loader
+from streamstt.config.loader import load, user_file
+from streamstt.config.rendering import default_file, listing, toml_value
+from streamstt.config.settings import SECTIONS, Settings, Source
 from streamstt.errors import ConfigError
 
 ROOT = Path(__file__).parents[2]
@@ -17,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A machine without configuration; nothing of the tester's own is read."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
-    monkeypatch.setattr(config_layers, "SYSTEM_FILE", tmp_path / "etc" / "streamstt.toml")
+    monkeypatch.setattr(loader, "SYSTEM_FILE", tmp_path / "etc" / "streamstt.toml")
     return tmp_path
 
 
@@ -302,7 +303,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 def test_layers(home: Path) -> None:
     """The command line wins over the environment, that over the user's file, that over the machine's."""
-    system = write(config_layers.SYSTEM_FILE, "[server]\nport = 1\nhistory = 11\nhello_history = 12\nclient_queue = 13")
+    system = write(loader.SYSTEM_FILE, "[server]\nport = 1\nhistory = 11\nhello_history = 12\nclient_queue = 13")
     assert load(environ={}).settings.server.port == 1
     user = write(user_file(), "[server]\nport = 2\nhistory = 21\nhello_history = 22")
     assert load(environ={}).settings.server.port == 2
@@ -326,7 +327,7 @@ def test_the_users_file_is_in_the_users_folder(home: Path) -> None:
 
 def test_one_file_only(home: Path) -> None:
     """A file that is named stands in place of the usual ones."""
-    write(config_layers.SYSTEM_FILE, "[server]\nhistory = 5")
+    write(loader.SYSTEM_FILE, "[server]\nhistory = 5")
     write(user_file(), "[server]\nport = 2")
     assert settings("[log]\nlevel = 'debug'", home).server == Settings().server
 

@@ -9,7 +9,7 @@ import pytest
 from making import final, make_hub, partial
 from pydantic import SecretStr
 
-from streamstt.config_outlets import Webhook
+from streamstt.config.outputs import Webhook
 from streamstt.serve.health import health_of
 from streamstt.serve.hub import Hub
 from streamstt.sinks.delivery import Delivery, Terms

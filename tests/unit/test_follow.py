@@ -2,8 +2,8 @@
 
 import pytest
 
+from streamstt.client import captions_address
 from streamstt.errors import ServerError
-from streamstt.follow import captions_address
 
 
 @pytest.mark.parametrize(

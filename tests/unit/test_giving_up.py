@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamstt.errors import EngineError
-from streamstt.speech.captions import Event
+from streamstt.events import Event
 from streamstt.speech.scripted import ScriptedEngine
 from streamstt.speech.session import Session
 

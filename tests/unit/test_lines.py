@@ -9,8 +9,8 @@ from drawing import PROPERTY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamstt.speech.lines import SPACE, halves, lines, width
-from streamstt.speech.phrases import OPENERS
+from streamstt.text.line_break_data import OPENERS
+from streamstt.text.line_breaking import SPACE, halves, lines, width
 
 VECTORS = json.loads((Path(__file__).parent.parent / "data" / "lines.json").read_text())
 WORDS = (

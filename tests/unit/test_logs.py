@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-from streamstt.config import Log
-from streamstt.logs import FORMS, Fetching, form_of
+from streamstt.config.settings import Log
+from streamstt.logs import FORMS, form_of
+from streamstt.progress import LogProgress
 
 
 def record(level: int, message: str, *, error: Exception | None = None) -> logging.LogRecord:
@@ -105,8 +106,8 @@ def test_what_nobody_caught() -> None:
 
 def test_a_download_is_told_in_tenths(caplog: pytest.LogCaptureFixture) -> None:
     """Where no terminal shows a bar, the log says how far a model is, in few lines."""
-    caplog.set_level(logging.INFO, "streamstt.logs")
-    fetching = Fetching()
+    caplog.set_level(logging.INFO, "streamstt.progress")
+    fetching = LogProgress()
     for done in range(101):
         fetching("base", done, 100)
     assert len(caplog.messages) == 11

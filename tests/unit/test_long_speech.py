@@ -23,8 +23,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, ms
-from streamstt.config import Speech
-from streamstt.speech.captions import Event
+from streamstt.config.settings import Speech
+from streamstt.events import Event
 from streamstt.speech.doubts import UNHEARD
 from streamstt.speech.jobs import Engine, EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.speech.trimming import KEPT, PAUSE, REACH, SEARCH

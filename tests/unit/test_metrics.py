@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from making import final, make_hub, partial
 from prometheus_client.parser import text_string_to_metric_families
 
+from streamstt.events import Gap, State, Status
 from streamstt.serve.counters import Counters, Durations, Reading
 from streamstt.serve.hub import Hub
 from streamstt.serve.routes import Routes
-from streamstt.speech.captions import Gap, State, Status
 
 
 def scrape(hub: Hub) -> dict[tuple[str, ...], float]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
 from streamstt.errors import SourceError
 from streamstt.offline import transcribe
 from streamstt.speech.jobs import Hypothesis, Job

@@ -14,12 +14,12 @@ from openai.types.audio import Transcription, TranscriptionVerbose
 from streamstt.compat.openai_files import wishes_of
 from streamstt.compat.openai_formats import Wishes, answer
 from streamstt.compat.openai_problem import ApiError
-from streamstt.config import Settings
+from streamstt.config.settings import Settings
 from streamstt.engine_room import EngineRoom
 from streamstt.errands import Errands
 from streamstt.errors import EngineError
+from streamstt.events import Final, Word
 from streamstt.serve.forms import MAX_FIELDS, MAX_PARTS, Form, FormError
-from streamstt.speech.captions import Final, Word
 from streamstt.speech.jobs import Job
 from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord
 

@@ -8,7 +8,7 @@ from openai.types.realtime import RealtimeTranscriptionSessionCreateRequest as P
 from streamstt.compat.openai_problem import ApiError
 from streamstt.compat.openai_session import Wishes, described, updated
 from streamstt.compat.openai_turns import Turns
-from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status
+from streamstt.events import Event, Final, Gap, Partial, State, Status
 
 WISHES = Wishes(former=False, model="base")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from making import final, partial
 
-from streamstt.config_outlets import Obs
+from streamstt.config.outputs import Obs
 from streamstt.serve.protocol import encode
 from streamstt.sinks.obs import parts_of
 from streamstt.sinks.obs_protocol import NotObs, authentication, identify, outcome, parse, request

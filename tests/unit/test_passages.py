@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from test_skipping import TALK, Hallucinating, Skipping
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples, ms
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
+from streamstt.events import Final
 from streamstt.offline import hear
-from streamstt.speech.captions import Final
 from streamstt.speech.doubts import TRIES
 from streamstt.speech.jobs import EngineInfo, Hypothesis, Job
 from streamstt.speech.passages import LONGEST_S, Cutter, Listening, Passage, captions

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from streamstt.config_layers import load
+from streamstt.config.loader import load
 from streamstt.errors import ConfigError
-from streamstt.speech.patterns import LONGEST_WORD, MORE, Phrase, phrase, tokens
+from streamstt.text.patterns import LONGEST_WORD, MORE, Phrase, phrase, tokens
 
 
 def settings(text: str, folder: Path) -> tuple[tuple[str, str], ...]:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from making import ABOUT, final, partial
 from websockets.frames import Frame, Opcode
 
+from streamstt.events import Event, Final, Gap, Partial, State, Status, Word
 from streamstt.serve.protocol import ClientError, SourceInfo, encode, error, hello, to_frame
 from streamstt.serve.requests import AudioOffer, Resume, is_end, parse_audio, parse_resume
-from streamstt.speech.captions import Event, Final, Gap, Partial, State, Status, Word
 
 WORDS = (Word("Hi", 1.25, 1.5, 0.5), Word("you.", 2.0, 2.5, 1.0))
 

@@ -6,11 +6,11 @@ from http import HTTPStatus
 import pytest
 from making import final, make_hub
 
-from streamstt.config_compat import SWITCHES
+from streamstt.config.compat import SWITCHES
+from streamstt.events import State, Status
 from streamstt.serve.access import FOREIGN, NOBODY, Guard, Keys, Role, Visit
 from streamstt.serve.reception import Reception
 from streamstt.serve.routes import Answer, Routes
-from streamstt.speech.captions import State, Status
 
 TOKEN = "t" * 32
 SECRET = "nobody else may read this"

@@ -11,7 +11,7 @@ from making import final
 
 from streamstt.serve.protocol import encode, wall_time
 from streamstt.sinks.record import Mark, cues, line, mended, message, numbers, read
-from streamstt.speech.subtitles import HEADS, LiveFormat
+from streamstt.subtitles.formats import HEADS, LiveFormat
 
 BEGIN = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 MARK = Mark(BEGIN, "Weekly", "s1", 7)

@@ -8,9 +8,9 @@ from drawing import PROPERTY, Talk, assert_promises_kept, finals, frames, play, 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streamstt.config import Speech
-from streamstt.config_words import Words
-from streamstt.speech.captions import Final, Partial
+from streamstt.config.settings import Speech
+from streamstt.config.words import Words
+from streamstt.events import Final, Partial
 from streamstt.speech.jobs import HeardWord
 from streamstt.speech.rewriting import Rewriting, Rules
 from streamstt.speech.stabiliser import text_of

@@ -10,10 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from making import final, make_hub
 
+from streamstt.events import State, Status
 from streamstt.serve.hub import Hub
 from streamstt.serve.routes import HEADERS, Routes
-from streamstt.speech.captions import State, Status
-from streamstt.speech.subtitles import CONTENT_TYPES, FORMATS, render
+from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, render
 
 ROUTES = Routes(make_hub())
 

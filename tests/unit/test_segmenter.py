@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
 from streamstt.speech.segmenter import TABLE, Boundary, Closed, Mark, Opened, Phase, Segmenter
 
 # In frames: 3 of 6 open, 4 of pre-roll, 5 of silence close, 200 at most.

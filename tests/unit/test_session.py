@@ -27,8 +27,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, ms
-from streamstt.config import Speech
-from streamstt.speech.captions import Event, Gap, State, Status
+from streamstt.config.settings import Speech
+from streamstt.events import Event, Gap, State, Status
 from streamstt.speech.jobs import Engine, EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.speech.rhythm import PAUSED, Need
 from streamstt.speech.scripted import ScriptedEngine

@@ -11,9 +11,9 @@ from drawing import DrawnDetector, tell
 
 from streamstt.bench.figures import Reference, figures, mean_and_range, screens
 from streamstt.bench.simulation import Run, Track, simulate
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
 from streamstt.errors import SourceError
-from streamstt.speech.captions import Partial
+from streamstt.events import Partial
 from streamstt.speech.jobs import HeardWord, Hypothesis, Job
 from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord
 

@@ -6,7 +6,7 @@ import pytest
 from drawing import assert_promises_kept, finals, frames, play, said, session, tell
 
 from streamstt.audio.format import ms
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
 from streamstt.speech.doubts import SKIPPED, TRIES, UNHEARD
 from streamstt.speech.jobs import Engine, EngineInfo, HeardWord, Hypothesis, Job
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from making import final
 
-from streamstt.speech.captions import Word
-from streamstt.speech.cues import cues_of
-from streamstt.speech.lines import lines, width
-from streamstt.speech.subtitles import FORMATS, clock, cue, cue_count, render
+from streamstt.events import Word
+from streamstt.subtitles.cues import cues_of
+from streamstt.subtitles.formats import FORMATS, clock, cue, cue_count, render
+from streamstt.text.line_breaking import lines, width
 
 TWO = [final("See you.", 3661.5, 3662.25, number=2), final("Good morning.", 1.0, 2.5)]
 

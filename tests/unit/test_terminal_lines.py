@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-from streamstt.speech.captions import Final, Partial, State
+from streamstt.events import Final, Partial, State
 from streamstt.terminal.area import Area
 from streamstt.terminal.captions import CaptionView
 from streamstt.terminal.lines import Palette, fitted, harmless, partial, tail

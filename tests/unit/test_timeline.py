@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from making import final
 
-from streamstt.speech.timeline import aligned, moved
+from streamstt.subtitles.timeline import aligned, moved
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from streamstt.config_server import Server
+from streamstt.config.server import Server
 from streamstt.errors import ConfigError
 from streamstt.serve.access import ALL, NOBODY, Keys, Role
 from streamstt.serve.tokens import first_start, load_keys, token_for

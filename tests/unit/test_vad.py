@@ -12,7 +12,7 @@ import soundfile
 
 from streamstt.audio.format import FRAME, Samples
 from streamstt.audio.vad import CHUNK, SileroDetector, WebRtcDetector, make_detector
-from streamstt.config import Speech
+from streamstt.config.settings import Speech
 from streamstt.errors import ConfigError
 from streamstt.whisper.silero import SileroNetwork, make_judge
 

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from making import final, partial
 
 from streamstt.compat.vosk import Wishes, answer, configure, result
+from streamstt.events import State, Status
 from streamstt.serve.protocol import ClientError
-from streamstt.speech.captions import State, Status
 
 
 def test_nothing_said() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from streamstt.audio.sources import AudioFile
 from streamstt.audio.waiting import look, waits
-from streamstt.config import Source
+from streamstt.config.settings import Source
 from streamstt.errors import SourceError
 
 TERMINAL = {"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": "77", "JOURNAL_STREAM": "8:1"}  # a desktop's shell has these

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamstt.speech.captions import Final, Partial, Word
+from streamstt.events import Final, Partial, Word
 from streamstt.speech.jobs import HeardWord
 from streamstt.speech.writer import CaptionWriter
 

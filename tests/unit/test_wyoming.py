@@ -13,9 +13,9 @@ from wyoming import asr, audio, event, info
 
 from streamstt.compat.wyoming import Transcript, describe, form_of, language_of, transcript
 from streamstt.compat.wyoming_wire import MAX_DATA, MAX_LINE, MAX_PAYLOAD, Parcel, pack, read_parcel
-from streamstt.config_compat import Compat
+from streamstt.config.compat import Compat
+from streamstt.events import Partial
 from streamstt.serve.protocol import ClientError
-from streamstt.speech.captions import Partial
 
 DATA = st.dictionaries(st.text(max_size=9), st.none() | st.integers() | st.text(max_size=9), max_size=4)
 

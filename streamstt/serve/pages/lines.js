@@ -1,4 +1,4 @@
-// Breaks captions into lines, by phrase where it can. The rule and its tests are those of streamstt/speech/lines.py;
+// Breaks captions into lines, by phrase where it can. The rule and its tests are those of streamstt/text/line_breaking.py;
 // here a break is an offset in the text, and words that are on the screen already stay where they are.
 
 import { COUNTERS, DOTTED_TITLES, NUMERALS, OPENERS, TITLES, UNITS } from "./phrases.js";

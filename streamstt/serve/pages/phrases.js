@@ -1,5 +1,5 @@
 // Words that say where a line may be broken, and where not. Only lists; lines.js has the rule. The same lists as in
-// streamstt/speech/phrases.py.
+// streamstt/text/line_break_data.py.
 
 const words = (text) => new Set(text.split(" "));
 

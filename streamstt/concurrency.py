@@ -1,8 +1,22 @@
 """Work that may block, in a thread of its own; never left behind half done."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import TypeVar
+
+
+async def first(*jobs: Coroutine[None, None, None]) -> None:
+    """Runs the jobs until one ends, cancels the others, and raises what the first one raised."""
+    tasks = [asyncio.ensure_future(job) for job in jobs]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
 
 Result = TypeVar("Result")
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
 
-from streamstt.config_section import Section
+from streamstt.config.base import Section
 
 NAME = r"^[A-Za-z0-9_-]{1,64}$"
 

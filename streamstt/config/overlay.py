@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from streamstt.config_section import Section, split_list
+from streamstt.config.base import Section, split_list
 
 COLOR = r"^(#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})|[A-Za-z]{3,24}|rgba?\([0-9.,%/ ]{5,40}\))$"
 """A colour as CSS has it: ``#ffcc00``, ``#000c`` (the last digits: how opaque), ``gold``, ``rgb(0 0 0 / 80%)``."""

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Literal
 
-from streamstt.speech.captions import Final
-from streamstt.speech.cues import Cue, cues_of, readable
+from streamstt.events import Final
+from streamstt.subtitles.cues import Cue, cues_of, readable
 
 Format = Literal["txt", "srt", "vtt", "json"]
 LiveFormat = Literal["txt", "srt", "vtt"]

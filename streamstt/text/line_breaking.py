@@ -17,8 +17,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from streamstt.speech.characters import SPACELESS, WIDE, is_mark
-from streamstt.speech.phrases import (
+from streamstt.text.characters import SPACELESS, WIDE, is_mark
+from streamstt.text.line_break_data import (
     CLAUSE_ENDS,
     CLOSERS,
     CLOSING,

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from streamstt.speech.captions import Final
-from streamstt.speech.lines import CLAUSE_END, halves, lines
+from streamstt.events import Final
+from streamstt.text.line_breaking import CLAUSE_END, halves, lines
 
 LIMIT = 42  # narrow characters a line, and two lines a cue, as broadcasters and Netflix have it
 SHORTEST_S = 1.0  # that a cue stays, where there is time

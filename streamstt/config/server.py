@@ -5,7 +5,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from streamstt.config_section import Section, split_list
+from streamstt.config.base import Section, split_list
 
 ORIGIN = re.compile(r"file|https?://[^/?#\s]+")  # as browsers send it; "file" stands for pages that are local files
 HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]?")  # a name or address, no port

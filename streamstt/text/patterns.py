@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from streamstt.speech.characters import SPACELESS, is_letter
+from streamstt.text.characters import SPACELESS, is_letter
 
 LONGEST = 20  # words or signs of a phrase
 LONGEST_WORD = 64  # letters: a longer word matches no expression

@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from streamstt.config_section import Section, split_list
-from streamstt.speech.patterns import check_template, phrase, tokens
+from streamstt.config.base import Section, split_list
+from streamstt.text.patterns import check_template, phrase, tokens
 
 MOST = 1000  # replacements
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from streamstt.config import SECTIONS, Settings
+from streamstt.config.settings import SECTIONS, Settings
 
 # What is not named here needs a restart: so does a setting that somebody adds and does not think of this.
 LIVE = {

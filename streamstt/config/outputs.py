@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
-from streamstt.config_section import Section, split_list
+from streamstt.config.base import Section, split_list
 
 
 def _address(*schemes: str) -> AfterValidator:

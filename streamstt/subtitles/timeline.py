@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from streamstt.speech.captions import Final
+from streamstt.events import Final
 
 
 def aligned(finals: Sequence[tuple[Final, datetime | None]]) -> list[Final]:

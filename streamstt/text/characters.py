@@ -3,6 +3,11 @@
 import re
 import unicodedata
 
+SPACELESS_LANGUAGES = frozenset(
+    {"zh", "ja", "th", "lo", "my", "yue", "km", "bo"}
+)  # written without spaces between words
+SENTENCE_ENDS = tuple(".?!…。？！")
+CLAUSE_ENDS = (*SENTENCE_ENDS, *",;:、，；：")
 # Ranges rather than Unicode's tables, so that JavaScript can have the very same.
 WIDE = re.compile(
     "[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6"

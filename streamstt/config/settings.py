@@ -8,13 +8,13 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from streamstt.config_buses import Mqtt, Nats, Redis
-from streamstt.config_compat import Compat
-from streamstt.config_outlets import Obs, Output, Webhook, Youtube, Zoom
-from streamstt.config_overlay import COLOR, Overlay
-from streamstt.config_section import Section, split_list
-from streamstt.config_server import Server
-from streamstt.config_words import Words
+from streamstt.config.base import Section, split_list
+from streamstt.config.brokers import Mqtt, Nats, Redis
+from streamstt.config.compat import Compat
+from streamstt.config.outputs import Obs, Output, Webhook, Youtube, Zoom
+from streamstt.config.overlay import COLOR, Overlay
+from streamstt.config.server import Server
+from streamstt.config.words import Words
 
 INPUTS = "mic, mic:NAME, mic:INDEX, monitor, monitor:NAME, file:PATH, stdin, ws"
 

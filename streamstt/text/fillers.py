@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from streamstt.speech.characters import SPACELESS
-from streamstt.speech.patterns import MORE
-from streamstt.speech.stabiliser import SENTENCE_ENDS
+from streamstt.text.characters import SENTENCE_ENDS, SPACELESS
+from streamstt.text.patterns import MORE
 
 FILLERS: dict[str, frozenset[str]] = {
     "en": frozenset({"um", "umm", "uh", "uhh", "uhm", "er", "erm", "hm", "hmm", "hmmm"}),

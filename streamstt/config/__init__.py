@@ -1,0 +1,1 @@
+"""Settings: declared once, read from every layer, checked together."""

@@ -1,0 +1,62 @@
+"""Settings as TOML: those in force with their origins, and the annotated default file."""
+
+import json
+from collections.abc import Iterable
+
+from pydantic import SecretStr
+from pydantic_core import PydanticUndefined
+
+from streamstt.config.base import Section
+from streamstt.config.loader import Loaded
+from streamstt.config.settings import SECTIONS, Source
+
+DEFAULT = "default"
+
+
+HIDDEN = "(hidden)"  # in place of a secret
+
+
+def toml_value(value: object) -> str:
+    """A setting's value in TOML; of a secret, whether there is one."""
+    if isinstance(value, SecretStr):
+        return f'"{HIDDEN}"' if value.get_secret_value() else '""'
+    if isinstance(value, float) and value.is_integer():
+        return f"{value:.1f}"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def listing(loaded: Loaded) -> list[str]:
+    """Lines of TOML: each setting in force, with its origin behind it."""
+    lines = []
+    for section in SECTIONS:
+        lines.append(f"[{section}]")
+        for key, value in getattr(loaded.settings, section).model_dump().items():
+            lines.append(f"{key} = {toml_value(value)}  # {loaded.origins.get(f'{section}.{key}', DEFAULT)}")
+        lines.append("")
+    origin = loaded.origins.get("source", DEFAULT)
+    for source in loaded.settings.source:
+        lines += [f"[[source]]  # {origin}", *(f"{k} = {toml_value(v)}" for k, v in source.model_dump().items()), ""]
+    return lines
+
+
+def default_file() -> str:
+    """The annotated default configuration, as shipped in config/streamstt.toml."""
+    lines = [
+        "# streamstt: every setting with its default. Copy what you change to ~/.config/streamstt/streamstt.toml",
+        "# (for one user) or /etc/streamstt/streamstt.toml (for the machine).",
+        "# An environment variable STREAMSTT_SECTION__KEY or a command line option overrides the file.",
+    ]
+    tables: dict[str, type[Section]] = {**SECTIONS, "source": Source}
+    for name, model in tables.items():
+        header = f"[[{name}]]" if model is Source else f"[{name}]"
+        lines += ["", f"# {(model.__doc__ or '').strip().splitlines()[0]}", header]
+        for key, field in model.model_fields.items():
+            default = "" if field.default is PydanticUndefined else field.default
+            lines += [f"# {field.description}{_limits(field.metadata)}", f"{key} = {toml_value(default)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _limits(metadata: Iterable[object]) -> str:
+    low = next((m.ge for m in metadata if hasattr(m, "ge")), None)
+    high = next((m.le for m in metadata if hasattr(m, "le")), None)
+    return "" if low is None or high is None else f" {low} to {high}."

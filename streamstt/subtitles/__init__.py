@@ -1,0 +1,1 @@
+"""Captions as subtitle files: cues, formats, one timeline for several sources."""

@@ -1,0 +1,1 @@
+"""Rules of written language: pure, and free of settings."""
