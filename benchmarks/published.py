@@ -11,7 +11,7 @@ from pathlib import Path
 
 from streamstt.cli import main
 from streamstt.events import Event
-from streamstt.serve.hub import Hub
+from streamstt.hub.hub import Hub
 
 
 def note(path: Path) -> None:

@@ -17,8 +17,8 @@ from streamstt.config.settings import Settings
 from streamstt.config.settings import Source as SourceSettings
 from streamstt.errors import SinkError
 from streamstt.events import Event, Final
-from streamstt.serve.hub import TOO_SLOW, Outbox
-from streamstt.serve.protocol import Message, event_of
+from streamstt.hub.hub import TOO_SLOW, Outbox
+from streamstt.hub.protocol import Message, event_of
 from streamstt.studio import Studio
 from streamstt.whisper.checkpoint import Progress
 from streamstt.whisper.engine import load_engine

@@ -15,9 +15,9 @@ from streamstt.config.settings import Source as SourceSettings
 from streamstt.engine_room import EngineRoom
 from streamstt.errors import EngineError, SourceError
 from streamstt.following import follow
-from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import About
-from streamstt.sinks.archive import Past
+from streamstt.hub.history import Past
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import About
 from streamstt.speech.jobs import EngineInfo
 from streamstt.studio import Studio
 from streamstt.version import __version__

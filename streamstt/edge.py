@@ -11,10 +11,10 @@ from streamstt.buses.receiving import Receiver
 from streamstt.config.changes import compare
 from streamstt.config.settings import Settings
 from streamstt.errors import StreamsttError
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import About
 from streamstt.logs import watch_loop
 from streamstt.serve.edges import Edge
-from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
 from streamstt.serve.services import Services
 from streamstt.service.keeper import Keeper

@@ -7,7 +7,7 @@ from streamstt.audio.capture import Capture, Ended, Found, Lost, Noticed, Waitin
 from streamstt.audio.format import Block
 from streamstt.errors import SourceError
 from streamstt.events import State, Status
-from streamstt.serve.hub import Hub
+from streamstt.hub.hub import Hub
 from streamstt.speech.session import Session
 from streamstt.studio import Studio
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from streamstt.audio.capture import Capture
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.engine_room import EngineRoom
-from streamstt.serve.counters import Counters, Reading
+from streamstt.hub.counters import Counters, Reading
 from streamstt.sinks.transcript import Transcript
 from streamstt.speech.session import Session
 

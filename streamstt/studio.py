@@ -15,13 +15,13 @@ from streamstt.engine_room import EngineRoom
 from streamstt.errands import Errands
 from streamstt.errors import EngineError
 from streamstt.events import Event, Final, State, Status
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import ClientError, SourceInfo
 from streamstt.lateness import Lateness
 from streamstt.logs import SPOKEN
 from streamstt.measures import Measures
 from streamstt.remote import RemoteSource, free_name
 from streamstt.scheduler import Scheduler
-from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import ClientError, SourceInfo
 from streamstt.serve.requests import AudioOffer
 from streamstt.service.vitals import Vitals
 from streamstt.speech.rewriting import Rewriting

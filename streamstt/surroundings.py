@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from streamstt.config.settings import Settings
+from streamstt.hub.hub import Hub
 from streamstt.progress import Progress
-from streamstt.serve.hub import Hub
 from streamstt.service.manager import Manager
 
 

@@ -25,9 +25,9 @@ from wire import INPUTS, TOKEN, Input
 from streamstt.config.compat import Compat
 from streamstt.config.settings import Settings
 from streamstt.engine_room import EngineRoom
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import About
 from streamstt.serve.endpoints import make_api, make_endpoints
-from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import About
 from streamstt.serve.server import Server
 from streamstt.serve.services import Services
 from streamstt.speech.scripted import Script, ScriptedEngine

@@ -8,7 +8,7 @@ from streamstt.buses.sending import Sender
 from streamstt.config.secrets import read_secret
 from streamstt.config.settings import Settings
 from streamstt.errors import ConfigError
-from streamstt.serve.hub import Hub
+from streamstt.hub.hub import Hub
 
 
 def make_buses(settings: Settings, hub: Hub) -> Sequence[Sender]:

@@ -17,7 +17,7 @@ from aiomqtt import Client, MqttError, Will
 from streamstt.buses.broker import TIMEOUT_S, Address, trouble
 from streamstt.buses.wire import Entry, Position
 from streamstt.config.brokers import Mqtt
-from streamstt.serve.hub import Hub
+from streamstt.hub.hub import Hub
 
 KEEPALIVE_S = 15  # after one and a half of it without a sign of us, the broker publishes our last will
 

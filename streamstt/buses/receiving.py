@@ -8,8 +8,8 @@ from streamstt.buses.broker import Feed
 from streamstt.buses.relay import Relay
 from streamstt.buses.sending import FIRST_RETRY_S, LAST_RETRY_S, PULSE_S
 from streamstt.buses.wire import BusError, Item, NothingYet, read_all
-from streamstt.serve.counters import Reading
-from streamstt.serve.hub import Hub
+from streamstt.hub.counters import Reading
+from streamstt.hub.hub import Hub
 
 WAIT_S = 2.0
 SILENT_S = 3 * PULSE_S  # a daemon that gives no sign of life for so long is away

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from streamstt.buses.wire import Item, Online, Said, Snapshot
 from streamstt.events import Partial, Status
-from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import Message, encode
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import Message, encode
 
 
 class Relay:

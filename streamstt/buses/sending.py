@@ -15,12 +15,12 @@ from typing import Any
 
 from streamstt.buses.broker import Bus
 from streamstt.buses.wire import BusError, Online, Position, Snapshot, entry_of
-from streamstt.serve.counters import Reading
-from streamstt.serve.health import OUTLET
-from streamstt.serve.hub import STOPPING, Hub
-from streamstt.serve.outbox import Outbox
-from streamstt.serve.protocol import Message
-from streamstt.serve.requests import Resume
+from streamstt.hub.counters import Reading
+from streamstt.hub.health import OUTLET
+from streamstt.hub.history import Resume
+from streamstt.hub.hub import STOPPING, Hub
+from streamstt.hub.protocol import Message
+from streamstt.hub.subscription import Outbox
 
 PULSE_S = 5.0  # silence is broken by a sign of life so often; an edge misses three before it says so
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 2.0  # shorter than a stopping daemon waits for its outlets

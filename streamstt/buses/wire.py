@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from streamstt.serve.protocol import PROTOCOL, About, Message, SourceInfo, as_message, event_of, to_json
+from streamstt.hub.protocol import PROTOCOL, About, Message, SourceInfo, as_message, event_of, to_json
 
 
 class BusError(Exception):

@@ -11,9 +11,9 @@ from streamstt.compat.deepgram_results import Data, Moment, Results
 from streamstt.compat.feed import Feed, hear
 from streamstt.compat.wishes import as_object
 from streamstt.concurrency import first
+from streamstt.hub.hub import Outbox
+from streamstt.hub.protocol import ClientError, Message, to_json
 from streamstt.serve.clients import RemoteStream, part, to_its_end
-from streamstt.serve.hub import Outbox
-from streamstt.serve.protocol import ClientError, Message, to_json
 from streamstt.serve.requests import AudioOffer
 from streamstt.serve.visitor import Visitor
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from streamstt.compat.wishes import base_language, check_form
-from streamstt.serve.protocol import ClientError
+from streamstt.hub.protocol import ClientError
 from streamstt.serve.requests import source_name
 
 MAX_FIELDS = 200  # clients send dozens, and a ``keyterm`` for each name

@@ -12,7 +12,7 @@ from typing import Any
 
 from streamstt.compat.deepgram_options import Options
 from streamstt.events import Event, Final, Partial, State, Status, Word
-from streamstt.serve.protocol import About
+from streamstt.hub.protocol import About
 
 Data = dict[str, Any]
 MONO = [0, 1]  # channel 0 of 1

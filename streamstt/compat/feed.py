@@ -7,9 +7,9 @@ import numpy as np
 
 from streamstt.audio.format import Resampler, from_s16le, mix_down
 from streamstt.compat.wishes import check_form
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import ClientError
 from streamstt.serve.clients import RemoteStream, Socket
-from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import ClientError
 
 
 class Feed:

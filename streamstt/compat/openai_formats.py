@@ -10,7 +10,7 @@ from typing import Literal, get_args
 from streamstt.compat.openai_problem import Data, as_json
 from streamstt.compat.openai_turns import joined
 from streamstt.events import Final
-from streamstt.serve.protocol import to_json
+from streamstt.hub.protocol import to_json
 from streamstt.serve.routes import Answer
 from streamstt.subtitles.formats import render
 

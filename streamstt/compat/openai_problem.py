@@ -4,7 +4,7 @@ from http import HTTPStatus
 from typing import Any
 
 from streamstt.config.compat import SWITCHES
-from streamstt.serve.protocol import to_json
+from streamstt.hub.protocol import to_json
 from streamstt.serve.routes import Answer
 
 Data = dict[str, Any]

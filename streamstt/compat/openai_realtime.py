@@ -16,9 +16,9 @@ from streamstt.compat.openai_session import FORMER_DEFAULT, RATE, Wishes, descri
 from streamstt.compat.openai_turns import Turns
 from streamstt.compat.wishes import as_object
 from streamstt.concurrency import first
+from streamstt.hub.hub import Farewell, Outbox
+from streamstt.hub.protocol import ClientError, to_json
 from streamstt.serve.clients import RemoteStream, part
-from streamstt.serve.hub import Farewell, Outbox
-from streamstt.serve.protocol import ClientError, to_json
 from streamstt.serve.requests import parse_audio
 from streamstt.serve.visitor import Visitor
 

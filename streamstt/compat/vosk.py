@@ -12,9 +12,9 @@ from streamstt.compat.feed import Feed, hear
 from streamstt.compat.wishes import as_object
 from streamstt.concurrency import first
 from streamstt.events import Event, Final, Partial, Word
+from streamstt.hub.hub import Outbox
+from streamstt.hub.protocol import ClientError, Message, to_json
 from streamstt.serve.clients import RemoteStream, part
-from streamstt.serve.hub import Outbox
-from streamstt.serve.protocol import ClientError, Message, to_json
 from streamstt.serve.requests import parse_audio
 from streamstt.serve.visitor import Visitor
 

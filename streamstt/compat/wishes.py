@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from streamstt.audio.format import MAX_RATE, MIN_RATE
-from streamstt.serve.protocol import ClientError
+from streamstt.hub.protocol import ClientError
 
 MAX_CHANNELS = 8
 

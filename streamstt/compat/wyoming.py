@@ -10,7 +10,7 @@ from typing import Any
 from streamstt.compat.wishes import base_language, check_form
 from streamstt.compat.wyoming_wire import Parcel
 from streamstt.events import Event, Final, Partial
-from streamstt.serve.protocol import About, ClientError
+from streamstt.hub.protocol import About, ClientError
 from streamstt.serve.requests import AudioOffer
 
 

@@ -9,9 +9,9 @@ from streamstt.compat.feed import Feed
 from streamstt.compat.wyoming import Transcript, describe, form_of, language_of, offer, transcript
 from streamstt.compat.wyoming_wire import MAX_LINE, Parcel, pack, read_parcel
 from streamstt.concurrency import first
+from streamstt.hub.hub import DONE, TOO_SLOW, Farewell, Hub, Outbox
+from streamstt.hub.protocol import ClientError, Message
 from streamstt.serve.clients import Studio, to_its_end
-from streamstt.serve.hub import DONE, TOO_SLOW, Farewell, Hub, Outbox
-from streamstt.serve.protocol import ClientError, Message
 
 PART_S = 1.0  # a client that is sent away, and goes on sending, is listened to no longer
 

@@ -11,8 +11,8 @@ from streamstt.compat.wyoming_client import Client, Desk
 from streamstt.compat.wyoming_wire import MAX_LINE
 from streamstt.config.compat import Compat
 from streamstt.errors import ServerError
+from streamstt.hub.protocol import ClientError
 from streamstt.serve.limits import Complaints, printable
-from streamstt.serve.protocol import ClientError
 
 MAX_CONNECTIONS = 32  # at once; Home Assistant opens one for each command, and one to ask who is here
 DRAIN_S = 5.0  # how long a stopping daemon waits for clients to take their last words

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from streamstt.compat.wishes import as_object
-from streamstt.serve.protocol import ClientError, to_json
+from streamstt.hub.protocol import ClientError, to_json
 
 MAX_LINE = MAX_DATA = 2**16  # bytes
 MAX_PAYLOAD = 2**20  # bytes: 30 s of audio

@@ -13,8 +13,8 @@ from websockets.http11 import Request
 from websockets.protocol import Event, State
 
 from streamstt.audio.format import MIN_RATE
+from streamstt.hub.hub import TOO_SLOW
 from streamstt.serve.access import FOREIGN, NEEDED, NOBODY, Role, Visit, redact
-from streamstt.serve.hub import TOO_SLOW
 from streamstt.serve.limits import Bucket, Census, Complaints, address_key, printable
 from streamstt.serve.post_office import Caller
 

@@ -4,7 +4,7 @@ import json
 from typing import Protocol
 
 from streamstt.errors import SinkError
-from streamstt.serve.protocol import ClientError, to_json
+from streamstt.hub.protocol import ClientError, to_json
 
 MAX_TITLE = 200  # characters
 

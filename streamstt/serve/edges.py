@@ -2,10 +2,10 @@
 
 from http import HTTPStatus
 
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import ClientError
 from streamstt.serve.access import NEEDED
 from streamstt.serve.clients import RemoteStream
-from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import ClientError
 from streamstt.serve.requests import AudioOffer
 from streamstt.serve.routes import Answer, plain
 

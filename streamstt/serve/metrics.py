@@ -12,8 +12,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from streamstt.serve.counters import Durations, Reading
-from streamstt.serve.hub import Hub
+from streamstt.hub.counters import Durations, Reading
+from streamstt.hub.hub import Hub
 
 PREFIX = "streamstt"
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -6,9 +6,9 @@ from http import HTTPStatus
 
 from streamstt.compat.openai_problem import in_their_words, speaks_openai
 from streamstt.config.compat import SWITCHES
+from streamstt.hub.protocol import to_json
 from streamstt.serve.access import NATIVE, NOBODY, Guard, Refusal, Role, Visit, query_token, without_token
 from streamstt.serve.posts import NO_API, Api
-from streamstt.serve.protocol import to_json
 from streamstt.serve.routes import PAGES, Answer, Routes, plain
 
 COOKIE_DAYS = 30

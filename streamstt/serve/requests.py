@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from streamstt.audio.format import MAX_RATE, MIN_RATE, SAMPLE_RATE
-from streamstt.serve.protocol import ClientError
+from streamstt.hub.history import Resume
+from streamstt.hub.protocol import ClientError
 
 MAX_NAME = 64  # characters of a remote source's name, and of its label
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """What a viewer has seen already: everything up to ``since`` of ``session``."""
-
-    since: int | None = None
-    session: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from streamstt.config.overlay import Overlay, described
-from streamstt.serve.health import health_of
-from streamstt.serve.hub import Hub
+from streamstt.hub.health import health_of
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import to_json
 from streamstt.serve.metrics import CONTENT_TYPE, Metrics
-from streamstt.serve.protocol import to_json
 from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, Format, render
 
 PAGES = {"/": "index.html", "/overlay": "overlay.html", "/designer": "designer.html"}

@@ -19,15 +19,15 @@ from websockets.http11 import Request, Response
 from streamstt.config.overlay import Overlay
 from streamstt.config.server import Server as ServerSettings
 from streamstt.errors import ConfigError, ServerError
+from streamstt.hub.hub import STOPPING, Hub
+from streamstt.hub.protocol import ClientError, error
 from streamstt.serve.access import LOCAL_FILES, NOBODY, Guard, Keys, Role, Visit, host_name
 from streamstt.serve.clients import RemoteStream, Studio, identify, serve_controller, serve_speaker, serve_viewer
 from streamstt.serve.connections import Connection, Door, visit_of
 from streamstt.serve.descriptors import room_for
 from streamstt.serve.endpoints import Visitor
-from streamstt.serve.hub import STOPPING, Hub
 from streamstt.serve.limits import Census
 from streamstt.serve.post_office import PostOffice
-from streamstt.serve.protocol import ClientError, error
 from streamstt.serve.reception import Reception
 from streamstt.serve.routes import HEADERS, Answer, Routes, plain
 from streamstt.serve.services import NONE, Services

@@ -3,8 +3,8 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from streamstt.hub.hub import Hub
 from streamstt.serve.clients import Socket, Studio
-from streamstt.serve.hub import Hub
 
 
 @dataclass(frozen=True, slots=True)

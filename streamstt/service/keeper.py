@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from streamstt.events import State
-from streamstt.serve.hub import Hub
+from streamstt.hub.hub import Hub
 from streamstt.service.manager import Manager
 from streamstt.service.vitals import DECODE_S
 

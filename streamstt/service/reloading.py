@@ -13,7 +13,7 @@ from streamstt.config.changes import compare
 from streamstt.config.settings import Settings, Source
 from streamstt.engine_room import EngineRoom
 from streamstt.errors import StreamsttError
-from streamstt.serve.hub import Hub
+from streamstt.hub.hub import Hub
 from streamstt.serve.server import Server
 from streamstt.service.manager import Manager
 from streamstt.sinks.archive import Archive

@@ -10,13 +10,14 @@ import os
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from streamstt.config.settings import Transcript
 from streamstt.errors import SinkError
-from streamstt.serve.protocol import Message
+from streamstt.hub.history import Past
+from streamstt.hub.protocol import Message
 from streamstt.sinks.record import Mark, Record, iso, message, read
 from streamstt.sinks.setfiles import Entry, SetFiles, begin
 from streamstt.sinks.sets import LIVE, NAME, RECORD, Stored, continues, doomed, new_name
@@ -28,23 +29,6 @@ MARGIN = 1_000_000
 ELSEWHERE = "make it writable, or name another folder with transcript.folder"
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """What earlier runs have left.
-
-    Attributes:
-        session: Goes on.
-        seq: Numbers go on above it.
-        forgotten: Of the newest final that is not in ``finals``; 0: all are.
-        finals: The newest ones, oldest first.
-    """
-
-    session: str
-    seq: int = 0
-    forgotten: int = 0
-    finals: tuple[Message, ...] = ()
 
 
 def local_time() -> datetime:

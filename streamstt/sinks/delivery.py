@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from streamstt.events import Final
-from streamstt.serve.hub import Hub
+from streamstt.hub.hub import Hub
 from streamstt.sinks.intake import published
 from streamstt.sinks.parcel import Away, Over, Parcel, Refused, Target
 from streamstt.sinks.standing import Standing

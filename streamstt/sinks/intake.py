@@ -3,9 +3,9 @@
 import logging
 from collections.abc import AsyncGenerator, Collection
 
-from streamstt.serve.hub import TOO_SLOW, Hub
-from streamstt.serve.protocol import Message
-from streamstt.serve.requests import Resume
+from streamstt.hub.history import Resume
+from streamstt.hub.hub import TOO_SLOW, Hub
+from streamstt.hub.protocol import Message
 
 QUEUE = 10_000  # messages; whoever takes them only puts them into a queue of its own, so that few ever wait
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 from streamstt.config.outputs import Obs
 from streamstt.events import Final, Partial
-from streamstt.serve.hub import Hub
+from streamstt.hub.hub import Hub
 from streamstt.sinks.intake import published
 from streamstt.sinks.obs_protocol import NOT_FOUND
 from streamstt.sinks.obs_socket import ObsSocket

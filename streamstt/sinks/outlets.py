@@ -9,7 +9,7 @@ from typing import Protocol
 from streamstt.buses.making import make_buses
 from streamstt.config.outputs import Obs
 from streamstt.config.settings import Settings
-from streamstt.serve.hub import Hub
+from streamstt.hub.hub import Hub
 from streamstt.sinks.delivery import Delivery, Terms
 from streamstt.sinks.secret import Secret
 

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from typing import Protocol
 
-from streamstt.serve.protocol import Message, to_json
+from streamstt.hub.protocol import Message, to_json
 
 
 class Away(Exception):  # noqa: N818 - a state of the target, which passes, and no error of the user's

@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from streamstt.events import Final
-from streamstt.serve.protocol import Message, as_message, final_of, to_json
+from streamstt.hub.protocol import Message, as_message, final_of, to_json
 from streamstt.subtitles.formats import HEADS, LiveFormat, cue, cue_count
 from streamstt.subtitles.timeline import moved
 

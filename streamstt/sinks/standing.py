@@ -4,9 +4,9 @@ import logging
 import random
 from collections.abc import Callable, Iterator
 
-from streamstt.serve.counters import Reading
-from streamstt.serve.health import OUTLET
-from streamstt.serve.hub import Hub
+from streamstt.hub.counters import Reading
+from streamstt.hub.health import OUTLET
+from streamstt.hub.hub import Hub
 from streamstt.sinks.parcel import Away
 
 FIRST_RETRY_S = 0.25

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from streamstt.errors import SinkError
-from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import Message
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import Message
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.setfiles import Entry, sync
 

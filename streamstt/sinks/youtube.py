@@ -10,7 +10,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from streamstt.events import Final
-from streamstt.serve.protocol import Message
+from streamstt.hub.protocol import Message
 from streamstt.sinks.parcel import Parcel
 from streamstt.sinks.posting import Poster, with_query
 from streamstt.sinks.secret import Secret

@@ -14,8 +14,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.text import Text
 
-from streamstt.serve.hub import Hub
-from streamstt.serve.levels import Level
+from streamstt.hub.hub import Hub
+from streamstt.hub.levels import Level
 from streamstt.terminal.area import Area
 from streamstt.terminal.lines import Palette
 from streamstt.terminal.picture import CAPTIONS, Glance, Heard, caption, draw

@@ -11,7 +11,7 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 from test_pages import ScriptedDaemon, final, open_connected
 
-from streamstt.serve.hub import Hub
+from streamstt.hub.hub import Hub
 
 AXE = files("axe_core_python").joinpath("axe.min.js").read_text()
 RUN_AXE = """const done = arguments[0];

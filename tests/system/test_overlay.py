@@ -23,7 +23,7 @@ from test_pages import ON_AIR, XSS, ScriptedDaemon, final, luminance, partial, s
 
 from streamstt.config.overlay import Overlay
 from streamstt.events import Gap, State, Status
-from streamstt.serve.protocol import SourceInfo
+from streamstt.hub.protocol import SourceInfo
 
 __all__ = ["scripted_daemon"]
 

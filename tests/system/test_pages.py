@@ -17,8 +17,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from streamstt.config.server import Server as Settings
 from streamstt.events import Event, Final, Gap, Partial, State, Status
-from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import About, ClientError, SourceInfo
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import About, ClientError, SourceInfo
 from streamstt.serve.requests import AudioOffer
 from streamstt.serve.server import RemoteStream, Server
 

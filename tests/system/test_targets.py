@@ -17,8 +17,8 @@ from making import final, make_hub, partial
 from targets import HttpServer, Meeting, Obs, Post, Reply, eventually
 
 from streamstt.config.loader import only
-from streamstt.serve.health import health_of
-from streamstt.serve.hub import Hub
+from streamstt.hub.health import health_of
+from streamstt.hub.hub import Hub
 from streamstt.sinks.outlets import finish, make_outlets
 from streamstt.sinks.parcel import Away
 from streamstt.sinks.posting import Poster

@@ -16,7 +16,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from streamstt.config.server import Server as Settings
-from streamstt.serve.protocol import ClientError
+from streamstt.hub.protocol import ClientError
 from streamstt.serve.requests import AudioOffer
 from streamstt.serve.server import RemoteStream, Server
 

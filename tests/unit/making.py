@@ -1,8 +1,8 @@
 """Captions and hubs for tests of what is behind the session."""
 
 from streamstt.events import Final, Partial, Word
-from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import About, SourceInfo
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import About, SourceInfo
 
 ABOUT = About("1.0", "run-1", "2026-01-02T03:04:05.678+00:00", "base", "int8", "en")
 

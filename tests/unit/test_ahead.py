@@ -12,10 +12,10 @@ from making import final, make_hub, partial
 from streamstt.config.settings import Transcript as Settings
 from streamstt.errors import SinkError
 from streamstt.events import State, Status
-from streamstt.serve import ahead
-from streamstt.serve.hub import Hub, Outbox
-from streamstt.serve.protocol import Message, encode
-from streamstt.serve.requests import Resume
+from streamstt.hub import write_ahead
+from streamstt.hub.history import Resume
+from streamstt.hub.hub import Hub, Outbox
+from streamstt.hub.protocol import Message, encode
 from streamstt.sinks import transcript as transcript_module
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.setfiles import Entry
@@ -36,7 +36,7 @@ async def taken(outbox: Outbox) -> list[str]:
         texts.append(message.data.get("text", message.event.type) if isinstance(message, Message) else "hello")
 
 
-def held(hub: Hub) -> tuple[list[int], ahead.WriteAhead]:
+def held(hub: Hub) -> tuple[list[int], write_ahead.WriteAhead]:
     """Has the hub's finals held, and notes their numbers."""
     numbers: list[int] = []
 
@@ -109,7 +109,7 @@ async def test_in_any_order() -> None:
 
 async def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a short while a final is told all the same: captions never wait for a disk."""
-    monkeypatch.setattr(ahead, "HOLD_S", 0.001)
+    monkeypatch.setattr(write_ahead, "HOLD_S", 0.001)
     hub = make_hub()
     held(hub)
     with hub.subscribe() as outbox:
@@ -250,7 +250,7 @@ class HungDisk:
 async def test_captions_go_on_while_the_disk_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a write does not come back, viewers get finals without waiting, people are told, and no mark hangs with it;
     when it does, all is written and well."""
-    monkeypatch.setattr(ahead, "HOLD_S", 0.001)
+    monkeypatch.setattr(write_ahead, "HOLD_S", 0.001)
     monkeypatch.setattr(transcript_module, "SLOW_S", 0.001)
     hub = make_hub()
     hub.publish(Status("mic", State.LISTENING))

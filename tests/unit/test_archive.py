@@ -15,7 +15,7 @@ from making import final
 
 from streamstt.config.settings import Transcript
 from streamstt.errors import SinkError
-from streamstt.serve.protocol import encode
+from streamstt.hub.protocol import encode
 from streamstt.sinks.archive import MARGIN, Archive
 from streamstt.sinks.setfiles import Entry
 

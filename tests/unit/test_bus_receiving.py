@@ -17,10 +17,10 @@ from streamstt.buses.relay import Relay
 from streamstt.buses.sending import Sender
 from streamstt.buses.wire import Online, Position, Snapshot, entry_of, read_all
 from streamstt.events import Event, Final, Gap, State, Status
-from streamstt.serve.hub import Hub
-from streamstt.serve.outbox import RESTARTED
-from streamstt.serve.protocol import About, Message, SourceInfo, encode
-from streamstt.serve.requests import Resume
+from streamstt.hub.history import Resume
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import About, Message, SourceInfo, encode
+from streamstt.hub.subscription import RESTARTED
 
 NOBODY = About("1.0", "", "", "", "", "")
 SOURCES = (SourceInfo("mic", "Mic", ABOUT.started_at), SourceInfo("door", "Door", ABOUT.started_at))

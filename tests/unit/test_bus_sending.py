@@ -12,8 +12,8 @@ from shelf import Shelf, turn_until
 from streamstt.buses.sending import Sender
 from streamstt.buses.wire import Online, Snapshot, read_all
 from streamstt.events import State, Status
-from streamstt.serve.hub import Hub
-from streamstt.serve.protocol import SourceInfo
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import SourceInfo
 
 
 @asynccontextmanager

@@ -10,7 +10,7 @@ from streamstt.buses.wire import Online, Position, Said, Snapshot, entry_of, pla
 from streamstt.config.brokers import Mqtt, Nats, Redis
 from streamstt.config.secrets import without_password
 from streamstt.events import Event, Gap, State, Status
-from streamstt.serve.protocol import SourceInfo, encode
+from streamstt.hub.protocol import SourceInfo, encode
 
 AT = "2026-01-02T03:04:05.678+00:00"
 

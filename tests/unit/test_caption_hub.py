@@ -8,9 +8,9 @@ import pytest
 from making import final, make_hub, partial
 
 from streamstt.events import Event, Gap, State, Status
-from streamstt.serve.hub import DONE, STOPPING, TOO_SLOW, Hub, Outbox
-from streamstt.serve.protocol import Message, SourceInfo
-from streamstt.serve.requests import Resume
+from streamstt.hub.history import Resume
+from streamstt.hub.hub import DONE, STOPPING, TOO_SLOW, Hub, Outbox
+from streamstt.hub.protocol import Message, SourceInfo
 
 
 async def take(outbox: Outbox) -> list[dict[str, Any]]:

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from streamstt.errors import SinkError
+from streamstt.hub.protocol import ClientError
 from streamstt.serve.control import MAX_TITLE, answer
-from streamstt.serve.protocol import ClientError
 
 
 class Marks:

@@ -15,7 +15,7 @@ from making import ABOUT, final, partial
 from streamstt.compat.deepgram_options import Options, parse_listen
 from streamstt.compat.deepgram_results import Moment, Results
 from streamstt.events import Event, State, Status
-from streamstt.serve.protocol import ClientError
+from streamstt.hub.protocol import ClientError
 
 ALL = Options(interim=True, vad_events=True, utterance_end_ms=1000)
 SPEAKS, PAUSES = Status("mic", State.SPEECH), Status("mic", State.LISTENING)

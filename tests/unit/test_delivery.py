@@ -10,8 +10,8 @@ from making import final, make_hub, partial
 from pydantic import SecretStr
 
 from streamstt.config.outputs import Webhook
-from streamstt.serve.health import health_of
-from streamstt.serve.hub import Hub
+from streamstt.hub.health import health_of
+from streamstt.hub.hub import Hub
 from streamstt.sinks.delivery import Delivery, Terms
 from streamstt.sinks.parcel import Away, Over, Parcel, Refused
 from streamstt.sinks.pipe import prepare

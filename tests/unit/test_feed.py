@@ -9,7 +9,7 @@ from making import make_hub
 
 from streamstt.audio.format import Samples, to_s16le
 from streamstt.compat.feed import Feed
-from streamstt.serve.protocol import ClientError
+from streamstt.hub.protocol import ClientError
 
 AUDIO = draw("..ssss..SSSS..")
 

@@ -10,8 +10,8 @@ from making import final, make_hub
 from numpy.typing import NDArray
 
 from streamstt.audio.loudness import Gauge
-from streamstt.serve.levels import Level, Levels
-from streamstt.serve.outbox import Outbox
+from streamstt.hub.levels import Level, Levels
+from streamstt.hub.subscription import Outbox
 from streamstt.serve.requests import wants_levels
 
 NOISE = np.random.default_rng(7).normal(0, 0.05, 32_000).astype(np.float32)

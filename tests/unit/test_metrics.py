@@ -6,8 +6,8 @@ from making import final, make_hub, partial
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamstt.events import Gap, State, Status
-from streamstt.serve.counters import Counters, Durations, Reading
-from streamstt.serve.hub import Hub
+from streamstt.hub.counters import Counters, Durations, Reading
+from streamstt.hub.hub import Hub
 from streamstt.serve.routes import Routes
 
 

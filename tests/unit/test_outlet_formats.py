@@ -10,7 +10,7 @@ import pytest
 from making import final, partial
 
 from streamstt.config.outputs import Obs
-from streamstt.serve.protocol import encode
+from streamstt.hub.protocol import encode
 from streamstt.sinks.obs import parts_of
 from streamstt.sinks.obs_protocol import NotObs, authentication, identify, outcome, parse, request
 from streamstt.sinks.parcel import Away, Parcel

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from streamstt.config.changes import compare
 from streamstt.config.overlay import Overlay
 from streamstt.config.settings import Settings, Source
-from streamstt.serve.protocol import About, SourceInfo, hello
+from streamstt.hub.protocol import About, SourceInfo, hello
 from streamstt.serve.routes import HEADERS, Routes
 
 GOOD = ["#fff", "#ffcc00", "#000c", "#000000cc", "ffcc00", "gold", "none", "rgb(0 0 0 / 80%)", "rgba(0,0,0,.8)"]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from making import final
 
-from streamstt.serve.protocol import encode, wall_time
+from streamstt.hub.protocol import encode, wall_time
 from streamstt.sinks.record import Mark, cues, line, mended, message, numbers, read
 from streamstt.subtitles.formats import HEADS, LiveFormat
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from making import final, make_hub
 
 from streamstt.events import State, Status
-from streamstt.serve.hub import Hub
+from streamstt.hub.hub import Hub
 from streamstt.serve.routes import HEADERS, Routes
 from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, render
 

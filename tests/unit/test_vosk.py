@@ -9,7 +9,7 @@ from making import final, partial
 
 from streamstt.compat.vosk import Wishes, answer, configure, result
 from streamstt.events import State, Status
-from streamstt.serve.protocol import ClientError
+from streamstt.hub.protocol import ClientError
 
 
 def test_nothing_said() -> None:

@@ -15,7 +15,7 @@ from streamstt.compat.wyoming import Transcript, describe, form_of, language_of,
 from streamstt.compat.wyoming_wire import MAX_DATA, MAX_LINE, MAX_PAYLOAD, Parcel, pack, read_parcel
 from streamstt.config.compat import Compat
 from streamstt.events import Partial
-from streamstt.serve.protocol import ClientError
+from streamstt.hub.protocol import ClientError
 
 DATA = st.dictionaries(st.text(max_size=9), st.none() | st.integers() | st.text(max_size=9), max_size=4)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from streamstt.audio.format import Samples
 from streamstt.audio.loudness import Gauge
-from streamstt.serve.protocol import to_frame, to_json
+from streamstt.hub.protocol import to_frame, to_json
 
 INTERVAL_S = 0.19  # blocks come every 20 or 40 ms: about five levels a second, of audio without a hole
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from streamstt.events import Final
-from streamstt.serve.protocol import Message
+from streamstt.hub.protocol import Message
 
 HOLD_S = 0.2  # a write takes a millisecond, while the disk flushes some tens; a reader hardly notices that
 

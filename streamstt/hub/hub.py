@@ -6,15 +6,13 @@ from dataclasses import replace
 from itertools import islice
 
 from streamstt.events import Event, Final, Partial, State, Status
-from streamstt.serve.ahead import WriteAhead
-from streamstt.serve.counters import Counters
-from streamstt.serve.history import History
-from streamstt.serve.levels import Levels
-from streamstt.serve.notices import Notice
-from streamstt.serve.outbox import DONE, RESTARTED, STOPPING, TOO_SLOW, Farewell, Outbox
-from streamstt.serve.protocol import About, Message, SourceInfo, encode, hello, wall_time
-from streamstt.serve.requests import Resume
-from streamstt.serve.standing import Standing
+from streamstt.hub.counters import Counters
+from streamstt.hub.history import History, Resume
+from streamstt.hub.levels import Levels
+from streamstt.hub.protocol import About, Message, SourceInfo, encode, hello, wall_time
+from streamstt.hub.source_status import Notice, Standing
+from streamstt.hub.subscription import DONE, RESTARTED, STOPPING, TOO_SLOW, Farewell, Outbox
+from streamstt.hub.write_ahead import WriteAhead
 from streamstt.subtitles.timeline import aligned
 
 __all__ = ["DONE", "STOPPING", "TOO_SLOW", "Farewell", "Hub", "Outbox"]

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from streamstt.serve.hub import Hub
-from streamstt.serve.notices import Notice
+from streamstt.hub.hub import Hub
+from streamstt.hub.source_status import Notice
 
 OUTLET = "outlet"  # captions do not reach another program
 # Notices that say how a source sounds: worth a look, but a muted microphone at night is no reason to call anybody. Nor

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from streamstt.serve.protocol import Message
+from streamstt.hub.protocol import Message
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,34 @@
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from streamstt.serve.protocol import About, Message, SourceInfo, hello
-from streamstt.serve.requests import Resume
+from streamstt.hub.protocol import About, Message, SourceInfo, hello
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What earlier runs have left.
+
+    Attributes:
+        session: Goes on.
+        seq: Numbers go on above it.
+        forgotten: Of the newest final that is not in ``finals``; 0: all are.
+        finals: The newest ones, oldest first.
+    """
+
+    session: str
+    seq: int = 0
+    forgotten: int = 0
+    finals: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """What a viewer has seen already: everything up to ``since`` of ``session``."""
+
+    since: int | None = None
+    session: str | None = None
 
 
 class History:

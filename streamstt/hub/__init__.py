@@ -1,0 +1,1 @@
+"""Numbers events and hands them to every subscriber, whose number and speed do not matter."""
