@@ -7,10 +7,10 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from streamstt import offline
 from streamstt.audio.capture import Capture
 from streamstt.audio.sources import AudioSource
-from streamstt.captioning import Captures, decode, follow_all, make_hub, open_sources, start_engine, until
+from streamstt.captioning.pipeline import Studio
+from streamstt.captioning.setup import Captures, decode, follow_all, make_hub, open_sources, start_engine, until
 from streamstt.client import follow
 from streamstt.config.loader import only
 from streamstt.config.settings import Settings
@@ -19,7 +19,7 @@ from streamstt.errors import SinkError
 from streamstt.events import Event, Final
 from streamstt.hub.hub import TOO_SLOW, Outbox
 from streamstt.hub.protocol import Message, event_of
-from streamstt.studio import Studio
+from streamstt.recordings import transcribe as offline
 from streamstt.whisper.checkpoint import Progress
 from streamstt.whisper.engine import load_engine
 

@@ -9,14 +9,16 @@ from functools import partial
 from pathlib import Path
 
 from streamstt.audio.vad import make_detector
-from streamstt.captioning import Follower, decode, follow_all, make_hub, open_sources, start_engine, until
+from streamstt.captioning.metrics import of_transcript
+from streamstt.captioning.pipeline import Studio
+from streamstt.captioning.setup import Follower, decode, follow_all, make_hub, open_sources, start_engine, until
 from streamstt.compat.wyoming_client import Desk
 from streamstt.compat.wyoming_server import WyomingServer
 from streamstt.config.loader import state_folder
 from streamstt.config.settings import Settings
 from streamstt.errors import StreamsttError
 from streamstt.logs import watch_loop
-from streamstt.measures import of_transcript
+from streamstt.recordings.uploads import Uploads
 from streamstt.serve.endpoints import make_api, make_endpoints
 from streamstt.serve.server import Server
 from streamstt.serve.services import Services
@@ -26,9 +28,7 @@ from streamstt.service.signals import reloading_by_signal, stopping_by_signal
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.outlets import finish, make_outlets
 from streamstt.sinks.transcript import Transcript
-from streamstt.studio import Studio
 from streamstt.surroundings import Surroundings
-from streamstt.uploads import Uploads
 
 log = logging.getLogger(__name__)
 

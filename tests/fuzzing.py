@@ -22,17 +22,17 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from websockets.asyncio.client import connect
 from wire import INPUTS, TOKEN, Input
 
+from streamstt.captioning.pipeline import Studio
 from streamstt.config.compat import Compat
 from streamstt.config.settings import Settings
-from streamstt.engine_room import EngineRoom
+from streamstt.engine.runner import EngineRoom
+from streamstt.engine.scripted import Script, ScriptedEngine
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import About
+from streamstt.recordings.uploads import Uploads
 from streamstt.serve.endpoints import make_api, make_endpoints
 from streamstt.serve.server import Server
 from streamstt.serve.services import Services
-from streamstt.speech.scripted import Script, ScriptedEngine
-from streamstt.studio import Studio
-from streamstt.uploads import Uploads
 
 BATCH = 1000  # inputs; hypothesis remembers all of a run, so that a long one would grow by itself
 TURNS = 20  # of the event loop

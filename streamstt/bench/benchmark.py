@@ -19,9 +19,9 @@ from streamstt.bench.peers import Transcript, faster_whisper, find_model
 from streamstt.bench.scoring import percentile
 from streamstt.bench.simulation import simulate
 from streamstt.config.settings import Settings
-from streamstt.offline import transcribe
+from streamstt.engine.base import Engine, Job
+from streamstt.recordings.transcribe import transcribe
 from streamstt.samples import welcome
-from streamstt.speech.jobs import Engine, Job
 from streamstt.whisper import precision, speed
 from streamstt.whisper.model import Shape
 from streamstt.whisper.streaming import StreamingEngine

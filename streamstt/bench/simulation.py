@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 
 from streamstt.audio.format import SAMPLE_RATE, Block, Samples, ms
 from streamstt.audio.vad import make_detector
+from streamstt.captioning.scheduling import Scheduler
 from streamstt.config.settings import Speech
 from streamstt.config.words import Words
+from streamstt.engine.base import Engine
 from streamstt.events import Event, Final, Partial
-from streamstt.scheduler import Scheduler
-from streamstt.speech.jobs import Engine
+from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.session import Session
-from streamstt.speech.writer import CaptionWriter
 
 BLOCK = ms(100)  # samples: what a client sends at a time
 

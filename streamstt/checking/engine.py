@@ -8,9 +8,9 @@ from streamstt.audio.format import SAMPLE_RATE
 from streamstt.bench.benchmark import read
 from streamstt.checking.facts import Fact, MemoryFact, ModelFact, SpeedFact
 from streamstt.config.settings import Settings
+from streamstt.engine.base import Engine, Job
 from streamstt.errors import StreamsttError
 from streamstt.samples import welcome
-from streamstt.speech.jobs import Engine, Job
 from streamstt.whisper import checkpoint, speed
 from streamstt.whisper.engine import load_engine
 from streamstt.whisper.streaming import StreamingEngine

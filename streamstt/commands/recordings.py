@@ -32,7 +32,7 @@ def transcribe(  # noqa: PLR0913, PLR0917 - typer reads the options from the par
     _require(files)
     targets = _targets(files, output, form) if output else {}
     with interrupted("What was finished is whole; of the rest nothing was written."):
-        from streamstt.offline import transcribe as transcribe_file  # noqa: PLC0415 - as in run
+        from streamstt.recordings.transcribe import transcribe as transcribe_file  # noqa: PLC0415 - as in run
         from streamstt.whisper.engine import load_engine  # noqa: PLC0415
 
         with download_bars(err) as progress:

@@ -12,7 +12,7 @@ import typer
 
 from streamstt import logs
 from streamstt.audio.recording import list_devices
-from streamstt.audio.waiting import is_service
+from streamstt.captioning.setup import is_service
 from streamstt.commands.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
 from streamstt.config.loader import load
 from streamstt.config.settings import Log, Settings

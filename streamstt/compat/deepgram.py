@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from streamstt.captioning.remote_source import AudioOffer
 from streamstt.compat.deepgram_options import Options, parse_listen
 from streamstt.compat.deepgram_results import Data, Moment, Results
 from streamstt.compat.feed import Feed, hear
@@ -14,7 +15,6 @@ from streamstt.concurrency import first
 from streamstt.hub.hub import Outbox
 from streamstt.hub.protocol import ClientError, Message, to_json
 from streamstt.serve.clients import RemoteStream, part, to_its_end
-from streamstt.serve.requests import AudioOffer
 from streamstt.serve.visitor import Visitor
 
 DUE, FINALIZED, UNCHANGED = "due", "finalized", "unchanged"  # slips

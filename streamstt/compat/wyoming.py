@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from streamstt.captioning.remote_source import AudioOffer
 from streamstt.compat.wishes import base_language, check_form
 from streamstt.compat.wyoming_wire import Parcel
 from streamstt.events import Event, Final, Partial
 from streamstt.hub.protocol import About, ClientError
-from streamstt.serve.requests import AudioOffer
 
 
 class Transcript:

@@ -7,12 +7,13 @@ from contextlib import nullcontext
 from typing import Protocol
 
 from streamstt.audio.format import Resampler, Samples, from_s16le
+from streamstt.captioning.remote_source import AudioOffer
 from streamstt.concurrency import first
 from streamstt.hub.hub import TOO_SLOW, Farewell, Hub, Outbox
 from streamstt.hub.protocol import ClientError
 from streamstt.serve.access import Guard, Refusal, Role
 from streamstt.serve.control import Marker, answer
-from streamstt.serve.requests import AudioOffer, auth_token, is_end, parse_audio, parse_resume, wants_levels
+from streamstt.serve.requests import auth_token, is_end, parse_audio, parse_resume, wants_levels
 
 log = logging.getLogger(__name__)
 

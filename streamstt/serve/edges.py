@@ -2,11 +2,11 @@
 
 from http import HTTPStatus
 
+from streamstt.captioning.remote_source import AudioOffer
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError
 from streamstt.serve.access import NEEDED
 from streamstt.serve.clients import RemoteStream
-from streamstt.serve.requests import AudioOffer
 from streamstt.serve.routes import Answer, plain
 
 ELSEWHERE = "This is an edge: it has captions only. {} is at the daemon."

@@ -2,33 +2,14 @@
 
 import json
 import re
-from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
 from streamstt.audio.format import MAX_RATE, MIN_RATE, SAMPLE_RATE
+from streamstt.captioning.remote_source import AudioOffer
 from streamstt.hub.history import Resume
 from streamstt.hub.protocol import ClientError
 
 MAX_NAME = 64  # characters of a remote source's name, and of its label
-
-
-@dataclass(frozen=True, slots=True)
-class AudioOffer:
-    """A client wants to send audio.
-
-    Attributes:
-        name: Of its source.
-        rate: Samples a second (s16le, mono).
-        language: Code, ``auto``, or empty for the engine's setting.
-        label: What viewers see; empty: the name.
-        end_silence_ms: In place of ``speech.end_silence_ms``; 0: that.
-    """
-
-    name: str
-    rate: int
-    language: str
-    label: str = ""
-    end_silence_ms: int = 0
 
 
 def parse_resume(target: str) -> Resume:

@@ -5,10 +5,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from streamstt.captioning.liveness import DECODE_S
 from streamstt.events import State
 from streamstt.hub.hub import Hub
 from streamstt.service.manager import Manager
-from streamstt.service.vitals import DECODE_S
 
 LOOK_S = 2.0
 SHOWN = 6  # sources in the status line, and notices

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from streamstt import logs
 from streamstt.audio.capture import Capture
 from streamstt.audio.vad import make_detector
+from streamstt.captioning.pipeline import Studio
 from streamstt.compat.wyoming_server import WyomingServer
 from streamstt.config.changes import compare
 from streamstt.config.settings import Settings, Source
-from streamstt.engine_room import EngineRoom
+from streamstt.engine.runner import EngineRoom
 from streamstt.errors import StreamsttError
 from streamstt.hub.hub import Hub
 from streamstt.serve.server import Server
@@ -19,7 +20,6 @@ from streamstt.service.manager import Manager
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.outlets import Outlet
 from streamstt.sinks.transcript import Transcript
-from streamstt.studio import Studio
 from streamstt.whisper.engine import require_languages
 
 log = logging.getLogger(__name__)

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from streamstt.config.words import Words
-from streamstt.speech.jobs import HeardWord
-from streamstt.speech.stabiliser import text_of
+from streamstt.engine.base import HeardWord, text_of
 from streamstt.text.fillers import FILLERS, Drop, capital, drop
 from streamstt.text.patterns import MORE, Phrase, fill, phrase, tokens
 from streamstt.text.profanity import masked, swear_words

@@ -11,16 +11,16 @@ from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
 from streamstt.audio.vad import Detector, make_detector
 from streamstt.config.settings import Speech
+from streamstt.engine.base import Hypothesis, Job
 from streamstt.events import Event, Gap, State, Status
-from streamstt.speech import rhythm
-from streamstt.speech.doubts import Voice, is_doubtful
-from streamstt.speech.jobs import Hypothesis, Job
-from streamstt.speech.rhythm import Need
+from streamstt.speech import update_policy
+from streamstt.speech.caption_writer import CaptionWriter
+from streamstt.speech.decode_window import Windows
+from streamstt.speech.reliability import Voice, is_doubtful
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, energy_of
+from streamstt.speech.update_policy import Need
 from streamstt.speech.utterance import WINDOW, Utterance
-from streamstt.speech.windows import Windows
-from streamstt.speech.wording import Wording
-from streamstt.speech.writer import CaptionWriter
+from streamstt.speech.utterance_captions import Wording
 
 
 class Session:
@@ -143,7 +143,7 @@ class Session:
             return self._ring.end - (self._closed[0].end or self._ring.end)
         if not (self._open and self._is_due(self._open)):
             return 0
-        return rhythm.overdue(self._open, self._ring.end, self._settings)
+        return update_policy.overdue(self._open, self._ring.end, self._settings)
 
     @property
     def state(self) -> State:
@@ -247,7 +247,7 @@ class Session:
         return events
 
     def _is_due(self, utterance: Utterance) -> bool:
-        return rhythm.is_due(utterance, self._ring.end, self._segmenter.last_voice, self._settings)
+        return update_policy.is_due(utterance, self._ring.end, self._segmenter.last_voice, self._settings)
 
     def _floor(self) -> int:
         """Sample index up to which words of the open utterance are committed."""

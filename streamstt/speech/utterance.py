@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from streamstt.audio.format import ms
-from streamstt.speech.jobs import HeardWord
+from streamstt.engine.base import HeardWord
 
 WINDOW = ms(28_000)  # samples: what one decode may hear; Whisper's own window is 30 s
 CONTEXT = ms(6000)  # samples of the utterance before that the beginning of a new one is heard with, at most

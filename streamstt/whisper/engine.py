@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 from streamstt.config.settings import Engine as EngineSettings
+from streamstt.engine.base import Engine, EngineInfo
 from streamstt.errors import ConfigError
-from streamstt.speech.jobs import Engine, EngineInfo
 from streamstt.whisper.checkpoint import Progress
 
 CACHED = "16"  # shapes
@@ -42,7 +42,7 @@ def load_engine(settings: EngineSettings, progress: Progress | None = None) -> E
 def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
     match settings.model.partition(":"):
         case ("script", _, path):
-            from streamstt.speech.scripted import ScriptedEngine  # noqa: PLC0415 - see above
+            from streamstt.engine.scripted import ScriptedEngine  # noqa: PLC0415 - see above
 
             return ScriptedEngine.load(Path(path))
         case _:

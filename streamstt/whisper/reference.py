@@ -17,8 +17,8 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from streamstt.audio.format import SAMPLE_RATE, ms
 from streamstt.config.settings import Engine
+from streamstt.engine.base import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.errors import EngineError, ModelError
-from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.device import find_device

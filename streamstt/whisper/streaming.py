@@ -17,9 +17,9 @@ from transformers import WhisperTokenizerFast  # type: ignore[attr-defined]  # i
 from streamstt.audio.format import SAMPLE_RATE, Samples, ms
 from streamstt.audio.sources import AudioFile
 from streamstt.config.settings import Engine
+from streamstt.engine.base import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.errors import EngineError, ModelError
 from streamstt.samples import welcome
-from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.whisper import heap, precision
 from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
 from streamstt.whisper.checkpoint import Checkpoint

@@ -13,8 +13,8 @@ from wer import word_error_rate
 
 from streamstt.audio.format import Samples, ms
 from streamstt.config.settings import Engine as Settings
+from streamstt.engine.base import Job
 from streamstt.errors import EngineError, ModelError
-from streamstt.speech.jobs import Job
 from streamstt.whisper import settings as whisper_settings
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.engine import load_engine

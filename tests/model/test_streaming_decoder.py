@@ -17,9 +17,9 @@ from wer import word_error_rate
 from streamstt.audio.format import Samples, ms
 from streamstt.config.settings import Engine as Settings
 from streamstt.config.settings import Speech
+from streamstt.engine.base import HeardWord, Hypothesis, Job
 from streamstt.errors import EngineError
-from streamstt.speech.doubts import is_doubtful
-from streamstt.speech.jobs import HeardWord, Hypothesis, Job
+from streamstt.speech.reliability import is_doubtful
 from streamstt.whisper import settings as whisper_settings
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.reference import ReferenceEngine

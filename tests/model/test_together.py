@@ -12,8 +12,8 @@ import torch
 from test_streaming_decoder import COARSE, EXACT, SHORT, drafted, job, recording, text_of, tokens_of
 
 from streamstt.audio.format import ms
+from streamstt.engine.base import Hypothesis, Job
 from streamstt.errors import EngineError
-from streamstt.speech.jobs import Hypothesis, Job
 from streamstt.whisper import streaming
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.settings import likeliest

@@ -8,9 +8,9 @@ from wer import word_error_rate
 
 from streamstt.config.settings import Engine as Settings
 from streamstt.config.settings import Speech
+from streamstt.engine.base import Engine, Hypothesis
 from streamstt.errors import ConfigError
-from streamstt.speech.doubts import is_doubtful
-from streamstt.speech.jobs import Engine, Hypothesis
+from streamstt.speech.reliability import is_doubtful
 from streamstt.whisper.checkpoint import Checkpoint
 from streamstt.whisper.reference import ReferenceEngine
 from streamstt.whisper.streaming import StreamingEngine

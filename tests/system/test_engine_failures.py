@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from running import DATA, SCRIPT, Daemon, captions, receive_all, receive_until, said
 
-from streamstt.engine_room import FAILED
+from streamstt.engine.runner import FAILED
 from streamstt.whisper import checkpoint
 
 

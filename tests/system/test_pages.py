@@ -15,11 +15,11 @@ from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
+from streamstt.captioning.remote_source import AudioOffer
 from streamstt.config.server import Server as Settings
 from streamstt.events import Event, Final, Gap, Partial, State, Status
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import About, ClientError, SourceInfo
-from streamstt.serve.requests import AudioOffer
 from streamstt.serve.server import RemoteStream, Server
 
 FINALS = "return Array.from(document.querySelectorAll('#log .caption .text'), e => e.textContent)"

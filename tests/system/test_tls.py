@@ -15,9 +15,9 @@ from running import DATA, Daemon, captions, command, environment, exchange, get,
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from streamstt.captioning.remote_source import AudioOffer
 from streamstt.config.server import Server as Settings
 from streamstt.hub.protocol import ClientError
-from streamstt.serve.requests import AudioOffer
 from streamstt.serve.server import RemoteStream, Server
 
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples
 from streamstt.config.settings import Speech
 from streamstt.config.words import Words
+from streamstt.engine.base import Engine, Job
+from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.events import Event, Final, Gap, Partial
-from streamstt.speech.jobs import Engine, Job
+from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import Rewriting
-from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.speech.session import Session
-from streamstt.speech.writer import CaptionWriter
 
 LEVELS = {".": 0.0, ",": 0.01, "s": 0.2, "S": 0.4}
 FRAMES_A_SECOND = SAMPLE_RATE // FRAME

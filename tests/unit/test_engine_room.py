@@ -6,10 +6,10 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from streamstt.engine_room import FAILED, EngineRoom
+from streamstt.engine.base import Engine, Hypothesis, Job
+from streamstt.engine.runner import FAILED, EngineRoom
+from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import EngineError, ModelError
-from streamstt.speech.jobs import Engine, Hypothesis, Job
-from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord
 
 WORDS = (ScriptWord(text=" Hello", start=0.1, end=0.5),)
 

@@ -6,9 +6,9 @@ from drawing import PROPERTY, Talk, assert_promises_kept, finals, frames, gaps, 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamstt.engine.scripted import ScriptedEngine
 from streamstt.errors import EngineError
 from streamstt.events import Event
-from streamstt.speech.scripted import ScriptedEngine
 from streamstt.speech.session import Session
 
 

@@ -1,7 +1,7 @@
 """When viewers are told that captions are late."""
 
 from streamstt.audio.format import ms
-from streamstt.lateness import ADVICE, Lateness
+from streamstt.captioning.scheduling import ADVICE, Lateness
 
 
 def told(*seconds: float) -> list[bool]:

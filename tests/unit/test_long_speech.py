@@ -24,11 +24,11 @@ from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, ms
 from streamstt.config.settings import Speech
+from streamstt.engine.base import Engine, EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.events import Event
-from streamstt.speech.doubts import UNHEARD
-from streamstt.speech.jobs import Engine, EngineInfo, HeardWord, Hypothesis, Job
-from streamstt.speech.trimming import KEPT, PAUSE, REACH, SEARCH
-from streamstt.speech.windows import ASKED
+from streamstt.speech.cut_points import KEPT, PAUSE, REACH, SEARCH
+from streamstt.speech.decode_window import ASKED
+from streamstt.speech.reliability import UNHEARD
 
 NARROW = Speech(window_s=4, update_ms=300)
 """Trims often."""

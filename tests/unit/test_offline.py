@@ -8,10 +8,10 @@ import pytest
 import soundfile
 
 from streamstt.config.settings import Speech
+from streamstt.engine.base import Hypothesis, Job
+from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import SourceError
-from streamstt.offline import transcribe
-from streamstt.speech.jobs import Hypothesis, Job
-from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord
+from streamstt.recordings.transcribe import transcribe
 
 DATA = Path(__file__).parents[1] / "data"
 WORDS = (DATA / "short.txt").read_text().split()

@@ -15,13 +15,13 @@ from streamstt.compat.openai_files import wishes_of
 from streamstt.compat.openai_formats import Wishes, answer
 from streamstt.compat.openai_problem import ApiError
 from streamstt.config.settings import Settings
-from streamstt.engine_room import EngineRoom
-from streamstt.errands import Errands
+from streamstt.engine.background import Errands
+from streamstt.engine.base import Job
+from streamstt.engine.runner import EngineRoom
+from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import EngineError
 from streamstt.events import Final, Word
 from streamstt.serve.forms import MAX_FIELDS, MAX_PARTS, Form, FormError
-from streamstt.speech.jobs import Job
-from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord
 
 KIND = 'multipart/form-data; boundary="xx"'
 SAID = [

@@ -12,12 +12,12 @@ from test_skipping import TALK, Hallucinating, Skipping
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples, ms
 from streamstt.config.settings import Speech
+from streamstt.engine.base import EngineInfo, Hypothesis, Job
 from streamstt.events import Final
-from streamstt.offline import hear
-from streamstt.speech.doubts import TRIES
-from streamstt.speech.jobs import EngineInfo, Hypothesis, Job
-from streamstt.speech.passages import LONGEST_S, Cutter, Listening, Passage, captions
-from streamstt.speech.writer import CaptionWriter
+from streamstt.recordings.chunks import LONGEST_S, Cutter, Listening, Passage, captions
+from streamstt.recordings.transcribe import hear
+from streamstt.speech.caption_writer import CaptionWriter
+from streamstt.speech.reliability import TRIES
 
 
 def judge(samples: Samples) -> list[bool]:

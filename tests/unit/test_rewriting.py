@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from streamstt.config.settings import Speech
 from streamstt.config.words import Words
+from streamstt.engine.base import HeardWord, text_of
 from streamstt.events import Final, Partial
-from streamstt.speech.jobs import HeardWord
+from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import Rewriting, Rules
-from streamstt.speech.stabiliser import text_of
-from streamstt.speech.writer import CaptionWriter
 
 HEARD = 64_000
 ALL = Words(

@@ -3,9 +3,9 @@
 from drawing import cut, draw, frames, session, tell
 
 from streamstt.audio.format import FRAME
-from streamstt.scheduler import Scheduler
-from streamstt.speech.rhythm import Need
+from streamstt.captioning.scheduling import Scheduler
 from streamstt.speech.session import Session
+from streamstt.speech.update_policy import Need
 
 TALK = tell("Hello everybody in the room.")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streamstt.engine.base import HeardWord, Job
+from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import ModelError
-from streamstt.speech.jobs import HeardWord, Job
-from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord
 
 WORDS = (
     ScriptWord(text=" Hello", start=1.0, end=2.0),

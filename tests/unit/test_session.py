@@ -28,12 +28,11 @@ from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, ms
 from streamstt.config.settings import Speech
+from streamstt.engine.base import Engine, EngineInfo, HeardWord, Hypothesis, Job, text_of
+from streamstt.engine.scripted import ScriptedEngine
 from streamstt.events import Event, Gap, State, Status
-from streamstt.speech.jobs import Engine, EngineInfo, HeardWord, Hypothesis, Job
-from streamstt.speech.rhythm import PAUSED, Need
-from streamstt.speech.scripted import ScriptedEngine
 from streamstt.speech.session import Session
-from streamstt.speech.stabiliser import text_of
+from streamstt.speech.update_policy import PAUSED, Need
 from streamstt.speech.utterance import APART, CONTEXT, WINDOW
 
 SHORT = Speech(max_utterance_s=4, max_caption_s=2, buffer_s=30)

@@ -12,10 +12,10 @@ from drawing import DrawnDetector, tell
 from streamstt.bench.figures import Reference, figures, mean_and_range, screens
 from streamstt.bench.simulation import Run, Track, simulate
 from streamstt.config.settings import Speech
+from streamstt.engine.base import HeardWord, Hypothesis, Job
+from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import SourceError
 from streamstt.events import Partial
-from streamstt.speech.jobs import HeardWord, Hypothesis, Job
-from streamstt.speech.scripted import Script, ScriptedEngine, ScriptWord
 
 TALK = tell("Good morning everybody in the room.", 0.8, "We begin on time today.", 1.0)
 WORDS: list[dict[str, Any]] = [{"text": t, "start": a * 0.02, "end": b * 0.02} for t, a, b in TALK.words]

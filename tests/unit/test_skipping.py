@@ -7,8 +7,8 @@ from drawing import assert_promises_kept, finals, frames, play, said, session, t
 
 from streamstt.audio.format import ms
 from streamstt.config.settings import Speech
-from streamstt.speech.doubts import SKIPPED, TRIES, UNHEARD
-from streamstt.speech.jobs import Engine, EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.engine.base import Engine, EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.speech.reliability import SKIPPED, TRIES, UNHEARD
 
 TALK = tell(
     "First we had a very long conversation about everything.", 0.2,

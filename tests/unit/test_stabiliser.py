@@ -3,8 +3,8 @@
 import pytest
 
 from streamstt.audio.format import ms
-from streamstt.speech.jobs import HeardWord
-from streamstt.speech.stabiliser import SURE, agreed, first_break, text_of
+from streamstt.engine.base import HeardWord, text_of
+from streamstt.speech.local_agreement import SURE, agreed, first_break
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 
 LONGEST = ms(4000)

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import Samples, ms
-from streamstt.speech.jobs import HeardWord
-from streamstt.speech.trimming import KEPT, REACH, SEARCH, cut_point, first_pause, quietest
+from streamstt.engine.base import HeardWord
+from streamstt.speech.cut_points import KEPT, REACH, SEARCH, cut_point, first_pause, quietest
 
 START = ms(60_000)
 """Where the window begins: not at 0, so that a mix-up of indices shows."""

@@ -14,7 +14,7 @@ from streamstt.audio.format import FRAME, Samples
 from streamstt.audio.vad import CHUNK, SileroDetector, WebRtcDetector, make_detector
 from streamstt.config.settings import Speech
 from streamstt.errors import ConfigError
-from streamstt.whisper.silero import SileroNetwork, make_judge
+from streamstt.recordings.silero import SileroNetwork, make_judge
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from streamstt.captioning.liveness import Vitals
 from streamstt.config.changes import FIXED, LIVE, compare, is_live
 from streamstt.config.settings import SECTIONS, Engine, Log, Server, Settings, Source, Speech
 from streamstt.events import State
 from streamstt.service.keeper import status_line
-from streamstt.service.vitals import Vitals
 
 
 def test_all_goes_on() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamstt.audio.sources import AudioFile
-from streamstt.audio.waiting import look, waits
+from streamstt.captioning.setup import look, waits
 from streamstt.config.settings import Source
 from streamstt.errors import SourceError
 

@@ -2,9 +2,9 @@
 
 import pytest
 
+from streamstt.engine.base import HeardWord
 from streamstt.events import Final, Partial, Word
-from streamstt.speech.jobs import HeardWord
-from streamstt.speech.writer import CaptionWriter
+from streamstt.speech.caption_writer import CaptionWriter
 
 HEARD = 32_000
 

@@ -142,3 +142,8 @@ class Engine(Protocol):
             EngineError: It failed.
         """
         ...
+
+
+def text_of(words: Sequence[HeardWord]) -> str:
+    """The words as a reader sees them."""
+    return "".join(w.text for w in words).lstrip()

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable
 
 from streamstt.config.settings import Settings
-from streamstt.engine_room import EngineRoom
+from streamstt.engine.base import Hypothesis, Job
+from streamstt.engine.runner import EngineRoom
 from streamstt.errors import EngineError
-from streamstt.speech.jobs import Hypothesis, Job
 
 
 class Errands:

@@ -15,13 +15,13 @@ from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
 from streamstt.audio.vad import Judge
 from streamstt.config.settings import Speech
+from streamstt.engine.base import HeardWord, Hypothesis, Job
 from streamstt.events import Final
-from streamstt.speech.doubts import TRIES, Voice, inside, is_doubtful
-from streamstt.speech.jobs import HeardWord, Hypothesis, Job
+from streamstt.speech.caption_writer import CaptionWriter
+from streamstt.speech.cut_points import cut_point, first_pause, quietest
+from streamstt.speech.local_agreement import first_break
+from streamstt.speech.reliability import TRIES, Voice, inside, is_doubtful
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, energy_of
-from streamstt.speech.stabiliser import first_break
-from streamstt.speech.trimming import cut_point, first_pause, quietest
-from streamstt.speech.writer import CaptionWriter
 
 LONGEST_S = 16  # of a passage: attention takes the square of its length, and shorter ones are heard worse
 ROOM = ms(60_000)  # samples: an utterance that is spoken, and one before it that waits for it

@@ -2,27 +2,64 @@
 
 import asyncio
 import logging
+import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 
 from streamstt.audio.capture import Capture
-from streamstt.audio.sources import make_source
-from streamstt.audio.waiting import look, waits
+from streamstt.audio.sources import AudioSource, make_source
+from streamstt.captioning.local_source import follow
+from streamstt.captioning.pipeline import Studio
 from streamstt.clock import now
-from streamstt.config.settings import Settings
+from streamstt.config.settings import Settings, Source
 from streamstt.config.settings import Source as SourceSettings
-from streamstt.engine_room import EngineRoom
+from streamstt.engine.base import EngineInfo
+from streamstt.engine.runner import EngineRoom
 from streamstt.errors import EngineError, SourceError
-from streamstt.following import follow
 from streamstt.hub.history import Past
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import About
-from streamstt.speech.jobs import EngineInfo
-from streamstt.studio import Studio
 from streamstt.version import __version__
 from streamstt.whisper.checkpoint import Progress
 from streamstt.whisper.engine import load_engine, require_languages
+
+
+def waits(settings: Source, environ: Mapping[str, str] | None = None, process: int = 0) -> bool:
+    """Whether the source may come later; only a device may.
+
+    Args:
+        settings: Of the source.
+        environ: In place of the process's environment.
+        process: In place of the process's number.
+    """
+    if settings.kind not in {"mic", "monitor"}:
+        return False
+    if settings.wait == "auto":
+        return is_service(os.environ if environ is None else environ, process or os.getpid())
+    return settings.wait == "yes"
+
+
+def is_service(environ: Mapping[str, str], process: int) -> bool:
+    """Whether systemd started this very process; a shell in a desktop's terminal inherits all but these."""
+    return "NOTIFY_SOCKET" in environ or environ.get("SYSTEMD_EXEC_PID") == str(process)
+
+
+def look(source: AudioSource, *, waits: bool) -> None:
+    """Opens the source for a moment: what is wrong is said before a slow start.
+
+    Raises:
+        SourceError: It cannot be opened, and is not to be waited for.
+    """
+    try:
+        source.open()
+    except SourceError as error:
+        if not waits:
+            raise
+        log.warning("it will be waited for: %s", error)
+    else:
+        source.close()
+
 
 log = logging.getLogger(__name__)
 

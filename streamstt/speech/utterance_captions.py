@@ -2,11 +2,11 @@
 
 from streamstt.audio.format import ms, seconds
 from streamstt.config.settings import Speech
+from streamstt.engine.base import HeardWord
 from streamstt.events import Event, Gap
-from streamstt.speech.jobs import HeardWord
-from streamstt.speech.stabiliser import agreed, first_break
+from streamstt.speech.caption_writer import CaptionWriter
+from streamstt.speech.local_agreement import agreed, first_break
 from streamstt.speech.utterance import Utterance
-from streamstt.speech.writer import CaptionWriter
 
 DOUBTED = ms(2500)  # samples: for so long a word that the engine is not sure of may still be heard better
 

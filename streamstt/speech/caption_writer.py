@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from streamstt.audio.format import seconds
+from streamstt.engine.base import HeardWord, text_of
 from streamstt.events import Final, Partial, Word
-from streamstt.speech.jobs import HeardWord
 from streamstt.speech.rewriting import Rewriting, Rules
-from streamstt.speech.stabiliser import text_of
 
 
 class CaptionWriter:

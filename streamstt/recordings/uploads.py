@@ -10,13 +10,13 @@ from threading import Event as Never
 
 from streamstt.audio.sources import AudioFile
 from streamstt.concurrency import off_loop
-from streamstt.engine_room import EngineRoom
-from streamstt.errands import Errands
+from streamstt.engine.background import Errands
+from streamstt.engine.runner import EngineRoom
 from streamstt.errors import SourceError
 from streamstt.events import Final
-from streamstt.speech.passages import Cutter, Listening, Passage, captions
+from streamstt.recordings.chunks import Cutter, Listening, Passage, captions
+from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import Rewriting
-from streamstt.speech.writer import CaptionWriter
 
 SOURCE = "upload"  # names their jobs in the log
 BLOCK_S = 4  # of audio that is read at once: the detector, too, shares the processor with what is live
@@ -80,7 +80,7 @@ class Recording:
         await off_loop(self._file.close)
 
     def _open(self) -> None:
-        from streamstt.whisper.silero import make_judge  # noqa: PLC0415 - torch takes seconds to import
+        from streamstt.recordings.silero import make_judge  # noqa: PLC0415 - torch takes seconds to import
 
         # When the language is to be detected, each utterance may have its own.
         self._cutter = Cutter(self._speech, make_judge(self._speech), join=self._language is not None)

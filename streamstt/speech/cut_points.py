@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from streamstt.audio.format import Samples, ms
-from streamstt.speech.jobs import HeardWord
+from streamstt.engine.base import HeardWord
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 
 KEPT = ms(2500)  # samples: what the next update should still hear of what was said

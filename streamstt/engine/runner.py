@@ -14,8 +14,8 @@ from typing import TypeVar
 import numpy as np
 
 from streamstt.audio.format import SAMPLE_RATE
+from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job
 from streamstt.errors import EngineError, StreamsttError
-from streamstt.speech.jobs import Engine, EngineInfo, Hypothesis, Job
 
 FAILED = "The speech engine failed and is being started again; captions will be late."
 

@@ -9,24 +9,22 @@ from functools import partial
 
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.vad import make_detector
+from streamstt.captioning.liveness import Vitals
+from streamstt.captioning.metrics import Measures
+from streamstt.captioning.remote_source import AudioOffer, RemoteSource, free_name
+from streamstt.captioning.scheduling import Lateness, Scheduler
 from streamstt.clock import elapsed, loop_s, now
 from streamstt.config.settings import Settings, Speech
-from streamstt.engine_room import EngineRoom
-from streamstt.errands import Errands
+from streamstt.engine.background import Errands
+from streamstt.engine.runner import EngineRoom
 from streamstt.errors import EngineError
 from streamstt.events import Event, Final, State, Status
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, SourceInfo
-from streamstt.lateness import Lateness
 from streamstt.logs import SPOKEN
-from streamstt.measures import Measures
-from streamstt.remote import RemoteSource, free_name
-from streamstt.scheduler import Scheduler
-from streamstt.serve.requests import AudioOffer
-from streamstt.service.vitals import Vitals
+from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.session import Session
-from streamstt.speech.writer import CaptionWriter
 
 log = logging.getLogger(__name__)
 spoken = logging.getLogger(SPOKEN)

@@ -8,11 +8,11 @@ from streamstt.audio.format import SAMPLE_RATE
 from streamstt.audio.sources import AudioFile
 from streamstt.config.settings import Speech
 from streamstt.config.words import Words
+from streamstt.engine.base import Engine, Job
 from streamstt.events import Final
-from streamstt.speech.jobs import Engine, Job
-from streamstt.speech.passages import Cutter, Listening, Passage, captions
+from streamstt.recordings.chunks import Cutter, Listening, Passage, captions
+from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import Rewriting
-from streamstt.speech.writer import CaptionWriter
 
 BLOCK_S = 10  # of audio that is read at once: the voice detector, too, hears more at a time for less
 
@@ -42,7 +42,7 @@ def transcribe(
         SourceError: The file cannot be read.
         EngineError: The engine failed.
     """
-    from streamstt.whisper.silero import make_judge  # noqa: PLC0415 - torch takes seconds to import
+    from streamstt.recordings.silero import make_judge  # noqa: PLC0415 - torch takes seconds to import
 
     # When the language is to be detected, each utterance may have its own.
     cutter = Cutter(settings, make_judge(settings), join=language is not None)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from streamstt.audio.capture import Capture
 from streamstt.audio.format import SAMPLE_RATE
-from streamstt.engine_room import EngineRoom
+from streamstt.engine.runner import EngineRoom
 from streamstt.hub.counters import Counters, Reading
 from streamstt.sinks.transcript import Transcript
 from streamstt.speech.session import Session

@@ -8,7 +8,7 @@ updates in a row say alike, and was said long enough ago, is committed. The engi
 import re
 from collections.abc import Sequence
 
-from streamstt.speech.jobs import HeardWord
+from streamstt.engine.base import HeardWord
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 
 SURE = 0.2  # probability from which a word is committed as soon as it has held
@@ -42,11 +42,6 @@ def agreed(draft: Sequence[HeardWord], words: Sequence[HeardWord], before: int, 
 def _spoken(word: HeardWord) -> str:
     """A word without what is only written: case, and signs around it."""
     return re.sub(r"^\W+|\W+$", "", word.text.casefold())
-
-
-def text_of(words: Sequence[HeardWord]) -> str:
-    """The words as a reader sees them."""
-    return "".join(w.text for w in words).lstrip()
 
 
 def first_break(words: Sequence[HeardWord], longest: int, promised: int = 0) -> int | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from streamstt.audio.format import FRAME, ms
 from streamstt.config.settings import Speech
-from streamstt.speech.jobs import HeardWord, Hypothesis
+from streamstt.engine.base import HeardWord, Hypothesis
 
 UNHEARD = ms(800)  # samples of speech that the engine has no word for: it may think that all is said
 SKIPPED = ms(2100)  # samples of speech: no word is that long

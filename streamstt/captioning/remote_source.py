@@ -1,10 +1,30 @@
 """A client that sends audio, as a source."""
 
 from collections.abc import Container
+from dataclasses import dataclass
 from typing import Protocol
 
 from streamstt.audio.format import Block, Samples, ms, seconds
 from streamstt.speech.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class AudioOffer:
+    """A client wants to send audio.
+
+    Attributes:
+        name: Of its source.
+        rate: Samples a second (s16le, mono).
+        language: Code, ``auto``, or empty for the engine's setting.
+        label: What viewers see; empty: the name.
+        end_silence_ms: In place of ``speech.end_silence_ms``; 0: that.
+    """
+
+    name: str
+    rate: int
+    language: str
+    label: str = ""
+    end_silence_ms: int = 0
 
 
 def free_name(wanted: str, taken: Container[str]) -> str:

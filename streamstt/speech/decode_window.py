@@ -3,9 +3,9 @@
 from streamstt.audio.format import ms
 from streamstt.audio.ring import Ring
 from streamstt.config.settings import Speech
-from streamstt.speech.doubts import TRIES, Voice, inside
-from streamstt.speech.jobs import HeardWord
-from streamstt.speech.trimming import KEPT, PAUSE, cut_point, first_pause, quietest
+from streamstt.engine.base import HeardWord
+from streamstt.speech.cut_points import KEPT, PAUSE, cut_point, first_pause, quietest
+from streamstt.speech.reliability import TRIES, Voice, inside
 from streamstt.speech.utterance import Utterance
 
 ASKED = 2  # so often the engine is told that somebody speaks, before it must do without what was said before

@@ -14,8 +14,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from streamstt.audio.format import ms
+from streamstt.engine.base import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.errors import EngineError, ModelError
-from streamstt.speech.jobs import EngineInfo, HeardWord, Hypothesis, Job
 
 
 class ScriptWord(BaseModel):

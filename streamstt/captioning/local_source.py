@@ -5,11 +5,11 @@ import logging
 
 from streamstt.audio.capture import Capture, Ended, Found, Lost, Noticed, Waiting
 from streamstt.audio.format import Block
+from streamstt.captioning.pipeline import Studio
 from streamstt.errors import SourceError
 from streamstt.events import State, Status
 from streamstt.hub.hub import Hub
 from streamstt.speech.session import Session
-from streamstt.studio import Studio
 
 log = logging.getLogger(__name__)
 

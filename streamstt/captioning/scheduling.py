@@ -1,9 +1,20 @@
-"""Does the engine keep up with a source? Says so when captions are late, and again when they no longer are."""
+"""Whose turn is it? One decode at a time, cut from the newest audio: finals first, then partials, sources in turn.
+
+Jobs are pulled when the engine is free, never queued: a slow machine captions less often, never later and later.
+"""
+
+from collections import deque
 
 from streamstt.audio.format import ms
+from streamstt.speech.session import Session
+from streamstt.speech.update_policy import Need
 
 LATE = ms(2000)  # samples that wait for the engine beyond the usual update: a reader notices
+
+
 WELL = ms(700)  # samples: not late any more; between the two nothing changes, so that viewers are not told in turns
+
+
 ADVICE = "Captions are late: this machine cannot keep up. A smaller model, or fewer sources, would help."
 
 
@@ -37,3 +48,28 @@ class Lateness:
     def detail(self) -> str:
         """What to tell the source's viewers; empty when all is well."""
         return ADVICE if self.late else ""
+
+
+class Scheduler:
+    """Keeps the sessions in the order in which they were served, the longest waiting first."""
+
+    def __init__(self) -> None:
+        self._sessions: deque[Session] = deque()
+
+    def add(self, session: Session) -> None:
+        """Takes in a source."""
+        self._sessions.append(session)
+
+    def remove(self, session: Session) -> None:
+        """Forgets a source."""
+        self._sessions.remove(session)
+
+    def next(self) -> Session | None:
+        """The session to serve now; it goes to the back of the line. None when nobody needs anything."""
+        # max keeps the first of equals: the one that has waited longest.
+        session = max(self._sessions, key=lambda s: s.need(), default=None)
+        if session is None or session.need() is Need.NOTHING:
+            return None
+        self._sessions.remove(session)
+        self._sessions.append(session)
+        return session

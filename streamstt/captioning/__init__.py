@@ -1,0 +1,1 @@
+"""From sources to captions in the hub: the live path."""

@@ -1,0 +1,1 @@
+"""The seam between captions and the model: jobs, hypotheses, and who runs them."""

@@ -1,0 +1,1 @@
+"""Whole recordings: split into chunks, decoded in the background."""
