@@ -16,13 +16,13 @@ from streamstt.captioning.setup import is_service
 from streamstt.commands.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
 from streamstt.config.loader import load
 from streamstt.config.settings import Log, Settings
+from streamstt.daemon.hooks import Surroundings
+from streamstt.daemon.systemd import Manager
 from streamstt.errors import ConfigError, SourceError
 from streamstt.progress import LogProgress
 from streamstt.samples import welcome
 from streamstt.serve.access import Role
 from streamstt.serve.tokens import first_start, load_keys, token_for
-from streamstt.service.manager import Manager
-from streamstt.surroundings import Surroundings
 from streamstt.terminal.bars import download_bars
 from streamstt.terminal.live import LiveView
 from streamstt.terminal.modes import Modes
@@ -70,11 +70,11 @@ def _run(read: Callable[[], Settings], *, plain: bool) -> None:
     # Until the daemon is ready nothing is lost by Ctrl-C, and a download in a thread must not hold it up.
     signal.signal(signal.SIGINT, _leave)
     view = None if plain else _live_view(settings)
-    from streamstt import daemon  # noqa: PLC0415 - torch takes seconds to import: help and mistakes come first
+    from streamstt.daemon import app  # noqa: PLC0415 - torch takes seconds to import: help and mistakes come first
 
     with download_bars(err) if err.is_terminal else nullcontext(LogProgress()) as progress:
         ready = partial(announce, settings, new_tokens)
-        asyncio.run(daemon.run(settings, Surroundings(ready, read, progress, Manager.find(), view)))
+        asyncio.run(app.run(settings, Surroundings(ready, read, progress, Manager.find(), view)))
 
 
 def _leave(number: int, _: object) -> None:

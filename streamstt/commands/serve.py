@@ -15,9 +15,9 @@ from streamstt.commands.run import announce
 from streamstt.config.loader import load
 from streamstt.config.secrets import without_password
 from streamstt.config.settings import Log, Settings
+from streamstt.daemon.systemd import Manager
 from streamstt.errors import ConfigError
 from streamstt.serve.tokens import first_start, load_keys
-from streamstt.service.manager import Manager
 
 KINDS = {"redis": "redis", "rediss": "redis", "nats": "nats", "tls": "nats"}
 EXAMPLE = "redis://broker:6379/0?stream=streamstt"
@@ -59,7 +59,7 @@ def _serve(kind: str, read: Callable[[], Settings]) -> None:
     feed = make_feed(settings, kind)
     new_tokens = first_start(settings.server)
     load_keys(settings.server)
-    from streamstt import edge  # noqa: PLC0415 - the other commands need no server
+    from streamstt.daemon import edge  # noqa: PLC0415 - the other commands need no server
 
     ready = partial(announce, settings, new_tokens)
     asyncio.run(edge.run(settings, feed, edge.Surroundings(ready, read, Manager.find())))

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from streamstt.commands.options import out
-from streamstt.service import installing
+from streamstt.service import installer
 from streamstt.service.units import NAME, Place
 
 app = typer.Typer(help="Run streamstt as a service of systemd.", no_args_is_help=True)
@@ -17,20 +17,20 @@ Root = Annotated[str, typer.Option(metavar="DIR", help="With --system: into anot
 @app.command()
 def install(system: System = False, root: Root = "") -> None:
     """Write the unit, enable it and start it; say what was done."""
-    installing.install(_place(system=system, root=root), _say)
+    installer.install(_place(system=system, root=root), _say)
 
 
 @app.command()
 def uninstall(system: System = False, root: Root = "") -> None:
     """Undo what install did."""
-    installing.uninstall(_place(system=system, root=root), _say)
+    installer.uninstall(_place(system=system, root=root), _say)
 
 
 @app.command()
 def status(system: System = False) -> None:
     """Show whether it runs, and what it says of itself."""
     place = Place(system)
-    raise typer.Exit(installing.ask(place, [*place.systemctl, "status", "--no-pager", "--full", NAME]))
+    raise typer.Exit(installer.ask(place, [*place.systemctl, "status", "--no-pager", "--full", NAME]))
 
 
 @app.command()
@@ -42,7 +42,7 @@ def logs(
     """Show its log."""
     user = [] if system else ["--user"]
     more = ["--follow"] if follow else ["--no-pager"]
-    raise typer.Exit(installing.ask(Place(system), ["journalctl", *user, f"--unit={NAME}", f"--lines={lines}", *more]))
+    raise typer.Exit(installer.ask(Place(system), ["journalctl", *user, f"--unit={NAME}", f"--lines={lines}", *more]))
 
 
 def _place(*, system: bool, root: str) -> Place:

@@ -16,7 +16,7 @@ import trustme
 from managing import NotifySocket
 from running import DATA, Daemon, captions, command, environment, receive, run
 
-from streamstt.service.manager import Manager
+from streamstt.daemon.systemd import Manager
 
 LOOP = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--loop"]
 NO_SOUND = {"XDG_RUNTIME_DIR": "/nonexistent", "PULSE_SERVER": "unix:/nonexistent"}

@@ -5,8 +5,8 @@ import pytest
 from streamstt.captioning.liveness import Vitals
 from streamstt.config.changes import FIXED, LIVE, compare, is_live
 from streamstt.config.settings import SECTIONS, Engine, Log, Server, Settings, Source, Speech
+from streamstt.daemon.watchdog import status_line
 from streamstt.events import State
-from streamstt.service.keeper import status_line
 
 
 def test_all_goes_on() -> None:

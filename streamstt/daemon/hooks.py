@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from streamstt.config.settings import Settings
+from streamstt.daemon.systemd import Manager
 from streamstt.hub.hub import Hub
 from streamstt.progress import Progress
-from streamstt.service.manager import Manager
 
 
 class Onlooker(Protocol):

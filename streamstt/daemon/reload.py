@@ -2,43 +2,19 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from streamstt import logs
-from streamstt.audio.capture import Capture
 from streamstt.audio.vad import make_detector
-from streamstt.captioning.pipeline import Studio
-from streamstt.compat.wyoming_server import WyomingServer
 from streamstt.config.changes import compare
-from streamstt.config.settings import Settings, Source
-from streamstt.engine.runner import EngineRoom
+from streamstt.config.settings import Settings
+from streamstt.daemon.components import Parts
+from streamstt.daemon.systemd import Manager
 from streamstt.errors import StreamsttError
-from streamstt.hub.hub import Hub
-from streamstt.serve.server import Server
-from streamstt.service.manager import Manager
-from streamstt.sinks.archive import Archive
-from streamstt.sinks.outlets import Outlet
-from streamstt.sinks.transcript import Transcript
 from streamstt.whisper.engine import require_languages
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a daemon is made of."""
-
-    hub: Hub
-    engine: EngineRoom
-    studio: Studio
-    server: Server
-    captures: Sequence[tuple[Source, Capture]]
-    endless: bool  # clients may come with audio when all other sources have ended
-    archive: Archive | None
-    transcript: Transcript | None
-    wyoming: WyomingServer
-    outlets: Sequence[Outlet] = ()
 
 
 class Reloader:

@@ -16,19 +16,20 @@ from streamstt.compat.wyoming_client import Desk
 from streamstt.compat.wyoming_server import WyomingServer
 from streamstt.config.loader import state_folder
 from streamstt.config.settings import Settings
+from streamstt.daemon.components import Parts
+from streamstt.daemon.hooks import Surroundings
+from streamstt.daemon.reload import Reloader
+from streamstt.daemon.signals import reloading_by_signal, stopping_by_signal
+from streamstt.daemon.watchdog import Keeper
 from streamstt.errors import StreamsttError
 from streamstt.logs import watch_loop
 from streamstt.recordings.uploads import Uploads
 from streamstt.serve.endpoints import make_api, make_endpoints
 from streamstt.serve.server import Server
 from streamstt.serve.services import Services
-from streamstt.service.keeper import Keeper
-from streamstt.service.reloading import Parts, Reloader
-from streamstt.service.signals import reloading_by_signal, stopping_by_signal
 from streamstt.sinks.archive import Archive
 from streamstt.sinks.outlets import finish, make_outlets
 from streamstt.sinks.transcript import Transcript
-from streamstt.surroundings import Surroundings
 
 log = logging.getLogger(__name__)
 

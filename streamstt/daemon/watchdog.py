@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from streamstt.captioning.liveness import DECODE_S
+from streamstt.daemon.systemd import Manager
 from streamstt.events import State
 from streamstt.hub.hub import Hub
-from streamstt.service.manager import Manager
 
 LOOK_S = 2.0
 SHOWN = 6  # sources in the status line, and notices

@@ -1,0 +1,1 @@
+"""The running daemon: composition, stop order, reload, signals, the service manager."""

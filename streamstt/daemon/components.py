@@ -1,0 +1,31 @@
+"""The parts that a daemon is composed of."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from streamstt.audio.capture import Capture
+from streamstt.captioning.pipeline import Studio
+from streamstt.compat.wyoming_server import WyomingServer
+from streamstt.config.settings import Source
+from streamstt.engine.runner import EngineRoom
+from streamstt.hub.hub import Hub
+from streamstt.serve.server import Server
+from streamstt.sinks.archive import Archive
+from streamstt.sinks.outlets import Outlet
+from streamstt.sinks.transcript import Transcript
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a daemon is made of."""
+
+    hub: Hub
+    engine: EngineRoom
+    studio: Studio
+    server: Server
+    captures: Sequence[tuple[Source, Capture]]
+    endless: bool  # clients may come with audio when all other sources have ended
+    archive: Archive | None
+    transcript: Transcript | None
+    wyoming: WyomingServer
+    outlets: Sequence[Outlet] = ()
