@@ -6,7 +6,6 @@ from streamstt.audio.capture import Capture
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.engine.runner import EngineRoom
 from streamstt.hub.counters import Counters, Reading
-from streamstt.sinks.transcript import Transcript
 from streamstt.speech.session import Session
 
 
@@ -51,11 +50,3 @@ class Measures:
                 "device_overflows", "How often a device reported lost audio.", capture.overflows, of, total=True
             )
         yield Reading("engine_failures", "Decodes that failed.", self._engine.failures, total=True)
-
-
-def of_transcript(transcript: Transcript) -> Iterator[Reading]:
-    """What became of the finals that are to be kept."""
-    yield Reading("transcript_written", "Finals that reached the disk.", transcript.written, total=True)
-    yield Reading("transcript_lost", "Finals that did not, and are gone.", transcript.lost, total=True)
-    yield Reading("transcript_failures", "Attempts to write that failed.", transcript.failures, total=True)
-    yield Reading("transcript_waiting", "Finals that are not on disk yet.", transcript.waiting)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import typer
 
 from streamstt import logs
-from streamstt.buses.making import make_feed
+from streamstt.brokers.factory import make_feed
 from streamstt.commands.options import Assignments, ConfigFile, options
 from streamstt.commands.run import announce
 from streamstt.config.loader import load

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from streamstt.audio.vad import make_detector
-from streamstt.captioning.metrics import of_transcript
 from streamstt.captioning.pipeline import Studio
 from streamstt.captioning.setup import Follower, decode, follow_all, make_hub, open_sources, start_engine, until
 from streamstt.compat.wyoming_client import Desk
@@ -23,13 +22,13 @@ from streamstt.daemon.signals import reloading_by_signal, stopping_by_signal
 from streamstt.daemon.watchdog import Keeper
 from streamstt.errors import StreamsttError
 from streamstt.logs import watch_loop
+from streamstt.outputs.factory import finish, make_outlets
 from streamstt.recordings.uploads import Uploads
 from streamstt.serve.endpoints import make_api, make_endpoints
 from streamstt.serve.server import Server
 from streamstt.serve.services import Services
-from streamstt.sinks.archive import Archive
-from streamstt.sinks.outlets import finish, make_outlets
-from streamstt.sinks.transcript import Transcript
+from streamstt.transcripts.archive import Archive
+from streamstt.transcripts.writer import Transcript, of_transcript
 
 log = logging.getLogger(__name__)
 

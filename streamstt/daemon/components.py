@@ -9,10 +9,10 @@ from streamstt.compat.wyoming_server import WyomingServer
 from streamstt.config.settings import Source
 from streamstt.engine.runner import EngineRoom
 from streamstt.hub.hub import Hub
+from streamstt.outputs.factory import Outlet
 from streamstt.serve.server import Server
-from streamstt.sinks.archive import Archive
-from streamstt.sinks.outlets import Outlet
-from streamstt.sinks.transcript import Transcript
+from streamstt.transcripts.archive import Archive
+from streamstt.transcripts.writer import Transcript
 
 
 @dataclass(frozen=True, slots=True)

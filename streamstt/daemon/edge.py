@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from streamstt import logs
-from streamstt.buses.broker import Feed
-from streamstt.buses.receiving import Receiver
+from streamstt.brokers.base import Feed
+from streamstt.brokers.subscriber import Receiver
 from streamstt.captioning.remote_source import AudioOffer
 from streamstt.config.changes import compare
 from streamstt.config.settings import Settings

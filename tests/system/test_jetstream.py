@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from brokers import SECRET, Broker
 
-from streamstt.buses.jetstream import NatsBus, NatsFeed
-from streamstt.buses.wire import Entry, Position
+from streamstt.brokers.jetstream import NatsBus, NatsFeed
+from streamstt.brokers.messages import Entry, Position
 from streamstt.config.brokers import Nats
 
 pytestmark = pytest.mark.timeout(60)

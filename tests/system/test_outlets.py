@@ -11,7 +11,7 @@ import pytest
 from running import DATA, SCRIPT, Daemon, captions, command, environment, get, receive_until, run
 from targets import HttpServer, Meeting, Obs, Post, Reply, eventually
 
-from streamstt.sinks.outlets import CLOSE_S
+from streamstt.outputs.factory import CLOSE_S
 
 TALK = ("--source", f"file:{DATA / 'long_sentence.flac'}")
 SECRET = "hunter2"

@@ -19,9 +19,9 @@ from targets import HttpServer, Meeting, Obs, Post, Reply, eventually
 from streamstt.config.loader import only
 from streamstt.hub.health import health_of
 from streamstt.hub.hub import Hub
-from streamstt.sinks.outlets import finish, make_outlets
-from streamstt.sinks.parcel import Away
-from streamstt.sinks.posting import Poster
+from streamstt.outputs.base import Away
+from streamstt.outputs.factory import finish, make_outlets
+from streamstt.outputs.http_client import Poster
 
 LONG = "Every word of this has been written down before, and it is said again so that the tests know it by heart."
 

@@ -3,8 +3,8 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from streamstt.buses.broker import Batch
-from streamstt.buses.wire import BusError, Entry, Position
+from streamstt.brokers.base import Batch
+from streamstt.brokers.messages import BusError, Entry, Position
 
 
 class Shelf:

@@ -16,10 +16,10 @@ from streamstt.hub import write_ahead
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import Hub, Outbox
 from streamstt.hub.protocol import Message, encode
-from streamstt.sinks import transcript as transcript_module
-from streamstt.sinks.archive import Archive
-from streamstt.sinks.setfiles import Entry
-from streamstt.sinks.transcript import Transcript
+from streamstt.transcripts import writer as transcript_module
+from streamstt.transcripts.archive import Archive
+from streamstt.transcripts.files import Entry
+from streamstt.transcripts.writer import Transcript
 
 
 async def taken(outbox: Outbox) -> list[str]:

@@ -16,8 +16,8 @@ from making import final
 from streamstt.config.settings import Transcript
 from streamstt.errors import SinkError
 from streamstt.hub.protocol import encode
-from streamstt.sinks.archive import MARGIN, Archive
-from streamstt.sinks.setfiles import Entry
+from streamstt.transcripts.archive import MARGIN, Archive
+from streamstt.transcripts.files import Entry
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 

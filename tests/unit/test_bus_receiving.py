@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from making import ABOUT, final, make_hub, partial
 from shelf import Shelf, turn_until
 
-from streamstt.buses.receiving import Receiver
-from streamstt.buses.relay import Relay
-from streamstt.buses.sending import Sender
-from streamstt.buses.wire import Online, Position, Snapshot, entry_of, read_all
+from streamstt.brokers.messages import Online, Position, Snapshot, entry_of, read_all
+from streamstt.brokers.publisher import Sender
+from streamstt.brokers.replica import Relay
+from streamstt.brokers.subscriber import Receiver
 from streamstt.events import Event, Final, Gap, State, Status
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import Hub

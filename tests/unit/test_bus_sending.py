@@ -9,8 +9,8 @@ from dataclasses import replace
 from making import ABOUT, final, make_hub, partial
 from shelf import Shelf, turn_until
 
-from streamstt.buses.sending import Sender
-from streamstt.buses.wire import Online, Snapshot, read_all
+from streamstt.brokers.messages import Online, Snapshot, read_all
+from streamstt.brokers.publisher import Sender
 from streamstt.events import State, Status
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import SourceInfo

@@ -5,8 +5,8 @@ import json
 import pytest
 from making import ABOUT, final, partial
 
-from streamstt.buses.broker import Address, trouble
-from streamstt.buses.wire import Online, Position, Said, Snapshot, entry_of, place_of, read_all
+from streamstt.brokers.base import Address, trouble
+from streamstt.brokers.messages import Online, Position, Said, Snapshot, entry_of, place_of, read_all
 from streamstt.config.brokers import Mqtt, Nats, Redis
 from streamstt.config.secrets import without_password
 from streamstt.events import Event, Gap, State, Status

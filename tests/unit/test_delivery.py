@@ -12,11 +12,11 @@ from pydantic import SecretStr
 from streamstt.config.outputs import Webhook
 from streamstt.hub.health import health_of
 from streamstt.hub.hub import Hub
-from streamstt.sinks.delivery import Delivery, Terms
-from streamstt.sinks.parcel import Away, Over, Parcel, Refused
-from streamstt.sinks.pipe import prepare
-from streamstt.sinks.secret import Secret
-from streamstt.sinks.standing import Standing
+from streamstt.outputs.base import Away, Over, Parcel, Refused
+from streamstt.outputs.delivery import Delivery, Terms
+from streamstt.outputs.local import prepare
+from streamstt.outputs.secrets import Secret
+from streamstt.outputs.target_status import Standing
 
 
 class Scripted:

@@ -11,15 +11,15 @@ from making import final, partial
 
 from streamstt.config.outputs import Obs
 from streamstt.hub.protocol import encode
-from streamstt.sinks.obs import parts_of
-from streamstt.sinks.obs_protocol import NotObs, authentication, identify, outcome, parse, request
-from streamstt.sinks.parcel import Away, Parcel
-from streamstt.sinks.posting import Answer, retry_after, with_query
-from streamstt.sinks.screen import Screen
-from streamstt.sinks.stdout import line_of
-from streamstt.sinks.webhook import headers_of, signature
-from streamstt.sinks.youtube import body_of
-from streamstt.sinks.zoom import caption_address, last_seq, seq_address
+from streamstt.outputs.base import Away, Parcel
+from streamstt.outputs.http_client import Answer, retry_after, with_query
+from streamstt.outputs.local import line_of
+from streamstt.outputs.obs.protocol import NotObs, authentication, identify, outcome, parse, request
+from streamstt.outputs.obs.stream_captions import parts_of
+from streamstt.outputs.obs.text_source import Screen
+from streamstt.outputs.webhook import headers_of, signature
+from streamstt.outputs.youtube import body_of
+from streamstt.outputs.zoom import caption_address, last_seq, seq_address
 
 # As Zoom's page shows one.
 ZOOM = "https://wmcapi.zoom.us/closedcaption?id=200610693&ns=GZHkEA==&expire=86400&spparams=id%2Cns%2Cexpire&signature=nYtXJqRKCW"

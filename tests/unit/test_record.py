@@ -10,8 +10,8 @@ import pytest
 from making import final
 
 from streamstt.hub.protocol import encode, wall_time
-from streamstt.sinks.record import Mark, cues, line, mended, message, numbers, read
 from streamstt.subtitles.formats import HEADS, LiveFormat
+from streamstt.transcripts.record import Mark, cues, line, mended, message, numbers, read
 
 BEGIN = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
 MARK = Mark(BEGIN, "Weekly", "s1", 7)

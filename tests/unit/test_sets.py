@@ -8,7 +8,7 @@ from drawing import PROPERTY
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamstt.sinks.sets import NAME, RECORD, Split, Stored, continues, doomed, new_name, slug
+from streamstt.transcripts.naming import NAME, RECORD, Split, Stored, continues, doomed, new_name, slug
 
 NOON = datetime(2026, 11, 25, 12, 30, 59)
 

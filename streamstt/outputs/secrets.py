@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from streamstt.config.outputs import check_address
 from streamstt.config.secrets import read_secret
 from streamstt.errors import ConfigError
-from streamstt.sinks.parcel import Away
+from streamstt.outputs.base import Away
 
 
 @dataclass(frozen=True, slots=True)

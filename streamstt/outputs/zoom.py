@@ -8,9 +8,9 @@ last that arrived: so a restart in a meeting goes on with it, and a caption whos
 import asyncio
 from urllib.parse import urlsplit, urlunsplit
 
-from streamstt.sinks.parcel import Parcel
-from streamstt.sinks.posting import Answer, Poster, with_query
-from streamstt.sinks.secret import Secret
+from streamstt.outputs.base import Parcel
+from streamstt.outputs.http_client import Answer, Poster, with_query
+from streamstt.outputs.secrets import Secret
 
 # As Zoom's page names them; another language goes by its code alone.
 LANGUAGES = {"de": "de-DE", "en": "en-US", "es": "es-ES", "fr": "fr-FR", "ja": "jp-JP", "zh": "zh-CN"}

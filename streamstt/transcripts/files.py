@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streamstt.sinks.record import Mark, Record, cues, line, mended, numbers, read
-from streamstt.sinks.sets import RECORD
 from streamstt.subtitles.formats import LiveFormat
+from streamstt.transcripts.naming import RECORD
+from streamstt.transcripts.record import Mark, Record, cues, line, mended, numbers, read
 
 FORMS: dict[str, LiveFormat] = {".srt": "srt", ".vtt": "vtt", ".txt": "txt"}
 FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW  # a link may lead out of the folder

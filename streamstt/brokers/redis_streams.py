@@ -14,8 +14,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from streamstt.buses.broker import TIMEOUT_S, Address, Batch, trouble
-from streamstt.buses.wire import Entry, Position, place_of
+from streamstt.brokers.base import TIMEOUT_S, Address, Batch, trouble
+from streamstt.brokers.messages import Entry, Position, place_of
 from streamstt.config.brokers import Redis
 
 LIVE = 200  # partials and signs of life that Redis keeps, about: some seconds of many sources

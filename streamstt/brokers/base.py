@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from streamstt.buses.wire import BusError, Entry, Position
+from streamstt.brokers.messages import BusError, Entry, Position
 
 TIMEOUT_S = 5.0  # a broker that does not answer for so long is away
 

@@ -4,17 +4,18 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from streamstt.errors import SinkError
+from streamstt.hub.counters import Reading
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import Message
-from streamstt.sinks.archive import Archive
-from streamstt.sinks.setfiles import Entry, sync
+from streamstt.transcripts.archive import Archive
+from streamstt.transcripts.files import Entry, sync
 
 WAITING = 5_000  # finals in memory: some six hours of one speaker, 10 MB; beyond, the oldest is lost, and counted
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0
@@ -251,3 +252,11 @@ def _now() -> float:
 def _log_failure(syncing: asyncio.Future[None]) -> None:
     if not syncing.cancelled() and (error := syncing.exception()):
         log.error("the disk did not keep the transcript: %s", error)
+
+
+def of_transcript(transcript: Transcript) -> Iterator[Reading]:
+    """What became of the finals that are to be kept."""
+    yield Reading("transcript_written", "Finals that reached the disk.", transcript.written, total=True)
+    yield Reading("transcript_lost", "Finals that did not, and are gone.", transcript.lost, total=True)
+    yield Reading("transcript_failures", "Attempts to write that failed.", transcript.failures, total=True)
+    yield Reading("transcript_waiting", "Finals that are not on disk yet.", transcript.waiting)

@@ -13,7 +13,7 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
-from streamstt.sinks.parcel import Away, why
+from streamstt.outputs.base import Away, why
 from streamstt.version import __version__
 
 TIMEOUT_S = 5.0  # for a whole exchange, from the name's look-up to the end of the answer

@@ -1,19 +1,49 @@
-"""Final captions into a named pipe, a line each, for whoever reads it.
-
-While nobody reads, lines are dropped: a pipe is no mailbox. Whoever comes begins with a whole line.
-"""
+"""Final captions on standard output, a line each."""
 
 import asyncio
 import errno
 import os
+import select
 import stat
 from pathlib import Path
 from typing import Literal
 
 from streamstt.errors import SinkError
-from streamstt.sinks.parcel import Away, Parcel
-from streamstt.sinks.stdout import line_of
-from streamstt.sinks.writing import write
+from streamstt.outputs.base import Away, Over, Parcel
+
+ATOMIC = select.PIPE_BUF  # bytes: where so many fit, a write of so many does not wait (pipe(7))
+
+
+async def write(descriptor: int, data: bytes) -> None:
+    """Writes all, waiting for room where there is none.
+
+    Args:
+        descriptor: Of a pipe, a terminal, a socket or a file, that waits for its reader or does not.
+        data: One line or more.
+
+    Raises:
+        OSError: As write(2) says; part of the data may be written.
+    """
+    while data:
+        await _room(descriptor)
+        try:
+            data = data[os.write(descriptor, data[:ATOMIC]) :]
+        except BlockingIOError:
+            await asyncio.sleep(0.05)  # some say that there is room where there is too little, and do not say when
+
+
+async def _room(descriptor: int) -> None:
+    """Until something can be written, or its reader is gone."""
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    try:
+        loop.add_writer(descriptor, ready.set)
+    except PermissionError:
+        return  # a file: it always can
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_writer(descriptor)
 
 
 def prepare(path: Path) -> None:
@@ -100,3 +130,49 @@ class Pipe:
     async def close(self) -> None:
         """Closes it; the pipe stays, for readers may wait for the next run."""
         self._leave()
+
+
+STDOUT = 1
+
+
+def line_of(parcel: Parcel, form: Literal["text", "json"], session: str) -> bytes:
+    """A caption as a line: what was said, or the final as viewers get it, with ``label`` and ``session``."""
+    line = parcel.line if form == "text" else parcel.json(session)
+    return f"{line}\n".encode(errors="replace")
+
+
+class Stdout:
+    """A ``Target``. When its reader has gone, that is the end of it: nobody can come back to a pipe without a name."""
+
+    def __init__(self, form: Literal["text", "json"], session: str, descriptor: int = STDOUT) -> None:
+        """Takes a descriptor of its own, so that waiting for it disturbs nobody else's.
+
+        Args:
+            form: Of a line.
+            session: Of the hub.
+            descriptor: In place of standard output.
+        """
+        self._form = form
+        self._session = session
+        self._descriptor = os.dup(descriptor)
+        self.is_open = True
+
+    async def open(self) -> None:
+        """It always is."""
+
+    async def send(self, parcel: Parcel) -> bool:
+        """Writes a line."""
+        try:
+            await write(self._descriptor, line_of(parcel, self._form, self._session))
+        except BrokenPipeError as problem:
+            raise Over("nobody reads standard output any more") from problem
+        except OSError as problem:
+            raise Away(f"standard output cannot be written to: {problem.strerror}") from problem
+        return True
+
+    async def lost(self) -> None:
+        """Only writing would tell."""
+        await asyncio.Future()
+
+    async def close(self) -> None:
+        """It stays open: it was so before us."""

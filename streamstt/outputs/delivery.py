@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from streamstt.events import Final
 from streamstt.hub.hub import Hub
-from streamstt.sinks.intake import published
-from streamstt.sinks.parcel import Away, Over, Parcel, Refused, Target
-from streamstt.sinks.standing import Standing
+from streamstt.outputs.base import Away, Over, Parcel, Refused, Target, published
+from streamstt.outputs.target_status import Standing
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.protocol import State
 
-from streamstt.sinks.obs_protocol import (
+from streamstt.outputs.base import Away, Over, why
+from streamstt.outputs.obs.protocol import (
     HELLO,
     IDENTIFIED,
     KICKED,
@@ -23,8 +24,7 @@ from streamstt.sinks.obs_protocol import (
     request,
     wants_password,
 )
-from streamstt.sinks.parcel import Away, Over, why
-from streamstt.sinks.secret import Secret
+from streamstt.outputs.secrets import Secret
 
 THROWN_OUT = "OBS has closed the connection for good (Kick in its list of sessions)"
 TIMEOUT_S = 5.0  # for a connection, and for the answer to a request

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from streamstt.buses.broker import Bus, Feed
-from streamstt.buses.sending import Sender
+from streamstt.brokers.base import Bus, Feed
+from streamstt.brokers.publisher import Sender
 from streamstt.config.secrets import read_secret
 from streamstt.config.settings import Settings
 from streamstt.errors import ConfigError
@@ -33,10 +33,10 @@ def make_feed(settings: Settings, kind: str) -> Feed:
     """
     with _installed(kind):
         if kind == "redis":
-            from streamstt.buses.redis_streams import RedisFeed  # noqa: PLC0415
+            from streamstt.brokers.redis_streams import RedisFeed  # noqa: PLC0415
 
             return RedisFeed(settings.redis, _secret(kind, settings.redis.password_file))
-        from streamstt.buses.jetstream import NatsFeed  # noqa: PLC0415
+        from streamstt.brokers.jetstream import NatsFeed  # noqa: PLC0415
 
         return NatsFeed(settings.nats, _secret(kind, settings.nats.password_file))
 
@@ -45,14 +45,14 @@ def _make_bus(kind: str, settings: Settings, hub: Hub) -> Bus:
     with _installed(kind):
         match kind:
             case "mqtt":
-                from streamstt.buses.mqtt import MqttBus  # noqa: PLC0415
+                from streamstt.brokers.mqtt import MqttBus  # noqa: PLC0415
 
                 return MqttBus(settings.mqtt, _secret(kind, settings.mqtt.password_file), hub)
             case "redis":
-                from streamstt.buses.redis_streams import RedisBus  # noqa: PLC0415
+                from streamstt.brokers.redis_streams import RedisBus  # noqa: PLC0415
 
                 return RedisBus(settings.redis, _secret(kind, settings.redis.password_file))
-        from streamstt.buses.jetstream import NatsBus  # noqa: PLC0415
+        from streamstt.brokers.jetstream import NatsBus  # noqa: PLC0415
 
         return NatsBus(settings.nats, _secret(kind, settings.nats.password_file))
 

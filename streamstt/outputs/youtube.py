@@ -11,9 +11,9 @@ from datetime import UTC, datetime, timedelta
 
 from streamstt.events import Final
 from streamstt.hub.protocol import Message
-from streamstt.sinks.parcel import Parcel
-from streamstt.sinks.posting import Poster, with_query
-from streamstt.sinks.secret import Secret
+from streamstt.outputs.base import Parcel
+from streamstt.outputs.http_client import Poster, with_query
+from streamstt.outputs.secrets import Secret
 from streamstt.text.line_breaking import lines
 
 LINE_CHARS, LINES = 42, 2

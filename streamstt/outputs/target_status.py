@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from streamstt.hub.counters import Reading
 from streamstt.hub.health import OUTLET
 from streamstt.hub.hub import Hub
-from streamstt.sinks.parcel import Away
+from streamstt.outputs.base import Away
 
 FIRST_RETRY_S = 0.25
 TELL_AFTER = 2  # failures in a row: one alone may be a connection that idled too long

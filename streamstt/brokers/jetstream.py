@@ -21,8 +21,8 @@ from nats.js.api import ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionP
 from nats.js.client import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
 
-from streamstt.buses.broker import TIMEOUT_S, Address, Batch, trouble
-from streamstt.buses.wire import Entry, NothingYet, Position, place_of
+from streamstt.brokers.base import TIMEOUT_S, Address, Batch, trouble
+from streamstt.brokers.messages import Entry, NothingYet, Position, place_of
 from streamstt.config.brokers import Nats
 
 COUNT = 500  # entries at once: half a megabyte

@@ -10,9 +10,9 @@ import hmac
 import time
 from collections.abc import Callable
 
-from streamstt.sinks.parcel import Over, Parcel, Refused
-from streamstt.sinks.posting import Poster
-from streamstt.sinks.secret import Secret
+from streamstt.outputs.base import Over, Parcel, Refused
+from streamstt.outputs.http_client import Poster
+from streamstt.outputs.secrets import Secret
 
 AGAIN = {408, 425, 429}  # and all from 500: the caption is good, the moment is not
 GONE = 410

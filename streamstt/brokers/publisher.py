@@ -13,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
-from streamstt.buses.broker import Bus
-from streamstt.buses.wire import BusError, Online, Position, Snapshot, entry_of
+from streamstt.brokers.base import Bus
+from streamstt.brokers.messages import BusError, Online, Position, Snapshot, entry_of
 from streamstt.hub.counters import Reading
 from streamstt.hub.health import OUTLET
 from streamstt.hub.history import Resume

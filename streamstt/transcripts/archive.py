@@ -18,9 +18,9 @@ from streamstt.config.settings import Transcript
 from streamstt.errors import SinkError
 from streamstt.hub.history import Past
 from streamstt.hub.protocol import Message
-from streamstt.sinks.record import Mark, Record, iso, message, read
-from streamstt.sinks.setfiles import Entry, SetFiles, begin
-from streamstt.sinks.sets import LIVE, NAME, RECORD, Stored, continues, doomed, new_name
+from streamstt.transcripts.files import Entry, SetFiles, begin
+from streamstt.transcripts.naming import LIVE, NAME, RECORD, Stored, continues, doomed, new_name
+from streamstt.transcripts.record import Mark, Record, iso, message, read
 
 # Messages that may have been numbered, and seen by clients, after the last final that reached the disk: partials and
 # states of some days. Numbers go on so far above the record, so that none is given twice.

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from streamstt.buses.making import make_buses
+from streamstt.brokers.factory import make_buses
 from streamstt.config.outputs import Obs
 from streamstt.config.settings import Settings
 from streamstt.hub.hub import Hub
-from streamstt.sinks.delivery import Delivery, Terms
-from streamstt.sinks.secret import Secret
+from streamstt.outputs.delivery import Delivery, Terms
+from streamstt.outputs.secrets import Secret
 
 CLOSE_S = 5.0  # a stopping daemon waits no longer for targets that do not answer
 FEW = 50  # captions that wait for a target where only fresh ones are worth anything
@@ -43,11 +43,11 @@ def _to_this_machine(settings: Settings, hub: Hub) -> Iterator[Outlet]:
     output = settings.output
     session = hub.about.session
     if output.stdout:
-        from streamstt.sinks.stdout import Stdout  # noqa: PLC0415 - what is not switched on costs nothing, as below
+        from streamstt.outputs.local import Stdout  # noqa: PLC0415 - what is not switched on costs nothing, as below
 
         yield Delivery(Stdout(output.stdout, session), Terms("stdout", output.sources, keep=MANY), hub)
     if output.pipe:
-        from streamstt.sinks.pipe import Pipe, prepare  # noqa: PLC0415
+        from streamstt.outputs.local import Pipe, prepare  # noqa: PLC0415
 
         path = Path(output.pipe).expanduser()
         prepare(path)
@@ -59,31 +59,31 @@ def _over_http(settings: Settings, hub: Hub) -> Iterator[Outlet]:
     zoom, youtube, webhook = settings.zoom, settings.youtube, settings.webhook
     address = Secret("zoom.url", zoom.url, zoom.url_file)
     if address.is_there(credentials):
-        from streamstt.sinks.zoom import Zoom  # noqa: PLC0415
+        from streamstt.outputs.zoom import Zoom  # noqa: PLC0415
 
         yield Delivery(Zoom(address, zoom.language), Terms("zoom", zoom.sources, FEW, zoom.max_age_s), hub)
     address = Secret("youtube.url", youtube.url, youtube.url_file)
     if address.is_there(credentials):
-        from streamstt.sinks.youtube import Youtube  # noqa: PLC0415
+        from streamstt.outputs.youtube import Youtube  # noqa: PLC0415
 
         yield Delivery(Youtube(address), Terms("youtube", youtube.sources, FEW, youtube.max_age_s), hub)
     address = Secret("webhook.url", webhook.url, webhook.url_file)
     if address.is_there(credentials):
-        from streamstt.sinks.webhook import Webhook  # noqa: PLC0415
+        from streamstt.outputs.webhook import Webhook  # noqa: PLC0415
 
         target = Webhook(address, Secret("webhook.secret", webhook.secret, webhook.secret_file), hub.about.session)
         yield Delivery(target, Terms("webhook", webhook.sources, webhook.keep, last_retry_s=60), hub)
 
 
 def _to_obs(settings: Obs, hub: Hub) -> Outlet:
-    from streamstt.sinks.obs_socket import ObsSocket  # noqa: PLC0415
+    from streamstt.outputs.obs.connection import ObsSocket  # noqa: PLC0415
 
     socket = ObsSocket(settings.url, Secret("obs.password", settings.password, settings.password_file))
     if settings.text_source:
-        from streamstt.sinks.obs_text import ObsText  # noqa: PLC0415
+        from streamstt.outputs.obs.text_source import ObsText  # noqa: PLC0415
 
         return ObsText(socket, settings, hub)
-    from streamstt.sinks.obs import ObsCaptions  # noqa: PLC0415
+    from streamstt.outputs.obs.stream_captions import ObsCaptions  # noqa: PLC0415
 
     terms = Terms("obs", settings.sources, FEW, settings.max_age_s, eager=True)
     return Delivery(ObsCaptions(socket, settings), terms, hub)

@@ -14,8 +14,8 @@ from contextlib import suppress
 
 from aiomqtt import Client, MqttError, Will
 
-from streamstt.buses.broker import TIMEOUT_S, Address, trouble
-from streamstt.buses.wire import Entry, Position
+from streamstt.brokers.base import TIMEOUT_S, Address, trouble
+from streamstt.brokers.messages import Entry, Position
 from streamstt.config.brokers import Mqtt
 from streamstt.hub.hub import Hub
 

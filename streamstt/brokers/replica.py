@@ -6,7 +6,7 @@ daemon that ends makes viewers come back, as they do when they are connected to 
 
 from collections.abc import Sequence
 
-from streamstt.buses.wire import Item, Online, Said, Snapshot
+from streamstt.brokers.messages import Item, Online, Said, Snapshot
 from streamstt.events import Partial, Status
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import Message, encode

@@ -3,9 +3,9 @@
 import asyncio
 
 from streamstt.config.outputs import Obs
-from streamstt.sinks.obs_protocol import NOT_READY, NOT_STREAMING
-from streamstt.sinks.obs_socket import ObsSocket
-from streamstt.sinks.parcel import Away, Parcel, Refused
+from streamstt.outputs.base import Away, Parcel, Refused
+from streamstt.outputs.obs.connection import ObsSocket
+from streamstt.outputs.obs.protocol import NOT_READY, NOT_STREAMING
 from streamstt.text.line_breaking import lines
 
 WIDEST = 32  # columns of CEA-608

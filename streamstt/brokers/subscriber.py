@@ -4,10 +4,10 @@ import asyncio
 import logging
 from collections.abc import Iterator
 
-from streamstt.buses.broker import Feed
-from streamstt.buses.relay import Relay
-from streamstt.buses.sending import FIRST_RETRY_S, LAST_RETRY_S, PULSE_S
-from streamstt.buses.wire import BusError, Item, NothingYet, read_all
+from streamstt.brokers.base import Feed
+from streamstt.brokers.messages import BusError, Item, NothingYet, read_all
+from streamstt.brokers.publisher import FIRST_RETRY_S, LAST_RETRY_S, PULSE_S
+from streamstt.brokers.replica import Relay
 from streamstt.hub.counters import Reading
 from streamstt.hub.hub import Hub
 

@@ -1,10 +1,36 @@
 """What goes to a target, and what can become of it."""
 
+import logging
 import os
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from streamstt.hub.history import Resume
+from streamstt.hub.hub import TOO_SLOW, Hub
 from streamstt.hub.protocol import Message, to_json
+
+log = logging.getLogger(__name__)
+
+QUEUE = 10_000  # messages; whoever takes them only puts them into a queue of its own, so that few ever wait
+
+
+async def published(hub: Hub, sources: Collection[str]) -> AsyncGenerator[Message, None]:
+    """Yields what the hub publishes from now on, until it finishes.
+
+    Args:
+        hub: Where captions are published.
+        sources: Names of those that are wanted; empty: all.
+    """
+    while True:
+        now = Resume(hub.seq, hub.about.session)  # an outlet wants no history
+        with hub.subscribe(now, queue=QUEUE, viewer=False) as outbox:
+            while (message := await outbox.get()) is not None:
+                if isinstance(message, Message) and (not sources or message.event.source in sources):
+                    yield message
+            if outbox.farewell is not TOO_SLOW:
+                return
+        log.error("more than %d messages came at once: some captions go to viewers only", QUEUE)
 
 
 class Away(Exception):  # noqa: N818 - a state of the target, which passes, and no error of the user's

@@ -1,0 +1,1 @@
+"""Captions over message brokers: published by a daemon, read by edges."""

@@ -1,0 +1,1 @@
+"""Captions to other programs and services: each an ordinary subscriber of the hub."""

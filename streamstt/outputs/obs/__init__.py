@@ -1,0 +1,1 @@
+"""OBS Studio, by obs-websocket."""

@@ -1,0 +1,1 @@
+"""Transcripts on disk: sets of files, the record, retention."""
