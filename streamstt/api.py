@@ -20,8 +20,8 @@ from streamstt.events import Event, Final
 from streamstt.hub.hub import TOO_SLOW, Outbox
 from streamstt.hub.protocol import Message, event_of
 from streamstt.recordings import transcribe as offline
-from streamstt.whisper.checkpoint import Progress
-from streamstt.whisper.engine import load_engine
+from streamstt.whisper.checkpoints.search import Progress
+from streamstt.whisper.loader import load_engine
 
 WAITING = 10_000  # events that the program has not taken: hours of finals; beyond, it gets an error
 

@@ -22,8 +22,9 @@ from streamstt.config.settings import Settings
 from streamstt.engine.base import Engine, Job
 from streamstt.recordings.transcribe import transcribe
 from streamstt.samples import welcome
-from streamstt.whisper import precision, speed
-from streamstt.whisper.model import Shape
+from streamstt.whisper import speed
+from streamstt.whisper.network import precision
+from streamstt.whisper.network.layers import Shape
 from streamstt.whisper.streaming import StreamingEngine
 
 Result = dict[str, Any]

@@ -21,8 +21,8 @@ from streamstt.hub.history import Past
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import About
 from streamstt.version import __version__
-from streamstt.whisper.checkpoint import Progress
-from streamstt.whisper.engine import load_engine, require_languages
+from streamstt.whisper.checkpoints.search import Progress
+from streamstt.whisper.loader import load_engine, require_languages
 
 
 def waits(settings: Source, environ: Mapping[str, str] | None = None, process: int = 0) -> bool:

@@ -11,8 +11,9 @@ from streamstt.config.settings import Settings
 from streamstt.engine.base import Engine, Job
 from streamstt.errors import StreamsttError
 from streamstt.samples import welcome
-from streamstt.whisper import checkpoint, speed
-from streamstt.whisper.engine import load_engine
+from streamstt.whisper import speed
+from streamstt.whisper.checkpoints import search
+from streamstt.whisper.loader import load_engine
 from streamstt.whisper.streaming import StreamingEngine
 
 PROGRAM_MB = 450.0  # of the daemon without a model: Python and torch
@@ -26,7 +27,7 @@ def engine(settings: Settings) -> list[Fact]:
     if name.startswith("script:"):
         return [_script(settings)]
     try:
-        folder = checkpoint.whereabouts(name)
+        folder = search.whereabouts(name)
     except StreamsttError as error:
         return [ModelFact(name, here=False, problem=str(error))]
     if folder is None:

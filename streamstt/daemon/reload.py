@@ -12,7 +12,7 @@ from streamstt.config.settings import Settings
 from streamstt.daemon.components import Parts
 from streamstt.daemon.systemd import Manager
 from streamstt.errors import StreamsttError
-from streamstt.whisper.engine import require_languages
+from streamstt.whisper.loader import require_languages
 
 log = logging.getLogger(__name__)
 

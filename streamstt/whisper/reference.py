@@ -19,12 +19,12 @@ from streamstt.audio.format import SAMPLE_RATE, ms
 from streamstt.config.settings import Engine
 from streamstt.engine.base import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.errors import EngineError, ModelError
-from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
-from streamstt.whisper.checkpoint import Checkpoint
-from streamstt.whisper.device import find_device
-from streamstt.whisper.settings import likeliest
-from streamstt.whisper.vocabulary import prompt_tokens
-from streamstt.whisper.words import split_words
+from streamstt.whisper.checkpoints.search import Checkpoint
+from streamstt.whisper.decoding.alignment import FRAME_S, attention_weights, token_starts
+from streamstt.whisper.decoding.generation_config import likeliest
+from streamstt.whisper.decoding.prompt import prompt_tokens
+from streamstt.whisper.decoding.words import split_words
+from streamstt.whisper.runtime import find_device
 
 TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
 MAX_TEXT_TOKENS = 440  # of the decoder's 448 positions

@@ -14,13 +14,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from streamstt.whisper import precision
-from streamstt.whisper.encoder import Encoder
-from streamstt.whisper.linear import make_linear
-from streamstt.whisper.model import Shape
-from streamstt.whisper.network import CrossAttention, Decoder, Memory
-from streamstt.whisper.rows import Rows
-from streamstt.whisper.store import default_root
+from streamstt.whisper.checkpoints.cache import default_root
+from streamstt.whisper.checkpoints.weights import Rows
+from streamstt.whisper.network import precision
+from streamstt.whisper.network.decoder import CrossAttention, Decoder, Memory
+from streamstt.whisper.network.encoder import Encoder
+from streamstt.whisper.network.layers import Shape
+from streamstt.whisper.network.linear import make_linear
 from streamstt.whisper.streaming import StreamingEngine
 
 _BASE = Shape(512, 6, 6, 8, 8, 80, 51865, 448)

@@ -20,21 +20,22 @@ from streamstt.config.settings import Engine
 from streamstt.engine.base import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.errors import EngineError, ModelError
 from streamstt.samples import welcome
-from streamstt.whisper import heap, precision
-from streamstt.whisper.alignment import FRAME_S, attention_weights, token_starts
-from streamstt.whisper.checkpoint import Checkpoint
-from streamstt.whisper.decoder import Greedy, Task, Telling, Text, mean_logprob
-from streamstt.whisper.device import find_device
-from streamstt.whisper.encoder import Encoder
-from streamstt.whisper.mel import LogMel
-from streamstt.whisper.model import POSITIONS, Shape
-from streamstt.whisper.network import CrossAttention, Decoder, Memory
-from streamstt.whisper.settings import likeliest, read_settings, share_of
-from streamstt.whisper.silence import Silences
-from streamstt.whisper.store import default_root
-from streamstt.whisper.vocabulary import prompt_tokens
-from streamstt.whisper.weights import Weights
-from streamstt.whisper.words import split_words
+from streamstt.whisper import runtime
+from streamstt.whisper.checkpoints.cache import default_root
+from streamstt.whisper.checkpoints.search import Checkpoint
+from streamstt.whisper.checkpoints.weights import Weights
+from streamstt.whisper.decoding.alignment import FRAME_S, attention_weights, token_starts
+from streamstt.whisper.decoding.generation_config import likeliest, read_settings, share_of
+from streamstt.whisper.decoding.prompt import prompt_tokens
+from streamstt.whisper.decoding.speculative import Greedy, Task, Telling, Text, mean_logprob
+from streamstt.whisper.decoding.words import split_words
+from streamstt.whisper.log_mel import LogMel
+from streamstt.whisper.network import precision
+from streamstt.whisper.network.decoder import CrossAttention, Decoder, Memory
+from streamstt.whisper.network.encoder import Encoder
+from streamstt.whisper.network.layers import POSITIONS, Shape
+from streamstt.whisper.runtime import find_device
+from streamstt.whisper.silent_context import Silences
 
 POSITION = ms(FRAME_S * 1000)  # samples in one encoder position
 LEAD = 50  # positions: less than any window
@@ -78,7 +79,7 @@ class StreamingEngine:
         self.expect(settings.vocabulary)
         with torch.inference_mode():
             formats = self._load(Weights(folder), settings)
-        heap.trim()  # of the weights as they were in the file
+        runtime.trim()  # of the weights as they were in the file
         known = tuple(sorted(self._speaking.languages)) or ("en",)
         self.info = EngineInfo(checkpoint.name, str(self._device), str(formats), known)
 
@@ -117,7 +118,7 @@ class StreamingEngine:
                 return self._answer(job, language, self._greedy(self._task_of(job, language), memory))
         finally:
             if job.final:
-                heap.trim()  # not after each update: to get all its memory anew takes a seventh of an update's time
+                runtime.trim()  # not after each update: to get all its memory anew takes a seventh of an update's time
 
     def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         """Decodes jobs side by side; when one is done, the next takes its place. Drafts are of no use here.

@@ -9,15 +9,15 @@ import torch
 from transformers import WhisperForConditionalGeneration, WhisperTokenizerFast
 
 from streamstt.audio.format import Samples
-from streamstt.whisper.encoder import Encoder
-from streamstt.whisper.folders import read_json
-from streamstt.whisper.linear import Precision
-from streamstt.whisper.mel import LogMel
-from streamstt.whisper.model import POSITIONS, Shape
-from streamstt.whisper.network import CrossAttention, Decoder, Memory, Pass
-from streamstt.whisper.precision import Choice
-from streamstt.whisper.settings import Speaking, read_settings
-from streamstt.whisper.weights import Weights
+from streamstt.whisper.checkpoints.layout import read_json
+from streamstt.whisper.checkpoints.weights import Weights
+from streamstt.whisper.decoding.generation_config import Speaking, read_settings
+from streamstt.whisper.log_mel import LogMel
+from streamstt.whisper.network.decoder import CrossAttention, Decoder, Memory, Pass
+from streamstt.whisper.network.encoder import Encoder
+from streamstt.whisper.network.layers import POSITIONS, Shape
+from streamstt.whisper.network.linear import Precision
+from streamstt.whisper.network.precision import Choice
 
 DATA = Path(__file__).parent.parent / "data"
 CPU = torch.device("cpu")

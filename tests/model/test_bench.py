@@ -16,8 +16,8 @@ from streamstt.config.settings import Engine as EngineSettings
 from streamstt.config.settings import Settings
 from streamstt.terminal.tables import show_benchmark
 from streamstt.whisper import speed
-from streamstt.whisper.checkpoint import Checkpoint
-from streamstt.whisper.normaliser import make_normaliser
+from streamstt.whisper.checkpoints.search import Checkpoint
+from streamstt.whisper.normalizer import make_normaliser
 from streamstt.whisper.speed import SIZES, Layers, Speed, kind, measure_layers
 from streamstt.whisper.streaming import StreamingEngine
 

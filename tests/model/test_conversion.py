@@ -14,7 +14,7 @@ from safetensors.numpy import load_file
 from transformers import WhisperConfig, WhisperForConditionalGeneration, WhisperProcessor
 
 from streamstt.errors import ModelError
-from streamstt.whisper import checkpoint
+from streamstt.whisper.checkpoints import search
 
 SPEECH = Path("/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-0880.wav")
 SAID = "he was not an ill disposed young man"
@@ -167,7 +167,7 @@ def test_other_number_formats_and_shapes(toy: Path, tmp_path: Path, quantization
     source = tmp_path / "ctranslate2"
     converter = TransformersConverter(str(toy), copy_files=["tokenizer.json"])
     converter.convert(str(source), quantization=quantization)
-    found = checkpoint.find(str(source), cache=tmp_path / "cache")
+    found = search.find(str(source), cache=tmp_path / "cache")
     assert found.origin == "folder"
     before, after = load_file(toy / "model.safetensors"), load_file(found.folder / "model.safetensors")
     assert before.keys() - after.keys() <= {"proj_out.weight"}
@@ -188,8 +188,8 @@ def test_a_damaged_ctranslate2_folder(originals: dict[str, Path], tmp_path: Path
     with (originals["tiny.en"] / "model.bin").open("rb") as file:
         (source / "model.bin").write_bytes(file.read(40_000_000))
     with pytest.raises(ModelError, match=r"model\.bin is not a whole CTranslate2 Whisper model: it ends at byte"):
-        checkpoint.find(str(source), cache=tmp_path / "cache")
+        search.find(str(source), cache=tmp_path / "cache")
     (source / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match=r"has no tokenizer\.json"):
-        checkpoint.find(str(source), cache=tmp_path / "cache")
+        search.find(str(source), cache=tmp_path / "cache")
     assert [path.name for path in (tmp_path / "cache").iterdir() if path.suffix != ".lock"] == []

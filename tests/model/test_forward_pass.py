@@ -9,8 +9,8 @@ from comparing import COLUMNS, CPU, Reading, Said, largest, load, reading_of, re
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 from streamstt.audio.format import ms
-from streamstt.whisper.linear import Precision
-from streamstt.whisper.mel import LogMel, floor_of
+from streamstt.whisper.log_mel import LogMel, floor_of
+from streamstt.whisper.network.linear import Precision
 
 F32, BF16, INT8 = Precision.FLOAT32, Precision.BFLOAT16, Precision.INT8
 

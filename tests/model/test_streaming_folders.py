@@ -6,7 +6,7 @@ import pytest
 
 from streamstt.config.settings import Engine as Settings
 from streamstt.errors import ModelError
-from streamstt.whisper.checkpoint import Checkpoint
+from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.streaming import StreamingEngine
 
 EXACT = Settings(device="cpu", encoder="float32", decoder="float32")

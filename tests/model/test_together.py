@@ -15,8 +15,8 @@ from streamstt.audio.format import ms
 from streamstt.engine.base import Hypothesis, Job
 from streamstt.errors import EngineError
 from streamstt.whisper import streaming
-from streamstt.whisper.checkpoint import Checkpoint
-from streamstt.whisper.settings import likeliest
+from streamstt.whisper.checkpoints.search import Checkpoint
+from streamstt.whisper.decoding.generation_config import likeliest
 from streamstt.whisper.streaming import StreamingEngine
 
 SPEECH = np.concatenate([recording("meeting"), recording("short"), recording("long_sentence")])

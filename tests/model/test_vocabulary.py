@@ -11,7 +11,7 @@ from streamstt.config.settings import Speech
 from streamstt.engine.base import Engine, Hypothesis
 from streamstt.errors import ConfigError
 from streamstt.speech.reliability import is_doubtful
-from streamstt.whisper.checkpoint import Checkpoint
+from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.reference import ReferenceEngine
 from streamstt.whisper.streaming import StreamingEngine
 

@@ -10,7 +10,7 @@ import pytest
 from running import DATA, SCRIPT, Daemon, captions, receive_all, receive_until, said
 
 from streamstt.engine.runner import FAILED
-from streamstt.whisper import checkpoint
+from streamstt.whisper.checkpoints import search
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ async def test_an_engine_that_is_broken(failing: Any) -> None:
 
 async def test_weights_that_break_under_a_running_daemon(tmp_path: Path) -> None:
     """The model's file is overwritten: exit 4 with the file and the way to mend it, and no caption is left open."""
-    found = checkpoint.find("tiny.en").folder
+    found = search.find("tiny.en").folder
     cache = tmp_path / "streamstt" / "models" / found.name
     shutil.copytree(found, cache)
     source = ["--source", f"file:{DATA / 'short.flac'}", "--loop"]

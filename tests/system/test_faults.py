@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from running import DATA, Daemon, command, environment, run
 
-from streamstt.whisper import checkpoint
+from streamstt.whisper.checkpoints import search
 
 NO_DEVICES = {"XDG_RUNTIME_DIR": "/nonexistent", "PULSE_SERVER": "unix:/nonexistent"}
 
@@ -93,7 +93,7 @@ def test_unknown_language(arguments: tuple[str, ...]) -> None:
 
 def test_corrupt_cache(tmp_path: Path) -> None:
     """A damaged model: exit 4, naming the file and the command that mends it; the command does."""
-    found = checkpoint.find("tiny.en").folder
+    found = search.find("tiny.en").folder
     cache = tmp_path / "streamstt" / "models" / found.name
     shutil.copytree(found, cache)
     weights = cache / "model.safetensors"

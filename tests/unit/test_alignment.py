@@ -10,7 +10,7 @@ from drawing import PROPERTY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamstt.whisper.alignment import MEDIAN_WIDTH, attention_weights, share_behind, token_starts
+from streamstt.whisper.decoding.alignment import MEDIAN_WIDTH, attention_weights, share_behind, token_starts
 
 Matrix = npt.NDArray[np.float32]
 

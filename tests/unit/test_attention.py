@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from streamstt.whisper.attention import look, look_all, look_far
+from streamstt.whisper.network.attention import look, look_all, look_far
 
 HEADS, SIZE = 3, 16
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from streamstt.errors import ModelError
-from streamstt.whisper.ctranslate2 import WeightFile, read
-from streamstt.whisper.tokenizer import complete
+from streamstt.whisper.checkpoints.ctranslate2 import WeightFile, read
+from streamstt.whisper.checkpoints.tokenizer_files import complete
 
 FLOAT32, INT8, INT16, INT32, FLOAT16, BFLOAT16 = range(6)
 

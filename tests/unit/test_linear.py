@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import linear
 
-from streamstt.whisper.linear import Precision, Quantised, make_linear
+from streamstt.whisper.network.linear import Precision, Quantised, make_linear
 
 FLOATS = [torch.float32, torch.bfloat16, torch.float16]
 WEIGHT_STEP = 1 / 127  # of the largest weight of an output

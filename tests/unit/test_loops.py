@@ -6,7 +6,7 @@ from drawing import PROPERTY
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamstt.whisper.loops import LONGEST, LOOK, PACE, loop_length
+from streamstt.whisper.decoding.repetition import LONGEST, LOOK, PACE, loop_length
 
 FRAMES = 1500
 HEADS = 3

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamstt.errors import EngineError
-from streamstt.whisper import precision
-from streamstt.whisper.linear import Linear, Precision, make_linear
-from streamstt.whisper.model import Shape
-from streamstt.whisper.precision import COST, Choice, choose, fastest, measure
+from streamstt.whisper.network import precision
+from streamstt.whisper.network.layers import Shape
+from streamstt.whisper.network.linear import Linear, Precision, make_linear
+from streamstt.whisper.network.precision import COST, Choice, choose, fastest, measure
 
 CPU = torch.device("cpu")
 SHAPE = Shape(16, 2, 2, 2, 2, 80, 100, 50)

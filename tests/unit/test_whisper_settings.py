@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from streamstt.errors import ModelError
-from streamstt.whisper.model import Shape
-from streamstt.whisper.settings import Speaking, likeliest, read_settings
+from streamstt.whisper.decoding.generation_config import Speaking, likeliest, read_settings
+from streamstt.whisper.network.layers import Shape
 
 CONFIG: dict[str, Any] = {
     "d_model": 64,

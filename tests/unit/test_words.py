@@ -5,7 +5,7 @@ from drawing import PROPERTY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamstt.whisper.words import split_words
+from streamstt.whisper.decoding.words import split_words
 
 VOCABULARY = [
     b" Hello", b" world", b"ly", b",", b".", b" don", b"'t", b" ", b"-", b" (", b")", b" 5", b"0", b"%",

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import conv1d, gelu
 
-from streamstt.whisper.attention import look_all
-from streamstt.whisper.linear import Precision
-from streamstt.whisper.model import POSITIONS, Builder, Pair, Shape, Tensors
-from streamstt.whisper.precision import Choice
+from streamstt.whisper.network.attention import look_all
+from streamstt.whisper.network.layers import POSITIONS, Builder, Pair, Shape, Tensors
+from streamstt.whisper.network.linear import Precision
+from streamstt.whisper.network.precision import Choice
 
 STRIDE = 16  # of so many silent positions one stands for all: a quarter of the decoder's time, the same words
 ROWS = 256  # positions that go through a feed-forward at once: what lies between its two products stays in the cache

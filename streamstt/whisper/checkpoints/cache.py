@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from platformdirs import user_cache_path
 
 from streamstt.errors import ModelError
-from streamstt.whisper.folders import read_json
+from streamstt.whisper.checkpoints.layout import read_json
 
 MANIFEST = "manifest.json"
 FORMAT = 1  # of an entry: raise it when convert.py writes something else; older entries are then made anew

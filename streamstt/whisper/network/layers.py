@@ -11,8 +11,8 @@ import torch
 from torch.nn.functional import layer_norm
 
 from streamstt.errors import ModelError
-from streamstt.whisper.linear import Linear, Precision, make_linear
-from streamstt.whisper.rows import Rows
+from streamstt.whisper.checkpoints.weights import Rows
+from streamstt.whisper.network.linear import Linear, Precision, make_linear
 
 POSITIONS = 1500  # of the encoder: 30 s
 Pair = tuple[torch.Tensor, torch.Tensor]

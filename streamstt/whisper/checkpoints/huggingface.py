@@ -13,7 +13,7 @@ from huggingface_hub.utils.tqdm import tqdm
 
 from streamstt.errors import ModelError
 from streamstt.progress import Progress
-from streamstt.whisper import folders
+from streamstt.whisper.checkpoints import layout
 
 PROBE_CONNECT_S = 3.0
 PROBE_TOTAL_S = 5.0  # looking up a name has no time limit of its own
@@ -68,7 +68,7 @@ def cached(repository: str) -> Path | None:
     if not isinstance(config, str):
         return None
     try:
-        folders.layout(Path(config).parent)
+        layout.layout(Path(config).parent)
     except ModelError as error:
         log.info("not used from the Hugging Face cache: %s", error)
         return None
@@ -118,7 +118,7 @@ def fetch(repository: str, progress: Progress, *, force: bool = False) -> Path:
         )
     except Exception as error:  # its own, those of three HTTP libraries (by version), and of hf_xet
         raise ModelError(_explain(repository, error)) from error
-    folders.layout(Path(folder))
+    layout.layout(Path(folder))
     return Path(folder)
 
 

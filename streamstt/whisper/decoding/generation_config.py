@@ -9,9 +9,9 @@ from typing import Any
 import torch
 
 from streamstt.errors import ModelError
-from streamstt.whisper.decoder import Rules
-from streamstt.whisper.folders import read_json
-from streamstt.whisper.model import Shape
+from streamstt.whisper.checkpoints.layout import read_json
+from streamstt.whisper.decoding.speculative import Rules
+from streamstt.whisper.network.layers import Shape
 
 FAVOUR = 10.0
 """Languages seldom change between two utterances. A change is heard with a hundred times the probability of the old

@@ -13,8 +13,8 @@ from pathlib import Path
 import torch
 
 from streamstt.errors import EngineError
-from streamstt.whisper.linear import Linear, Precision, make_linear
-from streamstt.whisper.model import Shape
+from streamstt.whisper.network.layers import Shape
+from streamstt.whisper.network.linear import Linear, Precision, make_linear
 
 WINDOW = 300  # positions: what the encoder hears in a usual update (6 s)
 GAIN = 1.5  # what 16 bits must be faster by to stand beside 8 bits; on some processors they are slower by far

@@ -14,9 +14,9 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from streamstt.errors import ModelError
-from streamstt.whisper import tokenizer
-from streamstt.whisper.ctranslate2 import Dimensions, Tensors, WeightFile, read
-from streamstt.whisper.folders import read_json
+from streamstt.whisper.checkpoints import tokenizer_files
+from streamstt.whisper.checkpoints.ctranslate2 import Dimensions, Tensors, WeightFile, read
+from streamstt.whisper.checkpoints.layout import read_json
 
 MULTILINGUAL_VOCABULARY = 51865  # tokens; English-only models have 51864 (openai/whisper model.py, is_multilingual)
 POSITIONS_PER_SECOND = 50  # of the encoder: two mel frames of 10 ms each
@@ -36,16 +36,16 @@ def convert(source: Path, target: Path) -> None:
     hints = read_json(source / "config.json") if (source / "config.json").is_file() else {}
     bpe = read_json(source / "tokenizer.json")
     try:
-        tokens = tokenizer.complete(bpe, size.vocabulary)
+        tokens = tokenizer_files.complete(bpe, size.vocabulary)
         written = {
             "config.json": _config(size, tokens),
             "generation_config.json": _generation(size, tokens, hints),
             "preprocessor_config.json": _preprocessor(size),
             "tokenizer.json": bpe,
-            "tokenizer_config.json": tokenizer.settings(bpe),
+            "tokenizer_config.json": tokenizer_files.settings(bpe),
             # transformers 4 makes its slow tokenizer of these two.
             "vocab.json": bpe["model"]["vocab"],
-            "merges.txt": tokenizer.merges_txt(bpe["model"]["merges"]),
+            "merges.txt": tokenizer_files.merges_txt(bpe["model"]["merges"]),
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{source / 'tokenizer.json'} is not Whisper's tokenizer: {error!r}") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 from streamstt.config.settings import Engine as EngineSettings
 from streamstt.engine.base import Engine, EngineInfo
 from streamstt.errors import ConfigError
-from streamstt.whisper.checkpoint import Progress
+from streamstt.whisper.checkpoints.search import Progress
 
 CACHED = "16"  # shapes
 
@@ -46,9 +46,9 @@ def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
 
             return ScriptedEngine.load(Path(path))
         case _:
-            from streamstt.whisper import checkpoint  # noqa: PLC0415
+            from streamstt.whisper.checkpoints import search  # noqa: PLC0415
 
-            found = checkpoint.find(settings.model, progress=progress)
+            found = search.find(settings.model, progress=progress)
             _bound_caches()
             # Last, for torch takes seconds to import, and a wrong name should not.
             if settings.kind == "reference":

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import torch
 from torch.nn.functional import gelu
 
-from streamstt.whisper.attention import look, look_far
-from streamstt.whisper.linear import Precision, make_linear
-from streamstt.whisper.model import POSITIONS, Builder, Shape, Tensors
+from streamstt.whisper.network.attention import look, look_far
+from streamstt.whisper.network.layers import POSITIONS, Builder, Shape, Tensors
+from streamstt.whisper.network.linear import Precision, make_linear
 
 
 class Memory:

@@ -12,10 +12,10 @@ from pathlib import Path
 
 from streamstt.errors import ModelError
 from streamstt.progress import Progress
-from streamstt.whisper import folders, hub, wheels
-from streamstt.whisper.convert import convert
-from streamstt.whisper.names import REPOSITORIES
-from streamstt.whisper.store import Store, default_root, sha256
+from streamstt.whisper.checkpoints import huggingface, layout, wheels
+from streamstt.whisper.checkpoints.cache import Store, default_root, sha256
+from streamstt.whisper.checkpoints.convert import convert
+from streamstt.whisper.checkpoints.names import REPOSITORIES
 
 __all__ = ["Checkpoint", "Known", "Progress", "Verified", "catalogue", "find", "verify", "whereabouts"]
 
@@ -101,7 +101,7 @@ def whereabouts(name: str) -> Path | None:
     if folder is not None:
         return folder
     repository = _repository(name)
-    return Store(default_root()).find(_key(repository)) or hub.cached(repository)
+    return Store(default_root()).find(_key(repository)) or huggingface.cached(repository)
 
 
 def verify(name: str, *, cache: Path | None = None) -> Verified:
@@ -116,10 +116,10 @@ def verify(name: str, *, cache: Path | None = None) -> Verified:
     store = Store(cache or default_root())
     if (folder := store.find(_key(repository))) is not None:
         return Verified(name, folder, store.check(_key(repository), remedy=_remedy(name)))
-    if (folder := hub.cached(repository)) is not None:
-        return Verified(name, folder, hub.check(folder, remedy=_remedy(name)))
+    if (folder := huggingface.cached(repository)) is not None:
+        return Verified(name, folder, huggingface.check(folder, remedy=_remedy(name)))
     raise ModelError(
-        f"model {name!r} is not cached, neither in {store.root} nor in {hub.cache()}: "
+        f"model {name!r} is not cached, neither in {store.root} nor in {huggingface.cache()}: "
         f"run `streamstt models fetch {name}`"
     )
 
@@ -129,7 +129,7 @@ def catalogue(*, cache: Path | None = None) -> list[Known]:
     store = Store(cache or default_root())
     known = []
     for name, repository in REPOSITORIES.items():
-        folder = store.find(_key(repository)) or hub.cached(repository)
+        folder = store.find(_key(repository)) or huggingface.cached(repository)
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) if folder else 0
         known.append(Known(name, repository, folder, size, repository in wheels.BUNDLES))
     return known
@@ -141,21 +141,25 @@ def _from_caches(name: str, repository: str, store: Store) -> Checkpoint | None:
     if (folder := store.find(key)) is not None:
         store.check(key, remedy=_remedy(name))
         return Checkpoint(name, folder, "cache")
-    if (folder := hub.cached(repository)) is not None:
-        hub.check(folder, remedy=_remedy(name))
+    if (folder := huggingface.cached(repository)) is not None:
+        huggingface.check(folder, remedy=_remedy(name))
         return _ready(name, folder, "cache", store)
     return None
 
 
 def _fetch(name: str, repository: str, store: Store, progress: Progress, *, refetch: bool) -> Checkpoint:
-    tried = [f"cache {store.root}: not there", f"Hugging Face cache {hub.cache()}: not there"] if not refetch else []
-    if hub.offline():
+    tried = (
+        [f"cache {store.root}: not there", f"Hugging Face cache {huggingface.cache()}: not there"]
+        if not refetch
+        else []
+    )
+    if huggingface.offline():
         raise _nowhere(name, [*tried, "network: not used, because HF_HUB_OFFLINE is set"])
     try:
-        found = _ready(name, hub.fetch(repository, progress, force=refetch), "hub", store, replace=refetch)
+        found = _ready(name, huggingface.fetch(repository, progress, force=refetch), "hub", store, replace=refetch)
     except ModelError as error:
-        log.info("Hugging Face hub %s: %s", hub.endpoint(), error)
-        tried.append(f"Hugging Face hub {hub.endpoint()}: {error}")
+        log.info("Hugging Face hub %s: %s", huggingface.endpoint(), error)
+        tried.append(f"Hugging Face hub {huggingface.endpoint()}: {error}")
     else:
         store.discard(_key(repository))  # an older copy from the wheels would be found first for ever
         return found
@@ -175,7 +179,7 @@ def _fetch(name: str, repository: str, store: Store, progress: Progress, *, refe
 
 def _ready(name: str, folder: Path, origin: str, store: Store, *, replace: bool = False) -> Checkpoint:
     """Uses a folder as it is, or a converted copy of it from our cache."""
-    if folders.layout(folder) is folders.Layout.TRANSFORMERS:
+    if layout.layout(folder) is layout.Layout.TRANSFORMERS:
         return Checkpoint(name, folder, origin)
     files = [
         path for path in (folder / part for part in ("model.bin", "config.json", "tokenizer.json")) if path.is_file()
@@ -192,7 +196,7 @@ def _ready(name: str, folder: Path, origin: str, store: Store, *, replace: bool 
 
 def _local_folder(name: str) -> Path | None:
     path = Path(name).expanduser()
-    if path.is_dir() and (folders.is_model(path) or name.startswith(("/", ".", "~"))):
+    if path.is_dir() and (layout.is_model(path) or name.startswith(("/", ".", "~"))):
         return path.resolve()
     if name.startswith(("/", ".", "~")):
         raise ModelError(f"there is no folder {path}")
@@ -202,7 +206,7 @@ def _local_folder(name: str) -> Path | None:
 def _repository(name: str) -> str:
     if name in REPOSITORIES:
         return REPOSITORIES[name]
-    if hub.is_repository_id(name):
+    if huggingface.is_repository_id(name):
         return name
     close = difflib.get_close_matches(name.lower(), REPOSITORIES, n=2, cutoff=0.5)
     guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."

@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from streamstt.whisper.alignment import share_behind
-from streamstt.whisper.loops import loop_length
-from streamstt.whisper.network import Decoder, Memory, Part, Pass
+from streamstt.whisper.decoding.alignment import share_behind
+from streamstt.whisper.decoding.repetition import loop_length
+from streamstt.whisper.network.decoder import Decoder, Memory, Part, Pass
 
 CUT_OFF = 0.35  # share of a token's attention on audio that is not over yet, from which it is not said
 

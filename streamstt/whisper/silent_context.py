@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import torch
 
-from streamstt.whisper.encoder import Encoder, Silence
-from streamstt.whisper.model import Shape
-from streamstt.whisper.network import Memory
+from streamstt.whisper.network.decoder import Memory
+from streamstt.whisper.network.encoder import Encoder, Silence
+from streamstt.whisper.network.layers import Shape
 
 KEPT = 8  # floors: a speaker's level changes little from one update to the next, but others speak too
 STEP = 0.1  # floors are this far apart: a window is raised to the next one

@@ -1,0 +1,1 @@
+"""From network outputs to text: greedy decoding with drafts, alignment, words."""

@@ -1,0 +1,1 @@
+"""Whisper's forward pass: encoder, decoder, their layers and number formats."""
