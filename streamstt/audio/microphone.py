@@ -10,9 +10,9 @@ import numpy as np
 
 from streamstt.audio.devices import Device, Wanted, own_device
 from streamstt.audio.format import SAMPLE_RATE, Block, Resampler, Samples, mix_down, ms
-from streamstt.audio.level import Meter
 from streamstt.audio.recorder import Kind
 from streamstt.audio.recording import OPEN_S, Recording
+from streamstt.audio.signal_check import Meter
 from streamstt.errors import SourceError
 
 FIRST_S = 5.0  # some devices take seconds from open to the first sample

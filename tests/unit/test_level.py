@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from streamstt.audio.format import SAMPLE_RATE, Samples
-from streamstt.audio.level import Meter
+from streamstt.audio.signal_check import Meter
 
 BLOCK = 640
 
