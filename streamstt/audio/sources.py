@@ -16,9 +16,9 @@ from typing import Protocol
 import numpy as np
 import soundfile
 
-from streamstt.audio.devices import Wanted
+from streamstt.audio.devices.microphone import Microphone
+from streamstt.audio.devices.selection import Wanted
 from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, from_s16le, mix_down
-from streamstt.audio.microphone import Microphone
 from streamstt.config.settings import Source as SourceSettings
 from streamstt.errors import SourceError
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from streamstt.audio.loudness import Loudness
+from streamstt.audio.level import Loudness
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-from streamstt.audio.devices import Kind, Wanted, choose_device
-from streamstt.audio.loudness import Gauge
-from streamstt.audio.recording import list_devices
+from streamstt.audio.devices.recorder_process import list_devices
+from streamstt.audio.devices.selection import Kind, Wanted, choose_device
+from streamstt.audio.level import Gauge
 from streamstt.audio.sources import AudioFile, make_source
 from streamstt.checking.facts import (
     Fact,

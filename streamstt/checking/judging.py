@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from streamstt.audio.loudness import Loudness
+from streamstt.audio.level import Loudness
 from streamstt.checking.facts import (
     Fact,
     Facts,

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from streamstt.audio.recording import list_devices
+from streamstt.audio.devices.recorder_process import list_devices
 from streamstt.config.settings import SECTIONS
 from streamstt.errors import SourceError
 from streamstt.terminal.devices import WHAT, source_of

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from streamstt.audio.devices import Device
-from streamstt.audio.metering import Measured, Metering
-from streamstt.audio.recording import list_devices
+from streamstt.audio.devices.level_monitor import Measured, Metering
+from streamstt.audio.devices.recorder_process import list_devices
+from streamstt.audio.devices.selection import Device
 from streamstt.commands.endings import asked_to_end
 from streamstt.commands.options import out
 from streamstt.errors import SourceError

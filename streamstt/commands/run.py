@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from streamstt import logs
-from streamstt.audio.recording import list_devices
+from streamstt.audio.devices.recorder_process import list_devices
 from streamstt.captioning.setup import is_service
 from streamstt.commands.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
 from streamstt.config.loader import load

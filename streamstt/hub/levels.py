@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from streamstt.audio.format import Samples
-from streamstt.audio.loudness import Gauge
+from streamstt.audio.level import Gauge
 from streamstt.hub.protocol import to_frame, to_json
 
 INTERVAL_S = 0.19  # blocks come every 20 or 40 ms: about five levels a second, of audio without a hole

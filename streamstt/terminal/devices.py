@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from streamstt.audio.devices import Device
-from streamstt.audio.loudness import Loudness
-from streamstt.audio.metering import Measured
+from streamstt.audio.devices.level_monitor import Measured
+from streamstt.audio.devices.selection import Device
+from streamstt.audio.level import Loudness
 from streamstt.terminal.lines import fitted, harmless
 from streamstt.terminal.meters import CLIPPING_DB, SILENCE_DB, bar, decibels
 

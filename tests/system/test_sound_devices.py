@@ -18,8 +18,8 @@ from running import DATA, SCRIPT, Daemon, captions, receive, run, said, text_of
 from websockets.asyncio.client import ClientConnection
 from wer import word_error_rate
 
-from streamstt.audio.devices import Wanted
-from streamstt.audio.microphone import Microphone
+from streamstt.audio.devices.microphone import Microphone
+from streamstt.audio.devices.selection import Wanted
 from streamstt.errors import SourceError
 
 NOTICED_S = 2.0

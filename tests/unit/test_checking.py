@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamstt.audio.loudness import Loudness
+from streamstt.audio.level import Loudness
 from streamstt.checking.facts import (
     Fact,
     Facts,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streamstt.audio.devices import Device, Wanted, choose_device
+from streamstt.audio.devices.selection import Device, Wanted, choose_device
 from streamstt.errors import SourceError
 
 

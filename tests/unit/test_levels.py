@@ -9,7 +9,7 @@ import pytest
 from making import final, make_hub
 from numpy.typing import NDArray
 
-from streamstt.audio.loudness import Gauge
+from streamstt.audio.level import Gauge
 from streamstt.hub.levels import Level, Levels
 from streamstt.hub.subscription import Outbox
 from streamstt.serve.requests import wants_levels

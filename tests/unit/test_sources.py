@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from streamstt.audio.devices.microphone import Microphone
 from streamstt.audio.format import SAMPLE_RATE, Samples, to_s16le
-from streamstt.audio.microphone import Microphone
 from streamstt.audio.sources import AudioFile, AudioSource, StandardInput, make_source
 from streamstt.config.settings import Source as SourceSettings
 from streamstt.errors import SourceError

@@ -18,8 +18,8 @@ from dataclasses import asdict, replace
 from enum import IntEnum
 from typing import Any
 
-from streamstt.audio import portaudio, pulse
-from streamstt.audio.devices import OTHER_INPUTS, Device, Wanted, choose_device, own_device
+from streamstt.audio.devices import portaudio, pulse
+from streamstt.audio.devices.selection import OTHER_INPUTS, Device, Wanted, choose_device, own_device
 from streamstt.errors import SourceError
 
 BLOCK_S = 0.04  # every block wakes two processes, and listening to a silent room costs little else

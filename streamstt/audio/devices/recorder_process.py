@@ -14,11 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 
-from streamstt.audio.devices import Device, Wanted
-from streamstt.audio.recorder import HEAD, Kind
+from streamstt.audio.devices.recorder import HEAD, Kind
+from streamstt.audio.devices.selection import Device, Wanted
 from streamstt.errors import SourceError
 
-ROOT = Path(__file__).parents[2]  # where the package is found, however this process found it
+ROOT = Path(__file__).parents[3]  # where the package is found, however this process found it
 OPEN_S = 10.0  # starting Python and a sound library on a busy machine
 STOP_S = 0.2  # how often a wait looks whether to stop
 PIPE = 1 << 20  # bytes that may wait for a daemon that is busy, 16 s of audio; beyond, the device's own buffer fills
@@ -57,7 +57,7 @@ class Recording:
             SourceError: The machine does not start another process.
         """
         path = os.pathsep.join(p for p in (str(ROOT), os.environ.get("PYTHONPATH", "")) if p)
-        command = [sys.executable, "-m", "streamstt.audio.recorder"]
+        command = [sys.executable, "-m", "streamstt.audio.devices.recorder"]
         if wanted:
             command.append(json.dumps(asdict(wanted)))
         # Sound libraries complain on standard error of every card that they do not find.

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from streamstt.audio.devices import Device, Wanted, own_device
+from streamstt.audio.devices.recorder import Kind
+from streamstt.audio.devices.recorder_process import OPEN_S, Recording
+from streamstt.audio.devices.selection import Device, Wanted, own_device
 from streamstt.audio.format import SAMPLE_RATE, Block, Resampler, Samples, mix_down, ms
-from streamstt.audio.recorder import Kind
-from streamstt.audio.recording import OPEN_S, Recording
 from streamstt.audio.signal_check import Meter
 from streamstt.errors import SourceError
 

@@ -15,8 +15,8 @@ from ctypes import byref, c_size_t, c_void_p
 from pathlib import Path
 from typing import Any
 
-from streamstt.audio import libpulse
-from streamstt.audio.devices import Device
+from streamstt.audio.devices import libpulse
+from streamstt.audio.devices.selection import Device
 from streamstt.errors import SourceError
 
 ANSWER_S = 1.5  # a server that takes longer hangs

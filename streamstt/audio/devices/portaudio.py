@@ -6,7 +6,7 @@ Runs in the recorder's process only: PortAudio lists devices once, when it start
 import time
 from typing import Any
 
-from streamstt.audio.devices import Device
+from streamstt.audio.devices.selection import Device
 from streamstt.errors import SourceError
 
 LATENCY_S = 0.1  # what PortAudio may hold: a busy machine that comes later loses audio, which is then a gap

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamstt.audio.devices import Device, Wanted
+from streamstt.audio.devices.microphone import ALIVE_S, FIRST_S
+from streamstt.audio.devices.recorder import Kind
+from streamstt.audio.devices.recorder_process import OPEN_S, Recording
+from streamstt.audio.devices.selection import Device, Wanted
 from streamstt.audio.format import Samples
-from streamstt.audio.loudness import Gauge, Loudness
-from streamstt.audio.microphone import ALIVE_S, FIRST_S
-from streamstt.audio.recorder import Kind
-from streamstt.audio.recording import OPEN_S, Recording
+from streamstt.audio.level import Gauge, Loudness
 from streamstt.errors import SourceError
 
 WAITING = (

@@ -1,0 +1,1 @@
+"""Sound devices: selection, backends, and the process that records from one."""
