@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from streamstt.cli import main
+from streamstt.cli.app import main
 from streamstt.events import Event
 from streamstt.hub.hub import Hub
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from streamstt.cli import app
+from streamstt.cli.app import app
 from streamstt.version import __version__
 
 WIDTH = 78  # characters of a line of the source

@@ -6,7 +6,7 @@ import signal
 def main() -> None:
     """Runs the command line. Ctrl-C while it is still being put together ends it without a word."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from streamstt.cli import main as run  # noqa: PLC0415 - takes a third of a second, in which somebody may press it
+    from streamstt.cli.app import main as run  # noqa: PLC0415 - takes a third of a second, in which somebody may press it
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     run()

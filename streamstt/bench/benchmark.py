@@ -14,8 +14,8 @@ import numpy as np
 
 from streamstt.audio.format import SAMPLE_RATE, Samples, ms
 from streamstt.audio.sources import AudioFile
+from streamstt.bench.faster_whisper import Transcript, faster_whisper, find_model
 from streamstt.bench.figures import Normaliser, Reference, error_rate, figures, mean_and_range, text_of
-from streamstt.bench.peers import Transcript, faster_whisper, find_model
 from streamstt.bench.scoring import percentile
 from streamstt.bench.simulation import simulate
 from streamstt.config.settings import Settings

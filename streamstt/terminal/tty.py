@@ -6,7 +6,51 @@ event loop draws on a terminal would stop its captions for everybody.
 
 import os
 import select
+import termios
 import time
+from contextlib import suppress
+from typing import Any
+
+ECHO_AND_FLUSH = 3  # where local modes stand in what tcgetattr gives
+
+
+class Modes:
+    """Of one terminal."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Changes nothing yet.
+
+        Args:
+            descriptor: Of the terminal; anything else is left alone.
+        """
+        self._descriptor = descriptor
+        self._before: list[Any] | None = None
+
+    @property
+    def in_front(self) -> bool:
+        """Whether this process, not another one of the shell's, has the terminal now."""
+        try:
+            return os.tcgetpgrp(self._descriptor) == os.getpgrp()
+        except OSError:
+            return False  # it is not our session's, or it is gone
+
+    def calm(self) -> None:
+        """Sets them, if the terminal is ours to change."""
+        if self._before or not self.in_front:  # else the kernel would stop us
+            return
+        with suppress(termios.error):
+            self._before = termios.tcgetattr(self._descriptor)
+            modes = termios.tcgetattr(self._descriptor)
+            modes[ECHO_AND_FLUSH] = modes[ECHO_AND_FLUSH] & ~termios.ECHO | termios.NOFLSH
+            termios.tcsetattr(self._descriptor, termios.TCSANOW, modes)
+
+    def restore(self) -> None:
+        """Sets them as they were before."""
+        before, self._before = self._before, None
+        if before and self.in_front:
+            with suppress(termios.error):
+                termios.tcsetattr(self._descriptor, termios.TCSANOW, before)
+
 
 PENDING = 1 << 18  # characters that may wait for a terminal that is stopped; what is beyond is not written
 LAST_S = 1.0  # how long the end waits for it

@@ -14,7 +14,7 @@ from rich.console import Console
 from streamstt.bench.benchmark import machine
 from streamstt.config.settings import Engine as EngineSettings
 from streamstt.config.settings import Settings
-from streamstt.terminal.tables import show_benchmark
+from streamstt.terminal.reports import show_benchmark
 from streamstt.whisper import speed
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.normalizer import make_normaliser

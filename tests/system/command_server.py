@@ -14,7 +14,7 @@ from pathlib import Path
 
 from running import environment
 
-from streamstt.cli import main
+from streamstt.cli.app import main
 
 
 @dataclass(frozen=True)

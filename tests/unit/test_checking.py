@@ -3,7 +3,7 @@
 import pytest
 
 from streamstt.audio.level import Loudness
-from streamstt.checking.facts import (
+from streamstt.diagnostics.facts import (
     Fact,
     Facts,
     FolderFact,
@@ -15,7 +15,7 @@ from streamstt.checking.facts import (
     SourceFact,
     SpeedFact,
 )
-from streamstt.checking.judging import exit_code, judge
+from streamstt.diagnostics.verdicts import exit_code, judge
 
 
 def heard(rms: float, peak: float, kind: str = "mic") -> SourceFact:

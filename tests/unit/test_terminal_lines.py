@@ -9,11 +9,11 @@ from rich.console import Console
 from rich.text import Text
 
 from streamstt.events import Final, Partial, State
-from streamstt.terminal.area import Area
-from streamstt.terminal.captions import CaptionView
-from streamstt.terminal.lines import Palette, fitted, harmless, partial, tail
-from streamstt.terminal.meters import bar, decibels
-from streamstt.terminal.picture import CAPTIONS, Glance, Heard, draw
+from streamstt.terminal.caption_view import CaptionView
+from streamstt.terminal.dashboard import CAPTIONS, Glance, Heard, draw
+from streamstt.terminal.level_bar import bar, decibels
+from streamstt.terminal.live_region import Area
+from streamstt.terminal.text import Palette, fitted, harmless, partial, tail
 
 
 def console(width: int = 40, height: int = 10) -> Console:

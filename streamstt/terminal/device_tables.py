@@ -9,8 +9,8 @@ from rich.text import Text
 from streamstt.audio.devices.level_monitor import Measured
 from streamstt.audio.devices.selection import Device
 from streamstt.audio.level import Loudness
-from streamstt.terminal.lines import fitted, harmless
-from streamstt.terminal.meters import CLIPPING_DB, SILENCE_DB, bar, decibels
+from streamstt.terminal.level_bar import CLIPPING_DB, SILENCE_DB, bar, decibels
+from streamstt.terminal.text import fitted, harmless
 
 WHAT = {"mic": "microphone", "monitor": "what is played"}
 FAINT_DB = -55.0  # the loudest sample of a quiet room; speech at a microphone that is meant is far above

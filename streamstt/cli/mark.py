@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
+from streamstt.cli.options import Authority, Token, out
 from streamstt.client import ask
-from streamstt.commands.options import Authority, Token, out
 
 
 def mark(

@@ -6,8 +6,8 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from streamstt.terminal.area import Area
-from streamstt.terminal.lines import REST, Palette, harmless, partial, tail
+from streamstt.terminal.live_region import Area
+from streamstt.terminal.text import REST, Palette, harmless, partial, tail
 
 SAID = 500  # finals whose repetition after a lost connection would be noticed; older ones do not come again
 NOTED = "dim italic"

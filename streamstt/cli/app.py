@@ -7,16 +7,17 @@ from typing import Annotated, NoReturn
 import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]  # it is there in every version
 
-from streamstt.commands import configuration, models, service
-from streamstt.commands.check import check
-from streamstt.commands.completion import PROGRAM, completion
-from streamstt.commands.devices import devices
-from streamstt.commands.listen import listen
-from streamstt.commands.mark import mark
-from streamstt.commands.options import err, out
-from streamstt.commands.recordings import bench, transcribe
-from streamstt.commands.run import run
-from streamstt.commands.serve import serve
+from streamstt.cli import config, models, service
+from streamstt.cli.bench import bench
+from streamstt.cli.check import check
+from streamstt.cli.completion import PROGRAM, completion
+from streamstt.cli.devices import devices
+from streamstt.cli.listen import listen
+from streamstt.cli.mark import mark
+from streamstt.cli.options import err, out
+from streamstt.cli.run import run
+from streamstt.cli.serve import serve
+from streamstt.cli.transcribe import transcribe
 from streamstt.errors import StreamsttError
 from streamstt.version import __version__
 
@@ -31,7 +32,7 @@ for command in (run, serve, listen, check, devices, mark, transcribe, bench):
     app.command()(command)
 app.command()(completion)
 app.add_typer(models.app, name="models")
-app.add_typer(configuration.app, name="config")
+app.add_typer(config.app, name="config")
 app.add_typer(service.app, name="service")
 
 

@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from streamstt.checking.facts import Fact, SettingsFact
-from streamstt.checking.gathering import gather
-from streamstt.checking.judging import exit_code, judge
-from streamstt.commands.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
+from streamstt.cli.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
 from streamstt.config.loader import load
 from streamstt.config.settings import Settings
+from streamstt.diagnostics.facts import Fact, SettingsFact
+from streamstt.diagnostics.probes import gather
+from streamstt.diagnostics.verdicts import exit_code, judge
 from streamstt.errors import ConfigError
-from streamstt.terminal.report import show_findings
+from streamstt.terminal.reports import show_findings
 
 
 def check(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
@@ -46,7 +46,7 @@ def check(  # noqa: PLR0913, PLR0917 - typer reads the options from the paramete
 
 
 def _engine(settings: Settings) -> list[Fact]:
-    from streamstt.checking.engine import engine  # noqa: PLC0415 - torch takes seconds to import
+    from streamstt.diagnostics.engine_probe import engine  # noqa: PLC0415 - torch takes seconds to import
 
     return engine(settings)
 

@@ -16,9 +16,9 @@ from rich.text import Text
 
 from streamstt.hub.hub import Hub
 from streamstt.hub.levels import Level
-from streamstt.terminal.area import Area
-from streamstt.terminal.lines import Palette
-from streamstt.terminal.picture import CAPTIONS, Glance, Heard, caption, draw
+from streamstt.terminal.dashboard import CAPTIONS, Glance, Heard, caption, draw
+from streamstt.terminal.live_region import Area
+from streamstt.terminal.text import Palette
 from streamstt.terminal.tty import Tty
 
 LOOK_S = 0.2

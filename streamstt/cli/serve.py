@@ -10,8 +10,8 @@ import typer
 
 from streamstt import logs
 from streamstt.brokers.factory import make_feed
-from streamstt.commands.options import Assignments, ConfigFile, options
-from streamstt.commands.run import announce
+from streamstt.cli.options import Assignments, ConfigFile, options
+from streamstt.cli.run import announce
 from streamstt.config.loader import load
 from streamstt.config.secrets import without_password
 from streamstt.config.settings import Log, Settings

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from streamstt.commands.options import out
+from streamstt.cli.options import out
 from streamstt.service import installer
 from streamstt.service.units import NAME, Place
 

@@ -12,7 +12,7 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from streamstt.terminal.modes import Modes
+from streamstt.terminal.tty import Modes
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
 ERASE = "\r\x1b[J"  # from the cursor's line to the end of the screen

@@ -13,7 +13,7 @@ import typer
 from streamstt import logs
 from streamstt.audio.devices.recorder_process import list_devices
 from streamstt.captioning.setup import is_service
-from streamstt.commands.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
+from streamstt.cli.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
 from streamstt.config.loader import load
 from streamstt.config.settings import Log, Settings
 from streamstt.daemon.hooks import Surroundings
@@ -23,10 +23,9 @@ from streamstt.progress import LogProgress
 from streamstt.samples import welcome
 from streamstt.serve.access import Role
 from streamstt.serve.tokens import first_start, load_keys, token_for
-from streamstt.terminal.bars import download_bars
-from streamstt.terminal.live import LiveView
-from streamstt.terminal.modes import Modes
-from streamstt.terminal.tty import Tty
+from streamstt.terminal.live_view import LiveView
+from streamstt.terminal.progress_bars import download_bars
+from streamstt.terminal.tty import Modes, Tty
 
 
 def run(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters

@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 import typer
 
+from streamstt.cli.interrupts import ended_by_hand
+from streamstt.cli.options import Authority, Token, err, out
 from streamstt.client import follow
-from streamstt.commands.endings import ended_by_hand
-from streamstt.commands.options import Authority, Token, err, out
-from streamstt.terminal.captions import CaptionView
+from streamstt.terminal.caption_view import CaptionView
 
 
 def listen(

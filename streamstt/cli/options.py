@@ -6,9 +6,9 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 
-from streamstt.commands import completing
+from streamstt.cli import completion
 from streamstt.config.settings import INPUTS
-from streamstt.errors import ConfigError
+from streamstt.errors import ConfigError, SourceError
 
 out, err = Console(), Console(stderr=True)
 
@@ -18,7 +18,7 @@ ConfigFile = Annotated[
 Model = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="NAME", help="Short name, Hugging Face id, or folder.", autocompletion=completing.models
+        "--model", metavar="NAME", help="Short name, Hugging Face id, or folder.", autocompletion=completion.models
     ),
 ]
 Language = Annotated[
@@ -27,12 +27,12 @@ Language = Annotated[
         "--language",
         metavar="CODE",
         help='Language code such as "en", or "auto".',
-        autocompletion=completing.languages,
+        autocompletion=completion.languages,
     ),
 ]
 Sources = Annotated[
     list[str] | None,
-    typer.Option("--source", metavar="SOURCE", help=f"{INPUTS}; may be repeated.", autocompletion=completing.sources),
+    typer.Option("--source", metavar="SOURCE", help=f"{INPUTS}; may be repeated.", autocompletion=completion.sources),
 ]
 Token = Annotated[
     str,
@@ -50,7 +50,7 @@ Assignments = Annotated[
         "--set",
         metavar="SECTION.KEY=VALUE",
         help="Any setting; may be repeated.",
-        autocompletion=completing.settings,
+        autocompletion=completion.settings,
     ),
 ]
 
@@ -65,3 +65,13 @@ def options(*, model: str | None, language: str | None, assign: list[str] | None
             raise ConfigError(f"--set {text!r}: write it as SECTION.KEY=VALUE, for example --set speech.vad_mode=2")
         chosen.append((f"--set {key}", key, value))
     return chosen
+
+
+def require_files(files: list[Path]) -> None:
+    """Says before a slow start what is no file."""
+    folders = [str(f) for f in files if f.is_dir()]
+    if folders:
+        raise SourceError(f"{', '.join(folders)} is a folder; name the recordings in it: {folders[0]}/*")
+    missing = [str(f) for f in files if not f.is_file()]
+    if missing:
+        raise SourceError(f"there is no file {', '.join(missing)}")

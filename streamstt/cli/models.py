@@ -5,12 +5,12 @@ from typing import Annotated
 import typer
 from rich.table import Column, Table
 
-from streamstt.commands import completing
-from streamstt.commands.endings import interrupted
-from streamstt.commands.options import err, out
-from streamstt.terminal.bars import download_bars
+from streamstt.cli import completion
+from streamstt.cli.interrupts import interrupted
+from streamstt.cli.options import err, out
+from streamstt.terminal.progress_bars import download_bars
 
-Name = Annotated[str, typer.Argument(help="Short name, Hugging Face id, or folder.", autocompletion=completing.models)]
+Name = Annotated[str, typer.Argument(help="Short name, Hugging Face id, or folder.", autocompletion=completion.models)]
 
 LEFT = "Nothing half fetched is used; fetch it again to go on."
 

@@ -12,11 +12,11 @@ import typer
 from streamstt.audio.devices.level_monitor import Measured, Metering
 from streamstt.audio.devices.recorder_process import list_devices
 from streamstt.audio.devices.selection import Device
-from streamstt.commands.endings import asked_to_end
-from streamstt.commands.options import out
+from streamstt.cli.interrupts import asked_to_end
+from streamstt.cli.options import out
 from streamstt.errors import SourceError
-from streamstt.terminal.area import Area
-from streamstt.terminal.devices import judge, meters, show_devices, show_levels, source_of
+from streamstt.terminal.device_tables import judge, meters, show_devices, show_levels, source_of
+from streamstt.terminal.live_region import Area
 
 LOOK_S = 0.1
 FALL_DB = 2.0  # a peak's mark falls so far at each look

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from streamstt.commands.options import ConfigFile, err, out
+from streamstt.cli.options import ConfigFile, err, out
 from streamstt.config.loader import load, user_file
 from streamstt.config.rendering import default_file, listing
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from streamstt.audio.level import Loudness
-from streamstt.checking.facts import (
+from streamstt.diagnostics.facts import (
     Fact,
     Facts,
     FolderFact,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.bench.benchmark import read
-from streamstt.checking.facts import Fact, MemoryFact, ModelFact, SpeedFact
 from streamstt.config.settings import Settings
+from streamstt.diagnostics.facts import Fact, MemoryFact, ModelFact, SpeedFact
 from streamstt.engine.base import Engine, Job
 from streamstt.errors import StreamsttError
 from streamstt.samples import welcome

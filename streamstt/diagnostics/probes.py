@@ -21,17 +21,9 @@ from streamstt.audio.devices.recorder_process import list_devices
 from streamstt.audio.devices.selection import Kind, Wanted, choose_device
 from streamstt.audio.level import Gauge
 from streamstt.audio.sources import AudioFile, make_source
-from streamstt.checking.facts import (
-    Fact,
-    Facts,
-    FolderFact,
-    PortFact,
-    ServiceFact,
-    SettingsFact,
-    SourceFact,
-)
 from streamstt.config.loader import state_folder
 from streamstt.config.settings import Settings, Source
+from streamstt.diagnostics.facts import Fact, Facts, FolderFact, PortFact, ServiceFact, SettingsFact, SourceFact
 from streamstt.errors import SourceError
 from streamstt.service.units import NAME, Place
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import typer
 from rich.text import Text
 
-from streamstt.commands.options import err
+from streamstt.cli.options import err
 
 INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # as shells count
 

@@ -6,8 +6,8 @@ from rich.console import Console
 from rich.text import Text
 
 from streamstt.events import Final, Partial, State
-from streamstt.terminal.lines import Palette, fitted, harmless, partial, tail
-from streamstt.terminal.meters import bar, decibels
+from streamstt.terminal.level_bar import bar, decibels
+from streamstt.terminal.text import Palette, fitted, harmless, partial, tail
 
 CAPTIONS = 6  # lines; always so many, so that nothing jumps
 SOURCES = 6  # that are shown; of more, it is said how many

@@ -1,1 +1,0 @@
-"""Is this machine ready? Facts, gathered in one place, and what they mean."""

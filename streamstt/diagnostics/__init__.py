@@ -1,0 +1,1 @@
+"""What ``streamstt check`` finds: facts, probes, verdicts."""

@@ -1,1 +1,0 @@
-"""Where captions go besides viewers: subscribers of the hub."""
