@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
 from streamstt.errors import ServerError
-from streamstt.serve.access import query_token, redact
+from streamstt.server.access import query_token, redact
 
 HOST = re.compile(r"[^\s/]+")
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0

@@ -23,6 +23,7 @@ from websockets.asyncio.client import connect
 from wire import INPUTS, TOKEN, Input
 
 from streamstt.captioning.pipeline import Studio
+from streamstt.compat.endpoints import make_api, make_endpoints
 from streamstt.config.compat import Compat
 from streamstt.config.settings import Settings
 from streamstt.engine.runner import EngineRoom
@@ -30,9 +31,8 @@ from streamstt.engine.scripted import Script, ScriptedEngine
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import About
 from streamstt.recordings.uploads import Uploads
-from streamstt.serve.endpoints import make_api, make_endpoints
-from streamstt.serve.server import Server
-from streamstt.serve.services import Services
+from streamstt.server.endpoint import Services
+from streamstt.server.server import Server
 
 BATCH = 1000  # inputs; hypothesis remembers all of a run, so that a long one would grow by itself
 TURNS = 20  # of the event loop

@@ -21,8 +21,8 @@ from streamstt.daemon.systemd import Manager
 from streamstt.errors import ConfigError, SourceError
 from streamstt.progress import LogProgress
 from streamstt.samples import welcome
-from streamstt.serve.access import Role
-from streamstt.serve.tokens import first_start, load_keys, token_for
+from streamstt.server.access import Role
+from streamstt.server.tokens import first_start, load_keys, token_for
 from streamstt.terminal.live_view import LiveView
 from streamstt.terminal.progress_bars import download_bars
 from streamstt.terminal.tty import Modes, Tty

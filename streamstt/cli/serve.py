@@ -17,7 +17,7 @@ from streamstt.config.secrets import without_password
 from streamstt.config.settings import Log, Settings
 from streamstt.daemon.systemd import Manager
 from streamstt.errors import ConfigError
-from streamstt.serve.tokens import first_start, load_keys
+from streamstt.server.tokens import first_start, load_keys
 
 KINDS = {"redis": "redis", "rediss": "redis", "nats": "nats", "tls": "nats"}
 EXAMPLE = "redis://broker:6379/0?stream=streamstt"

@@ -8,15 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streamstt.compat.feed import Feed, hear
-from streamstt.compat.wishes import as_object
+from streamstt.compat.client_audio import Feed, as_object, hear
 from streamstt.concurrency import first
 from streamstt.events import Event, Final, Partial, Word
 from streamstt.hub.hub import Outbox
 from streamstt.hub.protocol import ClientError, Message, to_json
-from streamstt.serve.clients import RemoteStream, part
-from streamstt.serve.requests import parse_audio
-from streamstt.serve.visitor import Visitor
+from streamstt.server.endpoint import RemoteStream, Visitor, part
+from streamstt.server.requests import parse_audio
 
 
 @dataclass(frozen=True, slots=True)

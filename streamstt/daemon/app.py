@@ -11,8 +11,9 @@ from pathlib import Path
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.pipeline import Studio
 from streamstt.captioning.setup import Follower, decode, follow_all, make_hub, open_sources, start_engine, until
-from streamstt.compat.wyoming_client import Desk
-from streamstt.compat.wyoming_server import WyomingServer
+from streamstt.compat.endpoints import make_api, make_endpoints
+from streamstt.compat.wyoming.connection import Desk
+from streamstt.compat.wyoming.server import WyomingServer
 from streamstt.config.loader import state_folder
 from streamstt.config.settings import Settings
 from streamstt.daemon.components import Parts
@@ -24,9 +25,8 @@ from streamstt.errors import StreamsttError
 from streamstt.logs import watch_loop
 from streamstt.outputs.factory import finish, make_outlets
 from streamstt.recordings.uploads import Uploads
-from streamstt.serve.endpoints import make_api, make_endpoints
-from streamstt.serve.server import Server
-from streamstt.serve.services import Services
+from streamstt.server.endpoint import Services
+from streamstt.server.server import Server
 from streamstt.transcripts.archive import Archive
 from streamstt.transcripts.writer import Transcript, of_transcript
 

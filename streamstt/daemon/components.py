@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from streamstt.audio.capture import Capture
 from streamstt.captioning.pipeline import Studio
-from streamstt.compat.wyoming_server import WyomingServer
+from streamstt.compat.wyoming.server import WyomingServer
 from streamstt.config.settings import Source
 from streamstt.engine.runner import EngineRoom
 from streamstt.hub.hub import Hub
 from streamstt.outputs.factory import Outlet
-from streamstt.serve.server import Server
+from streamstt.server.server import Server
 from streamstt.transcripts.archive import Archive
 from streamstt.transcripts.writer import Transcript
 

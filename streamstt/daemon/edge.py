@@ -19,11 +19,10 @@ from streamstt.errors import StreamsttError
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import About, ClientError
 from streamstt.logs import watch_loop
-from streamstt.serve.access import NEEDED
-from streamstt.serve.clients import RemoteStream
-from streamstt.serve.routes import Answer, plain
-from streamstt.serve.server import Server
-from streamstt.serve.services import Services
+from streamstt.server.access import NEEDED
+from streamstt.server.endpoint import RemoteStream, Services
+from streamstt.server.http.response import Answer, plain
+from streamstt.server.server import Server
 from streamstt.version import __version__
 
 ELSEWHERE = "This is an edge: it has captions only. {} is at the daemon."

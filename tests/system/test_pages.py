@@ -20,7 +20,7 @@ from streamstt.config.server import Server as Settings
 from streamstt.events import Event, Final, Gap, Partial, State, Status
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import About, ClientError, SourceInfo
-from streamstt.serve.server import RemoteStream, Server
+from streamstt.server.server import RemoteStream, Server
 
 FINALS = "return Array.from(document.querySelectorAll('#log .caption .text'), e => e.textContent)"
 PARTIALS = "return Array.from(document.querySelectorAll('#partials .text'), e => e.textContent)"

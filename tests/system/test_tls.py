@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from streamstt.captioning.remote_source import AudioOffer
 from streamstt.config.server import Server as Settings
 from streamstt.hub.protocol import ClientError
-from streamstt.serve.server import RemoteStream, Server
+from streamstt.server.server import RemoteStream, Server
 
 
 def certificate(ca: trustme.CA, folder: Path) -> tuple[Path, Path]:

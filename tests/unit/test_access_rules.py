@@ -8,7 +8,7 @@ from drawing import PROPERTY
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamstt.serve.access import (
+from streamstt.server.access import (
     ALL,
     LOCAL_FILES,
     NOBODY,

@@ -6,7 +6,7 @@ import pytest
 
 from streamstt.errors import SinkError
 from streamstt.hub.protocol import ClientError
-from streamstt.serve.control import MAX_TITLE, answer
+from streamstt.server.control import MAX_TITLE, answer
 
 
 class Marks:

@@ -12,8 +12,8 @@ from drawing import PROPERTY, Talk, frames, play, session, talks, tell
 from hypothesis import given
 from making import ABOUT, final, partial
 
-from streamstt.compat.deepgram_options import Options, parse_listen
-from streamstt.compat.deepgram_results import Moment, Results
+from streamstt.compat.deepgram.options import Options, parse_listen
+from streamstt.compat.deepgram.results import Moment, Results
 from streamstt.events import Event, State, Status
 from streamstt.hub.protocol import ClientError
 

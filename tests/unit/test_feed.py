@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from making import make_hub
 
 from streamstt.audio.format import Samples, to_s16le
-from streamstt.compat.feed import Feed
+from streamstt.compat.client_audio import Feed
 from streamstt.hub.protocol import ClientError
 
 AUDIO = draw("..ssss..SSSS..")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from streamstt.audio.level import Gauge
 from streamstt.hub.levels import Level, Levels
 from streamstt.hub.subscription import Outbox
-from streamstt.serve.requests import wants_levels
+from streamstt.server.requests import wants_levels
 
 NOISE = np.random.default_rng(7).normal(0, 0.05, 32_000).astype(np.float32)
 

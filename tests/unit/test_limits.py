@@ -5,7 +5,7 @@ from drawing import PROPERTY
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamstt.serve.limits import Bucket, Census, Complaints, address_key, printable
+from streamstt.server.limits import Bucket, Census, Complaints, address_key, printable
 
 
 def test_bucket() -> None:

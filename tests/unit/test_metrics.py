@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from streamstt.events import Gap, State, Status
 from streamstt.hub.counters import Counters, Durations, Reading
 from streamstt.hub.hub import Hub
-from streamstt.serve.routes import Routes
+from streamstt.server.http.pages import Routes
 
 
 def scrape(hub: Hub) -> dict[tuple[str, ...], float]:

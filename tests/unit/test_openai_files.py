@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.audio import Transcription, TranscriptionVerbose
 
-from streamstt.compat.openai_files import wishes_of
-from streamstt.compat.openai_formats import Wishes, answer
-from streamstt.compat.openai_problem import ApiError
+from streamstt.compat.openai.errors import ApiError
+from streamstt.compat.openai.formats import Wishes, answer
+from streamstt.compat.openai.transcriptions import wishes_of
 from streamstt.config.settings import Settings
 from streamstt.engine.background import Errands
 from streamstt.engine.base import Job
@@ -21,7 +21,7 @@ from streamstt.engine.runner import EngineRoom
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import EngineError
 from streamstt.events import Final, Word
-from streamstt.serve.forms import MAX_FIELDS, MAX_PARTS, Form, FormError
+from streamstt.server.http.multipart import MAX_FIELDS, MAX_PARTS, Form, FormError
 
 KIND = 'multipart/form-data; boundary="xx"'
 SAID = [

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from openai.types.realtime import RealtimeTranscriptionSessionCreateRequest as Present
 
-from streamstt.compat.openai_problem import ApiError
-from streamstt.compat.openai_session import Wishes, described, updated
-from streamstt.compat.openai_turns import Turns
+from streamstt.compat.openai.errors import ApiError
+from streamstt.compat.openai.session import Wishes, described, updated
+from streamstt.compat.openai.turns import Turns
 from streamstt.events import Event, Final, Gap, Partial, State, Status
 
 WISHES = Wishes(former=False, model="base")

@@ -11,7 +11,8 @@ from streamstt.config.changes import compare
 from streamstt.config.overlay import Overlay
 from streamstt.config.settings import Settings, Source
 from streamstt.hub.protocol import About, SourceInfo, hello
-from streamstt.serve.routes import HEADERS, Routes
+from streamstt.server.http.pages import Routes
+from streamstt.server.http.response import HEADERS
 
 GOOD = ["#fff", "#ffcc00", "#000c", "#000000cc", "ffcc00", "gold", "none", "rgb(0 0 0 / 80%)", "rgba(0,0,0,.8)"]
 BAD = ["", "#12", "#12345", "url(x)", "red;}", "rgb(0 0 0", 'gold"', "var(--x)", "a b"]

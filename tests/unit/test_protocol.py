@@ -14,7 +14,7 @@ from streamstt.captioning.remote_source import AudioOffer
 from streamstt.events import Event, Final, Gap, Partial, State, Status, Word
 from streamstt.hub.history import Resume
 from streamstt.hub.protocol import ClientError, SourceInfo, encode, error, hello, to_frame
-from streamstt.serve.requests import is_end, parse_audio, parse_resume
+from streamstt.server.requests import is_end, parse_audio, parse_resume
 
 WORDS = (Word("Hi", 1.25, 1.5, 0.5), Word("you.", 2.0, 2.5, 1.0))
 

@@ -8,9 +8,10 @@ from making import final, make_hub
 
 from streamstt.config.compat import SWITCHES
 from streamstt.events import State, Status
-from streamstt.serve.access import FOREIGN, NOBODY, Guard, Keys, Role, Visit
-from streamstt.serve.reception import Reception
-from streamstt.serve.routes import Answer, Routes
+from streamstt.server.access import FOREIGN, NOBODY, Guard, Keys, Role, Visit
+from streamstt.server.http.pages import Routes
+from streamstt.server.http.response import Answer
+from streamstt.server.http.router import Reception
 
 TOKEN = "t" * 32
 SECRET = "nobody else may read this"

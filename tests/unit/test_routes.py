@@ -12,7 +12,8 @@ from making import final, make_hub
 
 from streamstt.events import State, Status
 from streamstt.hub.hub import Hub
-from streamstt.serve.routes import HEADERS, Routes
+from streamstt.server.http.pages import Routes
+from streamstt.server.http.response import HEADERS
 from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, render
 
 ROUTES = Routes(make_hub())

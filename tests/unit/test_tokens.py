@@ -7,8 +7,8 @@ import pytest
 
 from streamstt.config.server import Server
 from streamstt.errors import ConfigError
-from streamstt.serve.access import ALL, NOBODY, Keys, Role
-from streamstt.serve.tokens import first_start, load_keys, token_for
+from streamstt.server.access import ALL, NOBODY, Keys, Role
+from streamstt.server.tokens import first_start, load_keys, token_for
 
 EVERYBODY = Server(host="0.0.0.0")
 LONG = "a-long-enough-token.1"

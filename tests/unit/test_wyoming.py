@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from making import ABOUT, final, partial
 from wyoming import asr, audio, event, info
 
-from streamstt.compat.wyoming import Transcript, describe, form_of, language_of, transcript
-from streamstt.compat.wyoming_wire import MAX_DATA, MAX_LINE, MAX_PAYLOAD, Parcel, pack, read_parcel
+from streamstt.compat.wyoming.messages import Transcript, describe, form_of, language_of, transcript
+from streamstt.compat.wyoming.wire import MAX_DATA, MAX_LINE, MAX_PAYLOAD, Parcel, pack, read_parcel
 from streamstt.config.compat import Compat
 from streamstt.events import Partial
 from streamstt.hub.protocol import ClientError

@@ -1,0 +1,106 @@
+"""What a client of Deepgram's asks for in ``/v1/listen?...``. Pure.
+
+Source: developers.deepgram.com/reference/speech-to-text/listen-streaming. Whatever is not named here (``model``,
+``punctuate``, ``smart_format``, ``diarize``, ``keyterm``...) is passed over: captions are as they are.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlsplit
+
+from streamstt.compat.client_audio import base_language, check_form
+from streamstt.hub.protocol import ClientError
+from streamstt.server.requests import source_name
+
+MAX_FIELDS = 200  # clients send dozens, and a ``keyterm`` for each name
+PAUSE_MS = 300, 5000  # shorter silences are within sentences: a cut there costs words
+NO = {"", "false", "0", "off", "no"}
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What is to be told, and of which audio.
+
+    Attributes:
+        name: Of the source.
+        rate: Samples a second, of each channel.
+        channels: How many; their mean is heard.
+        language: Code, ``auto``, or empty for the engine's setting.
+        interim: Whether unfinished captions are told.
+        endpointing: Whether results say that the speaker has paused.
+        pause_ms: Silence that is a pause; 0: as the daemon has it.
+        vad_events: Whether the beginning of speech is told.
+        utterance_end_ms: After so much without a new word that is told; 0: it is not.
+    """
+
+    name: str = "deepgram"
+    rate: int = 16000
+    channels: int = 1
+    language: str = ""
+    interim: bool = False
+    endpointing: bool = True
+    pause_ms: int = 0
+    vad_events: bool = False
+    utterance_end_ms: int = 0
+
+
+def parse_listen(target: str) -> Options:
+    """Reads path and query.
+
+    Raises:
+        ClientError: It asks for what there is not.
+    """
+    query = _query(target)
+    _check_encoding(query)
+    rate, channels = _number(query, "sample_rate", "0"), _number(query, "channels", "1")
+    check_form(rate, channels)
+    if _flag(query, "multichannel") and channels > 1:
+        raise ClientError("bad_channels", "multichannel is not known here: open a connection for each channel")
+    language = "auto" if _flag(query, "detect_language") else base_language(query.get("language", ""))
+    if not re.fullmatch(r"([a-z]{2,3}|auto|multi)?", language):
+        raise ClientError("bad_language", f"language={language[:20]!r} is not a code such as en or en-US, or multi")
+    return Options(
+        name=source_name(query.get("name", "")) or "deepgram",
+        rate=rate,
+        channels=channels,
+        language="auto" if language == "multi" else language,
+        interim=_flag(query, "interim_results"),
+        endpointing=_flag(query, "endpointing", "true"),
+        pause_ms=_pause(query.get("endpointing", "")),
+        vad_events=_flag(query, "vad_events"),
+        utterance_end_ms=_number(query, "utterance_end_ms", "0"),
+    )
+
+
+def _query(target: str) -> dict[str, str]:
+    try:
+        fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=MAX_FIELDS)
+    except ValueError as problem:
+        raise ClientError("bad_address", f"the address cannot be read: {problem}") from problem
+    return {key: values[-1] for key, values in fields.items()}
+
+
+def _check_encoding(query: Mapping[str, str]) -> None:
+    encoding = query.get("encoding", "linear16" if "sample_rate" in query else "")
+    if encoding != "linear16" or "sample_rate" not in query:
+        asked = f"not {encoding[:20]!r}" if encoding else "and no containers such as WAV"
+        raise ClientError(
+            "bad_encoding", f"audio must be encoding=linear16 with its sample_rate, {asked}: convert it before"
+        )
+
+
+def _number(query: Mapping[str, str], name: str, default: str) -> int:
+    text = query.get(name, default)
+    if not re.fullmatch(r"\d{1,6}", text):
+        raise ClientError("bad_number", f"{name}={text[:20]!r} is not a number")
+    return int(text)
+
+
+def _pause(endpointing: str) -> int:
+    low, high = PAUSE_MS
+    return min(max(int(endpointing), low), high) if re.fullmatch(r"0*[1-9]\d{0,5}", endpointing) else 0
+
+
+def _flag(query: Mapping[str, str], name: str, default: str = "false") -> bool:
+    return query.get(name, default).lower() not in NO

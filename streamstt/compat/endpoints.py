@@ -1,0 +1,38 @@
+"""WebSocket paths beside the native ones, and what serves them: protocols that existing clients speak."""
+
+from collections.abc import Mapping
+
+from streamstt.compat.deepgram.endpoint import serve_deepgram
+from streamstt.compat.openai.realtime import serve_realtime
+from streamstt.compat.openai.transcriptions import Models, Transcriptions, Uploads
+from streamstt.compat.vosk import serve_vosk
+from streamstt.config.compat import Compat
+from streamstt.server.endpoint import Endpoint, Visitor
+from streamstt.server.http.request import NO_API, Api
+
+__all__ = ["Endpoint", "Visitor", "make_api", "make_endpoints"]
+
+
+def make_api(settings: Compat, uploads: Uploads, model: str) -> Api:
+    """What is switched on of other programs' HTTP.
+
+    Args:
+        settings: The ``[compat]`` section.
+        uploads: What hears recordings.
+        model: Name of the one that is loaded.
+    """
+    if not settings.openai:
+        return NO_API
+    return Api({"/v1/audio/transcriptions": Transcriptions(settings, uploads).serve}, Models(model).answer)
+
+
+def make_endpoints(settings: Compat) -> Mapping[str, Endpoint]:
+    """The endpoints that are switched on, by path; each path needs an entry in ``access.NEEDED``."""
+    endpoints: dict[str, Endpoint] = {}
+    if settings.vosk:
+        endpoints["/vosk"] = serve_vosk
+    if settings.deepgram:
+        endpoints["/v1/listen"] = serve_deepgram
+    if settings.openai:
+        endpoints["/v1/realtime"] = serve_realtime
+    return endpoints

@@ -1,0 +1,104 @@
+"""A recording's captions in the formats of OpenAI's ``audio/transcriptions``. Pure."""
+
+import math
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Literal, get_args
+
+from streamstt.compat.openai.errors import Data, as_json
+from streamstt.compat.openai.turns import joined
+from streamstt.events import Final
+from streamstt.hub.protocol import to_json
+from streamstt.server.http.response import Answer
+from streamstt.subtitles.formats import render
+
+ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
+FORMATS: tuple[ResponseFormat, ...] = get_args(ResponseFormat)
+TEXT_TYPE = "text/plain; charset=utf-8"
+EVENTS_TYPE = "text/event-stream; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """How a recording is to be heard, and told.
+
+    Attributes:
+        language: Code, ``auto``, or empty for the daemon's setting.
+        form: Of the answer.
+        segments: ``verbose_json`` tells each caption.
+        words: ``verbose_json`` tells each word.
+        stream: Captions are told as they are heard.
+    """
+
+    language: str = ""
+    form: ResponseFormat = "json"
+    segments: bool = True
+    words: bool = False
+    stream: bool = False
+
+
+def answer(finals: Sequence[Final], duration_s: float, wishes: Wishes) -> Answer:
+    """The whole answer.
+
+    Args:
+        finals: In order.
+        duration_s: Of the recording.
+        wishes: The client's.
+    """
+    text = text_of(finals)
+    usage = {"type": "duration", "seconds": math.ceil(duration_s)}
+    match wishes.form:
+        case "json":
+            return as_json(HTTPStatus.OK, {"text": text, "usage": usage})
+        case "text":
+            return Answer(HTTPStatus.OK, TEXT_TYPE, f"{text}\n".encode())
+        case "srt" | "vtt" as form:
+            return Answer(HTTPStatus.OK, TEXT_TYPE, render(finals, form).encode())
+        case "verbose_json":
+            heard = next((final.language for final in finals), wishes.language)
+            data: Data = {"task": "transcribe", "language": heard, "duration": round(duration_s, 3), "text": text}
+            data |= {"segments": [_segment(i, final) for i, final in enumerate(finals)]} if wishes.segments else {}
+            data |= (
+                {"words": [_word(final, i) for final in finals for i in range(len(final.words))]}
+                if wishes.words
+                else {}
+            )
+            return as_json(HTTPStatus.OK, data | {"usage": usage})
+
+
+def text_of(finals: Sequence[Final]) -> str:
+    """All that was said, on one line."""
+    text = ""
+    for final in finals:
+        text = joined(text, final.text, final.language)
+    return text
+
+
+def sse(data: Data) -> bytes:
+    """One server-sent event (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+    return f"data: {to_json(data)}\n\n".encode(errors="replace")
+
+
+def _word(final: Final, number: int) -> Data:
+    word = final.words[number]
+    return {"word": word.text, "start": word.start, "end": word.end}
+
+
+def _segment(number: int, final: Final) -> Data:
+    """As Whisper tells it; the tokens, and how sure it was that somebody speaks, are not known here any more."""
+    written = final.text.encode(errors="replace")
+    logs = [math.log(max(word.probability, 1e-6)) for word in final.words]
+    return {
+        "id": number,
+        "seek": 0,
+        "start": final.start,
+        "end": final.end,
+        "text": final.text,
+        "tokens": [],
+        "temperature": 0.0,
+        "avg_logprob": round(sum(logs) / len(logs), 4) if logs else 0.0,
+        "compression_ratio": round(len(written) / len(zlib.compress(written)), 3),
+        "no_speech_prob": 0.0,
+    }

@@ -1,0 +1,213 @@
+"""``POST /v1/audio/transcriptions`` and ``GET /v1/models``, as OpenAI's clients speak them (developers.openai.com)."""
+
+import logging
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import BinaryIO, Protocol
+
+from streamstt.compat.client_audio import base_language
+from streamstt.compat.openai.errors import ApiError, as_json, in_their_words
+from streamstt.compat.openai.formats import EVENTS_TYPE, FORMATS, Wishes, answer, sse, text_of
+from streamstt.compat.openai.turns import joined
+from streamstt.concurrency import first, off_loop
+from streamstt.config.compat import Compat
+from streamstt.errors import EngineError, SourceError
+from streamstt.events import Final
+from streamstt.server.http.multipart import Form, FormError
+from streamstt.server.http.request import Post, PostError
+from streamstt.server.http.response import Answer
+
+HINT = "m4a, mp4 and webm are not among them: ffmpeg -i talk.m4a talk.flac"
+
+log = logging.getLogger(__name__)
+
+
+class Recording(Protocol):
+    """A file; whoever has opened it, or tried to, closes it."""
+
+    duration_s: float
+
+    async def open(self) -> None:
+        """Opens it.
+
+        Raises:
+            SourceError: It cannot be read.
+        """
+        ...
+
+    def finals(self) -> AsyncIterator[Final]:
+        """Its captions, in order, as they are heard.
+
+        Raises:
+            SourceError: It is damaged.
+            EngineError: The engine failed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Lets go of it."""
+        ...
+
+
+class Uploads(Protocol):
+    """Hears recordings."""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """Codes that the model knows."""
+        ...
+
+    def recording(self, path: Path, name: str, language: str) -> Recording:
+        """A recording that is to be opened; ``language`` is a code, ``auto``, or empty."""
+        ...
+
+
+class Transcriptions:
+    """Serves uploads, so many at once and no more."""
+
+    def __init__(self, settings: Compat, uploads: Uploads) -> None:
+        """Serves nobody.
+
+        Args:
+            settings: The ``[compat]`` section.
+            uploads: What hears them.
+        """
+        self._most = settings.max_uploads
+        self._size = settings.max_upload_mb * 1_000_000
+        self._uploads = uploads
+        self._busy = 0
+
+    async def serve(self, post: Post) -> None:
+        """Answers one request, whatever it is."""
+        try:
+            if self._busy >= self._most:
+                text = f"{self._most} recordings are being transcribed already (compat.max_uploads)"
+                raise ApiError(text, "rate_limit_exceeded", status=HTTPStatus.TOO_MANY_REQUESTS)
+            self._busy += 1
+            try:
+                await self._serve(post)
+            finally:
+                self._busy -= 1
+        except ApiError as problem:
+            await post.answer(problem.answer)
+        except PostError as problem:
+            await post.answer(in_their_words(problem.answer))
+
+    async def _serve(self, post: Post) -> None:
+        try:
+            # It has no name on the disk: whatever ends the daemon, nothing of it stays.
+            file = TemporaryFile()  # noqa: SIM115 - closed below, in a thread
+        except OSError as problem:
+            raise _no_room(problem) from problem
+        try:
+            form = await self._receive(post, file)
+            if form.file_name is None:
+                raise ApiError("the form has no file in it", "missing_required_parameter", "file")
+            wishes = wishes_of(form.fields, self._uploads.languages)
+            await off_loop(partial(file.seek, 0))  # which writes what is still held back
+            await first(self._answer(post, Path(f"/dev/fd/{file.fileno()}"), form.file_name, wishes), post.left())
+        except OSError as problem:
+            if isinstance(problem, ConnectionError):
+                raise
+            raise _no_room(problem) from problem
+        finally:
+            await off_loop(file.close)
+
+    async def _receive(self, post: Post, file: BinaryIO) -> Form:
+        """The form, with its file in ``file``: on disk, for its size is the sender's choice."""
+        try:
+            form = Form(next(iter(post.headers("content-type")), ""), file)
+            async for data in post.body(self._size):
+                await off_loop(partial(form.push, data))
+            form.end()
+        except FormError as problem:
+            raise ApiError(str(problem), "invalid_form") from problem
+        return form
+
+    async def _answer(self, post: Post, path: Path, name: str, wishes: Wishes) -> None:
+        try:
+            recording = self._uploads.recording(path, name[:100], wishes.language)
+            try:
+                await recording.open()
+                if wishes.stream:
+                    await _stream(post, recording)
+                else:
+                    finals = [final async for final in recording.finals()]
+                    await post.answer(answer(finals, recording.duration_s, wishes))
+            finally:
+                await recording.close()
+        except (SourceError, EngineError) as error:
+            problem = _unheard(error)
+            if not wishes.stream or post.status is None:
+                raise problem from error
+            await post.send(sse({"error": problem.data}))
+            await post.end()
+
+
+async def _stream(post: Post, recording: Recording) -> None:
+    """Tells each caption when it is heard, and at the end all of them."""
+    finals: list[Final] = []
+    async for final in recording.finals():
+        if not finals:
+            await post.stream(EVENTS_TYPE)
+        before = text_of(finals[-1:])
+        delta = joined(before, final.text, final.language)[len(before) :]
+        finals.append(final)
+        await post.send(sse({"type": "transcript.text.delta", "delta": delta}))
+    if not finals:
+        await post.stream(EVENTS_TYPE)
+    await post.send(sse({"type": "transcript.text.done", "text": text_of(finals)}))
+    await post.end()
+
+
+def _no_room(problem: OSError) -> ApiError:
+    log.error("an upload cannot be kept in the folder for temporary files (TMPDIR): %s", problem)
+    return ApiError("the daemon has no room for the file", "no_room", status=HTTPStatus.INSUFFICIENT_STORAGE)
+
+
+def _unheard(error: SourceError | EngineError) -> ApiError:
+    if isinstance(error, SourceError):
+        return ApiError(f"{error}. {HINT}", "unsupported_format", "file")
+    return ApiError(str(error), "engine_failed", status=HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def wishes_of(fields: Mapping[str, Sequence[str]], languages: Sequence[str]) -> Wishes:
+    """What the form asks for; ``model``, ``prompt`` and ``temperature`` are taken, and change nothing.
+
+    Raises:
+        ApiError: It cannot be had.
+    """
+    given = {name: values[-1] for name, values in fields.items() if values}
+    form = given.get("response_format") or "json"
+    if form not in FORMATS:
+        raise ApiError(f"response_format can be {', '.join(FORMATS)}; not {form[:40]!r}", param="response_format")
+    language = base_language(given.get("language", ""))
+    if language not in {"", "auto", *languages}:
+        raise ApiError(f"the model speaks {', '.join(languages)}; not {language[:20]!r}", param="language")
+    key = "timestamp_granularities"
+    times = {*fields.get(f"{key}[]", ()), *fields.get(key, ())} or {"segment"}
+    if not times <= {"word", "segment"}:
+        raise ApiError(f"{key} can be word and segment", param=key)
+    stream = re.fullmatch(r"(?i)true|1", given.get("stream", "")) is not None
+    return Wishes(language, form, "segment" in times, "word" in times, stream)
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """``GET /v1/models`` and ``/v1/models/NAME``: the one that is loaded."""
+
+    name: str
+
+    def answer(self, path: str) -> Answer | None:
+        """The answer; None: the path is another one."""
+        model = {"id": self.name, "object": "model", "created": 0, "owned_by": "streamstt"}
+        if path == "/v1/models":
+            return as_json(HTTPStatus.OK, {"object": "list", "data": [model]})
+        if path == f"/v1/models/{self.name}":
+            return as_json(HTTPStatus.OK, model)
+        return None

@@ -1,1 +1,0 @@
-"""Serving: the hub that numbers events, the protocol, the WebSocket and page server."""

@@ -1,0 +1,1 @@
+"""HTTP: requests, bodies, responses, and what is served by path."""

@@ -1,0 +1,100 @@
+"""What a plain GET gets: the pages, their files, health, metrics, and the transcript so far. No sockets."""
+
+from collections.abc import Callable
+from functools import partial
+from http import HTTPStatus
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import PurePosixPath
+from urllib.parse import unquote
+
+from streamstt.config.overlay import Overlay, described
+from streamstt.hub.health import health_of
+from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import to_json
+from streamstt.server.http.metrics import CONTENT_TYPE, Metrics
+from streamstt.server.http.response import Answer, plain
+from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, Format, render
+
+PAGES = {"/": "index.html", "/overlay": "overlay.html", "/designer": "designer.html"}
+PAGE_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".woff2": "font/woff2",
+}
+# Only the captions page may ask for the microphone, and no page for anything else.
+NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=()"
+PERMISSIONS = {"/": NO_DEVICES.replace("microphone=()", "microphone=(self)")}
+
+
+class Routes:
+    """Answers by path; the pages are read once.
+
+    Attributes:
+        overlay: How the overlay looks unless its address says otherwise.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        """Reads the pages.
+
+        Args:
+            hub: Whose history the transcript is, and whose state health and metrics tell.
+        """
+        self._hub = hub
+        self.overlay = Overlay()
+        self._measures = Metrics(hub)
+        self._files = _read(files("streamstt.server").joinpath("pages"))
+        self._routes: dict[str, Callable[[str], Answer]] = {"/healthz": self._health, "/metrics": self._metrics}
+        self._routes["/overlay.json"] = self._overlay
+        self._routes |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
+
+    def answer(self, target: str) -> Answer:
+        """The answer to ``GET target``."""
+        path, _, query = target.partition("?")
+        path = unquote(path)
+        name = PAGES.get(path) or path.removeprefix("/pages/")
+        if (path in PAGES or path.startswith("/pages/")) and name in self._files:
+            devices = ("Permissions-Policy", PERMISSIONS.get(path, NO_DEVICES))
+            return Answer(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name], (devices,))
+        route = self._routes.get(path)
+        if route:
+            return route(query)
+        known = ", ".join([*PAGES, *self._routes])
+        return plain(
+            HTTPStatus.NOT_FOUND, f"Nothing is here. Pages: {known}. WebSocket: /captions, /audio, /control.\n"
+        )
+
+    def _health(self, query: str) -> Answer:
+        health = health_of(self._hub)
+        status = HTTPStatus.OK if health.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        if "plain" in query.split("&"):
+            return plain(status, f"{health.line}\n")
+        body = {
+            "status": health.word,
+            "why": list(health.why),
+            "sources": self._hub.states,
+            "viewers": self._hub.viewers,
+        }
+        return Answer(status, "application/json", (to_json(body) + "\n").encode())
+
+    def _overlay(self, _: str) -> Answer:
+        return Answer(HTTPStatus.OK, "application/json", to_json(described(self.overlay)).encode())
+
+    def _metrics(self, _: str) -> Answer:
+        return Answer(HTTPStatus.OK, CONTENT_TYPE, self._measures.render())
+
+    def _transcript(self, form: Format, _: str) -> Answer:
+        return Answer(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())
+
+
+def _read(folder: Traversable, prefix: str = "") -> dict[str, bytes]:
+    """The files that pages are made of, by their path from the folder."""
+    found: dict[str, bytes] = {}
+    for entry in folder.iterdir():
+        if entry.is_dir():
+            found |= _read(entry, f"{prefix}{entry.name}/")
+        elif PurePosixPath(entry.name).suffix in PAGE_TYPES:
+            found[prefix + entry.name] = entry.read_bytes()
+    return found
