@@ -135,7 +135,7 @@ async def test_the_broker_is_killed(broker: Broker, script: list[str], tmp_path:
 )
 def test_a_library_that_is_not_here(script: list[str], library: str, extra: str, arguments: list[str]) -> None:
     """Client libraries are optional: without the one that is needed, a sentence says how to get it."""
-    code = f"import sys; sys.modules[{library!r}] = None; from streamstt.cli import main; main()"
+    code = f"import sys; sys.modules[{library!r}] = None; from streamstt.cli.app import main; main()"
     more = script if arguments[0] == "run" else []
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments, *more],

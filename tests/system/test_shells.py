@@ -113,7 +113,7 @@ def test_the_man_page_is_the_help() -> None:
 
 def test_help_is_quick() -> None:
     """Neither torch, nor the hub's library, nor a sound library is imported to show help or to follow a daemon."""
-    code = "import sys, streamstt.cli; heavy = {'torch', 'transformers', 'huggingface_hub', 'sounddevice'}\n"
+    code = "import sys, streamstt.cli.app; heavy = {'torch', 'transformers', 'huggingface_hub', 'sounddevice'}\n"
     code += "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     subprocess.run([sys.executable, "-c", code], check=True, env=environment())
     assert "streamstt [OPTIONS] COMMAND" in run("--help").stdout

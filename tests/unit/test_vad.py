@@ -148,6 +148,6 @@ def test_another_version_of_silero(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
         (tmp_path / "other.bin").write_bytes(content)
         with pytest.raises(ValueError, match=r"other\.bin"):
             SileroNetwork(tmp_path / "other.bin")
-    monkeypatch.setattr("streamstt.whisper.silero.SIZES", ())
+    monkeypatch.setattr("streamstt.recordings.silero.SIZES", ())
     audio, _ = soundfile.read(DATA / "short.flac", dtype="float32")
     assert any(make_judge(Speech())(audio[: 100 * FRAME]))
