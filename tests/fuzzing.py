@@ -1,5 +1,4 @@
-#!/usr/bin/env python3
-"""Throws nonsense at the real server, in this process: ``tests/fuzzing.py 100000``.
+"""Throws nonsense at the real server, in this process: ``python -m tests.fuzzing 100000``.
 
 An input is one connection with all that a stranger sends on it: bytes, requests, handshakes, frames, right and wrong
 and cut off. After every batch nothing may have been logged as an error, no exception be unhandled, no connection be
@@ -20,7 +19,6 @@ from typing import Any
 import psutil
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from websockets.asyncio.client import connect
-from wire import INPUTS, TOKEN, Input
 
 from streamstt.captioning.pipeline import Studio
 from streamstt.compat.endpoints import make_api, make_endpoints
@@ -33,6 +31,7 @@ from streamstt.hub.protocol import About
 from streamstt.recordings.uploads import Uploads
 from streamstt.server.endpoint import Services
 from streamstt.server.server import Server
+from tests.support.wire import INPUTS, TOKEN, Input
 
 BATCH = 1000  # inputs; hypothesis remembers all of a run, so that a long one would grow by itself
 TURNS = 20  # of the event loop

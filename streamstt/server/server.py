@@ -16,7 +16,6 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from streamstt.compat.endpoints import Visitor
 from streamstt.config.overlay import Overlay
 from streamstt.config.server import Server as ServerSettings
 from streamstt.errors import ConfigError, ServerError
@@ -24,7 +23,7 @@ from streamstt.hub.hub import STOPPING, Hub
 from streamstt.hub.protocol import ClientError, error
 from streamstt.server.access import LOCAL_FILES, NOBODY, Guard, Keys, Role, Visit, host_name
 from streamstt.server.connection import Connection, Door, visit_of
-from streamstt.server.endpoint import NONE, RemoteStream, Services, Studio
+from streamstt.server.endpoint import NONE, RemoteStream, Services, Studio, Visitor
 from streamstt.server.handlers import identify, serve_controller, serve_speaker, serve_viewer
 from streamstt.server.http.body_server import PostOffice
 from streamstt.server.http.pages import Routes

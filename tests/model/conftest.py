@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from finding import TINY, events, run
 
 from streamstt.whisper.checkpoints import search
 from streamstt.whisper.checkpoints.wheels import BUNDLES
+from tests.support.model_search import TINY, events, run
 
 
 @pytest.fixture(scope="session")

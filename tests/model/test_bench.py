@@ -20,8 +20,7 @@ from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.normalizer import make_normaliser
 from streamstt.whisper.speed import SIZES, Layers, Speed, kind, measure_layers
 from streamstt.whisper.streaming import StreamingEngine
-
-DATA = Path(__file__).parent.parent / "data"
+from tests.support.paths import DATA
 
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:

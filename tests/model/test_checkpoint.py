@@ -10,11 +10,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from finding import NO_HUB, TINY, events, left, run, server, start
 from safetensors import safe_open
 
 from streamstt.errors import ModelError
 from streamstt.whisper.checkpoints import search
+from tests.support.model_search import NO_HUB, TINY, events, left, run, server, start
 
 
 def test_a_fresh_fetch_by_the_users_own_pip(tmp_path: Path) -> None:

@@ -5,12 +5,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from comparing import COLUMNS, CPU, Reading, Said, largest, load, reading_of, recording, transformers_say
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 from streamstt.audio.format import ms
 from streamstt.whisper.log_mel import LogMel, floor_of
 from streamstt.whisper.network.linear import Precision
+from tests.support.reference_model import (
+    COLUMNS,
+    CPU,
+    Reading,
+    Said,
+    largest,
+    load,
+    reading_of,
+    recording,
+    transformers_say,
+)
 
 F32, BF16, INT8 = Precision.FLOAT32, Precision.BFLOAT16, Precision.INT8
 

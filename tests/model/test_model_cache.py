@@ -4,10 +4,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from finding import TINY, events, flip, left, run
 
 from streamstt.errors import ModelError
 from streamstt.whisper.checkpoints import search
+from tests.support.model_search import TINY, events, flip, left, run
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "tokenizer.json", "manifest.json"])

@@ -9,7 +9,6 @@ import soundfile
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
-from wer import word_error_rate
 
 from streamstt.audio.format import Samples, ms
 from streamstt.config.settings import Engine as Settings
@@ -19,8 +18,8 @@ from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.decoding import generation_config as whisper_settings
 from streamstt.whisper.loader import load_engine
 from streamstt.whisper.reference import ReferenceEngine
-
-DATA = Path(__file__).parent.parent / "data"
+from tests.support.paths import DATA
+from tests.support.word_errors import word_error_rate
 
 
 def recording(name: str) -> Samples:

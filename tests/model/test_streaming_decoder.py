@@ -9,10 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from drawing import PROPERTY
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wer import word_error_rate
 
 from streamstt.audio.format import Samples, ms
 from streamstt.config.settings import Engine as Settings
@@ -24,8 +22,10 @@ from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.decoding import generation_config as whisper_settings
 from streamstt.whisper.reference import ReferenceEngine
 from streamstt.whisper.streaming import StreamingEngine
+from tests.support.drawing import PROPERTY
+from tests.support.paths import DATA
+from tests.support.word_errors import word_error_rate
 
-DATA = Path(__file__).parent.parent / "data"
 EXACT = Settings(device="cpu", encoder="float32", decoder="float32")
 COARSE = Settings(device="cpu", encoder="int8", decoder="int8")
 

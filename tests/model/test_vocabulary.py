@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import pytest
-from test_streaming_decoder import COARSE, DATA, job, recording, text_of
-from wer import word_error_rate
 
 from streamstt.config.settings import Engine as Settings
 from streamstt.config.settings import Speech
@@ -14,6 +12,8 @@ from streamstt.speech.reliability import is_doubtful
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.reference import ReferenceEngine
 from streamstt.whisper.streaming import StreamingEngine
+from tests.model.test_streaming_decoder import COARSE, DATA, job, recording, text_of
+from tests.support.word_errors import word_error_rate
 
 TERMS = ("Velmora", "Joaquin", "Istio", "Nguyen", "Huawei")
 

@@ -14,7 +14,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from running import (
+from selenium.webdriver import Chrome
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tests.support.daemon import (
     DATA,
     SCRIPT,
     Daemon,
@@ -28,8 +31,6 @@ from running import (
     refused,
     run,
 )  # fmt: skip
-from selenium.webdriver import Chrome
-from selenium.webdriver.support.wait import WebDriverWait
 
 FIRST = SCRIPT.partition(".")[0] + "."
 TALK = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--loop"]

@@ -12,12 +12,13 @@ from typing import Any
 
 import pytest
 import soundfile
-from conftest import chromium
-from running import DATA, SCRIPT, Daemon
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from test_access import tokens
-from test_pages import FINALS, PARTIALS, STATE, until, until_equal
+
+from tests.support.daemon import DATA, SCRIPT, Daemon
+from tests.system.conftest import chromium
+from tests.system.test_access import tokens
+from tests.system.test_pages import FINALS, PARTIALS, STATE, until, until_equal
 
 FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 FIRST = SCRIPT.partition(".")[0] + "."

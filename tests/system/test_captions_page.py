@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import chromium
-from reading import ALERTS, by_id, hear, reading, say, scripted
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from test_pages import FINALS, STATE, ScriptedDaemon, final, until, until_equal
 
 from streamstt.events import Final, State, Status
+from tests.support.captions_page import ALERTS, by_id, hear, reading, say, scripted
+from tests.system.conftest import chromium
+from tests.system.test_pages import FINALS, STATE, ScriptedDaemon, final, until, until_equal
 
 COUNT = "return document.querySelector('#search-count').textContent"
 

@@ -4,9 +4,9 @@ import json
 import socket
 from pathlib import Path
 
-from audio_server import AudioServer
-from running import DATA, Daemon, command, run
-from screen import Terminal
+from tests.support.audio_server import AudioServer
+from tests.support.daemon import DATA, Daemon, command, run
+from tests.support.terminal import Terminal
 
 
 def checks(text: str) -> dict[str, dict[str, str]]:

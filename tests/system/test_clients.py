@@ -12,9 +12,21 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from running import DATA, SCRIPT, Daemon, captions, pcm_of, receive, receive_all, receive_until, said, speak
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.support.daemon import (
+    DATA,
+    SCRIPT,
+    Daemon,
+    captions,
+    pcm_of,
+    receive,
+    receive_all,
+    receive_until,
+    said,
+    speak,
+)
 
 SENTENCES = ["Every word of this has been written down before.", "It is said again and again so that tests know it."]
 

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
-from keeping import finals as recorded
-from running import (
+
+from tests.support.daemon import (
     DATA,
     Daemon,
     captions,
@@ -24,7 +24,8 @@ from running import (
     speak,
     text_of,
 )
-from wer import word_error_rate
+from tests.support.transcripts import finals as recorded
+from tests.support.word_errors import word_error_rate
 
 MAX_WER = 0.1  # the model makes no mistake in these recordings; half a sentence lost is more than this
 

@@ -15,7 +15,9 @@ from deepgram import AsyncDeepgramClient, DeepgramClient
 from deepgram.core.api_error import ApiError
 from deepgram.core.events import EventType
 from deepgram.environment import DeepgramClientEnvironment
-from running import (
+from websockets.exceptions import InvalidStatus
+
+from tests.support.daemon import (
     SCRIPT,
     SENTENCES,
     Daemon,
@@ -23,7 +25,7 @@ from running import (
     refused,
     write_script,
 )  # fmt: skip
-from websockets.exceptions import InvalidStatus
+from tests.support.paths import DATA
 
 SETTINGS = ["--source", "ws", "--set", "compat.deepgram=true", "--set", "server.max_audio_clients=2"]
 SEVEN_S = pcm_of("long_sentence")[: 2 * 16000 * 7]
@@ -108,7 +110,7 @@ async def test_the_sdk(daemon: Daemon) -> None:
 
 async def test_finals_only_unless_asked(daemon: Daemon) -> None:
     """Without options for more, there are final results and the summary; two channels are heard as one."""
-    stereo, rate = soundfile.read(Path(__file__).parents[1] / "data" / "long_sentence.flac", dtype="int16")
+    stereo, rate = soundfile.read(DATA / "long_sentence.flac", dtype="int16")
     pcm = stereo[: rate * 4].repeat(2).tobytes()
     async with listen(daemon, channels=2) as connection:
         await send(connection, pcm + b"\x01")

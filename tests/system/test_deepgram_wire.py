@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import pytest
-from running import Daemon, captions, pcm_of, receive, receive_all, receive_until, said, write_script
+
+from tests.support.daemon import Daemon, captions, pcm_of, receive, receive_all, receive_until, said, write_script
 
 SETTINGS = ["compat.deepgram=true", "server.max_audio_clients=2", "server.audio_idle_s=1.5"]
 SEVEN_S = pcm_of("long_sentence")[: 2 * 16000 * 7]

@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from running import DATA, Daemon
 from selenium import webdriver
 from selenium.webdriver.common.by import By
-from test_overlay import browser, chrome, console
-from test_pages import ScriptedDaemon, scripted_daemon, until, until_equal
 
 from streamstt.config.overlay import Overlay
 from streamstt.config.settings import Settings
+from tests.support.daemon import DATA, Daemon
+from tests.system.test_overlay import browser, chrome, console
+from tests.system.test_pages import ScriptedDaemon, scripted_daemon, until, until_equal
 
 __all__ = ["browser", "chrome", "scripted_daemon"]
 

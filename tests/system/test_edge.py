@@ -8,11 +8,12 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from brokers import SECRET, Broker, edge
-from keeping import finals
-from running import Daemon, captions, get, receive, refused, run
-from watching import Viewer, talk
 from websockets.exceptions import InvalidStatus
+
+from tests.support.brokers import SECRET, Broker, edge
+from tests.support.daemon import Daemon, captions, get, receive, refused, run
+from tests.support.transcripts import finals
+from tests.support.viewers import Viewer, talk
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import DATA, SCRIPT, Daemon, captions, receive_all, receive_until, said
 
 from streamstt.engine.runner import FAILED
 from streamstt.whisper.checkpoints import search
+from tests.support.daemon import DATA, SCRIPT, Daemon, captions, receive_all, receive_until, said
 
 
 @pytest.fixture

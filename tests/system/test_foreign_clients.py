@@ -9,11 +9,12 @@ import pytest
 from deepgram import AsyncDeepgramClient
 from deepgram.environment import DeepgramClientEnvironment
 from openai import AsyncOpenAI
-from running import DATA, Daemon, captions, pcm_of, receive, resampled, text_of
-from wer import word_error_rate
 from wyoming.asr import Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
+
+from tests.support.daemon import DATA, Daemon, captions, pcm_of, receive, resampled, text_of
+from tests.support.word_errors import word_error_rate
 
 PIECE = 2 * 1600  # bytes: 0.1 s
 SPEECH = pcm_of("short")

@@ -4,11 +4,11 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from brokers import SECRET, Broker
 
 from streamstt.brokers.jetstream import NatsBus, NatsFeed
 from streamstt.brokers.messages import Entry, Position
 from streamstt.config.brokers import Nats
+from tests.support.brokers import SECRET, Broker
 
 pytestmark = pytest.mark.timeout(60)
 

@@ -4,12 +4,11 @@ import json
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-from running import environment
+from tests.support.daemon import environment
+from tests.support.paths import ROOT
 
-FUZZING = Path(__file__).parents[1] / "fuzzing.py"
-VIEWERS = Path(__file__).parents[2] / "benchmarks" / "viewers.py"
+VIEWERS = ROOT / "benchmarks" / "viewers.py"
 
 
 def test_stalled_viewers_delay_nobody() -> None:
@@ -29,8 +28,8 @@ def test_stalled_viewers_delay_nobody() -> None:
 def test_nonsense_breaks_nothing() -> None:
     """Three thousand inputs that no client would send: no error, nothing hangs or grows, viewers are served."""
     done = subprocess.run(
-        [sys.executable, FUZZING, "3000", "--seed", "1"],
-        env=environment(), capture_output=True, timeout=150, check=False,
+        [sys.executable, "-m", "tests.fuzzing", "3000", "--seed", "1"],
+        cwd=ROOT, env=environment(), capture_output=True, timeout=150, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
     *_, last, verdict = done.stdout.decode().splitlines()

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from audio_server import AudioServer
-from running import DATA, Daemon, captions, receive, run, said, text_of
 from websockets.asyncio.client import ClientConnection
-from wer import word_error_rate
+
+from tests.support.audio_server import AudioServer
+from tests.support.daemon import DATA, Daemon, captions, receive, run, said, text_of
+from tests.support.word_errors import word_error_rate
 
 
 @pytest.fixture

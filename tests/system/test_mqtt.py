@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 from aiomqtt import Client, MqttError, ProtocolVersion
-from brokers import Broker
-from keeping import finals
-from running import Daemon, environment
-from watching import talk
+
+from tests.support.brokers import Broker
+from tests.support.daemon import Daemon, environment
+from tests.support.transcripts import finals
+from tests.support.viewers import talk
 
 pytestmark = pytest.mark.timeout(90)
 

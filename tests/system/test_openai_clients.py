@@ -15,7 +15,20 @@ from openai.types.beta.realtime import RealtimeServerEvent as FormerEvent
 from openai.types.beta.realtime.transcription_session import TranscriptionSession
 from openai.types.realtime import RealtimeServerEvent as PresentEvent
 from pydantic import BaseModel
-from running import DATA, SCRIPT, SENTENCES, Daemon, captions, get, pcm_of, receive, refused, resampled, write_script
+
+from tests.support.daemon import (
+    DATA,
+    SCRIPT,
+    SENTENCES,
+    Daemon,
+    captions,
+    get,
+    pcm_of,
+    receive,
+    refused,
+    resampled,
+    write_script,
+)
 
 SPEECH = resampled("long_sentence", 24_000)[: 2 * 24_000 * 7]
 SILENCE = bytes(2 * 24_000 * 2)

@@ -13,17 +13,27 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import pytest
-from conftest import chromium
-from overlaying import BOX, ROWS, STILL, VISIBLE, WATCH, emulate, pixel, sized
-from reading import hub_of
-from running import DATA, SCRIPT, Daemon
 from selenium import webdriver
 from selenium.common.exceptions import NoAlertPresentException
-from test_pages import ON_AIR, XSS, ScriptedDaemon, final, luminance, partial, scripted_daemon, until, until_equal
 
 from streamstt.config.overlay import Overlay
 from streamstt.events import Gap, State, Status
 from streamstt.hub.protocol import SourceInfo
+from tests.support.captions_page import hub_of
+from tests.support.daemon import DATA, SCRIPT, Daemon
+from tests.support.overlay import BOX, ROWS, STILL, VISIBLE, WATCH, emulate, pixel, sized
+from tests.system.conftest import chromium
+from tests.system.test_pages import (
+    ON_AIR,
+    XSS,
+    ScriptedDaemon,
+    final,
+    luminance,
+    partial,
+    scripted_daemon,
+    until,
+    until_equal,
+)
 
 __all__ = ["scripted_daemon"]
 

@@ -9,9 +9,9 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from running import DATA, Daemon, environment
 
-ROOT = Path(__file__).parents[2]
+from tests.support.daemon import DATA, Daemon, environment
+from tests.support.paths import ROOT
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from running import DATA, SCRIPT, Daemon, environment
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 
-PAGE = (Path(__file__).parents[2] / "docs" / "protocol.md").read_text(encoding="utf-8")
+from tests.support.daemon import DATA, SCRIPT, Daemon, environment
+from tests.support.paths import ROOT
+
+PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 ADDRESS = "ws://127.0.0.1:8765"
 FIRST = SCRIPT.partition(".")[0] + "."
 

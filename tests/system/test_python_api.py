@@ -6,18 +6,18 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 import pytest
 import soundfile
-from running import DATA, SCRIPT, Daemon, environment
 
 import streamstt
 from streamstt.audio.format import Block
+from tests.support.daemon import DATA, SCRIPT, Daemon, environment
+from tests.support.paths import ROOT
 
-PAGE = (Path(__file__).parents[2] / "docs" / "python.md").read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 LISTEN, CONNECT, TRANSCRIBE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 FIRST = SCRIPT.partition(".")[0] + "."
 LONG = DATA / "long_sentence.flac"

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 import trustme
-from managing import NotifySocket
-from running import DATA, Daemon, captions, command, environment, receive, run
 
 from streamstt.daemon.systemd import Manager
+from tests.support.daemon import DATA, Daemon, captions, command, environment, receive, run
+from tests.support.notify_socket import NotifySocket
 
 LOOP = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--loop"]
 NO_SOUND = {"XDG_RUNTIME_DIR": "/nonexistent", "PULSE_SERVER": "unix:/nonexistent"}

@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from audio_server import AudioServer
-from running import environment, run
-from screen import Terminal
 
-ROOT = Path(__file__).parents[2]
+from tests.support.audio_server import AudioServer
+from tests.support.daemon import environment, run
+from tests.support.paths import ROOT
+from tests.support.terminal import Terminal
+
 PAGE = ROOT / "docs" / "streamstt.1"
 
 

@@ -1,6 +1,6 @@
 """Some minutes of audio at full speed, with clients that come and go and a microphone that breaks."""
 
-import soak
+from tests import soak
 
 
 def test_a_short_soak() -> None:

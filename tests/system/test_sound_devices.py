@@ -13,14 +13,14 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
-from audio_server import AudioServer
-from running import DATA, SCRIPT, Daemon, captions, receive, run, said, text_of
 from websockets.asyncio.client import ClientConnection
-from wer import word_error_rate
 
 from streamstt.audio.devices.microphone import Microphone
 from streamstt.audio.devices.selection import Wanted
 from streamstt.errors import SourceError
+from tests.support.audio_server import AudioServer
+from tests.support.daemon import DATA, SCRIPT, Daemon, captions, receive, run, said, text_of
+from tests.support.word_errors import word_error_rate
 
 NOTICED_S = 2.0
 Seen = list[dict[str, Any]]

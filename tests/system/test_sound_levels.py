@@ -2,7 +2,7 @@
 
 import asyncio
 
-from running import DATA, Daemon, captions, receive
+from tests.support.daemon import DATA, Daemon, captions, receive
 
 
 async def test_levels_for_those_who_ask(script: list[str]) -> None:

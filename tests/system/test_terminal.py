@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from audio_server import AudioServer
-from running import DATA, SCRIPT, Daemon, captions, command, environment, get, receive_until, run
-from screen import Terminal
+
+from tests.support.audio_server import AudioServer
+from tests.support.daemon import DATA, SCRIPT, Daemon, captions, command, environment, get, receive_until, run
+from tests.support.terminal import Terminal
 
 FIRST = "Every word of this has been written down before."
 SECOND = "It is said again and again so that tests know it."

@@ -10,8 +10,6 @@ from pathlib import Path
 
 import pytest
 import trustme
-from making import make_hub
-from running import DATA, Daemon, captions, command, environment, exchange, get, receive, receive_until, run
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
@@ -19,6 +17,19 @@ from streamstt.captioning.remote_source import AudioOffer
 from streamstt.config.server import Server as Settings
 from streamstt.hub.protocol import ClientError
 from streamstt.server.server import RemoteStream, Server
+from tests.support.captions import make_hub
+from tests.support.daemon import (
+    DATA,
+    Daemon,
+    captions,
+    command,
+    environment,
+    exchange,
+    get,
+    receive,
+    receive_until,
+    run,
+)
 
 
 def certificate(ca: trustme.CA, folder: Path) -> tuple[Path, Path]:

@@ -9,8 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from keeping import FolderAway, FullDisk, LimitedFiles, Trouble, check_readable, finals
-from running import (
+from selenium.webdriver import Chrome
+from selenium.webdriver.support.wait import WebDriverWait
+from websockets.exceptions import InvalidStatus
+
+from tests.support.daemon import (
     SCRIPT,
     Daemon,
     captions,
@@ -21,10 +24,8 @@ from running import (
     run,
     speak,
 )
-from selenium.webdriver import Chrome
-from selenium.webdriver.support.wait import WebDriverWait
-from watching import SPEECH, Viewer, talk
-from websockets.exceptions import InvalidStatus
+from tests.support.transcripts import FolderAway, FullDisk, LimitedFiles, Trouble, check_readable, finals
+from tests.support.viewers import SPEECH, Viewer, talk
 
 SENTENCES = [f"{text.strip()}." for text in SCRIPT.split(".")[:2]]
 SHOWN = "return Array.from(document.querySelectorAll('#log .caption .text'), e => e.textContent)"

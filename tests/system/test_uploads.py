@@ -20,8 +20,21 @@ import pytest
 import soundfile
 import trustme
 from openai import AsyncOpenAI
-from running import DATA, SCRIPT, Daemon, captions, exchange, get, pcm_of, receive, receive_until, speak, write_script
-from test_tls import certificate
+
+from tests.support.daemon import (
+    DATA,
+    SCRIPT,
+    Daemon,
+    captions,
+    exchange,
+    get,
+    pcm_of,
+    receive,
+    receive_until,
+    speak,
+    write_script,
+)
+from tests.system.test_tls import certificate
 
 LONG = (DATA / "long_sentence.flac").read_bytes()
 PATH = "/v1/audio/transcriptions"

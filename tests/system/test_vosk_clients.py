@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from running import (
+from websockets.asyncio.client import ClientConnection
+
+from tests.support.daemon import (
     SCRIPT,
     SENTENCES,
     Daemon,
@@ -24,7 +26,6 @@ from running import (
     said,
     write_script,
 )
-from websockets.asyncio.client import ClientConnection
 
 SETTINGS = ["--source", "ws", "--set", "compat.vosk=true", "--set", "server.max_audio_clients=2"]
 SEVEN_S = pcm_of("long_sentence")[: 2 * 16000 * 7]

@@ -9,7 +9,15 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from running import (
+from wyoming.asr import Transcribe, Transcript, TranscriptChunk, TranscriptStart, TranscriptStop
+from wyoming.audio import AudioChunk, AudioStart, AudioStop
+from wyoming.client import AsyncTcpClient
+from wyoming.error import Error
+from wyoming.event import Event
+from wyoming.info import Describe, Info
+from wyoming.ping import Ping, Pong
+
+from tests.support.daemon import (
     SCRIPT,
     SENTENCES,
     Daemon,
@@ -22,13 +30,6 @@ from running import (
     said,
     write_script,
 )
-from wyoming.asr import Transcribe, Transcript, TranscriptChunk, TranscriptStart, TranscriptStop
-from wyoming.audio import AudioChunk, AudioStart, AudioStop
-from wyoming.client import AsyncTcpClient
-from wyoming.error import Error
-from wyoming.event import Event
-from wyoming.info import Describe, Info
-from wyoming.ping import Ping, Pong
 
 SETTINGS = ["--source", "ws", "--set", "compat.wyoming=127.0.0.1:0", "--set", "server.max_audio_clients=3"]
 SEVEN_S = pcm_of("long_sentence")[: 2 * 16000 * 7]

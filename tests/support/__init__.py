@@ -1,0 +1,1 @@
+"""What tests share: drawn streams, captions, real daemons, browsers, brokers and terminals."""

@@ -1,0 +1,146 @@
+"""What strangers can send, and how little it does: each gets a status or a close code, and a line in the log."""
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.support.daemon import Daemon, captions, exchange, get, receive, receive_all, refused
+
+
+@pytest.fixture
+def waiting(script: list[str]) -> Iterator[Daemon]:
+    """A daemon that waits for remote clients, with tight bounds."""
+    bounds = ("max_per_address=8", "handshake_s=1", "audio_idle_s=1", "max_messages_s=50")
+    with Daemon(*script, "--source", "ws", *(x for b in bounds for x in ("--set", f"server.{b}"))) as daemon:
+        yield daemon
+        assert "Traceback" not in daemon.log
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        pytest.param(b"\x00\xff" * 500 + b"\n", b"", id="noise"),
+        pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\n", b"", id="TLS on a plain port"),
+        pytest.param(b"SSH-2.0-OpenSSH_9.2\r\n", b"", id="another protocol"),
+        pytest.param(b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n\r\n", b"414", id="a long address"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 9000, b"431", id="a long header"),
+        pytest.param(b"GET / HTTP/1.1\r\n" + b"X: a\r\n" * 200 + b"\r\n", b"431", id="many headers"),
+        pytest.param(b"GET / HTTP/1.1\r\n\r\n", b"400", id="no host"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: localhost\r\n\r\n", b"400", id="two hosts"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: localhost\r\n\r\n", b"405", id="a method"),
+        pytest.param(
+            b"GET /captions HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Key: short\r\nSec-WebSocket-Version: 13\r\n\r\n", b"400", id="half a handshake",
+        ),
+    ],
+)  # fmt: skip
+def test_no_request(waiting: Daemon, data: bytes, status: bytes) -> None:
+    """Whatever is no request gets a status or the end, and one line in the log; the daemon goes on."""
+    assert exchange(waiting, data)[9:12] == status
+    waiting.wait_for_log("client 127.0.0.1: ")
+    assert waiting.log.count("client 127.0.0.1: ") == 1
+    assert "Traceback" not in waiting.log
+    assert get(f"{waiting.url}/healthz")[0] == 200
+
+
+async def _end_of(daemon: Daemon, path: str, *messages: str | bytes) -> tuple[int | None, list[dict[str, Any]]]:
+    """The close code, and all that came, of a client that sends these."""
+    async with captions(daemon, path) as client:
+        await receive(client)
+        with suppress(ConnectionClosed):
+            for message in messages:
+                await client.send(message)
+        received = await receive_all(client)
+        return client.close_code, received
+
+
+async def test_bounds_on_messages(waiting: Daemon) -> None:
+    """Too big, too many, or no audio for too long: a close code and a line in the log each. Others notice nothing."""
+    async with captions(waiting) as viewer:
+        await receive(viewer)
+        assert (await _end_of(waiting, "/audio", b"\0" * (2**20 + 2)))[0] == 1009
+        assert (await _end_of(waiting, "/captions", "x" * 5000))[0] == 1009
+        assert (await _end_of(waiting, "/captions", *["x"] * 100))[0] == 1008
+        assert (await _end_of(waiting, "/audio", *[b"\0\0"] * 1000))[0] == 1008
+        code, received = await _end_of(waiting, "/audio", b"", b"\0\0")
+        assert (code, received[-1]["code"]) == (1008, "idle")
+        for line in ("1009", "too many messages", "idle"):
+            waiting.wait_for_log(line)
+        await viewer.ping()
+    assert (await _end_of(waiting, "/audio", *[b"\0" * 640] * 1000, '{"type":"end"}'))[0] == 1000, "fast is only slowed"
+
+
+@pytest.mark.parametrize("path", ["/captions?since=" + "9" * 30, "/audio?rate=" + "9" * 30, "/captions?since=%00"])
+async def test_enormous_numbers(waiting: Daemon, path: str) -> None:
+    """Numbers beyond all measure are an error with a name, and its line in the log."""
+    async with captions(waiting, path) as client:
+        code = (await receive_all(client))[-1]["code"]
+    assert client.close_code == 1008
+    waiting.wait_for_log(code)
+
+
+async def test_control_characters_in_a_name(waiting: Daemon) -> None:
+    """A name is made harmless: nothing in it can move a cursor, end a line or open a tag."""
+    async with captions(waiting, "/audio?name=a%1b%5b2J%0d%0ab%00%3Cscript%3E%e2%80%ae") as speaker:
+        source = (await receive(speaker))["sources"][0]
+    assert source["name"] == source["label"] == "a-2J-b-script"
+
+
+async def test_connections_from_one_address(waiting: Daemon) -> None:
+    """More connections from one address than it may have get 503, even if the first say nothing, until they leave."""
+    port = urlsplit(waiting.url).port or 0
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
+    began = time.monotonic()
+    assert (await asyncio.to_thread(get, f"{waiting.url}/healthz"))[0] == 503
+    assert await refused(waiting) == 503
+    waiting.wait_for_log("server.max_per_address")
+    for raw in silent:  # the time for a handshake is over, and they are closed
+        raw.settimeout(10)
+        assert await asyncio.to_thread(_rest, raw) == b""
+        raw.close()
+    assert time.monotonic() - began < 8
+    async with captions(waiting) as viewer:
+        assert (await receive(viewer))["type"] == "hello"
+
+
+async def test_no_room_at_all(script: list[str]) -> None:
+    """With all places taken, the next is told so; who was there before stays."""
+    with Daemon(*script, "--source", "ws", "--set", "server.max_connections=2") as daemon:
+        async with captions(daemon) as one, captions(daemon) as two:
+            await receive(one)
+            await receive(two)
+            assert await refused(daemon) == 503
+            await one.ping()
+        async with captions(daemon) as three:
+            assert (await receive(three))["type"] == "hello"
+
+
+async def test_a_flood_does_not_fill_the_log(waiting: Daemon) -> None:
+    """Hundreds of bad requests leave a few lines."""
+    for _ in range(300):
+        assert await asyncio.to_thread(exchange, waiting, b"nonsense\r\n\r\n") == b""
+    assert 10 < waiting.log.count("\n") < 60
+
+
+async def test_no_token_in_time(script: list[str]) -> None:
+    """A WebSocket that sends no token is closed when the time for it is over."""
+    options = ("--set", "server.require_token=true", "--set", "server.handshake_s=0.5")
+    with Daemon(*script, "--source", "ws", *options) as daemon:
+        async with captions(daemon) as client:
+            assert (await receive_all(client, within_s=10))[-1]["code"] == "no_token"
+            assert client.close_code == 1008
+
+
+def _rest(raw: socket.socket) -> bytes:
+    """What comes until the end, orderly or not."""
+    try:
+        return raw.recv(100)
+    except ConnectionError:
+        return b""

@@ -1,0 +1,402 @@
+"""Captions to other programs: real sockets and pipes, honest servers of each wire format, and what goes wrong there."""
+
+import asyncio
+import hashlib
+import hmac
+import json
+import os
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trustme
+
+from streamstt.config.loader import only
+from streamstt.hub.health import health_of
+from streamstt.hub.hub import Hub
+from streamstt.outputs.base import Away
+from streamstt.outputs.factory import finish, make_outlets
+from streamstt.outputs.http_client import Poster
+from tests.support.captions import final, make_hub, partial
+from tests.support.target_servers import HttpServer, Meeting, Obs, Post, Reply, eventually
+
+LONG = "Every word of this has been written down before, and it is said again so that the tests know it by heart."
+
+
+@asynccontextmanager
+async def publishing(**settings: Any) -> AsyncIterator[Hub]:
+    """A hub with the outlets that these settings switch on (``zoom__url``: ``zoom.url``); at its end all is sent."""
+    hub = make_hub()
+    made = make_outlets(only({key.replace("__", "."): value for key, value in settings.items()}), hub)
+    assert made
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(outlet.run()) for outlet in made]
+        await asyncio.sleep(0.01)
+        yield hub
+        hub.finish()
+        await finish(running)
+
+
+def say(hub: Hub, *texts: str) -> None:
+    """Publishes finals."""
+    for text in texts:
+        hub.publish(final(text, number=hub.seq + 1))
+
+
+def count(hub: Hub, what: str, target: str) -> float:
+    """A metric of a target."""
+    (value,) = [
+        r.value
+        for r in hub.counters.readings()
+        if r.name == f"outlet_{what}" and ("target", target) in r.labels
+    ]  # fmt: skip
+    return value
+
+
+# ---- HTTP, for all that use it
+
+
+@pytest.mark.parametrize(
+    ("reply", "why"),
+    [
+        (Reply(fault="hang"), "no answer within 0.3 s"),
+        (Reply(body=b"so far", fault="half"), "no answer within 0.3 s"),
+        (Reply(fault="close"), "the connection broke"),
+    ],
+)
+async def test_answers_that_never_come(reply: Reply, why: str) -> None:
+    """A server that hangs, stops within its answer, or hangs up, is away, in words without its address."""
+    poster = Poster(timeout_s=0.3)
+    async with HttpServer(lambda _: reply) as server:
+        with pytest.raises(Away) as caught:
+            await poster.post(f"{server.url}/?token=hunter2", b"x", {})
+        assert why in str(caught.value)
+        assert "hunter2" not in repr(caught.value) + repr(caught.value.__cause__)
+    with pytest.raises(Away, match="no connection"):
+        await poster.post(f"{server.url}/?token=hunter2", b"x", {})
+    await poster.close()
+
+
+async def test_redirections_are_not_followed() -> None:
+    """What is said goes to the address that the user has set, and to no other."""
+    others: list[Post] = []
+    async with HttpServer(lambda post: others.append(post) or Reply()) as other:
+        moved = Reply(307, {"Location": f"{other.url}/stolen"})
+        async with HttpServer(lambda _: moved) as server, publishing(webhook__url=server.url) as hub:
+            say(hub, "Hello.")
+            await eventually(lambda: count(hub, "dropped", "webhook"))
+            assert "redirections are not followed" in health_of(hub).line
+    assert others == []
+
+
+async def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A certificate that this machine does not trust is told as such; one that it trusts is fine."""
+    ca = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    ca.issue_cert("localhost").configure_cert(context)
+    async with HttpServer(lambda _: Reply(), tls=context) as server:
+        with pytest.raises(Away, match="its certificate is not trusted"):
+            await Poster().post(server.url, b"x", {})
+        ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+        poster = Poster()
+        assert (await poster.post(server.url, b"x", {})).is_good
+        await poster.close()
+
+
+# ---- webhook
+
+
+async def test_a_webhook_gets_every_final(tmp_path: Path) -> None:
+    """Each final is one POST of JSON, signed, over one connection."""
+    posts: list[Post] = []
+    (tmp_path / "secret").write_text("key\n")
+    settings = {"webhook__secret_file": str(tmp_path / "secret")}
+    async with HttpServer(lambda post: posts.append(post) or Reply(204)) as server:
+        async with publishing(webhook__url=f"{server.url}/hook", **settings) as hub:
+            hub.publish(partial("One"))
+            say(hub, "One.", "Zwei: Grüße.")
+        assert server.connections == 1
+    for post, text in zip(posts, ["One.", "Zwei: Grüße."], strict=True):
+        data = json.loads(post.body)
+        assert (data["type"], data["text"], data["label"]) == ("final", text, "Mic")
+        assert post.headers["Idempotency-Key"] == f"{data['session']}-{data['seq']}"
+        signed = post.headers["X-Streamstt-Timestamp"].encode() + b"." + post.body
+        expected = hmac.new(b"key", signed, hashlib.sha256).hexdigest()
+        assert post.headers["X-Streamstt-Signature"] == f"sha256={expected}"
+
+
+async def test_a_webhook_that_is_busy_gets_the_same_again() -> None:
+    """500 and 429 are tried again, the latter no sooner than it asks, with the same key; 400 is not tried again."""
+    loop = asyncio.get_running_loop()
+    replies = [Reply(500), Reply(429, {"Retry-After": "1"}), Reply(), Reply(400), Reply()]
+    posts: list[tuple[float, Post]] = []
+    async with (
+        HttpServer(lambda post: posts.append((loop.time(), post)) or replies.pop(0)) as server,
+        publishing(webhook__url=server.url) as hub,
+    ):
+        say(hub, "One.", "Two.", "Three.")
+        await eventually(lambda: not replies)
+        assert count(hub, "retries", "webhook") == 2
+    assert [json.loads(post.body)["text"] for _, post in posts] == ["One.", "One.", "One.", "Two.", "Three."]
+    assert len({post.headers["Idempotency-Key"] for _, post in posts}) == 3
+    assert posts[2][0] - posts[1][0] >= 0.99
+    assert (count(hub, "delivered", "webhook"), count(hub, "dropped", "webhook")) == (2, 1)
+
+
+async def test_a_webhook_that_is_gone() -> None:
+    """410 ends it: nothing is sent any more."""
+    posts: list[Post] = []
+    async with (
+        HttpServer(lambda post: posts.append(post) or Reply(410)) as server,
+        publishing(webhook__url=server.url) as hub,
+    ):
+        say(hub, "One.")
+        await eventually(lambda: "410" in health_of(hub).line)
+        say(hub, "Two.")
+    assert len(posts) == 1
+    assert count(hub, "dropped", "webhook") == 2
+
+
+async def test_a_webhook_that_restarts_misses_nothing() -> None:
+    """What is said while it is away waits for it, in order; health says so meanwhile, and is ready all the time."""
+    heard: list[str] = []
+    handler = lambda post: heard.append(json.loads(post.body)["text"]) or Reply()  # noqa: E731
+    server = HttpServer(handler)
+    async with server:
+        pass  # it has a port now
+    async with publishing(webhook__url=server.url) as hub:
+        say(hub, "One.", "Two.")
+        await eventually(lambda: "to webhook" in health_of(hub).line)
+        assert health_of(hub).ready
+        async with HttpServer(handler, server.port):
+            await eventually(lambda: heard == ["One.", "Two."])
+            assert health_of(hub).why == ()
+        say(hub, "Three.")
+        async with HttpServer(handler, server.port):
+            await eventually(lambda: heard == ["One.", "Two.", "Three."])
+
+
+# ---- Zoom
+
+
+async def test_zoom(tmp_path: Path) -> None:
+    """Captions go on from the last seq of the meeting, in its language; the next meeting's address comes by file."""
+    meeting, other = Meeting(), Meeting("other")
+    meeting.seq = 17
+    file = tmp_path / "zoom"
+    now = meeting
+    async with HttpServer(lambda post: now(post)) as server:  # noqa: PLW0108 - now is another one soon
+        file.write_text(meeting.address(server))
+        async with publishing(zoom__url_file=str(file)) as hub:
+            say(hub, "One.", "Two.")
+            await eventually(lambda: len(meeting.captions) == 2)
+            now = other
+            file.write_text(other.address(server))
+            say(hub, "Three.")
+            await eventually(lambda: other.captions)
+    assert meeting.captions == [(18, "en-US", "One.\n"), (19, "en-US", "Two.\n")]
+    assert other.captions == [(1, "en-US", "Three.\n")]
+
+
+async def test_zoom_has_a_caption_once() -> None:
+    """Taken, but the answer was lost: it is not sent twice. Not taken: it is sent again with the same seq."""
+    meeting = Meeting()
+    meeting.faults = [Reply(fault="close", headers={"late": ""}), Reply(503)]
+    async with HttpServer(meeting) as server, publishing(zoom__url=meeting.address(server)) as hub:
+        say(hub, "One.", "Two.", "Three.")
+        await eventually(lambda: len(meeting.captions) == 3)
+    assert [(seq, text) for seq, _, text in meeting.captions] == [(1, "One.\n"), (2, "Two.\n"), (3, "Three.\n")]
+    assert meeting.repeated == 0
+    assert count(hub, "delivered", "zoom") == 3
+
+
+async def test_a_meeting_that_has_not_begun() -> None:
+    """It is told in Zoom's sense, and captions come when it has."""
+    meeting = Meeting()
+    begun = False
+    async with (
+        HttpServer(lambda post: meeting(post) if begun else Reply(400)) as server,
+        publishing(zoom__url=meeting.address(server), zoom__language="de-DE") as hub,
+    ):
+        say(hub, "Eins.")
+        await eventually(lambda: "the meeting has not started" in health_of(hub).line)
+        assert "nYtXJqRKCW" not in health_of(hub).line
+        begun = True
+        await eventually(lambda: meeting.captions == [(1, "de-DE", "Eins.\n")])
+
+
+# ---- YouTube
+
+
+async def test_youtube() -> None:
+    """Cues in UTC; seq rises by one from caption to caption, and stays the same when one is sent again."""
+    posts: list[Post] = []
+    replies = [Reply(), Reply(500), Reply(), Reply()]
+    async with (
+        HttpServer(lambda post: posts.append(post) or replies.pop(0)) as server,
+        publishing(youtube__url=f"{server.url}/closedcaption?cid=abcd-efgh") as hub,
+    ):
+        say(hub, "One.", "Two.", "Three.")
+        await eventually(lambda: not replies)
+    assert [post.body.decode().splitlines()[1] for post in posts] == ["One.", "Two.", "Two.", "Three."]
+    assert posts[0].body.startswith(b"2026-01-02T03:04:05.678\n")
+    first = int(posts[0].query["seq"])
+    assert [int(post.query["seq"]) - first for post in posts] == [0, 1, 1, 2]
+    assert {(post.query["cid"], post.headers["Content-Type"]) for post in posts} == {
+        ("abcd-efgh", "text/plain; charset=utf-8")
+    }
+
+
+# ---- OBS
+
+
+async def test_obs(tmp_path: Path) -> None:
+    """With the password, finals become closed captions; a long one comes in parts that can be read, and all do."""
+    (tmp_path / "password").write_text("supersecretpassword\n")
+    password = str(tmp_path / "password")
+    async with Obs("supersecretpassword") as obs, publishing(obs__url=obs.url, obs__password_file=password) as hub:
+        await eventually(lambda: obs.identified)  # before anything is said
+        hub.publish(partial("Hel"))
+        say(hub, "Hello.", LONG)
+        await eventually(lambda: len(obs.captions) == 3, within_s=15)
+    assert obs.captions[0] == "Hello."
+    assert " ".join(" ".join(obs.captions[1:]).split()) == LONG
+    assert all(len(line) <= 32 for text in obs.captions for line in text.split("\n"))
+    assert all(text.count("\n") <= 2 for text in obs.captions)
+    assert obs.times[2] - obs.times[1] > len(obs.captions[1]) / 30
+
+
+async def test_obs_that_does_not_stream() -> None:
+    """That is how it is most of the time: the caption goes, nobody is alarmed."""
+    async with Obs() as obs, publishing(obs__url=obs.url) as hub:
+        obs.streaming = False
+        say(hub, "One.")
+        await eventually(lambda: count(hub, "dropped", "obs") == 1)
+        obs.streaming = True
+        say(hub, "Two.")
+        await eventually(lambda: obs.captions == ["Two."])
+        assert (hub.notices, count(hub, "retries", "obs")) == ([], 0)
+
+
+async def test_a_wrong_password(tmp_path: Path) -> None:
+    """It is told, without the password; when the file has the right one, captions come by themselves."""
+    file = tmp_path / "password"
+    file.write_text("hunter2")
+    async with Obs("another") as obs, publishing(obs__url=obs.url, obs__password_file=str(file)) as hub:
+        await eventually(lambda: "it does not take the password" in health_of(hub).line)
+        assert "hunter2" not in health_of(hub).line
+        file.write_text("another")
+        say(hub, "One.")
+        await eventually(lambda: obs.captions == ["One."])
+        assert health_of(hub).why == ()
+
+
+async def test_obs_that_restarts() -> None:
+    """Whether it ends while nobody speaks or comes later than the daemon, it is found again."""
+    async with Obs() as obs:
+        pass  # it has a port now
+    async with publishing(obs__url=obs.url) as hub:
+        say(hub, "One.")
+        await eventually(lambda: "to obs" in health_of(hub).line)
+        async with Obs(port=obs.port) as second:
+            await eventually(lambda: second.captions == ["One."])
+        async with Obs(port=obs.port) as third:
+            await eventually(lambda: third.identified)
+            say(hub, "Two.")
+            await eventually(lambda: third.captions == ["Two."])
+
+
+async def test_obs_that_throws_us_out() -> None:
+    """Kick in its list of sessions means: do not come back."""
+    async with Obs() as obs, publishing(obs__url=obs.url) as hub:
+        await eventually(lambda: obs.identified)
+        await obs.kick()
+        say(hub, "One.")
+        await eventually(lambda: "Kick" in health_of(hub).line)
+        assert obs.identified == 1
+
+
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+async def test_what_is_no_obs(scheme: str) -> None:
+    """Some other server at its address is told as such."""
+    async with HttpServer(lambda _: Reply()) as server, publishing(obs__url=server.url.replace("http", "ws")) as hub:
+        await eventually(lambda: "no obs-websocket" in health_of(hub).line)
+
+
+async def test_a_text_source() -> None:
+    """It shows what is said while it is said, not oftener than is wanted, is emptied after silence and at the end."""
+    settings = {"obs__text_source": "Captions", "obs__clear_s": 0.6, "obs__updates_s": 10}
+    async with Obs() as obs, publishing(obs__url=obs.url, **settings) as hub:
+        hub.publish(partial("One"))
+        await eventually(lambda: obs.texts[-1:] == ["One"])
+        for rev in range(2, 22):
+            hub.publish(partial(f"One two {rev}", rev=rev))
+            await asyncio.sleep(0.01)
+        hub.publish(final("One two three."))
+        await eventually(lambda: obs.texts[-1:] == ["One two three."])
+        assert len(obs.texts) <= 7  # some 0.3 s, at ten a second
+        await eventually(lambda: obs.texts[-1:] == [""])
+        hub.publish(final("Four.", number=2))
+        await eventually(lambda: obs.texts[-1:] == ["Four."])
+    assert obs.texts[-1] == ""
+    assert {r["requestType"] for r in obs.requests} == {"SetInputSettings"}
+
+
+async def test_a_text_source_that_is_not_there() -> None:
+    """Its name is told; when somebody makes it, captions come."""
+    async with Obs() as obs, publishing(obs__url=obs.url, obs__text_source="Subtitles") as hub:
+        hub.publish(partial("One"))
+        await eventually(lambda: "no source named 'Subtitles'" in health_of(hub).line)
+        obs.sources.add("Subtitles")
+        hub.publish(partial("One two", rev=2))
+        await eventually(lambda: obs.texts[-1:] == ["One two"])
+        assert health_of(hub).why == ()
+
+
+# ---- the named pipe
+
+
+async def test_a_pipe_with_readers_that_come_and_go(tmp_path: Path) -> None:
+    """Lines are dropped while nobody reads; each reader begins with a whole line, whatever the last one left unread."""
+    path = tmp_path / "captions"
+    async with publishing(output__pipe=str(path)) as hub:
+        say(hub, "Nobody hears this.")
+        await eventually(lambda: count(hub, "dropped", "pipe") == 1)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        say(hub, "One.", "Two.")
+        await eventually(lambda: count(hub, "delivered", "pipe") == 2)
+        assert os.read(reader, 6) == b"One.\nT"
+        os.close(reader)
+        await asyncio.sleep(0.02)
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        say(hub, "Three.")
+        await eventually(lambda: count(hub, "delivered", "pipe") == 3)
+        assert os.read(reader, 100) == b"Three.\n"
+        os.close(reader)
+        assert hub.notices == []
+    assert path.is_fifo()
+
+
+async def test_a_pipe_whose_reader_sleeps(tmp_path: Path) -> None:
+    """A full pipe holds lines back, the oldest are dropped beyond the bound; when it is read, whole lines come."""
+    path = tmp_path / "captions"
+    async with publishing(output__pipe=str(path)) as hub:
+        reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        texts = [f"{number} {'word ' * 1000}".strip() for number in range(230)]
+        say(hub, *texts)
+        await eventually(lambda: count(hub, "dropped", "pipe"))
+        received = b""
+        while not received.endswith(b"\n") or texts[-1].encode() not in received:
+            with suppress(BlockingIOError):
+                received += os.read(reader, 65536)
+            await asyncio.sleep(0.001)
+        os.close(reader)
+    lines = received.decode().splitlines()
+    assert set(lines) <= set(texts)
+    assert lines == sorted(lines, key=texts.index)
+    assert lines[-1] == texts[-1]
+    assert count(hub, "dropped", "pipe") == len(texts) - len(lines) > 0

@@ -1,0 +1,94 @@
+"""Whatever comes in becomes 16 kHz mono float32, once."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamstt.audio.format import (
+    SAMPLE_RATE,
+    Block,
+    Resampler,
+    Samples,
+    from_s16le,
+    mix_down,
+    ms,
+    seconds,
+    to_s16le,
+)
+from tests.support.drawing import PROPERTY
+
+
+def tone(rate: int, hertz: float = 440, length_s: float = 0.5) -> Samples:
+    return (0.5 * np.sin(2 * np.pi * hertz * np.arange(round(rate * length_s)) / rate)).astype(np.float32)
+
+
+def test_every_s16le_value_survives() -> None:
+    """Decoding and encoding give back every 16-bit value."""
+    data = np.arange(-32768, 32768).astype("<i2").tobytes()
+    samples = from_s16le(data)
+    assert samples.dtype == np.float32
+    assert (samples.min(), samples.max()) == (-1, 32767 / 32768)
+    assert to_s16le(samples) == data
+
+
+def test_little_endian() -> None:
+    """The low byte comes first."""
+    assert from_s16le(b"\x00\x40\x00\xc0").tolist() == [0.5, -0.5]
+
+
+def test_half_a_sample() -> None:
+    """An odd number of bytes is an error that says how many there were."""
+    with pytest.raises(ValueError, match="3 bytes"):
+        from_s16le(b"abc")
+
+
+def test_clipping() -> None:
+    """What is louder than full scale is clipped, it does not wrap around."""
+    loud = np.array([2, -2, 1, -1], dtype=np.float32)
+    assert np.frombuffer(to_s16le(loud), "<i2").tolist() == [32767, -32768, 32767, -32768]
+
+
+def test_mix_down() -> None:
+    """Channels are averaged, so that none is lost and none clips; mono stays as it is."""
+    stereo = np.array([[1, 0], [1, 1], [-1, 1]], dtype=np.float32)
+    assert mix_down(stereo).tolist() == [0.5, 1, 0]
+    assert mix_down(stereo).dtype == np.float32
+    assert mix_down(stereo[:, 0]).tolist() == [1, 1, -1]
+
+
+def test_units() -> None:
+    """Times become sample counts and back: to the sample, and to the millisecond."""
+    assert (ms(20), ms(0.5), seconds(320), seconds(5)) == (320, 8, 0.02, 0.0)
+    assert Block(100, np.zeros(20, dtype=np.float32)).end == 120
+
+
+@PROPERTY
+@given(st.sampled_from([8000, 44100, 48000]), st.lists(st.integers(0, 3000), min_size=1, max_size=8))
+def test_pieces_equal_whole(rate: int, sizes: list[int]) -> None:
+    """Resampled piece by piece, a stream is what it is resampled at once."""
+    sound = tone(rate)
+    whole = Resampler(rate).push(sound, last=True)
+    resampler = Resampler(rate)
+    edges = [0, *np.cumsum(sizes).clip(max=len(sound)).tolist(), len(sound)]
+    pieces = [resampler.push(sound[a:b]) for a, b in pairwise(edges)]
+    joined = np.concatenate([*pieces, resampler.push(sound[:0], last=True)])
+    assert joined.dtype == np.float32
+    np.testing.assert_allclose(joined, whole, atol=1e-5)
+
+
+@pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000])
+def test_resampled_is_the_same_sound(rate: int) -> None:
+    """A tone keeps its pitch, its loudness and its length."""
+    out = Resampler(rate).push(tone(rate), last=True)
+    assert abs(len(out) - SAMPLE_RATE // 2) <= 1
+    middle = slice(1000, 7000)
+    np.testing.assert_allclose(out[middle], tone(SAMPLE_RATE)[middle], atol=0.01)
+
+
+def test_resampler_passes_16_khz() -> None:
+    """Audio at the right rate is not touched."""
+    sound = tone(SAMPLE_RATE)
+    assert Resampler(SAMPLE_RATE).push(sound, last=True).tolist() == sound.tolist()

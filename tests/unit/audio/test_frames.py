@@ -1,0 +1,64 @@
+"""Blocks to frames, and what is missing between them."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamstt.audio.format import FRAME, Block, Samples
+from streamstt.audio.frames import BRIDGED, Framer, Hole
+from tests.support.drawing import PROPERTY, cut
+
+SOUND: Samples = np.arange(1, 10 * FRAME + 77, dtype=np.float32)
+
+
+def whole(blocks: list[Block]) -> list[tuple[int, list[float]]]:
+    framer = Framer()
+    return [(f.start, f.samples.tolist()) for b in blocks for f in framer.push(b)]
+
+
+@PROPERTY
+@given(st.lists(st.integers(1, 3 * FRAME), min_size=1, max_size=8))
+def test_any_cutting(sizes: list[int]) -> None:
+    """However the audio is cut into blocks, the frames are the same; a rest waits."""
+    expected = [(i * FRAME, SOUND[i * FRAME : (i + 1) * FRAME].tolist()) for i in range(10)]
+    assert whole(list(cut(SOUND, sizes))) == expected
+
+
+@pytest.mark.parametrize("length", [1, FRAME, BRIDGED])
+def test_short_hole_is_filled(length: int) -> None:
+    """A hiccup becomes silence: the grid goes on, every later sample stays at its time."""
+    before, after = SOUND[:500], SOUND[: 3 * FRAME]
+    frames = whole([Block(0, before), Block(500 + length, after)])
+    assert [start for start, _ in frames] == [i * FRAME for i in range(len(frames))]
+    joined = [x for _, samples in frames for x in samples]
+    expected = [*before.tolist(), *[0.0] * length, *after.tolist()]
+    assert joined == expected[: len(joined)]
+    assert len(expected) - len(joined) < FRAME
+
+
+def test_long_hole_restarts() -> None:
+    """After lost audio the grid begins at the new block, and the rest before it is in no frame."""
+    at = 500 + BRIDGED + 1
+    frames = whole([Block(0, SOUND[:500]), Block(at, SOUND[: FRAME + 5])])
+    assert frames == [(0, SOUND[:FRAME].tolist()), (at, SOUND[:FRAME].tolist())]
+
+
+def test_hole_is_told() -> None:
+    """A hole says what is missing, and whether speech around it belongs together."""
+    framer = Framer()
+    assert list(framer.push(Block(0, SOUND[:500])))
+    assert framer.end == 500
+    assert framer.hole(Block(500, SOUND[:1])) is None
+    assert framer.hole(Block(510, SOUND[:1])) == Hole(500, 510)
+    assert not Hole(500, 500 + BRIDGED).breaks
+    assert Hole(500, 500 + BRIDGED + 1).breaks
+
+
+def test_block_in_the_past() -> None:
+    """Audio that comes twice is a mistake of the caller."""
+    framer = Framer()
+    assert list(framer.push(Block(0, SOUND[:500])))
+    with pytest.raises(ValueError, match=r"499.*500"):
+        list(framer.push(Block(499, SOUND[:1])))
+    assert framer.end == 500

@@ -1,0 +1,117 @@
+"""What goes over a bus can be read back to the byte, and what is none of ours is passed over."""
+
+import json
+
+import pytest
+
+from streamstt.brokers.base import Address, trouble
+from streamstt.brokers.messages import Online, Position, Said, Snapshot, entry_of, place_of, read_all
+from streamstt.config.brokers import Mqtt, Nats, Redis
+from streamstt.config.secrets import without_password
+from streamstt.events import Event, Gap, State, Status
+from streamstt.hub.protocol import SourceInfo, encode
+from tests.support.captions import ABOUT, final, partial
+
+AT = "2026-01-02T03:04:05.678+00:00"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        final("one two"),
+        final(""),
+        final("\ud800 half a pair, ü and 字"),
+        partial("one"),
+        Gap("mic", 1.5, 2.0),
+        Status("mic", State.LOST, "gone"),
+    ],
+)
+def test_messages_come_back_as_they_were(event: Event) -> None:
+    """A viewer of an edge gets the very bytes that one of the daemon gets."""
+    message = encode(event, 7, AT)
+    entry = entry_of(message.data, "run-1")
+    [item] = read_all([entry.text])
+    assert isinstance(item, Said)
+    assert (item.session, item.message.frame) == ("run-1", message.frame)
+    assert json.loads(entry.text)["session"] == "run-1"
+    assert place_of(entry.text.encode()) == entry.place == Position("run-1", 7)
+
+
+def test_a_snapshot_comes_back() -> None:
+    """Who writes, which sources there are and how they are."""
+    states = (encode(Status("mic", State.SPEECH), 3),)
+    snapshot = Snapshot(ABOUT, (SourceInfo("mic", "Mic", AT),), 4, states, forgotten=2)
+    assert read_all([snapshot.entry().text]) == [snapshot]
+    online = Online(Position("run-1", 4), online=False)
+    assert read_all([online.entry().text]) == [online]
+
+
+def test_only_partials_and_signs_of_life_are_not_kept() -> None:
+    """A broker keeps what a late edge needs."""
+    events = [final("a"), partial("a"), Gap("mic", 0, 1), Status("mic", State.LOST)]
+    kept = {e.type: entry_of(encode(e, 1).data, "s").is_kept for e in events}
+    assert kept == {"final": True, "partial": False, "gap": True, "status": True}
+    assert not Online(Position("s", 1), online=True).entry().is_kept
+    assert Snapshot(ABOUT, (), 1).entry().is_kept
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "no JSON",
+        "[]",
+        "7",
+        b"\xff\xfe",
+        "{}",
+        '{"type":"final","session":"s","seq":1}',
+        '{"type":"final","session":"s","seq":"x"}',
+        '{"type":"status","session":"s","seq":1,"source":"mic","state":"dancing","detail":""}',
+        '{"type":"other","session":"s","seq":1}',
+        '{"type":"hello","session":"s","seq":1}',
+        "[" * 100_000,
+    ],
+)
+def test_what_is_none_of_ours(text: str | bytes) -> None:
+    """Others may write to a broker as well: it does not stop what is good."""
+    good = entry_of(encode(final("a"), 1).data, "s").text
+    assert len(read_all([text, good])) == 1
+
+
+def test_addresses() -> None:
+    """Host, port, user and path; TLS by the scheme."""
+    assert Address.read("redis://me@[::1]:7000/2", 6379, "rediss") == Address("::1", 7000, "me", "2", secure=False)
+    assert Address.read("tls://broker", 4222, "tls") == Address("broker", 4222, "", "", secure=True)
+
+
+@pytest.mark.parametrize(
+    ("section", "url"),
+    [
+        (Redis, "http://broker"),
+        (Redis, "redis://"),
+        (Redis, "redis://broker/name"),
+        (Redis, "redis://broker:99999"),
+        (Redis, "redis://me:secret@broker"),
+        (Nats, "redis://broker"),
+        (Mqtt, "mqtt://broker?x=1"),
+    ],
+)
+def test_addresses_that_are_none(section: type[Redis | Nats | Mqtt], url: str) -> None:
+    """They are refused when settings are read, and so is a password that would be shown and logged."""
+    with pytest.raises(ValueError, match="address"):
+        section(url=url)
+
+
+def test_passwords_are_not_told() -> None:
+    """What is said of an address has its user, not the password."""
+    assert without_password("x = 'redis://me:secr:et@host/0' is") == "x = 'redis://me:***@host/0' is"
+    assert without_password("redis://me@host:6379/0 and nats://host:1") == "redis://me@host:6379/0 and nats://host:1"
+
+
+def test_what_a_library_raises_is_told_plainly() -> None:
+    """The system's own words, wherever in the chain they are."""
+    outer = RuntimeError("Error 111 connecting")
+    outer.__cause__ = ConnectionRefusedError(111, "x")
+    assert str(trouble(outer)) == "Connection refused"
+    assert "no answer" in str(trouble(TimeoutError()))
+    assert str(trouble(RuntimeError("nats: no responders."))) == "no responders"

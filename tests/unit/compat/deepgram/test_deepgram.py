@@ -1,0 +1,223 @@
+"""Captions in Deepgram's words."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from deepgram.listen.v1.types.listen_v1metadata import ListenV1Metadata
+from deepgram.listen.v1.types.listen_v1results import ListenV1Results
+from deepgram.listen.v1.types.listen_v1speech_started import ListenV1SpeechStarted
+from deepgram.listen.v1.types.listen_v1utterance_end import ListenV1UtteranceEnd
+from hypothesis import given
+
+from streamstt.compat.deepgram.options import Options, parse_listen
+from streamstt.compat.deepgram.results import Moment, Results
+from streamstt.events import Event, State, Status
+from streamstt.hub.protocol import ClientError
+from tests.support.captions import ABOUT, final, partial
+from tests.support.drawing import PROPERTY, Talk, frames, play, session, talks, tell
+
+ALL = Options(interim=True, vad_events=True, utterance_end_ms=1000)
+SPEAKS, PAUSES = Status("mic", State.SPEECH), Status("mic", State.LISTENING)
+TYPES = {
+    "Results": ListenV1Results,
+    "Metadata": ListenV1Metadata,
+    "SpeechStarted": ListenV1SpeechStarted,
+    "UtteranceEnd": ListenV1UtteranceEnd,
+}
+
+
+def results(options: Options = ALL) -> Results:
+    return Results(options, ABOUT, "request-1")
+
+
+def take(to: Results, at: float, *events: Event, settled: bool = False) -> list[dict[str, Any]]:
+    sent = to.take(events, Moment(at, settled))
+    for data in sent:
+        TYPES[data["type"]].model_validate(data)
+    return sent
+
+
+def brief(sent: Sequence[dict[str, Any]]) -> list[Any]:
+    """Kind, or text with what is said of it: ``~`` interim, ``.`` final, ``!`` the speaker has paused."""
+    return [
+        data["channel"]["alternatives"][0]["transcript"]
+        + ("!" if data["speech_final"] else "." if data["is_final"] else "~")
+        if data["type"] == "Results"
+        else data["type"]
+        for data in sent
+    ]
+
+
+def test_an_utterance() -> None:
+    """Speech begins, words come and are final, the speaker pauses, and after the time asked for it is over."""
+    to = results()
+    assert take(to, 0.7, SPEAKS) == [{"type": "SpeechStarted", "channel": [0, 1], "timestamp": 0.7}]
+    assert brief(take(to, 1.2, partial("We"))) == ["We~"]
+    assert brief(take(to, 2.0, partial("We begin"))) == ["We begin~"]
+    assert brief(take(to, 2.6, PAUSES)) == []
+    assert brief(take(to, 2.7, final("We begin", 0.6, 2.0), settled=True)) == ["We begin!"]
+    assert not to.due(Moment(2.9, settled=True))
+    assert to.due(Moment(3.0, settled=True))
+    assert take(to, 3.0) == [{"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": 2.0}]
+    assert take(to, 9.0) == [], "once"
+
+
+def test_what_a_result_says() -> None:
+    """Span, confidence and words, with and without punctuation, and which model heard it."""
+    (data,) = take(results(), 2.5, final("Hello, WORLD!", 1.0, 2.0))
+    assert (data["start"], data["duration"], data["channel_index"]) == (1.0, 1.0, [0, 1])
+    said = data["channel"]["alternatives"][0]
+    assert (said["transcript"], said["confidence"]) == ("Hello, WORLD!", 0.9)
+    assert said["words"] == [
+        {"word": "hello", "start": 1.0, "end": 1.5, "confidence": 0.9, "punctuated_word": "Hello,"},
+        {"word": "world", "start": 1.5, "end": 2.0, "confidence": 0.9, "punctuated_word": "WORLD!"},
+    ]
+    assert data["metadata"]["request_id"] == "request-1"
+    assert data["metadata"]["model_info"] == {"name": "base", "version": "1.0", "arch": "whisper"}
+
+
+def test_times_do_not_overlap() -> None:
+    """Where words of two finals overlap a little, the time belongs to the first."""
+    first, second = take(results(), 2.9, final("One.", 1, 2), final("Two.", 1.8, 2.5))
+    assert (first["start"], first["duration"]) == (1, 1)
+    assert (second["start"], second["duration"]) == (2, 0.5)
+
+
+def test_only_what_was_asked_for() -> None:
+    """Interim results, the beginning and the end of speech are for who wants them."""
+    to = results(Options(endpointing=False))
+    sent = take(to, 1, SPEAKS, partial("We"), PAUSES, final("We begin", 0, 1), settled=True)
+    assert brief([*sent, *take(to, 9)]) == ["We begin."]
+
+
+def test_the_last_final_of_an_utterance_pauses() -> None:
+    """Of finals that come together one says that the speaker has paused; one of the next utterance does not."""
+    to = results()
+    sent = take(to, 3.5, SPEAKS, PAUSES, final("One.", 1, 2), final("Two.", 2, 3), SPEAKS)
+    assert brief(sent)[1:] == ["One..", "Two.!", "SpeechStarted"]
+    to = results()
+    take(to, 3, PAUSES)
+    take(to, 4, SPEAKS)
+    assert brief(take(to, 5, final("One.", 1, 2), final("Two.", 3.2, 4))) == ["One.!", "Two.."]
+
+
+def test_a_pause_after_the_last_final() -> None:
+    """When all words were final before the speaker paused, a result without words says so, as soon as it is sure."""
+    to = results(Options())
+    assert brief(take(to, 2.0, SPEAKS, final("We begin.", 0.5, 1.5))) == ["We begin.."]
+    assert take(to, 2.4, PAUSES) == [], "the engine may still hear something"
+    (data,) = take(to, 2.5, settled=True)
+    assert brief([data]) == ["!"]
+    assert (data["start"], data["duration"]) == (1.5, 0.9)
+    assert take(to, 2.6, settled=True) == []
+
+
+def test_a_caption_that_was_taken_back() -> None:
+    """Words that were no speech are replaced by none."""
+    to = results()
+    take(to, 1, SPEAKS, partial("Hm"))
+    assert brief(take(to, 2, PAUSES, final("", 1, 1), settled=True)) == ["!"]
+    assert not to.due(Moment(9, settled=True)), "no word was said, so none was the last"
+
+
+def test_speech_without_words() -> None:
+    """An utterance is over when no word comes, be there noise; while somebody speaks, words may be on their way."""
+    to = results()
+    take(to, 2.0, SPEAKS, final("We begin.", 0.5, 1.5))
+    assert not to.due(Moment(3.4, settled=False))
+    assert to.due(Moment(3.5, settled=False))
+    take(to, 3.45, partial("And"))
+    assert not to.due(Moment(9.0, settled=False)), "a word has come"
+
+
+def test_finalize() -> None:
+    """The last result of what was said so far says that it is; if there is none, one without words does."""
+    to = results(Options())
+    to.finalize()
+    (data,) = take(to, 2, SPEAKS, PAUSES, final("We", 0, 1), settled=True)
+    assert data["from_finalize"]
+    assert to.finalized() == []
+    to.finalize()
+    (data,) = to.finalized()
+    assert (brief([data]), data["from_finalize"]) == (["."], True)
+    assert to.finalized() == []
+    to.finalize()
+    sent = take(to, 4, SPEAKS, final("More.", 2, 3), final("Words.", 3, 4), settled=True)
+    assert [data.get("from_finalize") for data in sent if data["type"] == "Results"] == [False, True]
+
+
+def test_metadata() -> None:
+    """The last message sums up."""
+    data = results().metadata("2026-01-02T03:04:05.678+00:00", "00ff", 12.5)
+    ListenV1Metadata.model_validate(data)
+    assert (data["sha256"], data["duration"], data["channels"]) == ("00ff", 12.5, 1)
+
+
+@PROPERTY
+@given(talks(longest=6))
+def test_finals_are_disjoint_and_whole(talk: Talk) -> None:
+    """Whatever is said, final results cover times that never overlap, and say every word once."""
+    to = results()
+    sent = [data for event in play(session(), frames(talk), talk.engine) for data in take(to, 1e6, event)]
+    ended = [data for data in sent if data["type"] == "Results" and data["is_final"]]
+    reached = 0.0
+    for data in ended:
+        assert data["start"] >= reached
+        assert data["duration"] >= 0
+        reached = round(data["start"] + data["duration"], 3)
+    assert " ".join(data["channel"]["alternatives"][0]["transcript"] for data in ended).split() == talk.text
+
+
+def test_a_drawn_talk() -> None:
+    """Each utterance of a talk ends with one pause."""
+    talk = tell("We begin now.", 1.5, "And end.")
+    to = results(Options())
+    moment, sent = 0.0, []
+    for event in play(session(), frames(talk), talk.engine):
+        moment = max(moment, getattr(event, "end", 0.0))
+        sent += take(to, moment + (0.6 if event == Status("room", State.LISTENING) else 0), event)
+    assert brief(sent) == ["We begin now.!", "And end.!"]
+
+
+@pytest.mark.parametrize(
+    ("query", "options"),
+    [
+        ("encoding=linear16&sample_rate=8000", Options(rate=8000)),
+        ("sample_rate=48000&channels=2&model=nova-3&keyterm=a&keyterm=b", Options(rate=48000, channels=2)),
+        ("sample_rate=16000&language=en-US&interim_results=true", Options(language="en", interim=True)),
+        ("sample_rate=16000&language=multi&endpointing=false", Options(language="auto", endpointing=False)),
+        ("sample_rate=16000&detect_language=true&endpointing=450", Options(language="auto", pause_ms=450)),
+        ("sample_rate=16000&endpointing=10", Options(pause_ms=300)),
+        ("sample_rate=16000&endpointing=999999", Options(pause_ms=5000)),
+        ("sample_rate=16000&endpointing=0", Options(endpointing=False)),
+        ("sample_rate=16000&endpointing=true", Options()),
+        ("sample_rate=16000&vad_events=true&utterance_end_ms=1500", Options(vad_events=True, utterance_end_ms=1500)),
+        ("sample_rate=16000&name=desk 1", Options(name="desk-1")),
+        ("sample_rate=16000&interim_results=True&multichannel=true", Options(interim=True)),
+    ],
+)  # fmt: skip
+def test_options(query: str, options: Options) -> None:
+    """What a client asks for, as the SDKs write it."""
+    assert parse_listen(f"/v1/listen?{query}") == options
+
+
+@pytest.mark.parametrize(
+    ("query", "word"),
+    [
+        ("", "linear16"),
+        ("encoding=opus&sample_rate=16000", "'opus'"),
+        ("encoding=linear16", "sample_rate"),
+        ("sample_rate=fast", "'fast'"),
+        ("sample_rate=7999", "8000 to 48000"),
+        ("sample_rate=16000&channels=0", "channels"),
+        ("sample_rate=16000&channels=2&multichannel=true", "a connection for each"),
+        ("sample_rate=16000&language=english", "'english'"),
+        ("sample_rate=16000&utterance_end_ms=soon", "'soon'"),
+        ("a=b&" * 300, "cannot be read"),
+    ],
+)
+def test_bad_options(query: str, word: str) -> None:
+    """What cannot be had is refused, with its name."""
+    with pytest.raises(ClientError, match=word):
+        parse_listen(f"/v1/listen?{query}")

@@ -1,0 +1,101 @@
+"""A recording through the whole of the core, with the real detector and a script."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from streamstt.config.settings import Speech
+from streamstt.engine.base import Hypothesis, Job
+from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
+from streamstt.errors import SourceError
+from streamstt.recordings.transcribe import transcribe
+from tests.support.paths import DATA
+
+WORDS = (DATA / "short.txt").read_text().split()
+STEP = 4.0 / len(WORDS)  # the sentence is spoken from about 1 s to 5.3 s
+ENGINE = ScriptedEngine(
+    Script(
+        words=tuple(
+            ScriptWord(text=f" {w}", start=1.1 + i * STEP, end=1.1 + (i + 1) * STEP) for i, w in enumerate(WORDS)
+        )
+    )
+)
+
+
+def test_a_recording() -> None:
+    """A spoken sentence becomes its words once, and progress is told up to its length."""
+    told: list[tuple[float, float]] = []
+    finals = transcribe(DATA / "short.flac", ENGINE, Speech(), "en", lambda done, total: told.append((done, total)))
+    assert [w.text for f in finals for w in f.words] == WORDS
+    assert {f.source for f in finals} == {"short"}
+    assert told == sorted(told)
+    assert told[-1][0] == pytest.approx(told[-1][1])
+
+
+def test_cut_off(tmp_path: Path) -> None:
+    """A recording that ends in the middle of speech is transcribed to its end."""
+    audio, rate = soundfile.read(DATA / "short.flac")
+    soundfile.write(tmp_path / "half.flac", audio[: 4 * rate], rate)
+    finals = transcribe(tmp_path / "half.flac", ENGINE, Speech(), "en")
+    spoken = [w.text for f in finals for w in f.words]
+    assert spoken == WORDS[: len(spoken)]
+    assert len(spoken) in {round(2.9 / STEP), round(2.9 / STEP) - 1}
+
+
+def test_silence(tmp_path: Path) -> None:
+    """A silent recording has no captions."""
+    soundfile.write(tmp_path / "silence.wav", np.zeros(48000), 16000)
+    assert transcribe(tmp_path / "silence.wav", ENGINE, Speech(), "en") == []
+
+
+def test_no_recording(tmp_path: Path) -> None:
+    """A file that is not there is an error."""
+    with pytest.raises(SourceError, match="there is no file"):
+        transcribe(tmp_path / "gone.wav", ENGINE, Speech(), "en")
+
+
+class Listener:
+    """An engine that notes what it is asked."""
+
+    info = ENGINE.info
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+
+    def decode(self, job: Job) -> Hypothesis:
+        self.jobs.append(job)
+        return Hypothesis(job, (), "en")
+
+    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+        return map(self.decode, jobs)
+
+
+@pytest.fixture
+def long_file(tmp_path: Path) -> Path:
+    """Speech for more than a minute, with short pauses."""
+    audio, rate = soundfile.read(DATA / "long_sentence.flac")
+    soundfile.write(tmp_path / "long.flac", np.tile(audio, 4), rate)
+    return tmp_path / "long.flac"
+
+
+def test_a_small_buffer_loses_nothing(long_file: Path) -> None:
+    """However little audio a live source may keep, a file is heard as it is with room for all of it."""
+    heard = []
+    for buffer_s in (30, 600):
+        engine = Listener()
+        transcribe(long_file, engine, Speech(buffer_s=buffer_s, max_utterance_s=28, detector="webrtc"), "en")
+        heard.append([(j.start, j.end) for j in engine.jobs])
+    assert heard[0] == heard[1]
+
+
+def test_each_utterance_has_its_language(tmp_path: Path) -> None:
+    """Utterances are decoded together only when their language is known: it may change from one to the next."""
+    audio, rate = soundfile.read(DATA / "short.flac")
+    soundfile.write(tmp_path / "two.flac", np.tile(audio, 2), rate)
+    apart, together = Listener(), Listener()
+    transcribe(tmp_path / "two.flac", apart, Speech(), None)
+    transcribe(tmp_path / "two.flac", together, Speech(), "en")
+    assert (len(apart.jobs), len(together.jobs)) == (2, 1)

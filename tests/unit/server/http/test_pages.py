@@ -1,0 +1,184 @@
+"""What a plain GET gets."""
+
+import json
+import re
+from http import HTTPStatus
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from streamstt.events import State, Status
+from streamstt.hub.hub import Hub
+from streamstt.server.http.pages import Routes
+from streamstt.server.http.response import HEADERS
+from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, render
+from tests.support.captions import final, make_hub
+from tests.support.drawing import PROPERTY
+
+ROUTES = Routes(make_hub())
+
+
+@pytest.mark.parametrize(
+    ("target", "kind", "content"),
+    [
+        ("/", "text/html", b"<html"),
+        ("/?theme=dark", "text/html", b"<html"),
+        ("/overlay", "text/html", b"<html"),
+        ("/overlay?source=mic&lines=2", "text/html", b"<html"),
+        ("/pages/captions.css", "text/css", b"{"),
+        ("/pages/feed.js", "text/javascript", b"WebSocket"),
+    ],
+)
+def test_pages(target: str, kind: str, content: bytes) -> None:
+    """The pages and their files are served as what they are; what follows a question mark is theirs."""
+    answer = ROUTES.answer(target)
+    assert answer.status is HTTPStatus.OK
+    assert answer.content_type.startswith(kind)
+    assert content in answer.body
+
+
+def test_pages_differ() -> None:
+    """The captions page is not the overlay."""
+    assert ROUTES.answer("/").body != ROUTES.answer("/overlay").body
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/nothing",
+        "/pages/",
+        "/pages/nothing.html",
+        "/pages/../server.py",
+        "/pages/%2e%2e/server.py",
+        "/pages/..%2fserver.py",
+        "/pages/../../../../../../etc/passwd",
+        "/pages//etc/passwd",
+        "/server.py",
+        "/index.html",
+        "/transcript",
+        "/transcript.doc",
+        "/Healthz",
+        "",
+        "*",
+    ],
+)
+def test_not_found(target: str) -> None:
+    """What is not there, or not meant to be read, is not found; the answer lists what is."""
+    answer = ROUTES.answer(target)
+    assert answer.status is HTTPStatus.NOT_FOUND
+    for choice in ("/overlay", "/healthz", "/transcript.vtt", "/captions", "/audio"):
+        assert choice in answer.body.decode()
+
+
+@PROPERTY
+@given(st.text(max_size=60))
+@example("//[")
+@example("/%ff%00")
+@example("/pages/%00")
+def test_any_address_is_answered(target: str) -> None:
+    """Whatever a stranger asks for, there is an answer."""
+    assert ROUTES.answer(target).status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}
+
+
+def health(hub: Hub, query: str = "") -> tuple[HTTPStatus, str]:
+    answer = Routes(hub).answer(f"/healthz{query}")
+    return answer.status, answer.body.decode()
+
+
+def test_ready() -> None:
+    """While every source is there, the daemon is ready; it says what each does and how many look on."""
+    hub = make_hub(sources=("mic", "door"))
+    hub.publish(Status("mic", State.SPEECH))
+    hub.publish(Status("door", State.WAITING, "The source has ended."))
+    with hub.subscribe():
+        answer = Routes(hub).answer("/healthz")
+    assert answer.status is HTTPStatus.OK
+    assert answer.content_type == "application/json"
+    assert json.loads(answer.body) == {
+        "status": "ready",
+        "why": [],
+        "sources": {"mic": "speech", "door": "waiting"},
+        "viewers": 1,
+    }
+    assert health(hub, "?plain") == (HTTPStatus.OK, "ready\n")
+
+
+def test_degraded() -> None:
+    """A lost source is named with the reason, and a monitor sees it by the status alone; it is over when it is back."""
+    hub = make_hub(sources=("mic", "door"))
+    hub.publish(Status("mic", State.SPEECH))
+    hub.publish(Status("door", State.LOST, "Unplugged."))
+    status, body = health(hub)
+    assert status is HTTPStatus.SERVICE_UNAVAILABLE
+    assert json.loads(body)["status"] == "degraded"
+    assert json.loads(body)["why"] == ["door is not there: Unplugged."]
+    assert health(hub, "?plain") == (status, "degraded: door is not there: Unplugged.\n")
+    hub.publish(Status("door", State.LISTENING))
+    assert health(hub)[0] is HTTPStatus.OK
+
+
+def test_a_device_that_is_awaited() -> None:
+    """A microphone that has not come yet is as bad as one that is lost; a client that has left is not."""
+    hub = make_hub()
+    hub.publish(Status("mic", State.WAITING, "There is no sound server."))
+    assert health(hub)[0] is HTTPStatus.OK
+    hub.awaited.add("mic")
+    assert health(hub, "?plain")[1] == "degraded: mic is not there: There is no sound server.\n"
+
+
+@pytest.mark.parametrize("about", ["late", "engine", "stuck", "transcript", "overflow", "settings"])
+def test_notices_degrade(about: str) -> None:
+    """Whatever keeps captions from coming, from being in time, or from being kept, is told to a monitor."""
+    hub = make_hub()
+    hub.publish(Status("mic", State.LISTENING))
+    hub.notify(about, "Something is wrong.", "mic" if about in {"late", "overflow"} else "")
+    assert health(hub)[0] is HTTPStatus.SERVICE_UNAVAILABLE
+    assert "Something is wrong." in health(hub)[1]
+    hub.notify(about, "", "mic" if about in {"late", "overflow"} else "")
+    assert health(hub)[0] is HTTPStatus.OK
+
+
+@pytest.mark.parametrize("about", ["clipping", "silence"])
+def test_advice_does_not(about: str) -> None:
+    """How a microphone sounds is told, but nobody is called at night because it is muted."""
+    hub = make_hub()
+    hub.publish(Status("mic", State.LISTENING))
+    hub.notify(about, "Is it muted?", "mic")
+    assert health(hub, "?plain") == (HTTPStatus.OK, "ready: mic: Is it muted?\n")
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_transcript(form: str) -> None:
+    """The transcript so far, in each format, as it is at this moment."""
+    hub = make_hub()
+    routes = Routes(hub)
+    empty = routes.answer(f"/transcript.{form}")
+    assert empty.status is HTTPStatus.OK
+    hub.publish(final("Grüße."))
+    answer = routes.answer(f"/transcript.{form}")
+    assert answer.content_type == CONTENT_TYPES[form]
+    assert answer.body.decode() == render([final("Grüße.")], form)
+    assert answer.body != empty.body
+
+
+def test_devices() -> None:
+    """The captions page alone may ask for the microphone, and no page for a camera."""
+    granted = {page: dict(ROUTES.answer(page).headers)["Permissions-Policy"] for page in ("/", "/overlay")}
+    assert "microphone=(self)" in granted["/"]
+    assert "microphone=()" in granted["/overlay"]
+    assert all("camera=()" in policy for policy in granted.values())
+
+
+def test_nothing_from_elsewhere() -> None:
+    """Pages may load and run only what this daemon serves, and nothing written into them."""
+    policy = HEADERS["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    for page in ("/", "/overlay"):
+        body = ROUTES.answer(page).body.decode()
+        assert not re.search(r"""(src|href)=["']?(https?:)?//""", body)
+        assert "<style" not in body
+        assert " style=" not in body
+        assert " onclick=" not in body
+        assert "<script>" not in body

@@ -1,0 +1,125 @@
+"""An engine that leaves out what it heard, as Whisper does now and then: the session notices and asks again."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from streamstt.audio.format import ms
+from streamstt.config.settings import Speech
+from streamstt.engine.base import Engine, EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.speech.reliability import SKIPPED, TRIES, UNHEARD
+from tests.support.drawing import assert_promises_kept, finals, frames, play, said, session, tell
+
+TALK = tell(
+    "First we had a very long conversation about everything.", 0.2,
+    "Then somebody suggested continuing tomorrow afternoon.", 0.2,
+    "Nobody disagreed with that.",
+)  # fmt: skip
+SENTENCES = (9, 15, 19)  # words up to the end of each
+LATE = Speech(first_update_ms=5000, update_ms=5000, max_utterance_s=28, window_s=28, max_caption_s=28)
+
+
+@dataclass
+class Skipping:
+    """Leaves out words ``first`` to ``last`` when it hears them among others; the next word takes their time."""
+
+    engine: Engine
+    first: int
+    last: int
+    jobs: list[Job]
+
+    @property
+    def info(self) -> EngineInfo:
+        return self.engine.info
+
+    def decode(self, job: Job) -> Hypothesis:
+        self.jobs.append(job)
+        heard = self.engine.decode(job)
+        if not job.final:
+            return replace(heard, words=())
+        gone = {f" {t}" for t in TALK.text[self.first : self.last]}
+        words = [w for w in heard.words if w.text not in gone]
+        left_out = [w for w in heard.words if w.text in gone]
+        if not words or not left_out:
+            return heard
+        after = [i for i, w in enumerate(words) if w.start >= left_out[-1].end]
+        if after:
+            words[after[0]] = replace(words[after[0]], start=left_out[0].start)
+        return replace(heard, words=tuple(words))
+
+
+def listen(first: int, last: int) -> tuple[list[str], list[Job]]:
+    engine = Skipping(TALK.engine, first, last, [])
+    events = play(session(LATE), frames(TALK), engine)
+    assert_promises_kept(events)
+    assert finals(events)
+    return said(events), engine.jobs
+
+
+@pytest.mark.parametrize(
+    ("first", "last"), [(0, 9), (9, 15), (9, 19), (15, 19)], ids=["beginning", "middle", "two sentences", "end"]
+)
+def test_what_was_skipped_is_heard_after_all(first: int, last: int) -> None:
+    """Speech that no word stands for is decoded again by itself: at the beginning, in the middle and at the end."""
+    words, jobs = listen(first, last)
+    assert words == TALK.text
+    again = [j for j in jobs if j.final]
+    assert 2 <= len(again) <= 6, "a few decodes, not a search"
+
+
+def test_nothing_was_skipped() -> None:
+    """When every word takes as long as words do, the utterance is decoded once."""
+    words, jobs = listen(0, 0)
+    assert words == TALK.text
+    assert sum(j.final for j in jobs) == 1
+
+
+class Silent:
+    """Hears the first word only, however often it is asked."""
+
+    info = TALK.engine.info
+
+    def __init__(self) -> None:
+        self.jobs: list[Job] = []
+
+    def decode(self, job: Job) -> Hypothesis:
+        self.jobs.append(job)
+        heard = TALK.engine.decode(job)
+        knows = job.final and heard.words and heard.words[0].text == " First"
+        return replace(heard, words=heard.words[:1] if knows else ())
+
+
+def test_it_does_not_insist() -> None:
+    """What the engine has no words for the second time is let go."""
+    engine = Silent()
+    assert said(play(session(LATE), frames(TALK), engine)) == ["First"]
+    assert len([j for j in engine.jobs if j.final]) == 2
+
+
+def test_limits() -> None:
+    """What counts as unheard is longer than a word that was misheard, and no word is as long as what is split."""
+    assert ms(500) < UNHEARD < SKIPPED
+
+
+class Hallucinating:
+    """Says one short word at the very beginning of whatever it hears."""
+
+    info = TALK.engine.info
+
+    def __init__(self, length: int) -> None:
+        self.jobs: list[Job] = []
+        self._length = length
+
+    def decode(self, job: Job) -> Hypothesis:
+        self.jobs.append(job)
+        end = min(job.start + self._length, job.end)
+        return Hypothesis(job, (HeardWord(" Okay", job.start, end, 0.9),) if job.final else (), "en")
+
+
+@pytest.mark.parametrize("length", [ms(20), ms(500), ms(30_000)])
+def test_what_is_made_up_is_not_asked_for_again_and_again(length: int) -> None:
+    """A word that stands at the beginning of any audio, however long, neither fills the screen nor keeps the engine."""
+    engine = Hallucinating(length)
+    words = said(play(session(LATE), frames(TALK), engine))
+    assert 1 <= len(words) <= 2**TRIES
+    assert sum(j.final for j in engine.jobs) <= 2 ** (TRIES + 1)

@@ -1,0 +1,220 @@
+"""Captions as files: exact, for players are not forgiving."""
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamstt.events import Word
+from streamstt.subtitles.cues import cues_of
+from streamstt.subtitles.formats import FORMATS, clock, cue, cue_count, render
+from streamstt.text.line_breaking import lines, width
+from tests.support.captions import final
+from tests.support.drawing import PROPERTY
+
+TWO = [final("See you.", 3661.5, 3662.25, number=2), final("Good morning.", 1.0, 2.5)]
+
+
+def test_txt() -> None:
+    """A line a caption, in the order of their start."""
+    assert render(TWO, "txt") == "Good morning.\nSee you.\n"
+
+
+def test_srt() -> None:
+    """SubRip: numbers from 1, times with a comma, an empty line after each."""
+    assert render(TWO, "srt") == (
+        "1\n00:00:01,000 --> 00:00:02,500\nGood morning.\n\n2\n01:01:01,500 --> 01:01:02,500\nSee you.\n\n"
+    )
+
+
+def test_vtt() -> None:
+    """WebVTT: its header, times with a point."""
+    assert render(TWO, "vtt") == (
+        "WEBVTT\n\n00:00:01.000 --> 00:00:02.500\nGood morning.\n\n01:01:01.500 --> 01:01:02.500\nSee you.\n\n"
+    )
+
+
+def test_json() -> None:
+    """JSON: all that is known of a caption but what only live clients need; text is readable."""
+    text = render([final("Grüße an", 1.0, 2.0)], "json")
+    assert json.loads(text) == {
+        "captions": [
+            {
+                "source": "mic",
+                "start": 1.0,
+                "end": 2.0,
+                "text": "Grüße an",
+                "words": [
+                    {"text": "Grüße", "start": 1.0, "end": 1.5, "probability": 0.9},
+                    {"text": "an", "start": 1.5, "end": 2.0, "probability": 0.9},
+                ],
+                "language": "en",
+            }
+        ]
+    }
+    assert "Grüße" in text
+    assert text.endswith("\n")
+
+
+def test_nothing_said() -> None:
+    """Without captions each format is still a whole file."""
+    assert render([], "txt") == ""
+    assert render([], "srt") == ""
+    assert render([], "vtt") == "WEBVTT\n\n"
+    assert json.loads(render([], "json")) == {"captions": []}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_taken_back(form: str) -> None:
+    """A caption that took a partial back is not in the transcript."""
+    assert render([final("", number=9), *TWO], form) == render(TWO, form)
+
+
+def test_several_sources() -> None:
+    """With more than one source, each caption says whose it is."""
+    both = [final("Hello.", 0.0, 1.0), final("Hi.", 0.5, 1.5, source="door")]
+    assert render(both, "txt") == "mic: Hello.\ndoor: Hi.\n"
+    assert "\nmic: Hello.\n" in render(both, "srt")
+    assert "\n<v door>Hi.\n" in render(both, "vtt")
+    assert [c["source"] for c in json.loads(render(both, "json"))["captions"]] == ["mic", "door"]
+
+
+def test_markup_is_text() -> None:
+    """What is spoken is never markup in WebVTT."""
+    assert "\na &lt;b&gt; &amp;amp; c --&gt; d\n" in render([final("a <b> &amp; c --> d")], "vtt")
+
+
+@pytest.mark.parametrize("form", ["txt", "srt", "vtt"])
+def test_one_line(form: str) -> None:
+    """A line break in a caption does not break its line or end its cue."""
+    assert render([final("one\n\ntwo\r\n three")], form) == render([final("one two three")], form)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "00:00:00.000"),
+        (0.0004, "00:00:00.000"),
+        (0.0005, "00:00:00.001"),
+        (0.9996, "00:00:01.000"),
+        (59.9999, "00:01:00.000"),
+        (3599.9996, "01:00:00.000"),
+        (1.001, "00:00:01.001"),
+        (360_000, "100:00:00.000"),
+    ],
+)
+def test_clock(seconds: float, text: str) -> None:
+    """Times are rounded to the millisecond, carrying over; after 99 hours they go on."""
+    assert clock(seconds, ".") == text
+    assert clock(seconds, ",") == text.replace(".", ",")
+
+
+def test_a_cue_lasts() -> None:
+    """A cue never ends before or when it begins: players drop it."""
+    assert "00:00:01,000 --> 00:00:01,001" in cue("srt", 1, final("x", 1.0, 1.0))
+    assert "00:00:01.000 --> 00:00:01.001" in cue("vtt", 1, final("x", 1.0, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("text", "until", "end"),
+    [("Yes.", 9.0, "02,000"), ("Yes.", 1.6, "01,600"), ("Yes.", 1.2, "01,500"), (34 * "a", 9.0, "03,000")],
+)
+def test_time_to_read(text: str, until: float, end: str) -> None:
+    """A cue stays a second at least, and for 17 letters a second, until the next one; never less than it was said."""
+    captions = [final(text, 1.0, 1.5), final("Next.", until, until + 1, number=2)]
+    assert f"00:00:01,000 --> 00:00:{end}" in render(captions, "srt")
+
+
+LONG = "It was the best of times, it was the worst of times, it was the age of wisdom, it was the age of foolishness."
+
+
+def test_a_long_caption() -> None:
+    """It becomes several cues of two lines at most, each in the time of its words, one behind the other."""
+    text = render([final(LONG, 10.0, 34.0), final("Well.", 50.0, 50.5, number=2)], "srt")
+    assert text == (
+        "1\n00:00:10,000 --> 00:00:22,000\nIt was the best of times,\nit was the worst of times,\n\n"
+        "2\n00:00:22,000 --> 00:00:34,000\nit was the age of wisdom,\nit was the age of foolishness.\n\n"
+        "3\n00:00:50,000 --> 00:00:51,000\nWell.\n\n"
+    )
+    assert cue_count(final(LONG)) == 2
+
+
+def test_three_lines() -> None:
+    """Of three lines, those are shown together that belong together."""
+    text = "It was the season of all light, and we were seen going direct to heaven by all of them."
+    spoken = [tuple(c.lines) for c in cues_of(final(text))]
+    assert spoken == [
+        ("It was the season of all light,",),
+        ("and we were seen going direct to heaven", "by all of them."),
+    ]
+
+
+def test_no_word_by_itself() -> None:
+    """What two lines can hold is no third line: a cue with one word is gone before it is read."""
+    text = "Please leave the window open for a while because this room is very warm today."
+    (only,) = cues_of(final(text))
+    assert only.lines == ("Please leave the window open for a while", "because this room is very warm today.")
+
+
+def test_label_of_a_long_caption() -> None:
+    """SubRip names the source once, before the text; WebVTT with each cue."""
+    both = [final(LONG, 10.0, 33.0), final("Hi.", 50.0, 51.5, source="door")]
+    assert render(both, "srt").count("mic: ") == 1
+    assert render(both, "vtt").count("<v mic>") == 2
+
+
+def test_without_words() -> None:
+    """A caption whose words are not known, or say something else, is cut by its length."""
+    bare = replace(final(LONG, 0.0, 23.0), words=(Word("?", 0.0, 1.0, 0.5),))
+    first, second = cues_of(bare)
+    assert 0 == first.start < first.end == second.start < second.end == 23.0
+
+
+@PROPERTY
+@given(st.lists(st.tuples(st.integers(0, 20), st.sampled_from((LONG, "Yes.", "今日は" * 30, "x" * 200))), max_size=6))
+def test_cues_are_for_reading(spoken: list[tuple[int, str]]) -> None:
+    """No cue has more than two lines or a line that is too wide; none of one source overlaps another."""
+    at, captions = 0.0, []
+    for n, (pause, text) in enumerate(spoken):
+        captions.append(final(text, at, at + 5, number=n))
+        at += 5 + pause / 10
+    for form in ("srt", "vtt"):
+        written = parse_cues(render(captions, form))
+        assert all(len(shown) <= 2 and all(width(line) <= 42 for line in shown) for _, shown in written)
+        times = [tuple(map(read_clock, timing.split(" --> "))) for timing, _ in written]
+        assert all(start < end for start, end in times)
+        assert all(before[1] <= after[0] for before, after in pairwise(times))
+        assert (
+            "".join(line for _, shown in written for line in shown).split()
+            == "".join("".join(lines(text, 42, "en")) for _, text in spoken).split()
+        )
+
+
+def read_clock(text: str) -> float:
+    hours, minutes, seconds = text.replace(",", ".").split(":")
+    return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+
+
+def parse_cues(text: str) -> list[tuple[str, list[str]]]:
+    """A strict little reader of cues: blocks between empty lines, a timing line, lines of text."""
+    cues = []
+    for block in text.removeprefix("WEBVTT\n\n").split("\n\n")[:-1]:
+        found = block.split("\n")
+        timing = next(i for i, line in enumerate(found) if " --> " in line)
+        assert timing == (1 if found[0].isdigit() and " --> " in found[1] else 0)
+        assert all(line.strip() for line in found)
+        cues.append((found[timing], found[timing + 1 :]))
+    return cues
+
+
+@PROPERTY
+@given(st.lists(st.text(min_size=1, max_size=20).filter(str.strip), min_size=1, max_size=4))
+def test_any_text_comes_back(texts: list[str]) -> None:
+    """Whatever is said, there is one cue a short caption, and its text comes back."""
+    captions = [final(text, float(i), i + 1.0, number=i) for i, text in enumerate(texts)]
+    cues = parse_cues(render(captions, "vtt"))
+    back = [" ".join(c).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") for _, c in cues]
+    assert [text.split() for text in back] == [text.split() for text in texts]

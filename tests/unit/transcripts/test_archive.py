@@ -1,0 +1,323 @@
+"""The folder of transcripts, with real files and a clock that is set."""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamstt.config.settings import Transcript
+from streamstt.errors import SinkError
+from streamstt.hub.protocol import encode
+from streamstt.transcripts.archive import MARGIN, Archive
+from streamstt.transcripts.files import Entry
+from tests.support.captions import final
+
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+class Clock:
+    """Wall time as the test sets it."""
+
+    def __init__(self) -> None:
+        self.now = NOON
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@contextmanager
+def opened(folder: Path, clock: Clock, history: int = 100, **settings: Any) -> Iterator[Archive]:
+    archive = Archive(folder, Transcript(**settings), history, clock)
+    try:
+        yield archive
+    finally:
+        archive.close()
+
+
+def entry(text: str, seq: int, source: str = "mic", *, several: bool = False) -> Entry:
+    said = final(text, float(seq), seq + 0.5, source, seq)
+    at = (NOON + timedelta(seconds=seq)).isoformat(timespec="milliseconds")
+    return Entry(encode(said, seq, at).data, source.title(), several)
+
+
+def lines(folder: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def texts(folder: Path, name: str) -> list[str]:
+    return [line["text"] for line in lines(folder, name) if line["type"] == "final"]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def numbers(folder: Path, name: str) -> list[str]:
+    return re.findall(r"^\d+$", (folder / f"{name}.srt").read_text(), re.MULTILINE)
+
+
+def test_four_files(tmp_path: Path, clock: Clock) -> None:
+    """A final is in the record and in each live file at once; before the first one there is no file."""
+    with opened(tmp_path, clock) as archive:
+        assert names(tmp_path) == []
+        archive.write(entry("Grüße.", 3))
+        assert names(tmp_path) == [f"2026-11-25.{suffix}" for suffix in ("jsonl", "srt", "txt", "vtt")]
+        assert texts(tmp_path, "2026-11-25") == ["Grüße."]
+        assert (tmp_path / "2026-11-25.txt").read_text() == "Grüße.\n"
+        assert (tmp_path / "2026-11-25.srt").read_text() == "1\n00:00:03,000 --> 00:00:03,500\nGrüße.\n\n"
+        assert (tmp_path / "2026-11-25.vtt").read_text() == "WEBVTT\n\n00:00:03.000 --> 00:00:03.500\nGrüße.\n\n"
+
+
+def test_for_its_owner_only(tmp_path: Path, clock: Clock) -> None:
+    """What was spoken is nobody else's business: files 0600, and the folder 0700 if it is made."""
+    with opened(tmp_path / "a" / "b", clock) as archive:
+        archive.write(entry("One.", 1))
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a" / "b").iterdir()} == {0o600}
+
+
+def test_goes_on_after_a_restart(tmp_path: Path, clock: Clock) -> None:
+    """The next run of the same day appends: numbers of cues go on, headers stand once, the session stays."""
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("One.", 1))
+        session = archive.past.session
+    with opened(tmp_path, clock) as archive:
+        assert archive.past.session == session
+        assert archive.past.seq == 1 + MARGIN
+        assert [m.data["text"] for m in archive.past.finals] == ["One."]
+        archive.write(entry("Two.", MARGIN + 2))
+    assert texts(tmp_path, "2026-11-25") == ["One.", "Two."]
+    assert numbers(tmp_path, "2026-11-25") == ["1", "2"]
+    assert (tmp_path / "2026-11-25.vtt").read_text().count("WEBVTT") == 1
+
+
+def test_no_number_is_given_twice(tmp_path: Path, clock: Clock) -> None:
+    """A run that wrote no final has still used numbers: the one after it begins above them."""
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("One.", 1))
+    begins = []
+    for _ in range(3):
+        with opened(tmp_path, clock) as archive:
+            begins.append(archive.past.seq)
+    assert begins == [1 + MARGIN, 1 + 2 * MARGIN, 1 + 3 * MARGIN]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "srt", "vtt", "txt"])
+def test_mends_what_a_crash_left(tmp_path: Path, clock: Clock, suffix: str) -> None:
+    """Whichever file was cut short, after the next start it is whole, and what comes is appended to it."""
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("One.", 1))
+        archive.write(entry("Two.", 2))
+    file = tmp_path / f"2026-11-25.{suffix}"
+    os.truncate(file, file.stat().st_size - 5)
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("Three.", MARGIN + 3))
+    said = ["One.", "Three."] if suffix == "jsonl" else ["One.", "Two.", "Three."]
+    assert texts(tmp_path, "2026-11-25") == said
+    if suffix != "jsonl":
+        assert [t for t in file.read_text().splitlines() if t.endswith(".")] == said
+
+
+def test_a_new_day(tmp_path: Path, clock: Clock) -> None:
+    """With ``day`` what is said after midnight is in a set of its own, in the same run or in the next."""
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("Today.", 1))
+        clock.now += timedelta(hours=12)
+        archive.write(entry("Tomorrow.", 2))
+    clock.now += timedelta(days=1)
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("Later.", 2 * MARGIN))
+        assert [m.data["text"] for m in archive.past.finals] == ["Today.", "Tomorrow."]
+    assert [texts(tmp_path, f"2026-11-{day}") for day in (25, 26, 27)] == [["Today."], ["Tomorrow."], ["Later."]]
+
+
+def test_a_run(tmp_path: Path, clock: Clock) -> None:
+    """With ``run`` each run has its own set, with ``none`` all go on with one."""
+    for number in range(2):
+        with opened(tmp_path / "r", clock, split="run") as archive:
+            archive.write(entry("Run.", number * MARGIN + 1 + number))
+        with opened(tmp_path / "n", clock, split="none") as archive:
+            archive.write(entry("None.", number * MARGIN + 1 + number))
+        clock.now += timedelta(days=40)
+    assert texts(tmp_path / "r", "2026-11-25-120000") == texts(tmp_path / "r", "2027-01-04-120000") == ["Run."]
+    assert texts(tmp_path / "n", "captions") == ["None.", "None."]
+
+
+def test_mark(tmp_path: Path, clock: Clock) -> None:
+    """A mark begins a set of its own at once; the same title a second time gets a number; a restart goes on with it."""
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("Before.", 1))
+        assert archive.mark("Weekly") == "2026-11-25-weekly"
+        assert archive.mark("weekly!") == "2026-11-25-weekly-2"
+        archive.write(entry("In it.", 2))
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("Still.", MARGIN + 3))
+        assert [m.data["text"] for m in archive.past.finals] == ["Before.", "In it."]
+    assert texts(tmp_path, "2026-11-25") == ["Before."]
+    assert texts(tmp_path, "2026-11-25-weekly") == []
+    assert texts(tmp_path, "2026-11-25-weekly-2") == ["In it.", "Still."]
+    assert lines(tmp_path, "2026-11-25-weekly-2")[0]["title"] == "weekly!"
+
+
+def test_who_says_it(tmp_path: Path, clock: Clock) -> None:
+    """From the second source on, captions say whose they are, also after a restart; with one they do not."""
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("Alone.", 1))
+        archive.write(entry("Hello.", 2, "door"))
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("Hi.", MARGIN + 3))
+    assert (tmp_path / "2026-11-25.txt").read_text() == "Alone.\nDoor: Hello.\nMic: Hi.\n"
+    assert [line.get("label") for line in lines(tmp_path, "2026-11-25") if line["type"] == "final"] == [
+        None,
+        "Door",
+        "Mic",
+    ]
+
+
+def test_a_failure_in_the_middle(tmp_path: Path, clock: Clock) -> None:
+    """A final that is in the record, but not in all of the files, is added where it is missing, and only there."""
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("One.", 1))
+        assert archive._set
+        full = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(full, archive._set._files[".vtt"])
+        os.close(full)
+        with pytest.raises(OSError, match="No space"):
+            archive.write(entry("Two.", 2))
+        assert texts(tmp_path, "2026-11-25") == ["One.", "Two."]
+        archive.write(entry("Two.", 2))
+        archive.write(entry("Three.", 3))
+    assert texts(tmp_path, "2026-11-25") == ["One.", "Two.", "Three."]
+    assert numbers(tmp_path, "2026-11-25") == ["1", "2", "3"]
+    assert (tmp_path / "2026-11-25.vtt").read_text().count("-->") == 3
+
+
+def test_written_once(tmp_path: Path, clock: Clock) -> None:
+    """A final that is tried again after a failure in the middle is in each file once."""
+    with opened(tmp_path, clock) as archive:
+        archive.write(entry("One.", 1))
+        (tmp_path / "2026-11-25.srt").unlink()
+        (tmp_path / "2026-11-25.srt").mkdir()
+        archive.write(entry("Two.", 2))  # the open file is still there, without a name
+        archive._leave()
+        with pytest.raises(OSError, match="directory"):
+            archive.write(entry("Three.", 3))
+        (tmp_path / "2026-11-25.srt").rmdir()
+        archive.write(entry("Three.", 3))
+    assert texts(tmp_path, "2026-11-25") == ["One.", "Two.", "Three."]
+    assert numbers(tmp_path, "2026-11-25") == ["1", "2", "3"]
+
+
+def test_folder_gone(tmp_path: Path, clock: Clock) -> None:
+    """A folder that vanishes is not made anew: it may be a disk that is not mounted. When it is back, all goes on."""
+    folder = tmp_path / "f"
+    with opened(folder, clock) as archive:
+        archive.write(entry("One.", 1))
+        folder.rename(tmp_path / "away")
+        with pytest.raises(FileNotFoundError):
+            archive.write(entry("Two.", 2))
+        assert not folder.exists()
+        (tmp_path / "away").rename(folder)
+        archive.write(entry("Two.", 2))
+        (folder / "2026-11-25.jsonl").unlink()
+        with pytest.raises(FileNotFoundError):
+            archive.write(entry("Three.", 3))
+        archive.write(entry("Three.", 3))
+    assert texts(folder, "2026-11-25") == ["Three."]
+    assert numbers(folder, "2026-11-25")[:2] == ["1", "2"], "what was in the other files stays"
+
+
+@pytest.mark.parametrize(("history", "known", "forgotten"), [(9, 5, 0), (5, 5, 0), (4, 4, 1), (3, 3, 2), (1, 1, 4)])
+def test_history(tmp_path: Path, clock: Clock, history: int, known: int, forgotten: int) -> None:
+    """As many finals as are asked for are read, over several sets, and what is left out is known."""
+    with opened(tmp_path, clock) as archive:
+        for seq in range(1, 6):
+            archive.write(entry(f"{seq}.", seq))
+            archive.mark("next")
+    with opened(tmp_path, clock, history) as archive:
+        assert [m.seq for m in archive.past.finals] == list(range(6 - known, 6))
+        assert archive.past.forgotten == forgotten
+
+
+def test_sweep(tmp_path: Path, clock: Clock) -> None:
+    """Old sets are deleted whole, the open one never, nor anything that is not ours; what is gone is forgotten."""
+    strangers = ["2026-11-01.txt", "notes.jsonl", "2026-11-25-a.jsonl.bak", "captions.md"]
+    with opened(tmp_path, clock, keep_days=7) as archive:
+        for seq, title in enumerate(["old", "new", "open"], 1):
+            archive.mark(title)
+            archive.write(entry("Said.", seq))
+        for name in strangers:
+            (tmp_path / name).touch()
+        for path in tmp_path.iterdir():
+            age = timedelta(days=1 if "new" in path.name else 30)
+            os.utime(path, ((NOON - age).timestamp(),) * 2)
+        assert archive.sweep() == ["2026-11-25-old"]
+        assert archive.sweep() == []
+    left = {name for name in names(tmp_path) if name not in strangers}
+    assert {name.partition(".")[0] for name in left} == {"2026-11-25-new", "2026-11-25-open"}
+    assert len(left) == 8
+    assert set(strangers) <= set(names(tmp_path))
+    with opened(tmp_path, clock) as archive:
+        assert archive.past.forgotten == 1
+
+
+def test_nothing_is_deleted_unasked(tmp_path: Path, clock: Clock) -> None:
+    """Without a limit everything is kept."""
+    with opened(tmp_path, clock) as archive:
+        archive.mark("a")
+        os.utime(tmp_path / "2026-11-25-a.jsonl", (0, 0))
+        archive.mark("b")
+        assert archive.sweep() == []
+
+
+def test_a_link_is_not_followed(tmp_path: Path, clock: Clock) -> None:
+    """A link under the name of a file leads nowhere: nothing outside of the folder is written or read."""
+    outside = tmp_path / "outside"
+    outside.write_text("mine")
+    folder = tmp_path / "f"
+    folder.mkdir()
+    (folder / "2026-11-25.jsonl").symlink_to(outside)
+    (folder / "2026-11-25-2.txt").symlink_to(tmp_path / "not there")
+    with opened(folder, clock) as archive:
+        archive.write(entry("One.", 1))
+        (folder / "2026-11-25-3.txt").unlink()
+        (folder / "2026-11-25-3.txt").symlink_to(outside)
+        archive._leave()
+        with pytest.raises(OSError, match="symbolic links"):
+            archive.write(entry("Two.", 2))
+    assert outside.read_text() == "mine"
+    assert not (tmp_path / "not there").exists()
+
+
+def test_cannot_be_used(tmp_path: Path, clock: Clock) -> None:
+    """A folder that is none, or that another daemon writes to, is an error with its path and the reason."""
+    (tmp_path / "file").touch()
+    with pytest.raises(SinkError, match=r"cannot keep transcripts in .*/file"):
+        Archive(tmp_path / "file", Transcript(), 1, clock)
+    with (
+        opened(tmp_path / "f", clock),
+        pytest.raises(SinkError, match=r"another streamstt keeps its transcripts in .*transcript\.folder"),
+    ):
+        Archive(tmp_path / "f", Transcript(), 1, clock)
+
+
+def test_damaged_folder(tmp_path: Path, clock: Clock) -> None:
+    """Records that cannot be read stop nothing: they are left alone, and a new set begins beside them."""
+    (tmp_path / "2026-11-25.jsonl").write_bytes(b"\0" * 100)
+    (tmp_path / "2026-11-24.jsonl").touch()
+    with opened(tmp_path, clock) as archive:
+        assert archive.past.finals == ()
+        archive.write(entry("One.", 1))
+    assert texts(tmp_path, "2026-11-25-2") == ["One."]

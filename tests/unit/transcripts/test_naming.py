@@ -1,0 +1,107 @@
+"""Names of transcript sets, and which are deleted."""
+
+import re
+from datetime import date, datetime
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from streamstt.transcripts.naming import NAME, RECORD, Split, Stored, continues, doomed, new_name, slug
+from tests.support.drawing import PROPERTY
+
+NOON = datetime(2026, 11, 25, 12, 30, 59)
+
+
+def nothing(_: str) -> bool:
+    return False
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"),
+    [
+        ("Weekly", "weekly"),
+        ("Q3: plans & budget", "q3-plans-budget"),
+        ("Größe 2", "größe-2"),
+        ("週例会", "週例会"),
+        ("../../etc/passwd", "etc-passwd"),
+        (".hidden", "hidden"),
+        ("a\0b\nc", "a-b-c"),
+        ("--", ""),
+        ("", ""),
+    ],
+)
+def test_slug(title: str, expected: str) -> None:
+    """A title becomes part of a file name: readable in any script, without what means something in a path."""
+    assert slug(title) == expected
+
+
+@PROPERTY
+@given(st.text(max_size=300))
+@example("İ" * 300)
+@example("\U0001d49c" * 300)
+def test_any_title_is_a_safe_name(title: str) -> None:
+    """Whatever somebody calls a meeting, it is one file name, ours, short enough, and inside the folder."""
+    name = new_name("day", NOON, nothing, title)
+    assert NAME.fullmatch(name)
+    assert not re.search(r"[/\\.\0\s]", name)
+    assert len(f"{name}-9999{RECORD}".encode()) < 255
+
+
+@pytest.mark.parametrize(
+    ("split", "title", "name"),
+    [
+        ("day", None, "2026-11-25"),
+        ("run", None, "2026-11-25-123059"),
+        ("none", None, "captions"),
+        ("none", "Weekly", "2026-11-25-weekly"),
+        ("day", "", "2026-11-25-123059"),
+    ],
+)
+def test_names(split: Split, title: str | None, name: str) -> None:
+    """A set is named by its day, its title, or the time; the second of a name gets a number, and so does the third."""
+    assert new_name(split, NOON, nothing, title) == name
+    taken = {name, f"{name}-2"}
+    assert new_name(split, NOON, taken.__contains__, title) == f"{name}-3"
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "goes_on"),
+    [
+        ("2026-11-25", "day", True),
+        ("2026-11-25-weekly", "day", True),
+        ("2026-11-24", "day", False),
+        ("2026-11-24-weekly", "day", False),
+        ("captions", "day", False),
+        ("captions", "none", True),
+        ("2020-01-01-weekly", "none", True),
+        ("2026-11-24-235959", "run", True),
+    ],
+)
+def test_a_new_day(name: str, split: Split, goes_on: bool) -> None:
+    """With ``day`` a set takes what is said on its own day only; otherwise it goes on."""
+    assert continues(name, split, date(2026, 11, 25)) is goes_on
+
+
+DAY = 86_400.0
+SETS = [Stored("c", 3_000_000, 9 * DAY), Stored("a", 1_000_000, 1 * DAY), Stored("b", 2_000_000, 5 * DAY)]
+
+
+@pytest.mark.parametrize(
+    ("keep_days", "keep_mb", "gone"),
+    [
+        (0, 0, []),
+        (9, 0, []),
+        (8, 0, ["a"]),
+        (4, 0, ["a", "b"]),
+        (1, 0, ["a", "b"]),
+        (0, 6, []),
+        (0, 5, ["a"]),
+        (0, 4, ["a", "b"]),
+        (0, 1, ["a", "b"]),
+        (8, 3, ["a", "b"]),
+    ],
+)
+def test_retention(keep_days: int, keep_mb: int, gone: list[str]) -> None:
+    """Too old, or too much in all: the oldest go first, and the open one never."""
+    assert doomed(SETS, "c", 10 * DAY - 1, keep_days, keep_mb) == gone
