@@ -17,8 +17,8 @@ from streamstt.config.settings import Settings
 from streamstt.config.settings import Source as SourceSettings
 from streamstt.errors import SinkError
 from streamstt.events import Event, Final
-from streamstt.hub.hub import TOO_SLOW, Outbox
-from streamstt.hub.protocol import Message, event_of
+from streamstt.hub.hub import TOO_SLOW, Subscription
+from streamstt.hub.protocol import Message, parse_event
 from streamstt.recordings import transcribe as offline
 from streamstt.whisper.checkpoints.search import Progress
 from streamstt.whisper.loader import load_engine
@@ -58,7 +58,7 @@ async def listen(
     named: list[dict[str, Any]] = [{"input": source} for source in sources if isinstance(source, str)]
     named += [{"input": "ws", "name": f"own-{n}"} for n, _ in enumerate(own, 1)]
     chosen = _settings(model, language, {**(settings or {}), **({"source": named} if named else {})})
-    begun: asyncio.Future[Outbox] = asyncio.get_running_loop().create_future()
+    begun: asyncio.Future[Subscription] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     running = asyncio.create_task(_run(chosen, own, progress, begun, stop))
     try:
@@ -120,7 +120,7 @@ async def _run(
     settings: Settings,
     own: Sequence[AudioSource],
     progress: Progress | None,
-    begun: asyncio.Future[Outbox],
+    begun: asyncio.Future[Subscription],
     stop: asyncio.Event,
 ) -> None:
     """Captions all sources to their end, or until ``stop``; the events are in the outbox that ``begun`` becomes."""
@@ -153,12 +153,12 @@ def _captures(settings: Settings, own: Sequence[AudioSource]) -> list[tuple[Sour
     return [(source, Capture(source.name, audio)) for source, audio in zip(named, own, strict=False)]
 
 
-async def _events(outbox: Outbox, running: asyncio.Task[None]) -> AsyncGenerator[Event, None]:
+async def _events(outbox: Subscription, running: asyncio.Task[None]) -> AsyncGenerator[Event, None]:
     """What the outbox gets, then what went wrong, if anything."""
     while (message := await outbox.get()) is not None:
         if isinstance(message, Message):
             yield message.event
-    if outbox.farewell is TOO_SLOW:
+    if outbox.close_reason is TOO_SLOW:
         raise SinkError(f"the program took no captions until {WAITING} waited; take them as they come")
     await running
 
@@ -167,5 +167,5 @@ async def _followed(url: str, token: str, ca: Path | None) -> AsyncGenerator[Eve
     async with aclosing(follow(url, token=token, ca=ca)) as messages:
         async for message in messages:
             for data in message["history"] if message["type"] == "hello" else [message]:
-                if event := event_of(data):
+                if event := parse_event(data):
                     yield event

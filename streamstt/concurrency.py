@@ -5,9 +5,9 @@ from collections.abc import Callable, Coroutine
 from typing import TypeVar
 
 
-async def first(*jobs: Coroutine[None, None, None]) -> None:
+async def first_completed(*coroutines: Coroutine[None, None, None]) -> None:
     """Runs the jobs until one ends, cancels the others, and raises what the first one raised."""
-    tasks = [asyncio.ensure_future(job) for job in jobs]
+    tasks = [asyncio.ensure_future(job) for job in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:

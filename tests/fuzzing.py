@@ -27,10 +27,10 @@ from streamstt.config.settings import Settings
 from streamstt.engine.runner import EngineRoom
 from streamstt.engine.scripted import Script, ScriptedEngine
 from streamstt.hub.hub import Hub
-from streamstt.hub.protocol import About
+from streamstt.hub.protocol import DaemonInfo
 from streamstt.recordings.uploads import Uploads
-from streamstt.server.endpoint import Services
-from streamstt.server.server import Server
+from streamstt.server.endpoint import Extensions
+from streamstt.server.server import CaptionServer
 from tests.support.wire import INPUTS, TOKEN, Input
 
 BATCH = 1000  # inputs; hypothesis remembers all of a run, so that a long one would grow by itself
@@ -58,13 +58,13 @@ class Target:
     async def _start(self) -> list[int]:
         engine = EngineRoom(lambda: ScriptedEngine(Script(words=())), self._thread)
         await engine.start()
-        self._hub = Hub(About("0", "run", "", "script", "", "en"), history=50, hello_history=9, queue=100)
+        self._hub = Hub(DaemonInfo("0", "run", "", "script", "", "en"), history=50, hello_history=9, queue=100)
         studio = Studio(self._settings, engine, self._hub)
         self._decoding = asyncio.create_task(studio.run())
         compat = Compat(vosk=True, deepgram=True, openai=True)
         api = make_api(compat, Uploads(studio.errands, engine), "script")
         self.servers = [
-            Server(s, self._hub, studio, Services(endpoints=make_endpoints(compat), api=api))
+            CaptionServer(s, self._hub, studio, Extensions(endpoints=make_endpoints(compat), api=api))
             for s in (self._settings.server, self._closed)
         ]
         return [int((await server.start()).rpartition(":")[2].rstrip("/")) for server in self.servers]

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from streamstt.hub.protocol import PROTOCOL, About, Message, SourceInfo, as_message, event_of, to_json
+from streamstt.hub.protocol import PROTOCOL_VERSION, DaemonInfo, Message, SourceInfo, make_message, parse_event, to_json
 
 
 class BusError(Exception):
@@ -65,7 +65,7 @@ class Snapshot:
         forgotten: ``seq`` of the newest final that is on no bus, and never will be; 0: none is.
     """
 
-    about: About
+    about: DaemonInfo
     sources: tuple[SourceInfo, ...]
     seq: int
     states: tuple[Message, ...] = ()
@@ -75,7 +75,7 @@ class Snapshot:
         """As it goes over a bus."""
         data = {
             "type": "hello",
-            "protocol": PROTOCOL,
+            "protocol": PROTOCOL_VERSION,
             "server": "streamstt",
             **asdict(self.about),
             "sources": [asdict(source) for source in self.sources],
@@ -140,7 +140,7 @@ def _read(data: dict[str, Any]) -> Item:
     place = Position(str(data["session"]), int(data["seq"]))
     match data["type"]:
         case "hello":
-            about = About(**{field.name: str(data[field.name]) for field in fields(About)})
+            about = DaemonInfo(**{field.name: str(data[field.name]) for field in fields(DaemonInfo)})
             sources = tuple(SourceInfo(**{k: str(v) for k, v in source.items()}) for source in data["sources"])
             states = tuple(_message(state) for state in data["states"])
             return Snapshot(about, sources, place.seq, states, int(data["forgotten"]))
@@ -150,7 +150,7 @@ def _read(data: dict[str, Any]) -> Item:
 
 
 def _message(data: dict[str, Any]) -> Message:
-    event = event_of(data)
+    event = parse_event(data)
     if event is None:
         raise ValueError(f"{data['type']!r} is no event")
-    return as_message(event, data)
+    return make_message(event, data)

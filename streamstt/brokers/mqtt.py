@@ -40,7 +40,7 @@ class MqttBus:
         self._topic = settings.topic.rstrip("/")
         self._partials = settings.partials
         self._client: Client | None = None
-        self._arrived = Position(hub.about.session, hub.seq)
+        self._arrived = Position(hub.daemon_info.session, hub.seq)
         self._states: set[str] = set()  # sources whose state the broker keeps
         self.name = f"MQTT at {self._address}"
 

@@ -15,12 +15,12 @@ from typing import Any
 
 from streamstt.brokers.base import Bus
 from streamstt.brokers.messages import BusError, Online, Position, Snapshot, entry_of
-from streamstt.hub.counters import Reading
-from streamstt.hub.health import OUTLET
+from streamstt.hub.counters import MetricSample
+from streamstt.hub.health import OUTPUT_TOPIC
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import STOPPING, Hub
 from streamstt.hub.protocol import Message
-from streamstt.hub.subscription import Outbox
+from streamstt.hub.subscription import Subscription
 
 PULSE_S = 5.0  # silence is broken by a sign of life so often; an edge misses three before it says so
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 2.0  # shorter than a stopping daemon waits for its outlets
@@ -50,7 +50,7 @@ class Sender:
         self._pause_s = FIRST_RETRY_S
         self._away = False
         self.delivered = self.failures = 0
-        hub.counters.add_probe(self._readings)
+        hub.counters.add_collector(self._readings)
 
     async def run(self) -> None:
         """Delivers until the hub has finished and all has arrived; never raises."""
@@ -72,7 +72,7 @@ class Sender:
 
     async def _deliver(self) -> bool:
         """Brings the bus up to date and keeps it so; True: the hub has finished, and all has arrived."""
-        session = self._hub.about.session
+        session = self._hub.daemon_info.session
         last = await self._bus.last()
         since = last.seq if last and last.session == session else 0
         self._sent, self._facts = Position(session, since), None
@@ -96,11 +96,11 @@ class Sender:
             await self._state(forgotten=first - 1)
         await self._send([data for data in missed if data["seq"] > self._sent.seq])
 
-    async def _next(self, outbox: Outbox) -> Sequence[Message | str] | None:
+    async def _next(self, outbox: Subscription) -> Sequence[Message | str] | None:
         """What waits, or nothing for a pulse; None at the end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PULSE_S):
-                return await outbox.take_all() or None
+                return await outbox.get_all() or None
         return []
 
     async def _send(self, messages: Sequence[Any]) -> None:
@@ -116,12 +116,12 @@ class Sender:
     async def _state(self, forgotten: int = 0) -> None:
         """Sends a snapshot."""
         hub = self._hub
-        snapshot = Snapshot(hub.about, tuple(hub.sources), self._sent.seq, tuple(hub.statuses), forgotten)
+        snapshot = Snapshot(hub.daemon_info, tuple(hub.sources), self._sent.seq, tuple(hub.statuses), forgotten)
         await self._bus.send([snapshot.entry()])
         self._facts, self._since_snapshot, self._restate_at = self._present(), 0, _now() + RESTATE_S
 
     def _present(self) -> object:
-        return self._hub.about, self._hub.sources
+        return self._hub.daemon_info, self._hub.sources
 
     def _fail(self, problem: BusError) -> None:
         self.failures += 1
@@ -129,7 +129,7 @@ class Sender:
             log.warning("captions do not reach %s: %s; trying again", self._bus.name, problem)
         self._away = True
         text = f"Captions do not reach {self._bus.name} ({problem}); they are sent when it is back."
-        self._hub.notify(OUTLET, text, f"to {self._kind}")  # of no source: viewers have their captions
+        self._hub.notify(OUTPUT_TOPIC, text, f"to {self._kind}")  # of no source: viewers have their captions
 
     def _succeed(self) -> None:
         if self._away:
@@ -137,13 +137,13 @@ class Sender:
         else:
             log.info("captions go to %s", self._bus.name)
         self._away, self._pause_s = False, FIRST_RETRY_S
-        self._hub.notify(OUTLET, "", f"to {self._kind}")
+        self._hub.notify(OUTPUT_TOPIC, "", f"to {self._kind}")
 
-    def _readings(self) -> Iterator[Reading]:
+    def _readings(self) -> Iterator[MetricSample]:
         label = (("bus", self._kind),)
-        yield Reading("bus_finals", "Finals that have reached the broker.", self.delivered, label, total=True)
-        yield Reading("bus_failures", "Failures to reach the broker.", self.failures, label, total=True)
-        yield Reading("bus_away", "1 while the broker cannot be reached.", self._away, label)
+        yield MetricSample("bus_finals", "Finals that have reached the broker.", self.delivered, label, is_counter=True)
+        yield MetricSample("bus_failures", "Failures to reach the broker.", self.failures, label, is_counter=True)
+        yield MetricSample("bus_away", "1 while the broker cannot be reached.", self._away, label)
 
 
 def _now() -> float:

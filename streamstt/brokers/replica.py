@@ -65,7 +65,7 @@ class Relay:
     def _begin(self, first: Item, snapshot: Snapshot) -> None:
         """A daemon that is not known yet, or no longer; what it said before the first entry cannot be had."""
         before = first.message.seq - 1 if isinstance(first, Said) else _seq(first)
-        known = self._kept if snapshot.about.session == self._hub.about.session else 0
+        known = self._kept if snapshot.about.session == self._hub.daemon_info.session else 0
         self._stand_for(snapshot, before, before if before > known else 0)
         self._kept = max(before, known)
 
@@ -75,17 +75,17 @@ class Relay:
         if run != self._run or snapshot.forgotten > self._kept:
             self._stand_for(snapshot, snapshot.seq, snapshot.forgotten)
         hub = self._hub
-        hub.about = snapshot.about
+        hub.daemon_info = snapshot.about
         names = {source.name for source in snapshot.sources}
         for gone in [source.name for source in hub.sources if source.name not in names]:
             hub.remove_source(gone)
         for source in snapshot.sources:
             hub.add_source(source)
         states = [m.event for m in snapshot.states if m.event.source in names - set(hub.states)]
-        hub.take([encode(event, hub.seq) for event in states])
+        hub.relay([encode(event, hub.seq) for event in states])
 
     def _stand_for(self, snapshot: Snapshot, seq: int, forgotten: int) -> None:
-        self._hub.stand_for(snapshot.about, snapshot.sources, seq, forgotten)
+        self._hub.mirror(snapshot.about, snapshot.sources, seq, forgotten)
         self._run = (snapshot.about.session, snapshot.about.started_at)
         self.online = True
 
@@ -100,7 +100,7 @@ class Relay:
 
     def _deliver(self, messages: Sequence[Message]) -> None:
         hub = self._hub
-        hub.take(messages)
+        hub.relay(messages)
         here = {source.name for source in hub.sources}
         for gone in {m.event.source for m in messages if isinstance(m.event, Status)} - here:
             hub.remove_source(gone)  # its last word came behind the news that it has left

@@ -8,7 +8,7 @@ from streamstt.brokers.base import Feed
 from streamstt.brokers.messages import BusError, Item, NothingYet, read_all
 from streamstt.brokers.publisher import FIRST_RETRY_S, LAST_RETRY_S, PULSE_S
 from streamstt.brokers.replica import Relay
-from streamstt.hub.counters import Reading
+from streamstt.hub.counters import MetricSample
 from streamstt.hub.hub import Hub
 
 WAIT_S = 2.0
@@ -45,7 +45,7 @@ class Receiver:
         self._away = False
         self._heard_at = 0.0
         self.failures = 0
-        hub.counters.add_probe(self._readings)
+        hub.counters.add_collector(self._readings)
         hub.notify("broker", NOT_YET)
 
     def trouble(self, decode_s: float) -> str:
@@ -103,10 +103,10 @@ class Receiver:
         self._away = False
         self._hub.notify("broker", "")
 
-    def _readings(self) -> Iterator[Reading]:
-        yield Reading("broker_failures", "Failures to reach the broker.", self.failures, total=True)
-        yield Reading("broker_away", "1 while the broker cannot be reached.", self._away)
-        yield Reading("broker_repeats", "Entries that had come already.", self._relay.repeated, total=True)
+    def _readings(self) -> Iterator[MetricSample]:
+        yield MetricSample("broker_failures", "Failures to reach the broker.", self.failures, is_counter=True)
+        yield MetricSample("broker_away", "1 while the broker cannot be reached.", self._away)
+        yield MetricSample("broker_repeats", "Entries that had come already.", self._relay.repeated, is_counter=True)
 
 
 def _now() -> float:

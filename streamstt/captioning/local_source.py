@@ -50,7 +50,7 @@ async def _end(
         log.warning("source %s: %d blocks of audio came too fast", session.source, capture.dropped)
     studio.interrupt(session)
     await studio.settle(session)
-    hub.awaited.discard(session.source)
+    hub.pending_devices.discard(session.source)
     detail = str(error) if error else "The source has ended."
     hub.publish(Status(session.source, State.LOST if error else State.WAITING, detail))
     return error
@@ -62,5 +62,5 @@ def _miss(studio: Studio, hub: Hub, session: Session, news: Waiting | Lost) -> N
     studio.interrupt(session)
     studio.vitals.quiet(session.source)
     if isinstance(news, Waiting):
-        hub.awaited.add(session.source)
+        hub.pending_devices.add(session.source)
     hub.publish(Status(session.source, state, news.why))

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from streamstt.audio.capture import Capture
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.engine.runner import EngineRoom
-from streamstt.hub.counters import Counters, Reading
+from streamstt.hub.counters import Counters, MetricSample
 from streamstt.speech.session import Session
 
 
@@ -29,24 +29,24 @@ class Measures:
         """Tells of a capture's losses from now on, after its end as well."""
         self._captures[source] = capture
 
-    def __call__(self) -> Iterator[Reading]:
+    def __call__(self) -> Iterator[MetricSample]:
         """All readings."""
         late: dict[str, float] = {}
         for name, session in self._sessions.items():
-            label = self._counters.label(name)
+            label = self._counters.source_label(name)
             late[label] = max(late.get(label, 0.0), session.overdue / SAMPLE_RATE)
         text = "Audio that the engine should have been asked for by now; of several remote sources, the most."
-        yield from (Reading("lag_seconds", text, lag, (("source", label),)) for label, lag in late.items())
+        yield from (MetricSample("lag_seconds", text, lag, (("source", label),)) for label, lag in late.items())
         for name, capture in self._captures.items():
-            of = (("source", self._counters.label(name)),)
-            yield Reading(
+            of = (("source", self._counters.source_label(name)),)
+            yield MetricSample(
                 "blocks_dropped",
                 "Blocks of audio that came faster than they were taken.",
                 capture.dropped,
                 of,
-                total=True,
+                is_counter=True,
             )
-            yield Reading(
-                "device_overflows", "How often a device reported lost audio.", capture.overflows, of, total=True
+            yield MetricSample(
+                "device_overflows", "How often a device reported lost audio.", capture.overflows, of, is_counter=True
             )
-        yield Reading("engine_failures", "Decodes that failed.", self._engine.failures, total=True)
+        yield MetricSample("engine_failures", "Decodes that failed.", self._engine.failures, is_counter=True)

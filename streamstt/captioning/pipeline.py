@@ -11,7 +11,7 @@ from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.liveness import Vitals
 from streamstt.captioning.metrics import Measures
-from streamstt.captioning.remote_source import AudioOffer, RemoteSource, free_name
+from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest, free_name
 from streamstt.captioning.scheduling import Lateness, Scheduler
 from streamstt.clock import elapsed, loop_s, now
 from streamstt.config.settings import Settings, Speech
@@ -58,7 +58,7 @@ class Studio:
         self._remote: set[str] = set()
         self._lateness: dict[str, Lateness] = {}  # of the sources that have sent audio
         self.measures = Measures(hub.counters, engine, self._sessions)
-        hub.counters.add_probe(self.measures)
+        hub.counters.add_collector(self.measures)
         self.vitals = Vitals()
         self._stopping = False
         self._work = asyncio.Event()  # audio came: the engine may have something to do
@@ -110,8 +110,8 @@ class Studio:
             return
         if session.source not in self._lateness:
             self._lateness[session.source] = Lateness(elapsed() - len(block.samples))
-        self._hub.counters.of(session.source).audio_s += len(block.samples) / SAMPLE_RATE
-        self._hub.levels.hear(session.source, block.samples, loop_s())
+        self._hub.counters.for_source(session.source).audio_s += len(block.samples) / SAMPLE_RATE
+        self._hub.levels.measure(session.source, block.samples, loop_s())
         self._publish(session.push(block))
         if session.need():  # in silence nobody is woken
             self._work.set()
@@ -144,7 +144,7 @@ class Studio:
             self.interrupt(session)
             await self.settle(session)
 
-    def admit(self, offer: AudioOffer) -> RemoteSource:
+    def admit(self, offer: RemoteSourceRequest) -> RemoteSource:
         """Makes a source of a client that sends audio.
 
         Raises:
@@ -167,7 +167,7 @@ class Studio:
         """The source's audio begins, or goes on: tells viewers."""
         if session.position == 0:
             self._hub.start_source(session.source, now())
-        self._hub.awaited.discard(session.source)
+        self._hub.pending_devices.discard(session.source)
         self._hub.publish(Status(session.source, State.LISTENING))
 
     async def run(self) -> None:
@@ -205,7 +205,7 @@ class Studio:
             log.debug("%s", hypothesis or f"{job}: given up")
             self._publish(session.apply(hypothesis) if hypothesis else session.give_up())
             age_s = (session.position - job.end) / SAMPLE_RATE
-            self._hub.counters.decoded(final=job.final, took_s=loop_s() - begun, age_s=age_s)
+            self._hub.counters.count_decode(final=job.final, decode_s=loop_s() - begun, age_s=age_s)
             self._watch(session)
             self._sweep()
             self._note_progress()

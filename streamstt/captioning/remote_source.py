@@ -9,7 +9,7 @@ from streamstt.speech.session import Session
 
 
 @dataclass(frozen=True, slots=True)
-class AudioOffer:
+class RemoteSourceRequest:
     """A client wants to send audio.
 
     Attributes:

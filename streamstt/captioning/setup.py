@@ -19,7 +19,7 @@ from streamstt.engine.runner import EngineRoom
 from streamstt.errors import EngineError, SourceError
 from streamstt.hub.history import Past
 from streamstt.hub.hub import Hub
-from streamstt.hub.protocol import About
+from streamstt.hub.protocol import DaemonInfo
 from streamstt.version import __version__
 from streamstt.whisper.checkpoints.search import Progress
 from streamstt.whisper.loader import load_engine, require_languages
@@ -97,7 +97,7 @@ async def start_engine(settings: Settings, thread: Executor, progress: Progress 
 
 def make_hub(settings: Settings, info: EngineInfo, past: Past | None) -> Hub:
     """A hub that goes on where earlier runs ended, if that is known."""
-    about = About(
+    about = DaemonInfo(
         version=__version__,
         session=past.session if past else uuid.uuid4().hex[:12],
         started_at=now(),

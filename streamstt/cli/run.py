@@ -22,7 +22,7 @@ from streamstt.errors import ConfigError, SourceError
 from streamstt.progress import LogProgress
 from streamstt.samples import welcome
 from streamstt.server.access import Role
-from streamstt.server.tokens import first_start, load_keys, token_for
+from streamstt.server.tokens import load_tokens, token_for, will_create_tokens
 from streamstt.terminal.live_view import LiveView
 from streamstt.terminal.progress_bars import download_bars
 from streamstt.terminal.tty import Modes, Tty
@@ -64,8 +64,8 @@ def _run(read: Callable[[], Settings], *, plain: bool) -> None:
     """Runs the daemon with the settings that ``read`` gives, now and when it is told to read them again."""
     settings = read()
     logs.configure(settings.log)
-    new_tokens = first_start(settings.server)  # made now, so that mistakes are told before the slow start
-    load_keys(settings.server)
+    new_tokens = will_create_tokens(settings.server)  # made now, so that mistakes are told before the slow start
+    load_tokens(settings.server)
     # Until the daemon is ready nothing is lost by Ctrl-C, and a download in a thread must not hold it up.
     signal.signal(signal.SIGINT, _leave)
     view = None if plain else _live_view(settings)
@@ -97,12 +97,12 @@ def _live_view(settings: Settings) -> LiveView | None:
 
 def announce(settings: Settings, new_tokens: bool, address: str) -> None:
     """Prints where captions are; new tokens once, and to a person only: what is piped may end in a log."""
-    keys = load_keys(settings.server)
+    keys = load_tokens(settings.server)
     to = err if settings.output.stdout else out  # that is for captions then, and nothing else
     token = f"?token={token_for(keys, Role.VIEWER)}" if keys and new_tokens and to.is_terminal else ""
     to.print(f"Captions: {address}{token}\nOverlay:  {address}overlay{token}", highlight=False, soft_wrap=True)
     if keys:
-        to.print(f"Tokens:   {keys.where} (viewers need one)", highlight=False, soft_wrap=True)
+        to.print(f"Tokens:   {keys.location} (viewers need one)", highlight=False, soft_wrap=True)
     to.file.flush()
 
 

@@ -17,7 +17,7 @@ from streamstt.config.secrets import without_password
 from streamstt.config.settings import Log, Settings
 from streamstt.daemon.systemd import Manager
 from streamstt.errors import ConfigError
-from streamstt.server.tokens import first_start, load_keys
+from streamstt.server.tokens import load_tokens, will_create_tokens
 
 KINDS = {"redis": "redis", "rediss": "redis", "nats": "nats", "tls": "nats"}
 EXAMPLE = "redis://broker:6379/0?stream=streamstt"
@@ -57,8 +57,8 @@ def _serve(kind: str, read: Callable[[], Settings]) -> None:
     settings = read()
     logs.configure(settings.log)
     feed = make_feed(settings, kind)
-    new_tokens = first_start(settings.server)
-    load_keys(settings.server)
+    new_tokens = will_create_tokens(settings.server)
+    load_tokens(settings.server)
     from streamstt.daemon import edge  # noqa: PLC0415 - the other commands need no server
 
     ready = partial(announce, settings, new_tokens)

@@ -10,7 +10,7 @@ import numpy as np
 from streamstt.audio.format import MAX_RATE, MIN_RATE, Resampler, from_s16le, mix_down
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError
-from streamstt.server.endpoint import RemoteStream, Socket
+from streamstt.server.endpoint import RemoteStream, WebSocket
 
 MAX_CHANNELS = 8
 
@@ -110,7 +110,7 @@ class Feed:
         self._stream.pause()
 
 
-async def hear(socket: Socket, idle_s: float) -> str | bytes:
+async def hear(socket: WebSocket, idle_s: float) -> str | bytes:
     """A client's next message.
 
     Raises:

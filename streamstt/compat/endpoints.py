@@ -7,10 +7,10 @@ from streamstt.compat.openai.realtime import serve_realtime
 from streamstt.compat.openai.transcriptions import Models, Transcriptions, Uploads
 from streamstt.compat.vosk import serve_vosk
 from streamstt.config.compat import Compat
-from streamstt.server.endpoint import Endpoint, Visitor
+from streamstt.server.endpoint import Endpoint, EndpointContext
 from streamstt.server.http.request import NO_API, Api
 
-__all__ = ["Endpoint", "Visitor", "make_api", "make_endpoints"]
+__all__ = ["Endpoint", "EndpointContext", "make_api", "make_endpoints"]
 
 
 def make_api(settings: Compat, uploads: Uploads, model: str) -> Api:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from streamstt.compat.client_audio import Feed, as_object, hear
-from streamstt.concurrency import first
+from streamstt.concurrency import first_completed
 from streamstt.events import Event, Final, Partial, Word
-from streamstt.hub.hub import Outbox
+from streamstt.hub.hub import Subscription
 from streamstt.hub.protocol import ClientError, Message, to_json
-from streamstt.server.endpoint import RemoteStream, Visitor, part
-from streamstt.server.requests import parse_audio
+from streamstt.server.endpoint import EndpointContext, RemoteStream, close_connection
+from streamstt.server.requests import parse_source_request
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,28 +78,28 @@ def answer(events: Iterable[Event], partial: str, wishes: Wishes) -> tuple[dict[
     return (result(finals, wishes) if finals else {"partial": partial}), partial
 
 
-async def serve_vosk(visitor: Visitor) -> None:
+async def serve_vosk(visitor: EndpointContext) -> None:
     """Takes audio, and answers each piece, until the client ends it or leaves.
 
     Raises:
         ClientError: It asks for what it cannot have.
     """
-    offer = parse_audio(visitor.target, "vosk")
-    stream = visitor.studio.admit(offer)
+    offer = parse_source_request(visitor.target, "vosk")
+    stream = visitor.ingest.admit(offer)
     try:
         with visitor.hub.subscribe(source=stream.name) as outbox:
             talk = _Talk(visitor, stream, outbox)
-            await first(talk.run(), outbox.over())
+            await first_completed(talk.run(), outbox.wait_finished())
             await talk.end()
     finally:
         stream.leave()  # before the goodbye: whoever has read that finds the place free
-    await part(visitor.socket, outbox.farewell)
+    await close_connection(visitor.socket, outbox.close_reason)
 
 
 class _Talk:
     """One client's."""
 
-    def __init__(self, visitor: Visitor, stream: RemoteStream, outbox: Outbox) -> None:
+    def __init__(self, visitor: EndpointContext, stream: RemoteStream, outbox: Subscription) -> None:
         self._socket = visitor.socket
         self._idle_s = visitor.idle_s
         self._outbox = outbox
@@ -139,7 +139,7 @@ class _Talk:
             raise ClientError("bad_message", 'text can be {"config":{...}}, {"eof":1} or {"reset":1}', 1003)
 
     def _events(self) -> list[Event]:
-        return [item.event for item in self._outbox.take() if isinstance(item, Message)]
+        return [item.event for item in self._outbox.get_all_nowait() if isinstance(item, Message)]
 
 
 def _finals(events: Iterable[Event]) -> list[Final]:

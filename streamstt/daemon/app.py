@@ -25,8 +25,8 @@ from streamstt.errors import StreamsttError
 from streamstt.logs import watch_loop
 from streamstt.outputs.factory import finish, make_outlets
 from streamstt.recordings.uploads import Uploads
-from streamstt.server.endpoint import Services
-from streamstt.server.server import Server
+from streamstt.server.endpoint import Extensions
+from streamstt.server.server import CaptionServer
 from streamstt.transcripts.archive import Archive
 from streamstt.transcripts.writer import Transcript, of_transcript
 
@@ -69,9 +69,9 @@ async def _build(settings: Settings, around: Surroundings, thread: Executor) -> 
     transcript = Transcript(archive, hub) if archive else None
     studio = Studio(settings, engine, hub)
     api = make_api(settings.compat, Uploads(studio.errands, engine), engine.info.model)
-    services = Services(transcript, make_endpoints(settings.compat), api)
-    server = Server(settings.server, hub, studio, services)
-    server.restyle(settings.overlay)
+    services = Extensions(transcript, make_endpoints(settings.compat), api)
+    server = CaptionServer(settings.server, hub, studio, services)
+    server.set_overlay(settings.overlay)
     endless = len(captures) < len(settings.source)
     outlets = make_outlets(settings, hub)
     desk = Desk(hub, studio, engine.info.languages, settings.server.audio_idle_s)
@@ -90,7 +90,7 @@ async def _serve(
         await parts.wyoming.start()
         decoding = tasks.create_task(decode(studio))
         if transcript:
-            hub.counters.add_probe(partial(of_transcript, transcript))
+            hub.counters.add_collector(partial(of_transcript, transcript))
             tasks.create_task(transcript.run())
         outlets = [tasks.create_task(outlet.run()) for outlet in parts.outlets]
         followers = await follow_all(tasks, parts.studio, hub, parts.captures)

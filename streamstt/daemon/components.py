@@ -10,7 +10,7 @@ from streamstt.config.settings import Source
 from streamstt.engine.runner import EngineRoom
 from streamstt.hub.hub import Hub
 from streamstt.outputs.factory import Outlet
-from streamstt.server.server import Server
+from streamstt.server.server import CaptionServer
 from streamstt.transcripts.archive import Archive
 from streamstt.transcripts.writer import Transcript
 
@@ -22,7 +22,7 @@ class Parts:
     hub: Hub
     engine: EngineRoom
     studio: Studio
-    server: Server
+    server: CaptionServer
     captures: Sequence[tuple[Source, Capture]]
     endless: bool  # clients may come with audio when all other sources have ended
     archive: Archive | None

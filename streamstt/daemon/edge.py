@@ -9,7 +9,7 @@ from http import HTTPStatus
 from streamstt import logs
 from streamstt.brokers.base import Feed
 from streamstt.brokers.subscriber import Receiver
-from streamstt.captioning.remote_source import AudioOffer
+from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.config.changes import compare
 from streamstt.config.settings import Settings
 from streamstt.daemon.signals import reloading_by_signal, stopping_by_signal
@@ -17,15 +17,15 @@ from streamstt.daemon.systemd import Manager
 from streamstt.daemon.watchdog import Keeper
 from streamstt.errors import StreamsttError
 from streamstt.hub.hub import Hub
-from streamstt.hub.protocol import About, ClientError
+from streamstt.hub.protocol import ClientError, DaemonInfo
 from streamstt.logs import watch_loop
-from streamstt.server.access import NEEDED
-from streamstt.server.endpoint import RemoteStream, Services
-from streamstt.server.http.response import Answer, plain
-from streamstt.server.server import Server
+from streamstt.server.access import REQUIRED_ROLES
+from streamstt.server.endpoint import Extensions, RemoteStream
+from streamstt.server.http.response import Answer, text_response
+from streamstt.server.server import CaptionServer
 from streamstt.version import __version__
 
-ELSEWHERE = "This is an edge: it has captions only. {} is at the daemon."
+NOT_AT_EDGE = "This is an edge: it has captions only. {} is at the daemon."
 
 
 NOT_YET = "No captions have come from the broker yet; come back in a moment."
@@ -45,23 +45,23 @@ class Edge:
         """
         self._hub = hub
 
-    def elsewhere(self, path: str) -> Answer | None:
+    def unavailable(self, path: str) -> Answer | None:
         """Why a path is not served here, or not now; None if it is.
 
         Who comes before the broker has told where we are would forget where it was.
         """
         if path == "/captions":
-            waits = not self._hub.about.session
-            return plain(HTTPStatus.SERVICE_UNAVAILABLE, f"{NOT_YET}\n", Retry_After=RETRY_S) if waits else None
-        return plain(HTTPStatus.NOT_FOUND, f"{ELSEWHERE.format(path)}\n") if path in NEEDED else None
+            waits = not self._hub.daemon_info.session
+            return text_response(HTTPStatus.SERVICE_UNAVAILABLE, f"{NOT_YET}\n", Retry_After=RETRY_S) if waits else None
+        return text_response(HTTPStatus.NOT_FOUND, f"{NOT_AT_EDGE.format(path)}\n") if path in REQUIRED_ROLES else None
 
-    def admit(self, offer: AudioOffer) -> RemoteStream:
+    def admit(self, offer: RemoteSourceRequest) -> RemoteStream:
         """Takes no audio.
 
         Raises:
             ClientError: Always.
         """
-        raise ClientError("edge", ELSEWHERE.format(f"/audio ({offer.name})"))
+        raise ClientError("edge", NOT_AT_EDGE.format(f"/audio ({offer.name})"))
 
 
 log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ async def run(settings: Settings, feed: Feed, around: Surroundings) -> None:
     server = settings.server
     hub = Hub(_unknown(), history=server.history, hello_history=server.hello_history, queue=server.client_queue)
     receiver, edge = Receiver(feed, hub), Edge(hub)
-    door = Server(server, hub, edge, Services(elsewhere=edge.elsewhere))
+    door = CaptionServer(server, hub, edge, Extensions(unavailable=edge.unavailable))
     log.info("captions come from %s", feed.name)
     with stopping_by_signal() as stop, reloading_by_signal() as wanted:
         async with asyncio.TaskGroup() as tasks:
@@ -116,7 +116,9 @@ async def run(settings: Settings, feed: Feed, around: Surroundings) -> None:
                 task.cancel()
 
 
-async def _reload(settings: Settings, around: Surroundings, wanted: asyncio.Event, parts: tuple[Hub, Server]) -> None:
+async def _reload(
+    settings: Settings, around: Surroundings, wanted: asyncio.Event, parts: tuple[Hub, CaptionServer]
+) -> None:
     """Takes new settings of server and log whenever it is asked to, until it is cancelled."""
     hub, door = parts
     while True:
@@ -131,13 +133,13 @@ async def _reload(settings: Settings, around: Surroundings, wanted: asyncio.Even
         else:
             settings, server = changes.settings, changes.settings.server
             logs.configure(settings.log)
-            hub.limit(history=server.history, hello_history=server.hello_history, queue=server.client_queue)
+            hub.set_limits(history=server.history, hello_history=server.hello_history, queue=server.client_queue)
             door.reload(server)
             hub.notify("settings", "")
             log.info("settings are read again; changed: %s", ", ".join(changes.live) or "none")
         around.manager.ready()
 
 
-def _unknown() -> About:
+def _unknown() -> DaemonInfo:
     """Of a daemon that has not been heard of yet."""
-    return About(__version__, session="", started_at="", model="", precision="", language="")
+    return DaemonInfo(__version__, session="", started_at="", model="", precision="", language="")

@@ -59,11 +59,11 @@ class Reloader:
             await parts.engine.expect(settings.engine.vocabulary)
         logs.configure(settings.log)
         server = settings.server
-        parts.hub.limit(history=server.history, hello_history=server.hello_history, queue=server.client_queue)
-        parts.hub.about = replace(parts.hub.about, language=settings.engine.language)
+        parts.hub.set_limits(history=server.history, hello_history=server.hello_history, queue=server.client_queue)
+        parts.hub.daemon_info = replace(parts.hub.daemon_info, language=settings.engine.language)
         parts.studio.reload(settings)
         parts.server.reload(server)
-        parts.server.restyle(settings.overlay)
+        parts.server.set_overlay(settings.overlay)
         if parts.archive:
             parts.archive.reload(settings.transcript)
         self._settings = settings

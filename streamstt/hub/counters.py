@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from streamstt.events import Event, Final, Gap, Partial
 
 REMOTE = "remote"
-BOUNDS_S = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
+BUCKETS_S = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MetricSample:
     """One number now.
 
     Attributes:
@@ -30,33 +30,33 @@ class Reading:
     help: str
     value: float
     labels: tuple[tuple[str, str], ...] = ()
-    total: bool = False
+    is_counter: bool = False
 
 
-class Durations:
+class Histogram:
     """How long something took, as a histogram."""
 
     def __init__(self) -> None:
-        self._counts = [0] * (len(BOUNDS_S) + 1)
+        self._counts = [0] * (len(BUCKETS_S) + 1)
         self.sum_s = 0.0
 
-    def add(self, seconds: float) -> None:
+    def observe(self, seconds: float) -> None:
         """Once more, so long."""
-        self._counts[bisect_left(BOUNDS_S, seconds)] += 1
+        self._counts[bisect_left(BUCKETS_S, seconds)] += 1
         self.sum_s += seconds
 
     @property
-    def cumulative(self) -> list[tuple[float, int]]:
+    def cumulative_buckets(self) -> list[tuple[float, int]]:
         """Each upper bound (s), the last infinite, and how often it took no longer."""
         total, pairs = 0, []
-        for bound, count in zip((*BOUNDS_S, float("inf")), self._counts, strict=True):
+        for bound, count in zip((*BUCKETS_S, float("inf")), self._counts, strict=True):
             total += count
             pairs.append((bound, total))
         return pairs
 
 
 @dataclass(slots=True)
-class OfSource:
+class SourceCounters:
     """What came from a source."""
 
     audio_s: float = 0.0
@@ -78,29 +78,29 @@ class Counters:
         too_slow: Who was closed because it did not read.
     """
 
-    def __init__(self, known: Iterable[str] = ()) -> None:
+    def __init__(self, source_names: Iterable[str] = ()) -> None:
         """Nothing has happened.
 
         Args:
             known: Names of sources that are told apart.
         """
-        self._sources = {name: OfSource() for name in known}
-        self._probes: list[Callable[[], Iterable[Reading]]] = []
-        self.decoding = {"partial": Durations(), "final": Durations()}
-        self.showing = {"partial": Durations(), "final": Durations()}
+        self._sources = {name: SourceCounters() for name in source_names}
+        self._collectors: list[Callable[[], Iterable[MetricSample]]] = []
+        self.decode_times = {"partial": Histogram(), "final": Histogram()}
+        self.caption_delays = {"partial": Histogram(), "final": Histogram()}
         self.viewers = self.speakers = self.too_slow = 0
 
-    def label(self, source: str) -> str:
+    def source_label(self, source: str) -> str:
         """The name under which a source is counted."""
         return source if source in self._sources else REMOTE
 
-    def of(self, source: str) -> OfSource:
+    def for_source(self, source: str) -> SourceCounters:
         """A source's counts."""
-        return self._sources.setdefault(self.label(source), OfSource())
+        return self._sources.setdefault(self.source_label(source), SourceCounters())
 
-    def published(self, event: Event) -> None:
+    def count_event(self, event: Event) -> None:
         """Counts an event."""
-        source = self.of(event.source)
+        source = self.for_source(event.source)
         match event:
             case Partial():
                 source.updates += 1
@@ -111,33 +111,35 @@ class Counters:
                 source.gaps += 1
                 source.gap_s += event.end - event.start
 
-    def came(self, *, viewer: bool) -> None:
+    def count_connection(self, *, viewer: bool) -> None:
         """Somebody has connected: to follow all sources, or to send audio."""
         self.viewers += viewer
         self.speakers += not viewer
 
-    def decoded(self, *, final: bool, took_s: float, age_s: float) -> None:
+    def count_decode(self, *, final: bool, decode_s: float, age_s: float) -> None:
         """The engine has answered, and the answer is published."""
         kind = "final" if final else "partial"
-        self.decoding[kind].add(took_s)
-        self.showing[kind].add(age_s)
+        self.decode_times[kind].observe(decode_s)
+        self.caption_delays[kind].observe(age_s)
 
-    def add_probe(self, probe: Callable[[], Iterable[Reading]]) -> None:
+    def add_collector(self, collector: Callable[[], Iterable[MetricSample]]) -> None:
         """Has ``probe`` asked for more at each reading."""
-        self._probes.append(probe)
+        self._collectors.append(collector)
 
-    def readings(self) -> list[Reading]:
+    def collect(self) -> list[MetricSample]:
         """All numbers but the durations."""
-        found = [reading for name, counts in self._sources.items() for reading in _of_source(name, counts)]
+        found = [reading for name, counts in self._sources.items() for reading in _source_samples(name, counts)]
         found += [
-            Reading("viewers_connected", "Viewers that ever came.", self.viewers, total=True),
-            Reading("speakers_connected", "Clients that ever sent audio.", self.speakers, total=True),
-            Reading("clients_too_slow", "Clients closed because they did not read.", self.too_slow, total=True),
+            MetricSample("viewers_connected", "Viewers that ever came.", self.viewers, is_counter=True),
+            MetricSample("speakers_connected", "Clients that ever sent audio.", self.speakers, is_counter=True),
+            MetricSample(
+                "clients_too_slow", "Clients closed because they did not read.", self.too_slow, is_counter=True
+            ),
         ]
-        return found + [reading for probe in self._probes for reading in probe()]
+        return found + [reading for probe in self._collectors for reading in probe()]
 
 
-def _of_source(source: str, counts: OfSource) -> list[Reading]:
+def _source_samples(source: str, counts: SourceCounters) -> list[MetricSample]:
     totals: tuple[tuple[str, str, float], ...] = (
         ("audio_seconds", "Audio that came in.", counts.audio_s),
         ("updates", "Partial captions published.", counts.updates),
@@ -146,4 +148,4 @@ def _of_source(source: str, counts: OfSource) -> list[Reading]:
         ("gaps", "Stretches of audio that are in no caption.", counts.gaps),
         ("gap_seconds", "Audio that is in no caption.", counts.gap_s),
     )
-    return [Reading(name, text, value, (("source", source),), total=True) for name, text, value in totals]
+    return [MetricSample(name, text, value, (("source", source),), is_counter=True) for name, text, value in totals]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from streamstt.hub.hub import Hub
 from streamstt.hub.source_status import Notice
 
-OUTLET = "outlet"  # captions do not reach another program
+OUTPUT_TOPIC = "outlet"  # captions do not reach another program
 # Notices that say how a source sounds: worth a look, but a muted microphone at night is no reason to call anybody. Nor
 # is a program that is away: viewers have their captions.
-ADVICE = {"clipping", "silence", OUTLET}
+NON_FATAL = {"clipping", "silence", OUTPUT_TOPIC}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,20 +22,20 @@ class Health:
     """
 
     ready: bool
-    why: tuple[str, ...]
+    reasons: tuple[str, ...]
 
     @property
-    def word(self) -> str:
+    def status(self) -> str:
         """In one word."""
         return "ready" if self.ready else "degraded"
 
     @property
-    def line(self) -> str:
+    def summary(self) -> str:
         """In one line."""
-        return f"{self.word}: {' '.join(self.why)}" if self.why else self.word
+        return f"{self.status}: {' '.join(self.reasons)}" if self.reasons else self.status
 
 
-def examine(missing: Iterable[tuple[str, str]], notices: Iterable[Notice]) -> Health:
+def evaluate(missing: Iterable[tuple[str, str]], notices: Iterable[Notice]) -> Health:
     """Judges how things stand.
 
     Args:
@@ -43,11 +43,11 @@ def examine(missing: Iterable[tuple[str, str]], notices: Iterable[Notice]) -> He
         notices: All that stand.
     """
     gone = [f"{name} is not there: {why or 'no reason is known.'}" for name, why in missing]
-    serious = [str(notice) for notice in notices if notice.about not in ADVICE]
-    advice = [str(notice) for notice in notices if notice.about in ADVICE]
+    serious = [str(notice) for notice in notices if notice.topic not in NON_FATAL]
+    advice = [str(notice) for notice in notices if notice.topic in NON_FATAL]
     return Health(not (gone or serious), (*gone, *serious, *advice))
 
 
-def health_of(hub: Hub) -> Health:
+def hub_health(hub: Hub) -> Health:
     """Of a hub and its sources."""
-    return examine([(name, hub.detail(name)) for name in hub.missing], hub.notices)
+    return evaluate([(name, hub.status_detail(name)) for name in hub.missing_sources], hub.notices)

@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from streamstt.hub.protocol import About, Message, SourceInfo, hello
+from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, make_hello
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,46 +39,46 @@ class History:
         forgotten: ``seq`` of the newest final that is gone; 0: none is.
     """
 
-    def __init__(self, most: int, shown: int) -> None:
+    def __init__(self, max_finals: int, hello_finals: int) -> None:
         """Is empty.
 
         Args:
             most: Finals that are kept.
             shown: Finals that a new client is greeted with.
         """
-        self._finals: deque[Message] = deque(maxlen=most)
-        self._shown = shown
-        self.forgotten = 0
+        self._finals: deque[Message] = deque(maxlen=max_finals)
+        self._hello_finals = hello_finals
+        self.forgotten_seq = 0
 
     def add(self, final: Message) -> None:
         """One more."""
         if len(self._finals) == self._finals.maxlen:
-            self.forgotten = self._finals[0].seq
+            self.forgotten_seq = self._finals[0].seq
         self._finals.append(final)
 
-    def limit(self, most: int, shown: int) -> None:
+    def set_limits(self, max_finals: int, hello_finals: int) -> None:
         """Keeps and shows so many from now on."""
-        while len(self._finals) > most:
-            self.forgotten = self._finals.popleft().seq
-        self._finals = deque(self._finals, maxlen=most)
-        self._shown = shown
+        while len(self._finals) > max_finals:
+            self.forgotten_seq = self._finals.popleft().seq
+        self._finals = deque(self._finals, maxlen=max_finals)
+        self._hello_finals = hello_finals
 
-    def restore(self, finals: Sequence[Message], forgotten: int) -> None:
+    def restore(self, finals: Sequence[Message], forgotten_seq: int) -> None:
         """Has what is kept of an earlier run, oldest first, and what was forgotten before that."""
         self._finals.extend(finals)
         left_out = finals[: -len(self._finals)] if self._finals else []
-        self.forgotten = left_out[-1].seq if left_out else forgotten
+        self.forgotten_seq = left_out[-1].seq if left_out else forgotten_seq
 
     def clear(self) -> None:
         """Has nothing, and has forgotten nothing."""
         self._finals.clear()
-        self.forgotten = 0
+        self.forgotten_seq = 0
 
-    def until(self, seq: int) -> list[Message]:
+    def finals_up_to(self, seq: int) -> list[Message]:
         """Those up to a number: what comes after is still held back."""
         return [m for m in self._finals if m.seq <= seq]
 
-    def greeting(self, about: About, sources: list[SourceInfo], seq: int, resume: Resume) -> str:
+    def hello_message(self, daemon_info: DaemonInfo, sources: list[SourceInfo], seq: int, resume: Resume) -> str:
         """``hello`` with what a client has missed, or for a new one with the newest finals.
 
         Args:
@@ -87,11 +87,11 @@ class History:
             seq: Of the last message that clients have.
             resume: What the client has seen already.
         """
-        past = self.until(seq)
+        past = self.finals_up_to(seq)
         if resume.since is None:
-            recent = past[-self._shown :] if self._shown else []
-            return hello(about, sources, seq, recent, earlier=len(past) - len(recent))
-        other_run = resume.since > seq or resume.session not in {None, about.session}
+            recent = past[-self._hello_finals :] if self._hello_finals else []
+            return make_hello(daemon_info, sources, seq, recent, earlier=len(past) - len(recent))
+        other_run = resume.since > seq or resume.session not in {None, daemon_info.session}
         since = 0 if other_run else resume.since
         missed = [m for m in past if m.seq > since]
-        return hello(about, sources, seq, missed, gap_in_history=other_run or since < self.forgotten)
+        return make_hello(daemon_info, sources, seq, missed, gap_in_history=other_run or since < self.forgotten_seq)

@@ -9,13 +9,13 @@ from streamstt.events import Event, Final, Partial, State, Status
 from streamstt.hub.counters import Counters
 from streamstt.hub.history import History, Resume
 from streamstt.hub.levels import Levels
-from streamstt.hub.protocol import About, Message, SourceInfo, encode, hello, wall_time
-from streamstt.hub.source_status import Notice, Standing
-from streamstt.hub.subscription import DONE, RESTARTED, STOPPING, TOO_SLOW, Farewell, Outbox
+from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, encode, make_hello, wall_time
+from streamstt.hub.source_status import Notice, SourceStatuses
+from streamstt.hub.subscription import DONE, RESTARTED, STOPPING, TOO_SLOW, CloseReason, Subscription
 from streamstt.hub.write_ahead import WriteAhead
 from streamstt.subtitles.timeline import aligned
 
-__all__ = ["DONE", "STOPPING", "TOO_SLOW", "Farewell", "Hub", "Outbox"]
+__all__ = ["DONE", "STOPPING", "TOO_SLOW", "CloseReason", "Hub", "Subscription"]
 
 
 class Hub:
@@ -29,7 +29,7 @@ class Hub:
     """
 
     def __init__(
-        self, about: About, *, history: int, hello_history: int, queue: int, sources: Iterable[str] = ()
+        self, daemon_info: DaemonInfo, *, history: int, hello_history: int, queue: int, sources: Iterable[str] = ()
     ) -> None:
         """Starts with nothing published.
 
@@ -40,33 +40,33 @@ class Hub:
             queue: Messages that may wait for one subscriber.
             sources: Names of sources that are counted apart.
         """
-        self.about = about
+        self.daemon_info = daemon_info
         self.counters = Counters(sources)
-        self.awaited: set[str] = set()
+        self.pending_devices: set[str] = set()
         self.levels = Levels()
         self._queue = queue
         self.seq = 0  # of the last event that was published
-        self._told = 0  # seq of the last event that subscribers have, or that waits for them
-        self._ahead: WriteAhead | None = None
+        self._delivered_seq = 0  # seq of the last event that subscribers have, or that waits for them
+        self._write_ahead: WriteAhead | None = None
         self._history = History(history, hello_history)
-        self._relays = False  # numbers are another hub's
-        self._over = False
-        self._outboxes: set[Outbox] = set()
+        self._is_replica = False  # numbers are another hub's
+        self._finished = False
+        self._subscriptions: set[Subscription] = set()
         self._sources: dict[str, SourceInfo] = {}
-        self._open: dict[str, Message] = {}  # each source's open partial
-        self._standing = Standing()
+        self._open_partials: dict[str, Message] = {}  # each source's open partial
+        self._source_statuses = SourceStatuses()
 
     @property
     def finals(self) -> list[Final]:
         """The finals in history, oldest first, on one line of time, without those that took a partial back."""
-        past = self._history.until(self._told)
+        past = self._history.finals_up_to(self._delivered_seq)
         return aligned([(m.event, m.at) for m in past if isinstance(m.event, Final) and m.event.text])
 
-    def recent(self, count: int, since: int = 0) -> list[Final | Partial]:
+    def recent_captions(self, count: int, since: int = 0) -> list[Final | Partial]:
         """The newest finals with words that came after number ``since``, oldest first, then the open partials."""
-        told = (m.event for m in reversed(self._history.until(self._told)) if since < m.seq)
+        told = (m.event for m in reversed(self._history.finals_up_to(self._delivered_seq)) if since < m.seq)
         finals = list(islice((e for e in told if isinstance(e, Final) and e.text), count))
-        begun = [m.event for m in self._open.values() if m.seq <= self._told]
+        begun = [m.event for m in self._open_partials.values() if m.seq <= self._delivered_seq]
         return [*reversed(finals), *(e for e in begun if isinstance(e, Partial))]
 
     @property
@@ -77,38 +77,38 @@ class Hub:
     @property
     def viewers(self) -> int:
         """How many follow all sources now."""
-        return sum(outbox.viewer for outbox in self._outboxes)
+        return sum(outbox.is_viewer for outbox in self._subscriptions)
 
     @property
     def states(self) -> dict[str, State]:
         """The state of each source."""
-        return self._standing.states
+        return self._source_statuses.states
 
     @property
     def statuses(self) -> list[Message]:
         """The last status of each source, as viewers have it."""
-        return self._standing.messages
+        return self._source_statuses.messages
 
     @property
-    def missing(self) -> list[str]:
+    def missing_sources(self) -> list[str]:
         """Names of the sources from which no audio can come now."""
-        return [name for name, state in self.states.items() if state is State.LOST or name in self.awaited]
+        return [name for name, state in self.states.items() if state is State.LOST or name in self.pending_devices]
 
     @property
     def notices(self) -> list[Notice]:
         """What is wrong now."""
-        return self._standing.notices
+        return self._source_statuses.notices
 
-    def detail(self, source: str) -> str:
+    def status_detail(self, source: str) -> str:
         """What there is to say of a source's state, without notices."""
-        return self._standing.detail(source)
+        return self._source_statuses.detail(source)
 
-    def limit(self, *, history: int, hello_history: int, queue: int) -> None:
+    def set_limits(self, *, history: int, hello_history: int, queue: int) -> None:
         """Sets the bounds anew; those who are here keep their queues."""
-        self._history.limit(history, hello_history)
+        self._history.set_limits(history, hello_history)
         self._queue = queue
 
-    def notify(self, about: str, text: str, source: str = "") -> None:
+    def notify(self, topic: str, text: str, source: str = "") -> None:
         """Adds a sentence to the ``detail`` of a source's status, or of every source's, and publishes it.
 
         Args:
@@ -116,10 +116,10 @@ class Hub:
             text: A sentence for people; empty: it is over.
             source: Name of the source; empty: every source.
         """
-        for status in self._standing.notify(about, text, source):
-            self.take([self._encode(status)]) if self._relays else self.publish(status)
+        for status in self._source_statuses.set_notice(topic, text, source):
+            self.relay([self._encode(status)]) if self._is_replica else self.publish(status)
 
-    def restore(self, finals: Sequence[Message], seq: int, forgotten: int) -> None:
+    def restore(self, finals: Sequence[Message], seq: int, forgotten_seq: int) -> None:
         """Goes on where an earlier run ended.
 
         Args:
@@ -127,10 +127,10 @@ class Hub:
             seq: Numbers go on above it.
             forgotten: ``seq`` of the newest final that is gone; 0: none is.
         """
-        self._history.restore(finals, forgotten)
-        self.seq = self._told = seq
+        self._history.restore(finals, forgotten_seq)
+        self.seq = self._delivered_seq = seq
 
-    def stand_for(self, about: About, sources: Iterable[SourceInfo], seq: int, forgotten: int) -> None:
+    def mirror(self, daemon_info: DaemonInfo, sources: Iterable[SourceInfo], seq: int, forgotten_seq: int) -> None:
         """Becomes a copy of another daemon's hub as a run of it begins; every client is asked to come back.
 
         Args:
@@ -139,16 +139,16 @@ class Hub:
             seq: What it publishes next has a higher number.
             forgotten: ``seq`` of the newest final that cannot be had; 0: all can.
         """
-        if about.session != self.about.session:
+        if daemon_info.session != self.daemon_info.session:
             self._history.clear()
-            self.seq = self._told = seq
-        self._history.forgotten = max(forgotten, self._history.forgotten)
+            self.seq = self._delivered_seq = seq
+        self._history.forgotten_seq = max(forgotten_seq, self._history.forgotten_seq)
         for name in list(self._sources):
             self.remove_source(name)
-        self.about, self._relays = about, True
-        self._open.clear()
+        self.daemon_info, self._is_replica = daemon_info, True
+        self._open_partials.clear()
         self._sources = {source.name: source for source in sources}
-        for outbox in self._outboxes:
+        for outbox in self._subscriptions:
             outbox.finish(RESTARTED)
 
     def add_source(self, info: SourceInfo) -> None:
@@ -161,11 +161,11 @@ class Hub:
 
     def remove_source(self, name: str) -> None:
         """Forgets a source that has ended; its finals stay in history."""
-        for known in (self._sources, self._open):
+        for known in (self._sources, self._open_partials):
             known.pop(name, None)
-        self._standing.forget(name)
-        self.levels.forget(name)
-        self.awaited.discard(name)
+        self._source_statuses.remove_source(name)
+        self.levels.remove_source(name)
+        self.pending_devices.discard(name)
 
     def publish(self, *events: Event) -> None:
         """Numbers events and puts them into every queue; never waits.
@@ -174,37 +174,37 @@ class Hub:
         """
         if not events:
             return  # as for most blocks of audio
-        messages = [self._number(event) for event in events]
-        if self._ahead:
-            self._ahead.put(messages)
+        messages = [self._make_message(event) for event in events]
+        if self._write_ahead:
+            self._write_ahead.put(messages)
         else:
             self._deliver(messages)
 
-    def take(self, messages: Sequence[Message]) -> None:
+    def relay(self, messages: Sequence[Message]) -> None:
         """Passes on what another hub has numbered; the caller sees to it that it is in order, and comes once."""
-        mine = [self._remember(m) for m in messages]
+        mine = [self._update_state(m) for m in messages]
         if mine:
             self.seq = max(self.seq, mine[-1].seq)
             self._deliver(mine)
 
-    def keep_with(self, keep: Callable[[Message], bool]) -> WriteAhead:
+    def enable_write_ahead(self, store: Callable[[Message], bool]) -> WriteAhead:
         """Has finals written before anybody gets them; ``keep`` as for ``WriteAhead``."""
-        self._ahead = WriteAhead(keep, self._deliver)
-        return self._ahead
+        self._write_ahead = WriteAhead(store, self._deliver)
+        return self._write_ahead
 
     async def flush(self) -> None:
         """Returns when all that is published waits for the subscribers, or is with them."""
-        if self._ahead:
-            await self._ahead.passed()
+        if self._write_ahead:
+            await self._write_ahead.wait_flushed()
 
     def _deliver(self, messages: Sequence[Message]) -> None:
-        self._told = max(self._told, messages[-1].seq)
-        for outbox in self._outboxes:
+        self._delivered_seq = max(self._delivered_seq, messages[-1].seq)
+        for outbox in self._subscriptions:
             outbox.put(messages)
 
-    def _number(self, event: Event) -> Message:
+    def _make_message(self, event: Event) -> Message:
         self.seq += 1
-        return self._remember(self._encode(event))
+        return self._update_state(self._encode(event))
 
     def _encode(self, event: Event) -> Message:
         source = self._sources.get(event.source)
@@ -212,23 +212,23 @@ class Hub:
         label = source.label if source and isinstance(event, Status) else ""  # one that came after a client's hello
         return encode(event, self.seq, at=at, label=label)
 
-    def _remember(self, message: Message) -> Message:
+    def _update_state(self, message: Message) -> Message:
         """Keeps what a client that comes later has to know; the message as it is told."""
-        message = self._standing.note(message)
+        message = self._source_statuses.update(message)
         event = message.event
-        self.counters.published(event)
+        self.counters.count_event(event)
         match event:
             case Partial():
-                self._open[event.source] = message
+                self._open_partials[event.source] = message
             case Final():
-                self._open.pop(event.source, None)
+                self._open_partials.pop(event.source, None)
                 self._history.add(message)
         return message
 
     @contextmanager
     def subscribe(
-        self, resume: Resume | None = None, *, source: str | None = None, queue: int = 0, viewer: bool = True
-    ) -> Iterator[Outbox]:
+        self, resume: Resume | None = None, *, source: str | None = None, queue: int = 0, counted: bool = True
+    ) -> Iterator[Subscription]:
         """A queue that begins with ``hello`` and the present state, and gets all that is published while it is open.
 
         Args:
@@ -238,28 +238,32 @@ class Hub:
             viewer: False: a part of the daemon, which is not counted.
         """
         resume = resume or Resume()
-        if self._relays and resume.session == self.about.session and resume.since is not None:
-            resume = replace(resume, since=min(resume.since, self._told))  # it may have been closer to the source
-        outbox = Outbox(queue or self._queue, source, viewer=viewer)
+        if self._is_replica and resume.session == self.daemon_info.session and resume.since is not None:
+            resume = replace(
+                resume, since=min(resume.since, self._delivered_seq)
+            )  # it may have been closer to the source
+        outbox = Subscription(queue or self._queue, source, counted=counted)
         if source is None:
-            outbox.slip(self._history.greeting(self.about, self.sources, self._told, resume))
+            outbox.put_private(self._history.hello_message(self.daemon_info, self.sources, self._delivered_seq, resume))
         else:
-            outbox.slip(hello(self.about, [s for s in self.sources if s.name == source], self._told, []))
-        present = [m for m in (*self.statuses, *self._open.values()) if m.seq <= self._told]
+            outbox.put_private(
+                make_hello(self.daemon_info, [s for s in self.sources if s.name == source], self._delivered_seq, [])
+            )
+        present = [m for m in (*self.statuses, *self._open_partials.values()) if m.seq <= self._delivered_seq]
         outbox.put(sorted(present, key=lambda m: m.seq))
-        self._outboxes.add(outbox)
-        if self._over:
+        self._subscriptions.add(outbox)
+        if self._finished:
             outbox.finish(STOPPING)
-        if viewer:
-            self.counters.came(viewer=source is None)
+        if counted:
+            self.counters.count_connection(viewer=source is None)
         try:
             yield outbox
         finally:
-            self._outboxes.discard(outbox)
-            self.counters.too_slow += outbox.farewell is TOO_SLOW
+            self._subscriptions.discard(outbox)
+            self.counters.too_slow += outbox.close_reason is TOO_SLOW
 
     def finish(self) -> None:
         """The daemon stops: every queue runs dry, also of those that subscribe now."""
-        self._over = True
-        for outbox in self._outboxes:
+        self._finished = True
+        for outbox in self._subscriptions:
             outbox.finish(STOPPING)

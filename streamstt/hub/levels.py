@@ -15,7 +15,7 @@ INTERVAL_S = 0.19  # blocks come every 20 or 40 ms: about five levels a second, 
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
+class LevelMessage:
     """How loud a source was since its last level.
 
     Attributes:
@@ -36,39 +36,39 @@ class Levels:
 
     def __init__(self) -> None:
         """Nobody watches."""
-        self._watchers: list[Callable[[Level], None]] = []
-        self._gauges: dict[str, tuple[Gauge, float]] = {}  # of each source that is heard, and when it was read last
+        self._subscribers: list[Callable[[LevelMessage], None]] = []
+        self._meters: dict[str, tuple[Gauge, float]] = {}  # of each source that is heard, and when it was read last
 
     @contextmanager
-    def watch(self, take: Callable[[Level], None]) -> Iterator[None]:
+    def subscribe(self, callback: Callable[[LevelMessage], None]) -> Iterator[None]:
         """Hands every level to ``take`` while this is open.
 
         Args:
             take: Never waits, never raises.
         """
-        self._watchers.append(take)
+        self._subscribers.append(callback)
         try:
             yield
         finally:
-            self._watchers.remove(take)
-            if not self._watchers:
-                self._gauges.clear()
+            self._subscribers.remove(callback)
+            if not self._subscribers:
+                self._meters.clear()
 
-    def hear(self, source: str, samples: Samples, now: float) -> None:
+    def measure(self, source: str, samples: Samples, now: float) -> None:
         """Takes the next audio of a source, shape (n,); ``now`` are seconds of a clock that never goes back."""
-        if not self._watchers:
+        if not self._subscribers:
             return
-        gauge, read_at = self._gauges.setdefault(source, (Gauge(), now))
+        gauge, read_at = self._meters.setdefault(source, (Gauge(), now))
         gauge.push(samples)
         if now - read_at < INTERVAL_S:
             return
-        self._gauges[source] = gauge, now
+        self._meters[source] = gauge, now
         loud = gauge.read()
         text = to_json({"type": "level", "source": source, "rms": loud.rms, "peak": loud.peak})
-        level = Level(source, loud.rms, loud.peak, to_frame(text))
-        for take in list(self._watchers):
+        level = LevelMessage(source, loud.rms, loud.peak, to_frame(text))
+        for take in list(self._subscribers):
             take(level)
 
-    def forget(self, source: str) -> None:
+    def remove_source(self, source: str) -> None:
         """The source has ended."""
-        self._gauges.pop(source, None)
+        self._meters.pop(source, None)

@@ -13,7 +13,7 @@ from typing import Any
 
 from streamstt.events import Event, Final, Gap, Partial, State, Status, Word
 
-PROTOCOL = 1
+PROTOCOL_VERSION = 1
 
 
 class ClientError(Exception):
@@ -71,7 +71,7 @@ class SourceInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class About:
+class DaemonInfo:
     """The part of ``hello`` that stays the same while the daemon runs."""
 
     version: str
@@ -94,10 +94,10 @@ def encode(event: Event, seq: int, at: str = "", label: str = "") -> Message:
     if not data.get("left", True):
         del data["left"]
     data.pop("time", None)
-    return as_message(event, data)
+    return make_message(event, data)
 
 
-def as_message(event: Event, data: Mapping[str, Any]) -> Message:
+def make_message(event: Event, data: Mapping[str, Any]) -> Message:
     """A numbered event, ready for all clients."""
     text = to_json(data).encode(errors="replace").decode()  # half of a surrogate pair is no text
     return Message(data["seq"], event, data, text, to_frame(text))
@@ -114,7 +114,7 @@ def to_frame(text: str) -> bytes:
     return struct.pack("!BBQ", 0x81, 127, size) + payload
 
 
-def event_of(data: Mapping[str, Any]) -> Event | None:
+def parse_event(data: Mapping[str, Any]) -> Event | None:
     """The event in a message; None for one of another type.
 
     Raises:
@@ -122,19 +122,21 @@ def event_of(data: Mapping[str, Any]) -> Event | None:
     """
     match data["type"]:
         case "final":
-            return final_of(data)
+            return parse_final(data)
         case "partial":
             start, end = float(data["start"]), float(data["end"])
-            texts = _texts(data, "source", "id", "text", "language")
+            texts = _string_fields(data, "source", "id", "text", "language")
             return Partial(rev=int(data["rev"]), start=start, end=end, stable=int(data["stable"]), **texts)
         case "status":
-            return Status(state=State(data["state"]), left=bool(data.get("left")), **_texts(data, "source", "detail"))
+            return Status(
+                state=State(data["state"]), left=bool(data.get("left")), **_string_fields(data, "source", "detail")
+            )
         case "gap":
             return Gap(str(data["source"]), float(data["start"]), float(data["end"]))
     return None
 
 
-def final_of(data: Mapping[str, Any]) -> Final:
+def parse_final(data: Mapping[str, Any]) -> Final:
     """The final in a message.
 
     Raises:
@@ -144,16 +146,16 @@ def final_of(data: Mapping[str, Any]) -> Final:
     start, end = float(data["start"]), float(data["end"])
     if not (math.isfinite(start) and math.isfinite(end)):
         raise ValueError("a caption without a time")
-    texts = _texts(data, "source", "id", "text", "language")
+    texts = _string_fields(data, "source", "id", "text", "language")
     return Final(rev=int(data["rev"]), start=start, end=end, words=words, **texts)
 
 
-def _texts(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
+def _string_fields(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
     return {key: str(data[key]) for key in keys}
 
 
-def hello(
-    about: About,
+def make_hello(
+    daemon_info: DaemonInfo,
     sources: list[SourceInfo],
     seq: int,
     history: list[Message],
@@ -173,11 +175,11 @@ def hello(
     """
     data = {
         "type": "hello",
-        "protocol": PROTOCOL,
+        "protocol": PROTOCOL_VERSION,
         "server": "streamstt",
-        **{key: getattr(about, key) for key in ("version", "session", "started_at")},
-        "sources": [_source(s) for s in sources],
-        **{key: getattr(about, key) for key in ("model", "precision", "language")},
+        **{key: getattr(daemon_info, key) for key in ("version", "session", "started_at")},
+        "sources": [_source_fields(s) for s in sources],
+        **{key: getattr(daemon_info, key) for key in ("model", "precision", "language")},
         "seq": seq,
         "history": [m.data for m in history],
     }
@@ -185,7 +187,7 @@ def hello(
     return to_json(data | {key: value for key, value in told.items() if value})
 
 
-def _source(info: SourceInfo) -> dict[str, Any]:
+def _source_fields(info: SourceInfo) -> dict[str, Any]:
     data = asdict(info)
     if not info.color:
         del data["color"]
@@ -198,6 +200,6 @@ def wall_time(started_at: str, seconds: float) -> str:
     return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def error(problem: ClientError) -> str:
+def make_error(problem: ClientError) -> str:
     """The last message to a client that asked for what it cannot have."""
     return to_json({"type": "error", "code": problem.code, "message": str(problem)})

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from streamstt.events import State, Status
-from streamstt.hub.protocol import Message, as_message
+from streamstt.hub.protocol import Message, make_message
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,7 +11,7 @@ class Notice:
     """A sentence, what it is about, and the source that it is of; an empty one: of the whole daemon."""
 
     source: str
-    about: str
+    topic: str
     text: str
 
     def __str__(self) -> str:
@@ -24,7 +24,7 @@ class Notices:
     def __init__(self) -> None:
         self._texts: dict[tuple[str, str], str] = {}
 
-    def set(self, about: str, text: str, source: str = "") -> bool:
+    def set(self, topic: str, text: str, source: str = "") -> bool:
         """Says something, or with an empty text takes it back; whether that changed anything.
 
         Args:
@@ -32,19 +32,19 @@ class Notices:
             text: A sentence for people.
             source: Name of the source; empty: it is true of the whole daemon.
         """
-        if self._texts.get((source, about), "") == text:
+        if self._texts.get((source, topic), "") == text:
             return False
         if text:
-            self._texts[source, about] = text
+            self._texts[source, topic] = text
         else:
-            del self._texts[source, about]
+            del self._texts[source, topic]
         return True
 
-    def of(self, source: str) -> str:
+    def text_for(self, source: str) -> str:
         """All that is to be known of a source, and of the daemon, in the order in which it was said first."""
         return " ".join(text for (of, _), text in self._texts.items() if of in {source, ""})
 
-    def forget(self, source: str) -> None:
+    def remove_source(self, source: str) -> None:
         """The source is gone."""
         self._texts = {key: text for key, text in self._texts.items() if key[0] != source}
 
@@ -54,23 +54,23 @@ class Notices:
         return [Notice(source, about, text) for (source, about), text in self._texts.items()]
 
 
-class Standing:
+class SourceStatuses:
     """Of all sources."""
 
     def __init__(self) -> None:
-        self._plain: dict[str, Status] = {}  # without notices
-        self._told: dict[str, Message] = {}  # with them
+        self._statuses: dict[str, Status] = {}  # without notices
+        self._messages: dict[str, Message] = {}  # with them
         self._notices = Notices()
 
     @property
     def messages(self) -> list[Message]:
         """The last status of each source."""
-        return list(self._told.values())
+        return list(self._messages.values())
 
     @property
     def states(self) -> dict[str, State]:
         """The state of each source."""
-        return {name: status.state for name, status in self._plain.items()}
+        return {name: status.state for name, status in self._statuses.items()}
 
     @property
     def notices(self) -> list[Notice]:
@@ -79,29 +79,29 @@ class Standing:
 
     def detail(self, source: str) -> str:
         """What there is to say of a source's state, without notices."""
-        status = self._plain.get(source)
+        status = self._statuses.get(source)
         return status.detail if status else ""
 
-    def note(self, message: Message) -> Message:
+    def update(self, message: Message) -> Message:
         """A status as it is to be told, with notices; other messages as they are."""
         event = message.event
         if not isinstance(event, Status):
             return message
-        self._plain[event.source] = event
-        notices = self._notices.of(event.source)
+        self._statuses[event.source] = event
+        notices = self._notices.text_for(event.source)
         if notices:
             detail = f"{event.detail} {notices}".strip()
-            message = as_message(replace(event, detail=detail), {**message.data, "detail": detail})
-        self._told[event.source] = message
+            message = make_message(replace(event, detail=detail), {**message.data, "detail": detail})
+        self._messages[event.source] = message
         return message
 
-    def notify(self, about: str, text: str, source: str) -> list[Status]:
+    def set_notice(self, topic: str, text: str, source: str) -> list[Status]:
         """Sets a notice or takes it back, as ``Notices.set``; the statuses that are to be told again."""
-        changed = self._notices.set(about, text, source)
-        return [status for status in self._plain.values() if source in {"", status.source}] if changed else []
+        changed = self._notices.set(topic, text, source)
+        return [status for status in self._statuses.values() if source in {"", status.source}] if changed else []
 
-    def forget(self, source: str) -> None:
+    def remove_source(self, source: str) -> None:
         """The source is gone."""
-        for known in (self._plain, self._told):
+        for known in (self._statuses, self._messages):
             known.pop(source, None)
-        self._notices.forget(source)
+        self._notices.remove_source(source)

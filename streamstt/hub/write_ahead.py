@@ -17,46 +17,46 @@ HOLD_S = 0.2  # a write takes a millisecond, while the disk flushes some tens; a
 class WriteAhead:
     """What is on its way to viewers."""
 
-    def __init__(self, keep: Callable[[Message], bool], deliver: Callable[[Sequence[Message]], None]) -> None:
+    def __init__(self, store: Callable[[Message], bool], deliver: Callable[[Sequence[Message]], None]) -> None:
         """Holds nothing.
 
         Args:
             keep: Takes a final that is to be written; whether viewers wait for it, until ``release``.
             deliver: Gives messages to the viewers.
         """
-        self._keep = keep
+        self._store = store
         self._deliver = deliver
-        self._waiting: deque[Message] = deque()  # as much as is published in HOLD_S; nothing of it is dropped
+        self._pending: deque[Message] = deque()  # as much as is published in HOLD_S; nothing of it is dropped
         self._held: dict[int, asyncio.TimerHandle] = {}  # by seq; each leaves after HOLD_S at the latest
-        self._passed = asyncio.Event()
+        self._flushed = asyncio.Event()
 
     def put(self, messages: Sequence[Message]) -> None:
         """Has finals written, and passes on what need not wait for that."""
         for message in messages:
-            if isinstance(message.event, Final) and message.event.text and self._keep(message):
+            if isinstance(message.event, Final) and message.event.text and self._store(message):
                 loop = asyncio.get_running_loop()
                 self._held[message.seq] = loop.call_later(HOLD_S, self.release, message.seq)
-        self._waiting += messages
-        self._pass_on()
+        self._pending += messages
+        self._deliver_ready()
 
     def release(self, seq: int) -> None:
         """The final is on disk, or there is no point in waiting for it."""
         timer = self._held.pop(seq, None)
         if timer:
             timer.cancel()
-            self._pass_on()
+            self._deliver_ready()
 
-    async def passed(self) -> None:
+    async def wait_flushed(self) -> None:
         """Returns when nothing is held."""
-        while self._waiting:
-            await self._passed.wait()
+        while self._pending:
+            await self._flushed.wait()
 
-    def _pass_on(self) -> None:
+    def _deliver_ready(self) -> None:
         free: list[Message] = []
-        while self._waiting and self._waiting[0].seq not in self._held:
-            free.append(self._waiting.popleft())
+        while self._pending and self._pending[0].seq not in self._held:
+            free.append(self._pending.popleft())
         if free:
             self._deliver(free)
-        if not self._waiting:
-            self._passed.set()
-            self._passed = asyncio.Event()
+        if not self._pending:
+            self._flushed.set()
+            self._flushed = asyncio.Event()

@@ -23,7 +23,7 @@ async def published(hub: Hub, sources: Collection[str]) -> AsyncGenerator[Messag
         sources: Names of those that are wanted; empty: all.
     """
     while True:
-        now = Resume(hub.seq, hub.about.session)  # an outlet wants no history
+        now = Resume(hub.seq, hub.daemon_info.session)  # an outlet wants no history
         with hub.subscribe(now, queue=QUEUE, viewer=False) as outbox:
             while (message := await outbox.get()) is not None:
                 if isinstance(message, Message) and (not sources or message.event.source in sources):

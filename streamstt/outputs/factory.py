@@ -41,7 +41,7 @@ def make_outlets(settings: Settings, hub: Hub) -> Sequence[Outlet]:
 
 def _to_this_machine(settings: Settings, hub: Hub) -> Iterator[Outlet]:
     output = settings.output
-    session = hub.about.session
+    session = hub.daemon_info.session
     if output.stdout:
         from streamstt.outputs.local import Stdout  # noqa: PLC0415 - what is not switched on costs nothing, as below
 
@@ -71,7 +71,9 @@ def _over_http(settings: Settings, hub: Hub) -> Iterator[Outlet]:
     if address.is_there(credentials):
         from streamstt.outputs.webhook import Webhook  # noqa: PLC0415
 
-        target = Webhook(address, Secret("webhook.secret", webhook.secret, webhook.secret_file), hub.about.session)
+        target = Webhook(
+            address, Secret("webhook.secret", webhook.secret, webhook.secret_file), hub.daemon_info.session
+        )
         yield Delivery(target, Terms("webhook", webhook.sources, webhook.keep, last_retry_s=60), hub)
 
 

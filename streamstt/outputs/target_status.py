@@ -4,8 +4,8 @@ import logging
 import random
 from collections.abc import Callable, Iterator
 
-from streamstt.hub.counters import Reading
-from streamstt.hub.health import OUTLET
+from streamstt.hub.counters import MetricSample
+from streamstt.hub.health import OUTPUT_TOPIC
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import Away
 
@@ -41,7 +41,7 @@ class Standing:
         self._in_a_row = 0
         self._told = ""
         self.delivered = self.dropped = self.failures = 0
-        hub.counters.add_probe(self.readings)
+        hub.counters.add_collector(self.readings)
 
     def succeed(self, captions: int = 0) -> None:
         """It took so many captions, or a connection."""
@@ -79,13 +79,15 @@ class Standing:
     def _tell(self, text: str) -> None:
         """Tells monitors, not viewers: they have their captions."""
         self._told = text
-        self._hub.notify(OUTLET, text, f"to {self.name}")
+        self._hub.notify(OUTPUT_TOPIC, text, f"to {self.name}")
 
-    def readings(self) -> Iterator[Reading]:
+    def readings(self) -> Iterator[MetricSample]:
         """For monitors."""
         of = (("target", self.name),)
-        yield Reading("outlet_delivered", "Captions that a target took.", self.delivered, of, total=True)
-        yield Reading("outlet_dropped", "Captions that a target never got.", self.dropped, of, total=True)
-        yield Reading("outlet_retries", "Attempts that failed and were to be repeated.", self.failures, of, total=True)
-        yield Reading("outlet_waiting", "Captions that wait for a target.", self.waiting(), of)
-        yield Reading("outlet_away", "1 while a target does not take captions.", bool(self._told), of)
+        yield MetricSample("outlet_delivered", "Captions that a target took.", self.delivered, of, is_counter=True)
+        yield MetricSample("outlet_dropped", "Captions that a target never got.", self.dropped, of, is_counter=True)
+        yield MetricSample(
+            "outlet_retries", "Attempts that failed and were to be repeated.", self.failures, of, is_counter=True
+        )
+        yield MetricSample("outlet_waiting", "Captions that wait for a target.", self.waiting(), of)
+        yield MetricSample("outlet_away", "1 while a target does not take captions.", bool(self._told), of)

@@ -14,25 +14,25 @@ from websockets.protocol import Event, State
 
 from streamstt.audio.format import MIN_RATE
 from streamstt.hub.hub import TOO_SLOW
-from streamstt.server.access import FOREIGN, NEEDED, NOBODY, Role, Visit, redact
-from streamstt.server.http.body_server import Caller
-from streamstt.server.limits import Bucket, Census, Complaints, address_key, printable
+from streamstt.server.access import COMPAT_PATHS, NO_ROLE, REQUIRED_ROLES, AccessRequest, Role, redact
+from streamstt.server.http.body_server import HandedOver
+from streamstt.server.limits import ConnectionCounter, RateLimitedLog, TokenBucket, address_key, printable
 
-SPARE = 64  # connections over the bound that are answered with 503; more are cut off
+REJECT_MARGIN = 64  # connections over the bound that are answered with 503; more are cut off
 CLOSE_S = 2.0  # time for a client that is thrown out to read why
-SMALL = (
+SMALL_MESSAGE = (
     MIN_RATE * 2 // 100
 )  # bytes: 10 ms of audio at the least rate; whoever sends more at once is slowed, not counted
 VIEWER_RATE, VIEWER_BURST = 20.0, 40.0  # messages a second: a viewer has nothing to say but its token, and pings
 MAX_VIEWER_MESSAGE = 4096  # bytes
 POST = b"POST "  # the requests that websockets cannot read
-HARMLESS = {1000, 1001}  # close codes without a client that did something wrong
+NORMAL_CLOSE_CODES = {1000, 1001}  # close codes without a client that did something wrong
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
-class Door:
+class ConnectionPolicy:
     """What all connections share: who is here, how much each may send, and what was said of strangers lately.
 
     Attributes:
@@ -42,19 +42,19 @@ class Door:
         hand_over: Takes the connections that begin with ``POST``.
     """
 
-    census: Census
-    messages_s: float
-    complaints: Complaints = field(default_factory=Complaints)
-    hand_over: Callable[[Caller], None] | None = None
+    counter: ConnectionCounter
+    messages_per_s: float
+    abuse_log: RateLimitedLog = field(default_factory=RateLimitedLog)
+    hand_over: Callable[[HandedOver], None] | None = None
 
-    def complain(self, address: str, text: str) -> None:
+    def log_abuse(self, address: str, text: str) -> None:
         """Logs what a stranger did wrong, unless much was logged already."""
-        line = self.complaints.line(time.monotonic(), f"client {address}: {printable(redact(text))}")
+        line = self.abuse_log.line_to_log(time.monotonic(), f"client {address}: {printable(redact(text))}")
         if line:
             log.info("%s", line)
 
 
-class Nowhere:
+class NullTransport:
     """In place of a connection that has been handed over."""
 
     def abort(self) -> None:
@@ -81,7 +81,7 @@ class Connection(ServerConnection):
         roles: What its token allows; set when it is known.
     """
 
-    def __init__(self, door: Door, *arguments: Any, **options: Any) -> None:
+    def __init__(self, policy: ConnectionPolicy, *arguments: Any, **options: Any) -> None:
         """As websockets makes it.
 
         Args:
@@ -90,17 +90,17 @@ class Connection(ServerConnection):
             options: The same.
         """
         super().__init__(*arguments, **options)
-        self.roles: Role = NOBODY
+        self.roles: Role = NO_ROLE
         self.address = ""
-        self._door = door
-        self._bucket: Bucket | None = None
-        self._key = ""
+        self._policy = policy
+        self._bucket: TokenBucket | None = None
+        self._address_key = ""
         self._head: bytes | None = b""  # what came so far; None when it is clear what it begins with
 
     @property
-    def crowded(self) -> str:
+    def over_limit_reason(self) -> str:
         """Why this connection is one too many, or empty."""
-        return self._door.census.crowded(self._key)
+        return self._policy.counter.over_limit_reason(self._address_key)
 
     def header(self, name: str) -> str:
         """A header of the request, the first of this name; empty if there is none."""
@@ -110,9 +110,9 @@ class Connection(ServerConnection):
         """Counts it."""
         super().connection_made(transport)
         self.address = str((transport.get_extra_info("peername") or ("unknown",))[0])
-        self._key = address_key(self.address)
-        self._door.census.enter(self._key)
-        if self._door.census.crowded(self._key, SPARE):
+        self._address_key = address_key(self.address)
+        self._policy.counter.add(self._address_key)
+        if self._policy.counter.over_limit_reason(self._address_key, REJECT_MARGIN):
             self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -124,38 +124,38 @@ class Connection(ServerConnection):
         if len(self._head) < len(POST) and POST.startswith(self._head):
             return
         head, self._head = self._head, None
-        if head.startswith(POST) and self._door.hand_over:
-            self._hand_over(self._door.hand_over, head)
+        if head.startswith(POST) and self._policy.hand_over:
+            self._hand_over(self._policy.hand_over, head)
         else:
             super().data_received(head)
 
-    def _hand_over(self, take: Callable[[Caller], None], head: bytes) -> None:
-        transport, key = self.transport, self._key
+    def _hand_over(self, take: Callable[[HandedOver], None], head: bytes) -> None:
+        transport, key = self.transport, self._address_key
         take(
-            Caller(
+            HandedOver(
                 transport,
                 head,
                 self.address,
-                self.crowded,
-                leave=lambda: self._door.census.leave(key),
-                complain=lambda text: self._door.complain(self.address, text),
+                self.over_limit_reason,
+                on_closed=lambda: self._policy.counter.remove(key),
+                log_abuse=lambda text: self._policy.log_abuse(self.address, text),
             )
         )
         # For websockets the client is gone; it would cut the connection off to be sure.
-        self.transport = cast("asyncio.Transport", Nowhere())
+        self.transport = cast("asyncio.Transport", NullTransport())
         super().connection_lost(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Counts it off, and says why it was thrown out, if it was."""
         super().connection_lost(exc)
-        self._door.census.leave(self._key)
-        if fault := self._fault():
-            self._door.complain(self.address, fault)
+        self._policy.counter.remove(self._address_key)
+        if fault := self._abuse_reason():
+            self._policy.log_abuse(self.address, fault)
 
     def process_event(self, event: Event) -> None:
         """Takes a request or a frame, of any kind, unless there are too many."""
         if isinstance(event, Frame) and self.protocol.state is State.OPEN:
-            self._weigh(event)
+            self._rate_limit(event)
         super().process_event(event)
 
     def write_now(self, frames: bytes) -> bool:
@@ -168,28 +168,28 @@ class Connection(ServerConnection):
         self.transport.write(frames)
         return True
 
-    def _weigh(self, frame: Frame) -> None:
+    def _rate_limit(self, frame: Frame) -> None:
         path = self.request.path.partition("?")[0] if self.request else ""
-        speaks = NEEDED.get(path) is Role.SPEAKER
+        speaks = REQUIRED_ROLES.get(path) is Role.SPEAKER
         if not speaks and len(frame.data) > MAX_VIEWER_MESSAGE:
-            self._throw_out(1009, f"a viewer's message may have {MAX_VIEWER_MESSAGE} bytes")
+            self._close_abusive(1009, f"a viewer's message may have {MAX_VIEWER_MESSAGE} bytes")
             return
         if self._bucket is None:
-            rate = self._door.messages_s
-            self._bucket = Bucket(rate, 2 * rate) if speaks else Bucket(VIEWER_RATE, VIEWER_BURST)
-        sound = frame.opcode is not Opcode.TEXT or path in FOREIGN  # which may send it in base64
-        if speaks and sound and len(frame.data) >= SMALL:
+            rate = self._policy.messages_per_s
+            self._bucket = TokenBucket(rate, 2 * rate) if speaks else TokenBucket(VIEWER_RATE, VIEWER_BURST)
+        sound = frame.opcode is not Opcode.TEXT or path in COMPAT_PATHS  # which may send it in base64
+        if speaks and sound and len(frame.data) >= SMALL_MESSAGE:
             return
-        if not self._bucket.take(time.monotonic()):
-            self._throw_out(1008, "too many messages")
+        if not self._bucket.consume(time.monotonic()):
+            self._close_abusive(1008, "too many messages")
 
-    def _throw_out(self, code: int, reason: str) -> None:
+    def _close_abusive(self, code: int, reason: str) -> None:
         self.protocol.fail(code, reason)
         self.send_data()
         # A client that ignores the goodbye would stay until the next ping.
         self.loop.call_later(CLOSE_S, self.transport.abort)
 
-    def _fault(self) -> str:
+    def _abuse_reason(self) -> str:
         """What the client did wrong; empty if nothing."""
         if self.request is None:
             problem = self.protocol.handshake_exc
@@ -198,18 +198,18 @@ class Connection(ServerConnection):
             reason = self.response.body.decode(errors="replace").partition("\n")[0]
             return f"refused with {self.response.status_code}: {reason}"
         sent = self.protocol.close_sent
-        if sent is None or sent.code in HARMLESS or self.protocol.close_rcvd_then_sent:
+        if sent is None or sent.code in NORMAL_CLOSE_CODES or self.protocol.close_rcvd_then_sent:
             return ""
         if sent.reason == TOO_SLOW.reason:
             return ""  # that is logged when it happens
         return f"closed with {int(sent.code)}: {sent.reason}"
 
 
-def visit_of(connection: Connection, request: Request) -> Visit:
+def make_access_request(connection: Connection, request: Request) -> AccessRequest:
     """A request without websockets; of headers that may be there once only, the first counts."""
     headers = request.headers
     first = {name: next(iter(headers.get_all(name)), "") for name in ("Authorization", "Cookie")}
-    return Visit(
+    return AccessRequest(
         request.path,
         tuple(headers.get_all("Host")),
         tuple(headers.get_all("Origin")),

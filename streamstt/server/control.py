@@ -9,7 +9,7 @@ from streamstt.hub.protocol import ClientError, to_json
 MAX_TITLE = 200  # characters
 
 
-class Marker(Protocol):
+class TranscriptControl(Protocol):
     """Keeps transcripts, in sets."""
 
     async def mark(self, title: str) -> str:
@@ -21,7 +21,7 @@ class Marker(Protocol):
         ...
 
 
-async def answer(text: str, marker: Marker | None) -> str:
+async def handle_command(text: str, transcripts: TranscriptControl | None) -> str:
     """Does what a message asks for, and returns the answer to it.
 
     Args:
@@ -38,16 +38,16 @@ async def answer(text: str, marker: Marker | None) -> str:
     if not isinstance(data, dict) or data.get("type") != "mark":
         raise ClientError("bad_message", 'a message on /control looks like {"type":"mark","title":"Weekly"}')
     title = data.get("title", "")
-    if not isinstance(title, str) or len(title) > MAX_TITLE or not _is_text(title):
+    if not isinstance(title, str) or len(title) > MAX_TITLE or not _is_valid_unicode(title):
         raise ClientError("bad_title", f"a title is text of at most {MAX_TITLE} characters")
-    if marker is None:
+    if transcripts is None:
         raise ClientError("no_transcripts", "no transcripts are kept; switch them on with transcript.enabled = true")
     try:
-        return to_json({"type": "marked", "name": await marker.mark(title)})
+        return to_json({"type": "marked", "name": await transcripts.mark(title)})
     except SinkError as problem:
         raise ClientError("not_written", str(problem), 1011) from problem
 
 
-def _is_text(title: str) -> bool:
+def _is_valid_unicode(title: str) -> bool:
     """JSON can carry half of a surrogate pair; neither files nor sockets can."""
     return not any("\ud800" <= letter <= "\udfff" for letter in title)

@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from streamstt.audio.format import Samples
-from streamstt.captioning.remote_source import AudioOffer
-from streamstt.hub.hub import TOO_SLOW, Farewell, Hub, Outbox
-from streamstt.server.control import Marker
+from streamstt.captioning.remote_source import RemoteSourceRequest
+from streamstt.hub.hub import TOO_SLOW, CloseReason, Hub, Subscription
+from streamstt.server.control import TranscriptControl
 from streamstt.server.http.request import NO_API, Api
 from streamstt.server.http.response import Answer
 
 log = logging.getLogger(__name__)
 
 
-class Socket(Protocol):
+class WebSocket(Protocol):
     """An open WebSocket."""
 
     address: str
@@ -84,7 +84,7 @@ class RemoteStream(Protocol):
 class Studio(Protocol):
     """Takes in remote sources."""
 
-    def admit(self, offer: AudioOffer) -> RemoteStream:
+    def admit(self, offer: RemoteSourceRequest) -> RemoteStream:
         """Makes a source of a client.
 
         Raises:
@@ -93,23 +93,23 @@ class Studio(Protocol):
         ...
 
 
-async def part(socket: Socket, farewell: Farewell) -> None:
+async def close_connection(socket: WebSocket, reason: CloseReason) -> None:
     """Closes a connection, if the client has not."""
-    if farewell is TOO_SLOW:
+    if reason is TOO_SLOW:
         log.warning("client %s is too slow: closed; it can resume with since", socket.address)
-    await socket.close(farewell.code, farewell.reason)
+    await socket.close(reason.code, reason.reason)
 
 
-async def to_its_end(audio: Coroutine[None, None, None], hub: Hub, outbox: Outbox) -> None:
+async def drain_audio(audio: Coroutine[None, None, None], hub: Hub, subscription: Subscription) -> None:
     """Takes a client's audio, and has the outbox run dry behind its last caption."""
     await audio
     await hub.flush()
-    outbox.finish()
+    subscription.finish()
     await asyncio.Future()  # the sender comes to its end first
 
 
 @dataclass(frozen=True, slots=True)
-class Visitor:
+class EndpointContext:
     """A client whose WebSocket is open, and what it may use.
 
     Attributes:
@@ -120,18 +120,18 @@ class Visitor:
         idle_s: Without audio for so long it is closed.
     """
 
-    socket: Socket
+    socket: WebSocket
     target: str
     hub: Hub
-    studio: Studio
+    ingest: Studio
     idle_s: float
 
 
-Endpoint = Callable[[Visitor], Awaitable[None]]
+Endpoint = Callable[[EndpointContext], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Services:
+class Extensions:
     """All of it is optional.
 
     Attributes:
@@ -141,10 +141,10 @@ class Services:
         elsewhere: Why a path is not served here, or not now; None of it: it is.
     """
 
-    marker: Marker | None = None
+    transcripts: TranscriptControl | None = None
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     api: Api = NO_API
-    elsewhere: Callable[[str], Answer | None] = lambda _: None
+    unavailable: Callable[[str], Answer | None] = lambda _: None
 
 
-NONE = Services()
+NO_EXTENSIONS = Extensions()

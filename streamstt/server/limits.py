@@ -7,93 +7,95 @@ from ipaddress import IPv6Address, ip_address
 
 log = logging.getLogger(__name__)
 
-RESERVE = 256  # descriptors for audio, files, the model, and connections that are being turned away
+RESERVED_FDS = 256  # descriptors for audio, files, the model, and connections that are being turned away
 
 
-def room_for(connections: int) -> int:
+def raise_fd_limit(connections: int) -> int:
     """Raises the process's own limit of open files as far as it may, and returns how many connections fit.
 
     Without room, accepting fails for everybody, again and again; with it, one too many is answered.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = connections + RESERVE
+    wanted = connections + RESERVED_FDS
     if soft != resource.RLIM_INFINITY and soft < wanted:
         soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if soft == resource.RLIM_INFINITY or soft >= wanted:
         return connections
-    fit = max(16, soft - RESERVE)
+    fit = max(16, soft - RESERVED_FDS)
     log.warning("only %d open files are allowed (ulimit -n): %d connections at once, not %d", soft, fit, connections)
     return fit
 
 
-class Bucket:
+class TokenBucket:
     """A token bucket: ``rate`` units a second, and up to ``burst`` at once."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
         self._burst = burst
-        self._level = burst
-        self._at: float | None = None
+        self._available = burst
+        self._updated_at: float | None = None
 
-    def take(self, now: float, amount: float = 1) -> bool:
+    def consume(self, now: float, amount: float = 1) -> bool:
         """Takes an amount if it is there; whether it was.
 
         Args:
             now: Seconds of a clock that never goes back.
             amount: How much; more than ``burst`` is never there.
         """
-        self._level = min(self._burst, self._level + self._rate * (now - (now if self._at is None else self._at)))
-        self._at = now
-        if amount > self._level:
+        self._available = min(
+            self._burst, self._available + self._rate * (now - (now if self._updated_at is None else self._updated_at))
+        )
+        self._updated_at = now
+        if amount > self._available:
             return False
-        self._level -= amount
+        self._available -= amount
         return True
 
 
-class Census:
+class ConnectionCounter:
     """Counts who is here, in all and from each address."""
 
-    def __init__(self, most: int, most_from_one: int) -> None:
+    def __init__(self, max_total: int, max_per_address: int) -> None:
         """Nobody is here.
 
         Args:
             most: Connections at once.
             most_from_one: The same from one address.
         """
-        self.most, self.most_from_one = most, most_from_one
-        self._from: Counter[str] = Counter()
+        self.max_total, self.max_per_address = max_total, max_per_address
+        self._counts: Counter[str] = Counter()
 
-    def enter(self, address: str) -> None:
+    def add(self, address: str) -> None:
         """Somebody comes from an address."""
-        self._from[address] += 1
+        self._counts[address] += 1
 
-    def leave(self, address: str) -> None:
+    def remove(self, address: str) -> None:
         """One of them goes."""
-        self._from[address] -= 1
-        if self._from[address] <= 0:
-            del self._from[address]
+        self._counts[address] -= 1
+        if self._counts[address] <= 0:
+            del self._counts[address]
 
     @property
     def total(self) -> int:
         """How many are here."""
-        return self._from.total()
+        return self._counts.total()
 
-    def crowded(self, address: str, spare: int = 0) -> str:
+    def over_limit_reason(self, address: str, margin: int = 0) -> str:
         """Why one that has entered from an address is one too many; empty if it is not.
 
         Args:
             address: Where it comes from.
             spare: So many more than the bound are let in, to be told why they cannot stay.
         """
-        if self.total > self.most + spare:
-            return f"{self.most} clients are connected already (server.max_connections)"
-        if self._from[address] > self.most_from_one + spare:
-            return f"{self.most_from_one} clients from {address} are connected already (server.max_per_address)"
+        if self.total > self.max_total + margin:
+            return f"{self.max_total} clients are connected already (server.max_connections)"
+        if self._counts[address] > self.max_per_address + margin:
+            return f"{self.max_per_address} clients from {address} are connected already (server.max_per_address)"
         return ""
 
 
-class Complaints:
+class RateLimitedLog:
     """Lines for the log, of which a flood lets only some through, each with how many were left out before it."""
 
     def __init__(self, rate: float = 0.2, burst: float = 20) -> None:
@@ -103,16 +105,16 @@ class Complaints:
             rate: Lines a second.
             burst: Lines at once.
         """
-        self._bucket = Bucket(rate, burst)
-        self._silent = 0
+        self._bucket = TokenBucket(rate, burst)
+        self._suppressed = 0
 
-    def line(self, now: float, text: str) -> str | None:
+    def line_to_log(self, now: float, text: str) -> str | None:
         """What to log now, or None."""
-        if not self._bucket.take(now):
-            self._silent += 1
+        if not self._bucket.consume(now):
+            self._suppressed += 1
             return None
-        more = f" ({self._silent} more like this were not logged)" if self._silent else ""
-        self._silent = 0
+        more = f" ({self._suppressed} more like this were not logged)" if self._suppressed else ""
+        self._suppressed = 0
         return text + more
 
 
@@ -129,6 +131,6 @@ def address_key(address: str) -> str:
     return f"{IPv6Address(int(parsed) >> 64 << 64)}/64"
 
 
-def printable(text: str, most: int = 200) -> str:
+def printable(text: str, max_chars: int = 200) -> str:
     """A stranger's text for the log: on one line, without control characters, not long."""
-    return "".join(c if c.isprintable() else "?" for c in text[:most])
+    return "".join(c if c.isprintable() else "?" for c in text[:max_chars])

@@ -5,7 +5,7 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 from streamstt.audio.format import MAX_RATE, MIN_RATE, SAMPLE_RATE
-from streamstt.captioning.remote_source import AudioOffer
+from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.hub.history import Resume
 from streamstt.hub.protocol import ClientError
 
@@ -18,7 +18,7 @@ def parse_resume(target: str) -> Resume:
     Raises:
         ClientError: ``since`` is no sequence number.
     """
-    query = _query(target)
+    query = _query_fields(target)
     since = query.get("since")
     if since is None:
         return Resume()
@@ -29,10 +29,10 @@ def parse_resume(target: str) -> Resume:
 
 def wants_levels(target: str) -> bool:
     """Whether ``/captions?levels=1`` asks for the level of each source as well."""
-    return _query(target).get("levels") == "1"
+    return _query_fields(target).get("levels") == "1"
 
 
-def parse_audio(target: str, name: str = "remote") -> AudioOffer:
+def parse_source_request(target: str, name: str = "remote") -> RemoteSourceRequest:
     """Reads ``/audio?name=NAME&label=LABEL&rate=16000&language=en``; all are optional.
 
     Args:
@@ -42,7 +42,7 @@ def parse_audio(target: str, name: str = "remote") -> AudioOffer:
     Raises:
         ClientError: A value is out of range.
     """
-    query = _query(target)
+    query = _query_fields(target)
     rate = query.get("rate", str(SAMPLE_RATE))
     if not re.fullmatch(r"\d{1,6}", rate) or not MIN_RATE <= int(rate) <= MAX_RATE:
         raise ClientError("bad_rate", f"rate={rate[:20]!r}: audio may have {MIN_RATE} to {MAX_RATE} samples a second")
@@ -50,15 +50,15 @@ def parse_audio(target: str, name: str = "remote") -> AudioOffer:
     if not re.fullmatch(r"([a-z]{2,3}|auto)?", language):
         raise ClientError("bad_language", f"language={language[:20]!r} is not a code such as en, or auto")
     label = "".join(c for c in query.get("label", "") if c.isprintable())[:MAX_NAME].strip()
-    return AudioOffer(source_name(query.get("name", "")) or name, int(rate), language, label)
+    return RemoteSourceRequest(sanitize_source_name(query.get("name", "")) or name, int(rate), language, label)
 
 
-def source_name(text: str) -> str:
+def sanitize_source_name(text: str) -> str:
     """What a client calls itself, as the name of a source; empty if nothing of it is left."""
     return re.sub(r"[^\w.-]+", "-", text)[:MAX_NAME].strip("-")
 
 
-def is_end(text: str) -> bool:
+def require_end(text: str) -> bool:
     """Whether a text message on ``/audio`` says that no more audio will come.
 
     Raises:
@@ -73,7 +73,7 @@ def is_end(text: str) -> bool:
     raise ClientError("bad_message", 'text on /audio can only be {"type":"end"}; audio is binary', 1003)
 
 
-def auth_token(message: str | bytes) -> str | None:
+def parse_auth_token(message: str | bytes) -> str | None:
     """The token in a message ``{"type":"auth","token":"..."}``; None if it is something else."""
     try:
         data = json.loads(message)
@@ -83,7 +83,7 @@ def auth_token(message: str | bytes) -> str | None:
     return token if isinstance(token, str) else None
 
 
-def _query(target: str) -> dict[str, str]:
+def _query_fields(target: str) -> dict[str, str]:
     try:
         fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=20)
     except ValueError as problem:

@@ -20,22 +20,22 @@ from streamstt.config.overlay import Overlay
 from streamstt.config.server import Server as ServerSettings
 from streamstt.errors import ConfigError, ServerError
 from streamstt.hub.hub import STOPPING, Hub
-from streamstt.hub.protocol import ClientError, error
-from streamstt.server.access import LOCAL_FILES, NOBODY, Guard, Keys, Role, Visit, host_name
-from streamstt.server.connection import Connection, Door, visit_of
-from streamstt.server.endpoint import NONE, RemoteStream, Services, Studio, Visitor
-from streamstt.server.handlers import identify, serve_controller, serve_speaker, serve_viewer
-from streamstt.server.http.body_server import PostOffice
-from streamstt.server.http.pages import Routes
-from streamstt.server.http.response import HEADERS, Answer, plain
-from streamstt.server.http.router import Reception
-from streamstt.server.limits import Census, room_for
-from streamstt.server.tls import make_context, renew
-from streamstt.server.tokens import load_keys
+from streamstt.hub.protocol import ClientError, make_error
+from streamstt.server.access import LOCAL_FILE_ORIGINS, NO_ROLE, AccessPolicy, AccessRequest, Role, TokenSet, parse_host
+from streamstt.server.connection import Connection, ConnectionPolicy, make_access_request
+from streamstt.server.endpoint import NO_EXTENSIONS, EndpointContext, Extensions, RemoteStream, Studio
+from streamstt.server.handlers import authenticate, serve_controller, serve_speaker, serve_viewer
+from streamstt.server.http.body_server import BodyServer
+from streamstt.server.http.pages import Pages
+from streamstt.server.http.response import HEADERS, Answer, text_response
+from streamstt.server.http.router import Router
+from streamstt.server.limits import ConnectionCounter, raise_fd_limit
+from streamstt.server.tls import make_context, reload_certificate
+from streamstt.server.tokens import load_tokens
 
-__all__ = ["RemoteStream", "Server", "Studio"]
+__all__ = ["RemoteStream", "CaptionServer", "Studio"]
 
-EVERYWHERE = {"0.0.0.0": "localhost", "::": "localhost"}  # noqa: S104 - compared, not bound
+WILDCARD_HOSTS = {"0.0.0.0": "localhost", "::": "localhost"}  # noqa: S104 - compared, not bound
 MAX_MESSAGE = 2**20  # bytes a client may send at once: 30 s of audio; more closes it with 1009
 # Bytes that the kernel, and above it websockets, may hold for one client; beyond, sending waits and messages pile up in
 # the client's outbox, which knows what to drop. Left alone, the kernel would take megabytes: hours of captions.
@@ -45,10 +45,12 @@ DRAIN_S = 5.0  # how long a stopping daemon waits for slow clients to take their
 log = logging.getLogger(__name__)
 
 
-class Server:
+class CaptionServer:
     """Serves the hub's messages and the pages, and takes in audio."""
 
-    def __init__(self, settings: ServerSettings, hub: Hub, studio: Studio, services: Services = NONE) -> None:
+    def __init__(
+        self, settings: ServerSettings, hub: Hub, ingest: Studio, extensions: Extensions = NO_EXTENSIONS
+    ) -> None:
         """Does not listen yet.
 
         Args:
@@ -59,19 +61,21 @@ class Server:
         """
         self._settings = settings
         self._hub = hub
-        self._studio = studio
-        self._services = services
-        self._routes = Routes(hub)
-        self._reception = self._receive_by(Guard(None))
-        self._door = Door(Census(settings.max_connections, settings.max_per_address), settings.max_messages_s)
-        self._posts = PostOffice(services.api.posters, self._receive, settings.handshake_s)
-        self._door.hand_over = self._posts.take
+        self._ingest = ingest
+        self._extensions = extensions
+        self._pages = Pages(hub)
+        self._router = self._make_router(AccessPolicy(None))
+        self._connection_policy = ConnectionPolicy(
+            ConnectionCounter(settings.max_connections, settings.max_per_address), settings.max_messages_s
+        )
+        self._body_server = BodyServer(extensions.api.post_handlers, self._route, settings.handshake_s)
+        self._connection_policy.hand_over = self._body_server.accept
         self._tls: ssl.SSLContext | None = None
         self._listener: Listener | None = None
 
-    def restyle(self, overlay: Overlay) -> None:
+    def set_overlay(self, overlay: Overlay) -> None:
         """Takes how the overlay looks; pages have it when they are opened next."""
-        self._routes.overlay = overlay
+        self._pages.overlay = overlay
 
     async def start(self) -> str:
         """Listens, and returns the address of the captions page.
@@ -81,9 +85,9 @@ class Server:
             ServerError: The address is taken, or not this machine's.
         """
         host, port = self._settings.host, self._settings.port
-        keys = load_keys(self._settings)
+        keys = load_tokens(self._settings)
         self._tls = make_context(self._settings)
-        self._door.census.most = room_for(self._settings.max_connections)
+        self._connection_policy.counter.max_total = raise_fd_limit(self._settings.max_connections)
         try:
             self._listener = await serve(
                 self._handle,
@@ -91,7 +95,7 @@ class Server:
                 port,
                 ssl=self._tls,
                 process_request=self._process_request,
-                create_connection=cast("type[ServerConnection]", partial(Connection, self._door)),
+                create_connection=cast("type[ServerConnection]", partial(Connection, self._connection_policy)),
                 open_timeout=self._settings.handshake_s,
                 compression=None,  # captions are small, and the machine's time belongs to the model
                 max_size=MAX_MESSAGE,
@@ -100,7 +104,7 @@ class Server:
                 start_serving=False,  # nobody comes in before the rules are in force
             )
             bound = int(next(iter(self._listener.sockets)).getsockname()[1])
-            self._guard(keys, bound)
+            self._set_access_policy(keys, bound)
             await self._listener.start_serving()
         except OSError as problem:
             if problem.errno == errno.EADDRINUSE:
@@ -109,10 +113,10 @@ class Server:
             hint = "127.0.0.1 is for this machine only, 0.0.0.0 for others as well; ports below 1024 may need rights"
             raise ServerError(f"cannot listen on {host} port {port} ({problem.strerror}): {hint}") from problem
         if keys:
-            log.info("clients need a token; the tokens are in %s", keys.where)
+            log.info("clients need a token; the tokens are in %s", keys.location)
             if not self._tls:
                 log.warning("no TLS: whoever sees the network's traffic sees captions and tokens (tls_certificate)")
-        shown = EVERYWHERE.get(host, f"[{host}]" if ":" in host else host)
+        shown = WILDCARD_HOSTS.get(host, f"[{host}]" if ":" in host else host)
         return f"{'https' if self._tls else 'http'}://{shown}:{bound}/"
 
     def reload(self, settings: ServerSettings) -> None:
@@ -121,9 +125,9 @@ class Server:
         What cannot be read leaves everything as it was. Open connections stay open.
         """
         try:
-            keys = load_keys(settings.model_copy(update={"host": self._settings.host}))
+            keys = load_tokens(settings.model_copy(update={"host": self._settings.host}))
             if self._tls and settings.tls_certificate:
-                renew(self._tls, settings)
+                reload_certificate(self._tls, settings)
         except ConfigError as problem:
             log.error("access is as it was before the reload: %s", problem)
             self._hub.notify("access", "New tokens or a new certificate could not be read; the old ones are in use.")
@@ -132,33 +136,33 @@ class Server:
             log.warning("TLS is switched on or off at the next start only (server.tls_certificate)")
         kept = {name: getattr(self._settings, name) for name in ("host", "port", "handshake_s")}
         self._settings = settings.model_copy(update=kept)
-        self._guard(keys, int(self._reception.guard.cookie.rpartition("-")[2]))
-        census = self._door.census
-        census.most, census.most_from_one = room_for(settings.max_connections), settings.max_per_address
-        self._door.messages_s = settings.max_messages_s
+        self._set_access_policy(keys, int(self._router.policy.cookie_name.rpartition("-")[2]))
+        census = self._connection_policy.counter
+        census.max_total, census.max_per_address = raise_fd_limit(settings.max_connections), settings.max_per_address
+        self._connection_policy.messages_per_s = settings.max_messages_s
         self._hub.notify("access", "")
 
-    def _guard(self, keys: Keys | None, port: int) -> None:
+    def _set_access_policy(self, token_set: TokenSet | None, port: int) -> None:
         """Puts rules into force."""
         settings = self._settings
         hosts = {
-            host_name(h if ":" not in h else f"[{h.strip('[]')}]") for h in (*settings.allowed_hosts, settings.host)
+            parse_host(h if ":" not in h else f"[{h.strip('[]')}]") for h in (*settings.allowed_hosts, settings.host)
         }
         origins = {o.lower() for o in settings.allowed_origins if o != "file"}
-        files = LOCAL_FILES if "file" in settings.allowed_origins else ()
+        files = LOCAL_FILE_ORIGINS if "file" in settings.allowed_origins else ()
         # A browser keeps cookies for all ports of a host together: two daemons must not take each other's.
-        guard = Guard(
-            keys,
-            frozenset(h for h in hosts if h and h not in EVERYWHERE),
+        guard = AccessPolicy(
+            token_set,
+            frozenset(h for h in hosts if h and h not in WILDCARD_HOSTS),
             frozenset(origins | set(files)),
             secure=self._tls is not None,
-            cookie=f"streamstt-{port}",
+            cookie_name=f"streamstt-{port}",
         )
-        self._reception = self._receive_by(guard)
+        self._router = self._make_router(guard)
 
-    def _receive_by(self, guard: Guard) -> Reception:
-        services = self._services
-        return Reception(guard, self._routes, services.endpoints, services.api, services.elsewhere)
+    def _make_router(self, policy: AccessPolicy) -> Router:
+        services = self._extensions
+        return Router(policy, self._pages, services.endpoints, services.api, services.unavailable)
 
     async def drain(self) -> None:
         """Takes no new clients; gives each the time to receive what waits for it, then says goodbye (1001)."""
@@ -167,7 +171,7 @@ class Server:
         if self._listener is None:
             return
         self._listener.close(close_connections=False)
-        await self._posts.drain()
+        await self._body_server.drain()
         # Who waits for captions is told goodbye behind the last one; others wait for nothing.
         idle = [c for c in self._listener.connections if c.request and c.request.path.startswith("/control")]
         closing = [asyncio.create_task(c.close(STOPPING.code, STOPPING.reason)) for c in idle]
@@ -182,17 +186,19 @@ class Server:
     def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answers what is no WebSocket; None lets the handshake go on."""
         assert isinstance(connection, Connection)  # noqa: S101 - for the type checker
-        if connection.crowded:
-            return _response(plain(HTTPStatus.SERVICE_UNAVAILABLE, f"{connection.crowded}.\n", Retry_After="10"))
-        answer = self._receive(visit_of(connection, request), getattr(request, "method", "GET"))
+        if connection.over_limit_reason:
+            return _to_websockets_response(
+                text_response(HTTPStatus.SERVICE_UNAVAILABLE, f"{connection.over_limit_reason}.\n", Retry_After="10")
+            )
+        answer = self._route(make_access_request(connection, request), getattr(request, "method", "GET"))
         if isinstance(answer, Answer):
-            return _response(answer)
+            return _to_websockets_response(answer)
         connection.roles = answer
         return None
 
-    def _receive(self, visit: Visit, method: str) -> Role | Answer:
+    def _route(self, request: AccessRequest, method: str) -> Role | Answer:
         """By the rules that are in force now: a reload may change them."""
-        return self._reception.receive(visit, method)
+        return self._router.route(request, method)
 
     async def _handle(self, socket: ServerConnection) -> None:
         assert socket.request is not None  # noqa: S101 - the handshake is done; for the type checker
@@ -210,27 +216,27 @@ class Server:
 
     async def _serve(self, socket: Connection, target: str, path: str) -> None:
         try:
-            if socket.roles is NOBODY:
-                socket.roles = await identify(socket, self._reception.guard, path, self._settings.handshake_s)
+            if socket.roles is NO_ROLE:
+                socket.roles = await authenticate(socket, self._router.policy, path, self._settings.handshake_s)
             if path == "/captions":
                 await serve_viewer(socket, self._hub, target)
             elif path == "/control":
-                await serve_controller(socket, self._services.marker)
-            elif path in self._services.endpoints:
+                await serve_controller(socket, self._extensions.transcripts)
+            elif path in self._extensions.endpoints:
                 socket.ping_timeout = None  # as below
-                visitor = Visitor(socket, target, self._hub, self._studio, self._settings.audio_idle_s)
-                await self._services.endpoints[path](visitor)
+                visitor = EndpointContext(socket, target, self._hub, self._ingest, self._settings.audio_idle_s)
+                await self._extensions.endpoints[path](visitor)
             else:
                 socket.ping_timeout = None  # its answer waits behind its audio, which waits for the engine
-                await serve_speaker(socket, self._hub, self._studio, target, self._settings.audio_idle_s)
+                await serve_speaker(socket, self._hub, self._ingest, target, self._settings.audio_idle_s)
         except ClientError as problem:
-            await socket.send(error(problem))
+            await socket.send(make_error(problem))
             await socket.close(problem.close_code, problem.code)
 
 
-def _response(answer: Answer) -> Response:
-    headers = Headers([*HEADERS.items(), *answer.headers])
-    headers["Content-Type"] = answer.content_type
-    headers["Content-Length"] = str(len(answer.body))
+def _to_websockets_response(response: Answer) -> Response:
+    headers = Headers([*HEADERS.items(), *response.headers])
+    headers["Content-Type"] = response.content_type
+    headers["Content-Length"] = str(len(response.body))
     headers["Connection"] = "close"
-    return Response(answer.status.value, answer.status.phrase, headers, answer.body)
+    return Response(response.status.value, response.status.phrase, headers, response.body)

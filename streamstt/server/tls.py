@@ -17,21 +17,21 @@ def make_context(settings: Server) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    _load(context, settings)
+    _load_certificate(context, settings)
     return context
 
 
-def renew(context: ssl.SSLContext, settings: Server) -> None:
+def reload_certificate(context: ssl.SSLContext, settings: Server) -> None:
     """Reads the files again; connections from now on get the new certificate, open ones keep theirs.
 
     Raises:
         ConfigError: As in ``make_context``; the old certificate stays in use.
     """
     make_context(settings)  # a load that fails half-way would leave the live context with one half of each pair
-    _load(context, settings)
+    _load_certificate(context, settings)
 
 
-def _load(context: ssl.SSLContext, settings: Server) -> None:
+def _load_certificate(context: ssl.SSLContext, settings: Server) -> None:
     certificate = Path(settings.tls_certificate).expanduser()
     key = Path(settings.tls_key).expanduser() if settings.tls_key else certificate
     for path in (certificate, key):

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from streamstt.hub.hub import Hub
-from streamstt.hub.levels import Level
+from streamstt.hub.levels import LevelMessage
 from streamstt.terminal.dashboard import CAPTIONS, Glance, Heard, caption, draw
 from streamstt.terminal.live_region import Area
 from streamstt.terminal.text import Palette
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 class _Shown:
     """A level on the screen, where its peak's mark has fallen to since, and at how many looks it was there."""
 
-    level: Level
+    level: LevelMessage
     mark: float
     looks: int = 0
 
@@ -94,7 +94,7 @@ class LiveView:
         try:
             sys.stderr = self._lines
             _log_to(self._lines)
-            with hub.levels.watch(self._hear):
+            with hub.levels.subscribe(self._hear):
                 while True:
                     self._look(hub, since, address)
                     await asyncio.sleep(LOOK_S)
@@ -114,12 +114,12 @@ class LiveView:
         """How things are now."""
         for source in hub.sources:
             self._palette.learn(source.name, source.label)
-        lags = [reading.value for reading in hub.counters.readings() if reading.name == "lag_seconds"]
+        lags = [reading.value for reading in hub.counters.collect() if reading.name == "lag_seconds"]
         return Glance(
             address=address.partition("?")[0],
-            model=hub.about.model,
+            model=hub.daemon_info.model,
             sources=tuple(self._heard(hub, source.name) for source in hub.sources),
-            captions=tuple(hub.recent(CAPTIONS, since)),
+            captions=tuple(hub.recent_captions(CAPTIONS, since)),
             notices=tuple(map(str, hub.notices)),
             viewers=hub.viewers,
             lag_s=max(lags, default=0.0),
@@ -129,10 +129,10 @@ class LiveView:
 
     def _heard(self, hub: Hub, name: str) -> Heard:
         shown = self._levels.get(name)
-        state, detail = hub.states.get(name), hub.detail(name)
+        state, detail = hub.states.get(name), hub.status_detail(name)
         return Heard(name, state, detail, shown.level.rms, shown.mark) if shown else Heard(name, state, detail)
 
-    def _hear(self, level: Level) -> None:
+    def _hear(self, level: LevelMessage) -> None:
         before = self._levels.get(level.source)
         self._levels[level.source] = _Shown(level, max(level.peak, before.mark if before else level.peak))
 

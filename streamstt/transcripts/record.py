@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import Any
 
 from streamstt.events import Final
-from streamstt.hub.protocol import Message, as_message, final_of, to_json
+from streamstt.hub.protocol import Message, make_message, parse_final, to_json
 from streamstt.subtitles.formats import HEADS, LiveFormat, cue, cue_count
 from streamstt.subtitles.timeline import moved
 
@@ -127,13 +127,13 @@ def _take(record: Record, data: Mapping[str, Any]) -> None:
 
 def _final(data: Mapping[str, Any]) -> Final:
     moment(data["at"])
-    return final_of(data)
+    return parse_final(data)
 
 
 def message(data: Mapping[str, Any]) -> Message:
     """A final of the record as clients got it."""
     told = {key: value for key, value in data.items() if key != "label"} | {"seq": int(data["seq"])}
-    return as_message(_final(data), told)
+    return make_message(_final(data), told)
 
 
 def cues(form: LiveFormat, finals: Sequence[Mapping[str, Any]], begin: datetime, first: int = 1) -> list[bytes]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from streamstt.errors import SinkError
-from streamstt.hub.counters import Reading
+from streamstt.hub.counters import MetricSample
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import Message
 from streamstt.transcripts.archive import Archive
@@ -64,7 +64,7 @@ class Transcript:
         self._sweep_at = 0.0
         self._syncing: asyncio.Future[None] | None = None
         self.written = self.lost = self.failures = 0
-        self._ahead = hub.keep_with(self._keep)
+        self._ahead = hub.enable_write_ahead(self._keep)
 
     @property
     def waiting(self) -> int:
@@ -254,9 +254,9 @@ def _log_failure(syncing: asyncio.Future[None]) -> None:
         log.error("the disk did not keep the transcript: %s", error)
 
 
-def of_transcript(transcript: Transcript) -> Iterator[Reading]:
+def of_transcript(transcript: Transcript) -> Iterator[MetricSample]:
     """What became of the finals that are to be kept."""
-    yield Reading("transcript_written", "Finals that reached the disk.", transcript.written, total=True)
-    yield Reading("transcript_lost", "Finals that did not, and are gone.", transcript.lost, total=True)
-    yield Reading("transcript_failures", "Attempts to write that failed.", transcript.failures, total=True)
-    yield Reading("transcript_waiting", "Finals that are not on disk yet.", transcript.waiting)
+    yield MetricSample("transcript_written", "Finals that reached the disk.", transcript.written, is_counter=True)
+    yield MetricSample("transcript_lost", "Finals that did not, and are gone.", transcript.lost, is_counter=True)
+    yield MetricSample("transcript_failures", "Attempts to write that failed.", transcript.failures, is_counter=True)
+    yield MetricSample("transcript_waiting", "Finals that are not on disk yet.", transcript.waiting)

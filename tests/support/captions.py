@@ -2,9 +2,9 @@
 
 from streamstt.events import Final, Partial, Word
 from streamstt.hub.hub import Hub
-from streamstt.hub.protocol import About, SourceInfo
+from streamstt.hub.protocol import DaemonInfo, SourceInfo
 
-ABOUT = About("1.0", "run-1", "2026-01-02T03:04:05.678+00:00", "base", "int8", "en")
+ABOUT = DaemonInfo("1.0", "run-1", "2026-01-02T03:04:05.678+00:00", "base", "int8", "en")
 
 
 def final(text: str, start: float = 0.0, end: float = 1.0, source: str = "mic", number: int = 1) -> Final:

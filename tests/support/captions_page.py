@@ -56,7 +56,7 @@ def hear(daemon: ScriptedDaemon, amplitude: float, source: str = "desk") -> None
     """Half a second of a steady sound, in no time."""
     sound = np.full(8000, amplitude, np.float32)
     for now in (0.0, time.monotonic()):
-        daemon._loop.call_soon_threadsafe(hub_of(daemon).levels.hear, source, sound, now)
+        daemon._loop.call_soon_threadsafe(hub_of(daemon).levels.measure, source, sound, now)
 
 
 def say(daemon: ScriptedDaemon, *texts: str, source: str = "desk") -> None:

@@ -15,7 +15,7 @@ import pytest
 import trustme
 
 from streamstt.config.loader import only
-from streamstt.hub.health import health_of
+from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import Away
 from streamstt.outputs.factory import finish, make_outlets
@@ -50,7 +50,7 @@ def count(hub: Hub, what: str, target: str) -> float:
     """A metric of a target."""
     (value,) = [
         r.value
-        for r in hub.counters.readings()
+        for r in hub.counters.collect()
         if r.name == f"outlet_{what}" and ("target", target) in r.labels
     ]  # fmt: skip
     return value
@@ -88,7 +88,7 @@ async def test_redirections_are_not_followed() -> None:
         async with HttpServer(lambda _: moved) as server, publishing(webhook__url=server.url) as hub:
             say(hub, "Hello.")
             await eventually(lambda: count(hub, "dropped", "webhook"))
-            assert "redirections are not followed" in health_of(hub).line
+            assert "redirections are not followed" in hub_health(hub).summary
     assert others == []
 
 
@@ -155,7 +155,7 @@ async def test_a_webhook_that_is_gone() -> None:
         publishing(webhook__url=server.url) as hub,
     ):
         say(hub, "One.")
-        await eventually(lambda: "410" in health_of(hub).line)
+        await eventually(lambda: "410" in hub_health(hub).summary)
         say(hub, "Two.")
     assert len(posts) == 1
     assert count(hub, "dropped", "webhook") == 2
@@ -170,11 +170,11 @@ async def test_a_webhook_that_restarts_misses_nothing() -> None:
         pass  # it has a port now
     async with publishing(webhook__url=server.url) as hub:
         say(hub, "One.", "Two.")
-        await eventually(lambda: "to webhook" in health_of(hub).line)
-        assert health_of(hub).ready
+        await eventually(lambda: "to webhook" in hub_health(hub).summary)
+        assert hub_health(hub).ready
         async with HttpServer(handler, server.port):
             await eventually(lambda: heard == ["One.", "Two."])
-            assert health_of(hub).why == ()
+            assert hub_health(hub).reasons == ()
         say(hub, "Three.")
         async with HttpServer(handler, server.port):
             await eventually(lambda: heard == ["One.", "Two.", "Three."])
@@ -223,8 +223,8 @@ async def test_a_meeting_that_has_not_begun() -> None:
         publishing(zoom__url=meeting.address(server), zoom__language="de-DE") as hub,
     ):
         say(hub, "Eins.")
-        await eventually(lambda: "the meeting has not started" in health_of(hub).line)
-        assert "nYtXJqRKCW" not in health_of(hub).line
+        await eventually(lambda: "the meeting has not started" in hub_health(hub).summary)
+        assert "nYtXJqRKCW" not in hub_health(hub).summary
         begun = True
         await eventually(lambda: meeting.captions == [(1, "de-DE", "Eins.\n")])
 
@@ -287,12 +287,12 @@ async def test_a_wrong_password(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("hunter2")
     async with Obs("another") as obs, publishing(obs__url=obs.url, obs__password_file=str(file)) as hub:
-        await eventually(lambda: "it does not take the password" in health_of(hub).line)
-        assert "hunter2" not in health_of(hub).line
+        await eventually(lambda: "it does not take the password" in hub_health(hub).summary)
+        assert "hunter2" not in hub_health(hub).summary
         file.write_text("another")
         say(hub, "One.")
         await eventually(lambda: obs.captions == ["One."])
-        assert health_of(hub).why == ()
+        assert hub_health(hub).reasons == ()
 
 
 async def test_obs_that_restarts() -> None:
@@ -301,7 +301,7 @@ async def test_obs_that_restarts() -> None:
         pass  # it has a port now
     async with publishing(obs__url=obs.url) as hub:
         say(hub, "One.")
-        await eventually(lambda: "to obs" in health_of(hub).line)
+        await eventually(lambda: "to obs" in hub_health(hub).summary)
         async with Obs(port=obs.port) as second:
             await eventually(lambda: second.captions == ["One."])
         async with Obs(port=obs.port) as third:
@@ -316,7 +316,7 @@ async def test_obs_that_throws_us_out() -> None:
         await eventually(lambda: obs.identified)
         await obs.kick()
         say(hub, "One.")
-        await eventually(lambda: "Kick" in health_of(hub).line)
+        await eventually(lambda: "Kick" in hub_health(hub).summary)
         assert obs.identified == 1
 
 
@@ -324,7 +324,7 @@ async def test_obs_that_throws_us_out() -> None:
 async def test_what_is_no_obs(scheme: str) -> None:
     """Some other server at its address is told as such."""
     async with HttpServer(lambda _: Reply()) as server, publishing(obs__url=server.url.replace("http", "ws")) as hub:
-        await eventually(lambda: "no obs-websocket" in health_of(hub).line)
+        await eventually(lambda: "no obs-websocket" in hub_health(hub).summary)
 
 
 async def test_a_text_source() -> None:
@@ -350,11 +350,11 @@ async def test_a_text_source_that_is_not_there() -> None:
     """Its name is told; when somebody makes it, captions come."""
     async with Obs() as obs, publishing(obs__url=obs.url, obs__text_source="Subtitles") as hub:
         hub.publish(partial("One"))
-        await eventually(lambda: "no source named 'Subtitles'" in health_of(hub).line)
+        await eventually(lambda: "no source named 'Subtitles'" in hub_health(hub).summary)
         obs.sources.add("Subtitles")
         hub.publish(partial("One two", rev=2))
         await eventually(lambda: obs.texts[-1:] == ["One two"])
-        assert health_of(hub).why == ()
+        assert hub_health(hub).reasons == ()
 
 
 # ---- the named pipe

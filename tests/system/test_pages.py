@@ -15,12 +15,12 @@ from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from streamstt.captioning.remote_source import AudioOffer
+from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.config.server import Server as Settings
 from streamstt.events import Event, Final, Gap, Partial, State, Status
 from streamstt.hub.hub import Hub
-from streamstt.hub.protocol import About, ClientError, SourceInfo
-from streamstt.server.server import RemoteStream, Server
+from streamstt.hub.protocol import ClientError, DaemonInfo, SourceInfo
+from streamstt.server.server import CaptionServer, RemoteStream
 
 FINALS = "return Array.from(document.querySelectorAll('#log .caption .text'), e => e.textContent)"
 PARTIALS = "return Array.from(document.querySelectorAll('#partials .text'), e => e.textContent)"
@@ -69,22 +69,22 @@ class ScriptedDaemon:
     async def _start(self) -> str:
         self._runs += 1
         now = "2025-01-01T12:00:00+00:00"
-        about = About(
+        about = DaemonInfo(
             version="0", session=f"run-{self._runs}", started_at=now, model="base", precision="int8", language="en"
         )
         self._hub = Hub(about, history=100, hello_history=50, queue=500)
         self._hub.add_source(SourceInfo("desk", "Desk", now))
-        self._server = Server(Settings(host="127.0.0.1", port=self._port), self._hub, NoStudio())
+        self._server = CaptionServer(Settings(host="127.0.0.1", port=self._port), self._hub, NoIngest())
         return await self._server.start()
 
     def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
 
 
-class NoStudio:
+class NoIngest:
     """Takes no remote audio."""
 
-    def admit(self, offer: AudioOffer) -> RemoteStream:
+    def admit(self, offer: RemoteSourceRequest) -> RemoteStream:
         raise ClientError("full", "no audio here")
 
 

@@ -13,10 +13,10 @@ import trustme
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from streamstt.captioning.remote_source import AudioOffer
+from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.config.server import Server as Settings
 from streamstt.hub.protocol import ClientError
-from streamstt.server.server import RemoteStream, Server
+from streamstt.server.server import CaptionServer, RemoteStream
 from tests.support.captions import make_hub
 from tests.support.daemon import (
     DATA,
@@ -85,17 +85,17 @@ def test_bad_certificate(script: list[str], tmp_path: Path) -> None:
 # ---- reload, of the real server in this process
 
 
-class NoStudio:
+class NoIngest:
     """Takes no remote audio."""
 
-    def admit(self, offer: AudioOffer) -> RemoteStream:
+    def admit(self, offer: RemoteSourceRequest) -> RemoteStream:
         raise ClientError("full", "no audio here")
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[tuple[Server, str]]:
+async def serving(settings: Settings) -> AsyncIterator[tuple[CaptionServer, str]]:
     """A server, and its address for viewers."""
-    server = Server(settings, make_hub(), NoStudio())
+    server = CaptionServer(settings, make_hub(), NoIngest())
     address = (await server.start()).replace("http", "ws", 1) + "captions"
     try:
         yield server, address

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from streamstt.compat.client_audio import base_language, check_form
 from streamstt.hub.protocol import ClientError
-from streamstt.server.requests import source_name
+from streamstt.server.requests import sanitize_source_name
 
 MAX_FIELDS = 200  # clients send dozens, and a ``keyterm`` for each name
 PAUSE_MS = 300, 5000  # shorter silences are within sentences: a cut there costs words
@@ -61,7 +61,7 @@ def parse_listen(target: str) -> Options:
     if not re.fullmatch(r"([a-z]{2,3}|auto|multi)?", language):
         raise ClientError("bad_language", f"language={language[:20]!r} is not a code such as en or en-US, or multi")
     return Options(
-        name=source_name(query.get("name", "")) or "deepgram",
+        name=sanitize_source_name(query.get("name", "")) or "deepgram",
         rate=rate,
         channels=channels,
         language="auto" if language == "multi" else language,

@@ -12,7 +12,7 @@ from typing import Any
 
 from streamstt.compat.deepgram.options import Options
 from streamstt.events import Event, Final, Partial, State, Status, Word
-from streamstt.hub.protocol import About
+from streamstt.hub.protocol import DaemonInfo
 
 Data = dict[str, Any]
 MONO = [0, 1]  # channel 0 of 1
@@ -35,7 +35,7 @@ class Moment:
 class Results:
     """Of one connection."""
 
-    def __init__(self, options: Options, about: About, request_id: str) -> None:
+    def __init__(self, options: Options, about: DaemonInfo, request_id: str) -> None:
         """Nothing is said yet.
 
         Args:

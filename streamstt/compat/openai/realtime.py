@@ -14,39 +14,41 @@ from streamstt.compat.client_audio import Feed, as_object, hear
 from streamstt.compat.openai.errors import ApiError, Data
 from streamstt.compat.openai.session import FORMER_DEFAULT, RATE, Wishes, described, updated
 from streamstt.compat.openai.turns import Turns
-from streamstt.concurrency import first
-from streamstt.hub.hub import Farewell, Outbox
+from streamstt.concurrency import first_completed
+from streamstt.hub.hub import CloseReason, Subscription
 from streamstt.hub.protocol import ClientError, to_json
-from streamstt.server.endpoint import RemoteStream, Visitor, part
-from streamstt.server.requests import parse_audio
+from streamstt.server.endpoint import EndpointContext, RemoteStream, close_connection
+from streamstt.server.requests import parse_source_request
 
 BETA = "realtime=v1"  # in the header OpenAI-Beta
 
 
-async def serve_realtime(visitor: Visitor) -> None:
+async def serve_realtime(visitor: EndpointContext) -> None:
     """Takes audio until the client leaves, and tells of its turns; mistakes are told, and most cost nothing else."""
     # Of no source until the first audio comes: only then is it known in which language it is.
     with visitor.hub.subscribe(source="") as outbox:
         conversation = _Conversation(visitor, outbox)
         try:
-            await first(conversation.send(), outbox.too_slow(), conversation.listen(), conversation.complete_all())
+            await first_completed(
+                conversation.send(), outbox.wait_too_slow(), conversation.listen(), conversation.complete_all()
+            )
         except ClientError as problem:
             await visitor.socket.send(_text(conversation.error(ApiError(str(problem), problem.code))))
-            outbox.finish(Farewell(problem.close_code, problem.code))
+            outbox.finish(CloseReason(problem.close_code, problem.code))
         finally:
             conversation.leave()  # before the goodbye: whoever has read that finds the place free
-    await part(visitor.socket, outbox.farewell)
+    await close_connection(visitor.socket, outbox.close_reason)
 
 
 class _Conversation:
     """One client's. ``listen`` never sends: what it has to tell goes as a slip through the outbox, in order."""
 
-    def __init__(self, visitor: Visitor, outbox: Outbox) -> None:
+    def __init__(self, visitor: EndpointContext, outbox: Subscription) -> None:
         self._visitor = visitor
         self._outbox = outbox
         former = BETA in visitor.socket.header("OpenAI-Beta")
-        model = FORMER_DEFAULT if former else visitor.hub.about.model
-        self._wishes = Wishes(former, model, parse_audio(visitor.target).language)
+        model = FORMER_DEFAULT if former else visitor.hub.daemon_info.model
+        self._wishes = Wishes(former, model, parse_source_request(visitor.target).language)
         self._turns = Turns(former=former)
         self._name = f"sess_{uuid.uuid4().hex[:20]}"
         self._stream: RemoteStream | None = None
@@ -79,7 +81,7 @@ class _Conversation:
                 told = [self.error(problem, wish.get("event_id"))]
             self._note_ended()
             for data in told:
-                self._outbox.slip(_text(data))
+                self._outbox.put_private(_text(data))
 
     async def send(self) -> None:
         """Sends what comes into the outbox until it is finished, then what there is to say of the last turns."""
@@ -102,7 +104,7 @@ class _Conversation:
             if self._stream:
                 await self._stream.heard(end)
             await self._visitor.hub.flush()
-            self._outbox.slip(item)
+            self._outbox.put_private(item)
 
     async def _tell(self, events: list[Data]) -> None:
         for data in events:
@@ -145,9 +147,9 @@ class _Conversation:
     def _open(self) -> Feed:
         """Where audio goes; the first makes the client a source."""
         if self._feed is None:
-            named, wishes = parse_audio(self._visitor.target, "openai"), self._wishes
+            named, wishes = parse_source_request(self._visitor.target, "openai"), self._wishes
             offer = replace(named, rate=RATE, language=wishes.language, end_silence_ms=wishes.pause_ms)
-            self._stream = self._visitor.studio.admit(offer)
+            self._stream = self._visitor.ingest.admit(offer)
             self._outbox.source = self._stream.name
             self._feed = Feed(self._stream, self._visitor.hub, RATE)
         return self._feed

@@ -14,12 +14,12 @@ from streamstt.compat.client_audio import base_language
 from streamstt.compat.openai.errors import ApiError, as_json, in_their_words
 from streamstt.compat.openai.formats import EVENTS_TYPE, FORMATS, Wishes, answer, sse, text_of
 from streamstt.compat.openai.turns import joined
-from streamstt.concurrency import first, off_loop
+from streamstt.concurrency import first_completed, off_loop
 from streamstt.config.compat import Compat
 from streamstt.errors import EngineError, SourceError
 from streamstt.events import Final
-from streamstt.server.http.multipart import Form, FormError
-from streamstt.server.http.request import Post, PostError
+from streamstt.server.http.multipart import FormError, MultipartForm
+from streamstt.server.http.request import HttpError, HttpRequest
 from streamstt.server.http.response import Answer
 
 HINT = "m4a, mp4 and webm are not among them: ffmpeg -i talk.m4a talk.flac"
@@ -82,7 +82,7 @@ class Transcriptions:
         self._uploads = uploads
         self._busy = 0
 
-    async def serve(self, post: Post) -> None:
+    async def serve(self, post: HttpRequest) -> None:
         """Answers one request, whatever it is."""
         try:
             if self._busy >= self._most:
@@ -94,11 +94,11 @@ class Transcriptions:
             finally:
                 self._busy -= 1
         except ApiError as problem:
-            await post.answer(problem.answer)
-        except PostError as problem:
-            await post.answer(in_their_words(problem.answer))
+            await post.respond(problem.answer)
+        except HttpError as problem:
+            await post.respond(in_their_words(problem.response))
 
-    async def _serve(self, post: Post) -> None:
+    async def _serve(self, post: HttpRequest) -> None:
         try:
             # It has no name on the disk: whatever ends the daemon, nothing of it stays.
             file = TemporaryFile()  # noqa: SIM115 - closed below, in a thread
@@ -110,7 +110,9 @@ class Transcriptions:
                 raise ApiError("the form has no file in it", "missing_required_parameter", "file")
             wishes = wishes_of(form.fields, self._uploads.languages)
             await off_loop(partial(file.seek, 0))  # which writes what is still held back
-            await first(self._answer(post, Path(f"/dev/fd/{file.fileno()}"), form.file_name, wishes), post.left())
+            await first_completed(
+                self._answer(post, Path(f"/dev/fd/{file.fileno()}"), form.file_name, wishes), post.wait_disconnected()
+            )
         except OSError as problem:
             if isinstance(problem, ConnectionError):
                 raise
@@ -118,18 +120,18 @@ class Transcriptions:
         finally:
             await off_loop(file.close)
 
-    async def _receive(self, post: Post, file: BinaryIO) -> Form:
+    async def _receive(self, post: HttpRequest, file: BinaryIO) -> MultipartForm:
         """The form, with its file in ``file``: on disk, for its size is the sender's choice."""
         try:
-            form = Form(next(iter(post.headers("content-type")), ""), file)
+            form = MultipartForm(next(iter(post.headers("content-type")), ""), file)
             async for data in post.body(self._size):
-                await off_loop(partial(form.push, data))
+                await off_loop(partial(form.feed, data))
             form.end()
         except FormError as problem:
             raise ApiError(str(problem), "invalid_form") from problem
         return form
 
-    async def _answer(self, post: Post, path: Path, name: str, wishes: Wishes) -> None:
+    async def _answer(self, post: HttpRequest, path: Path, name: str, wishes: Wishes) -> None:
         try:
             recording = self._uploads.recording(path, name[:100], wishes.language)
             try:
@@ -138,7 +140,7 @@ class Transcriptions:
                     await _stream(post, recording)
                 else:
                     finals = [final async for final in recording.finals()]
-                    await post.answer(answer(finals, recording.duration_s, wishes))
+                    await post.respond(answer(finals, recording.duration_s, wishes))
             finally:
                 await recording.close()
         except (SourceError, EngineError) as error:
@@ -149,18 +151,18 @@ class Transcriptions:
             await post.end()
 
 
-async def _stream(post: Post, recording: Recording) -> None:
+async def _stream(post: HttpRequest, recording: Recording) -> None:
     """Tells each caption when it is heard, and at the end all of them."""
     finals: list[Final] = []
     async for final in recording.finals():
         if not finals:
-            await post.stream(EVENTS_TYPE)
+            await post.start_stream(EVENTS_TYPE)
         before = text_of(finals[-1:])
         delta = joined(before, final.text, final.language)[len(before) :]
         finals.append(final)
         await post.send(sse({"type": "transcript.text.delta", "delta": delta}))
     if not finals:
-        await post.stream(EVENTS_TYPE)
+        await post.start_stream(EVENTS_TYPE)
     await post.send(sse({"type": "transcript.text.done", "text": text_of(finals)}))
     await post.end()
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from streamstt.compat.client_audio import Feed
 from streamstt.compat.wyoming.messages import Transcript, describe, form_of, language_of, offer, transcript
 from streamstt.compat.wyoming.wire import MAX_LINE, Parcel, pack, read_parcel
-from streamstt.concurrency import first
-from streamstt.hub.hub import DONE, TOO_SLOW, Farewell, Hub, Outbox
+from streamstt.concurrency import first_completed
+from streamstt.hub.hub import DONE, TOO_SLOW, CloseReason, Hub, Subscription
 from streamstt.hub.protocol import ClientError, Message
-from streamstt.server.endpoint import Studio, to_its_end
+from streamstt.server.endpoint import Studio, drain_audio
 
 PART_S = 1.0  # a client that is sent away, and goes on sending, is listened to no longer
 
@@ -103,22 +103,22 @@ class Client:
         """Answers what has nothing to do with audio; what is not known is passed over, as the protocol wants it."""
         match parcel.type:
             case "describe":
-                await self.send(describe(self._desk.hub.about, self._desk.languages))
+                await self.send(describe(self._desk.hub.daemon_info, self._desk.languages))
             case "ping":
                 await self.send(Parcel("pong", {"text": parcel.data.get("text")}))
             case "transcribe":
                 self._language = language_of(parcel.data)
 
-    async def _transcribe(self, opening: Parcel) -> Farewell:
+    async def _transcribe(self, opening: Parcel) -> CloseReason:
         """Takes one stream of audio to its end, and tells what was said."""
         rate, channels = form_of(opening.data)
         stream = self._desk.studio.admit(offer(self._language, rate))
         try:
             feed = Feed(stream, self._desk.hub, rate, channels)
             with self._desk.hub.subscribe(source=stream.name) as outbox:
-                audio = to_its_end(self._take_audio(opening, feed), self._desk.hub, outbox)
-                await first(self._tell(outbox), outbox.too_slow(), audio)
-                return outbox.farewell
+                audio = drain_audio(self._take_audio(opening, feed), self._desk.hub, outbox)
+                await first_completed(self._tell(outbox), outbox.wait_too_slow(), audio)
+                return outbox.close_reason
         finally:
             stream.leave()
 
@@ -132,7 +132,7 @@ class Client:
             parcel = await self._next()
         await feed.settle()
 
-    async def _tell(self, outbox: Outbox) -> None:
+    async def _tell(self, outbox: Subscription) -> None:
         """Sends words as they are sure, then all of them."""
         language = {"language": self._language} if self._language else {}
         await self.send(Parcel("transcript-start", language))
@@ -140,6 +140,6 @@ class Client:
         while (item := await outbox.get()) is not None:
             if isinstance(item, Message) and (chunk := heard.take(item.event)):
                 await self.send(Parcel("transcript-chunk", {"text": chunk}))
-        if outbox.farewell is not TOO_SLOW:
+        if outbox.close_reason is not TOO_SLOW:
             await self.send(transcript(heard.text, self._language))
             await self.send(Parcel("transcript-stop"))

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from streamstt.captioning.remote_source import AudioOffer
+from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.compat.client_audio import base_language, check_form
 from streamstt.compat.wyoming.wire import Parcel
 from streamstt.events import Event, Final, Partial
-from streamstt.hub.protocol import About, ClientError
+from streamstt.hub.protocol import ClientError, DaemonInfo
 
 
 class Transcript:
@@ -40,7 +40,7 @@ class Transcript:
         return f"{self.text} {text}" if self.text and text else self.text or text
 
 
-def describe(about: About, languages: Sequence[str]) -> Parcel:
+def describe(about: DaemonInfo, languages: Sequence[str]) -> Parcel:
     """The answer to ``describe``.
 
     Args:
@@ -91,9 +91,9 @@ def form_of(audio: Mapping[str, Any]) -> tuple[int, int]:
     return rate, channels
 
 
-def offer(language: str, rate: int) -> AudioOffer:
+def offer(language: str, rate: int) -> RemoteSourceRequest:
     """A client's stream as a source."""
-    return AudioOffer("wyoming", rate, language)
+    return RemoteSourceRequest("wyoming", rate, language)
 
 
 def transcript(text: str, language: str) -> Parcel:

@@ -12,7 +12,7 @@ from streamstt.compat.wyoming.wire import MAX_LINE
 from streamstt.config.compat import Compat
 from streamstt.errors import ServerError
 from streamstt.hub.protocol import ClientError
-from streamstt.server.limits import Complaints, printable
+from streamstt.server.limits import RateLimitedLog, printable
 
 MAX_CONNECTIONS = 32  # at once; Home Assistant opens one for each command, and one to ask who is here
 DRAIN_S = 5.0  # how long a stopping daemon waits for clients to take their last words
@@ -34,7 +34,7 @@ class WyomingServer:
         self._desk = desk
         self._listener: asyncio.Server | None = None
         self._clients: dict[asyncio.Task[None], Client] = {}
-        self._complaints = Complaints()
+        self._complaints = RateLimitedLog()
 
     async def start(self) -> None:
         """Listens, if there is an address.
@@ -84,7 +84,7 @@ class WyomingServer:
                 raise ClientError("too_many", f"{MAX_CONNECTIONS} Wyoming clients are connected already")
             await client.serve()
         except ClientError as error:
-            if line := self._complaints.line(time.monotonic(), f"Wyoming client: {printable(str(error))}"):
+            if line := self._complaints.line_to_log(time.monotonic(), f"Wyoming client: {printable(str(error))}"):
                 log.info("%s", line)
             await client.send(problem(error))
             await client.part()

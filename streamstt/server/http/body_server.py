@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from streamstt.compat.openai.errors import in_their_words, speaks_openai
-from streamstt.server.access import Role, Visit
-from streamstt.server.http.request import CHUNK, Post, Poster, PostError
+from streamstt.server.access import AccessRequest, Role
+from streamstt.server.http.request import CHUNK, Handler, HttpError, HttpRequest
 from streamstt.server.http.response import Answer
 
 
 @dataclass(slots=True)
-class Caller:
+class HandedOver:
     """A connection as websockets hands it over.
 
     Attributes:
@@ -31,16 +31,16 @@ class Caller:
     transport: asyncio.Transport
     head: bytes
     address: str
-    crowded: str
-    leave: Callable[[], None]
-    complain: Callable[[str], None] = field(repr=False)
+    over_limit_reason: str
+    on_closed: Callable[[], None]
+    log_abuse: Callable[[str], None] = field(repr=False)
 
 
-class PostOffice:
+class BodyServer:
     """Serves all of them; each has a task, which the office holds and ends."""
 
     def __init__(
-        self, posters: Mapping[str, Poster], receive: Callable[[Visit, str], Role | Answer], within_s: float
+        self, handlers: Mapping[str, Handler], route: Callable[[AccessRequest, str], Role | Answer], timeout_s: float
     ) -> None:
         """Nobody is here.
 
@@ -49,12 +49,12 @@ class PostOffice:
             receive: The rules of access, as for any other request.
             within_s: Time for a request without its body.
         """
-        self._posters = posters
-        self._receive = receive
-        self._within_s = within_s
+        self._handlers = handlers
+        self._route = route
+        self._timeout_s = timeout_s
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def take(self, caller: Caller) -> None:
+    def accept(self, caller: HandedOver) -> None:
         """Takes a connection over, whose transport gets another protocol."""
         loop = asyncio.get_running_loop()
         reader = asyncio.StreamReader(CHUNK, loop)
@@ -63,7 +63,7 @@ class PostOffice:
         protocol.connection_made(caller.transport)
         reader.feed_data(caller.head)
         writer = asyncio.StreamWriter(caller.transport, protocol, reader, loop)
-        task = loop.create_task(self._serve(caller, Post(reader, writer)))
+        task = loop.create_task(self._serve(caller, HttpRequest(reader, writer)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -74,52 +74,52 @@ class PostOffice:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _serve(self, caller: Caller, post: Post) -> None:
+    async def _serve(self, caller: HandedOver, post: HttpRequest) -> None:
         try:
-            await self._answer(caller, post)
+            await self._respond(caller, post)
             if post.status and post.status >= HTTPStatus.BAD_REQUEST:
-                await post.linger()
+                await post.discard_rest()
         except ConnectionError as problem:
-            caller.complain(f"an upload ended: {problem}")
+            caller.log_abuse(f"an upload ended: {problem}")
         except asyncio.CancelledError:
             if post.status is None:
                 with suppress(ConnectionError):
-                    await _refuse(post, PostError(HTTPStatus.SERVICE_UNAVAILABLE, "the daemon stops"))
+                    await _send_error(post, HttpError(HTTPStatus.SERVICE_UNAVAILABLE, "the daemon stops"))
             raise
         finally:
             caller.transport.close()
-            caller.leave()
+            caller.on_closed()
 
-    async def _answer(self, caller: Caller, post: Post) -> None:
+    async def _respond(self, caller: HandedOver, post: HttpRequest) -> None:
         try:
-            await post.open(self._within_s)
-            if caller.crowded:
-                raise PostError(HTTPStatus.SERVICE_UNAVAILABLE, f"{caller.crowded}.")
+            await post.read_head(self._timeout_s)
+            if caller.over_limit_reason:
+                raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, f"{caller.over_limit_reason}.")
             here = str(caller.transport.get_extra_info("sockname")[0])
-            verdict = self._receive(_visit(post, here), "POST")
+            verdict = self._route(_access_request(post, here), "POST")
             if isinstance(verdict, Answer):
-                await post.answer(verdict)
+                await post.respond(verdict)
                 reason = verdict.body.decode().partition("\n")[0]
             else:
-                await self._posters[_path(post)](post)
-                reason = _path(post)
-        except PostError as problem:
-            await _refuse(post, problem)
+                await self._handlers[_request_path(post)](post)
+                reason = _request_path(post)
+        except HttpError as problem:
+            await _send_error(post, problem)
             reason = str(problem)
         if post.status and post.status >= HTTPStatus.BAD_REQUEST and post.status is not HTTPStatus.NOT_FOUND:
-            caller.complain(f"refused with {post.status.value}: {reason}")
+            caller.log_abuse(f"refused with {post.status.value}: {reason}")
 
 
-def _path(post: Post) -> str:
+def _request_path(post: HttpRequest) -> str:
     return post.target.partition("?")[0]
 
 
-async def _refuse(post: Post, problem: PostError) -> None:
-    await post.answer(in_their_words(problem.answer) if speaks_openai(_path(post)) else problem.answer)
+async def _send_error(post: HttpRequest, problem: HttpError) -> None:
+    await post.respond(in_their_words(problem.response) if speaks_openai(_request_path(post)) else problem.response)
 
 
-def _visit(post: Post, here: str) -> Visit:
+def _access_request(post: HttpRequest, here: str) -> AccessRequest:
     first = {name: next(iter(post.headers(name)), "") for name in ("authorization", "cookie")}
-    return Visit(
+    return AccessRequest(
         post.target, post.headers("host"), post.headers("origin"), first["authorization"], first["cookie"], here
     )

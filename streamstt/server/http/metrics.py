@@ -12,7 +12,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from streamstt.hub.counters import Durations, Reading
+from streamstt.hub.counters import Histogram, MetricSample
 from streamstt.hub.hub import Hub
 
 PREFIX = "streamstt"
@@ -50,44 +50,46 @@ class _Families(Collector):
     def collect(self) -> Iterator[Metric]:
         """All families."""
         hub = self._hub
-        about = hub.about
+        about = hub.daemon_info
         told = {"version": about.version, "model": about.model, "precision": about.precision}
         yield InfoMetricFamily(PREFIX, "What runs.", told | {"language": about.language})
-        yield from _scalars([*_standing(hub), *hub.counters.readings()])
-        for name, durations in zip(HISTOGRAMS, (hub.counters.decoding, hub.counters.showing), strict=True):
+        yield from _scalars([*_current_samples(hub), *hub.counters.collect()])
+        for name, durations in zip(HISTOGRAMS, (hub.counters.decode_times, hub.counters.caption_delays), strict=True):
             yield _histogram(name, durations)
 
 
-def _standing(hub: Hub) -> list[Reading]:
+def _current_samples(hub: Hub) -> list[MetricSample]:
     """How the hub stands now."""
-    missing = {hub.counters.label(name): False for name in hub.states}
-    for name in hub.missing:
-        missing[hub.counters.label(name)] = True
+    missing = {hub.counters.source_label(name): False for name in hub.states}
+    for name in hub.missing_sources:
+        missing[hub.counters.source_label(name)] = True
     return [
-        Reading("viewers", "Viewers now.", hub.viewers),
-        Reading("notices", "Things that are wrong now; /healthz says which.", len(hub.notices)),
+        MetricSample("viewers", "Viewers now.", hub.viewers),
+        MetricSample("notices", "Things that are wrong now; /healthz says which.", len(hub.notices)),
         *(
-            Reading("source_missing", "1 while a source's device is not there.", gone, (("source", label),))
+            MetricSample("source_missing", "1 while a source's device is not there.", gone, (("source", label),))
             for label, gone in missing.items()
         ),
     ]
 
 
-def _scalars(readings: Iterable[Reading]) -> Iterator[Metric]:
-    families: dict[str, list[Reading]] = {}
+def _scalars(readings: Iterable[MetricSample]) -> Iterator[Metric]:
+    families: dict[str, list[MetricSample]] = {}
     for reading in readings:
         families.setdefault(reading.name, []).append(reading)
     for name, members in families.items():
-        kind = CounterMetricFamily if members[0].total else GaugeMetricFamily
+        kind = CounterMetricFamily if members[0].is_counter else GaugeMetricFamily
         family = kind(f"{PREFIX}_{name}", members[0].help, labels=[key for key, _ in members[0].labels])
         for reading in members:
             family.add_metric([value for _, value in reading.labels], reading.value)
         yield family
 
 
-def _histogram(name: str, durations: dict[str, Durations]) -> Metric:
+def _histogram(name: str, durations: dict[str, Histogram]) -> Metric:
     family = HistogramMetricFamily(f"{PREFIX}_{name}", HISTOGRAMS[name], labels=["kind"])
     for kind, times in durations.items():
-        buckets = [("+Inf" if bound == float("inf") else str(bound), count) for bound, count in times.cumulative]
+        buckets = [
+            ("+Inf" if bound == float("inf") else str(bound), count) for bound, count in times.cumulative_buckets
+        ]
         family.add_metric([kind], buckets, times.sum_s)
     return family

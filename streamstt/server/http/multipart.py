@@ -5,8 +5,8 @@ from typing import BinaryIO
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-FILE = "file"  # the part that holds it
-MAX_FIELDS = 2**16  # bytes of all fields together, with their names
+FILE_FIELD = "file"  # the part that holds it
+MAX_FIELD_BYTES = 2**16  # bytes of all fields together, with their names
 MAX_PARTS = 64
 
 
@@ -14,7 +14,7 @@ class FormError(ValueError):
     """It is no form, or one with too much in it; the message is for its sender."""
 
 
-class Form:
+class MultipartForm:
     """One form.
 
     Attributes:
@@ -39,29 +39,29 @@ class Form:
         self.fields: dict[str, list[str]] = {}
         self.file_name: str | None = None
         self._file = file
-        self._parts = self._size = 0
+        self._part_count = self._field_bytes = 0
         self._header = self._value = b""
         self._headers: dict[bytes, bytes] = {}
-        self._field: tuple[str, bytearray] | None = None  # the one that is coming; None: it is the file
-        self._over = False
+        self._current_field: tuple[str, bytearray] | None = None  # the one that is coming; None: it is the file
+        self._complete = False
         try:
             self._parser = MultipartParser(
                 boundary,
                 {
-                    "on_part_begin": self._begin,
-                    "on_header_field": self._on_header,
-                    "on_header_value": self._on_value,
-                    "on_header_end": self._end_header,
-                    "on_headers_finished": self._open,
-                    "on_part_data": self._on_data,
-                    "on_part_end": self._end,
-                    "on_end": self._end_all,
+                    "on_part_begin": self._on_part_begin,
+                    "on_header_field": self._on_header_field,
+                    "on_header_value": self._on_header_value,
+                    "on_header_end": self._on_header_end,
+                    "on_headers_finished": self._on_headers_finished,
+                    "on_part_data": self._on_part_data,
+                    "on_part_end": self._on_part_end,
+                    "on_end": self._on_end,
                 },
             )
         except FormParserError as problem:
             raise FormError(str(problem)) from problem
 
-    def push(self, data: bytes) -> None:
+    def feed(self, data: bytes) -> None:
         """Takes the next bytes; may block.
 
         Raises:
@@ -78,55 +78,55 @@ class Form:
         Raises:
             FormError: There should be more.
         """
-        if not self._over:
+        if not self._complete:
             raise FormError("the form ends in the middle")
 
-    def _begin(self) -> None:
-        self._parts += 1
-        if self._parts > MAX_PARTS:
+    def _on_part_begin(self) -> None:
+        self._part_count += 1
+        if self._part_count > MAX_PARTS:
             raise FormError(f"a form may have {MAX_PARTS} parts")
         self._headers = {}
 
-    def _on_header(self, data: bytes, start: int, end: int) -> None:
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]  # the parser bounds it
 
-    def _on_value(self, data: bytes, start: int, end: int) -> None:
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
         self._value += data[start:end]
 
-    def _end_header(self) -> None:
+    def _on_header_end(self) -> None:
         self._headers[self._header.lower()] = self._value
         self._header = self._value = b""
 
-    def _open(self) -> None:
+    def _on_headers_finished(self) -> None:
         kind, options = parse_options_header(self._headers.get(b"content-disposition"))
         if kind != b"form-data" or b"name" not in options:
             raise FormError("a part has no name")
         name = options[b"name"].decode(errors="replace")
-        if name != FILE:
-            self._count(len(name))
-            self._field = name, bytearray()
+        if name != FILE_FIELD:
+            self._count_field_bytes(len(name))
+            self._current_field = name, bytearray()
             return
         if self.file_name is not None:
             raise FormError("there are two files; one can be sent at a time")
-        self._field = None
+        self._current_field = None
         self.file_name = options.get(b"filename", b"").decode(errors="replace") or "the file"
 
-    def _on_data(self, data: bytes, start: int, end: int) -> None:
-        if self._field is None:
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        if self._current_field is None:
             self._file.write(data[start:end])
         else:
-            self._count(end - start)
-            self._field[1].extend(data[start:end])
+            self._count_field_bytes(end - start)
+            self._current_field[1].extend(data[start:end])
 
-    def _end(self) -> None:
-        if self._field:
-            name, value = self._field
+    def _on_part_end(self) -> None:
+        if self._current_field:
+            name, value = self._current_field
             self.fields.setdefault(name, []).append(value.decode(errors="replace"))
 
-    def _end_all(self) -> None:
-        self._over = True
+    def _on_end(self) -> None:
+        self._complete = True
 
-    def _count(self, size: int) -> None:
-        self._size += size
-        if self._size > MAX_FIELDS:
-            raise FormError(f"the fields of a form may have {MAX_FIELDS} bytes together")
+    def _count_field_bytes(self, size: int) -> None:
+        self._field_bytes += size
+        if self._field_bytes > MAX_FIELD_BYTES:
+            raise FormError(f"the fields of a form may have {MAX_FIELD_BYTES} bytes together")

@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from streamstt.config.overlay import Overlay, described
-from streamstt.hub.health import health_of
+from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import to_json
 from streamstt.server.http.metrics import CONTENT_TYPE, Metrics
-from streamstt.server.http.response import Answer, plain
+from streamstt.server.http.response import Answer, text_response
 from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, Format, render
 
 PAGES = {"/": "index.html", "/overlay": "overlay.html", "/designer": "designer.html"}
@@ -29,7 +29,7 @@ NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=()"
 PERMISSIONS = {"/": NO_DEVICES.replace("microphone=()", "microphone=(self)")}
 
 
-class Routes:
+class Pages:
     """Answers by path; the pages are read once.
 
     Attributes:
@@ -44,13 +44,13 @@ class Routes:
         """
         self._hub = hub
         self.overlay = Overlay()
-        self._measures = Metrics(hub)
-        self._files = _read(files("streamstt.server").joinpath("pages"))
-        self._routes: dict[str, Callable[[str], Answer]] = {"/healthz": self._health, "/metrics": self._metrics}
-        self._routes["/overlay.json"] = self._overlay
-        self._routes |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
+        self._prometheus = Metrics(hub)
+        self._files = _read_files(files("streamstt.server").joinpath("pages"))
+        self._handlers: dict[str, Callable[[str], Answer]] = {"/healthz": self._health, "/metrics": self._metrics}
+        self._handlers["/overlay.json"] = self._overlay
+        self._handlers |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
 
-    def answer(self, target: str) -> Answer:
+    def respond(self, target: str) -> Answer:
         """The answer to ``GET target``."""
         path, _, query = target.partition("?")
         path = unquote(path)
@@ -58,22 +58,22 @@ class Routes:
         if (path in PAGES or path.startswith("/pages/")) and name in self._files:
             devices = ("Permissions-Policy", PERMISSIONS.get(path, NO_DEVICES))
             return Answer(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name], (devices,))
-        route = self._routes.get(path)
+        route = self._handlers.get(path)
         if route:
             return route(query)
-        known = ", ".join([*PAGES, *self._routes])
-        return plain(
+        known = ", ".join([*PAGES, *self._handlers])
+        return text_response(
             HTTPStatus.NOT_FOUND, f"Nothing is here. Pages: {known}. WebSocket: /captions, /audio, /control.\n"
         )
 
     def _health(self, query: str) -> Answer:
-        health = health_of(self._hub)
+        health = hub_health(self._hub)
         status = HTTPStatus.OK if health.ready else HTTPStatus.SERVICE_UNAVAILABLE
         if "plain" in query.split("&"):
-            return plain(status, f"{health.line}\n")
+            return text_response(status, f"{health.summary}\n")
         body = {
-            "status": health.word,
-            "why": list(health.why),
+            "status": health.status,
+            "why": list(health.reasons),
             "sources": self._hub.states,
             "viewers": self._hub.viewers,
         }
@@ -83,18 +83,18 @@ class Routes:
         return Answer(HTTPStatus.OK, "application/json", to_json(described(self.overlay)).encode())
 
     def _metrics(self, _: str) -> Answer:
-        return Answer(HTTPStatus.OK, CONTENT_TYPE, self._measures.render())
+        return Answer(HTTPStatus.OK, CONTENT_TYPE, self._prometheus.render())
 
     def _transcript(self, form: Format, _: str) -> Answer:
         return Answer(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())
 
 
-def _read(folder: Traversable, prefix: str = "") -> dict[str, bytes]:
+def _read_files(folder: Traversable, prefix: str = "") -> dict[str, bytes]:
     """The files that pages are made of, by their path from the folder."""
     found: dict[str, bytes] = {}
     for entry in folder.iterdir():
         if entry.is_dir():
-            found |= _read(entry, f"{prefix}{entry.name}/")
+            found |= _read_files(entry, f"{prefix}{entry.name}/")
         elif PurePosixPath(entry.name).suffix in PAGE_TYPES:
             found[prefix + entry.name] = entry.read_bytes()
     return found

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 # Nothing from elsewhere, nothing inline: what is spoken or sent can never run. The font comes along; the frame is the
 # designer's, which shows the overlay.
-POLICY = (
+CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "font-src 'self'; frame-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
@@ -13,7 +13,7 @@ POLICY = (
 
 
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -31,7 +31,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()  # besides HEADERS
 
 
-def plain(status: HTTPStatus, text: str, **headers: str) -> Answer:
+def text_response(status: HTTPStatus, text: str, **headers: str) -> Answer:
     """A sentence as an answer; a header's name is written with underscores."""
     named = tuple((name.replace("_", "-"), value) for name, value in headers.items())
     return Answer(status, "text/plain; charset=utf-8", text.encode(), named)

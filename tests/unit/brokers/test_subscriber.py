@@ -17,12 +17,12 @@ from streamstt.brokers.subscriber import Receiver
 from streamstt.events import Event, Final, Gap, State, Status
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import Hub
-from streamstt.hub.protocol import About, Message, SourceInfo, encode
+from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, encode
 from streamstt.hub.subscription import RESTARTED
 from tests.support.captions import ABOUT, final, make_hub, partial
 from tests.support.memory_broker import Shelf, turn_until
 
-NOBODY = About("1.0", "", "", "", "", "")
+NOBODY = DaemonInfo("1.0", "", "", "", "", "")
 SOURCES = (SourceInfo("mic", "Mic", ABOUT.started_at), SourceInfo("door", "Door", ABOUT.started_at))
 
 
@@ -121,7 +121,7 @@ async def test_a_broker_that_has_forgotten_the_beginning(kinds: list[tuple[str, 
     start = data.draw(st.integers(0, len(texts)))
     relay = Relay(hub)
     relay.take(read_all(texts[start:]))
-    if hub.about.session != ABOUT.session:
+    if hub.daemon_info.session != ABOUT.session:
         return  # no snapshot is left: nobody may say whose captions these are
     since = data.draw(st.integers(0, daemon.seq))
     ours, theirs = (greeting(h, Resume(since, ABOUT.session)) for h in (hub, daemon))
@@ -145,13 +145,13 @@ def test_the_daemon_is_started_again() -> None:
     relay.take(read_all(entries("s", "1", final("a"), final("b", number=2))))
     with hub.subscribe(Resume(2, "s")) as outbox:
         relay.take(read_all(entries("s", "2", final("c", number=3), first=3)))
-        assert outbox.farewell is RESTARTED
+        assert outbox.close_reason is RESTARTED
     back = greeting(hub, Resume(2, "s"))
     assert [f["text"] for f in back["history"]] == ["c"]
     assert "gap_in_history" not in back
     with hub.subscribe(Resume(3, "s")) as outbox:
         relay.take(read_all(entries("new", "3", final("d"))))
-        assert outbox.farewell is RESTARTED
+        assert outbox.close_reason is RESTARTED
     assert greeting(hub, Resume(3, "s"))["gap_in_history"]
     assert [f["text"] for f in greeting(hub, Resume())["history"]] == ["d"]
 

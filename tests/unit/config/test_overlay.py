@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from streamstt.config.changes import compare
 from streamstt.config.overlay import Overlay
 from streamstt.config.settings import Settings, Source
-from streamstt.hub.protocol import About, SourceInfo, hello
-from streamstt.server.http.pages import Routes
+from streamstt.hub.protocol import DaemonInfo, SourceInfo, make_hello
+from streamstt.server.http.pages import Pages
 from streamstt.server.http.response import HEADERS
 from tests.support.captions import make_hub
 
@@ -20,9 +20,9 @@ BAD = ["", "#12", "#12345", "url(x)", "red;}", "rgb(0 0 0", 'gold"', "var(--x)",
 
 def test_the_page_is_told() -> None:
     """``/overlay.json`` has every setting in force, and of each its type, default, limits and help."""
-    routes = Routes(make_hub())
+    routes = Pages(make_hub())
     routes.overlay = Overlay(lines=3, source=("you",))
-    answer = routes.answer("/overlay.json?token=x")
+    answer = routes.respond("/overlay.json?token=x")
     told = json.loads(answer.body)
     assert (answer.status, answer.content_type) == (HTTPStatus.OK, "application/json")
     assert set(told["settings"]) == set(told["schema"]) == set(Overlay.model_fields)
@@ -34,7 +34,7 @@ def test_the_page_is_told() -> None:
 
 def test_what_the_page_can_read() -> None:
     """The page knows numbers with limits, switches, choices, patterns and lists; no setting is of another kind."""
-    for name, rule in json.loads(Routes(make_hub()).answer("/overlay.json").body)["schema"].items():
+    for name, rule in json.loads(Pages(make_hub()).respond("/overlay.json").body)["schema"].items():
         assert rule["description"], name
         if rule["type"] in {"integer", "number"}:
             assert {"minimum", "maximum", "default"} <= set(rule), name
@@ -75,16 +75,16 @@ def test_it_changes_on_a_reload() -> None:
 
 def test_hello_tells_a_color() -> None:
     """``hello`` has the colour of a source that has one."""
-    about = About("1", "s", "2026-01-02T03:04:05+00:00", "base", "int8", "en")
+    about = DaemonInfo("1", "s", "2026-01-02T03:04:05+00:00", "base", "int8", "en")
     sources = [SourceInfo("you", "You", "now", "gold"), SourceInfo("them", "Them", "now")]
-    told = json.loads(hello(about, sources, 0, []))["sources"]
+    told = json.loads(make_hello(about, sources, 0, []))["sources"]
     assert told[0]["color"] == "gold"
     assert "color" not in told[1]
 
 
 def test_the_font() -> None:
     """The font is served as one, with its licence beside it; the policy allows the daemon's own only."""
-    answer = Routes(make_hub()).answer("/pages/fonts/atkinson-next-latin.woff2")
+    answer = Pages(make_hub()).respond("/pages/fonts/atkinson-next-latin.woff2")
     assert answer.content_type == "font/woff2"
     assert answer.body[:4] == b"wOF2"
     assert len(answer.body) < 60_000

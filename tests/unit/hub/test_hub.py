@@ -8,14 +8,14 @@ import pytest
 
 from streamstt.events import Event, Gap, State, Status
 from streamstt.hub.history import Resume
-from streamstt.hub.hub import DONE, STOPPING, TOO_SLOW, Hub, Outbox
+from streamstt.hub.hub import DONE, STOPPING, TOO_SLOW, Hub, Subscription
 from streamstt.hub.protocol import Message, SourceInfo
 from tests.support.captions import final, make_hub, partial
 
 
-async def take(outbox: Outbox) -> list[dict[str, Any]]:
+async def take(outbox: Subscription) -> list[dict[str, Any]]:
     """Everything that waits, as clients read it."""
-    outbox.finish(outbox.farewell)
+    outbox.finish(outbox.close_reason)
     messages = []
     while (message := await outbox.get()) is not None:
         messages.append(json.loads(message.text if isinstance(message, Message) else message))
@@ -123,7 +123,7 @@ async def test_passed_on_without_a_stop() -> None:
         return ready
 
     with hub.subscribe() as outbox:
-        outbox.pass_on(direct)
+        outbox.set_direct_writer(direct)
         ready = True
         hub.publish(final("behind the greeting", number=1))
         assert passed == [], "what waits goes first"
@@ -142,7 +142,7 @@ async def test_too_slow() -> None:
     """A client that takes nothing is over at its bound: nothing waits any more, and 1013 says that it may resume."""
     hub = make_hub(queue=8)
     with hub.subscribe() as slow, hub.subscribe(queue=100) as fast:
-        noticed = asyncio.create_task(slow.too_slow())
+        noticed = asyncio.create_task(slow.wait_too_slow())
         for number in range(7):
             hub.publish(final(f"{number}", number=number))
         await asyncio.sleep(0)
@@ -150,8 +150,8 @@ async def test_too_slow() -> None:
         hub.publish(final("one too many", number=7))
         await noticed
         assert await slow.get() is None
-        assert slow.farewell is TOO_SLOW
-        assert slow.farewell.code == 1013
+        assert slow.close_reason is TOO_SLOW
+        assert slow.close_reason.code == 1013
         hub.publish(final("later", number=8))
         assert await slow.get() is None
         assert len(await take(fast)) == 10
@@ -161,7 +161,7 @@ async def test_a_good_end_is_not_too_slow() -> None:
     """too_slow never returns for a client that keeps up, even when the daemon stops."""
     hub = make_hub()
     with hub.subscribe() as outbox:
-        noticed = asyncio.create_task(outbox.too_slow())
+        noticed = asyncio.create_task(outbox.wait_too_slow())
         hub.finish()
         for _ in range(5):
             await asyncio.sleep(0)
@@ -181,17 +181,17 @@ async def test_finish() -> None:
         assert isinstance(message, Message)
         assert message.data["text"] == "last words"
         assert await outbox.get() is None
-        assert outbox.farewell is STOPPING
-        assert outbox.farewell.code == 1001
+        assert outbox.close_reason is STOPPING
+        assert outbox.close_reason.code == 1001
 
 
 async def test_a_stream_that_ends_itself() -> None:
     """Without another reason, a subscription ends normally (1000)."""
-    outbox = Outbox(8)
+    outbox = Subscription(8)
     outbox.finish()
     assert await outbox.get() is None
-    assert outbox.farewell is DONE
-    assert outbox.farewell.code == 1000
+    assert outbox.close_reason is DONE
+    assert outbox.close_reason.code == 1000
 
 
 # ---- coming back
@@ -402,13 +402,13 @@ async def test_limits_can_change() -> None:
     hub = make_hub(history=10)
     for number in range(6):
         hub.publish(final(f"{number}.", number=number))
-    hub.limit(history=2, hello_history=1, queue=50)
+    hub.set_limits(history=2, hello_history=1, queue=50)
     assert [f.text for f in hub.finals] == ["4.", "5."]
     with hub.subscribe() as outbox:
         assert [f["text"] for f in (await take(outbox))[0]["history"]] == ["5."]
     with hub.subscribe(Resume(since=3)) as outbox:
         assert (await take(outbox))[0]["gap_in_history"] is True
-    hub.limit(history=10, hello_history=10, queue=50)
+    hub.set_limits(history=10, hello_history=10, queue=50)
     for number in range(6, 9):
         hub.publish(final(f"{number}.", number=number))
     assert [f.text for f in hub.finals] == ["4.", "5.", "6.", "7.", "8."]
@@ -447,5 +447,5 @@ def test_what_was_said_last() -> None:
     for number, text in enumerate(("one", "", "two", "three"), 2):
         hub.publish(final(text, number=number))
     hub.publish(partial("four", number=9))
-    assert [event.text for event in hub.recent(2, since)] == ["two", "three", "four"]
-    assert [event.text for event in hub.recent(9, since)] == ["one", "two", "three", "four"]
+    assert [event.text for event in hub.recent_captions(2, since)] == ["two", "three", "four"]
+    assert [event.text for event in hub.recent_captions(9, since)] == ["one", "two", "three", "four"]

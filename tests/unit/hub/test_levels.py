@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from streamstt.audio.level import Gauge
-from streamstt.hub.levels import Level, Levels
-from streamstt.hub.subscription import Outbox
+from streamstt.hub.levels import LevelMessage, Levels
+from streamstt.hub.subscription import Subscription
 from streamstt.server.requests import wants_levels
 from tests.support.captions import final, make_hub
 
@@ -62,11 +62,11 @@ def test_each_level_is_of_new_audio() -> None:
 def test_five_a_second() -> None:
     """Of each source come five levels a second, in the form of the protocol, without a number."""
     levels = Levels()
-    taken: list[Level] = []
-    with levels.watch(taken.append):
+    taken: list[LevelMessage] = []
+    with levels.subscribe(taken.append):
         for i, block in enumerate(blocks(NOISE, 320)):  # 2 s
             for source in ("desk", "door"):
-                levels.hear(source, block, 0.02 * i)
+                levels.measure(source, block, 0.02 * i)
     assert [sum(level.source == name for level in taken) for name in ("desk", "door")] == [9, 9]
     message = of_frame(taken[0].frame)
     assert message == {"type": "level", "source": "desk", "rms": taken[0].rms, "peak": taken[0].peak}
@@ -76,29 +76,29 @@ def test_five_a_second() -> None:
 def test_nobody_asks() -> None:
     """Without a watcher nothing is measured, and a watcher that comes later sees nothing of before."""
     levels = Levels()
-    levels.hear("desk", np.ones(320, np.float32), 0.0)
-    taken: list[Level] = []
-    with levels.watch(taken.append):
-        levels.hear("desk", np.zeros(320, np.float32), 1.0)
-        levels.hear("desk", np.zeros(320, np.float32), 2.0)
-    levels.hear("desk", np.zeros(320, np.float32), 3.0)
+    levels.measure("desk", np.ones(320, np.float32), 0.0)
+    taken: list[LevelMessage] = []
+    with levels.subscribe(taken.append):
+        levels.measure("desk", np.zeros(320, np.float32), 1.0)
+        levels.measure("desk", np.zeros(320, np.float32), 2.0)
+    levels.measure("desk", np.zeros(320, np.float32), 3.0)
     assert [level.peak for level in taken] == [-100]
 
 
 def test_level_never_waits() -> None:
     """It goes to a client that has all its messages and takes it, and is lost otherwise: nothing else is delayed."""
     sent: list[bytes] = []
-    outbox = Outbox(10)
-    outbox.slip("hello")
-    outbox.pass_on(lambda frame: bool(sent.append(frame)) or True)
-    outbox.pass_by(b"too early")
+    outbox = Subscription(10)
+    outbox.put_private("hello")
+    outbox.set_direct_writer(lambda frame: bool(sent.append(frame)) or True)
+    outbox.send_ephemeral(b"too early")
     assert sent == []
-    assert outbox._waiting == {-1: "hello"}
-    free = Outbox(10)
-    free.pass_on(lambda frame: bool(sent.append(frame)) or True)
-    free.pass_by(b"level")
+    assert outbox._pending == {-1: "hello"}
+    free = Subscription(10)
+    free.set_direct_writer(lambda frame: bool(sent.append(frame)) or True)
+    free.send_ephemeral(b"level")
     free.finish()
-    free.pass_by(b"too late")
+    free.send_ephemeral(b"too late")
     assert sent == [b"level"]
 
 
@@ -106,9 +106,9 @@ def test_level_is_no_event() -> None:
     """Levels leave numbers and history as they were."""
     hub = make_hub()
     hub.publish(final("one"))
-    with hub.levels.watch(lambda _: None):
+    with hub.levels.subscribe(lambda _: None):
         for now in range(5):
-            hub.levels.hear("mic", NOISE[:320], float(now))
+            hub.levels.measure("mic", NOISE[:320], float(now))
     assert (hub.seq, len(hub.finals)) == (1, 1)
 
 

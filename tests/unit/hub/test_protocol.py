@@ -8,11 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 
-from streamstt.captioning.remote_source import AudioOffer
+from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.events import Event, Final, Gap, Partial, State, Status, Word
 from streamstt.hub.history import Resume
-from streamstt.hub.protocol import ClientError, SourceInfo, encode, error, hello, to_frame
-from streamstt.server.requests import is_end, parse_audio, parse_resume
+from streamstt.hub.protocol import ClientError, SourceInfo, encode, make_error, make_hello, to_frame
+from streamstt.server.requests import parse_resume, parse_source_request, require_end
 from tests.support.captions import ABOUT, final, partial
 from tests.support.drawing import PROPERTY
 
@@ -78,7 +78,7 @@ def test_states(state: State) -> None:
 def test_hello() -> None:
     """The greeting says all that a client needs to begin, in this order."""
     missed = [encode(final("Hi."), 7)]
-    text = hello(ABOUT, [SourceInfo("mic", "Stage", "2026-01-02T03:04:05.678+00:00")], 12, missed)
+    text = make_hello(ABOUT, [SourceInfo("mic", "Stage", "2026-01-02T03:04:05.678+00:00")], 12, missed)
     assert text == (
         '{"type":"hello","protocol":1,"server":"streamstt","version":"1.0","session":"run-1",'
         '"started_at":"2026-01-02T03:04:05.678+00:00",'
@@ -90,13 +90,16 @@ def test_hello() -> None:
 
 def test_hello_with_a_gap() -> None:
     """A client that missed more than is kept is told so; others need not look."""
-    assert json.loads(hello(ABOUT, [], 0, [], gap_in_history=True))["gap_in_history"] is True
-    assert "gap_in_history" not in hello(ABOUT, [], 0, [])
+    assert json.loads(make_hello(ABOUT, [], 0, [], gap_in_history=True))["gap_in_history"] is True
+    assert "gap_in_history" not in make_hello(ABOUT, [], 0, [])
 
 
 def test_error() -> None:
     """An error has a word for programs and a sentence for people."""
-    assert error(ClientError("bad_rate", 'no "rate"')) == '{"type":"error","code":"bad_rate","message":"no \\"rate\\""}'
+    assert (
+        make_error(ClientError("bad_rate", 'no "rate"'))
+        == '{"type":"error","code":"bad_rate","message":"no \\"rate\\""}'
+    )
 
 
 @pytest.mark.parametrize(
@@ -128,32 +131,32 @@ def test_bad_since(since: str) -> None:
 @pytest.mark.parametrize(
     ("target", "offer"),
     [
-        ("/audio", AudioOffer("remote", 16000, "")),
-        ("/audio?name=desk&rate=48000&language=en", AudioOffer("desk", 48000, "en")),
-        ("/audio?rate=8000&language=auto", AudioOffer("remote", 8000, "auto")),
-        ("/audio?language=yue", AudioOffer("remote", 16000, "yue")),
-        ("/audio?name=my%20desk%2F2", AudioOffer("my-desk-2", 16000, "")),
-        ("/audio?name=%2F%2F", AudioOffer("remote", 16000, "")),
-        ("/audio?name=%3Cscript%3E", AudioOffer("script", 16000, "")),
-        (f"/audio?name={'a' * 99}", AudioOffer("a" * 64, 16000, "")),
+        ("/audio", RemoteSourceRequest("remote", 16000, "")),
+        ("/audio?name=desk&rate=48000&language=en", RemoteSourceRequest("desk", 48000, "en")),
+        ("/audio?rate=8000&language=auto", RemoteSourceRequest("remote", 8000, "auto")),
+        ("/audio?language=yue", RemoteSourceRequest("remote", 16000, "yue")),
+        ("/audio?name=my%20desk%2F2", RemoteSourceRequest("my-desk-2", 16000, "")),
+        ("/audio?name=%2F%2F", RemoteSourceRequest("remote", 16000, "")),
+        ("/audio?name=%3Cscript%3E", RemoteSourceRequest("script", 16000, "")),
+        (f"/audio?name={'a' * 99}", RemoteSourceRequest("a" * 64, 16000, "")),
     ],
 )
-def test_audio(target: str, offer: AudioOffer) -> None:
+def test_audio(target: str, offer: RemoteSourceRequest) -> None:
     """A speaker may give a name, a rate and a language; a name keeps only what is safe everywhere."""
-    assert parse_audio(target) == offer
+    assert parse_source_request(target) == offer
 
 
 def test_label() -> None:
     """What viewers see of a speaker is text on one line, as the speaker writes it, and not long."""
-    assert parse_audio("/audio?name=Anna%27s&label=Anna%27s%20%0A%1Blaptop ").label == "Anna's laptop"
-    assert len(parse_audio(f"/audio?label={'x' * 500}").label) == 64
+    assert parse_source_request("/audio?name=Anna%27s&label=Anna%27s%20%0A%1Blaptop ").label == "Anna's laptop"
+    assert len(parse_source_request(f"/audio?label={'x' * 500}").label) == 64
 
 
 @pytest.mark.parametrize("rate", ["7999", "48001", "0", "-16000", "", "fast", "16000.0", "1000000", "9" * 5000])
 def test_bad_rate(rate: str) -> None:
     """Rates from 8 to 48 kHz are taken; the message names them."""
     with pytest.raises(ClientError, match="8000 to 48000") as caught:
-        parse_audio(f"/audio?rate={rate}")
+        parse_source_request(f"/audio?rate={rate}")
     assert caught.value.code == "bad_rate"
     assert len(str(caught.value)) < 200
 
@@ -162,14 +165,14 @@ def test_bad_rate(rate: str) -> None:
 def test_bad_language(language: str) -> None:
     """A language is a code of two or three letters."""
     with pytest.raises(ClientError, match="en, or auto") as caught:
-        parse_audio(f"/audio?language={language}")
+        parse_source_request(f"/audio?language={language}")
     assert caught.value.code == "bad_language"
 
 
 @pytest.mark.parametrize("text", ['{"type":"end"}', ' {"type": "end", "more": [1]} '])
 def test_end(text: str) -> None:
     """A client says that no more audio comes; what it says besides does not matter."""
-    assert is_end(text)
+    assert require_end(text)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,7 @@ def test_end(text: str) -> None:
 def test_no_end(text: str) -> None:
     """Any other text is refused as unsupported data, and the message shows what is understood."""
     with pytest.raises(ClientError, match=r'\{"type":"end"\}') as caught:
-        is_end(text)
+        require_end(text)
     assert (caught.value.code, caught.value.close_code) == ("bad_message", 1003)
 
 
@@ -195,9 +198,9 @@ def test_nonsense(text: str) -> None:
         with suppress(ClientError):
             assert parse_resume(target).since is None or "since" in target
         with suppress(ClientError):
-            assert 8000 <= parse_audio(target).rate <= 48000
+            assert 8000 <= parse_source_request(target).rate <= 48000
     with suppress(ClientError):
-        assert is_end(text) is True
+        assert require_end(text) is True
 
 
 @PROPERTY
@@ -205,7 +208,7 @@ def test_nonsense(text: str) -> None:
 def test_names_are_safe(text: str) -> None:
     """A name can stand in an id, a file and a page: no spaces, no markup, not empty, not long."""
     try:
-        name = parse_audio(f"/audio?name={text}").name
+        name = parse_source_request(f"/audio?name={text}").name
     except ClientError:
         return
     assert 0 < len(name) <= 64

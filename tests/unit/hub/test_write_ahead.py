@@ -13,7 +13,7 @@ from streamstt.errors import SinkError
 from streamstt.events import State, Status
 from streamstt.hub import write_ahead
 from streamstt.hub.history import Resume
-from streamstt.hub.hub import Hub, Outbox
+from streamstt.hub.hub import Hub, Subscription
 from streamstt.hub.protocol import Message, encode
 from streamstt.transcripts import writer as transcript_module
 from streamstt.transcripts.archive import Archive
@@ -22,7 +22,7 @@ from streamstt.transcripts.writer import Transcript
 from tests.support.captions import final, make_hub, partial
 
 
-async def taken(outbox: Outbox) -> list[str]:
+async def taken(outbox: Subscription) -> list[str]:
     """What can be had now, without waiting."""
     texts: list[str] = []
     while True:
@@ -44,7 +44,7 @@ def held(hub: Hub) -> tuple[list[int], write_ahead.WriteAhead]:
         numbers.append(message.seq)
         return True
 
-    return numbers, hub.keep_with(keep)
+    return numbers, hub.enable_write_ahead(keep)
 
 
 async def test_a_final_waits_for_the_disk() -> None:

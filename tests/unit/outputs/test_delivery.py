@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from streamstt.config.outputs import Webhook
-from streamstt.hub.health import health_of
+from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import Away, Over, Parcel, Refused
 from streamstt.outputs.delivery import Delivery, Terms
@@ -112,7 +112,7 @@ async def test_a_target_that_is_away_gets_everything_when_it_is_back() -> None:
         await turn()
         hub.publish(final("One."), final("Two.", number=2))
         await target.has(2)
-        assert health_of(hub).why == ()
+        assert hub_health(hub).reasons == ()
         hub.finish()
         await running
     assert target.took == ["One.", "Two."]
@@ -166,7 +166,7 @@ async def test_a_target_that_wants_nothing_more_is_left_alone() -> None:
     said = lambda hub: hub.publish(final("One."), final("Two.", number=2))  # noqa: E731
     hub, standing = await deliver(target, said)
     assert (target.took, standing.dropped) == ([], 2)
-    assert "410" in health_of(hub).line
+    assert "410" in hub_health(hub).summary
 
 
 async def test_what_nobody_wants_just_now() -> None:
@@ -205,7 +205,7 @@ async def test_a_mistake_in_a_target_ends_only_its_captions() -> None:
     target = Scripted(ZeroDivisionError())
     hub, standing = await deliver(target, lambda hub: hub.publish(final("One.")))
     assert standing.dropped == 1
-    assert "mistake" in health_of(hub).line
+    assert "mistake" in hub_health(hub).summary
 
 
 # ---- what people are told
@@ -220,13 +220,13 @@ def test_a_target_that_is_away_is_told_once(caplog: pytest.LogCaptureFixture) ->
     for _ in range(5):
         standing.fail(Away("no connection"))
     assert len(caplog.messages) == 1
-    assert health_of(hub).ready
-    assert "to obs: Captions do not reach it: no connection." in health_of(hub).line
+    assert hub_health(hub).ready
+    assert "to obs: Captions do not reach it: no connection." in hub_health(hub).summary
     assert hub.seq == 0  # viewers were sent nothing
     standing.succeed(1)
-    assert health_of(hub).why == ()
+    assert hub_health(hub).reasons == ()
     standing.fail(Away("no answer within 5 s", sure=True))
-    assert "no answer within 5 s" in health_of(hub).line
+    assert "no answer within 5 s" in hub_health(hub).summary
 
 
 def test_it_is_tried_again_ever_less_often() -> None:
@@ -247,7 +247,7 @@ def test_targets_are_measured() -> None:
     standing.succeed(2)
     standing.fail(Away("out"))
     standing.refuse("no")
-    read = {r.name: r.value for r in hub.counters.readings() if ("target", "zoom") in r.labels}
+    read = {r.name: r.value for r in hub.counters.collect() if ("target", "zoom") in r.labels}
     assert read == {
         "outlet_delivered": 2,
         "outlet_dropped": 1,

@@ -8,27 +8,27 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streamstt.server.access import (
-    ALL,
-    LOCAL_FILES,
-    NOBODY,
-    Guard,
-    Keys,
+    ALL_ROLES,
+    LOCAL_FILE_ORIGINS,
+    NO_ROLE,
+    AccessPolicy,
+    AccessRequest,
     Refusal,
     Role,
-    Visit,
-    demands_token,
-    host_name,
+    TokenSet,
+    parse_host,
     query_token,
     redact,
-    without_token,
+    requires_token,
+    strip_token,
 )
 from tests.support.drawing import PROPERTY
 
 VIEWER, SPEAKER, OWNER = "v" * 32, "s" * 32, "o" * 32
-KEYS = Keys(((VIEWER, Role.VIEWER), (SPEAKER, Role.SPEAKER), (OWNER, ALL)), "a file")
-OPEN = Guard(None)
-CLOSED = Guard(KEYS, cookie="streamstt-8765")
-LOCAL = Visit("/captions", ("127.0.0.1:8765",), socket=True)
+KEYS = TokenSet(((VIEWER, Role.VIEWER), (SPEAKER, Role.SPEAKER), (OWNER, ALL_ROLES)), "a file")
+OPEN = AccessPolicy(None)
+CLOSED = AccessPolicy(KEYS, cookie_name="streamstt-8765")
+LOCAL = AccessRequest("/captions", ("127.0.0.1:8765",), is_websocket=True)
 
 
 def status(verdict: Role | Refusal) -> HTTPStatus | None:
@@ -56,8 +56,8 @@ def status(verdict: Role | Refusal) -> HTTPStatus | None:
 )
 def test_own_names(host: str) -> None:
     """Loopback, the address that was reached, and the names in the settings are this daemon, on any port."""
-    guard = Guard(None, hosts=frozenset({"captions.example"}))
-    assert guard.judge(replace(LOCAL, hosts=(host,), here="192.168.1.5")) == ALL
+    guard = AccessPolicy(None, hosts=frozenset({"captions.example"}))
+    assert guard.check(replace(LOCAL, hosts=(host,), here="192.168.1.5")) == ALL_ROLES
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_own_names(host: str) -> None:
 )
 def test_rebound_names(host: str) -> None:
     """A name that somebody else lets point here is not this daemon; the answer names the setting that allows it."""
-    guard = Guard(None, hosts=frozenset({"captions.example"}))
-    verdict = guard.judge(replace(LOCAL, hosts=(host,), here="192.168.1.5"))
+    guard = AccessPolicy(None, hosts=frozenset({"captions.example"}))
+    verdict = guard.check(replace(LOCAL, hosts=(host,), here="192.168.1.5"))
     assert isinstance(verdict, Refusal)
     assert verdict.status is HTTPStatus.MISDIRECTED_REQUEST
     assert "server.allowed_hosts" in verdict.text
@@ -88,7 +88,7 @@ def test_rebound_names(host: str) -> None:
 )
 def test_no_host(hosts: tuple[str, ...]) -> None:
     """None, two or a malformed Host: a bad request."""
-    assert status(OPEN.judge(replace(LOCAL, hosts=hosts))) is HTTPStatus.BAD_REQUEST
+    assert status(OPEN.check(replace(LOCAL, hosts=hosts))) is HTTPStatus.BAD_REQUEST
 
 
 @PROPERTY
@@ -97,8 +97,8 @@ def test_no_host(hosts: tuple[str, ...]) -> None:
 @example("localhost#")
 def test_any_host(host: str) -> None:
     """Whatever stands in Host, only this machine's own names get in."""
-    if OPEN.judge(replace(LOCAL, hosts=(host,))) == ALL:
-        assert host_name(host) == "localhost" or str(host_name(host)).startswith("127.") or host_name(host) == "::1"
+    if OPEN.check(replace(LOCAL, hosts=(host,))) == ALL_ROLES:
+        assert parse_host(host) == "localhost" or str(parse_host(host)).startswith("127.") or parse_host(host) == "::1"
 
 
 # ---- Origin
@@ -107,7 +107,7 @@ def test_any_host(host: str) -> None:
 @pytest.mark.parametrize("origin", ["http://127.0.0.1:8765", "https://127.0.0.1:8765", "HTTP://127.0.0.1:8765"])
 def test_own_pages(origin: str) -> None:
     """The daemon's own pages may connect; behind a proxy with TLS they say https."""
-    assert OPEN.judge(replace(LOCAL, origins=(origin,))) == ALL
+    assert OPEN.check(replace(LOCAL, origins=(origin,))) == ALL_ROLES
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_own_pages(origin: str) -> None:
 @pytest.mark.parametrize("path", ["/captions", "/audio", "/", "/transcript.txt"])
 def test_foreign_pages(origin: str, path: str) -> None:
     """A page from elsewhere, another port and a local file too, gets nothing: neither sockets nor transcripts."""
-    verdict = OPEN.judge(replace(LOCAL, origins=(origin,), target=path))
+    verdict = OPEN.check(replace(LOCAL, origins=(origin,), target=path))
     assert isinstance(verdict, Refusal)
     assert verdict.status is HTTPStatus.FORBIDDEN
     assert "server.allowed_origins" in verdict.text
@@ -137,21 +137,21 @@ def test_foreign_pages(origin: str, path: str) -> None:
 
 def test_two_origins() -> None:
     """A request with two origins is not believed."""
-    assert status(OPEN.judge(replace(LOCAL, origins=("http://127.0.0.1:8765",) * 2))) is HTTPStatus.FORBIDDEN
+    assert status(OPEN.check(replace(LOCAL, origins=("http://127.0.0.1:8765",) * 2))) is HTTPStatus.FORBIDDEN
 
 
-@pytest.mark.parametrize("origin", ["https://studio.example", *LOCAL_FILES])
+@pytest.mark.parametrize("origin", ["https://studio.example", *LOCAL_FILE_ORIGINS])
 def test_allowed_origins(origin: str) -> None:
     """Pages that the settings name may connect; local files when they are named."""
-    guard = Guard(None, origins=frozenset({"https://studio.example", *LOCAL_FILES}))
-    assert guard.judge(replace(LOCAL, origins=(origin,))) == ALL
+    guard = AccessPolicy(None, origins=frozenset({"https://studio.example", *LOCAL_FILE_ORIGINS}))
+    assert guard.check(replace(LOCAL, origins=(origin,))) == ALL_ROLES
 
 
 def test_plain_page_of_a_daemon_with_tls() -> None:
     """With TLS of its own, a page that came without it was put there by somebody in between."""
-    guard = Guard(None, secure=True)
-    assert status(guard.judge(replace(LOCAL, origins=("http://127.0.0.1:8765",)))) is HTTPStatus.FORBIDDEN
-    assert guard.judge(replace(LOCAL, origins=("https://127.0.0.1:8765",))) == ALL
+    guard = AccessPolicy(None, secure=True)
+    assert status(guard.check(replace(LOCAL, origins=("http://127.0.0.1:8765",)))) is HTTPStatus.FORBIDDEN
+    assert guard.check(replace(LOCAL, origins=("https://127.0.0.1:8765",))) == ALL_ROLES
 
 
 # ---- tokens
@@ -171,31 +171,31 @@ def test_plain_page_of_a_daemon_with_tls() -> None:
 )
 def test_ways_to_show_a_token(shown: dict[str, str]) -> None:
     """Header, query or cookie; what is said explicitly counts more than what the browser kept."""
-    assert CLOSED.judge(replace(LOCAL, **shown)) == Role.VIEWER
+    assert CLOSED.check(replace(LOCAL, **shown)) == Role.VIEWER
 
 
 @pytest.mark.parametrize("path", ["/", "/overlay", "/transcript.txt", "/metrics", "/pages/feed.js", "/%63aptions"])
 def test_no_token(path: str) -> None:
     """Without a token there is no page and no transcript."""
-    assert status(CLOSED.judge(Visit(path, ("localhost",)))) is HTTPStatus.UNAUTHORIZED
+    assert status(CLOSED.check(AccessRequest(path, ("localhost",)))) is HTTPStatus.UNAUTHORIZED
 
 
 def test_token_that_comes_later() -> None:
     """A WebSocket without a token may open, and may do nothing yet; health is a word."""
-    assert CLOSED.judge(LOCAL) is NOBODY
-    assert CLOSED.judge(Visit("/healthz", ("localhost",))) is NOBODY
-    assert CLOSED.judge(Visit("/healthz?token=wrong", ("localhost",))) is NOBODY
-    assert CLOSED.judge(Visit(f"/healthz?token={OWNER}", ("localhost",))) == ALL
+    assert CLOSED.check(LOCAL) is NO_ROLE
+    assert CLOSED.check(AccessRequest("/healthz", ("localhost",))) is NO_ROLE
+    assert CLOSED.check(AccessRequest("/healthz?token=wrong", ("localhost",))) is NO_ROLE
+    assert CLOSED.check(AccessRequest(f"/healthz?token={OWNER}", ("localhost",))) == ALL_ROLES
 
 
 def test_viewer_who_wants_to_speak() -> None:
     """A viewer's cookie comes along by itself: whoever holds a speaker's token as well may still send that."""
     cookie = f"streamstt-8765={VIEWER}"
-    assert CLOSED.judge(replace(LOCAL, target="/audio", cookies=cookie)) is NOBODY
-    assert status(CLOSED.judge(replace(LOCAL, target="/audio", cookies=cookie, socket=False))) is HTTPStatus.FORBIDDEN
+    assert CLOSED.check(replace(LOCAL, target="/audio", cookies=cookie)) is NO_ROLE
+    assert status(CLOSED.check(replace(LOCAL, target="/audio", cookies=cookie, socket=False))) is HTTPStatus.FORBIDDEN
     unknown = replace(LOCAL, target="/audio", cookies="streamstt-8765=of-yesterday-and-replaced")
-    assert status(CLOSED.judge(unknown)) is HTTPStatus.UNAUTHORIZED
-    assert status(CLOSED.admit(VIEWER, "/audio")) is HTTPStatus.FORBIDDEN
+    assert status(CLOSED.check(unknown)) is HTTPStatus.UNAUTHORIZED
+    assert status(CLOSED.check_token(VIEWER, "/audio")) is HTTPStatus.FORBIDDEN
 
 
 @pytest.mark.parametrize(
@@ -216,8 +216,8 @@ def test_viewer_who_wants_to_speak() -> None:
 )
 def test_roles(token: str, path: str, expected: HTTPStatus | None) -> None:
     """A viewer cannot speak or control, a speaker cannot read what others say; by whichever way the token comes."""
-    assert status(CLOSED.judge(replace(LOCAL, target=f"{path}?token={token}"))) is expected
-    assert status(CLOSED.admit(token, path)) is expected
+    assert status(CLOSED.check(replace(LOCAL, target=f"{path}?token={token}"))) is expected
+    assert status(CLOSED.check_token(token, path)) is expected
 
 
 @PROPERTY
@@ -227,13 +227,13 @@ def test_roles(token: str, path: str, expected: HTTPStatus | None) -> None:
 @example(VIEWER[:-1])
 def test_any_other_token(token: str) -> None:
     """No text but the token itself opens anything."""
-    assert KEYS.roles(token) == (Role.VIEWER if token == VIEWER else NOBODY)
+    assert KEYS.roles(token) == (Role.VIEWER if token == VIEWER else NO_ROLE)
 
 
 @PROPERTY
 @given(
     st.builds(
-        Visit,
+        AccessRequest,
         target=st.text(max_size=30),
         hosts=st.tuples(st.text(max_size=20)),
         origins=st.lists(st.text(max_size=9), max_size=2).map(tuple),
@@ -242,15 +242,15 @@ def test_any_other_token(token: str) -> None:
         socket=st.booleans(),
     )
 )
-def test_any_request(visit: Visit) -> None:
+def test_any_request(visit: AccessRequest) -> None:
     """Whatever a stranger says, it is judged; nobody without a token gets a role."""
-    assert not isinstance(CLOSED.judge(visit), Role) or CLOSED.judge(visit) is NOBODY
-    OPEN.judge(visit)
+    assert not isinstance(CLOSED.check(visit), Role) or CLOSED.check(visit) is NO_ROLE
+    OPEN.check(visit)
 
 
 def test_tokens_do_not_show() -> None:
     """Neither keys nor a request show a token when they are printed."""
-    shown = repr(CLOSED) + repr(Visit("/", (), authorization=f"Bearer {VIEWER}", cookies=f"streamstt={VIEWER}"))
+    shown = repr(CLOSED) + repr(AccessRequest("/", (), authorization=f"Bearer {VIEWER}", cookies=f"streamstt={VIEWER}"))
     assert VIEWER not in shown
 
 
@@ -271,8 +271,8 @@ def test_tokens_do_not_show() -> None:
 )
 def test_where_a_token_is_demanded(host: str, needed: bool) -> None:
     """Wherever other machines may reach the daemon; on loopback when the settings ask for it."""
-    assert demands_token(host, required=False) is needed
-    assert demands_token(host, required=True)
+    assert requires_token(host, required=False) is needed
+    assert requires_token(host, required=True)
 
 
 # ---- addresses
@@ -291,7 +291,7 @@ def test_where_a_token_is_demanded(host: str, needed: bool) -> None:
 )
 def test_address_without_token(target: str, rest: str) -> None:
     """The rest of the address stays, and it leads nowhere else."""
-    assert without_token(target) == rest
+    assert strip_token(target) == rest
     assert query_token(rest) is None
 
 

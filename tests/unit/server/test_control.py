@@ -6,7 +6,7 @@ import pytest
 
 from streamstt.errors import SinkError
 from streamstt.hub.protocol import ClientError
-from streamstt.server.control import MAX_TITLE, answer
+from streamstt.server.control import MAX_TITLE, handle_command
 
 
 class Marks:
@@ -25,11 +25,11 @@ class Marks:
 async def test_mark() -> None:
     """A mark begins a set, and the answer names it; the title may be missing."""
     marks = Marks()
-    assert json.loads(await answer('{"type":"mark","title":"Weekly"}', marks)) == {
+    assert json.loads(await handle_command('{"type":"mark","title":"Weekly"}', marks)) == {
         "type": "marked",
         "name": "set-Weekly",
     }
-    await answer('{"type":"mark"}', marks)
+    await handle_command('{"type":"mark"}', marks)
     assert marks.titles == ["Weekly", ""]
 
 
@@ -49,11 +49,11 @@ async def test_mark() -> None:
 async def test_refused(text: str, code: str) -> None:
     """What cannot be done is refused with a word for programs and a sentence for people."""
     with pytest.raises(ClientError) as refused:
-        await answer(text, Marks())
+        await handle_command(text, Marks())
     assert refused.value.code == code
 
 
 async def test_without_transcripts() -> None:
     """When none are kept, the answer names the setting."""
     with pytest.raises(ClientError, match=r"transcript\.enabled"):
-        await answer('{"type":"mark"}', None)
+        await handle_command('{"type":"mark"}', None)

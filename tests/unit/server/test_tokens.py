@@ -7,15 +7,15 @@ import pytest
 
 from streamstt.config.server import Server
 from streamstt.errors import ConfigError
-from streamstt.server.access import ALL, NOBODY, Keys, Role
-from streamstt.server.tokens import first_start, load_keys, token_for
+from streamstt.server.access import ALL_ROLES, NO_ROLE, Role, TokenSet
+from streamstt.server.tokens import load_tokens, token_for, will_create_tokens
 
 EVERYBODY = Server(host="0.0.0.0")
 LONG = "a-long-enough-token.1"
 
 
-def keys(settings: Server, environ: dict[str, str]) -> Keys:
-    found = load_keys(settings, environ)
+def keys(settings: Server, environ: dict[str, str]) -> TokenSet:
+    found = load_tokens(settings, environ)
     assert found is not None
     return found
 
@@ -23,8 +23,8 @@ def keys(settings: Server, environ: dict[str, str]) -> Keys:
 def test_loopback_needs_none(tmp_path: Path) -> None:
     """On loopback nothing is demanded, and nothing written."""
     state = {"STATE_DIRECTORY": str(tmp_path)}
-    assert load_keys(Server(), state) is None
-    assert not first_start(Server(), state)
+    assert load_tokens(Server(), state) is None
+    assert not will_create_tokens(Server(), state)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -32,19 +32,19 @@ def test_loopback_needs_none(tmp_path: Path) -> None:
 def test_first_start(tmp_path: Path, settings: Server) -> None:
     """Tokens are made once, long ones, a role each, in a file and folder for the owner's eyes only."""
     state = {"STATE_DIRECTORY": str(tmp_path / "state")}
-    assert first_start(settings, state)
+    assert will_create_tokens(settings, state)
     made = keys(settings, state)
-    assert not first_start(settings, state)
+    assert not will_create_tokens(settings, state)
     assert keys(settings, state) == made
     (file,) = (tmp_path / "state").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    assert [roles for _, roles in made.tokens] == [Role.VIEWER, Role.SPEAKER, ALL]
+    assert [roles for _, roles in made.tokens] == [Role.VIEWER, Role.SPEAKER, ALL_ROLES]
     assert len({token for token, _ in made.tokens}) == 3
     assert all(len(token) >= 32 for token, _ in made.tokens)
-    assert made.where == str(file)
+    assert made.location == str(file)
     assert made.roles(token_for(made, Role.VIEWER)) == Role.VIEWER, "the token to share allows no more than to read"
-    assert made.roles(token_for(made, Role.CONTROL)) == ALL
+    assert made.roles(token_for(made, Role.CONTROL)) == ALL_ROLES
 
 
 def test_every_machine_its_own(tmp_path: Path) -> None:
@@ -61,9 +61,9 @@ def test_file_of_the_settings(tmp_path: Path) -> None:
     environ = {"STATE_DIRECTORY": str(tmp_path / "state"), "CREDENTIALS_DIRECTORY": str(tmp_path)}
     (tmp_path / "streamstt-token").write_text(LONG)
     found = keys(settings, environ)
-    assert [found.roles(LONG + x) for x in "vsca"] == [Role.VIEWER, Role.SPEAKER, Role.CONTROL, ALL]
-    assert found.roles(LONG) is NOBODY
-    assert not first_start(settings, environ)
+    assert [found.roles(LONG + x) for x in "vsca"] == [Role.VIEWER, Role.SPEAKER, Role.CONTROL, ALL_ROLES]
+    assert found.roles(LONG) is NO_ROLE
+    assert not will_create_tokens(settings, environ)
     assert not (tmp_path / "state").exists()
 
 
@@ -71,19 +71,19 @@ def test_one_token_alone(tmp_path: Path) -> None:
     """A file with nothing but a token, as from a secret store, allows all."""
     file = tmp_path / "secret"
     file.write_text(f"{LONG}\n")
-    assert keys(Server(host="0.0.0.0", token_file=str(file)), {}).roles(LONG) == ALL
+    assert keys(Server(host="0.0.0.0", token_file=str(file)), {}).roles(LONG) == ALL_ROLES
 
 
 def test_credentials(tmp_path: Path) -> None:
     """The service manager's credentials, a file a role; without any of ours among them, a file is made."""
     environ = {"CREDENTIALS_DIRECTORY": str(tmp_path), "STATE_DIRECTORY": str(tmp_path / "state")}
     (tmp_path / "something-else").write_text("x")
-    assert first_start(EVERYBODY, environ)
+    assert will_create_tokens(EVERYBODY, environ)
     (tmp_path / "streamstt-token").write_text(f"{LONG}\n")
     (tmp_path / "streamstt-viewer-token").write_text(f"{LONG}v\n")
-    assert not first_start(EVERYBODY, environ)
+    assert not will_create_tokens(EVERYBODY, environ)
     found = keys(EVERYBODY, environ)
-    assert (found.roles(LONG), found.roles(LONG + "v")) == (ALL, Role.VIEWER)
+    assert (found.roles(LONG), found.roles(LONG + "v")) == (ALL_ROLES, Role.VIEWER)
     assert not (tmp_path / "state").exists()
 
 
@@ -104,7 +104,7 @@ def test_bad_file(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "tokens"
     file.write_text(text)
     with pytest.raises(ConfigError, match=says) as caught:
-        load_keys(Server(host="0.0.0.0", token_file=str(file)), {})
+        load_tokens(Server(host="0.0.0.0", token_file=str(file)), {})
     assert str(file) in str(caught.value)
     assert LONG not in str(caught.value)
 
@@ -112,7 +112,7 @@ def test_bad_file(tmp_path: Path, text: str, says: str) -> None:
 def test_no_file(tmp_path: Path) -> None:
     """A file that is not there, or a folder that cannot be made, is an error with its path."""
     with pytest.raises(ConfigError, match="nothing"):
-        load_keys(Server(host="0.0.0.0", token_file=str(tmp_path / "nothing")), {})
+        load_tokens(Server(host="0.0.0.0", token_file=str(tmp_path / "nothing")), {})
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"server\.token_file"):
-        load_keys(EVERYBODY, {"STATE_DIRECTORY": str(tmp_path / "file" / "below")})
+        load_tokens(EVERYBODY, {"STATE_DIRECTORY": str(tmp_path / "file" / "below")})

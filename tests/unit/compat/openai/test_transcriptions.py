@@ -21,7 +21,7 @@ from streamstt.engine.runner import EngineRoom
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import EngineError
 from streamstt.events import Final, Word
-from streamstt.server.http.multipart import MAX_FIELDS, MAX_PARTS, Form, FormError
+from streamstt.server.http.multipart import MAX_FIELD_BYTES, MAX_PARTS, FormError, MultipartForm
 
 KIND = 'multipart/form-data; boundary="xx"'
 SAID = [
@@ -34,11 +34,11 @@ def part(name: str, value: bytes, more: str = "") -> bytes:
     return f'--xx\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode() + value + b"\r\n"
 
 
-def parse(body: bytes, sizes: int = 2**16) -> tuple[Form, bytes]:
+def parse(body: bytes, sizes: int = 2**16) -> tuple[MultipartForm, bytes]:
     file = io.BytesIO()
-    form = Form(KIND, file)
+    form = MultipartForm(KIND, file)
     for i in range(0, len(body), sizes):
-        form.push(body[i : i + sizes])
+        form.feed(body[i : i + sizes])
     form.end()
     return form, file.getvalue()
 
@@ -63,7 +63,7 @@ def test_a_form_in_any_pieces(content: bytes, size: int) -> None:
         pytest.param(part("file", b"abc"), id="cut off"),
         pytest.param(part("file", b"a") + part("file", b"b") + b"--xx--\r\n", id="two files"),
         pytest.param(b"--xx\r\nContent-Type: a\r\n\r\n1\r\n--xx--\r\n", id="no name"),
-        pytest.param(part("x", b"a" * MAX_FIELDS) + b"--xx--\r\n", id="a large field"),
+        pytest.param(part("x", b"a" * MAX_FIELD_BYTES) + b"--xx--\r\n", id="a large field"),
         pytest.param(part("x", b"") * (MAX_PARTS + 1) + b"--xx--\r\n", id="many parts"),
         pytest.param(b"--xx\r\n" + b"A: b\r\n" * 100, id="many headers"),
         pytest.param(b"--xx\r\nA: " + b"b" * 9000, id="a long header"),
@@ -81,7 +81,7 @@ def test_what_is_no_form(body: bytes) -> None:
 def test_no_form_announced(kind: str) -> None:
     """What announces something else is refused before its body comes."""
     with pytest.raises(FormError):
-        Form(kind, io.BytesIO())
+        MultipartForm(kind, io.BytesIO())
 
 
 def test_wishes() -> None:

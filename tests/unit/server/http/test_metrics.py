@@ -5,15 +5,15 @@ from collections.abc import Iterator
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamstt.events import Gap, State, Status
-from streamstt.hub.counters import Counters, Durations, Reading
+from streamstt.hub.counters import Counters, Histogram, MetricSample
 from streamstt.hub.hub import Hub
-from streamstt.server.http.pages import Routes
+from streamstt.server.http.pages import Pages
 from tests.support.captions import final, make_hub, partial
 
 
 def scrape(hub: Hub) -> dict[tuple[str, ...], float]:
     """Every sample of the page: its name and the values of its labels, as Prometheus' own parser reads it."""
-    page = Routes(hub).answer("/metrics")
+    page = Pages(hub).respond("/metrics")
     assert page.content_type.startswith("text/plain; version=0.0.4")
     families = text_string_to_metric_families(page.body.decode())
     return {(s.name, *s.labels.values()): s.value for family in families for s in family.samples}
@@ -83,18 +83,18 @@ def test_what_is_wrong() -> None:
 
 def test_durations() -> None:
     """A histogram is cumulative; what lies on a bound is counted under it; the slowest are in the last bucket only."""
-    times = Durations()
+    times = Histogram()
     for seconds in (0.01, 0.05, 0.4, 100):
-        times.add(seconds)
-    buckets = dict(times.cumulative)
+        times.observe(seconds)
+    buckets = dict(times.cumulative_buckets)
     assert buckets[0.05] == 2
     assert buckets[0.3] == 2
     assert buckets[0.5] == 3
     assert buckets[30.0] == 3
     assert buckets[float("inf")] == 4
     hub = make_hub()
-    hub.counters.decoded(final=False, took_s=0.12, age_s=0.25)
-    hub.counters.decoded(final=True, took_s=0.2, age_s=0.9)
+    hub.counters.count_decode(final=False, decode_s=0.12, age_s=0.25)
+    hub.counters.count_decode(final=True, decode_s=0.2, age_s=0.9)
     read = scrape(hub)
     assert read["streamstt_decode_seconds_count", "partial"] == 1
     assert read["streamstt_decode_seconds_sum", "final"] == 0.2
@@ -106,11 +106,11 @@ def test_probes_model_and_memory() -> None:
     """Other parts add their readings; the model and its precision are told, and what the process takes."""
     hub = make_hub()
 
-    def probe() -> Iterator[Reading]:
-        yield Reading("lag_seconds", "Late.", 1.5, (("source", "a"),))
-        yield Reading("lag_seconds", "Late.", 0.5, (("source", "b"),))
+    def probe() -> Iterator[MetricSample]:
+        yield MetricSample("lag_seconds", "Late.", 1.5, (("source", "a"),))
+        yield MetricSample("lag_seconds", "Late.", 0.5, (("source", "b"),))
 
-    hub.counters.add_probe(probe)
+    hub.counters.add_collector(probe)
     read = scrape(hub)
     assert read["streamstt_lag_seconds", "a"] == 1.5
     assert read["streamstt_lag_seconds", "b"] == 0.5

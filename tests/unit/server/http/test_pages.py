@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from streamstt.events import State, Status
 from streamstt.hub.hub import Hub
-from streamstt.server.http.pages import Routes
+from streamstt.server.http.pages import Pages
 from streamstt.server.http.response import HEADERS
 from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, render
 from tests.support.captions import final, make_hub
 from tests.support.drawing import PROPERTY
 
-ROUTES = Routes(make_hub())
+ROUTES = Pages(make_hub())
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ ROUTES = Routes(make_hub())
 )
 def test_pages(target: str, kind: str, content: bytes) -> None:
     """The pages and their files are served as what they are; what follows a question mark is theirs."""
-    answer = ROUTES.answer(target)
+    answer = ROUTES.respond(target)
     assert answer.status is HTTPStatus.OK
     assert answer.content_type.startswith(kind)
     assert content in answer.body
@@ -40,7 +40,7 @@ def test_pages(target: str, kind: str, content: bytes) -> None:
 
 def test_pages_differ() -> None:
     """The captions page is not the overlay."""
-    assert ROUTES.answer("/").body != ROUTES.answer("/overlay").body
+    assert ROUTES.respond("/").body != ROUTES.respond("/overlay").body
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_pages_differ() -> None:
 )
 def test_not_found(target: str) -> None:
     """What is not there, or not meant to be read, is not found; the answer lists what is."""
-    answer = ROUTES.answer(target)
+    answer = ROUTES.respond(target)
     assert answer.status is HTTPStatus.NOT_FOUND
     for choice in ("/overlay", "/healthz", "/transcript.vtt", "/captions", "/audio"):
         assert choice in answer.body.decode()
@@ -78,11 +78,11 @@ def test_not_found(target: str) -> None:
 @example("/pages/%00")
 def test_any_address_is_answered(target: str) -> None:
     """Whatever a stranger asks for, there is an answer."""
-    assert ROUTES.answer(target).status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}
+    assert ROUTES.respond(target).status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}
 
 
 def health(hub: Hub, query: str = "") -> tuple[HTTPStatus, str]:
-    answer = Routes(hub).answer(f"/healthz{query}")
+    answer = Pages(hub).respond(f"/healthz{query}")
     return answer.status, answer.body.decode()
 
 
@@ -92,7 +92,7 @@ def test_ready() -> None:
     hub.publish(Status("mic", State.SPEECH))
     hub.publish(Status("door", State.WAITING, "The source has ended."))
     with hub.subscribe():
-        answer = Routes(hub).answer("/healthz")
+        answer = Pages(hub).respond("/healthz")
     assert answer.status is HTTPStatus.OK
     assert answer.content_type == "application/json"
     assert json.loads(answer.body) == {
@@ -123,7 +123,7 @@ def test_a_device_that_is_awaited() -> None:
     hub = make_hub()
     hub.publish(Status("mic", State.WAITING, "There is no sound server."))
     assert health(hub)[0] is HTTPStatus.OK
-    hub.awaited.add("mic")
+    hub.pending_devices.add("mic")
     assert health(hub, "?plain")[1] == "degraded: mic is not there: There is no sound server.\n"
 
 
@@ -152,11 +152,11 @@ def test_advice_does_not(about: str) -> None:
 def test_transcript(form: str) -> None:
     """The transcript so far, in each format, as it is at this moment."""
     hub = make_hub()
-    routes = Routes(hub)
-    empty = routes.answer(f"/transcript.{form}")
+    routes = Pages(hub)
+    empty = routes.respond(f"/transcript.{form}")
     assert empty.status is HTTPStatus.OK
     hub.publish(final("Grüße."))
-    answer = routes.answer(f"/transcript.{form}")
+    answer = routes.respond(f"/transcript.{form}")
     assert answer.content_type == CONTENT_TYPES[form]
     assert answer.body.decode() == render([final("Grüße.")], form)
     assert answer.body != empty.body
@@ -164,7 +164,7 @@ def test_transcript(form: str) -> None:
 
 def test_devices() -> None:
     """The captions page alone may ask for the microphone, and no page for a camera."""
-    granted = {page: dict(ROUTES.answer(page).headers)["Permissions-Policy"] for page in ("/", "/overlay")}
+    granted = {page: dict(ROUTES.respond(page).headers)["Permissions-Policy"] for page in ("/", "/overlay")}
     assert "microphone=(self)" in granted["/"]
     assert "microphone=()" in granted["/overlay"]
     assert all("camera=()" in policy for policy in granted.values())
@@ -176,7 +176,7 @@ def test_nothing_from_elsewhere() -> None:
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     for page in ("/", "/overlay"):
-        body = ROUTES.answer(page).body.decode()
+        body = ROUTES.respond(page).body.decode()
         assert not re.search(r"""(src|href)=["']?(https?:)?//""", body)
         assert "<style" not in body
         assert " style=" not in body

@@ -7,25 +7,27 @@ import pytest
 
 from streamstt.config.compat import SWITCHES
 from streamstt.events import State, Status
-from streamstt.server.access import FOREIGN, NOBODY, Guard, Keys, Role, Visit
-from streamstt.server.http.pages import Routes
+from streamstt.server.access import COMPAT_PATHS, NO_ROLE, AccessPolicy, AccessRequest, Role, TokenSet
+from streamstt.server.http.pages import Pages
 from streamstt.server.http.response import Answer
-from streamstt.server.http.router import Reception
+from streamstt.server.http.router import Router
 from tests.support.captions import final, make_hub
 
 TOKEN = "t" * 32
 SECRET = "nobody else may read this"
 
 
-def closed(*, secure: bool = False) -> Reception:
+def closed(*, secure: bool = False) -> Router:
     hub = make_hub()
     hub.publish(final(SECRET))
     hub.publish(Status("mic", State.LISTENING))
-    return Reception(Guard(Keys(((TOKEN, Role.VIEWER),), ""), secure=secure, cookie="streamstt-1"), Routes(hub))
+    return Router(
+        AccessPolicy(TokenSet(((TOKEN, Role.VIEWER),), ""), secure=secure, cookie_name="streamstt-1"), Pages(hub)
+    )
 
 
-def ask(reception: Reception, target: str, cookies: str = "", *, method: str = "GET") -> Answer:
-    answer = reception.receive(Visit(target, ("localhost",), cookies=cookies), method)
+def ask(reception: Router, target: str, cookies: str = "", *, method: str = "GET") -> Answer:
+    answer = reception.route(AccessRequest(target, ("localhost",), cookies=cookies), method)
     assert isinstance(answer, Answer)
     return answer
 
@@ -73,11 +75,11 @@ def test_health_is_a_word_for_strangers() -> None:
 def test_sockets() -> None:
     """A socket opens for whom the guard knows, or who may still say; a page for nobody opens as a socket."""
     reception = closed()
-    assert reception.receive(Visit("/captions", ("localhost",), socket=True)) is NOBODY
-    assert reception.receive(Visit(f"/captions?token={TOKEN}", ("localhost",), socket=True)) == Role.VIEWER
+    assert reception.route(AccessRequest("/captions", ("localhost",), is_websocket=True)) is NO_ROLE
+    assert reception.route(AccessRequest(f"/captions?token={TOKEN}", ("localhost",), is_websocket=True)) == Role.VIEWER
     assert ask(reception, f"/captions?token={TOKEN}").status is HTTPStatus.UPGRADE_REQUIRED
     for target in ("/", "/transcript.txt", "/nothing", "/captions/"):
-        answer = reception.receive(Visit(target, ("localhost",), socket=True))
+        answer = reception.route(AccessRequest(target, ("localhost",), is_websocket=True))
         assert isinstance(answer, Answer)
         assert answer.status is HTTPStatus.NOT_FOUND
         assert SECRET not in answer.body.decode()
@@ -85,23 +87,25 @@ def test_sockets() -> None:
 
 def test_methods() -> None:
     """What is not GET changes nothing and is told so."""
-    answer = ask(Reception(Guard(None), Routes(make_hub())), "/", method="POST")
+    answer = ask(Router(AccessPolicy(None), Pages(make_hub())), "/", method="POST")
     assert answer.status is HTTPStatus.METHOD_NOT_ALLOWED
 
 
 @pytest.mark.parametrize(("path", "setting"), SWITCHES.items())
 def test_other_protocols(path: str, setting: str) -> None:
     """A protocol that is switched off is not found, and the answer names its setting; when it is on, it opens."""
-    free = Guard(None)
+    free = AccessPolicy(None)
     for socket in (False, True):
-        answer = Reception(free, Routes(make_hub())).receive(Visit(f"{path}?model=x", ("localhost",), socket=socket))
+        answer = Router(free, Pages(make_hub())).route(
+            AccessRequest(f"{path}?model=x", ("localhost",), is_websocket=socket)
+        )
         assert isinstance(answer, Answer)
         assert answer.status is HTTPStatus.NOT_FOUND
         assert f"{setting} = true" in answer.body.decode()
-    asked = Visit(path, ("localhost",), socket=True)
-    assert isinstance(Reception(free, Routes(make_hub()), [path]).receive(asked), Role)
+    asked = AccessRequest(path, ("localhost",), is_websocket=True)
+    assert isinstance(Router(free, Pages(make_hub()), [path]).route(asked), Role)
 
 
 def test_every_foreign_path_has_its_switch() -> None:
     """None can be open without a setting."""
-    assert set(SWITCHES) == set(FOREIGN)
+    assert set(SWITCHES) == set(COMPAT_PATHS)
