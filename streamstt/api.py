@@ -9,9 +9,17 @@ from typing import Any
 
 from streamstt.audio.capture import Capture
 from streamstt.audio.sources import AudioSource
-from streamstt.captioning.pipeline import Studio
-from streamstt.captioning.setup import Captures, decode, follow_all, make_hub, open_sources, start_engine, until
-from streamstt.client import follow
+from streamstt.captioning.pipeline import CaptionPipeline
+from streamstt.captioning.setup import (
+    Captures,
+    make_hub,
+    open_sources,
+    run_pipeline,
+    start_engine,
+    start_sources,
+    wait_for_end,
+)
+from streamstt.client import stream_messages
 from streamstt.config.loader import only
 from streamstt.config.settings import Settings
 from streamstt.config.settings import Source as SourceSettings
@@ -23,7 +31,7 @@ from streamstt.recordings import transcribe as offline
 from streamstt.whisper.checkpoints.search import Progress
 from streamstt.whisper.loader import load_engine
 
-WAITING = 10_000  # events that the program has not taken: hours of finals; beyond, it gets an error
+MAX_PENDING = 10_000  # events that the program has not taken: hours of finals; beyond, it gets an error
 
 Captions = AsyncIterator[Event]
 
@@ -57,7 +65,7 @@ async def listen(
     own = [source for source in sources if not isinstance(source, str)]
     named: list[dict[str, Any]] = [{"input": source} for source in sources if isinstance(source, str)]
     named += [{"input": "ws", "name": f"own-{n}"} for n, _ in enumerate(own, 1)]
-    chosen = _settings(model, language, {**(settings or {}), **({"source": named} if named else {})})
+    chosen = _make_settings(model, language, {**(settings or {}), **({"source": named} if named else {})})
     begun: asyncio.Future[Subscription] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
     running = asyncio.create_task(_run(chosen, own, progress, begun, stop))
@@ -87,7 +95,7 @@ async def connect(
     Raises:
         ServerError: While iterating: no daemon answers at first, or it refuses.
     """
-    async with aclosing(_followed(url, token, ca)) as events:
+    async with aclosing(_daemon_events(url, token, ca)) as events:
         yield events
 
 
@@ -107,34 +115,34 @@ def transcribe(
         SourceError: The file cannot be read.
         EngineError: The model cannot be loaded, or fails.
     """
-    chosen = _settings(model, language, settings or {})
+    chosen = _make_settings(model, language, settings or {})
     spoken = None if language == "auto" else language
     return offline.transcribe(Path(path), load_engine(chosen.engine), chosen.speech, spoken, words=chosen.words)
 
 
-def _settings(model: str, language: str, others: Mapping[str, Any]) -> Settings:
+def _make_settings(model: str, language: str, others: Mapping[str, Any]) -> Settings:
     return only({"engine.model": model, "engine.language": language, **others})
 
 
 async def _run(
     settings: Settings,
-    own: Sequence[AudioSource],
+    custom_sources: Sequence[AudioSource],
     progress: Progress | None,
-    begun: asyncio.Future[Subscription],
+    ready: asyncio.Future[Subscription],
     stop: asyncio.Event,
 ) -> None:
     """Captions all sources to their end, or until ``stop``; the events are in the outbox that ``begun`` becomes."""
-    captures: Captures = [*await open_sources(settings), *_captures(settings, own)]
+    captures: Captures = [*await open_sources(settings), *_custom_captures(settings, custom_sources)]
     with ThreadPoolExecutor(1, "engine") as thread:
         engine = await start_engine(settings, thread, progress)
         hub = make_hub(settings, engine.info, None)
-        studio = Studio(settings, engine, hub)
-        with hub.subscribe(viewer=False, queue=WAITING) as outbox:
-            begun.set_result(outbox)
+        studio = CaptionPipeline(settings, engine, hub)
+        with hub.subscribe(viewer=False, queue=MAX_PENDING) as outbox:
+            ready.set_result(outbox)
             async with asyncio.TaskGroup() as tasks:
-                decoding = tasks.create_task(decode(studio))
-                followers = await follow_all(tasks, studio, hub, captures)
-                await until(stop, decoding, followers)
+                decoding = tasks.create_task(run_pipeline(studio))
+                followers = await start_sources(tasks, studio, hub, captures)
+                await wait_for_end(stop, decoding, followers)
                 for _, capture in captures:
                     await capture.stop()
                 await asyncio.gather(*followers)
@@ -147,24 +155,24 @@ async def _run(
             raise problem
 
 
-def _captures(settings: Settings, own: Sequence[AudioSource]) -> list[tuple[SourceSettings, Capture]]:
+def _custom_captures(settings: Settings, custom_sources: Sequence[AudioSource]) -> list[tuple[SourceSettings, Capture]]:
     """The program's own sources under their names."""
     named = [source for source in settings.source if source.kind == "ws"]
-    return [(source, Capture(source.name, audio)) for source, audio in zip(named, own, strict=False)]
+    return [(source, Capture(source.name, audio)) for source, audio in zip(named, custom_sources, strict=False)]
 
 
-async def _events(outbox: Subscription, running: asyncio.Task[None]) -> AsyncGenerator[Event, None]:
+async def _events(subscription: Subscription, running: asyncio.Task[None]) -> AsyncGenerator[Event, None]:
     """What the outbox gets, then what went wrong, if anything."""
-    while (message := await outbox.get()) is not None:
+    while (message := await subscription.get()) is not None:
         if isinstance(message, Message):
             yield message.event
-    if outbox.close_reason is TOO_SLOW:
-        raise SinkError(f"the program took no captions until {WAITING} waited; take them as they come")
+    if subscription.close_reason is TOO_SLOW:
+        raise SinkError(f"the program took no captions until {MAX_PENDING} waited; take them as they come")
     await running
 
 
-async def _followed(url: str, token: str, ca: Path | None) -> AsyncGenerator[Event, None]:
-    async with aclosing(follow(url, token=token, ca=ca)) as messages:
+async def _daemon_events(url: str, token: str, ca: Path | None) -> AsyncGenerator[Event, None]:
+    async with aclosing(stream_messages(url, token=token, ca=ca)) as messages:
         async for message in messages:
             for data in message["history"] if message["type"] == "hello" else [message]:
                 if event := parse_event(data):

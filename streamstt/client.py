@@ -17,15 +17,15 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from streamstt.errors import ServerError
 from streamstt.server.access import query_token, redact
 
-HOST = re.compile(r"[^\s/]+")
+HOST_PATTERN = re.compile(r"[^\s/]+")
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0
-MAX_MESSAGE = 2**24  # bytes: a hello with a long history
-REFUSALS = {400, 401, 403, 421}  # HTTP: trying again will not help
+MAX_MESSAGE_BYTES = 2**24  # bytes: a hello with a long history
+REFUSAL_STATUSES = {400, 401, 403, 421}  # HTTP: trying again will not help
 
 log = logging.getLogger(__name__)
 
 
-def captions_address(url: str) -> str:
+def captions_url(url: str) -> str:
     """``ws://host:port/captions`` from what a user types: a port, host:port, or an http or ws address.
 
     Raises:
@@ -35,15 +35,19 @@ def captions_address(url: str) -> str:
     try:
         parts = urlsplit(text if "://" in text else f"ws://{text}")
         scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-        if scheme in {"ws", "wss"} and HOST.fullmatch(parts.hostname or "") and (parts.port is None or parts.port > 0):
+        if (
+            scheme in {"ws", "wss"}
+            and HOST_PATTERN.fullmatch(parts.hostname or "")
+            and (parts.port is None or parts.port > 0)
+        ):
             return f"{scheme}://{parts.netloc}/captions"
     except ValueError:
         pass  # a port or an IPv6 address that is none
     raise ServerError(f"{redact(url)!r} is no address of a daemon; one looks like ws://127.0.0.1:8765")
 
 
-async def follow(
-    url: str, *, token: str = "", ca: Path | None = None, tell: Callable[[str], None] = log.warning
+async def stream_messages(
+    url: str, *, token: str = "", ca: Path | None = None, on_status: Callable[[str], None] = log.warning
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Yields the daemon's messages, each final once, across lost connections and restarts.
 
@@ -56,8 +60,8 @@ async def follow(
     Raises:
         ServerError: The first connection fails, or the daemon refuses.
     """
-    address = captions_address(url)
-    options = _options(address, token or query_token(url) or "", ca)
+    address = captions_url(url)
+    options = _connect_options(address, token or query_token(url) or "", ca)
     seen: dict[str, Any] = {}
     pause = FIRST_RETRY_S
     away = False
@@ -66,7 +70,7 @@ async def follow(
             async with connect(f"{address}?{urlencode(seen)}", **options) as socket:
                 pause = FIRST_RETRY_S
                 if away:
-                    tell("connected again")
+                    on_status("connected again")
                     away = False
                 async for text in socket:
                     message = json.loads(text)
@@ -78,21 +82,25 @@ async def follow(
                     seen["since"] = message["seq"]
                 away = True
                 stopped = socket.close_code == 1001
-                tell(f"{'the daemon has stopped' if stopped else 'the connection is lost'}; waiting for it to be back")
+                on_status(
+                    f"{'the daemon has stopped' if stopped else 'the connection is lost'}; waiting for it to be back"
+                )
         except InvalidStatus as problem:
-            _give_up_if_refused(problem, address, first=not seen)
+            _raise_if_refused(problem, address, first=not seen)
         except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as problem:
             if not seen:
-                raise _nobody(address, problem) from problem
+                raise _unreachable(address, problem) from problem
             if not away:
-                tell("the connection is lost; waiting for it to be back")
+                on_status("the connection is lost; waiting for it to be back")
             away = True
             log.debug("connection to %s: %s", address, problem)
         await asyncio.sleep(pause)
         pause = min(2 * pause, LAST_RETRY_S)
 
 
-async def ask(url: str, request: Mapping[str, Any], *, token: str = "", ca: Path | None = None) -> dict[str, Any]:
+async def request_control(
+    url: str, request: Mapping[str, Any], *, token: str = "", ca: Path | None = None
+) -> dict[str, Any]:
     """Sends one request to a daemon's ``/control``, and returns the answer.
 
     Args:
@@ -104,24 +112,24 @@ async def ask(url: str, request: Mapping[str, Any], *, token: str = "", ca: Path
     Raises:
         ServerError: No daemon answers, or it refuses.
     """
-    address = captions_address(url).removesuffix("captions") + "control"
+    address = captions_url(url).removesuffix("captions") + "control"
     try:
-        async with connect(address, **_options(address, token, ca)) as socket:
+        async with connect(address, **_connect_options(address, token, ca)) as socket:
             await socket.send(json.dumps(request))
             answer: dict[str, Any] = json.loads(await socket.recv())
     except InvalidStatus as problem:
-        _give_up_if_refused(problem, address, first=True)
+        _raise_if_refused(problem, address, first=True)
         raise
     except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as problem:
-        raise _nobody(address, problem) from problem
+        raise _unreachable(address, problem) from problem
     if answer["type"] == "error":
         raise ServerError(f"the daemon refuses: {answer['message']}")
     return answer
 
 
-def _options(address: str, token: str, ca: Path | None) -> dict[str, Any]:
+def _connect_options(address: str, token: str, ca: Path | None) -> dict[str, Any]:
     """How to connect."""
-    options: dict[str, Any] = {"max_size": MAX_MESSAGE, "compression": None}
+    options: dict[str, Any] = {"max_size": MAX_MESSAGE_BYTES, "compression": None}
     if token:
         options["additional_headers"] = {"Authorization": f"Bearer {token}"}
     if address.startswith("wss:"):
@@ -132,7 +140,7 @@ def _options(address: str, token: str, ca: Path | None) -> dict[str, Any]:
     return options
 
 
-def _nobody(address: str, problem: Exception) -> ServerError:
+def _unreachable(address: str, problem: Exception) -> ServerError:
     """Nobody answers, and why that may be."""
     if isinstance(problem, socket.gaierror):
         return ServerError(f"no machine of that name is known: {address} ({problem.strerror}); is the name right?")
@@ -142,9 +150,9 @@ def _nobody(address: str, problem: Exception) -> ServerError:
     return ServerError(f"no daemon answers at {address} ({problem}); {hint}")
 
 
-def _give_up_if_refused(problem: InvalidStatus, address: str, *, first: bool) -> None:
+def _raise_if_refused(problem: InvalidStatus, address: str, *, first: bool) -> None:
     """A daemon that is too busy may have room later; one that refuses will do so again."""
-    if problem.response.status_code in REFUSALS:
+    if problem.response.status_code in REFUSAL_STATUSES:
         why = problem.response.body.decode(errors="replace").strip()
         raise ServerError(f"the daemon at {address} refuses: {why}") from problem
     if first:

@@ -20,7 +20,7 @@ import psutil
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from websockets.asyncio.client import connect
 
-from streamstt.captioning.pipeline import Studio
+from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.compat.endpoints import make_api, make_endpoints
 from streamstt.config.compat import Compat
 from streamstt.config.settings import Settings
@@ -59,10 +59,10 @@ class Target:
         engine = EngineRoom(lambda: ScriptedEngine(Script(words=())), self._thread)
         await engine.start()
         self._hub = Hub(DaemonInfo("0", "run", "", "script", "", "en"), history=50, hello_history=9, queue=100)
-        studio = Studio(self._settings, engine, self._hub)
+        studio = CaptionPipeline(self._settings, engine, self._hub)
         self._decoding = asyncio.create_task(studio.run())
         compat = Compat(vosk=True, deepgram=True, openai=True)
-        api = make_api(compat, Uploads(studio.errands, engine), "script")
+        api = make_api(compat, Uploads(studio.background_decoder, engine), "script")
         self.servers = [
             CaptionServer(s, self._hub, studio, Extensions(endpoints=make_endpoints(compat), api=api))
             for s in (self._settings.server, self._closed)

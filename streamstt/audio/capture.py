@@ -18,7 +18,7 @@ from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.sources import AudioSource
 from streamstt.errors import SourceError
 
-QUEUE = 500  # blocks: 10 s or more; when full, live audio is dropped (a gap), other sources wait
+QUEUE_BLOCKS = 500  # blocks: 10 s or more; when full, live audio is dropped (a gap), other sources wait
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
 JOIN_S = 2.0  # a read that hangs longer is left to the dying process
 
@@ -29,23 +29,23 @@ log = logging.getLogger(__name__)
 class Waiting:
     """The device is not there yet; it is being tried."""
 
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
     """The device is gone; it is being tried again."""
 
-    why: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Recovered:
     """The device is back."""
 
 
 @dataclass(frozen=True, slots=True)
-class Noticed:
+class DeviceNotice:
     """Something about the device that people should know; it is over when ``text`` is empty."""
 
     about: str
@@ -59,7 +59,7 @@ class Ended:
     error: SourceError | None = None
 
 
-Item = Block | Waiting | Lost | Found | Noticed | Ended
+CaptureItem = Block | Waiting | Lost | Recovered | DeviceNotice | Ended
 
 
 class Capture:
@@ -74,18 +74,18 @@ class Capture:
         """
         self._name = name
         self._source = source
-        self._queue: queue.Queue[Item] = queue.Queue(QUEUE)
+        self._queue: queue.Queue[CaptureItem] = queue.Queue(QUEUE_BLOCKS)
         self._stop = threading.Event()
         self._ready = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name=f"capture-{name}", daemon=True)
-        self._begun: float | None = None  # by the clock, at stream time 0: the first sample
+        self._started_at: float | None = None  # by the clock, at stream time 0: the first sample
         self._offset = 0  # samples of stream time before the source was opened last
-        self._end = 0  # of the last block
-        self._first_problem = ""
-        self._absent: Waiting | Lost | None = None  # until the first block
+        self._last_end = 0  # of the last block
+        self._open_error = ""
+        self._outage: Waiting | Lost | None = None  # until the first block
         self._pause_s = FIRST_RETRY_S
         self._notices: dict[str, str] = {}
-        self._left_behind = False
+        self._abandoned = False
         self.dropped = 0  # blocks
 
     @property
@@ -110,7 +110,7 @@ class Capture:
         except SourceError as problem:
             if not self._source.is_live:
                 raise
-            self._first_problem = str(problem)
+            self._open_error = str(problem)
         self._thread.start()
 
     async def stop(self) -> None:
@@ -120,16 +120,16 @@ class Capture:
             await asyncio.to_thread(self._thread.join, JOIN_S)
         if self._thread.is_alive():
             log.warning("source %s: its device does not answer; leaving it behind", self._name)
-            self._left_behind = True
+            self._abandoned = True
             self._ready.set()
 
-    async def items(self) -> AsyncIterator[Item]:
+    async def items(self) -> AsyncIterator[CaptureItem]:
         """Blocks and what happens to the device, in order; ends after ``Ended``."""
         while True:
             try:
                 item = self._queue.get_nowait()
             except queue.Empty:
-                if self._left_behind:
+                if self._abandoned:
                     yield Ended()
                     return
                 self._ready.clear()
@@ -139,7 +139,7 @@ class Capture:
             if isinstance(item, Ended):
                 return
 
-    def _deliver(self, item: Item) -> None:
+    def _deliver(self, item: CaptureItem) -> None:
         """Hands over one item; waits for room, but never with live audio."""
         if self._source.is_live and isinstance(item, Block) and self._queue.full():
             self.dropped += 1
@@ -151,8 +151,8 @@ class Capture:
     def _run(self) -> None:
         error: SourceError | None = None
         try:
-            if self._first_problem:
-                self._recover(Waiting(self._first_problem))
+            if self._open_error:
+                self._recover(Waiting(self._open_error))
             while not self._stop.is_set():
                 try:
                     block = self._source.read(self._stop)
@@ -163,52 +163,52 @@ class Capture:
                     continue
                 if block is None:
                     break
-                if self._begun is None or self._absent:
-                    self._begin(block)
+                if self._started_at is None or self._outage:
+                    self._on_first_block(block)
                 block = Block(block.start + self._offset, block.samples)
-                self._end = block.end
+                self._last_end = block.end
                 self._deliver(block)
-                self._note()
+                self._forward_notices()
         except SourceError as problem:
             error = problem
         finally:
             self._source.close()
             self._deliver(Ended(error))
 
-    def _begin(self, block: Block) -> None:
+    def _on_first_block(self, block: Block) -> None:
         """The first block since the source was opened: only now is it there, and says what time it is."""
         first = time.monotonic() - len(block.samples) / SAMPLE_RATE
-        if self._begun is None:
-            self._begun = first
+        if self._started_at is None:
+            self._started_at = first
         # By the clock; but a source whose samples ran ahead of it does not go back in time.
-        self._offset = max(self._end, round((first - self._begun) * SAMPLE_RATE) - block.start)
+        self._offset = max(self._last_end, round((first - self._started_at) * SAMPLE_RATE) - block.start)
         self._pause_s = FIRST_RETRY_S
-        if self._absent:
-            self._absent = None
-            self._deliver(Found())
+        if self._outage:
+            self._outage = None
+            self._deliver(Recovered())
 
-    def _note(self) -> None:
+    def _forward_notices(self) -> None:
         """Passes on what has changed in what people should know."""
         notices = dict(self._source.notices)
         for about in [k for k in {**self._notices, **notices} if self._notices.get(k) != notices.get(k)]:
-            self._deliver(Noticed(about, notices.get(about, "")))
+            self._deliver(DeviceNotice(about, notices.get(about, "")))
         self._notices = notices
 
-    def _recover(self, news: Waiting | Lost) -> None:
+    def _recover(self, outage: Waiting | Lost) -> None:
         """Waits until the device can be opened again, or the capture is stopped."""
         self._source.close()
-        self._note()
-        self._say(news)
+        self._forward_notices()
+        self._report(outage)
         while not self._stop.wait(self._pause_s):
             self._pause_s = min(2 * self._pause_s, LAST_RETRY_S)  # until there is audio
             try:
                 self._source.open()
             except SourceError as again:
-                self._say(type(news)(str(again)))
+                self._report(type(outage)(str(again)))
                 continue
             return
 
-    def _say(self, news: Waiting | Lost) -> None:
-        if news != self._absent:
-            self._deliver(news)
-        self._absent = news
+    def _report(self, outage: Waiting | Lost) -> None:
+        if outage != self._outage:
+            self._deliver(outage)
+        self._outage = outage

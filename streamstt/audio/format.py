@@ -36,12 +36,12 @@ class Block:
         return self.start + len(self.samples)
 
 
-def seconds(samples: int) -> float:
+def seconds_from_samples(samples: int) -> float:
     """Stream time of a sample index, to the millisecond."""
     return round(samples / SAMPLE_RATE, 3)
 
 
-def ms(milliseconds: float) -> int:
+def samples_from_ms(milliseconds: float) -> int:
     """Samples in so many milliseconds."""
     return round(milliseconds * SAMPLE_RATE / 1000)
 

@@ -5,22 +5,24 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamstt.audio.format import FRAME, Block, Samples, ms
+from streamstt.audio.format import FRAME, Block, Samples, samples_from_ms
 
-BRIDGED = ms(300)  # samples: a shorter hole is filled with silence, so that it does not cut a sentence in two
+MAX_BRIDGED = samples_from_ms(
+    300
+)  # samples: a shorter hole is filled with silence, so that it does not cut a sentence in two
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
+class Dropout:
     """Samples ``start`` to ``end`` never came."""
 
     start: int
     end: int
 
     @property
-    def breaks(self) -> bool:
+    def splits_speech(self) -> bool:
         """Whether speech before and after must not be joined."""
-        return self.end - self.start > BRIDGED
+        return self.end - self.start > MAX_BRIDGED
 
 
 class Framer:
@@ -34,7 +36,7 @@ class Framer:
         """Sample index that the next block should start at."""
         return self._rest.end
 
-    def hole(self, block: Block) -> Hole | None:
+    def find_dropout(self, block: Block) -> Dropout | None:
         """The audio that is missing before ``block``, if any.
 
         Raises:
@@ -42,15 +44,15 @@ class Framer:
         """
         if block.start < self.end:
             raise ValueError(f"block starts at sample {block.start}, expected {self.end}")
-        return Hole(self.end, block.start) if block.start > self.end else None
+        return Dropout(self.end, block.start) if block.start > self.end else None
 
     def push(self, block: Block) -> Iterator[Block]:
         """Yields the frames that ``block`` completes, each a block of ``FRAME`` samples.
 
         A hole that does not break speech is filled with zeros; after one that does, the grid starts anew.
         """
-        hole = self.hole(block)
-        if hole and hole.breaks:
+        hole = self.find_dropout(block)
+        if hole and hole.splits_speech:
             joined: Samples = block.samples
             start = block.start
         else:

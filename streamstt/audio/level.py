@@ -11,14 +11,14 @@ FLOOR_DB = -100.0  # digital silence has no logarithm; 16 bits reach down to abo
 
 
 @dataclass(frozen=True, slots=True)
-class Loudness:
+class AudioLevel:
     """Of some audio, in dB below full scale, from ``FLOOR_DB`` to 0; a sine at full scale has an ``rms`` of -3."""
 
     rms: float
     peak: float
 
 
-class Gauge:
+class LevelMeter:
     """Takes audio until it is read."""
 
     def __init__(self) -> None:
@@ -35,14 +35,14 @@ class Gauge:
             self._peak = max(self._peak, float(samples.max()), -float(samples.min()))
 
     @property
-    def so_far(self) -> Loudness:
+    def current(self) -> AudioLevel:
         """How loud it was since it was last read; that it was looked at is forgotten."""
         mean = self._energy / self._count if self._count else 0.0
-        return Loudness(_decibels(math.sqrt(mean)), _decibels(self._peak))
+        return AudioLevel(_decibels(math.sqrt(mean)), _decibels(self._peak))
 
-    def read(self) -> Loudness:
+    def read(self) -> AudioLevel:
         """How loud it was since it was last read."""
-        loudness = self.so_far
+        loudness = self.current
         self._count, self._energy, self._peak = 0, 0.0, 0.0
         return loudness
 

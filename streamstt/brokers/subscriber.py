@@ -48,7 +48,7 @@ class Receiver:
         hub.counters.add_collector(self._readings)
         hub.notify("broker", NOT_YET)
 
-    def trouble(self, decode_s: float) -> str:
+    def stall_reason(self, decode_s: float) -> str:
         """Nothing can be stuck here that a restart would mend."""
         del decode_s
         return ""

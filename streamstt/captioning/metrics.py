@@ -9,7 +9,7 @@ from streamstt.hub.counters import Counters, MetricSample
 from streamstt.speech.session import Session
 
 
-class Measures:
+class PipelineMetrics:
     """Of one studio; a probe of its hub's counters."""
 
     def __init__(self, counters: Counters, engine: EngineRoom, sessions: Mapping[str, Session]) -> None:
@@ -25,7 +25,7 @@ class Measures:
         self._sessions = sessions
         self._captures: dict[str, Capture] = {}  # of the settings' sources: as many as there are
 
-    def watch(self, source: str, capture: Capture) -> None:
+    def add_capture(self, source: str, capture: Capture) -> None:
         """Tells of a capture's losses from now on, after its end as well."""
         self._captures[source] = capture
 

@@ -9,10 +9,10 @@ from functools import partial
 
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.vad import make_detector
-from streamstt.captioning.liveness import Vitals
-from streamstt.captioning.metrics import Measures
+from streamstt.captioning.liveness import Liveness
+from streamstt.captioning.metrics import PipelineMetrics
 from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest, free_name
-from streamstt.captioning.scheduling import Lateness, Scheduler
+from streamstt.captioning.scheduling import LagMonitor, Scheduler
 from streamstt.clock import elapsed, loop_s, now
 from streamstt.config.settings import Settings, Speech
 from streamstt.engine.background import Errands
@@ -27,10 +27,10 @@ from streamstt.speech.rewriting import Rewriting
 from streamstt.speech.session import Session
 
 log = logging.getLogger(__name__)
-spoken = logging.getLogger(SPOKEN)
+caption_log = logging.getLogger(SPOKEN)
 
 
-class Studio:
+class CaptionPipeline:
     """Owns the sessions. ``run`` must be running for captions to come out.
 
     Attributes:
@@ -50,33 +50,35 @@ class Studio:
         self._settings = settings
         self._engine = engine
         self._hub = hub
-        self._rewriting = Rewriting(settings.words)
+        self._rewriter = Rewriting(settings.words)
         self._scheduler = Scheduler()
         self._sessions: dict[str, Session] = {}
-        self._wishes: dict[str, tuple[str, int]] = {}  # language and end_silence_ms, as each session's source wants it
-        self._leaving: list[Session] = []
-        self._remote: set[str] = set()
-        self._lateness: dict[str, Lateness] = {}  # of the sources that have sent audio
-        self.measures = Measures(hub.counters, engine, self._sessions)
-        hub.counters.add_collector(self.measures)
-        self.vitals = Vitals()
+        self._overrides: dict[
+            str, tuple[str, int]
+        ] = {}  # language and end_silence_ms, as each session's source wants it
+        self._closing: list[Session] = []
+        self._remote_names: set[str] = set()
+        self._lag_monitors: dict[str, LagMonitor] = {}  # of the sources that have sent audio
+        self.metrics = PipelineMetrics(hub.counters, engine, self._sessions)
+        hub.counters.add_collector(self.metrics)
+        self.liveness = Liveness()
         self._stopping = False
-        self._work = asyncio.Event()  # audio came: the engine may have something to do
-        self.errands = Errands(settings, self._work.set)
-        self._progress = asyncio.Event()  # a decode is done: somebody may have room, or be settled
+        self._work_available = asyncio.Event()  # audio came: the engine may have something to do
+        self.background_decoder = Errands(settings, self._work_available.set)
+        self._decode_done = asyncio.Event()  # a decode is done: somebody may have room, or be settled
 
-    def trouble(self, decode_s: float) -> str:
+    def stall_reason(self, decode_s: float) -> str:
         """What is stuck, as a sentence; empty when all goes on. A decode may take ``decode_s``."""
-        return self.vitals.trouble(loop_s(), self._engine.busy_since, decode_s)
+        return self.liveness.stall_reason(loop_s(), self._engine.busy_since, decode_s)
 
     def reload(self, settings: Settings) -> None:
         """Takes other settings: of speech and language from each source's next silence, of words its next caption."""
-        self._settings = self.errands.settings = settings
-        self._rewriting.take(settings.words)
+        self._settings = self.background_decoder.settings = settings
+        self._rewriter.take(settings.words)
         for name, session in self._sessions.items():
-            session.retune(*self._tuning(name))
+            session.retune(*self._source_settings(name))
 
-    def open(self, name: str, label: str, language: str, color: str = "", end_silence_ms: int = 0) -> Session:
+    def add_source(self, name: str, label: str, language: str, color: str = "", end_silence_ms: int = 0) -> Session:
         """Adds a source.
 
         Args:
@@ -86,20 +88,20 @@ class Studio:
             color: Its colour as CSS has it; empty: pages choose.
             end_silence_ms: In place of the setting; 0: that.
         """
-        self._wishes[name] = language, end_silence_ms
-        speech, spoken = self._tuning(name)
+        self._overrides[name] = language, end_silence_ms
+        speech, spoken = self._source_settings(name)
         # A source of this name may have been here before, in this run or in an earlier one whose captions are kept.
         ids = f"{name}@{self._hub.seq}" if self._hub.seq else name
-        writer = CaptionWriter(name, ids, self._rewriting)
+        writer = CaptionWriter(name, ids, self._rewriter)
         session = Session(name, speech, make_detector(speech), spoken, writer)
         self._sessions[name] = session
         self._scheduler.add(session)
         self._hub.add_source(SourceInfo(name, label, now(), color))
         return session
 
-    def _tuning(self, name: str) -> tuple[Speech, str | None]:
+    def _source_settings(self, name: str) -> tuple[Speech, str | None]:
         """How a source is heard, and what it speaks, by its own wishes or the settings; None: it is to be detected."""
-        language, end_silence_ms = self._wishes[name]
+        language, end_silence_ms = self._overrides[name]
         own = {"end_silence_ms": end_silence_ms} if end_silence_ms else {}
         spoken = language or self._settings.engine.language
         return self._settings.speech.model_copy(update=own), None if spoken == "auto" else spoken
@@ -108,62 +110,62 @@ class Studio:
         """Passes audio on; never waits."""
         if self._stopping:
             return
-        if session.source not in self._lateness:
-            self._lateness[session.source] = Lateness(elapsed() - len(block.samples))
+        if session.source not in self._lag_monitors:
+            self._lag_monitors[session.source] = LagMonitor(elapsed() - len(block.samples))
         self._hub.counters.for_source(session.source).audio_s += len(block.samples) / SAMPLE_RATE
         self._hub.levels.measure(session.source, block.samples, loop_s())
         self._publish(session.push(block))
         if session.need():  # in silence nobody is woken
-            self._work.set()
+            self._work_available.set()
 
     def interrupt(self, session: Session) -> None:
         """No audio for a while, or for good: what was said becomes final soon."""
         self._publish(session.interrupt())
-        self._work.set()
+        self._work_available.set()
 
-    async def room(self, session: Session) -> None:
+    async def wait_for_capacity(self, session: Session) -> None:
         """Waits until less than half of the source's buffer waits for the engine."""
         while session.backlog > session.capacity // 2:
-            await self._next_progress()
+            await self._wait_for_decode()
 
-    async def settle(self, session: Session, until: int | None = None) -> None:
+    async def wait_until_final(self, session: Session, until: int | None = None) -> None:
         """Waits until all that was said, or that was said before the sample ``until``, is final."""
         while not session.settled and (until is None or session.final_until < until):
-            await self._next_progress()
+            await self._wait_for_decode()
 
-    def leave(self, session: Session) -> None:
+    def end_source(self, session: Session) -> None:
         """Ends a source; it is forgotten after its last final."""
         self.interrupt(session)
-        self._leaving.append(session)
-        self._sweep()
+        self._closing.append(session)
+        self._drop_finished()
 
-    async def close_all(self) -> None:
+    async def finish_all(self) -> None:
         """Ends what every source says now, and waits until it is final; what comes later is not heard."""
         self._stopping = True
         for session in list(self._sessions.values()):
             self.interrupt(session)
-            await self.settle(session)
+            await self.wait_until_final(session)
 
-    def admit(self, offer: RemoteSourceRequest) -> RemoteSource:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
         """Makes a source of a client that sends audio.
 
         Raises:
             ClientError: There are too many, or the model does not know the language.
         """
         limit = self._settings.server.max_audio_clients
-        if len(self._remote) >= limit:
+        if len(self._remote_names) >= limit:
             raise ClientError("too_many", f"{limit} clients send audio already (server.max_audio_clients)", 1013)
         known = self._engine.info.languages
-        if offer.language not in {"", "auto", *known}:
-            raise ClientError("bad_language", f"the model speaks {', '.join(known)}, not {offer.language!r}")
-        name = free_name(offer.name, self._sessions)
-        self._remote.add(name)
-        silence_ms = offer.end_silence_ms
-        session = self.open(name, offer.label or offer.name, offer.language, end_silence_ms=silence_ms)
-        self.listen(session)
-        return RemoteSource(self, session, self._remote)
+        if request.language not in {"", "auto", *known}:
+            raise ClientError("bad_language", f"the model speaks {', '.join(known)}, not {request.language!r}")
+        name = free_name(request.name, self._sessions)
+        self._remote_names.add(name)
+        silence_ms = request.end_silence_ms
+        session = self.add_source(name, request.label or request.name, request.language, end_silence_ms=silence_ms)
+        self.mark_listening(session)
+        return RemoteSource(self, session, self._remote_names)
 
-    def listen(self, session: Session) -> None:
+    def mark_listening(self, session: Session) -> None:
         """The source's audio begins, or goes on: tells viewers."""
         if session.position == 0:
             self._hub.start_source(session.source, now())
@@ -184,8 +186,8 @@ class Studio:
             self._stopping = True
             for session in self._sessions.values():
                 self._publish(session.abandon())
-            self._note_progress()
-            self.errands.abandon(problem)
+            self._signal_decode_done()
+            self.background_decoder.abandon(problem)
             raise
 
     async def _run(self) -> None:
@@ -193,12 +195,12 @@ class Studio:
         while True:
             session = self._scheduler.next()
             if session:
-                self._watch(session)
+                self._report_lag(session)
             job = session.next_job() if session else None
             if session is None or job is None:
-                if not await self.errands.run_one(self._engine, notify):
-                    self._work.clear()
-                    await self._work.wait()
+                if not await self.background_decoder.run_one(self._engine, notify):
+                    self._work_available.clear()
+                    await self._work_available.wait()
                 continue
             begun = loop_s()
             hypothesis = await self._engine.decode(job, notify)
@@ -206,38 +208,38 @@ class Studio:
             self._publish(session.apply(hypothesis) if hypothesis else session.give_up())
             age_s = (session.position - job.end) / SAMPLE_RATE
             self._hub.counters.count_decode(final=job.final, decode_s=loop_s() - begun, age_s=age_s)
-            self._watch(session)
-            self._sweep()
-            self._note_progress()
+            self._report_lag(session)
+            self._drop_finished()
+            self._signal_decode_done()
 
-    def _note_progress(self) -> None:
-        self._progress.set()
-        self._progress = asyncio.Event()
+    def _signal_decode_done(self) -> None:
+        self._decode_done.set()
+        self._decode_done = asyncio.Event()
 
-    def _sweep(self) -> None:
+    def _drop_finished(self) -> None:
         """Removes the sources that have left and said all."""
-        for session in [s for s in self._leaving if s.settled]:
-            self._leaving.remove(session)
+        for session in [s for s in self._closing if s.settled]:
+            self._closing.remove(session)
             del self._sessions[session.source]
-            self._wishes.pop(session.source)
-            self._lateness.pop(session.source, None)
+            self._overrides.pop(session.source)
+            self._lag_monitors.pop(session.source, None)
             self._scheduler.remove(session)
             self._hub.publish(Status(session.source, State.WAITING, "The client has left.", left=True))
             self._hub.remove_source(session.source)
 
-    def _watch(self, session: Session) -> None:
+    def _report_lag(self, session: Session) -> None:
         """Tells viewers when captions become late, and when they no longer are."""
-        lateness = self._lateness.get(session.source)
-        if lateness and lateness.note(session.overdue, session.position, elapsed()):
+        lateness = self._lag_monitors.get(session.source)
+        if lateness and lateness.update(session.overdue, session.position, elapsed()):
             log.warning("source %s: the engine %s", session.source, "is behind" if lateness.late else "keeps up again")
-            self._hub.notify("late", lateness.detail, session.source)
+            self._hub.notify("late", lateness.notice, session.source)
 
     def _publish(self, events: list[Event]) -> None:
         self._hub.publish(*events)
         for event in events:
             if isinstance(event, Final) and event.text:
-                spoken.info("%s: %s", event.source, event.text)
+                caption_log.info("%s: %s", event.source, event.text)
 
-    async def _next_progress(self) -> None:
-        self._work.set()
-        await self._progress.wait()
+    async def _wait_for_decode(self) -> None:
+        self._work_available.set()
+        await self._decode_done.wait()

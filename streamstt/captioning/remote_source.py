@@ -4,7 +4,7 @@ from collections.abc import Container
 from dataclasses import dataclass
 from typing import Protocol
 
-from streamstt.audio.format import Block, Samples, ms, seconds
+from streamstt.audio.format import Block, Samples, samples_from_ms, seconds_from_samples
 from streamstt.speech.session import Session
 
 
@@ -27,16 +27,16 @@ class RemoteSourceRequest:
     end_silence_ms: int = 0
 
 
-def free_name(wanted: str, taken: Container[str]) -> str:
+def free_name(preferred: str, taken: Container[str]) -> str:
     """A name that no source has: the wanted one, or that with a number."""
-    name, n = wanted, 1
+    name, n = preferred, 1
     while name in taken:
         n += 1
-        name = f"{wanted}-{n}"
+        name = f"{preferred}-{n}"
     return name
 
 
-class Stage(Protocol):
+class SourceHost(Protocol):
     """Where audio goes: the studio."""
 
     def push(self, session: Session, block: Block) -> None:
@@ -47,15 +47,15 @@ class Stage(Protocol):
         """No audio for a while, or for good: what was said becomes final soon."""
         ...
 
-    async def room(self, session: Session) -> None:
+    async def wait_for_capacity(self, session: Session) -> None:
         """Waits until there is room for more."""
         ...
 
-    async def settle(self, session: Session, until: int | None = None) -> None:
+    async def wait_until_final(self, session: Session, until: int | None = None) -> None:
         """Waits until all that was said, or that was said before the sample ``until``, is final."""
         ...
 
-    def leave(self, session: Session) -> None:
+    def end_source(self, session: Session) -> None:
         """Ends a source; it is forgotten after its last final."""
         ...
 
@@ -63,7 +63,7 @@ class Stage(Protocol):
 class RemoteSource:
     """A client's audio; implements the server's ``RemoteStream``."""
 
-    def __init__(self, studio: Stage, session: Session, present: set[str]) -> None:
+    def __init__(self, host: SourceHost, session: Session, active_names: set[str]) -> None:
         """Takes over a session.
 
         Args:
@@ -71,9 +71,9 @@ class RemoteSource:
             session: Made for this client.
             present: Names of the clients that are here; the client's is taken out when it leaves.
         """
-        self._studio = studio
+        self._host = host
         self._session = session
-        self._present = present
+        self._active_names = active_names
 
     @property
     def name(self) -> str:
@@ -83,7 +83,7 @@ class RemoteSource:
     @property
     def position(self) -> float:
         """Stream time up to which audio has come, in seconds."""
-        return seconds(self._session.position)
+        return seconds_from_samples(self._session.position)
 
     @property
     def settled(self) -> bool:
@@ -93,24 +93,24 @@ class RemoteSource:
     async def push(self, samples: Samples) -> None:
         """Takes 16 kHz audio; waits when the engine is far behind."""
         if len(samples):
-            self._studio.push(self._session, Block(self._session.position, samples))
-            await self._studio.room(self._session)
+            self._host.push(self._session, Block(self._session.position, samples))
+            await self._host.wait_for_capacity(self._session)
 
-    async def finish(self) -> None:
+    async def drain(self) -> None:
         """No more audio comes, for good or for a while; returns when the last final is published."""
-        self._studio.interrupt(self._session)
-        await self._studio.settle(self._session)
+        self._host.interrupt(self._session)
+        await self._host.wait_until_final(self._session)
 
-    def pause(self) -> None:
+    def end_utterance(self) -> None:
         """What was said so far is complete: it becomes final soon."""
-        self._studio.interrupt(self._session)
+        self._host.interrupt(self._session)
 
-    async def heard(self, until: float) -> None:
+    async def wait_until_final(self, until: float) -> None:
         """Returns when all that was said before a stream time (s) is published as final."""
         # A time is rounded to the millisecond, and what begins at it must not be waited for.
-        await self._studio.settle(self._session, ms(until * 1000) - ms(1))
+        await self._host.wait_until_final(self._session, samples_from_ms(until * 1000) - samples_from_ms(1))
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """The client is gone; what it said and is not final yet is still captioned for the others."""
-        self._present.discard(self.name)
-        self._studio.leave(self._session)
+        self._active_names.discard(self.name)
+        self._host.end_source(self._session)

@@ -5,32 +5,34 @@ Jobs are pulled when the engine is free, never queued: a slow machine captions l
 
 from collections import deque
 
-from streamstt.audio.format import ms
+from streamstt.audio.format import samples_from_ms
 from streamstt.speech.session import Session
 from streamstt.speech.update_policy import Need
 
-LATE = ms(2000)  # samples that wait for the engine beyond the usual update: a reader notices
+LATE = samples_from_ms(2000)  # samples that wait for the engine beyond the usual update: a reader notices
 
 
-WELL = ms(700)  # samples: not late any more; between the two nothing changes, so that viewers are not told in turns
+RECOVERED = samples_from_ms(
+    700
+)  # samples: not late any more; between the two nothing changes, so that viewers are not told in turns
 
 
-ADVICE = "Captions are late: this machine cannot keep up. A smaller model, or fewer sources, would help."
+LAG_TEXT = "Captions are late: this machine cannot keep up. A smaller model, or fewer sources, would help."
 
 
-class Lateness:
+class LagMonitor:
     """Of one source."""
 
-    def __init__(self, begun: int) -> None:
+    def __init__(self, started_at: int) -> None:
         """All is well.
 
         Args:
             begun: A clock in samples, when the source's first sample came.
         """
         self.late = False
-        self._begun = begun
+        self._started_at = started_at
 
-    def note(self, overdue: int, position: int, clock: int) -> bool:
+    def update(self, overdue: int, position: int, clock: int) -> bool:
         """Takes how things stand; whether that changed ``late``.
 
         Args:
@@ -38,16 +40,16 @@ class Lateness:
             position: Samples that came so far: a file may send faster than it was spoken, and then nobody is late.
             clock: The clock now.
         """
-        overdue -= max(0, position - (clock - self._begun))
-        late = overdue >= (WELL if self.late else LATE)
+        overdue -= max(0, position - (clock - self._started_at))
+        late = overdue >= (RECOVERED if self.late else LATE)
         changed = late != self.late
         self.late = late
         return changed
 
     @property
-    def detail(self) -> str:
+    def notice(self) -> str:
         """What to tell the source's viewers; empty when all is well."""
-        return ADVICE if self.late else ""
+        return LAG_TEXT if self.late else ""
 
 
 class Scheduler:

@@ -9,8 +9,8 @@ from concurrent.futures import Executor
 
 from streamstt.audio.capture import Capture
 from streamstt.audio.sources import AudioSource, make_source
-from streamstt.captioning.local_source import follow
-from streamstt.captioning.pipeline import Studio
+from streamstt.captioning.local_source import run_source
+from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.clock import now
 from streamstt.config.settings import Settings, Source
 from streamstt.config.settings import Source as SourceSettings
@@ -25,7 +25,7 @@ from streamstt.whisper.checkpoints.search import Progress
 from streamstt.whisper.loader import load_engine, require_languages
 
 
-def waits(settings: Source, environ: Mapping[str, str] | None = None, process: int = 0) -> bool:
+def may_appear_later(settings: Source, environ: Mapping[str, str] | None = None, pid: int = 0) -> bool:
     """Whether the source may come later; only a device may.
 
     Args:
@@ -36,16 +36,16 @@ def waits(settings: Source, environ: Mapping[str, str] | None = None, process: i
     if settings.kind not in {"mic", "monitor"}:
         return False
     if settings.wait == "auto":
-        return is_service(os.environ if environ is None else environ, process or os.getpid())
+        return is_service(os.environ if environ is None else environ, pid or os.getpid())
     return settings.wait == "yes"
 
 
-def is_service(environ: Mapping[str, str], process: int) -> bool:
+def is_service(environ: Mapping[str, str], pid: int) -> bool:
     """Whether systemd started this very process; a shell in a desktop's terminal inherits all but these."""
-    return "NOTIFY_SOCKET" in environ or environ.get("SYSTEMD_EXEC_PID") == str(process)
+    return "NOTIFY_SOCKET" in environ or environ.get("SYSTEMD_EXEC_PID") == str(pid)
 
 
-def look(source: AudioSource, *, waits: bool) -> None:
+def probe_source(source: AudioSource, *, allow_missing: bool) -> None:
     """Opens the source for a moment: what is wrong is said before a slow start.
 
     Raises:
@@ -54,7 +54,7 @@ def look(source: AudioSource, *, waits: bool) -> None:
     try:
         source.open()
     except SourceError as error:
-        if not waits:
+        if not allow_missing:
             raise
         log.warning("it will be waited for: %s", error)
     else:
@@ -63,7 +63,7 @@ def look(source: AudioSource, *, waits: bool) -> None:
 
 log = logging.getLogger(__name__)
 
-Follower = asyncio.Task[SourceError | None]
+SourceTask = asyncio.Task[SourceError | None]
 
 
 Captures = Sequence[tuple[SourceSettings, Capture]]
@@ -75,12 +75,12 @@ async def open_sources(settings: Settings) -> Captures:
     for source in settings.source:
         made = make_source(source)
         if made:
-            await asyncio.to_thread(look, made, waits=waits(source))
+            await asyncio.to_thread(probe_source, made, waits=may_appear_later(source))
             captures.append((source, Capture(source.name, made)))
     return captures
 
 
-async def start_engine(settings: Settings, thread: Executor, progress: Progress | None) -> EngineRoom:
+async def start_engine(settings: Settings, executor: Executor, progress: Progress | None) -> EngineRoom:
     """Loads the model, in the engine's thread, and runs it once.
 
     Raises:
@@ -88,18 +88,18 @@ async def start_engine(settings: Settings, thread: Executor, progress: Progress 
         ModelError: It cannot be found.
         ConfigError: It does not know a language that is asked for.
     """
-    engine = EngineRoom(lambda: load_engine(settings.engine, progress), thread)
+    engine = EngineRoom(lambda: load_engine(settings.engine, progress), executor)
     await engine.start()
     require_languages(engine.info, *(s.language for s in settings.source))
     log.info("model %s on %s in %s is ready", engine.info.model, engine.info.device, engine.info.precision)
     return engine
 
 
-def make_hub(settings: Settings, info: EngineInfo, past: Past | None) -> Hub:
+def make_hub(settings: Settings, info: EngineInfo, resume_state: Past | None) -> Hub:
     """A hub that goes on where earlier runs ended, if that is known."""
     about = DaemonInfo(
         version=__version__,
-        session=past.session if past else uuid.uuid4().hex[:12],
+        session=resume_state.session if resume_state else uuid.uuid4().hex[:12],
         started_at=now(),
         model=info.model,
         precision=info.precision,
@@ -113,35 +113,39 @@ def make_hub(settings: Settings, info: EngineInfo, past: Past | None) -> Hub:
         queue=server.client_queue,
         sources=[source.name for source in settings.source if source.kind != "ws"],
     )
-    if past:
-        hub.restore(past.finals, past.seq, past.forgotten)
+    if resume_state:
+        hub.restore(resume_state.finals, resume_state.seq, resume_state.forgotten)
     return hub
 
 
-async def follow_all(tasks: asyncio.TaskGroup, studio: Studio, hub: Hub, captures: Captures) -> list[Follower]:
+async def start_sources(
+    tasks: asyncio.TaskGroup, pipeline: CaptionPipeline, hub: Hub, captures: Captures
+) -> list[SourceTask]:
     """Runs each local source to its end, and returns when all are open, or waited for; clients see those too."""
-    sessions = [studio.open(source.name, source.title, source.language, source.color) for source, _ in captures]
+    sessions = [pipeline.add_source(source.name, source.title, source.language, source.color) for source, _ in captures]
     await asyncio.gather(*(capture.start() for _, capture in captures))
     pairs = zip(captures, sessions, strict=True)
-    return [tasks.create_task(follow(studio, hub, capture, session)) for (_, capture), session in pairs]
+    return [tasks.create_task(run_source(pipeline, hub, capture, session)) for (_, capture), session in pairs]
 
 
-async def decode(studio: Studio) -> EngineError | None:
+async def run_pipeline(pipeline: CaptionPipeline) -> EngineError | None:
     """Runs the engine until the task is cancelled, or it breaks: then the last captions still have to go out."""
     try:
-        await studio.run()
+        await pipeline.run()
     except EngineError as error:
         return error
     return None
 
 
-async def until(stop: asyncio.Event, decoding: asyncio.Task[EngineError | None], followers: Sequence[Follower]) -> None:
+async def wait_for_end(
+    stop: asyncio.Event, pipeline_task: asyncio.Task[EngineError | None], source_tasks: Sequence[SourceTask]
+) -> None:
     """Waits for ``stop``, for the engine's end, or for the end of all sources if they are given."""
     signalled = asyncio.create_task(stop.wait())
-    ended = asyncio.gather(*followers) if followers else asyncio.get_running_loop().create_future()
+    ended = asyncio.gather(*source_tasks) if source_tasks else asyncio.get_running_loop().create_future()
     try:
-        await asyncio.wait({signalled, decoding, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({signalled, pipeline_task, ended}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         signalled.cancel()
-        if not followers:
+        if not source_tasks:
             ended.cancel()

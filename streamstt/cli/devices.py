@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from streamstt.audio.devices.level_monitor import Measured, Metering
+from streamstt.audio.devices.level_monitor import DeviceLevel, DeviceLevelMonitor
 from streamstt.audio.devices.recorder_process import list_devices
 from streamstt.audio.devices.selection import Device
 from streamstt.cli.interrupts import asked_to_end
@@ -75,7 +75,7 @@ def _meter(found: Sequence[Device], seconds: float | None, *, as_json: bool) -> 
     lively = out.is_terminal and not out.is_dumb_terminal and not as_json
     if seconds is None and not lively:
         seconds = PIPED_S
-    with asked_to_end() as end, Metering(found) as metering:
+    with asked_to_end() as end, DeviceLevelMonitor(found) as metering:
         area = Area(out)
         try:
             _watch(metering, area if lively else None, seconds, end)
@@ -86,24 +86,24 @@ def _meter(found: Sequence[Device], seconds: float | None, *, as_json: bool) -> 
         typer.echo(_as_json([_row(m) for m in levels]))
     else:
         show_levels(out, levels)
-    if all(m.whole is None for m in levels):
+    if all(m.overall is None for m in levels):
         raise SourceError(f"none of them could be heard: {judge(levels[0])}")
 
 
-def _watch(metering: Metering, area: Area | None, seconds: float | None, end: threading.Event) -> None:
+def _watch(metering: DeviceLevelMonitor, area: Area | None, seconds: float | None, end: threading.Event) -> None:
     """Draws until the time is over, or somebody ends it."""
     until = None if seconds is None else time.monotonic() + seconds
     marks: list[float] = []
     while not end.wait(LOOK_S) and (until is None or time.monotonic() < until):
         measured = metering.read()
-        peaks = [m.now.peak if m.now else -100.0 for m in measured]
+        peaks = [m.current.peak if m.current else -100.0 for m in measured]
         marks = [max(p, mark - FALL_DB) for p, mark in zip(peaks, marks or peaks, strict=True)]
         if area:
             area.draw(meters(measured, marks, area.width))
 
 
-def _row(measured: Measured) -> dict[str, Any]:
-    whole = measured.whole
+def _row(measured: DeviceLevel) -> dict[str, Any]:
+    whole = measured.overall
     return {
         "source": source_of(measured.device),
         "title": measured.device.title,

@@ -9,7 +9,7 @@ import typer
 
 from streamstt.cli.interrupts import ended_by_hand
 from streamstt.cli.options import Authority, Token, err, out
-from streamstt.client import follow
+from streamstt.client import stream_messages
 from streamstt.terminal.caption_view import CaptionView
 
 
@@ -32,7 +32,7 @@ def listen(
             view.disconnected(text)
 
     async def watch() -> None:
-        async with aclosing(follow(url, token=token, ca=ca, tell=tell)) as messages:
+        async with aclosing(stream_messages(url, token=token, ca=ca, on_status=tell)) as messages:
             async for message in messages:
                 if not as_json:
                     view.show(message)

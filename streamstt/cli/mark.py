@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from streamstt.cli.options import Authority, Token, out
-from streamstt.client import ask
+from streamstt.client import request_control
 
 
 def mark(
@@ -16,5 +16,5 @@ def mark(
     ca: Authority = None,
 ) -> None:
     """Begin a new set of transcript files in a running daemon, for example at the start of a meeting."""
-    answer = asyncio.run(ask(url, {"type": "mark", "title": title}, token=token, ca=ca))
+    answer = asyncio.run(request_control(url, {"type": "mark", "title": title}, token=token, ca=ca))
     out.print(f"A new transcript begins: {answer['name']}", highlight=False, markup=False, soft_wrap=True)

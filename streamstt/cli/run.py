@@ -16,8 +16,8 @@ from streamstt.captioning.setup import is_service
 from streamstt.cli.options import Assignments, ConfigFile, Language, Model, Sources, err, options, out
 from streamstt.config.loader import load
 from streamstt.config.settings import Log, Settings
-from streamstt.daemon.hooks import Surroundings
-from streamstt.daemon.systemd import Manager
+from streamstt.daemon.hooks import DaemonHooks
+from streamstt.daemon.systemd import SystemdNotifier
 from streamstt.errors import ConfigError, SourceError
 from streamstt.progress import LogProgress
 from streamstt.samples import welcome
@@ -73,7 +73,7 @@ def _run(read: Callable[[], Settings], *, plain: bool) -> None:
 
     with download_bars(err) if err.is_terminal else nullcontext(LogProgress()) as progress:
         ready = partial(announce, settings, new_tokens)
-        asyncio.run(app.run(settings, Surroundings(ready, read, progress, Manager.find(), view)))
+        asyncio.run(app.run(settings, DaemonHooks(ready, read, progress, SystemdNotifier.from_environment(), view)))
 
 
 def _leave(number: int, _: object) -> None:

@@ -15,7 +15,7 @@ from streamstt.cli.run import announce
 from streamstt.config.loader import load
 from streamstt.config.secrets import without_password
 from streamstt.config.settings import Log, Settings
-from streamstt.daemon.systemd import Manager
+from streamstt.daemon.systemd import SystemdNotifier
 from streamstt.errors import ConfigError
 from streamstt.server.tokens import load_tokens, will_create_tokens
 
@@ -62,4 +62,4 @@ def _serve(kind: str, read: Callable[[], Settings]) -> None:
     from streamstt.daemon import edge  # noqa: PLC0415 - the other commands need no server
 
     ready = partial(announce, settings, new_tokens)
-    asyncio.run(edge.run(settings, feed, edge.Surroundings(ready, read, Manager.find())))
+    asyncio.run(edge.run(settings, feed, edge.EdgeHooks(ready, read, SystemdNotifier.from_environment())))

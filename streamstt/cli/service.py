@@ -6,7 +6,7 @@ import typer
 
 from streamstt.cli.options import out
 from streamstt.service import installer
-from streamstt.service.units import NAME, Place
+from streamstt.service.units import UNIT_NAME, UnitLocation
 
 app = typer.Typer(help="Run streamstt as a service of systemd.", no_args_is_help=True)
 
@@ -29,8 +29,10 @@ def uninstall(system: System = False, root: Root = "") -> None:
 @app.command()
 def status(system: System = False) -> None:
     """Show whether it runs, and what it says of itself."""
-    place = Place(system)
-    raise typer.Exit(installer.ask(place, [*place.systemctl, "status", "--no-pager", "--full", NAME]))
+    place = UnitLocation(system)
+    raise typer.Exit(
+        installer.run_systemd_command(place, [*place.systemctl, "status", "--no-pager", "--full", UNIT_NAME])
+    )
 
 
 @app.command()
@@ -42,13 +44,17 @@ def logs(
     """Show its log."""
     user = [] if system else ["--user"]
     more = ["--follow"] if follow else ["--no-pager"]
-    raise typer.Exit(installer.ask(Place(system), ["journalctl", *user, f"--unit={NAME}", f"--lines={lines}", *more]))
+    raise typer.Exit(
+        installer.run_systemd_command(
+            UnitLocation(system), ["journalctl", *user, f"--unit={UNIT_NAME}", f"--lines={lines}", *more]
+        )
+    )
 
 
-def _place(*, system: bool, root: str) -> Place:
+def _place(*, system: bool, root: str) -> UnitLocation:
     if root and not system:
         raise typer.BadParameter("--root goes with --system: a user's units belong to a user of this machine")
-    return Place(system, root)
+    return UnitLocation(system, root)
 
 
 def _say(text: str) -> None:

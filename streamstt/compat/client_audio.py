@@ -100,14 +100,14 @@ class Feed:
     async def settle(self) -> None:
         """All that was said so far becomes final; returns when it waits for the client. More audio may follow."""
         await self.pause()
-        await self._stream.finish()
+        await self._stream.drain()
         await self._hub.flush()
 
     async def pause(self) -> None:
         """All that was said so far is complete, and becomes final soon. More audio may follow."""
         await self._stream.push(self._resampler.push(from_s16le(b""), last=True))
         self._begin()
-        self._stream.pause()
+        self._stream.end_utterance()
 
 
 async def hear(socket: WebSocket, idle_s: float) -> str | bytes:

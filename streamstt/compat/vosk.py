@@ -92,7 +92,7 @@ async def serve_vosk(visitor: EndpointContext) -> None:
             await first_completed(talk.run(), outbox.wait_finished())
             await talk.end()
     finally:
-        stream.leave()  # before the goodbye: whoever has read that finds the place free
+        stream.close()  # before the goodbye: whoever has read that finds the place free
     await close_connection(visitor.socket, outbox.close_reason)
 
 

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from streamstt.config.settings import SECTIONS, Settings
 
 # What is not named here needs a restart: so does a setting that somebody adds and does not think of this.
-LIVE = {
+LIVE_SETTINGS = {
     *("log", "speech", "words", "server", "overlay", "engine.language", "engine.vocabulary"),
     *("transcript.keep_days", "transcript.keep_mb"),
 }
 # Of the sections above: the socket is bound, a handshake's time is the listener's, and the ring has its size.
-FIXED = {"server.host", "server.port", "server.handshake_s", "speech.buffer_s"}
+FIXED_SETTINGS = {"server.host", "server.port", "server.handshake_s", "speech.buffer_s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +25,15 @@ class Changes:
 
     settings: Settings
     live: tuple[str, ...]
-    waiting: tuple[str, ...]
+    needs_restart: tuple[str, ...]
 
 
 def is_live(name: str) -> bool:
     """Whether a setting, such as ``speech.update_ms``, can change while the daemon runs."""
-    return bool({name, name.partition(".")[0]} & LIVE) and name not in FIXED
+    return bool({name, name.partition(".")[0]} & LIVE_SETTINGS) and name not in FIXED_SETTINGS
 
 
-def compare(now: Settings, read: Settings) -> Changes:
+def compare(current: Settings, loaded: Settings) -> Changes:
     """Compares settings.
 
     Args:
@@ -44,14 +44,14 @@ def compare(now: Settings, read: Settings) -> Changes:
         (section, key)
         for section, model in SECTIONS.items()
         for key in model.model_fields
-        if getattr(getattr(now, section), key) != getattr(getattr(read, section), key)
+        if getattr(getattr(current, section), key) != getattr(getattr(loaded, section), key)
     ]
     live = [(section, key) for section, key in changed if is_live(f"{section}.{key}")]
     sections = {
-        section: getattr(now, section).model_copy(
-            update={key: getattr(getattr(read, section), key) for of, key in live if of == section}
+        section: getattr(current, section).model_copy(
+            update={key: getattr(getattr(loaded, section), key) for of, key in live if of == section}
         )
         for section in SECTIONS
     }
-    waiting = [f"{s}.{k}" for s, k in changed if (s, k) not in live] + ["source"] * (now.source != read.source)
-    return Changes(now.model_copy(update=sections), tuple(f"{s}.{k}" for s, k in live), tuple(waiting))
+    waiting = [f"{s}.{k}" for s, k in changed if (s, k) not in live] + ["source"] * (current.source != loaded.source)
+    return Changes(current.model_copy(update=sections), tuple(f"{s}.{k}" for s, k in live), tuple(waiting))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streamstt.audio.capture import Capture
-from streamstt.captioning.pipeline import Studio
+from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.compat.wyoming.server import WyomingServer
 from streamstt.config.settings import Source
 from streamstt.engine.runner import EngineRoom
@@ -16,16 +16,16 @@ from streamstt.transcripts.writer import Transcript
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """What a daemon is made of."""
 
     hub: Hub
     engine: EngineRoom
-    studio: Studio
+    pipeline: CaptionPipeline
     server: CaptionServer
     captures: Sequence[tuple[Source, Capture]]
-    endless: bool  # clients may come with audio when all other sources have ended
+    accepts_remote: bool  # clients may come with audio when all other sources have ended
     archive: Archive | None
     transcript: Transcript | None
     wyoming: WyomingServer
-    outlets: Sequence[Outlet] = ()
+    outputs: Sequence[Outlet] = ()

@@ -12,9 +12,9 @@ from streamstt.brokers.subscriber import Receiver
 from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.config.changes import compare
 from streamstt.config.settings import Settings
-from streamstt.daemon.signals import reloading_by_signal, stopping_by_signal
-from streamstt.daemon.systemd import Manager
-from streamstt.daemon.watchdog import Keeper
+from streamstt.daemon.signals import reload_on_signal, stop_on_signal
+from streamstt.daemon.systemd import SystemdNotifier
+from streamstt.daemon.watchdog import Watchdog
 from streamstt.errors import StreamsttError
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, DaemonInfo
@@ -55,20 +55,20 @@ class Edge:
             return text_response(HTTPStatus.SERVICE_UNAVAILABLE, f"{NOT_YET}\n", Retry_After=RETRY_S) if waits else None
         return text_response(HTTPStatus.NOT_FOUND, f"{NOT_AT_EDGE.format(path)}\n") if path in REQUIRED_ROLES else None
 
-    def admit(self, offer: RemoteSourceRequest) -> RemoteStream:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
         """Takes no audio.
 
         Raises:
             ClientError: Always.
         """
-        raise ClientError("edge", NOT_AT_EDGE.format(f"/audio ({offer.name})"))
+        raise ClientError("edge", NOT_AT_EDGE.format(f"/audio ({request.name})"))
 
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class EdgeHooks:
     """Who starts the edge, and what it tells them.
 
     Attributes:
@@ -77,12 +77,12 @@ class Surroundings:
         manager: The service manager.
     """
 
-    ready: Callable[[str], None]
-    reload: Callable[[], Settings]
-    manager: Manager
+    on_ready: Callable[[str], None]
+    load_settings: Callable[[], Settings]
+    notifier: SystemdNotifier
 
 
-async def run(settings: Settings, feed: Feed, around: Surroundings) -> None:
+async def run(settings: Settings, reader: Feed, hooks: EdgeHooks) -> None:
     """Serves until a signal comes; the broker may come and go meanwhile.
 
     Args:
@@ -95,38 +95,38 @@ async def run(settings: Settings, feed: Feed, around: Surroundings) -> None:
     """
     watch_loop()
     server = settings.server
-    hub = Hub(_unknown(), history=server.history, hello_history=server.hello_history, queue=server.client_queue)
-    receiver, edge = Receiver(feed, hub), Edge(hub)
+    hub = Hub(_placeholder(), history=server.history, hello_history=server.hello_history, queue=server.client_queue)
+    receiver, edge = Receiver(reader, hub), Edge(hub)
     door = CaptionServer(server, hub, edge, Extensions(unavailable=edge.unavailable))
-    log.info("captions come from %s", feed.name)
-    with stopping_by_signal() as stop, reloading_by_signal() as wanted:
+    log.info("captions come from %s", reader.name)
+    with stop_on_signal() as stop, reload_on_signal() as wanted:
         async with asyncio.TaskGroup() as tasks:
             address = await door.start()
             beside = [
                 tasks.create_task(receiver.run()),
-                tasks.create_task(Keeper(around.manager, hub, receiver, address).run()),
-                tasks.create_task(_reload(settings, around, wanted, (hub, door))),
+                tasks.create_task(Watchdog(hooks.notifier, hub, receiver, address).run()),
+                tasks.create_task(_reload(settings, hooks, wanted, (hub, door))),
             ]
-            around.ready(address)
-            around.manager.ready()
+            hooks.on_ready(address)
+            hooks.notifier.ready()
             await stop.wait()
-            around.manager.stopping()
+            hooks.notifier.stopping()
             await door.drain()  # viewers receive what has come
             for task in beside:
                 task.cancel()
 
 
 async def _reload(
-    settings: Settings, around: Surroundings, wanted: asyncio.Event, parts: tuple[Hub, CaptionServer]
+    settings: Settings, hooks: EdgeHooks, reload_requested: asyncio.Event, parts: tuple[Hub, CaptionServer]
 ) -> None:
     """Takes new settings of server and log whenever it is asked to, until it is cancelled."""
     hub, door = parts
     while True:
-        await wanted.wait()
-        wanted.clear()
-        around.manager.reloading()
+        await reload_requested.wait()
+        reload_requested.clear()
+        hooks.notifier.reloading()
         try:
-            changes = compare(settings, await asyncio.to_thread(around.reload))
+            changes = compare(settings, await asyncio.to_thread(hooks.load_settings))
         except StreamsttError as error:
             log.error("the settings are as they were: %s", error)
             hub.notify("settings", "The new settings have mistakes; the old ones are in force.")
@@ -137,9 +137,9 @@ async def _reload(
             door.reload(server)
             hub.notify("settings", "")
             log.info("settings are read again; changed: %s", ", ".join(changes.live) or "none")
-        around.manager.ready()
+        hooks.notifier.ready()
 
 
-def _unknown() -> DaemonInfo:
+def _placeholder() -> DaemonInfo:
     """Of a daemon that has not been heard of yet."""
     return DaemonInfo(__version__, session="", started_at="", model="", precision="", language="")

@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from streamstt.config.settings import Settings
-from streamstt.daemon.systemd import Manager
+from streamstt.daemon.systemd import SystemdNotifier
 from streamstt.hub.hub import Hub
 from streamstt.progress import Progress
 
 
-class Onlooker(Protocol):
+class StatusView(Protocol):
     """Shows a person how the daemon is, for as long as it runs."""
 
     async def run(self, hub: Hub, address: str) -> None:
@@ -23,7 +23,7 @@ class Onlooker(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class DaemonHooks:
     """Who starts the daemon, and what it tells them.
 
     Attributes:
@@ -34,19 +34,19 @@ class Surroundings:
         onlooker: A person in front of a terminal, if there is one.
     """
 
-    ready: Callable[[str], None]
-    reload: Callable[[], Settings]
-    progress: Progress | None = None
-    manager: Manager = field(default_factory=Manager)
-    onlooker: Onlooker | None = None
+    on_ready: Callable[[str], None]
+    load_settings: Callable[[], Settings]
+    on_progress: Progress | None = None
+    notifier: SystemdNotifier = field(default_factory=SystemdNotifier)
+    status_view: StatusView | None = None
 
-    async def watch(self, hub: Hub, address: str) -> None:
+    async def show_status(self, hub: Hub, address: str) -> None:
         """Shows how things are until it is cancelled, if somebody looks."""
-        if self.onlooker:
-            await self.onlooker.run(hub, address)
+        if self.status_view:
+            await self.status_view.run(hub, address)
 
     def stopping(self) -> None:
         """Tells everybody that the last captions are being finished."""
-        self.manager.stopping()
-        if self.onlooker:
-            self.onlooker.stopping()
+        self.notifier.stopping()
+        if self.status_view:
+            self.status_view.stopping()

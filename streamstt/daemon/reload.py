@@ -9,8 +9,8 @@ from streamstt import logs
 from streamstt.audio.vad import make_detector
 from streamstt.config.changes import compare
 from streamstt.config.settings import Settings
-from streamstt.daemon.components import Parts
-from streamstt.daemon.systemd import Manager
+from streamstt.daemon.components import Components
+from streamstt.daemon.systemd import SystemdNotifier
 from streamstt.errors import StreamsttError
 from streamstt.whisper.loader import require_languages
 
@@ -20,7 +20,13 @@ log = logging.getLogger(__name__)
 class Reloader:
     """Of one daemon."""
 
-    def __init__(self, settings: Settings, read: Callable[[], Settings], parts: Parts, manager: Manager) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        load_settings: Callable[[], Settings],
+        components: Components,
+        notifier: SystemdNotifier,
+    ) -> None:
         """Changes nothing yet.
 
         Args:
@@ -30,29 +36,29 @@ class Reloader:
             manager: Told that, and when, settings are being read.
         """
         self._settings = settings
-        self._read = read
-        self._parts = parts
-        self._manager = manager
+        self._load_settings = load_settings
+        self._components = components
+        self._notifier = notifier
 
-    async def run(self, wanted: asyncio.Event) -> None:
+    async def run(self, reload_requested: asyncio.Event) -> None:
         """Reloads whenever it is wanted, until it is cancelled."""
         while True:
-            await wanted.wait()
-            wanted.clear()
-            self._manager.reloading()
+            await reload_requested.wait()
+            reload_requested.clear()
+            self._notifier.reloading()
             try:
                 await self._reload()
             except StreamsttError as error:
                 log.error("the settings are as they were: %s", error)
-                self._parts.hub.notify("settings", "The new settings have mistakes; the old ones are in force.")
+                self._components.hub.notify("settings", "The new settings have mistakes; the old ones are in force.")
             else:
-                self._parts.hub.notify("settings", "")
-            self._manager.ready()
+                self._components.hub.notify("settings", "")
+            self._notifier.ready()
 
     async def _reload(self) -> None:
         """Reads and checks everything first, so that a mistake changes nothing."""
-        changes = compare(self._settings, await asyncio.to_thread(self._read))
-        settings, parts = changes.settings, self._parts
+        changes = compare(self._settings, await asyncio.to_thread(self._load_settings))
+        settings, parts = changes.settings, self._components
         make_detector(settings.speech)
         require_languages(parts.engine.info, settings.engine.language)
         if "engine.vocabulary" in changes.live:
@@ -61,12 +67,12 @@ class Reloader:
         server = settings.server
         parts.hub.set_limits(history=server.history, hello_history=server.hello_history, queue=server.client_queue)
         parts.hub.daemon_info = replace(parts.hub.daemon_info, language=settings.engine.language)
-        parts.studio.reload(settings)
+        parts.pipeline.reload(settings)
         parts.server.reload(server)
         parts.server.set_overlay(settings.overlay)
         if parts.archive:
             parts.archive.reload(settings.transcript)
         self._settings = settings
         log.info("settings are read again; changed: %s", ", ".join(changes.live) or "none")
-        if changes.waiting:
-            log.warning("these have changed, and need a restart: %s", ", ".join(changes.waiting))
+        if changes.needs_restart:
+            log.warning("these have changed, and need a restart: %s", ", ".join(changes.needs_restart))

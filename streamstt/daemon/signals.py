@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 @contextmanager
-def stopping_by_signal() -> Iterator[asyncio.Event]:
+def stop_on_signal() -> Iterator[asyncio.Event]:
     """An event that SIGINT and SIGTERM set. A second signal leaves at once, losing what is not final."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
@@ -32,7 +32,7 @@ def stopping_by_signal() -> Iterator[asyncio.Event]:
 
 
 @contextmanager
-def reloading_by_signal() -> Iterator[asyncio.Event]:
+def reload_on_signal() -> Iterator[asyncio.Event]:
     """An event that SIGHUP sets. Where there is a terminal, SIGHUP says that it was closed: that asks to stop."""
     loop = asyncio.get_running_loop()
     wanted = asyncio.Event()

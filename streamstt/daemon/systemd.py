@@ -11,11 +11,11 @@ from contextlib import suppress
 
 from streamstt.progress import Progress
 
-FETCHING_S = 120  # so much longer than the unit's own limit a start may take after each sign of progress
+DOWNLOAD_EXTENSION_S = 120  # so much longer than the unit's own limit a start may take after each sign of progress
 REPORT_S = 1.0  # progress is not told more often
 
 
-class Manager:
+class SystemdNotifier:
     """A service manager; without one, what it is told is lost without a trace."""
 
     def __init__(self, address: str = "", watchdog_s: float = 0.0) -> None:
@@ -34,14 +34,14 @@ class Manager:
         self._reported_at = 0.0
 
     @classmethod
-    def find(cls, environ: Mapping[str, str] = os.environ, process: int = 0) -> "Manager":
+    def from_environment(cls, environ: Mapping[str, str] = os.environ, pid: int = 0) -> "SystemdNotifier":
         """The one that started this process, if one did.
 
         Args:
             environ: In place of the process's environment.
             process: In place of the process's number.
         """
-        mine = environ.get("WATCHDOG_PID", "") in {"", str(process or os.getpid())}
+        mine = environ.get("WATCHDOG_PID", "") in {"", str(pid or os.getpid())}
         watchdog = environ.get("WATCHDOG_USEC", "")
         wanted = mine and watchdog.isdecimal()
         return cls(environ.get("NOTIFY_SOCKET", ""), int(watchdog) / 1e6 if wanted else 0.0)
@@ -58,7 +58,7 @@ class Manager:
         """The last captions are being finished."""
         self._send("STOPPING=1")
 
-    def alive(self) -> None:
+    def ping(self) -> None:
         """A sign of life."""
         if self.watchdog_s:
             self._send("WATCHDOG=1")
@@ -69,17 +69,17 @@ class Manager:
             self._status = text
             self._send(f"STATUS={text.translate({10: ' ', 13: ' '})}")
 
-    def telling(self, progress: Progress | None) -> Progress:
+    def wrap_progress(self, on_progress: Progress | None) -> Progress:
         """Wraps what is told how far a download is: the manager is told as well, and waits longer. Any thread."""
 
         def report(what: str, done: int, total: int | None) -> None:
-            if progress:
-                progress(what, done, total)
+            if on_progress:
+                on_progress(what, done, total)
             if time.monotonic() - self._reported_at >= REPORT_S:
                 self._reported_at = time.monotonic()
                 share = f"{done / total:.0%}" if total else f"{done / 1e6:.0f} MB"
                 self.status(f"Fetching {what}: {share}")
-                self._send(f"EXTEND_TIMEOUT_USEC={FETCHING_S * 1_000_000}")
+                self._send(f"EXTEND_TIMEOUT_USEC={DOWNLOAD_EXTENSION_S * 1_000_000}")
 
         return report
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from streamstt.audio.level import Loudness
+from streamstt.audio.level import AudioLevel
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class SourceFact:
     name: str
     kind: str
     title: str = ""
-    loudness: Loudness | None = None
+    loudness: AudioLevel | None = None
     problem: str = ""
 
 

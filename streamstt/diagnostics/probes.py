@@ -18,14 +18,14 @@ from functools import partial
 from pathlib import Path
 
 from streamstt.audio.devices.recorder_process import list_devices
-from streamstt.audio.devices.selection import Kind, Wanted, choose_device
-from streamstt.audio.level import Gauge
+from streamstt.audio.devices.selection import DeviceKind, DeviceSelector, choose_device
+from streamstt.audio.level import LevelMeter
 from streamstt.audio.sources import AudioFile, make_source
 from streamstt.config.loader import state_folder
 from streamstt.config.settings import Settings, Source
 from streamstt.diagnostics.facts import Fact, Facts, FolderFact, PortFact, ServiceFact, SettingsFact, SourceFact
 from streamstt.errors import SourceError
-from streamstt.service.units import NAME, Place
+from streamstt.service.units import UNIT_NAME, UnitLocation
 
 LISTEN_S = 2.0
 ASK_S = 2.0  # for a daemon's health, and for systemd's answer
@@ -74,7 +74,7 @@ def source(settings: Source) -> SourceFact:
         try:
             if isinstance(made, AudioFile):
                 return SourceFact(name, kind, f"{settings.argument}, {made.duration_s:.0f} s")
-            gauge, until = Gauge(), time.monotonic() + LISTEN_S
+            gauge, until = LevelMeter(), time.monotonic() + LISTEN_S
             while time.monotonic() < until and (block := made.read(threading.Event())):
                 gauge.push(block.samples)
         finally:
@@ -85,8 +85,8 @@ def source(settings: Source) -> SourceFact:
 
 
 def _device(settings: Source) -> str:
-    kind: Kind = "mic" if settings.kind == "mic" else "monitor"
-    wanted = Wanted(kind, settings.argument, fallback=settings.fallback == "default", channel=settings.channel)
+    kind: DeviceKind = "mic" if settings.kind == "mic" else "monitor"
+    wanted = DeviceSelector(kind, settings.argument, fallback=settings.fallback == "default", channel=settings.channel)
     return choose_device(wanted, list_devices()).title
 
 
@@ -145,16 +145,16 @@ def folder(settings: Settings) -> FolderFact:
 
 def service() -> ServiceFact:
     """Whether it is installed for this user or for the machine, and what systemd says."""
-    for place in (Place(False), Place(True)):
+    for place in (UnitLocation(False), UnitLocation(True)):
         if place.file.exists():
             return ServiceFact(str(place.file), _state(place), place.system)
     return ServiceFact()
 
 
-def _state(place: Place) -> str:
+def _state(place: UnitLocation) -> str:
     if not shutil.which("systemctl"):
         return ""
-    command = [*place.systemctl, "is-active", NAME]
+    command = [*place.systemctl, "is-active", UNIT_NAME]
     try:
         done = subprocess.run(  # noqa: S603 - our own arguments
             command, capture_output=True, text=True, timeout=ASK_S, check=False, env=os.environ

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from streamstt.audio.level import Loudness
+from streamstt.audio.level import AudioLevel
 from streamstt.diagnostics.facts import (
     Fact,
     Facts,
@@ -114,7 +114,7 @@ def source(fact: SourceFact) -> Finding:
     return _loudness(name, fact.title, fact.loudness, played=fact.kind == "monitor")
 
 
-def _loudness(name: str, title: str, heard: Loudness, *, played: bool) -> Finding:
+def _loudness(name: str, title: str, heard: AudioLevel, *, played: bool) -> Finding:
     level = f"{heard.peak:.0f} dB at most"
     if heard.peak <= SILENT_DB:
         if played:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from streamstt.audio.format import ms
+from streamstt.audio.format import samples_from_ms
 from streamstt.engine.base import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.errors import EngineError, ModelError
 
@@ -87,10 +87,10 @@ class ScriptedEngine:
             EngineError: The script says so.
         """
         time.sleep(self.script.decode_s)
-        if 0 < ms(self.script.hang_s * 1000) <= job.end:
+        if 0 < samples_from_ms(self.script.hang_s * 1000) <= job.end:
             threading.Event().wait()
         worn_out = 0 < self.script.fails_after <= self.decoded
-        if worn_out or any(job.start <= ms(at * 1000) < job.end for at in self.script.poison_s):
+        if worn_out or any(job.start <= samples_from_ms(at * 1000) < job.end for at in self.script.poison_s):
             raise EngineError(f"the script lets {job} fail")
         self.decoded += 1
         after = max(job.committed[-1].end if job.committed else 0, job.start)
@@ -105,10 +105,15 @@ class ScriptedEngine:
         return map(self.decode, jobs)
 
     def _spoken(self, job: Job) -> list[HeardWord]:
-        period = ms(self.script.repeat_s * 1000)
+        period = samples_from_ms(self.script.repeat_s * 1000)
         turns = range(job.start // period, job.end // period + 1) if period else range(1)
         return [
-            HeardWord(w.text, ms(w.start * 1000) + turn * period, ms(w.end * 1000) + turn * period, 1.0)
+            HeardWord(
+                w.text,
+                samples_from_ms(w.start * 1000) + turn * period,
+                samples_from_ms(w.end * 1000) + turn * period,
+                1.0,
+            )
             for turn in turns
             for w in self.script.words
         ]

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from streamstt.audio.format import Samples
-from streamstt.audio.level import Gauge
+from streamstt.audio.level import LevelMeter
 from streamstt.hub.protocol import to_frame, to_json
 
 INTERVAL_S = 0.19  # blocks come every 20 or 40 ms: about five levels a second, of audio without a hole
@@ -37,7 +37,9 @@ class Levels:
     def __init__(self) -> None:
         """Nobody watches."""
         self._subscribers: list[Callable[[LevelMessage], None]] = []
-        self._meters: dict[str, tuple[Gauge, float]] = {}  # of each source that is heard, and when it was read last
+        self._meters: dict[
+            str, tuple[LevelMeter, float]
+        ] = {}  # of each source that is heard, and when it was read last
 
     @contextmanager
     def subscribe(self, callback: Callable[[LevelMessage], None]) -> Iterator[None]:
@@ -58,7 +60,7 @@ class Levels:
         """Takes the next audio of a source, shape (n,); ``now`` are seconds of a clock that never goes back."""
         if not self._subscribers:
             return
-        gauge, read_at = self._meters.setdefault(source, (Gauge(), now))
+        gauge, read_at = self._meters.setdefault(source, (LevelMeter(), now))
         gauge.push(samples)
         if now - read_at < INTERVAL_S:
             return

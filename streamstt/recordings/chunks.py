@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamstt.audio.format import Block, Samples, ms
+from streamstt.audio.format import Block, Samples, samples_from_ms
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
-from streamstt.audio.vad import Judge
+from streamstt.audio.vad import BatchDetector
 from streamstt.config.settings import Speech
 from streamstt.engine.base import HeardWord, Hypothesis, Job
 from streamstt.events import Final
@@ -24,7 +24,7 @@ from streamstt.speech.reliability import TRIES, Voice, inside, is_doubtful
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, energy_of
 
 LONGEST_S = 16  # of a passage: attention takes the square of its length, and shorter ones are heard worse
-ROOM = ms(60_000)  # samples: an utterance that is spoken, and one before it that waits for it
+ROOM = samples_from_ms(60_000)  # samples: an utterance that is spoken, and one before it that waits for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Passage:
 class Cutter:
     """Audio in, passages out."""
 
-    def __init__(self, settings: Speech, judge: Judge, *, join: bool) -> None:
+    def __init__(self, settings: Speech, judge: BatchDetector, *, join: bool) -> None:
         """Starts at sample 0.
 
         Args:
@@ -53,7 +53,7 @@ class Cutter:
             judge: Fresh.
             join: Whether utterances make a passage together, for the more Whisper hears, the better; else each is one.
         """
-        self._longest = ms(LONGEST_S * 1000) if join else 0
+        self._longest = samples_from_ms(LONGEST_S * 1000) if join else 0
         self._judge = judge
         self._segmenter = Segmenter(
             settings.model_copy(update={"max_utterance_s": min(settings.max_utterance_s, LONGEST_S)})
@@ -176,7 +176,7 @@ class Listening:
 def captions(heard: Listening, writer: CaptionWriter, settings: Speech) -> Iterator[Final]:
     """The words of a passage as captions."""
     words = heard.words
-    longest = ms(settings.max_caption_s * 1000)
+    longest = samples_from_ms(settings.max_caption_s * 1000)
     while words:
         count = first_break(words, longest) or len(words)
         if final := writer.final(words[:count], heard.end, heard.language):

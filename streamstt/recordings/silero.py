@@ -16,19 +16,19 @@ import torch
 from torch.nn.functional import conv1d, linear, pad
 
 from streamstt.audio.format import FRAME, Samples
-from streamstt.audio.vad import CHUNK, Judge, SileroJudge, make_detector, silero_file
+from streamstt.audio.vad import CHUNK_SAMPLES, BatchDetector, SileroBatchDetector, make_detector, silero_weights_path
 from streamstt.config.settings import Speech
 
 MIRRORED = 64  # samples on either side
 HOP = 128  # samples between two spectra, each of 256
 HIDDEN = 128
 HEADER = struct.Struct("<3i2i i12i 4i")  # version, chunk, context; layers with inputs, outputs, width; recurrent part
-SIZES = (CHUNK, MIRRORED, 4, 129, 128, 3, 128, 64, 3, 64, 64, 3, 64, 128, 3, 128, HIDDEN, 128, 1)
+SIZES = (CHUNK_SAMPLES, MIRRORED, 4, 129, 128, 3, 128, 64, 3, 64, 64, 3, 64, 128, 3, 128, HIDDEN, 128, 1)
 STRIDES = (1, 2, 2, 1)  # of the four layers
 TYPES: dict[int, np.dtype[Any]] = {0: np.dtype("<f4"), 1: np.dtype("<f2")}
 
 
-def make_judge(settings: Speech) -> Judge:
+def make_judge(settings: Speech) -> BatchDetector:
     """What judges as the detector that the settings ask for, with no history, in less time.
 
     Raises:
@@ -36,7 +36,7 @@ def make_judge(settings: Speech) -> Judge:
     """
     if settings.detector == "silero":
         try:
-            return SileroJudge(settings.silero_threshold, SileroNetwork(silero_file()))
+            return SileroBatchDetector(settings.silero_threshold, SileroNetwork(silero_weights_path()))
         except (OSError, ValueError):
             pass  # another version, with another network in it: one by one it is heard as well
     detector = make_detector(settings)

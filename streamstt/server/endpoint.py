@@ -64,19 +64,19 @@ class RemoteStream(Protocol):
         """Takes 16 kHz audio; waits when the engine is far behind."""
         ...
 
-    async def finish(self) -> None:
+    async def drain(self) -> None:
         """No more audio comes, for good or for a while; returns when the last final is published."""
         ...
 
-    def pause(self) -> None:
+    def end_utterance(self) -> None:
         """What was said so far is complete: it becomes final soon."""
         ...
 
-    async def heard(self, until: float) -> None:
+    async def wait_until_final(self, until: float) -> None:
         """Returns when all that was said before a stream time (s) is published as final."""
         ...
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """The client is gone; what it said and is not final yet is still captioned for the others."""
         ...
 

@@ -58,7 +58,7 @@ async def serve_speaker(socket: WebSocket, hub: Hub, ingest: Studio, target: str
             await first_completed(_send_all(socket, outbox), outbox.wait_too_slow(), drain_audio(audio, hub, outbox))
             await close_connection(socket, outbox.close_reason)
     finally:
-        stream.leave()
+        stream.close()
 
 
 async def serve_controller(socket: WebSocket, transcripts: TranscriptControl | None) -> None:
@@ -123,4 +123,4 @@ async def _forward_audio(audio: _AudioReader, stream: RemoteStream) -> None:
     while (samples := await audio.read()) is not None:
         await stream.push(samples)
     await stream.push(audio.flush())
-    await stream.finish()
+    await stream.drain()

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import streamstt
 from streamstt.errors import ServiceError
-from streamstt.service.units import MARK, NAME, Place, make_unit, own_command, unseen
+from streamstt.service.units import UNIT_HEADER, UNIT_NAME, UnitLocation, hidden_from_unit, make_unit, program_command
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
-def install(place: Place, say: Say) -> None:
+def install(location: UnitLocation, report: Report) -> None:
     """Writes the unit, enables it, and starts it if systemd runs.
 
     Args:
@@ -25,72 +25,72 @@ def install(place: Place, say: Say) -> None:
     Raises:
         ServiceError: It cannot be; nothing is left behind that was not there before.
     """
-    command = own_command()
-    _check(place, command)
-    before = _own_unit(place)
-    _write(place.file, make_unit(system=place.system, command=command))
-    say(f"Wrote {place.file}")
-    why_not = _unreachable(place)
-    enabled = _run([*place.systemctl, "enable", NAME], offline=bool(why_not))
+    command = program_command()
+    _require_installable(location, command)
+    before = _read_unit(location)
+    _write(location.file, make_unit(system=location.system, command=command))
+    report(f"Wrote {location.file}")
+    why_not = _unreachable_reason(location)
+    enabled = _run([*location.systemctl, "enable", UNIT_NAME], offline=bool(why_not))
     if enabled.returncode:
-        _restore(place.file, before)
+        _restore(location.file, before)
         raise ServiceError(f"systemd does not take the unit, which is removed again: {enabled.stderr.strip()}")
-    say(f"Enabled it: it starts {'at boot' if place.system else 'when you log in'}")
+    report(f"Enabled it: it starts {'at boot' if location.system else 'when you log in'}")
     if why_not:
-        say(f"Did not start it now: {why_not}")
+        report(f"Did not start it now: {why_not}")
         return
-    _run([*place.systemctl, "daemon-reload"])
-    say("Starting it; the first time a model may have to be fetched, which takes minutes ...")
-    started = _run([*place.systemctl, "restart", NAME])
+    _run([*location.systemctl, "daemon-reload"])
+    report("Starting it; the first time a model may have to be fetched, which takes minutes ...")
+    started = _run([*location.systemctl, "restart", UNIT_NAME])
     if started.returncode:
         raise ServiceError(
-            f"it is installed, but does not start; see {_hint('logs', place)}, and {_hint('uninstall', place)} "
+            f"it is installed, but does not start; see {_format_command('logs', location)}, and {_format_command('uninstall', location)} "
             f"takes it out again: {started.stderr.strip()}"
         )
-    say(f"Started it; see {_hint('status', place)}")
-    if not place.system:
-        say(f"To have it from boot on, also while you are not logged in: loginctl enable-linger {getpass.getuser()}")
+    report(f"Started it; see {_format_command('status', location)}")
+    if not location.system:
+        report(f"To have it from boot on, also while you are not logged in: loginctl enable-linger {getpass.getuser()}")
 
 
-def uninstall(place: Place, say: Say) -> None:
+def uninstall(location: UnitLocation, report: Report) -> None:
     """Stops the service, disables it, and removes the unit; settings, models and transcripts stay.
 
     Raises:
         ServiceError: There is none, or it is not ours.
     """
     _require_systemctl()
-    _require_rights(place)
-    if _own_unit(place) is None:
-        raise ServiceError(f"there is nothing to remove: {place.file} does not exist")
-    why_not = _unreachable(place)
-    stopped = _run([*place.systemctl, "disable", *([] if why_not else ["--now"]), NAME], offline=bool(why_not))
+    _require_rights(location)
+    if _read_unit(location) is None:
+        raise ServiceError(f"there is nothing to remove: {location.file} does not exist")
+    why_not = _unreachable_reason(location)
+    stopped = _run([*location.systemctl, "disable", *([] if why_not else ["--now"]), UNIT_NAME], offline=bool(why_not))
     if stopped.returncode:
         raise ServiceError(f"it could not be stopped and disabled, so it stays: {stopped.stderr.strip()}")
-    say("Disabled it" if why_not else "Stopped and disabled it")
-    _restore(place.file, None)
-    say(f"Removed {place.file}")
+    report("Disabled it" if why_not else "Stopped and disabled it")
+    _restore(location.file, None)
+    report(f"Removed {location.file}")
     if not why_not:
-        _run([*place.systemctl, "daemon-reload"])
-    say("Settings, models and transcripts are where they were")
+        _run([*location.systemctl, "daemon-reload"])
+    report("Settings, models and transcripts are where they were")
 
 
-def ask(place: Place, command: list[str]) -> int:
+def run_systemd_command(location: UnitLocation, command: list[str]) -> int:
     """Runs a command of systemd whose answer goes to the user as it is, and returns its exit code.
 
     Raises:
         ServiceError: Systemd cannot be asked.
     """
     _require_systemctl()
-    if why_not := _unreachable(place):
+    if why_not := _unreachable_reason(location):
         raise ServiceError(f"systemd cannot be asked: {why_not}")
     return subprocess.run(command, check=False).returncode  # noqa: S603 - our own arguments
 
 
-def _check(place: Place, command: list[str]) -> None:
+def _require_installable(location: UnitLocation, command: list[str]) -> None:
     _require_systemctl()
-    _require_rights(place)
+    _require_rights(location)
     parts = [Path(command[0]), Path(sys.executable), Path(streamstt.__file__)]
-    if place.system and not place.root and (hidden := unseen(parts)):
+    if location.system and not location.root and (hidden := hidden_from_unit(parts)):
         raise ServiceError(
             f"a system service is kept out of people's folders, and so cannot see {hidden[0].resolve()}; install "
             "streamstt elsewhere: python3 -m venv /opt/streamstt && /opt/streamstt/bin/pip install streamstt"
@@ -102,27 +102,27 @@ def _require_systemctl() -> None:
         raise ServiceError("there is no systemctl: this machine is not run by systemd; start `streamstt run` your way")
 
 
-def _require_rights(place: Place) -> None:
-    folder = next(p for p in place.file.parents if p.exists())
+def _require_rights(location: UnitLocation) -> None:
+    folder = next(p for p in location.file.parents if p.exists())
     if not os.access(folder, os.W_OK):
-        again = f"sudo {' '.join(own_command())} service" if place.system else "the folder's owner"
+        again = f"sudo {' '.join(program_command())} service" if location.system else "the folder's owner"
         raise ServiceError(f"{folder} may not be written by you; that takes {again}")
 
 
-def _own_unit(place: Place) -> str | None:
+def _read_unit(location: UnitLocation) -> str | None:
     """The unit that is there, if one is.
 
     Raises:
         ServiceError: Somebody else wrote it.
     """
     try:
-        text = place.file.read_text(encoding="utf-8")
+        text = location.file.read_text(encoding="utf-8")
     except FileNotFoundError:
         return None
     except (OSError, UnicodeDecodeError) as error:
-        raise ServiceError(f"{place.file} cannot be read: {error}") from error
-    if not text.startswith(MARK):
-        raise ServiceError(f"{place.file} was not written by `streamstt service install`; move it away first")
+        raise ServiceError(f"{location.file} cannot be read: {error}") from error
+    if not text.startswith(UNIT_HEADER):
+        raise ServiceError(f"{location.file} was not written by `streamstt service install`; move it away first")
     return text
 
 
@@ -141,19 +141,19 @@ def _restore(file: Path, text: str | None) -> None:
         _write(file, text)
 
 
-def _unreachable(place: Place) -> str:
+def _unreachable_reason(location: UnitLocation) -> str:
     """Why systemd cannot be talked to now; empty when it can. Units can be enabled all the same."""
-    if place.root:
-        return f"{place.root} is not this machine's own file system"
-    asked = _run([*place.systemctl, "show", "--property=Version"])
+    if location.root:
+        return f"{location.root} is not this machine's own file system"
+    asked = _run([*location.systemctl, "show", "--property=Version"])
     if not asked.returncode:
         return ""
-    who = "systemd" if place.system else "your session's systemd"
+    who = "systemd" if location.system else "your session's systemd"
     return f"{who} does not answer here ({(asked.stderr.strip() or 'it gives no reason').splitlines()[-1]})"
 
 
-def _hint(command: str, place: Place) -> str:
-    return f"`streamstt service {command}{' --system' if place.system else ''}`"
+def _format_command(command: str, location: UnitLocation) -> str:
+    return f"`streamstt service {command}{' --system' if location.system else ''}`"
 
 
 def _run(command: list[str], *, offline: bool = False) -> subprocess.CompletedProcess[str]:

@@ -10,15 +10,17 @@ from pathlib import Path
 
 import platformdirs
 
-NAME = "streamstt.service"
-MARK = "# Written by: streamstt service install. It writes it anew at each install: put changes into a drop-in.\n"
-SHIPPED = files("streamstt") / "systemd"  # in a wheel
-SOURCE = Path(__file__).parents[2] / "systemd"  # in a checkout
-UNSEEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - a system unit sees none of these folders
+UNIT_NAME = "streamstt.service"
+UNIT_HEADER = (
+    "# Written by: streamstt service install. It writes it anew at each install: put changes into a drop-in.\n"
+)
+WHEEL_FOLDER = files("streamstt") / "systemd"  # in a wheel
+CHECKOUT_FOLDER = Path(__file__).parents[2] / "systemd"  # in a checkout
+HIDDEN_FOLDERS = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")  # noqa: S108 - a system unit sees none of these folders
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class UnitLocation:
     """Where a unit goes.
 
     Attributes:
@@ -33,8 +35,8 @@ class Place:
     def file(self) -> Path:
         """The unit file."""
         if self.system:
-            return Path(self.root or "/") / "etc/systemd/system" / NAME
-        return Path(platformdirs.user_config_dir()) / "systemd/user" / NAME
+            return Path(self.root or "/") / "etc/systemd/system" / UNIT_NAME
+        return Path(platformdirs.user_config_dir()) / "systemd/user" / UNIT_NAME
 
     @property
     def systemctl(self) -> list[str]:
@@ -42,15 +44,15 @@ class Place:
         return ["systemctl", *([] if self.system else ["--user"]), *([f"--root={self.root}"] if self.root else [])]
 
 
-def own_command(executable: str = sys.executable) -> list[str]:
+def program_command(executable: str = sys.executable) -> list[str]:
     """How this program is started: its command beside Python, or else as a module."""
     command = Path(executable).with_name("streamstt")
     return [str(command)] if os.access(command, os.X_OK) else [executable, "-m", "streamstt"]
 
 
-def unseen(paths: Sequence[Path]) -> list[Path]:
+def hidden_from_unit(paths: Sequence[Path]) -> list[Path]:
     """Those of the paths that a system unit cannot see, for they are hidden from it."""
-    return [p for p in paths if any(p.resolve().is_relative_to(folder) for folder in UNSEEN)]
+    return [p for p in paths if any(p.resolve().is_relative_to(folder) for folder in HIDDEN_FOLDERS)]
 
 
 def make_unit(*, system: bool, command: Sequence[str]) -> str:
@@ -61,13 +63,13 @@ def make_unit(*, system: bool, command: Sequence[str]) -> str:
         command: Program and arguments.
     """
     kind = "system" if system else "user"
-    shipped = SHIPPED / kind / NAME
-    text = (shipped if shipped.is_file() else SOURCE / kind / NAME).read_text(encoding="utf-8")
-    start = f"ExecStart={' '.join(map(quoted, command))} run"
-    return MARK + re.sub(r"^ExecStart=.*$", lambda _: start, text, count=1, flags=re.MULTILINE)
+    shipped = WHEEL_FOLDER / kind / UNIT_NAME
+    text = (shipped if shipped.is_file() else CHECKOUT_FOLDER / kind / UNIT_NAME).read_text(encoding="utf-8")
+    start = f"ExecStart={' '.join(map(quote_argument, command))} run"
+    return UNIT_HEADER + re.sub(r"^ExecStart=.*$", lambda _: start, text, count=1, flags=re.MULTILINE)
 
 
-def quoted(argument: str) -> str:
+def quote_argument(argument: str) -> str:
     """An argument as systemd.service(5) reads it: it expands % and $, and splits at spaces."""
     text = argument.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
     return f'"{text}"' if re.search(r"[\s\"';\\]", argument) else text

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from streamstt.audio.format import seconds
+from streamstt.audio.format import seconds_from_samples
 from streamstt.engine.base import HeardWord, text_of
 from streamstt.events import Final, Partial, Word
 from streamstt.speech.rewriting import Rewriting, Rules
@@ -54,7 +54,16 @@ class CaptionWriter:
         self._open_if_needed()
         self._stable, self._text = stable, text
         start = words[0].start if words else heard
-        return Partial(self._source, self._id, self._rev, seconds(start), seconds(heard), text, len(stable), language)
+        return Partial(
+            self._source,
+            self._id,
+            self._rev,
+            seconds_from_samples(start),
+            seconds_from_samples(heard),
+            text,
+            len(stable),
+            language,
+        )
 
     def final(self, words: Sequence[HeardWord], heard: int, language: str) -> Final | None:
         """Ends the open caption, or writes one at once; None when there is nothing to say and nothing to take back."""
@@ -66,7 +75,16 @@ class CaptionWriter:
         self._open_if_needed()
         start, end = (words[0].start, words[-1].end) if words else (heard, heard)
         spoken = tuple(_word(w) for w in _joined(words) if w.text.strip())
-        final = Final(self._source, self._id, self._rev, seconds(start), seconds(end), text, spoken, language)
+        final = Final(
+            self._source,
+            self._id,
+            self._rev,
+            seconds_from_samples(start),
+            seconds_from_samples(end),
+            text,
+            spoken,
+            language,
+        )
         self._rev, self._stable, self._text = 0, "", ""
         return final
 
@@ -104,4 +122,6 @@ def _joined(words: Sequence[HeardWord]) -> list[HeardWord]:
 
 
 def _word(word: HeardWord) -> Word:
-    return Word(word.text.strip(), seconds(word.start), seconds(word.end), round(word.probability, 3))
+    return Word(
+        word.text.strip(), seconds_from_samples(word.start), seconds_from_samples(word.end), round(word.probability, 3)
+    )

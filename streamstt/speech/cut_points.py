@@ -5,16 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from streamstt.audio.format import Samples, ms
+from streamstt.audio.format import Samples, samples_from_ms
 from streamstt.engine.base import HeardWord
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 
-KEPT = ms(2500)  # samples: what the next update should still hear of what was said
-PAUSE = ms(3000)  # samples without a word, after which what comes is a new beginning
-FREED = ms(800)  # samples that a cut should free
-SEARCH = ms(240)  # samples before a word's start in which the pause before it is looked for
-REACH = ms(1000)  # samples after the last word in which the pause behind it is looked for: a drawn-out word ends late
-STEP = ms(10)
+KEPT = samples_from_ms(2500)  # samples: what the next update should still hear of what was said
+PAUSE = samples_from_ms(3000)  # samples without a word, after which what comes is a new beginning
+FREED = samples_from_ms(800)  # samples that a cut should free
+SEARCH = samples_from_ms(240)  # samples before a word's start in which the pause before it is looked for
+REACH = samples_from_ms(
+    1000
+)  # samples after the last word in which the pause behind it is looked for: a drawn-out word ends late
+STEP = samples_from_ms(10)
 QUIET = 2.0  # times the least energy of all: what is as quiet as that is a pause, and speech may follow the first
 PAUSE_STEPS = 24  # 240 ms: where a pause begins, it is at its quietest within that time
 
@@ -52,7 +54,7 @@ def cut_point(
     def worth(k: int) -> tuple[int, int, int]:
         text, (low, high) = words[k - 1].text, _gap(words, k, heard)
         ending = 2 if text.endswith(SENTENCE_ENDS) else 1 if text.endswith(CLAUSE_ENDS) else 0
-        return ending, (high - low) // ms(200), k
+        return ending, (high - low) // samples_from_ms(200), k
 
     best = max(choices, key=worth)
     return best, *_gap(words, best, heard)

@@ -1,6 +1,6 @@
 """What of an utterance is listened to: its window moves up, and what was skipped or not heard is asked for again."""
 
-from streamstt.audio.format import ms
+from streamstt.audio.format import samples_from_ms
 from streamstt.audio.ring import Ring
 from streamstt.config.settings import Speech
 from streamstt.engine.base import HeardWord
@@ -61,7 +61,7 @@ class Windows:
         if utterance.end is not None:
             return False
         committed = utterance.committed[utterance.passed :]
-        full = utterance.heard - utterance.start >= ms(self.settings.window_s * 1000)
+        full = utterance.heard - utterance.start >= samples_from_ms(self.settings.window_s * 1000)
         paused = stuck = False
         if quiet and committed:
             last = committed[-1].end

@@ -3,14 +3,14 @@
 from bisect import bisect_left
 from collections.abc import Sequence
 
-from streamstt.audio.format import FRAME, ms
+from streamstt.audio.format import FRAME, samples_from_ms
 from streamstt.config.settings import Speech
 from streamstt.engine.base import HeardWord, Hypothesis
 
-UNHEARD = ms(800)  # samples of speech that the engine has no word for: it may think that all is said
-SKIPPED = ms(2100)  # samples of speech: no word is that long
+UNHEARD = samples_from_ms(800)  # samples of speech that the engine has no word for: it may think that all is said
+SKIPPED = samples_from_ms(2100)  # samples of speech: no word is that long
 TRIES = 2  # so often what was not heard is asked for: a model that makes things up would go on for ever
-SHORTEST = ms(160)  # samples: the word itself takes at least so long
+SHORTEST = samples_from_ms(160)  # samples: the word itself takes at least so long
 
 
 def is_doubtful(hypothesis: Hypothesis, settings: Speech) -> bool:

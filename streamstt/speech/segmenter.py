@@ -9,7 +9,7 @@ from enum import Enum, auto
 
 import numpy as np
 
-from streamstt.audio.format import FRAME, FRAME_MS, Samples, ms
+from streamstt.audio.format import FRAME, FRAME_MS, Samples, samples_from_ms
 from streamstt.config.settings import Speech
 
 PAUSE_FRAMES = 15  # 300 ms: longer than the closure of a consonant, shorter than a breath
@@ -98,9 +98,9 @@ class Segmenter:
     def retune(self, settings: Speech) -> None:
         """Takes other limits from the next frame on."""
         self._onset_frames = max(1, settings.min_speech_ms // FRAME_MS)
-        self._pre_roll = ms(settings.pre_roll_ms)
-        self._hang_over = ms(settings.end_silence_ms)
-        self._longest = ms(settings.max_utterance_s * 1000)
+        self._pre_roll = samples_from_ms(settings.pre_roll_ms)
+        self._hang_over = samples_from_ms(settings.end_silence_ms)
+        self._longest = samples_from_ms(settings.max_utterance_s * 1000)
 
     def push(self, start: int, voiced: bool, energy: float, floor: int = 0) -> tuple[Boundary, ...]:
         """Takes the next frame.

@@ -6,7 +6,7 @@ free, and hands each answer to ``apply``; it publishes the events that these ret
 
 from collections import deque
 
-from streamstt.audio.format import Block, ms, seconds
+from streamstt.audio.format import Block, samples_from_ms, seconds_from_samples
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
 from streamstt.audio.vad import Detector, make_detector
@@ -80,7 +80,7 @@ class Session:
     @property
     def capacity(self) -> int:
         """Samples that may wait before audio is lost."""
-        return ms(self._settings.buffer_s * 1000)
+        return samples_from_ms(self._settings.buffer_s * 1000)
 
     def push(self, block: Block) -> list[Event]:
         """Takes the next audio.
@@ -89,10 +89,10 @@ class Session:
             ValueError: The block starts in the past.
         """
         events: list[Event] = []
-        hole = self._framer.hole(block)
+        hole = self._framer.find_dropout(block)
         if hole:
-            events.append(Gap(self.source, seconds(hole.start), seconds(hole.end)))
-            if hole.breaks:
+            events.append(Gap(self.source, seconds_from_samples(hole.start), seconds_from_samples(hole.end)))
+            if hole.splits_speech:
                 events += self.interrupt()
                 self._unbroken_from = hole.end
         self._ring.append(block)
@@ -257,13 +257,13 @@ class Session:
         match boundary:
             case Opened(at, cut):
                 self._open = Utterance(at)
-                return [] if cut else [Status(self.source, State.SPEECH, time=seconds(at))]
+                return [] if cut else [Status(self.source, State.SPEECH, time=seconds_from_samples(at))]
             case Closed(at, cut):
                 if self._open:
                     self._open.end = at
                     self._queue(self._open)
                 self._open = None
-                return [] if cut else [Status(self.source, State.LISTENING, time=seconds(at))]
+                return [] if cut else [Status(self.source, State.LISTENING, time=seconds_from_samples(at))]
 
     def _queue(self, utterance: Utterance) -> None:
         """Hands a closed utterance to the engine's queue.

@@ -2,11 +2,11 @@
 
 from enum import IntEnum
 
-from streamstt.audio.format import ms
+from streamstt.audio.format import samples_from_ms
 from streamstt.config.settings import Speech
 from streamstt.speech.utterance import Utterance
 
-PAUSED = ms(300)  # samples without speech, after which the last word is over, and is heard at once
+PAUSED = samples_from_ms(300)  # samples without speech, after which the last word is over, and is heard at once
 
 
 class Need(IntEnum):
@@ -29,13 +29,13 @@ def is_due(utterance: Utterance, now: int, last_voice: int, settings: Speech) ->
     if utterance.again:
         return True
     if not utterance.heard:
-        return now - utterance.start >= ms(settings.first_update_ms + settings.pre_roll_ms)
+        return now - utterance.start >= samples_from_ms(settings.first_update_ms + settings.pre_roll_ms)
     if utterance.heard < last_voice + PAUSED <= now:
         return True
-    return now - utterance.heard >= ms(settings.update_ms)
+    return now - utterance.heard >= samples_from_ms(settings.update_ms)
 
 
 def overdue(utterance: Utterance, now: int, settings: Speech) -> int:
     """Samples that came since an utterance that is due should have been decoded; arguments as of ``is_due``."""
-    first = utterance.start + ms(settings.pre_roll_ms)
-    return max(0, now - max(utterance.heard, first) - ms(settings.update_ms))
+    first = utterance.start + samples_from_ms(settings.pre_roll_ms)
+    return max(0, now - max(utterance.heard, first) - samples_from_ms(settings.update_ms))

@@ -2,13 +2,15 @@
 
 from dataclasses import dataclass, field
 
-from streamstt.audio.format import ms
+from streamstt.audio.format import samples_from_ms
 from streamstt.engine.base import HeardWord
 
-WINDOW = ms(28_000)  # samples: what one decode may hear; Whisper's own window is 30 s
-CONTEXT = ms(6000)  # samples of the utterance before that the beginning of a new one is heard with, at most
-APART = ms(3000)  # samples between two utterances, from which the first is no context for the second
-LEAD = ms(160)  # samples that the context begins before its first word
+WINDOW = samples_from_ms(28_000)  # samples: what one decode may hear; Whisper's own window is 30 s
+CONTEXT = samples_from_ms(
+    6000
+)  # samples of the utterance before that the beginning of a new one is heard with, at most
+APART = samples_from_ms(3000)  # samples between two utterances, from which the first is no context for the second
+LEAD = samples_from_ms(160)  # samples that the context begins before its first word
 
 
 @dataclass(slots=True)

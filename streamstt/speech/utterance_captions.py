@@ -1,6 +1,6 @@
 """From the words of an utterance to its captions: commits what is sure, ends what is complete, shows the rest."""
 
-from streamstt.audio.format import ms, seconds
+from streamstt.audio.format import samples_from_ms, seconds_from_samples
 from streamstt.config.settings import Speech
 from streamstt.engine.base import HeardWord
 from streamstt.events import Event, Gap
@@ -8,7 +8,7 @@ from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.local_agreement import agreed, first_break
 from streamstt.speech.utterance import Utterance
 
-DOUBTED = ms(2500)  # samples: for so long a word that the engine is not sure of may still be heard better
+DOUBTED = samples_from_ms(2500)  # samples: for so long a word that the engine is not sure of may still be heard better
 
 
 class Wording:
@@ -30,7 +30,7 @@ class Wording:
         """Commits what this update confirms, ends the captions that this completes, and shows the rest."""
         end = utterance.heard if utterance.end is None else min(utterance.heard, utterance.end)
         promised = len(utterance.committed) - utterance.finished
-        count = agreed(utterance.draft, words, end - ms(self.settings.hold_ms), end - DOUBTED)
+        count = agreed(utterance.draft, words, end - samples_from_ms(self.settings.hold_ms), end - DOUBTED)
         utterance.committed += words[:count]
         utterance.asked = 0 if count else utterance.asked
         utterance.draft = words[count:]
@@ -53,7 +53,9 @@ class Wording:
         """Ends a closed utterance that is not decoded to its end: what was heard of it is final, the rest a gap."""
         end = utterance.end or utterance.start
         unheard = max(utterance.begin or utterance.start, utterance.heard)
-        events: list[Event] = [Gap(self._source, seconds(unheard), seconds(end))] if unheard < end else []
+        events: list[Event] = (
+            [Gap(self._source, seconds_from_samples(unheard), seconds_from_samples(end))] if unheard < end else []
+        )
         # An update may have heard beyond a cut that came later: those words belong to the next utterance.
         heard = tuple(w for w in utterance.draft if (w.start + w.end) // 2 < end)
         return events + self.finish(utterance, heard)
@@ -68,7 +70,7 @@ class Wording:
     def _captions(self, utterance: Utterance, promised: int) -> list[Event]:
         """Writes the captions that are complete among the committed words; ``promised`` as in ``first_break``."""
         events: list[Event] = []
-        longest = ms(self.settings.max_caption_s * 1000)
+        longest = samples_from_ms(self.settings.max_caption_s * 1000)
         while count := first_break(utterance.committed[utterance.finished :], longest, promised):
             words = utterance.committed[utterance.finished : utterance.finished + count]
             utterance.finished += count

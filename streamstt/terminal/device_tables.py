@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from streamstt.audio.devices.level_monitor import Measured
+from streamstt.audio.devices.level_monitor import DeviceLevel
 from streamstt.audio.devices.selection import Device
-from streamstt.audio.level import Loudness
+from streamstt.audio.level import AudioLevel
 from streamstt.terminal.level_bar import CLIPPING_DB, SILENCE_DB, bar, decibels
 from streamstt.terminal.text import fitted, harmless
 
@@ -35,7 +35,7 @@ def show_devices(console: Console, devices: Sequence[Device]) -> None:
     console.print(table)
 
 
-def meters(measured: Sequence[Measured], marks: Sequence[float], width: int) -> list[Text]:
+def meters(measured: Sequence[DeviceLevel], marks: Sequence[float], width: int) -> list[Text]:
     """A line for each device as it sounds now.
 
     Args:
@@ -52,34 +52,36 @@ def meters(measured: Sequence[Measured], marks: Sequence[float], width: int) -> 
         room = width - line.cell_len - 9
         if of_device.problem:
             lines.append(line + Text(fitted(harmless(_first(of_device.problem)), max(0, room + 9)).rstrip(), "red"))
-        elif of_device.now is None:
-            lines.append(line + Text("opening" if of_device.whole is None else "no audio", "dim"))
+        elif of_device.current is None:
+            lines.append(line + Text("opening" if of_device.overall is None else "no audio", "dim"))
         else:
-            lines.append(line + bar(of_device.now.rms, mark, min(room, 60)) + Text(decibels(of_device.now.rms), "dim"))
+            lines.append(
+                line + bar(of_device.current.rms, mark, min(room, 60)) + Text(decibels(of_device.current.rms), "dim")
+            )
     return lines
 
 
-def show_levels(console: Console, measured: Sequence[Measured]) -> None:
+def show_levels(console: Console, measured: Sequence[DeviceLevel]) -> None:
     """A table of what each device gave from beginning to end."""
     columns = (Column("--source", overflow="fold"), Column("level", justify="right"), Column("peak", justify="right"))
     table = Table(*columns, Column("", overflow="fold"), box=None, padding=(0, 2, 0, 0), header_style="dim")
     for of_device in measured:
-        whole = of_device.whole
+        whole = of_device.overall
         cells = (decibels(whole.rms), decibels(whole.peak)) if whole else ("", "")
         table.add_row(Text(source_of(of_device.device)), *cells, Text(judge(of_device)))
     console.print(table)
 
 
-def judge(measured: Measured) -> str:
+def judge(measured: DeviceLevel) -> str:
     """What its levels say of a device, in a few words."""
     if measured.problem:
         return _first(measured.problem)
-    if measured.whole and measured.device.kind == "monitor" and measured.whole.peak <= SILENCE_DB:
+    if measured.overall and measured.device.kind == "monitor" and measured.overall.peak <= SILENCE_DB:
         return "nothing is played"
-    return in_words(measured.whole) if measured.whole else "no audio came"
+    return in_words(measured.overall) if measured.overall else "no audio came"
 
 
-def in_words(loudness: Loudness) -> str:
+def in_words(loudness: AudioLevel) -> str:
     """What a level says of a microphone."""
     if loudness.peak <= SILENCE_DB:
         return "no sound at all: muted, or nothing is connected"

@@ -254,7 +254,7 @@ def _log_failure(syncing: asyncio.Future[None]) -> None:
         log.error("the disk did not keep the transcript: %s", error)
 
 
-def of_transcript(transcript: Transcript) -> Iterator[MetricSample]:
+def transcript_metrics(transcript: Transcript) -> Iterator[MetricSample]:
     """What became of the finals that are to be kept."""
     yield MetricSample("transcript_written", "Finals that reached the disk.", transcript.written, is_counter=True)
     yield MetricSample("transcript_lost", "Finals that did not, and are gone.", transcript.lost, is_counter=True)

@@ -15,7 +15,7 @@ from transformers import GenerationMixin, WhisperForConditionalGeneration, Whisp
 from transformers import logging as chatter
 from transformers.modeling_outputs import BaseModelOutput
 
-from streamstt.audio.format import SAMPLE_RATE, ms
+from streamstt.audio.format import SAMPLE_RATE, samples_from_ms
 from streamstt.config.settings import Engine
 from streamstt.engine.base import EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.errors import EngineError, ModelError
@@ -28,7 +28,7 @@ from streamstt.whisper.runtime import find_device
 
 TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
 MAX_TEXT_TOKENS = 440  # of the decoder's 448 positions
-FRAME_SAMPLES = ms(FRAME_S * 1000)
+FRAME_SAMPLES = samples_from_ms(FRAME_S * 1000)
 
 log = logging.getLogger(__name__)
 

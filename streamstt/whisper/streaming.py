@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from transformers import WhisperTokenizerFast  # type: ignore[attr-defined]  # it is made lazily
 
-from streamstt.audio.format import SAMPLE_RATE, Samples, ms
+from streamstt.audio.format import SAMPLE_RATE, Samples, samples_from_ms
 from streamstt.audio.sources import AudioFile
 from streamstt.config.settings import Engine
 from streamstt.engine.base import EngineInfo, HeardWord, Hypothesis, Job
@@ -37,7 +37,7 @@ from streamstt.whisper.network.layers import POSITIONS, Shape
 from streamstt.whisper.runtime import find_device
 from streamstt.whisper.silent_context import Silences
 
-POSITION = ms(FRAME_S * 1000)  # samples in one encoder position
+POSITION = samples_from_ms(FRAME_S * 1000)  # samples in one encoder position
 LEAD = 50  # positions: less than any window
 LEAD_MS = (500, 1500)  # a second of speech that silence is heard after
 PADDING = 18  # positions of silence behind the audio, at least: 0.36 s, on average 0.6 s; a second is no better
@@ -251,7 +251,7 @@ def _speech() -> Samples:
     blocks: list[Samples] = []
     while block := file.read(Event()):
         blocks.append(block.samples)
-        if block.end >= ms(LEAD_MS[1]):
+        if block.end >= samples_from_ms(LEAD_MS[1]):
             break
     file.close()
-    return np.concatenate(blocks)[ms(LEAD_MS[0]) : ms(LEAD_MS[1])]
+    return np.concatenate(blocks)[samples_from_ms(LEAD_MS[0]) : samples_from_ms(LEAD_MS[1])]

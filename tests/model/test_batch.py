@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from streamstt.audio.format import ms
+from streamstt.audio.format import samples_from_ms
 from streamstt.engine.base import Hypothesis, Job
 from streamstt.errors import EngineError
 from streamstt.whisper import streaming
@@ -25,9 +25,9 @@ LENGTHS = (3.1, 7.4, 1.2, 9.6, 5.0, 0.3, 6.6, 12.0)  # seconds
 
 def jobs() -> list[Job]:
     """Windows of many lengths, with noise among them."""
-    ends = np.cumsum([ms(s * 1000) for s in LENGTHS])
+    ends = np.cumsum([samples_from_ms(s * 1000) for s in LENGTHS])
     windows = [job(SPEECH[a:b], start=a) for a, b in pairwise([0, *map(int, ends)])]
-    return [*windows, job(recording("noise")[: ms(4000)], start=10**7)]
+    return [*windows, job(recording("noise")[: samples_from_ms(4000)], start=10**7)]
 
 
 def in_order(answers: Iterator[Hypothesis]) -> list[Hypothesis]:
@@ -61,7 +61,7 @@ def test_the_text_is_that_of_one_by_one(exact: StreamingEngine, most: int) -> No
     for a, b in zip(beside, alone, strict=True):
         assert a.job.start == b.job.start
         assert [w.text for w in a.words] == [w.text for w in b.words]
-        assert all(abs(x.end - y.end) <= ms(40) for x, y in zip(a.words, b.words, strict=True))
+        assert all(abs(x.end - y.end) <= samples_from_ms(40) for x, y in zip(a.words, b.words, strict=True))
         assert (a.logprob, a.no_speech) == pytest.approx((b.logprob, b.no_speech), abs=1e-3)
         assert a.language == b.language
     assert most

@@ -7,7 +7,7 @@ import pytest
 import torch
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
-from streamstt.audio.format import ms
+from streamstt.audio.format import samples_from_ms
 from streamstt.whisper.log_mel import LogMel, floor_of
 from streamstt.whisper.network.linear import Precision
 from tests.support.reference_model import (
@@ -67,7 +67,7 @@ def test_spectrogram_is_that_of_transformers(name: str, n_mels: int) -> None:
 @pytest.mark.parametrize("columns", [200, 1001])
 def test_short_spectrogram(columns: int) -> None:
     """A short window has the spectrogram that the long one begins with; what lies behind the audio is the floor."""
-    audio = recording("meeting")[ms(1000) : ms(2000)]
+    audio = recording("meeting")[samples_from_ms(1000) : samples_from_ms(2000)]
     mel, whole = LogMel(80, CPU)(audio, columns), LogMel(80, CPU)(audio, COLUMNS)
     assert mel.shape == (80, columns)
     assert largest(mel - whole[:, :columns]) < 1e-4

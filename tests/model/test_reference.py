@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
-from streamstt.audio.format import Samples, ms
+from streamstt.audio.format import Samples, samples_from_ms
 from streamstt.config.settings import Engine as Settings
 from streamstt.engine.base import Job
 from streamstt.errors import EngineError, ModelError
@@ -57,7 +57,7 @@ def test_committed_words_are_continued(base: ReferenceEngine) -> None:
     rest = base.decode(job(recording("short"), language="en", committed=whole.words[:6]))
     assert [w.text for w in rest.words] == [w.text for w in whole.words[6:]]
     assert [w.tokens for w in rest.words] == [w.tokens for w in whole.words[6:]]
-    assert max(abs(a.end - b.end) for a, b in zip(rest.words, whole.words[6:], strict=True)) <= ms(100)
+    assert max(abs(a.end - b.end) for a, b in zip(rest.words, whole.words[6:], strict=True)) <= samples_from_ms(100)
 
 
 def test_somebody_goes_on(base: ReferenceEngine) -> None:
@@ -75,11 +75,11 @@ def test_words_have_times_and_probabilities(base: ReferenceEngine) -> None:
     assert all(w.start < w.end <= len(audio) for w in words)
     assert all(0.2 < w.probability <= 1 for w in words)
     # one second of noise comes before the sentence, and one after
-    assert ms(500) < words[0].end < ms(2000)
-    assert words[-1].start < len(audio) - ms(1000)
-    later = base.decode(job(np.concatenate([np.zeros(ms(1000), np.float32), audio]), language="en")).words
+    assert samples_from_ms(500) < words[0].end < samples_from_ms(2000)
+    assert words[-1].start < len(audio) - samples_from_ms(1000)
+    later = base.decode(job(np.concatenate([np.zeros(samples_from_ms(1000), np.float32), audio]), language="en")).words
     shifts = [b.end - a.end for a, b in zip(words, later, strict=True)]
-    assert np.median(shifts) == pytest.approx(ms(1000), abs=ms(60))
+    assert np.median(shifts) == pytest.approx(samples_from_ms(1000), abs=samples_from_ms(60))
 
 
 def test_language_is_detected_or_given(base: ReferenceEngine) -> None:
@@ -106,7 +106,7 @@ def test_translate_is_asked_for(base: ReferenceEngine, base_folder: Path) -> Non
 
 def test_noise_is_known_as_such(base: ReferenceEngine) -> None:
     """Where nobody speaks, the probability of no speech is high, and where somebody does, it is low."""
-    assert base.decode(job(recording("noise")[: ms(3000)], language="en")).no_speech > 0.6
+    assert base.decode(job(recording("noise")[: samples_from_ms(3000)], language="en")).no_speech > 0.6
     assert base.decode(job(recording("short"), language="en")).no_speech < 0.1
 
 

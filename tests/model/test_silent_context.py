@@ -6,7 +6,7 @@ import pytest
 import torch
 from transformers import WhisperTokenizerFast
 
-from streamstt.audio.format import ms
+from streamstt.audio.format import samples_from_ms
 from streamstt.whisper.decoding.speculative import Greedy, Task
 from streamstt.whisper.log_mel import LogMel
 from streamstt.whisper.network import encoder
@@ -17,7 +17,7 @@ from streamstt.whisper.silent_context import STEP, Silences
 from tests.support.reference_model import COLUMNS, CPU, DATA, Reading, largest, reading_of, recording
 from tests.support.word_errors import word_error_rate
 
-LEAD = LogMel(80, CPU)(recording("short")[ms(1000) : ms(2000)], 100)
+LEAD = LogMel(80, CPU)(recording("short")[samples_from_ms(1000) : samples_from_ms(2000)], 100)
 WINDOW = 304  # positions
 
 
@@ -53,7 +53,7 @@ def test_silence_does_not_change_the_text(
 ) -> None:
     """Thinned silence gives the text that all of it gives, and that 30 s with real silence in them give."""
     audio = recording(name)
-    mel = LogMel(80, CPU)(audio, 2 * min(len(audio) // ms(20) + 50, POSITIONS))
+    mel = LogMel(80, CPU)(audio, 2 * min(len(audio) // samples_from_ms(20) + 50, POSITIONS))
     thinned = write(base, silences.hear(mel))
     real = write(base, base.ours.hear(LogMel(80, CPU)(audio, COLUMNS)))
     monkeypatch.setattr(encoder, "STRIDE", 1)

@@ -12,7 +12,7 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamstt.audio.format import Samples, ms
+from streamstt.audio.format import Samples, samples_from_ms
 from streamstt.config.settings import Engine as Settings
 from streamstt.config.settings import Speech
 from streamstt.engine.base import HeardWord, Hypothesis, Job
@@ -37,7 +37,7 @@ def recording(name: str) -> Samples:
 
 
 SHORT = recording("short")
-MEETING = recording("meeting")[: ms(7000)]
+MEETING = recording("meeting")[: samples_from_ms(7000)]
 
 
 def job(audio: Samples, *, final: bool = True, start: int = 0, **details: object) -> Job:
@@ -101,16 +101,16 @@ def test_a_draft_changes_nothing(tiny: StreamingEngine, make: Callable[[list[int
     assert with_draft.logprob == pytest.approx(plain.logprob, abs=0.01)
     apart = [abs(a.end - b.end) for a, b in zip(with_draft.words, plain.words, strict=True)]
     if "int8" in tiny.info.precision:  # a pass of many tokens rounds otherwise than one of a single
-        assert sum(x <= ms(100) for x in apart) >= 0.9 * len(apart)
+        assert sum(x <= samples_from_ms(100) for x in apart) >= 0.9 * len(apart)
     else:
-        assert max(apart, default=0) <= ms(40)
+        assert max(apart, default=0) <= samples_from_ms(40)
 
 
 @pytest.mark.parametrize("final", [True, False])
 @pytest.mark.parametrize("cut_ms", [2700, 4100])
 def test_the_draft_knows_too_much(tiny: StreamingEngine, cut_ms: int, final: bool) -> None:
     """A draft that goes on where the audio does not, gives the text of the audio."""
-    audio, whole = SHORT[: ms(cut_ms)], tokens_of(tiny.decode(job(SHORT)))
+    audio, whole = SHORT[: samples_from_ms(cut_ms)], tokens_of(tiny.decode(job(SHORT)))
     plain = tokens_of(tiny.decode(job(audio, final=final)))
     assert tokens_of(tiny.decode(job(audio, final=final, draft=drafted(whole)))) == plain
 
@@ -134,7 +134,7 @@ def test_committed_words_are_continued(tiny: StreamingEngine, count: int) -> Non
     whole = tiny.decode(job(SHORT)).words
     rest = tiny.decode(job(SHORT, committed=whole[:count], draft=whole[count:])).words
     assert [(w.text, w.tokens) for w in rest] == [(w.text, w.tokens) for w in whole[count:]]
-    assert all(abs(a.end - b.end) <= ms(100) for a, b in zip(rest, whole[count:], strict=True))
+    assert all(abs(a.end - b.end) <= samples_from_ms(100) for a, b in zip(rest, whole[count:], strict=True))
 
 
 def test_all_is_committed(tiny: StreamingEngine) -> None:
@@ -147,11 +147,11 @@ def test_all_is_committed(tiny: StreamingEngine) -> None:
 def test_somebody_goes_on(tiny: StreamingEngine, final: bool) -> None:
     """Told that somebody speaks, it does not think that all is said, and says what follows, where it is."""
     said = tiny.decode(job(SHORT)).words
-    audio = np.concatenate([SHORT, np.zeros(ms(1000), np.float32), SHORT])
+    audio = np.concatenate([SHORT, np.zeros(samples_from_ms(1000), np.float32), SHORT])
     assert tiny.decode(job(SHORT, committed=said)).words == ()
     more = tiny.decode(job(audio, final=final, committed=said, goes_on=True))
     assert word_error_rate("".join(w.text for w in said), text_of(more)) < 0.2
-    assert more.words[0].start >= ms(len(SHORT) * 1000 // 16000 - 500)
+    assert more.words[0].start >= samples_from_ms(len(SHORT) * 1000 // 16000 - 500)
 
 
 # ---- times
@@ -181,7 +181,7 @@ def test_times_are_those_of_the_reference(exact: StreamingEngine, tiny_folder: P
     ).get_matching_blocks()
     late = [abs(words[b.a + i].end - oracle[b.b + i].end) for b in blocks for i in range(b.size)]
     assert len(late) > 0.9 * len(oracle), "the texts differ"
-    assert sum(x <= ms(300) for x in late) >= 0.9 * len(late)
+    assert sum(x <= samples_from_ms(300) for x in late) >= 0.9 * len(late)
 
 
 # ---- the end of the audio
@@ -190,15 +190,15 @@ def test_times_are_those_of_the_reference(exact: StreamingEngine, tiny_folder: P
 @pytest.mark.parametrize("cut_ms", range(1500, 5500, 800))
 def test_a_partial_leaves_the_last_moment_alone(tiny: StreamingEngine, cut_ms: int) -> None:
     """While audio goes on, a word that begins in its last 0.2 s is not said: it may be half a word."""
-    audio = SHORT[: ms(cut_ms)]
-    assert all(w.start <= len(audio) - ms(200) for w in tiny.decode(job(audio, final=False)).words)
+    audio = SHORT[: samples_from_ms(cut_ms)]
+    assert all(w.start <= len(audio) - samples_from_ms(200) for w in tiny.decode(job(audio, final=False)).words)
 
 
 @pytest.mark.parametrize("cut_ms", range(2600, 5400, 400))
 def test_a_partial_says_the_rest(tiny: StreamingEngine, cut_ms: int) -> None:
     """While audio goes on, all words are said that ended a second ago, with no draft to help."""
-    said = [w.text for w in tiny.decode(job(SHORT)).words if w.end <= ms(cut_ms - 1000)]
-    heard = tiny.decode(job(SHORT[: ms(cut_ms)], final=False)).words
+    said = [w.text for w in tiny.decode(job(SHORT)).words if w.end <= samples_from_ms(cut_ms - 1000)]
+    heard = tiny.decode(job(SHORT[: samples_from_ms(cut_ms)], final=False)).words
     assert [w.text for w in heard[: len(said)]] == said
 
 
@@ -223,7 +223,7 @@ def test_more_audio_than_whisper_hears(tiny: StreamingEngine) -> None:
     with suppress(EngineError):
         heard = tiny.decode(job(audio))
         assert text_of(heard).startswith(" Good morning")
-        assert all(w.end <= ms(30_000) for w in heard.words)
+        assert all(w.end <= samples_from_ms(30_000) for w in heard.words)
     assert text_of(tiny.decode(job(SHORT)))
 
 
@@ -233,7 +233,7 @@ def test_more_audio_than_whisper_hears(tiny: StreamingEngine) -> None:
 @pytest.mark.parametrize("window", [(0, 2000), (0, 6000), (3000, 9000), (5000, 15_000)])
 def test_noise(tiny: StreamingEngine, window: tuple[int, int]) -> None:
     """Of noise nothing is said, or nothing that a session would believe."""
-    audio = recording("noise")[ms(window[0]) : ms(window[1])]
+    audio = recording("noise")[samples_from_ms(window[0]) : samples_from_ms(window[1])]
     for final in (True, False):
         heard = tiny.decode(job(audio, final=final))
         assert not heard.words or is_doubtful(heard, Speech())

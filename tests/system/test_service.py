@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import trustme
 
-from streamstt.daemon.systemd import Manager
+from streamstt.daemon.systemd import SystemdNotifier
 from tests.support.daemon import DATA, Daemon, captions, command, environment, receive, run
 from tests.support.notify_socket import NotifySocket
 
@@ -43,12 +43,14 @@ def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
     """While a model is fetched the manager is asked for more time, and told how far it is; not at each block."""
     with NotifySocket(f"@streamstt-{os.getpid()}" if abstract else str(tmp_path / "notify")) as socket:
         seen: list[int] = []
-        report = Manager.find(socket.env()).telling(lambda _what, done, _total: seen.append(done))
+        report = SystemdNotifier.from_environment(socket.env()).wrap_progress(
+            lambda _what, done, _total: seen.append(done)
+        )
         for done in range(100):
             report("base", done, 100)
         assert seen == list(range(100))
         assert socket.drain(0.2) == ["STATUS=Fetching base: 0%", "EXTEND_TIMEOUT_USEC=120000000"]
-        manager = Manager.find(socket.env())
+        manager = SystemdNotifier.from_environment(socket.env())
         for text in ("one", "one", "two\nlines", "one"):
             manager.status(text)
         assert socket.drain(0.2) == ["STATUS=one", "STATUS=two lines", "STATUS=one"], "told when it changes"
@@ -57,15 +59,15 @@ def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
 def test_watchdog_of_another_process(tmp_path: Path) -> None:
     """A watchdog is fed only by the process that it is for; without a manager nothing is told, and nothing fails."""
     with NotifySocket(str(tmp_path / "notify")) as socket:
-        other = Manager.find({**socket.env(30), "WATCHDOG_PID": "1"}, process=2)
+        other = SystemdNotifier.from_environment({**socket.env(30), "WATCHDOG_PID": "1"}, pid=2)
         assert other.watchdog_s == 0
-        other.alive()
-        mine = Manager.find({**socket.env(30), "WATCHDOG_PID": "2"}, process=2)
+        other.ping()
+        mine = SystemdNotifier.from_environment({**socket.env(30), "WATCHDOG_PID": "2"}, pid=2)
         assert mine.watchdog_s == 30
-        mine.alive()
+        mine.ping()
         assert socket.drain(0.1) == ["WATCHDOG=1"]
     mine.ready()  # the manager is gone
-    Manager.find({}).ready()
+    SystemdNotifier.from_environment({}).ready()
 
 
 async def test_a_whole_life(notify: NotifySocket, script: list[str]) -> None:

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from streamstt.service.units import NAME, make_unit
+from streamstt.service.units import UNIT_NAME, make_unit
 from tests.support.daemon import run
 
 AWAY = {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent", "XDG_RUNTIME_DIR": "/nonexistent"}
-WANTED = Path("systemd/user/default.target.wants") / NAME
+WANTED = Path("systemd/user/default.target.wants") / UNIT_NAME
 
 
 def systemd(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -22,7 +22,7 @@ def systemd(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(params=["user", "system"])
 def unit(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, Path]:
     """Each unit, with a command that is there."""
-    file = tmp_path / NAME
+    file = tmp_path / UNIT_NAME
     file.write_text(make_unit(system=request.param == "system", command=[sys.executable, "-m", "streamstt"]))
     return request.param, file
 
@@ -46,7 +46,7 @@ def test_installed_and_removed(tmp_path: Path) -> None:
     env = {"XDG_CONFIG_HOME": str(tmp_path)} | AWAY
     done = run("service", "install", env=env)
     assert done.returncode == 0, done.stderr
-    file = tmp_path / "systemd/user" / NAME
+    file = tmp_path / "systemd/user" / UNIT_NAME
     assert f"Wrote {file}" in done.stdout
     assert "does not answer here" in done.stdout
     assert (
@@ -70,7 +70,7 @@ def test_installed_and_removed(tmp_path: Path) -> None:
 
 def test_somebody_elses_unit(tmp_path: Path) -> None:
     """A unit that a person wrote is neither overwritten nor removed."""
-    file = tmp_path / "systemd/user" / NAME
+    file = tmp_path / "systemd/user" / UNIT_NAME
     file.parent.mkdir(parents=True)
     file.write_text("[Service]\nExecStart=/bin/true\n")
     for command in ("install", "uninstall"):
@@ -88,14 +88,14 @@ def test_a_unit_that_cannot_be_enabled(tmp_path: Path) -> None:
     done = run("service", "install", env={"XDG_CONFIG_HOME": str(tmp_path)} | AWAY)
     assert done.returncode == 7
     assert "does not take the unit" in done.stderr
-    assert not (tmp_path / "systemd/user" / NAME).exists()
+    assert not (tmp_path / "systemd/user" / UNIT_NAME).exists()
 
 
 def test_into_an_image(tmp_path: Path) -> None:
     """A system's unit can be put into an image that is being built."""
     done = run("service", "install", "--system", "--root", str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert (tmp_path / "etc/systemd/system/multi-user.target.wants" / NAME).is_symlink()
+    assert (tmp_path / "etc/systemd/system/multi-user.target.wants" / UNIT_NAME).is_symlink()
     assert run("service", "uninstall", "--system", "--root", str(tmp_path)).returncode == 0
     assert [p for p in tmp_path.rglob("*") if not p.is_dir()] == []
     assert run("service", "install", "--root", str(tmp_path)).returncode == 2

@@ -16,7 +16,7 @@ import soundfile
 from websockets.asyncio.client import ClientConnection
 
 from streamstt.audio.devices.microphone import Microphone
-from streamstt.audio.devices.selection import Wanted
+from streamstt.audio.devices.selection import DeviceSelector
 from streamstt.errors import SourceError
 from tests.support.audio_server import AudioServer
 from tests.support.daemon import DATA, SCRIPT, Daemon, captions, receive, run, said, text_of
@@ -280,7 +280,7 @@ def test_channels(server: AudioServer, monkeypatch: pytest.MonkeyPatch, tmp_path
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(4 * 44100) / 44100)
     soundfile.write(file, np.stack([np.zeros_like(tone), tone], axis=1), 44100)
     playing = threading.Thread(target=server.play, args=(file, "stereo"))
-    mixed, left, right = (Microphone(Wanted("monitor", "stereo", channel=channel)) for channel in (0, 1, 2))
+    mixed, left, right = (Microphone(DeviceSelector("monitor", "stereo", channel=channel)) for channel in (0, 1, 2))
     peaks, counts = dict.fromkeys((mixed, left, right), 0.0), dict.fromkeys((mixed, left, right), 0)
     for microphone in peaks:
         microphone.open()
@@ -298,7 +298,7 @@ def test_channels(server: AudioServer, monkeypatch: pytest.MonkeyPatch, tmp_path
     assert (peaks[mixed], peaks[right]) == (pytest.approx(0.25, abs=0.02), pytest.approx(0.5, abs=0.02))
     assert peaks[left] == 0
     with pytest.raises(SourceError, match="channel = 3"):
-        Microphone(Wanted("monitor", "room", channel=3)).open()
+        Microphone(DeviceSelector("monitor", "room", channel=3)).open()
 
 
 async def test_you_and_them(server: AudioServer, tmp_path: Path) -> None:

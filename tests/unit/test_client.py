@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamstt.client import captions_address
+from streamstt.client import captions_url
 from streamstt.errors import ServerError
 
 
@@ -21,11 +21,11 @@ from streamstt.errors import ServerError
 )
 def test_addresses(typed: str, address: str) -> None:
     """A port, a host and port, or the address of any of the daemon's pages."""
-    assert captions_address(typed) == address
+    assert captions_url(typed) == address
 
 
 @pytest.mark.parametrize("typed", ["", "ftp://desk", "desk:port", "desk:99999", "ws://", "http://[::1", ":8765"])
 def test_no_address(typed: str) -> None:
     """Anything else is an error that shows what one looks like."""
     with pytest.raises(ServerError, match="ws://127"):
-        captions_address(typed)
+        captions_url(typed)

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamstt.audio.devices.microphone import ALIVE_S, FIRST_S
-from streamstt.audio.devices.recorder import Kind
-from streamstt.audio.devices.recorder_process import OPEN_S, Recording
-from streamstt.audio.devices.selection import Device, Wanted
+from streamstt.audio.devices.microphone import AUDIO_TIMEOUT_S, FIRST_AUDIO_TIMEOUT_S
+from streamstt.audio.devices.recorder import MessageType
+from streamstt.audio.devices.recorder_process import OPEN_TIMEOUT_S, RecorderProcess
+from streamstt.audio.devices.selection import Device, DeviceSelector
 from streamstt.audio.format import Samples
-from streamstt.audio.level import Gauge, Loudness
+from streamstt.audio.level import AudioLevel, LevelMeter
 from streamstt.errors import SourceError
 
-WAITING = (
+QUEUE_BLOCKS = (
     2000  # blocks, 40 ms each, that may wait for who looks; newer ones are dropped: a meter that is late is no use
 )
 JOIN_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class DeviceLevel:
     """What a device gave.
 
     Attributes:
@@ -34,12 +34,12 @@ class Measured:
     """
 
     device: Device
-    now: Loudness | None = None
-    whole: Loudness | None = None
+    current: AudioLevel | None = None
+    overall: AudioLevel | None = None
     problem: str = ""
 
 
-class Metering:
+class DeviceLevelMonitor:
     """Listens to devices while it is open; a context manager."""
 
     def __init__(self, devices: Sequence[Device]) -> None:
@@ -48,16 +48,16 @@ class Metering:
         Args:
             devices: As they were listed.
         """
-        self._measured = [Measured(device) for device in devices]
-        self._whole = [Gauge() for _ in devices]
-        self._news: queue.Queue[tuple[int, Samples | str]] = queue.Queue(WAITING)
+        self._levels = [DeviceLevel(device) for device in devices]
+        self._overall_meters = [LevelMeter() for _ in devices]
+        self._updates: queue.Queue[tuple[int, Samples | str]] = queue.Queue(QUEUE_BLOCKS)
         self._stop = threading.Event()
         self._threads = [
-            threading.Thread(target=self._listen, args=(i, device), name=f"meter-{i}", daemon=True)
+            threading.Thread(target=self._record, args=(i, device), name=f"meter-{i}", daemon=True)
             for i, device in enumerate(devices)
         ]
 
-    def __enter__(self) -> "Metering":
+    def __enter__(self) -> "DeviceLevelMonitor":
         """Opens all of them."""
         for thread in self._threads:
             thread.start()
@@ -70,46 +70,46 @@ class Metering:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
-    def read(self) -> list[Measured]:
+    def read(self) -> list[DeviceLevel]:
         """Each device, in the order in which they were given."""
-        fresh: dict[int, Gauge] = {}
-        for _ in range(self._news.qsize()):
-            i, news = self._news.get_nowait()
+        fresh: dict[int, LevelMeter] = {}
+        for _ in range(self._updates.qsize()):
+            i, news = self._updates.get_nowait()
             if isinstance(news, str):
-                self._measured[i] = Measured(self._measured[i].device, whole=self._measured[i].whole, problem=news)
+                self._levels[i] = DeviceLevel(self._levels[i].device, overall=self._levels[i].overall, problem=news)
                 continue
-            for gauge in (fresh.setdefault(i, Gauge()), self._whole[i]):
+            for gauge in (fresh.setdefault(i, LevelMeter()), self._overall_meters[i]):
                 gauge.push(news)
-        for i, before in enumerate(self._measured):
+        for i, before in enumerate(self._levels):
             now = fresh[i].read() if i in fresh else None
-            whole = self._whole[i].so_far if now else before.whole
-            self._measured[i] = Measured(before.device, now, whole, "" if now else before.problem)
-        return list(self._measured)
+            whole = self._overall_meters[i].current if now else before.overall
+            self._levels[i] = DeviceLevel(before.device, now, whole, "" if now else before.problem)
+        return list(self._levels)
 
-    def _listen(self, index: int, device: Device) -> None:
+    def _record(self, index: int, device: Device) -> None:
         name = str(device.index) if device.system == "portaudio" else device.name
         try:
-            recording = Recording(Wanted(device.kind, name, system=device.system))
+            recording = RecorderProcess(DeviceSelector(device.kind, name, system=device.system))
         except SourceError as error:
-            self._tell(index, str(error))
+            self._enqueue(index, str(error))
             return
         try:
-            self._follow(index, recording)
+            self._read_messages(index, recording)
         except SourceError as error:
-            self._tell(index, str(error))
+            self._enqueue(index, str(error))
         finally:
-            recording.end()
+            recording.kill()
 
-    def _follow(self, index: int, recording: Recording) -> None:
-        patience_s = OPEN_S
-        while message := recording.receive(self._stop, patience_s):
+    def _read_messages(self, index: int, recorder: RecorderProcess) -> None:
+        patience_s = OPEN_TIMEOUT_S
+        while message := recorder.receive(self._stop, patience_s):
             kind, payload = message
-            patience_s = FIRST_S if kind is Kind.OPENED else ALIVE_S
-            if kind is Kind.FAILED:
+            patience_s = FIRST_AUDIO_TIMEOUT_S if kind is MessageType.OPENED else AUDIO_TIMEOUT_S
+            if kind is MessageType.FAILED:
                 raise SourceError(payload.decode())
-            if kind is Kind.AUDIO:
-                self._tell(index, np.frombuffer(payload, np.float32))  # all channels: the loudness of all of them
+            if kind is MessageType.AUDIO:
+                self._enqueue(index, np.frombuffer(payload, np.float32))  # all channels: the loudness of all of them
 
-    def _tell(self, index: int, news: Samples | str) -> None:
-        if not self._news.full():
-            self._news.put((index, news))
+    def _enqueue(self, index: int, update: Samples | str) -> None:
+        if not self._updates.full():
+            self._updates.put((index, update))

@@ -8,60 +8,60 @@ from ctypes import POINTER, Structure, c_char_p, c_int, c_size_t, c_uint8, c_uin
 from typing import Any
 
 
-class Spec(Structure):
+class SampleSpec(Structure):
     """``pa_sample_spec``."""
 
     _fields_ = (("format", c_int), ("rate", c_uint32), ("channels", c_uint8))
 
 
-class Map(Structure):
+class ChannelMap(Structure):
     """``pa_channel_map``."""
 
     _fields_ = (("channels", c_uint8), ("positions", c_int * 32))
 
 
-class Volume(Structure):
+class ChannelVolumes(Structure):
     """``pa_cvolume``."""
 
     _fields_ = (("channels", c_uint8), ("values", c_uint32 * 32))
 
 
-class Attributes(Structure):
+class BufferAttributes(Structure):
     """``pa_buffer_attr``."""
 
     _fields_ = tuple((name, c_uint32) for name in ("maxlength", "tlength", "prebuf", "minreq", "fragsize"))
 
 
-class Source(Structure):
+class PulseSourceInfo(Structure):
     """The beginning of ``pa_source_info``: more may follow in newer versions."""
 
     _fields_ = (
         ("name", c_char_p),
         ("index", c_uint32),
         ("description", c_char_p),
-        ("spec", Spec),
-        ("map", Map),
+        ("spec", SampleSpec),
+        ("map", ChannelMap),
         ("owner_module", c_uint32),
-        ("volume", Volume),
+        ("volume", ChannelVolumes),
         ("mute", c_int),
         ("monitor_of", c_uint32),
         ("monitor_of_name", c_char_p),
     )
 
 
-class Server(Structure):
+class PulseServerInfo(Structure):
     """The beginning of ``pa_server_info``."""
 
     _fields_ = (
         *((name, c_char_p) for name in ("user", "host", "version", "server")),
-        ("spec", Spec),
+        ("spec", SampleSpec),
         ("default_sink", c_char_p),
         ("default_source", c_char_p),
     )
 
 
-OnSource = ctypes.CFUNCTYPE(None, c_void_p, POINTER(Source), c_int, c_void_p)
-OnServer = ctypes.CFUNCTYPE(None, c_void_p, POINTER(Server), c_void_p)
+OnSource = ctypes.CFUNCTYPE(None, c_void_p, POINTER(PulseSourceInfo), c_int, c_void_p)
+OnServer = ctypes.CFUNCTYPE(None, c_void_p, POINTER(PulseServerInfo), c_void_p)
 
 # What is used of libpulse: the result, then the arguments.
 _FUNCTIONS: dict[str, tuple[Any, ...]] = {
@@ -81,8 +81,8 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "pa_context_get_server_info": (c_void_p, c_void_p, OnServer, c_void_p),
     "pa_context_get_source_info_list": (c_void_p, c_void_p, OnSource, c_void_p),
     "pa_operation_unref": (None, c_void_p),
-    "pa_stream_new": (c_void_p, c_void_p, c_char_p, POINTER(Spec), c_void_p),
-    "pa_stream_connect_record": (c_int, c_void_p, c_char_p, POINTER(Attributes), c_int),
+    "pa_stream_new": (c_void_p, c_void_p, c_char_p, POINTER(SampleSpec), c_void_p),
+    "pa_stream_connect_record": (c_int, c_void_p, c_char_p, POINTER(BufferAttributes), c_int),
     "pa_stream_get_state": (c_int, c_void_p),
     "pa_stream_readable_size": (c_size_t, c_void_p),
     "pa_stream_peek": (c_int, c_void_p, POINTER(c_void_p), POINTER(c_size_t)),

@@ -8,16 +8,18 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from streamstt.audio.devices.recorder import Kind
-from streamstt.audio.devices.recorder_process import OPEN_S, Recording
-from streamstt.audio.devices.selection import Device, Wanted, own_device
-from streamstt.audio.format import SAMPLE_RATE, Block, Resampler, Samples, mix_down, ms
-from streamstt.audio.signal_check import Meter
+from streamstt.audio.devices.recorder import MessageType
+from streamstt.audio.devices.recorder_process import OPEN_TIMEOUT_S, RecorderProcess
+from streamstt.audio.devices.selection import Device, DeviceSelector, match_device
+from streamstt.audio.format import SAMPLE_RATE, Block, Resampler, Samples, mix_down, samples_from_ms
+from streamstt.audio.signal_check import SignalMonitor
 from streamstt.errors import SourceError
 
-FIRST_S = 5.0  # some devices take seconds from open to the first sample
-ALIVE_S = 1.5  # longer without audio, and the device is lost
-ZEROS = ms(10_000)  # samples: a driver may be dead that gives only zeros; it is opened anew, for that may wake it
+FIRST_AUDIO_TIMEOUT_S = 5.0  # some devices take seconds from open to the first sample
+AUDIO_TIMEOUT_S = 1.5  # longer without audio, and the device is lost
+MAX_ZEROS = samples_from_ms(
+    10_000
+)  # samples: a driver may be dead that gives only zeros; it is opened anew, for that may wake it
 
 log = logging.getLogger(__name__)
 
@@ -27,40 +29,44 @@ class Microphone:
 
     is_live = True
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, selector: DeviceSelector) -> None:
         """Names the device; nothing is opened yet.
 
         Args:
             wanted: By the settings.
         """
-        self._wanted = wanted
-        self._recording: Recording | None = None
-        self._meter = Meter()
-        self._instead = ""
-        self._listens_to = ""
+        self._selector = selector
+        self._recorder: RecorderProcess | None = None
+        self._signal_monitor = SignalMonitor()
+        self._fallback_notice = ""
+        self._device_name = ""
         self.overflows = 0
 
     @property
     def notices(self) -> Mapping[str, str]:
         """What people should know of the device now, by what it is about."""
-        instead = {"fallback": self._instead} if self._instead else {}
+        instead = {"fallback": self._fallback_notice} if self._fallback_notice else {}
         # That nobody plays anything is no fault of a monitor.
-        told = {k: v for k, v in self._meter.notices.items() if not (k == "silence" and self._wanted.kind == "monitor")}
+        told = {
+            k: v
+            for k, v in self._signal_monitor.notices.items()
+            if not (k == "silence" and self._selector.kind == "monitor")
+        }
         return instead | told
 
     def open(self) -> None:
         """Starts recording at 16 kHz if the device takes it, else at its own rate."""
         self.close()
-        self._start()
+        self._start_recorder()
         self._count = 0
-        self._since: float | None = None
-        self._renew_at = ZEROS
+        self._started_at: float | None = None
+        self._reopen_at = MAX_ZEROS
 
-    def _start(self) -> None:
-        self._recording = Recording(self._wanted)
+    def _start_recorder(self) -> None:
+        self._recorder = RecorderProcess(self._selector)
         try:
-            kind, payload = self._recording.expect(OPEN_S)
-            if kind is not Kind.OPENED:
+            kind, payload = self._recorder.wait_for_message(OPEN_TIMEOUT_S)
+            if kind is not MessageType.OPENED:
                 raise SourceError(payload.decode())
         except SourceError:
             self.close()
@@ -68,73 +74,73 @@ class Microphone:
         about = json.loads(payload)
         self._rate, self._channels = about["rate"], about["channels"]
         self._resampler = Resampler(self._rate)
-        self._patience_s = FIRST_S
-        self._take_note(Device(**about["device"]))
+        self._timeout_s = FIRST_AUDIO_TIMEOUT_S
+        self._on_opened(Device(**about["device"]))
 
-    def _take_note(self, device: Device) -> None:
-        if self._wanted.name and not own_device(self._wanted, [device]):
-            self._instead = f"Listening to {device.title}, for {self._wanted.name} is not there."
+    def _on_opened(self, device: Device) -> None:
+        if self._selector.name and not match_device(self._selector, [device]):
+            self._fallback_notice = f"Listening to {device.title}, for {self._selector.name} is not there."
         else:
-            self._instead = ""
-            self._wanted = self._wanted.remember(device)
-        if device.name != self._listens_to:
-            log.info("%s: listening to %s", self._wanted.kind, device)
-        self._listens_to = device.name
+            self._fallback_notice = ""
+            self._selector = self._selector.with_last_device(device)
+        if device.name != self._device_name:
+            log.info("%s: listening to %s", self._selector.kind, device)
+        self._device_name = device.name
 
     def read(self, stop: threading.Event) -> Block | None:
         """Waits for the next 40 ms."""
-        if self._is_dead():
-            self._renew()
-        while self._recording and (message := self._recording.receive(stop, self._patience_s)):
+        if self._seems_dead():
+            self._reopen()
+        while self._recorder and (message := self._recorder.receive(stop, self._timeout_s)):
             kind, payload = message
             match kind:
-                case Kind.AUDIO:
-                    return self._block(self._mono(payload))
-                case Kind.LOST:
+                case MessageType.AUDIO:
+                    return self._make_block(self._to_mono(payload))
+                case MessageType.LOST:
                     self.overflows += 1
-                    self._meter.lost()
+                    self._signal_monitor.note_loss()
                     self._count += round(json.loads(payload) * SAMPLE_RATE / self._rate)
-                case Kind.MOVED:
-                    self._renew()
+                case MessageType.DEVICE_CHANGED:
+                    self._reopen()
                 case _:
                     raise SourceError(payload.decode())
         return None
 
-    def _mono(self, payload: bytes) -> Samples:
+    def _to_mono(self, payload: bytes) -> Samples:
         data = np.frombuffer(payload, np.float32).reshape(-1, self._channels)  # (n, channels)
-        if self._wanted.channel:
-            data = data[:, min(self._wanted.channel, self._channels) - 1]
+        if self._selector.channel:
+            data = data[:, min(self._selector.channel, self._channels) - 1]
         return self._resampler.push(np.ascontiguousarray(mix_down(data)))
 
-    def _block(self, samples: Samples) -> Block:
-        self._patience_s = ALIVE_S
-        if self._since is None:
-            self._since = time.monotonic() - len(samples) / SAMPLE_RATE
-        self._meter.push(samples)
+    def _make_block(self, samples: Samples) -> Block:
+        self._timeout_s = AUDIO_TIMEOUT_S
+        if self._started_at is None:
+            self._started_at = time.monotonic() - len(samples) / SAMPLE_RATE
+        self._signal_monitor.push(samples)
         block = Block(self._count, samples)
         self._count = block.end
         return block
 
-    def _is_dead(self) -> bool:
+    def _seems_dead(self) -> bool:
         """Whether the driver may be; asked ever more rarely, for the microphone may be muted all day."""
-        if self._wanted.kind == "monitor" or self._meter.zeros < ZEROS:
-            self._renew_at = ZEROS
-        elif self._meter.zeros >= self._renew_at:
-            self._renew_at = 2 * self._meter.zeros
+        if self._selector.kind == "monitor" or self._signal_monitor.silent_samples < MAX_ZEROS:
+            self._reopen_at = MAX_ZEROS
+        elif self._signal_monitor.silent_samples >= self._reopen_at:
+            self._reopen_at = 2 * self._signal_monitor.silent_samples
             return True
         return False
 
-    def _renew(self) -> None:
+    def _reopen(self) -> None:
         """Opens it anew; the time that takes is a hole in the stream."""
-        if self._recording:
-            self._recording.end()
-        self._start()
-        if self._since is not None:
-            self._count = max(self._count, round((time.monotonic() - self._since) * SAMPLE_RATE))
+        if self._recorder:
+            self._recorder.kill()
+        self._start_recorder()
+        if self._started_at is not None:
+            self._count = max(self._count, round((time.monotonic() - self._started_at) * SAMPLE_RATE))
 
     def close(self) -> None:
         """Stops recording."""
-        recording, self._recording = self._recording, None
-        self._meter, self._instead = Meter(), ""
+        recording, self._recorder = self._recorder, None
+        self._signal_monitor, self._fallback_notice = SignalMonitor(), ""
         if recording:
-            recording.end()
+            recording.kill()

@@ -10,11 +10,11 @@ from streamstt.audio.devices.selection import Device
 from streamstt.errors import SourceError
 
 LATENCY_S = 0.1  # what PortAudio may hold: a busy machine that comes later loses audio, which is then a gap
-OVERFLOW_S = 0.1  # lost audio shorter than this cannot be told from the jitter of the clock
-RATE = 16_000  # Hz: asked for first
+MIN_OVERFLOW_S = 0.1  # lost audio shorter than this cannot be told from the jitter of the clock
+PREFERRED_RATE = 16_000  # Hz: asked for first
 
 
-def _portaudio() -> Any:
+def _import_sounddevice() -> Any:
     """sounddevice, which needs the PortAudio library as soon as it is imported."""
     try:
         import sounddevice  # noqa: PLC0415 - it fails where PortAudio is missing; with a sound server it is not needed
@@ -30,7 +30,7 @@ def list_devices() -> list[Device]:
     Raises:
         SourceError: PortAudio is not installed, or does not answer.
     """
-    sd = _portaudio()
+    sd = _import_sounddevice()
     try:
         found = sd.query_devices()
         default = sd.default.device[0]
@@ -66,17 +66,17 @@ class Stream:
         Raises:
             SourceError: It cannot be opened.
         """
-        self._sd = _portaudio()
-        self.rate, self.channels = RATE, device.channels if all_channels else 1
+        self._sd = _import_sounddevice()
+        self.rate, self.channels = PREFERRED_RATE, device.channels if all_channels else 1
         try:
             if not self._accepts(device):
                 self.rate = device.rate
             if not self._accepts(device):
                 self.channels = device.channels
-            self._block = round(self.rate * block_s)
+            self._block_frames = round(self.rate * block_s)
             self._stream = self._sd.RawInputStream(
                 samplerate=self.rate,
-                blocksize=self._block,
+                blocksize=self._block_frames,
                 device=device.index,
                 channels=self.channels,
                 dtype="float32",
@@ -86,7 +86,7 @@ class Stream:
         except self._sd.PortAudioError as error:
             raise SourceError(f"microphone {device.name!r} cannot be opened: {error}") from error
         self._frames = 0
-        self._since: float | None = None
+        self._started_at: float | None = None
 
     def read(self) -> tuple[int | None, bytes]:
         """Waits for the next block.
@@ -98,16 +98,16 @@ class Stream:
             SourceError: The device is gone.
         """
         try:
-            data, overflowed = self._stream.read(self._block)
+            data, overflowed = self._stream.read(self._block_frames)
         except self._sd.PortAudioError as error:
             raise SourceError(f"the microphone stopped: {error}") from error
-        if self._since is None:  # some devices take seconds to begin
-            self._since = time.monotonic() - self._block / self.rate
-        self._frames += self._block
+        if self._started_at is None:  # some devices take seconds to begin
+            self._started_at = time.monotonic() - self._block_frames / self.rate
+        self._frames += self._block_frames
         if not overflowed:
             return None, bytes(data)
-        missing = round((time.monotonic() - self._since) * self.rate) - self._frames
-        missing = missing if missing > OVERFLOW_S * self.rate else 0
+        missing = round((time.monotonic() - self._started_at) * self.rate) - self._frames
+        missing = missing if missing > MIN_OVERFLOW_S * self.rate else 0
         self._frames += missing
         return missing, bytes(data)
 

@@ -19,7 +19,7 @@ from streamstt.audio.devices import libpulse
 from streamstt.audio.devices.selection import Device
 from streamstt.errors import SourceError
 
-ANSWER_S = 1.5  # a server that takes longer hangs
+ANSWER_TIMEOUT_S = 1.5  # a server that takes longer hangs
 NO_AUTOSPAWN = 1
 CONTEXT_READY, CONTEXT_FAILED = 4, 5  # and beyond
 STREAM_READY, STREAM_FAILED = 2, 3
@@ -37,7 +37,7 @@ def is_expected() -> bool:
 
 
 @contextmanager
-def connected() -> Iterator["Pulse | None"]:
+def connected() -> Iterator["PulseConnection | None"]:
     """A connection to the sound server; None where there is none.
 
     Raises:
@@ -49,7 +49,7 @@ def connected() -> Iterator["Pulse | None"]:
         return
     loop = library.pa_mainloop_new()
     context = library.pa_context_new(library.pa_mainloop_get_api(loop), b"streamstt")
-    pulse = Pulse(library, loop, context)
+    pulse = PulseConnection(library, loop, context)
     try:
         yield pulse if pulse.connect() else None
     finally:
@@ -58,7 +58,7 @@ def connected() -> Iterator["Pulse | None"]:
         library.pa_mainloop_free(loop)
 
 
-class Pulse:
+class PulseConnection:
     """One connection; used by one thread."""
 
     def __init__(self, library: Any, loop: int, context: int) -> None:
@@ -78,10 +78,10 @@ class Pulse:
         """
         if self._library.pa_context_connect(self._context, None, NO_AUTOSPAWN, None) < 0:
             return False
-        self._wait(lambda: self._state() >= CONTEXT_READY)
-        return self._state() == CONTEXT_READY
+        self._wait(lambda: self._context_state() >= CONTEXT_READY)
+        return self._context_state() == CONTEXT_READY
 
-    def devices(self) -> list[Device]:
+    def list_devices(self) -> list[Device]:
         """What can be listened to now.
 
         Raises:
@@ -92,13 +92,15 @@ class Pulse:
         done: list[bool] = []
 
         def on_server(_: int, info: Any, __: int) -> None:
-            defaults.append((_text(info[0].default_sink), _text(info[0].default_source)) if info else ("", ""))
+            defaults.append(
+                (_decode_text(info[0].default_sink), _decode_text(info[0].default_source)) if info else ("", "")
+            )
 
         def on_source(_: int, info: Any, end: int, __: int) -> None:
             if end or not info:
                 done.append(True)
             else:
-                found.append(_device(info[0], *defaults[0]))
+                found.append(_make_device(info[0], *defaults[0]))
 
         # The callbacks must live until they were called; the server answers in the order of the questions.
         calls = (libpulse.OnServer(on_server), libpulse.OnSource(on_source))
@@ -106,7 +108,7 @@ class Pulse:
             self._library.pa_context_get_server_info(self._context, calls[0], None),
             self._library.pa_context_get_source_info_list(self._context, calls[1], None),
         )
-        self._wait(lambda: bool(done) or self._state() >= CONTEXT_FAILED)
+        self._wait(lambda: bool(done) or self._context_state() >= CONTEXT_FAILED)
         for question in filter(None, questions):
             self._library.pa_operation_unref(question)
         if not done:
@@ -119,10 +121,10 @@ class Pulse:
         Raises:
             SourceError: The server refuses.
         """
-        spec = libpulse.Spec(FLOAT32LE, rate, channels)
+        spec = libpulse.SampleSpec(FLOAT32LE, rate, channels)
         self._frame_bytes = 4 * channels
         self.block_bytes = round(rate * block_s) * self._frame_bytes
-        attributes = libpulse.Attributes(UNSET, UNSET, UNSET, UNSET, self.block_bytes)
+        attributes = libpulse.BufferAttributes(UNSET, UNSET, UNSET, UNSET, self.block_bytes)
         flags = DONT_MOVE | ADJUST_LATENCY | (NO_REMIX if channels > 1 else 0)
         self._stream = self._library.pa_stream_new(self._context, b"captions", byref(spec), None)
         if not self._stream:
@@ -155,20 +157,22 @@ class Pulse:
         return taken
 
     def _wait(self, done: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + ANSWER_S
+        deadline = time.monotonic() + ANSWER_TIMEOUT_S
         while not done():
             left = deadline - time.monotonic()
             if left <= 0:
-                raise SourceError(f"the sound server does not answer within {ANSWER_S} s; if it hangs, restart it")
+                raise SourceError(
+                    f"the sound server does not answer within {ANSWER_TIMEOUT_S} s; if it hangs, restart it"
+                )
             self._iterate(left)
 
-    def _iterate(self, patience_s: float) -> None:
-        if self._library.pa_mainloop_prepare(self._loop, max(1, round(patience_s * 1e6))) < 0:
+    def _iterate(self, timeout_s: float) -> None:
+        if self._library.pa_mainloop_prepare(self._loop, max(1, round(timeout_s * 1e6))) < 0:
             raise self._error("the sound server is gone")
         self._library.pa_mainloop_poll(self._loop)
         self._library.pa_mainloop_dispatch(self._loop)
 
-    def _state(self) -> int:
+    def _context_state(self) -> int:
         return int(self._library.pa_context_get_state(self._context))
 
     def _stream_state(self) -> int:
@@ -176,12 +180,12 @@ class Pulse:
 
     def _error(self, what: str) -> SourceError:
         why = self._library.pa_strerror(self._library.pa_context_errno(self._context))
-        return SourceError(f"{what} ({_text(why)})")
+        return SourceError(f"{what} ({_decode_text(why)})")
 
 
-def _device(info: Any, default_sink: str, default_source: str) -> Device:
+def _make_device(info: Any, default_sink: str, default_source: str) -> Device:
     """A monitor is the default one if its output is; PULSE_SOURCE names another default, as for every program."""
-    name, monitors = _text(info.name), _text(info.monitor_of_name)
+    name, monitors = _decode_text(info.name), _decode_text(info.monitor_of_name)
     asked = os.environ.get("PULSE_SOURCE", "")
     is_monitor = info.monitor_of != UNSET and name != asked
     default = monitors == default_sink if is_monitor else name == (asked or default_source)
@@ -189,7 +193,7 @@ def _device(info: Any, default_sink: str, default_source: str) -> Device:
         system="pulse",
         kind="monitor" if is_monitor else "mic",
         name=name,
-        title=_text(info.description),
+        title=_decode_text(info.description),
         channels=info.spec.channels,
         rate=info.spec.rate,
         default=default,
@@ -197,5 +201,5 @@ def _device(info: Any, default_sink: str, default_source: str) -> Device:
     )
 
 
-def _text(data: bytes | None) -> str:
+def _decode_text(data: bytes | None) -> str:
     return (data or b"").decode("utf-8", "replace")

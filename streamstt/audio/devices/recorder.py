@@ -19,23 +19,23 @@ from enum import IntEnum
 from typing import Any
 
 from streamstt.audio.devices import portaudio, pulse
-from streamstt.audio.devices.selection import OTHER_INPUTS, Device, Wanted, choose_device, own_device
+from streamstt.audio.devices.selection import OTHER_INPUTS, Device, DeviceSelector, choose_device, match_device
 from streamstt.errors import SourceError
 
 BLOCK_S = 0.04  # every block wakes two processes, and listening to a silent room costs little else
-LOOK_S = 2.0  # how often a device that may change is compared with what is wanted
+POLL_S = 2.0  # how often a device that may change is compared with what is wanted
 RATE = 16_000  # Hz: a sound server resamples
-HEAD = struct.Struct("<BI")  # kind and length of a message
+HEADER = struct.Struct("<BI")  # kind and length of a message
 
 
-class Kind(IntEnum):
+class MessageType(IntEnum):
     """What a message says, and what is in it."""
 
     DEVICES = 0  # JSON: a list of devices
     OPENED = 1  # JSON: device, rate, channels
     AUDIO = 2  # interleaved float32
     LOST = 3  # JSON: how many frames
-    MOVED = 4  # nothing: another device is meant now
+    DEVICE_CHANGED = 4  # nothing: another device is meant now
     FAILED = 5  # a sentence for people
 
 
@@ -43,31 +43,31 @@ def main() -> None:
     """Records what the first argument wants (JSON of ``Wanted``), or lists devices if there is none."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they go to the whole group; the daemon still wants its last words
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     try:
         if len(sys.argv) > 1:
-            _record(Wanted(**json.loads(sys.argv[1])))
+            _record(DeviceSelector(**json.loads(sys.argv[1])))
         else:
-            _send(Kind.DEVICES, json.dumps([asdict(d) for d in _everything()]).encode())
+            _send(MessageType.DEVICES, json.dumps([asdict(d) for d in _list_devices()]).encode())
     except SourceError as error:
-        _send(Kind.FAILED, str(error).encode())
+        _send(MessageType.FAILED, str(error).encode())
 
 
-def _end_with_parent() -> None:
+def _exit_with_parent() -> None:
     os.read(0, 1)
     os._exit(0)  # the main thread may hang
 
 
-def _send(kind: Kind, payload: bytes = b"") -> None:
+def _send(kind: MessageType, payload: bytes = b"") -> None:
     """Waits while the pipe is full; meanwhile the device's own buffer runs over, and that is reported as lost."""
-    data = memoryview(HEAD.pack(kind, len(payload)) + payload)
+    data = memoryview(HEADER.pack(kind, len(payload)) + payload)
     while data:
         data = data[os.write(1, data) :]
 
 
-def _everything() -> list[Device]:
+def _list_devices() -> list[Device]:
     with pulse.connected() as server:
-        listed = server.devices() if server else []
+        listed = server.list_devices() if server else []
     try:
         direct = portaudio.list_devices()
     except SourceError:
@@ -77,54 +77,56 @@ def _everything() -> list[Device]:
     return listed + [replace(d, default=d.default and not listed) for d in direct]
 
 
-def _record(wanted: Wanted) -> None:
+def _record(selector: DeviceSelector) -> None:
     with pulse.connected() as server:
-        device = _find(wanted, server)
-        if wanted.channel > device.channels:
-            raise SourceError(f"{device} has {device.channels} channels; channel = {wanted.channel} is not one of them")
+        device = _find_device(selector, server)
+        if selector.channel > device.channels:
+            raise SourceError(
+                f"{device} has {device.channels} channels; channel = {selector.channel} is not one of them"
+            )
         if server and device.system == "pulse":
-            channels = device.channels if wanted.channel else 1
+            channels = device.channels if selector.channel else 1
             server.record(device, RATE, channels, BLOCK_S)
-            _opened(device, RATE, channels)
-            _pass_on(_from_pulse(server, wanted, device))
+            _send_opened(device, RATE, channels)
+            _forward(_pulse_messages(server, selector, device))
         else:
-            stream = portaudio.Stream(device, all_channels=wanted.channel > 0, block_s=BLOCK_S)
-            _opened(device, stream.rate, stream.channels)
-            _pass_on(_from_portaudio(stream))
+            stream = portaudio.Stream(device, all_channels=selector.channel > 0, block_s=BLOCK_S)
+            _send_opened(device, stream.rate, stream.channels)
+            _forward(_portaudio_messages(stream))
 
 
-def _find(wanted: Wanted, server: "pulse.Pulse | None") -> Device:
+def _find_device(selector: DeviceSelector, server: "pulse.PulseConnection | None") -> Device:
     """The device that is meant; the sound server's come first.
 
     While a sound server that belongs here is away, its devices are not taken from under it.
     """
-    listed = server.devices() if server else []
-    if own := own_device(wanted, listed):
+    listed = server.list_devices() if server else []
+    if own := match_device(selector, listed):
         return own
-    if not server and pulse.is_expected() and not wanted.is_direct:
+    if not server and pulse.is_expected() and not selector.is_portaudio:
         raise SourceError(
             "no microphone or output can be heard: the sound server of this session (PulseAudio, or PipeWire with "
             f"pipewire-pulse) does not run; start it, or caption something else: {OTHER_INPUTS}"
         )
     # What PortAudio calls its default device is the sound server's, where there is one.
-    direct = wanted.kind == "mic" and (wanted.name or wanted.is_direct or not server)
-    return choose_device(wanted, listed + portaudio.list_devices() if direct else listed)
+    direct = selector.kind == "mic" and (selector.name or selector.is_portaudio or not server)
+    return choose_device(selector, listed + portaudio.list_devices() if direct else listed)
 
 
-def _opened(device: Device, rate: int, channels: int) -> None:
+def _send_opened(device: Device, rate: int, channels: int) -> None:
     about: dict[str, Any] = {"device": asdict(device), "rate": rate, "channels": channels}
-    _send(Kind.OPENED, json.dumps(about).encode())
+    _send(MessageType.OPENED, json.dumps(about).encode())
 
 
-Heard = Iterator[tuple[Kind, bytes]]
+Messages = Iterator[tuple[MessageType, bytes]]
 
 
-def _pass_on(heard: Heard) -> None:
-    for kind, payload in heard:
+def _forward(messages: Messages) -> None:
+    for kind, payload in messages:
         _send(kind, payload)
 
 
-def _from_pulse(server: "pulse.Pulse", wanted: Wanted, device: Device) -> Heard:
+def _pulse_messages(server: "pulse.PulseConnection", selector: DeviceSelector, device: Device) -> Messages:
     """In blocks: when others listen, too, audio comes in small pieces, and each would wake the daemon."""
     looked, block = time.monotonic(), b""
     while True:
@@ -132,23 +134,23 @@ def _from_pulse(server: "pulse.Pulse", wanted: Wanted, device: Device) -> Heard:
         lost = isinstance(piece, int)
         block += b"" if isinstance(piece, int) else piece
         if block and (lost or len(block) >= server.block_bytes):
-            yield Kind.AUDIO, block
+            yield MessageType.AUDIO, block
             block = b""
         if lost:
-            yield Kind.LOST, json.dumps(piece).encode()
-        if wanted.roams and time.monotonic() - looked > LOOK_S:
+            yield MessageType.LOST, json.dumps(piece).encode()
+        if selector.may_switch and time.monotonic() - looked > POLL_S:
             looked = time.monotonic()
-            if choose_device(wanted, server.devices()).name != device.name:
-                yield Kind.MOVED, b""
+            if choose_device(selector, server.list_devices()).name != device.name:
+                yield MessageType.DEVICE_CHANGED, b""
                 return
 
 
-def _from_portaudio(stream: portaudio.Stream) -> Heard:
+def _portaudio_messages(stream: portaudio.Stream) -> Messages:
     while True:
         lost, data = stream.read()
         if lost is not None:
-            yield Kind.LOST, json.dumps(lost).encode()
-        yield Kind.AUDIO, data
+            yield MessageType.LOST, json.dumps(lost).encode()
+        yield MessageType.AUDIO, data
 
 
 if __name__ == "__main__":

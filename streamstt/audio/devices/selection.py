@@ -11,9 +11,9 @@ from typing import Literal
 
 from streamstt.errors import SourceError
 
-Kind = Literal["mic", "monitor"]
-System = Literal["pulse", "portaudio"]
-PLUGGED_IN = re.compile(r" \(hw:\d+,\d+\)$")  # ALSA's number of a card changes when it is plugged in again
+DeviceKind = Literal["mic", "monitor"]
+AudioBackend = Literal["pulse", "portaudio"]
+ALSA_HW_SUFFIX = re.compile(r" \(hw:\d+,\d+\)$")  # ALSA's number of a card changes when it is plugged in again
 OTHER_INPUTS = "--source file:PATH, --source stdin, or --source ws for remote clients"
 
 
@@ -33,8 +33,8 @@ class Device:
         muted: Whether the sound server mutes it.
     """
 
-    system: System
-    kind: Kind
+    system: AudioBackend
+    kind: DeviceKind
     name: str
     title: str
     channels: int
@@ -50,7 +50,7 @@ class Device:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class DeviceSelector:
     """What the settings ask for.
 
     Attributes:
@@ -62,15 +62,15 @@ class Wanted:
         channel: The one to listen to, from 1; 0: the mean of all.
     """
 
-    kind: Kind
+    kind: DeviceKind
     name: str = ""
     fallback: bool = False
-    remembered: str = ""
-    system: System | Literal[""] = ""
+    last_device: str = ""
+    system: AudioBackend | Literal[""] = ""
     channel: int = 0
 
     @property
-    def roams(self) -> bool:
+    def may_switch(self) -> bool:
         """Whether another device can be right while this one still works.
 
         The default output changes when headphones are plugged in, and the meeting goes with it.
@@ -78,18 +78,18 @@ class Wanted:
         return self.fallback or (self.kind == "monitor" and not self.name)
 
     @property
-    def is_direct(self) -> bool:
+    def is_portaudio(self) -> bool:
         """Whether it is one of PortAudio's, for sure."""
         return self.system == "portaudio" or (self.name.isascii() and self.name.isdigit())
 
-    def remember(self, device: Device) -> "Wanted":
+    def with_last_device(self, device: Device) -> "DeviceSelector":
         """The same, and when it is lost that very device is waited for."""
-        if not self.name and self.roams:
+        if not self.name and self.may_switch:
             return self
         return replace(self, remembered=device.name, system=device.system)
 
 
-def choose_device(wanted: Wanted, devices: Sequence[Device]) -> Device:
+def choose_device(selector: DeviceSelector, devices: Sequence[Device]) -> Device:
     """Finds the device that is meant.
 
     Args:
@@ -99,50 +99,52 @@ def choose_device(wanted: Wanted, devices: Sequence[Device]) -> Device:
     Raises:
         SourceError: None matches; the message lists them.
     """
-    own = own_device(wanted, devices)
+    own = match_device(selector, devices)
     if own:
         return own
-    found = [d for d in devices if d.kind == wanted.kind]
-    if found and wanted.fallback:
-        return _default(found)
-    what = "microphone" if wanted.kind == "mic" else "output"
+    found = [d for d in devices if d.kind == selector.kind]
+    if found and selector.fallback:
+        return _default_device(found)
+    what = "microphone" if selector.kind == "mic" else "output"
     if not found:
-        raise SourceError(f"{_NONE[wanted.kind]}, or caption something else: {OTHER_INPUTS}")
+        raise SourceError(f"{_NONE_FOUND[selector.kind]}, or caption something else: {OTHER_INPUTS}")
     listing = "".join(f"\n  {d}" for d in found)
-    raise SourceError(f"there is no {what} {wanted.name or wanted.remembered!r}; the {what}s are:{listing}")
+    raise SourceError(f"there is no {what} {selector.name or selector.last_device!r}; the {what}s are:{listing}")
 
 
-def own_device(wanted: Wanted, devices: Sequence[Device]) -> Device | None:
+def match_device(selector: DeviceSelector, devices: Sequence[Device]) -> Device | None:
     """The device that is meant, and no other in its place; None if it is not there."""
-    of_system = [d for d in devices if wanted.system in {"", d.system}]
-    found = [d for d in of_system if d.kind == wanted.kind]
-    if wanted.name:
-        return _remembered(wanted.remembered, of_system) or _named(wanted.name, of_system, wanted.kind)
-    if wanted.remembered:
-        return _remembered(wanted.remembered, of_system)
-    return _default(found) if found else None
+    of_system = [d for d in devices if selector.system in {"", d.system}]
+    found = [d for d in of_system if d.kind == selector.kind]
+    if selector.name:
+        return _find_last_device(selector.last_device, of_system) or _find_by_name(
+            selector.name, of_system, selector.kind
+        )
+    if selector.last_device:
+        return _find_last_device(selector.last_device, of_system)
+    return _default_device(found) if found else None
 
 
-def _default(found: list[Device]) -> Device:
+def _default_device(found: list[Device]) -> Device:
     return next((d for d in found if d.default), found[0])
 
 
-_NONE: dict[Kind, str] = {
+_NONE_FOUND: dict[DeviceKind, str] = {
     "mic": "this machine has no microphone that can be seen; connect one",
     "monitor": "there is no output to listen to: that needs PulseAudio, or PipeWire with pipewire-pulse; start it",
 }
 
 
-def _remembered(name: str, devices: list[Device]) -> Device | None:
+def _find_last_device(name: str, devices: list[Device]) -> Device | None:
     """The device that was listened to before, wherever it is plugged in now."""
     if not name:
         return None
     same = [d for d in devices if d.name == name]
-    same = same or [d for d in devices if PLUGGED_IN.sub("", d.name) == PLUGGED_IN.sub("", name)]
+    same = same or [d for d in devices if ALSA_HW_SUFFIX.sub("", d.name) == ALSA_HW_SUFFIX.sub("", name)]
     return next(iter(same), None)
 
 
-def _named(name: str, devices: list[Device], kind: Kind) -> Device | None:
+def _find_by_name(name: str, devices: list[Device], kind: DeviceKind) -> Device | None:
     """The whole name before a part of one; by its whole name a monitor may be taken for a microphone."""
     if name.isascii() and name.isdigit():
         return next((d for d in devices if d.index == int(name)), None)

@@ -41,7 +41,7 @@ async def _serve(visitor: EndpointContext) -> None:
             audio = drain_audio(listening.take_audio(), visitor.hub, outbox)
             await first_completed(listening.send_results(), outbox.wait_too_slow(), audio)
     finally:
-        stream.leave()  # before the goodbye: whoever has read that finds the place free
+        stream.close()  # before the goodbye: whoever has read that finds the place free
     await close_connection(visitor.socket, outbox.close_reason)
 
 

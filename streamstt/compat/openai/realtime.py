@@ -58,7 +58,7 @@ class _Conversation:
     def leave(self) -> None:
         """The client is gone."""
         if self._stream:
-            self._stream.leave()
+            self._stream.close()
 
     def error(self, problem: ApiError, event: object = None) -> Data:
         """An error as an event; ``event`` names the client's own that caused it."""
@@ -102,7 +102,7 @@ class _Conversation:
         while True:
             item, end = await self._ended.get()
             if self._stream:
-                await self._stream.heard(end)
+                await self._stream.wait_until_final(end)
             await self._visitor.hub.flush()
             self._outbox.put_private(item)
 

@@ -120,7 +120,7 @@ class Client:
                 await first_completed(self._tell(outbox), outbox.wait_too_slow(), audio)
                 return outbox.close_reason
         finally:
-            stream.leave()
+            stream.close()
 
     async def _take_audio(self, parcel: Parcel, feed: Feed) -> None:
         while parcel.type != "audio-stop":

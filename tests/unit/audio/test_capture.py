@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from streamstt.audio import capture as module
-from streamstt.audio.capture import QUEUE, Capture, Ended, Found, Item, Lost, Noticed, Waiting
+from streamstt.audio.capture import QUEUE_BLOCKS, Capture, CaptureItem, DeviceNotice, Ended, Lost, Recovered, Waiting
 from streamstt.audio.format import FRAME, Block
 from streamstt.errors import SourceError
 
@@ -72,7 +72,7 @@ class Endless(Device):
         if stop.is_set():
             return None
         self.reads += 1
-        if self.reads > QUEUE:
+        if self.reads > QUEUE_BLOCKS:
             self.done.set()
         return blocks(1)[0]
 
@@ -90,7 +90,7 @@ def blocks(count: int) -> list[Block]:
     return [Block(i * FRAME, np.full(FRAME, i, dtype=np.float32)) for i in range(count)]
 
 
-async def collect(capture: Capture) -> list[Item]:
+async def collect(capture: Capture) -> list[CaptureItem]:
     return [item async for item in capture.items()]
 
 
@@ -98,11 +98,11 @@ async def happened(event: threading.Event) -> None:
     assert await asyncio.to_thread(event.wait, 10)
 
 
-def audio(items: Iterable[Item]) -> list[Block]:
+def audio(items: Iterable[CaptureItem]) -> list[Block]:
     return [item for item in items if isinstance(item, Block)]
 
 
-def news(items: Iterable[Item]) -> list[Item]:
+def news(items: Iterable[CaptureItem]) -> list[CaptureItem]:
     return [item for item in items if not isinstance(item, Block)]
 
 
@@ -134,7 +134,7 @@ async def test_a_device_that_comes_later(monkeypatch: pytest.MonkeyPatch) -> Non
     capture = Capture("desk", Device(GONE, SourceError("no server"), SourceError("no server"), 2, live=True))
     await capture.start()
     items = await collect(capture)
-    assert news(items) == [Waiting(str(GONE)), Waiting("no server"), Found(), Ended()]
+    assert news(items) == [Waiting(str(GONE)), Waiting("no server"), Recovered(), Ended()]
     assert [b.start for b in audio(items)] == [0, FRAME]
 
 
@@ -145,7 +145,7 @@ async def test_a_device_that_opens_and_gives_nothing(monkeypatch: pytest.MonkeyP
     capture = Capture("desk", device)
     await capture.start()
     items = await collect(capture)
-    assert [type(item) for item in items] == [Block, Lost, Found, Block, Ended]
+    assert [type(item) for item in items] == [Block, Lost, Recovered, Block, Ended]
     assert device.opened == 5
 
 
@@ -165,28 +165,28 @@ async def test_notices() -> None:
     capture = Capture("desk", Loud((5, GONE), 1, live=True))
     await capture.start()
     items = await collect(capture)
-    loud, over = Noticed("clipping", "loud"), Noticed("clipping", "")
-    assert news(items) == [loud, over, loud, over, Lost(str(GONE)), Found(), Ended()]
+    loud, over = DeviceNotice("clipping", "loud"), DeviceNotice("clipping", "")
+    assert news(items) == [loud, over, loud, over, Lost(str(GONE)), Recovered(), Ended()]
 
 
 async def test_a_file_waits() -> None:
     """What is not live is never dropped, however late it is taken."""
-    device = Device(QUEUE + 50, live=False)
+    device = Device(QUEUE_BLOCKS + 50, live=False)
     capture = Capture("file", device)
     await capture.start()
     items = await collect(capture)
-    assert len(audio(items)) == QUEUE + 50
+    assert len(audio(items)) == QUEUE_BLOCKS + 50
     assert capture.dropped == 0
 
 
 async def test_live_audio_does_not() -> None:
     """When nobody takes live audio, the newest is dropped and counted, and the end still comes."""
-    device = Device(QUEUE + 50, live=True)
+    device = Device(QUEUE_BLOCKS + 50, live=True)
     capture = Capture("mic", device)
     await capture.start()
     await happened(device.done)
     items = await collect(capture)
-    assert [b.start for b in audio(items)] == [i * FRAME for i in range(QUEUE)]
+    assert [b.start for b in audio(items)] == [i * FRAME for i in range(QUEUE_BLOCKS)]
     assert capture.dropped == 50
     assert news(items) == [Ended()]
 
@@ -202,16 +202,16 @@ async def test_dropped_audio_is_a_hole() -> None:
                 more.wait(10)
             return super().read(stop)
 
-    device = Pausing(QUEUE + 23, live=True)
+    device = Pausing(QUEUE_BLOCKS + 23, live=True)
     capture = Capture("mic", device)
     await capture.start()
     await happened(device.done)
     items = capture.items()
-    taken = [await anext(items) for _ in range(QUEUE)]
+    taken = [await anext(items) for _ in range(QUEUE_BLOCKS)]
     more.set()
     rest = [item async for item in items]
-    assert [b.start // FRAME for b in audio(taken)] == list(range(QUEUE))
-    assert [b.start // FRAME for b in audio(rest)] == [QUEUE + 20, QUEUE + 21, QUEUE + 22]
+    assert [b.start // FRAME for b in audio(taken)] == list(range(QUEUE_BLOCKS))
+    assert [b.start // FRAME for b in audio(rest)] == [QUEUE_BLOCKS + 20, QUEUE_BLOCKS + 21, QUEUE_BLOCKS + 22]
     assert capture.dropped == 20
 
 
@@ -230,7 +230,7 @@ async def test_lost_and_found() -> None:
     capture = Capture("mic", device)
     await capture.start()
     items = await collect(capture)
-    assert [type(item) for item in items] == [Block, Block, Block, Lost, Found, Block, Block, Ended]
+    assert [type(item) for item in items] == [Block, Block, Block, Lost, Recovered, Block, Block, Ended]
     assert news(items)[0] == Lost(str(GONE))
     assert device.opened == 4
     assert [b.samples[0] for b in audio(items)] == [0, 1, 2, 0, 1]
@@ -321,7 +321,7 @@ def run_beside(main: Callable[[], None]) -> bool:
 def test_stopping_never_blocks_the_loop() -> None:
     """A file is stopped while its queue is full and nobody takes from it: the event loop goes on, and the end comes."""
 
-    async def main() -> list[Item]:
+    async def main() -> list[CaptureItem]:
         device = Endless(0, live=False)
         capture = Capture("file", device)
         await capture.start()
@@ -329,7 +329,7 @@ def test_stopping_never_blocks_the_loop() -> None:
         await capture.stop()
         return await collect(capture)
 
-    found: list[Item] = []
+    found: list[CaptureItem] = []
     assert run_beside(lambda: found.extend(asyncio.run(main())))
-    assert len(audio(found)) >= QUEUE
+    assert len(audio(found)) >= QUEUE_BLOCKS
     assert found[-1] == Ended()

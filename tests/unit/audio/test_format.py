@@ -14,8 +14,8 @@ from streamstt.audio.format import (
     Samples,
     from_s16le,
     mix_down,
-    ms,
-    seconds,
+    samples_from_ms,
+    seconds_from_samples,
     to_s16le,
 )
 from tests.support.drawing import PROPERTY
@@ -61,7 +61,12 @@ def test_mix_down() -> None:
 
 def test_units() -> None:
     """Times become sample counts and back: to the sample, and to the millisecond."""
-    assert (ms(20), ms(0.5), seconds(320), seconds(5)) == (320, 8, 0.02, 0.0)
+    assert (samples_from_ms(20), samples_from_ms(0.5), seconds_from_samples(320), seconds_from_samples(5)) == (
+        320,
+        8,
+        0.02,
+        0.0,
+    )
     assert Block(100, np.zeros(20, dtype=np.float32)).end == 120
 
 

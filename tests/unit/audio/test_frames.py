@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, Block, Samples
-from streamstt.audio.frames import BRIDGED, Framer, Hole
+from streamstt.audio.frames import MAX_BRIDGED, Dropout, Framer
 from tests.support.drawing import PROPERTY, cut
 
 SOUND: Samples = np.arange(1, 10 * FRAME + 77, dtype=np.float32)
@@ -25,7 +25,7 @@ def test_any_cutting(sizes: list[int]) -> None:
     assert whole(list(cut(SOUND, sizes))) == expected
 
 
-@pytest.mark.parametrize("length", [1, FRAME, BRIDGED])
+@pytest.mark.parametrize("length", [1, FRAME, MAX_BRIDGED])
 def test_short_hole_is_filled(length: int) -> None:
     """A hiccup becomes silence: the grid goes on, every later sample stays at its time."""
     before, after = SOUND[:500], SOUND[: 3 * FRAME]
@@ -39,7 +39,7 @@ def test_short_hole_is_filled(length: int) -> None:
 
 def test_long_hole_restarts() -> None:
     """After lost audio the grid begins at the new block, and the rest before it is in no frame."""
-    at = 500 + BRIDGED + 1
+    at = 500 + MAX_BRIDGED + 1
     frames = whole([Block(0, SOUND[:500]), Block(at, SOUND[: FRAME + 5])])
     assert frames == [(0, SOUND[:FRAME].tolist()), (at, SOUND[:FRAME].tolist())]
 
@@ -49,10 +49,10 @@ def test_hole_is_told() -> None:
     framer = Framer()
     assert list(framer.push(Block(0, SOUND[:500])))
     assert framer.end == 500
-    assert framer.hole(Block(500, SOUND[:1])) is None
-    assert framer.hole(Block(510, SOUND[:1])) == Hole(500, 510)
-    assert not Hole(500, 500 + BRIDGED).breaks
-    assert Hole(500, 500 + BRIDGED + 1).breaks
+    assert framer.find_dropout(Block(500, SOUND[:1])) is None
+    assert framer.find_dropout(Block(510, SOUND[:1])) == Dropout(500, 510)
+    assert not Dropout(500, 500 + MAX_BRIDGED).splits_speech
+    assert Dropout(500, 500 + MAX_BRIDGED + 1).splits_speech
 
 
 def test_block_in_the_past() -> None:

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from streamstt.audio.format import FRAME, Samples
-from streamstt.audio.vad import CHUNK, SileroDetector, WebRtcDetector, make_detector
+from streamstt.audio.vad import CHUNK_SAMPLES, SileroDetector, WebRtcDetector, make_detector
 from streamstt.config.settings import Speech
 from streamstt.errors import ConfigError
 from streamstt.recordings.silero import SileroNetwork, make_judge
@@ -77,9 +77,12 @@ def test_silero_hears_whole_chunks() -> None:
     """Every frame gets the answer for the newest whole chunk: frames and chunks do not divide each other."""
     audio, _ = soundfile.read(DATA / "short.flac", dtype="float32")
     network = SileroDetector(0.5)._network
-    heard = [network.process_samples(audio[i : i + CHUNK].tolist()) for i in range(0, len(audio) - CHUNK + 1, CHUNK)]
+    heard = [
+        network.process_samples(audio[i : i + CHUNK_SAMPLES].tolist())
+        for i in range(0, len(audio) - CHUNK_SAMPLES + 1, CHUNK_SAMPLES)
+    ]
     ends = range(FRAME, len(audio) + 1, FRAME)
-    assert listen(audio, 0.5) == [end >= CHUNK and heard[end // CHUNK - 1] >= 0.5 for end in ends]
+    assert listen(audio, 0.5) == [end >= CHUNK_SAMPLES and heard[end // CHUNK_SAMPLES - 1] >= 0.5 for end in ends]
 
 
 def test_sileros_keep_apart() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from streamstt.captioning.liveness import Vitals
-from streamstt.config.changes import FIXED, LIVE, compare, is_live
+from streamstt.captioning.liveness import Liveness
+from streamstt.config.changes import FIXED_SETTINGS, LIVE_SETTINGS, compare, is_live
 from streamstt.config.settings import SECTIONS, Engine, Log, Server, Settings, Source, Speech
 from streamstt.daemon.watchdog import status_line
 from streamstt.events import State
@@ -11,35 +11,37 @@ from streamstt.events import State
 
 def test_all_goes_on() -> None:
     """An idle engine and a microphone that is heard are well; so is a daemon without any microphone."""
-    vitals = Vitals()
-    assert vitals.trouble(100.0, None) == ""
-    vitals.heard("mic", 100.0)
-    assert vitals.trouble(104.9, 95.0) == ""
+    vitals = Liveness()
+    assert vitals.stall_reason(100.0, None) == ""
+    vitals.audio_received("mic", 100.0)
+    assert vitals.stall_reason(104.9, 95.0) == ""
 
 
 def test_a_decode_that_never_ends() -> None:
     """A decode may take its time; then it is called stuck, and for how long is told in few steps."""
-    vitals = Vitals()
-    assert vitals.trouble(109.9, 100.0) == ""
+    vitals = Liveness()
+    assert vitals.stall_reason(109.9, 100.0) == ""
     assert (
-        vitals.trouble(110.0, 100.0) == vitals.trouble(129.0, 100.0) == "The speech engine has not answered for 10 s."
+        vitals.stall_reason(110.0, 100.0)
+        == vitals.stall_reason(129.0, 100.0)
+        == "The speech engine has not answered for 10 s."
     )
-    assert vitals.trouble(130.0, 100.0) == "The speech engine has not answered for 30 s."
-    assert vitals.trouble(129.0, 100.0, decode_s=30.0) == ""
+    assert vitals.stall_reason(130.0, 100.0) == "The speech engine has not answered for 30 s."
+    assert vitals.stall_reason(129.0, 100.0, decode_s=30.0) == ""
 
 
 def test_a_capture_that_is_gone() -> None:
     """A device that is listened to and gives nothing is stuck; one that is lost and waited for is not."""
-    vitals = Vitals()
-    vitals.heard("mic", 100.0)
-    vitals.heard("door", 103.0)
-    assert vitals.trouble(105.0, None) == "No audio comes from mic, though the device is open."
-    vitals.heard("mic", 105.0)
-    assert vitals.trouble(107.9, None) == ""
-    vitals.quiet("mic")
-    vitals.quiet("door")
-    vitals.quiet("door")
-    assert vitals.trouble(1000.0, None) == ""
+    vitals = Liveness()
+    vitals.audio_received("mic", 100.0)
+    vitals.audio_received("door", 103.0)
+    assert vitals.stall_reason(105.0, None) == "No audio comes from mic, though the device is open."
+    vitals.audio_received("mic", 105.0)
+    assert vitals.stall_reason(107.9, None) == ""
+    vitals.expect_no_audio("mic")
+    vitals.expect_no_audio("door")
+    vitals.expect_no_audio("door")
+    assert vitals.stall_reason(1000.0, None) == ""
 
 
 def test_status_line() -> None:
@@ -68,25 +70,25 @@ def test_live_and_waiting() -> None:
     assert set(changes.live) == {
         "server.history", "speech.update_ms", "engine.language", "engine.vocabulary", "log.level",
     }  # fmt: skip
-    assert set(changes.waiting) == {"server.port", "speech.buffer_s", "engine.model", "source"}
+    assert set(changes.needs_restart) == {"server.port", "speech.buffer_s", "engine.model", "source"}
     assert changes.settings.server.history == 7
     assert changes.settings.server.port == now.server.port
     assert changes.settings.engine.model == now.engine.model
     assert changes.settings.source == now.source
     again = compare(changes.settings, read)
     assert again.live == ()
-    assert again.waiting == changes.waiting
+    assert again.needs_restart == changes.needs_restart
 
 
 def test_nothing_has_changed() -> None:
     """The same file again changes nothing."""
     changes = compare(Settings(), Settings())
-    assert (changes.live, changes.waiting) == ((), ())
+    assert (changes.live, changes.needs_restart) == ((), ())
 
 
-@pytest.mark.parametrize("name", sorted(LIVE | FIXED))
+@pytest.mark.parametrize("name", sorted(LIVE_SETTINGS | FIXED_SETTINGS))
 def test_the_lists_name_what_there_is(name: str) -> None:
     """A setting that was renamed is not forgotten here."""
     section, _, key = name.partition(".")
     assert not key or key in SECTIONS[section].model_fields
-    assert is_live(name) is (name in LIVE)
+    assert is_live(name) is (name in LIVE_SETTINGS)

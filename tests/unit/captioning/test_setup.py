@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from streamstt.audio.sources import AudioFile
-from streamstt.captioning.setup import look, waits
+from streamstt.captioning.setup import may_appear_later, probe_source
 from streamstt.config.settings import Source
 from streamstt.errors import SourceError
 
@@ -27,12 +27,12 @@ TERMINAL = {"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": "77", "JOURNAL_STREAM": 
 )
 def test_waits(source: dict[str, str], environ: dict[str, str], expected: bool) -> None:
     """A device is waited for by a service; a mistake on the command line is told at once."""
-    assert waits(Source.model_validate(source), environ, process=100) is expected
+    assert may_appear_later(Source.model_validate(source), environ, pid=100) is expected
 
 
 def test_look() -> None:
     """What is not there is an error, unless it may come later."""
     missing = AudioFile(Path("/no/such.flac"))
     with pytest.raises(SourceError):
-        look(missing, waits=False)
-    look(missing, waits=True)
+        probe_source(missing, allow_missing=False)
+    probe_source(missing, allow_missing=True)

@@ -32,16 +32,16 @@ class Kept:
     async def push(self, samples: Samples) -> None:
         self.pieces.append(samples)
 
-    async def finish(self) -> None:
+    async def drain(self) -> None:
         self.finished += 1
 
-    def pause(self) -> None:
+    def end_utterance(self) -> None:
         """It keeps no words."""
 
-    async def heard(self, until: float) -> None:
+    async def wait_until_final(self, until: float) -> None:
         """The same."""
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """Nobody else is here."""
 
 

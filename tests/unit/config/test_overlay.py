@@ -70,7 +70,7 @@ def test_it_changes_on_a_reload() -> None:
     """The overlay's look is read again; a source's colour needs a restart, as all of a source does."""
     now, read = Settings(), Settings(overlay=Overlay(lines=4), source=(Source(color="gold"),))
     assert compare(now, read).live == ("overlay.lines",)
-    assert compare(now, read).waiting == ("source",)
+    assert compare(now, read).needs_restart == ("source",)
 
 
 def test_hello_tells_a_color() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from streamstt.audio.level import Loudness
+from streamstt.audio.level import AudioLevel
 from streamstt.diagnostics.facts import (
     Fact,
     Facts,
@@ -19,7 +19,7 @@ from streamstt.diagnostics.verdicts import exit_code, judge
 
 
 def heard(rms: float, peak: float, kind: str = "mic") -> SourceFact:
-    return SourceFact("you", kind, "Yeti", Loudness(rms, peak))
+    return SourceFact("you", kind, "Yeti", AudioLevel(rms, peak))
 
 
 GOOD: list[Fact] = [

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streamstt.audio.level import Gauge
+from streamstt.audio.level import LevelMeter
 from streamstt.hub.levels import LevelMessage, Levels
 from streamstt.hub.subscription import Subscription
 from streamstt.server.requests import wants_levels
@@ -29,7 +29,7 @@ def blocks(samples: NDArray[np.float32], size: int) -> list[NDArray[np.float32]]
 def test_level_is_that_of_all_audio(size: int) -> None:
     """However the audio is cut, RMS and peak are those of the whole, to a tenth of a decibel."""
     samples = NOISE[:2000] if size == 1 else NOISE
-    gauge = Gauge()
+    gauge = LevelMeter()
     for block in blocks(samples, size):
         gauge.push(block)
     loud = gauge.read()
@@ -44,7 +44,7 @@ def test_level_is_that_of_all_audio(size: int) -> None:
 )
 def test_bounds(samples: list[float], rms: float, peak: float) -> None:
     """Nothing and silence are -100 dB, full scale is 0, whatever its sign, and nothing is above it."""
-    gauge = Gauge()
+    gauge = LevelMeter()
     gauge.push(np.array(samples, np.float32))
     loud = gauge.read()
     assert (loud.rms, loud.peak) == (pytest.approx(rms, abs=0.06), pytest.approx(peak, abs=0.06))
@@ -52,7 +52,7 @@ def test_bounds(samples: list[float], rms: float, peak: float) -> None:
 
 def test_each_level_is_of_new_audio() -> None:
     """What was loud before the last level does not count again."""
-    gauge = Gauge()
+    gauge = LevelMeter()
     gauge.push(np.full(320, 0.5, np.float32))
     assert gauge.read().peak == pytest.approx(-6)
     gauge.push(np.full(320, 0.01, np.float32))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples, ms
+from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples, samples_from_ms
 from streamstt.config.settings import Speech
 from streamstt.engine.base import EngineInfo, Hypothesis, Job
 from streamstt.events import Final
@@ -43,7 +43,7 @@ class Many:
             yield self.decode(held.pop())
 
 
-def passages(audio: Samples, sizes: Iterable[int] = (ms(10_000),), *, join: bool = True) -> list[Passage]:
+def passages(audio: Samples, sizes: Iterable[int] = (samples_from_ms(10_000),), *, join: bool = True) -> list[Passage]:
     cutter = Cutter(Speech(), judge, join=join)
     return [*(p for block in cut(audio, sizes) for p in cutter.push(block)), *cutter.end()]
 
@@ -87,8 +87,8 @@ def test_passages_are_as_long_as_serves() -> None:
     assert len(apart) == 20
     assert len(joined) < 6
     speech = passages(draw("s" * 60 * FRAMES_A_SECOND))
-    assert max(len(p.samples) for p in (*joined, *speech)) <= ms(LONGEST_S * 1000)
-    assert sum(len(p.samples) for p in speech) == ms(60_000)
+    assert max(len(p.samples) for p in (*joined, *speech)) <= samples_from_ms(LONGEST_S * 1000)
+    assert sum(len(p.samples) for p in speech) == samples_from_ms(60_000)
 
 
 def test_a_passage_does_not_wait_for_ever() -> None:
@@ -118,7 +118,7 @@ def test_what_was_skipped_is_heard_after_all(first: int, last: int, room: int) -
     assert 2 <= len(engine.jobs) <= 6
 
 
-@pytest.mark.parametrize("length", [ms(20), ms(500), ms(30_000)])
+@pytest.mark.parametrize("length", [samples_from_ms(20), samples_from_ms(500), samples_from_ms(30_000)])
 def test_what_is_made_up_is_not_asked_for_again_and_again(length: int) -> None:
     """A word that stands at the beginning of any audio, however long, does not keep the engine."""
     engine = Hallucinating(length)

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from streamstt.service.units import MARK, Place, make_unit, own_command, quoted, unseen
+from streamstt.service.units import (
+    UNIT_HEADER,
+    UnitLocation,
+    hidden_from_unit,
+    make_unit,
+    program_command,
+    quote_argument,
+)
 
 
 def sections(text: str) -> configparser.RawConfigParser:
@@ -20,7 +27,7 @@ def sections(text: str) -> configparser.RawConfigParser:
 def test_what_every_unit_says(system: bool) -> None:
     """The program's own path, readiness, a watchdog, a restart but for wrong settings, a reload."""
     text = make_unit(system=system, command=["/opt/my apps/streamstt"])
-    assert text.startswith(MARK)
+    assert text.startswith(UNIT_HEADER)
     service = sections(text)["Service"]
     assert service["ExecStart"] == '"/opt/my apps/streamstt" run'
     assert service["Type"] == "notify"
@@ -50,30 +57,30 @@ def test_each_directive_of_protection_has_its_reason() -> None:
 )
 def test_quoting(argument: str, written: str) -> None:
     """What means something to systemd is escaped."""
-    assert quoted(argument) == written
+    assert quote_argument(argument) == written
 
 
 def test_own_command(tmp_path: Path) -> None:
     """The command beside Python if there is one, else Python and the module; links stay links, as in a venv."""
     python = tmp_path / "python"
-    assert own_command(str(python)) == [str(python), "-m", "streamstt"]
+    assert program_command(str(python)) == [str(python), "-m", "streamstt"]
     (tmp_path / "streamstt").touch(mode=0o755)
-    assert own_command(str(python)) == [str(tmp_path / "streamstt")]
+    assert program_command(str(python)) == [str(tmp_path / "streamstt")]
 
 
 def test_what_a_system_service_cannot_see(tmp_path: Path) -> None:
     """What lies in people's folders, also behind a link."""
     link = tmp_path / "python"
     link.symlink_to("/home/me/.local/bin/python")
-    assert unseen([Path("/opt/x"), Path("/usr/bin/env"), link]) == [link]
-    assert unseen([Path("/homeless/x")]) == []
+    assert hidden_from_unit([Path("/opt/x"), Path("/usr/bin/env"), link]) == [link]
+    assert hidden_from_unit([Path("/homeless/x")]) == []
 
 
 def test_places(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where systemd looks: for a user in the folder of settings, for the machine in /etc, of an image in its own."""
     monkeypatch.setitem(os.environ, "XDG_CONFIG_HOME", "/x")
-    assert Place(system=False).file == Path("/x/systemd/user/streamstt.service")
-    assert Place(system=True).file == Path("/etc/systemd/system/streamstt.service")
-    assert Place(system=True, root="/image").file == Path("/image/etc/systemd/system/streamstt.service")
-    assert Place(system=False).systemctl == ["systemctl", "--user"]
-    assert Place(system=True, root="/image").systemctl == ["systemctl", "--root=/image"]
+    assert UnitLocation(system=False).file == Path("/x/systemd/user/streamstt.service")
+    assert UnitLocation(system=True).file == Path("/etc/systemd/system/streamstt.service")
+    assert UnitLocation(system=True, root="/image").file == Path("/image/etc/systemd/system/streamstt.service")
+    assert UnitLocation(system=False).systemctl == ["systemctl", "--user"]
+    assert UnitLocation(system=True, root="/image").systemctl == ["systemctl", "--root=/image"]

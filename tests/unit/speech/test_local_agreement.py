@@ -2,12 +2,12 @@
 
 import pytest
 
-from streamstt.audio.format import ms
+from streamstt.audio.format import samples_from_ms
 from streamstt.engine.base import HeardWord, text_of
 from streamstt.speech.local_agreement import SURE, agreed, first_break
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 
-LONGEST = ms(4000)
+LONGEST = samples_from_ms(4000)
 
 
 def heard(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[int, ...] = ()) -> list[HeardWord]:
@@ -15,7 +15,9 @@ def heard(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[int, .
     words, at = [], 0
     for i, word in enumerate(text.split()):
         at += (gaps or {}).get(i, 0)
-        words.append(HeardWord(f" {word}", ms(at), ms(at + 500), SURE - 0.01 if i in unsure else SURE))
+        words.append(
+            HeardWord(f" {word}", samples_from_ms(at), samples_from_ms(at + 500), SURE - 0.01 if i in unsure else SURE)
+        )
         at += 500
     return words
 
@@ -39,7 +41,7 @@ def heard(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[int, .
 )
 def test_agreed(draft: str, words: str, before_ms: int, count: int) -> None:
     """What two updates in a row say alike is committed, if it was said long enough ago."""
-    assert agreed(heard(draft), heard(words), ms(before_ms), 0) == count
+    assert agreed(heard(draft), heard(words), samples_from_ms(before_ms), 0) == count
 
 
 @pytest.mark.parametrize(
@@ -54,21 +56,21 @@ def test_agreed(draft: str, words: str, before_ms: int, count: int) -> None:
 def test_doubtful_words_wait_longer(unsure: tuple[int, ...], doubted_ms: int, count: int) -> None:
     """A word that the engine is not sure of is committed only when it ended before ``doubted``."""
     words = heard("one two three four", unsure=unsure)
-    assert agreed(heard("one two three four"), words, ms(1500), ms(doubted_ms)) == count
+    assert agreed(heard("one two three four"), words, samples_from_ms(1500), samples_from_ms(doubted_ms)) == count
 
 
 def test_doubt_is_that_of_the_new_update() -> None:
     """The update that confirms a word says how sure the engine is of it."""
     sure, unsure = heard("one"), heard("one", unsure=(0,))
-    assert agreed(unsure, sure, ms(500), 0) == 1
-    assert agreed(sure, unsure, ms(500), 0) == 0
+    assert agreed(unsure, sure, samples_from_ms(500), 0) == 1
+    assert agreed(sure, unsure, samples_from_ms(500), 0) == 0
 
 
 def test_agreed_looks_at_the_new_times() -> None:
     """The update that confirms a word says when it ended."""
-    late = [HeardWord(" one", 0, ms(2000), 1.0)]
-    assert agreed(heard("one"), late, ms(1000), 0) == 0
-    assert agreed(late, heard("one"), ms(1000), 0) == 1
+    late = [HeardWord(" one", 0, samples_from_ms(2000), 1.0)]
+    assert agreed(heard("one"), late, samples_from_ms(1000), 0) == 0
+    assert agreed(late, heard("one"), samples_from_ms(1000), 0) == 1
 
 
 def test_text_of() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamstt.audio.format import FRAME, ms
+from streamstt.audio.format import FRAME, samples_from_ms
 from streamstt.config.settings import Speech
 from streamstt.engine.base import Engine, EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.events import Event
@@ -71,7 +71,7 @@ def assert_nothing_is_lost(talk: Talk, events: list[Event]) -> None:
 
 def assert_bounded(jobs: list[Job], speech: Speech) -> None:
     """No job hears more than the window and what came since the update that filled it."""
-    assert max(len(j.audio) for j in jobs) <= ms(speech.window_s * 1000 + speech.update_ms)
+    assert max(len(j.audio) for j in jobs) <= samples_from_ms(speech.window_s * 1000 + speech.update_ms)
 
 
 # ---- the window
@@ -90,7 +90,7 @@ def test_it_stays_one_utterance() -> None:
     """What is trimmed is not cut: the only final decode is that of the end."""
     _, jobs = listen(ENDLESS)
     assert [j.final for j in jobs[:-1]] == [False] * (len(jobs) - 1)
-    assert jobs[-1].start > ENDLESS.words[-1][2] * FRAME - ms(11_000)
+    assert jobs[-1].start > ENDLESS.words[-1][2] * FRAME - samples_from_ms(11_000)
 
 
 def test_the_window_moves_on() -> None:
@@ -162,7 +162,9 @@ def test_an_engine_that_changes_its_mind(settled_ms: int) -> None:
     def waver(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
         if job.final:
             return heard
-        return tuple(replace(w, text=f" {job.end}") if w.end > job.end - ms(settled_ms) else w for w in heard)
+        return tuple(
+            replace(w, text=f" {job.end}") if w.end > job.end - samples_from_ms(settled_ms) else w for w in heard
+        )
 
     events, jobs = listen(ENDLESS, NARROW, Through(ENDLESS.engine, waver))
     assert_nothing_is_lost(ENDLESS, events)
@@ -195,7 +197,7 @@ def test_a_new_beginning(gap: str, patience: int) -> None:
     asked = [j.goes_on for j in jobs].count(True)
     assert asked == (ASKED if gap == "s" else 0)
     # One update commits the words, and one lies between the two times that the engine is asked for more.
-    assert patience <= old[-1].end - last < patience + ms(Speech().update_ms) * (2 + asked // 2)
+    assert patience <= old[-1].end - last < patience + samples_from_ms(Speech().update_ms) * (2 + asked // 2)
     assert (new[0].end == old[-1].end) is (gap == "s")  # a word may be waiting: at once
     assert {j.start for j in new} == {new[0].start}
     assert last - SEARCH // 2 <= new[0].start <= last + REACH
@@ -237,7 +239,7 @@ def test_doubt_is_not_silence() -> None:
     talk = laughter(6)
 
     def mumble(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
-        return heard or (HeardWord(" mm", job.end - ms(400), job.end, 0.1),)
+        return heard or (HeardWord(" mm", job.end - samples_from_ms(400), job.end, 0.1),)
 
     speech = Speech(window_s=28, max_utterance_s=28)
     events, jobs = listen(talk, speech, Through(talk.engine, mumble, logprob=-5.0))
@@ -250,7 +252,7 @@ def test_doubt_when_it_is_told_that_somebody_speaks() -> None:
     talk = laughter(6)
 
     def guess(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
-        made_up = (HeardWord(" mm", job.end - ms(400), job.end, 0.1),) if job.goes_on else ()
+        made_up = (HeardWord(" mm", job.end - samples_from_ms(400), job.end, 0.1),) if job.goes_on else ()
         return heard or made_up
 
     speech = Speech(window_s=28, max_utterance_s=28)
@@ -275,7 +277,9 @@ def test_an_endless_utterance_takes_no_room(text: str) -> None:
             kept = stage._open.committed if stage._open else []
             most = max(most, len(kept))
             if kept:
-                assert kept[-1].end - kept[0].start <= ms(1000 * (NARROW.window_s + NARROW.max_caption_s) + 2000)
+                assert kept[-1].end - kept[0].start <= samples_from_ms(
+                    1000 * (NARROW.window_s + NARROW.max_caption_s) + 2000
+                )
     assert 0 < most < 100
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, ms
+from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, samples_from_ms
 from streamstt.config.settings import Speech
 from streamstt.engine.base import Engine, EngineInfo, HeardWord, Hypothesis, Job, text_of
 from streamstt.engine.scripted import ScriptedEngine
@@ -100,7 +100,7 @@ def test_first_syllable_is_heard() -> None:
     """The engine gets the audio from before the detector's first speech: its onset is late on soft sounds."""
     jobs: list[Job] = []
     play(session(), frames(HELLO), HELLO.engine, watch=jobs.append)
-    assert jobs[0].start == HELLO.words[0][1] * FRAME - ms(Speech().pre_roll_ms)
+    assert jobs[0].start == HELLO.words[0][1] * FRAME - samples_from_ms(Speech().pre_roll_ms)
 
 
 def test_updates_come_as_set() -> None:
@@ -109,10 +109,10 @@ def test_updates_come_as_set() -> None:
     talk = tell("a-very-long-word " * 3)
     play(session(Speech(first_update_ms=1000, update_ms=500)), frames(talk), talk.engine, watch=jobs.append)
     ends = [j.end for j in jobs if not j.final]
-    assert ends[0] - jobs[0].start == ms(1000 + Speech().pre_roll_ms)
+    assert ends[0] - jobs[0].start == samples_from_ms(1000 + Speech().pre_roll_ms)
     *steps, last = (b - a for a, b in pairwise(ends))
-    assert set(steps) == {ms(500)}
-    assert 0 < last <= ms(500)
+    assert set(steps) == {samples_from_ms(500)}
+    assert 0 < last <= samples_from_ms(500)
     assert ends[-1] == talk.words[-1][2] * FRAME + PAUSED, "the last word is heard as soon as it is over"
 
 
@@ -126,7 +126,7 @@ def test_a_job_has_what_is_known() -> None:
     assert jobs[-1].draft
     for before, after in pairwise(jobs):
         assert after.committed[: len(before.committed)] == before.committed
-    assert all(w.end <= j.end - ms(Speech().hold_ms) for j in jobs for w in j.committed)
+    assert all(w.end <= j.end - samples_from_ms(Speech().hold_ms) for j in jobs for w in j.committed)
 
 
 def test_settings_change_with_the_next_silence() -> None:
@@ -147,7 +147,7 @@ def test_settings_change_with_the_next_silence() -> None:
     assert {job.language for job in before} != {"de"}
     assert {job.language for job in second} == {"de"}
     assert all(job.final for job in second), "it is too short now for an update"
-    assert stage.capacity == ms(Speech().buffer_s * 1000), "the ring has its size"
+    assert stage.capacity == samples_from_ms(Speech().buffer_s * 1000), "the ring has its size"
 
 
 def test_language_is_set() -> None:
@@ -194,7 +194,7 @@ def test_context_is_bounded() -> None:
     """Of a long utterance only the end is heard again, in whole words."""
     job = first_job_of_the_second(tell("so " * 50 + "it was.", 1.0, "It rained there."))
     assert job.committed
-    assert ms(4000) < job.committed[-1].end - job.start < CONTEXT
+    assert samples_from_ms(4000) < job.committed[-1].end - job.start < CONTEXT
 
 
 def test_no_context_when_the_language_is_to_be_detected() -> None:
@@ -207,7 +207,7 @@ def test_no_context_across_a_hole() -> None:
     jobs: list[Job] = []
     blocks = list(frames(PAIR))
     pause = PAIR.words[4][2] + 35  # frames: the first utterance is over
-    shifted = [Block(b.start + ms(2000), b.samples) for b in blocks[pause:]]
+    shifted = [Block(b.start + samples_from_ms(2000), b.samples) for b in blocks[pause:]]
     play(session(), [*blocks[:pause], *shifted], PAIR.engine, watch=jobs.append)
     assert any(j.start >= shifted[0].start for j in jobs)
     assert not [j for j in jobs if j.start < shifted[0].start < j.end]
@@ -302,7 +302,7 @@ def test_cut_during_a_decode(delay: int) -> None:
 
 # ---- properties
 
-sizes = st.lists(st.integers(37, ms(500)), min_size=1, max_size=6)
+sizes = st.lists(st.integers(37, samples_from_ms(500)), min_size=1, max_size=6)
 delays = st.lists(st.sampled_from([0, 0, 3, 15, 40, 100, 300]), min_size=1, max_size=6)
 
 
@@ -413,7 +413,7 @@ def with_hole(talk: Talk, at: int, length: int) -> list[Block]:
     return [*cut(audio[:start], [FRAME]), *cut(audio[start + length :], [FRAME], start + length)]
 
 
-@pytest.mark.parametrize("length", [ms(301), ms(1000), ms(2500) + 7])
+@pytest.mark.parametrize("length", [samples_from_ms(301), samples_from_ms(1000), samples_from_ms(2500) + 7])
 def test_gap(length: int) -> None:
     """Lost audio is reported to the millisecond, what was said before is final at once, and time stays true."""
     talk = tell("Before it breaks", 3.0, "it is whole.")
@@ -435,7 +435,7 @@ def test_gap_ends_the_utterance_at_once() -> None:
     for block in cut(talk.audio[: end * FRAME], [FRAME]):
         stage.push(block)
     assert stage.need() is not Need.FINAL
-    events = stage.push(Block(end * FRAME + ms(2000), draw(".")))
+    events = stage.push(Block(end * FRAME + samples_from_ms(2000), draw(".")))
     assert events == [Gap("room", end / 50, end / 50 + 2), Status("room", State.LISTENING)]
     assert stage.need() is Need.FINAL
     job = stage.next_job()
@@ -447,7 +447,7 @@ def test_a_hiccup_does_not_cut() -> None:
     """A short hole is reported, and the sentence around it stays one."""
     talk = tell("Before it breaks", 0.2, "it is whole.")
     end = talk.words[2][2]
-    events = play(session(), with_hole(talk, end, ms(200)), talk.engine)
+    events = play(session(), with_hole(talk, end, samples_from_ms(200)), talk.engine)
     assert gaps(events) == [Gap("room", end / 50, end / 50 + 0.2)]
     assert [f.text for f in finals(events)] == ["Before it breaks it is whole."]
     assert said(events) == talk.text
@@ -458,8 +458,10 @@ def test_speech_around_a_gap_is_never_one_job() -> None:
     talk = tell("Before it breaks", 3.0, "it is whole.")
     end = talk.words[2][2]
     jobs: list[Job] = []
-    play(session(), with_hole(talk, end, ms(2000)), talk.engine, [10_000], jobs.append)
-    assert all(j.end <= end * FRAME or j.start >= end * FRAME + ms(2000) - ms(400) for j in jobs)
+    play(session(), with_hole(talk, end, samples_from_ms(2000)), talk.engine, [10_000], jobs.append)
+    assert all(
+        j.end <= end * FRAME or j.start >= end * FRAME + samples_from_ms(2000) - samples_from_ms(400) for j in jobs
+    )
 
 
 @pytest.mark.parametrize("lead_s", [0.3, 1.0, 3600.0])
@@ -467,7 +469,7 @@ def test_a_stream_that_begins_late(lead_s: float) -> None:
     """When the first audio comes late and somebody speaks at once, every word is captioned, at its time."""
     talk = tell("I was here from the start.")
     speech_from = talk.words[0][1] * FRAME
-    start = ms(lead_s * 1000) + ms(400)
+    start = samples_from_ms(lead_s * 1000) + samples_from_ms(400)
     shift = (start - speech_from) / SAMPLE_RATE
     script = talk.engine.script
     words = tuple(w.model_copy(update={"start": w.start + shift, "end": w.end + shift}) for w in script.words)
@@ -482,7 +484,7 @@ def test_utterances_after_a_gap_are_merged_too() -> None:
     """After lost audio a slow engine still decodes what waits as one."""
     before, after = tell("Before it breaks"), tell("One two three", 1.0, "four five six", 1.0, "seven.")
     stage = session()
-    start = len(before.audio) + ms(2000)
+    start = len(before.audio) + samples_from_ms(2000)
     for block in [*cut(before.audio, [FRAME]), *cut(after.audio[after.words[0][1] * FRAME :], [FRAME], start)]:
         stage.push(block)
     stage.interrupt()
@@ -510,7 +512,7 @@ def test_waiting_utterances_become_one_job() -> None:
     stage = session()
     for block in frames(talk):
         stage.push(block)
-    assert stage.backlog > ms(8000)
+    assert stage.backlog > samples_from_ms(8000)
     jobs = []
     events: list[Event] = []
     while job := stage.next_job():
@@ -526,7 +528,7 @@ def test_merged_jobs_fit_the_window() -> None:
     talk = tell(*(part for i in range(20) for part in (f"Sentence number {i}.", 1.5)))
     jobs: list[Job] = []
     events = play(session(), frames(talk), talk.engine, [10_000], jobs.append)
-    assert max(len(j.audio) for j in jobs) > ms(20_000)
+    assert max(len(j.audio) for j in jobs) > samples_from_ms(20_000)
     assert all(len(j.audio) <= WINDOW for j in jobs)
     assert said(events) == talk.text
 
@@ -728,6 +730,6 @@ def test_context_leaves_room_for_the_longest_utterance() -> None:
     talk = tell("We went.", 1.0, "so " * 220 + "it was.", 1.0, "Right.")
     jobs: list[Job] = []
     events = play(session(Speech(max_utterance_s=28, window_s=28)), frames(talk), talk.engine, watch=jobs.append)
-    assert max(len(j.audio) for j in jobs) > ms(25_000)
+    assert max(len(j.audio) for j in jobs) > samples_from_ms(25_000)
     assert all(len(j.audio) <= WINDOW for j in jobs)
     assert said(events) == talk.text

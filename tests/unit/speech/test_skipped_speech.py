@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from streamstt.audio.format import ms
+from streamstt.audio.format import samples_from_ms
 from streamstt.config.settings import Speech
 from streamstt.engine.base import Engine, EngineInfo, HeardWord, Hypothesis, Job
 from streamstt.speech.reliability import SKIPPED, TRIES, UNHEARD
@@ -98,7 +98,7 @@ def test_it_does_not_insist() -> None:
 
 def test_limits() -> None:
     """What counts as unheard is longer than a word that was misheard, and no word is as long as what is split."""
-    assert ms(500) < UNHEARD < SKIPPED
+    assert samples_from_ms(500) < UNHEARD < SKIPPED
 
 
 class Hallucinating:
@@ -116,7 +116,7 @@ class Hallucinating:
         return Hypothesis(job, (HeardWord(" Okay", job.start, end, 0.9),) if job.final else (), "en")
 
 
-@pytest.mark.parametrize("length", [ms(20), ms(500), ms(30_000)])
+@pytest.mark.parametrize("length", [samples_from_ms(20), samples_from_ms(500), samples_from_ms(30_000)])
 def test_what_is_made_up_is_not_asked_for_again_and_again(length: int) -> None:
     """A word that stands at the beginning of any audio, however long, neither fills the screen nor keeps the engine."""
     engine = Hallucinating(length)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from streamstt.audio.devices.selection import Device, Wanted, choose_device
+from streamstt.audio.devices.selection import Device, DeviceSelector, choose_device
 from streamstt.errors import SourceError
 
 
@@ -47,7 +47,7 @@ SERVED = [
 )
 def test_choose(wanted: str, index: int) -> None:
     """A microphone is chosen by index, by name, or by part of its name; else it is the default one."""
-    assert choose_device(Wanted("mic", wanted), DIRECT).index == index
+    assert choose_device(DeviceSelector("mic", wanted), DIRECT).index == index
 
 
 @pytest.mark.parametrize(
@@ -63,19 +63,19 @@ def test_choose(wanted: str, index: int) -> None:
 )
 def test_choose_of_a_sound_server(kind: Any, name: str, found: str) -> None:
     """Microphones and monitors are chosen by name or title, and not mistaken for each other."""
-    assert choose_device(Wanted(kind, name), SERVED).name == found
+    assert choose_device(DeviceSelector(kind, name), SERVED).name == found
 
 
 def test_no_default() -> None:
     """When the system names no default, the first one is taken."""
-    assert choose_device(Wanted("mic"), DIRECT[:3]).index == 0
+    assert choose_device(DeviceSelector("mic"), DIRECT[:3]).index == 0
 
 
 @pytest.mark.parametrize("wanted", ["webcam", "1", "99", "-1", "²"])
 def test_not_there(wanted: str) -> None:
     """When none matches, the message says what was wanted and lists what there is, with the index of each."""
     with pytest.raises(SourceError) as caught:
-        choose_device(Wanted("mic", wanted), DIRECT)
+        choose_device(DeviceSelector("mic", wanted), DIRECT)
     assert repr(wanted) in str(caught.value)
     for device in DIRECT:
         assert f"{device.index}: {device.name}" in str(caught.value)
@@ -86,19 +86,19 @@ def test_no_microphone(wanted: str) -> None:
     """Without any microphone the message says what can be captioned instead, and monitors are none."""
     for devices in ([], SERVED[:1]):
         with pytest.raises(SourceError, match="--source file:PATH"):
-            choose_device(Wanted("mic", wanted), devices)
+            choose_device(DeviceSelector("mic", wanted), devices)
 
 
 def test_system_audio_needs_a_sound_server() -> None:
     """Without a monitor the message says what would bring one."""
     with pytest.raises(SourceError, match="PulseAudio, or PipeWire"):
-        choose_device(Wanted("monitor"), DIRECT)
+        choose_device(DeviceSelector("monitor"), DIRECT)
 
 
 @pytest.mark.parametrize("name", ["", "jabra"], ids=["default", "named"])
 def test_the_same_device_is_waited_for(name: str) -> None:
     """A microphone that was listened to is not replaced by another, even if that is the default one now."""
-    wanted = Wanted("mic", name).remember(SERVED[2])
+    wanted = DeviceSelector("mic", name).with_last_device(SERVED[2])
     assert choose_device(wanted, SERVED) is SERVED[2]
     with pytest.raises(SourceError):
         choose_device(wanted, [SERVED[0], replace(SERVED[1], default=True), *DIRECT])
@@ -106,22 +106,24 @@ def test_the_same_device_is_waited_for(name: str) -> None:
 
 def test_unless_told_so() -> None:
     """With a fallback the default one stands in, until the named one is back."""
-    wanted = Wanted("mic", "jabra", fallback=True).remember(SERVED[2])
+    wanted = DeviceSelector("mic", "jabra", fallback=True).with_last_device(SERVED[2])
     assert choose_device(wanted, SERVED[:2]) is SERVED[1]
     assert choose_device(wanted, SERVED) is SERVED[2]
 
 
-@pytest.mark.parametrize("wanted", [Wanted("monitor"), Wanted("mic", fallback=True)])
-def test_what_follows_the_default(wanted: Wanted) -> None:
+@pytest.mark.parametrize("wanted", [DeviceSelector("monitor"), DeviceSelector("mic", fallback=True)])
+def test_what_follows_the_default(wanted: DeviceSelector) -> None:
     """Headphones are plugged in, and the meeting goes there: the default output is followed, whichever it is."""
     now = [replace(d, default=not d.default) for d in SERVED]
-    assert wanted.roams
+    assert wanted.may_switch
     before = choose_device(wanted, SERVED)
-    assert choose_device(wanted.remember(before), now) is next(d for d in now if d.default and d.kind == wanted.kind)
+    assert choose_device(wanted.with_last_device(before), now) is next(
+        d for d in now if d.default and d.kind == wanted.kind
+    )
 
 
 def test_plugged_in_elsewhere() -> None:
     """A card that ALSA gives another number is still the same."""
-    wanted = Wanted("mic").remember(DIRECT[0])
+    wanted = DeviceSelector("mic").with_last_device(DIRECT[0])
     moved = direct(5, "HDA Intel: Analog (hw:2,0)")
     assert choose_device(wanted, [DIRECT[3], moved]) is moved
