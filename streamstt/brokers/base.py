@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
-from streamstt.brokers.messages import BusError, Entry, Position
+from streamstt.brokers.messages import BrokerEntry, BrokerError, Position
 
-TIMEOUT_S = 5.0  # a broker that does not answer for so long is away
+BROKER_TIMEOUT_S = 5.0  # a broker that does not answer for so long is away
 
 
-class Bus(Protocol):
+class BrokerWriter(Protocol):
     """A broker that captions go to. Every method but ``close`` raises ``BusError`` if it is away or refuses.
 
     Attributes:
@@ -20,7 +20,7 @@ class Bus(Protocol):
     """
 
     name: str
-    keep: int
+    max_entries: int
 
     async def connect(self) -> None:
         """Connects, and makes what is missing there."""
@@ -30,11 +30,11 @@ class Bus(Protocol):
         """Closes the connection, if there is one."""
         ...
 
-    async def last(self) -> Position | None:
+    async def last_position(self) -> Position | None:
         """The last entry that arrived; None: none is known of."""
         ...
 
-    async def send(self, entries: Sequence[Entry]) -> None:
+    async def send(self, entries: Sequence[BrokerEntry]) -> None:
         """Sends in order; returns when those that are to be kept are."""
         ...
 
@@ -51,12 +51,12 @@ class Batch:
     """
 
     texts: Sequence[str | bytes] = ()
-    more: bool = False
-    old: bool = False
+    more_waiting: bool = False
+    is_backlog: bool = False
     gap: bool = False
 
 
-class Feed(Protocol):
+class BrokerReader(Protocol):
     """A broker that captions come from; knows how far it has been read, across connections."""
 
     name: str
@@ -74,30 +74,30 @@ class Feed(Protocol):
         ...
 
 
-def trouble(problem: Exception) -> BusError:
+def broker_error(error: Exception) -> BrokerError:
     """What a client library raised, for people: the system's own words where those are behind it."""
-    cause: BaseException | None = problem
+    cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, OSError) and cause.errno:
-            return BusError(os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror))
+            return BrokerError(os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror))
         if isinstance(cause, TimeoutError):
-            return BusError(f"no answer within {TIMEOUT_S:g} s")
+            return BrokerError(f"no answer within {BROKER_TIMEOUT_S:g} s")
         cause = cause.__cause__ or cause.__context__
-    return BusError(str(problem).removeprefix("nats: ").rstrip(".") or type(problem).__name__)
+    return BrokerError(str(error).removeprefix("nats: ").rstrip(".") or type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class BrokerAddress:
     """Where a broker is, from an address without a password."""
 
     host: str
     port: int
     user: str
     path: str
-    secure: bool
+    uses_tls: bool
 
     @classmethod
-    def read(cls, url: str, port: int, secure: str) -> "Address":
+    def parse(cls, url: str, default_port: int, tls_scheme: str) -> "BrokerAddress":
         """Takes an address apart.
 
         Args:
@@ -107,7 +107,9 @@ class Address:
         """
         parts = urlsplit(url)
         user = unquote(parts.username or "")
-        return cls(parts.hostname or "", parts.port or port, user, parts.path.strip("/"), parts.scheme == secure)
+        return cls(
+            parts.hostname or "", parts.port or default_port, user, parts.path.strip("/"), parts.scheme == tls_scheme
+        )
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"

@@ -3,25 +3,25 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from streamstt.brokers.base import Bus, Feed
-from streamstt.brokers.publisher import Sender
+from streamstt.brokers.base import BrokerReader, BrokerWriter
+from streamstt.brokers.publisher import BrokerPublisher
 from streamstt.config.secrets import read_secret
 from streamstt.config.settings import Settings
 from streamstt.errors import ConfigError
 from streamstt.hub.hub import Hub
 
 
-def make_buses(settings: Settings, hub: Hub) -> Sequence[Sender]:
+def make_publishers(settings: Settings, hub: Hub) -> Sequence[BrokerPublisher]:
     """An outlet for each broker that is switched on.
 
     Raises:
         ConfigError: Its client library is missing, or its secret cannot be read.
     """
     named = {"mqtt": settings.mqtt.url, "redis": settings.redis.url, "nats": settings.nats.url}
-    return [Sender(kind, _make_bus(kind, settings, hub), hub) for kind, url in named.items() if url]
+    return [BrokerPublisher(kind, _make_writer(kind, settings, hub), hub) for kind, url in named.items() if url]
 
 
-def make_feed(settings: Settings, kind: str) -> Feed:
+def make_reader(settings: Settings, kind: str) -> BrokerReader:
     """The broker that an edge takes captions from.
 
     Args:
@@ -31,38 +31,38 @@ def make_feed(settings: Settings, kind: str) -> Feed:
     Raises:
         ConfigError: As for ``make_buses``.
     """
-    with _installed(kind):
+    with _require_client_library(kind):
         if kind == "redis":
-            from streamstt.brokers.redis_streams import RedisFeed  # noqa: PLC0415
+            from streamstt.brokers.redis_streams import RedisReader  # noqa: PLC0415
 
-            return RedisFeed(settings.redis, _secret(kind, settings.redis.password_file))
-        from streamstt.brokers.jetstream import NatsFeed  # noqa: PLC0415
+            return RedisReader(settings.redis, _read_password(kind, settings.redis.password_file))
+        from streamstt.brokers.jetstream import NatsReader  # noqa: PLC0415
 
-        return NatsFeed(settings.nats, _secret(kind, settings.nats.password_file))
+        return NatsReader(settings.nats, _read_password(kind, settings.nats.password_file))
 
 
-def _make_bus(kind: str, settings: Settings, hub: Hub) -> Bus:
-    with _installed(kind):
+def _make_writer(kind: str, settings: Settings, hub: Hub) -> BrokerWriter:
+    with _require_client_library(kind):
         match kind:
             case "mqtt":
-                from streamstt.brokers.mqtt import MqttBus  # noqa: PLC0415
+                from streamstt.brokers.mqtt import MqttWriter  # noqa: PLC0415
 
-                return MqttBus(settings.mqtt, _secret(kind, settings.mqtt.password_file), hub)
+                return MqttWriter(settings.mqtt, _read_password(kind, settings.mqtt.password_file), hub)
             case "redis":
-                from streamstt.brokers.redis_streams import RedisBus  # noqa: PLC0415
+                from streamstt.brokers.redis_streams import RedisWriter  # noqa: PLC0415
 
-                return RedisBus(settings.redis, _secret(kind, settings.redis.password_file))
-        from streamstt.brokers.jetstream import NatsBus  # noqa: PLC0415
+                return RedisWriter(settings.redis, _read_password(kind, settings.redis.password_file))
+        from streamstt.brokers.jetstream import NatsWriter  # noqa: PLC0415
 
-        return NatsBus(settings.nats, _secret(kind, settings.nats.password_file))
+        return NatsWriter(settings.nats, _read_password(kind, settings.nats.password_file))
 
 
-def _secret(kind: str, file: str) -> str:
+def _read_password(kind: str, file: str) -> str:
     return read_secret(f"{kind}.password_file", file, f"streamstt-{kind}-password")
 
 
 @contextmanager
-def _installed(kind: str) -> Iterator[None]:
+def _require_client_library(kind: str) -> Iterator[None]:
     try:
         yield
     except ImportError as missing:

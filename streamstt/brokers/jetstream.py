@@ -21,63 +21,63 @@ from nats.js.api import ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionP
 from nats.js.client import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
 
-from streamstt.brokers.base import TIMEOUT_S, Address, Batch, trouble
-from streamstt.brokers.messages import Entry, NothingYet, Position, place_of
+from streamstt.brokers.base import BROKER_TIMEOUT_S, Batch, BrokerAddress, broker_error
+from streamstt.brokers.messages import BrokerEntry, Position, StreamMissing, parse_position
 from streamstt.config.brokers import Nats
 
-COUNT = 500  # entries at once: half a megabyte
-EACH = {"final", "gap"}  # kinds of which every one is kept
+MAX_BATCH = 500  # entries at once: half a megabyte
+UNIQUE_KINDS = {"final", "gap"}  # kinds of which every one is kept
 
 
-def name_of(settings: Nats) -> str:
+def display_name(settings: Nats) -> str:
     """The server, for people."""
-    return f"NATS at {Address.read(settings.url, 4222, 'tls')}"
+    return f"NATS at {BrokerAddress.parse(settings.url, 4222, 'tls')}"
 
 
 @asynccontextmanager
-async def translated() -> AsyncIterator[None]:
+async def translate_errors() -> AsyncIterator[None]:
     """What goes wrong with NATS is a ``BusError``."""
     try:
         yield
     except (Error, OSError, TimeoutError) as problem:
-        raise trouble(problem) from problem
+        raise broker_error(problem) from problem
 
 
 class _Connection:
     """One connection, opened and closed at will. It does not come back by itself: who reads must know where."""
 
     def __init__(self, settings: Nats, secret: str) -> None:
-        self._address = Address.read(settings.url, 4222, "tls")
+        self._address = BrokerAddress.parse(settings.url, 4222, "tls")
         self._secret = secret
         self._client: Client | None = None
-        self._problem: Exception | None = None
+        self._last_error: Exception | None = None
 
     async def open(self) -> JetStreamContext:
         where = self._address
-        options: dict[str, Any] = {"tls": ssl.create_default_context()} if where.secure else {}
+        options: dict[str, Any] = {"tls": ssl.create_default_context()} if where.uses_tls else {}
         if where.user:
             options |= {"user": where.user, "password": self._secret}
         elif self._secret:
             options["token"] = self._secret
-        self._problem = None
-        async with translated():
+        self._last_error = None
+        async with translate_errors():
             self._client = await nats.connect(
-                f"{'tls' if where.secure else 'nats'}://{where}",
+                f"{'tls' if where.uses_tls else 'nats'}://{where}",
                 allow_reconnect=False,
-                connect_timeout=int(TIMEOUT_S),
-                error_cb=self._note,
+                connect_timeout=int(BROKER_TIMEOUT_S),
+                error_cb=self._on_error,
                 **options,
             )
-        return self._client.jetstream(timeout=TIMEOUT_S)
+        return self._client.jetstream(timeout=BROKER_TIMEOUT_S)
 
-    async def _note(self, problem: Exception) -> None:
-        self._problem = problem
+    async def _on_error(self, error: Exception) -> None:
+        self._last_error = error
 
     @property
     def client(self) -> Client:
         """The client, while it is connected."""
         if self._client is None or not self._client.is_connected:
-            raise trouble(self._problem or ConnectionError("the connection is lost"))
+            raise broker_error(self._last_error or ConnectionError("the connection is lost"))
         return self._client
 
     async def close(self) -> None:
@@ -87,7 +87,7 @@ class _Connection:
                 await client.close()
 
 
-class NatsBus:
+class NatsWriter:
     """Implements ``Bus``."""
 
     def __init__(self, settings: Nats, secret: str) -> None:
@@ -100,8 +100,8 @@ class NatsBus:
         self._connection = _Connection(settings, secret)
         self._settings = settings
         self._js: JetStreamContext | None = None
-        self.name = name_of(settings)
-        self.keep = settings.keep
+        self.name = display_name(settings)
+        self.max_entries = settings.keep
 
     async def connect(self) -> None:
         """Makes the stream, or has it keep as much as is set."""
@@ -117,7 +117,7 @@ class NatsBus:
             retention=RetentionPolicy.LIMITS,
             discard=DiscardPolicy.OLD,
         )
-        async with translated():
+        async with translate_errors():
             try:
                 await self._js.add_stream(wanted)
             except BadRequestError:  # it is there, with other bounds
@@ -128,22 +128,22 @@ class NatsBus:
         self._js = None
         await self._connection.close()
 
-    async def last(self) -> Position | None:
+    async def last_position(self) -> Position | None:
         """The newest message of any subject: what was published before it has arrived as well."""
-        async with translated():
+        async with translate_errors():
             try:
                 found = await self._context.get_last_msg(self._settings.stream, ">")
             except NotFoundError:
                 return None
-        return place_of(found.data or b"")
+        return parse_position(found.data or b"")
 
-    async def send(self, entries: Sequence[Entry]) -> None:
+    async def send(self, entries: Sequence[BrokerEntry]) -> None:
         """One after the other; what is to be kept is waited for."""
-        async with translated():
+        async with translate_errors():
             for entry in entries:
-                subject, data = f"{self._settings.stream}.{_subject(entry)}", entry.text.encode()
-                if entry.kind in EACH:
-                    identity = f"{entry.place.session}/{entry.place.seq}"
+                subject, data = f"{self._settings.stream}.{_make_subject(entry)}", entry.text.encode()
+                if entry.kind in UNIQUE_KINDS:
+                    identity = f"{entry.position.session}/{entry.position.seq}"
                     await self._context.publish(subject, data, headers={"Nats-Msg-Id": identity})
                 elif entry.is_kept:
                     await self._context.publish(subject, data)
@@ -157,15 +157,15 @@ class NatsBus:
         return self._js
 
 
-def _subject(entry: Entry) -> str:
+def _make_subject(entry: BrokerEntry) -> str:
     """Without the stream's name; a dot in the name of a source would part it."""
     if not entry.source:
         return entry.kind
-    own = f".{entry.place.session}-{entry.place.seq}" if entry.kind in EACH else ""
+    own = f".{entry.position.session}-{entry.position.seq}" if entry.kind in UNIQUE_KINDS else ""
     return f"{entry.kind}.{quote(entry.source, safe='').replace('.', '%2E')}{own}"
 
 
-class NatsFeed:
+class NatsReader:
     """Implements ``Feed``."""
 
     def __init__(self, settings: Nats, secret: str) -> None:
@@ -178,25 +178,27 @@ class NatsFeed:
         self._connection = _Connection(settings, secret)
         self._stream = settings.stream
         self._subscription: JetStreamContext.PushSubscription | None = None
-        self._read_to = 0  # sequence number of the stream
-        self._newest = 0  # the same of its last message when we connected
+        self._last_read_seq = 0  # sequence number of the stream
+        self._newest_seq = 0  # the same of its last message when we connected
         self._gap = False
-        self._fresh = True
-        self.name = name_of(settings)
+        self._just_connected = True
+        self.name = display_name(settings)
 
     async def connect(self) -> None:
         """Looks whether what was read last is still there, and asks for what follows."""
         js = await self._connection.open()
-        async with translated():
+        async with translate_errors():
             try:
                 state = (await js.stream_info(self._stream)).state
             except NotFoundError as problem:
-                raise NothingYet(f"no daemon has made the stream {self._stream} yet") from problem
-            self._newest, self._fresh = state.last_seq, True
-            self._gap = bool(self._read_to) and not state.first_seq - 1 <= self._read_to <= state.last_seq
+                raise StreamMissing(f"no daemon has made the stream {self._stream} yet") from problem
+            self._newest_seq, self._just_connected = state.last_seq, True
+            self._gap = bool(self._last_read_seq) and not state.first_seq - 1 <= self._last_read_seq <= state.last_seq
             if self._gap:
-                self._read_to = 0
-            start = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=self._read_to + 1)
+                self._last_read_seq = 0
+            start = ConsumerConfig(
+                deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=self._last_read_seq + 1
+            )
             self._subscription = await js.subscribe(
                 f"{self._stream}.>", stream=self._stream, ordered_consumer=True, config=start
             )
@@ -209,37 +211,37 @@ class NatsFeed:
     async def read(self, wait_s: float) -> Batch:
         """What has come; waits for the first only."""
         assert self._subscription is not None, "connect() comes first"  # noqa: S101 - a mistake of the caller
-        first_time, self._fresh = self._fresh, False
-        old = self._read_to < self._newest
+        first_time, self._just_connected = self._just_connected, False
+        old = self._last_read_seq < self._newest_seq
         if first_time and not old:
-            return Batch(old=True, gap=self._gap)  # nothing waits
-        first = await self._next(wait_s)
+            return Batch(is_backlog=True, gap=self._gap)  # nothing waits
+        first = await self._next_message(wait_s)
         messages = [first] if first else []
-        while messages and len(messages) < COUNT and self._subscription.pending_msgs:
-            following = await self._next(wait_s)
+        while messages and len(messages) < MAX_BATCH and self._subscription.pending_msgs:
+            following = await self._next_message(wait_s)
             messages += [following] if following else []
         if not messages:
-            self._newest = self._read_to  # what was there has been deleted meanwhile
-            return Batch(old=old)
+            self._newest_seq = self._last_read_seq  # what was there has been deleted meanwhile
+            return Batch(is_backlog=old)
         last = messages[-1].metadata
-        self._read_to = last.sequence.stream
+        self._last_read_seq = last.sequence.stream
         # Not last.num_pending: the server counts wrongly when messages take each other's place while a reader connects.
-        batch = Batch([m.data for m in messages], self._read_to < self._newest, old, self._gap)
+        batch = Batch([m.data for m in messages], self._last_read_seq < self._newest_seq, old, self._gap)
         self._gap = False
         return batch
 
-    async def _next(self, wait_s: float) -> Msg | None:
+    async def _next_message(self, wait_s: float) -> Msg | None:
         assert self._subscription is not None  # noqa: S101 - for the type checker
         _ = self._connection.client  # raises if the connection is lost
-        async with translated():
+        async with translate_errors():
             with suppress(TimeoutError):
                 message = await self._subscription.next_msg(timeout=wait_s)
-                _heed_cancelling()
+                _raise_if_cancelled()
                 return message
         return None
 
 
-def _heed_cancelling() -> None:
+def _raise_if_cancelled() -> None:
     """Before Python 3.12 ``wait_for``, which the library uses, forgets to be cancelled if a message comes just then."""
     task = asyncio.current_task()
     if task and task.cancelling():

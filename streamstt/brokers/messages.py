@@ -15,11 +15,11 @@ from typing import Any
 from streamstt.hub.protocol import PROTOCOL_VERSION, DaemonInfo, Message, SourceInfo, make_message, parse_event, to_json
 
 
-class BusError(Exception):
+class BrokerError(Exception):
     """A broker cannot be reached, or refuses; the text says why, for people."""
 
 
-class NothingYet(BusError):  # noqa: N818 - a state of the broker, not a mistake
+class StreamMissing(BrokerError):  # noqa: N818 - a state of the broker, not a mistake
     """The broker is there; no daemon has ever written to it."""
 
 
@@ -32,7 +32,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class BrokerEntry:
     """One message for a bus.
 
     Attributes:
@@ -44,7 +44,7 @@ class Entry:
 
     kind: str
     source: str
-    place: Position
+    position: Position
     text: str
 
     @property
@@ -65,58 +65,58 @@ class Snapshot:
         forgotten: ``seq`` of the newest final that is on no bus, and never will be; 0: none is.
     """
 
-    about: DaemonInfo
+    daemon_info: DaemonInfo
     sources: tuple[SourceInfo, ...]
     seq: int
-    states: tuple[Message, ...] = ()
+    statuses: tuple[Message, ...] = ()
     forgotten: int = 0
 
-    def entry(self) -> Entry:
+    def to_entry(self) -> BrokerEntry:
         """As it goes over a bus."""
         data = {
             "type": "hello",
             "protocol": PROTOCOL_VERSION,
             "server": "streamstt",
-            **asdict(self.about),
+            **asdict(self.daemon_info),
             "sources": [asdict(source) for source in self.sources],
             "seq": self.seq,
-            "states": [message.data for message in self.states],
+            "states": [message.data for message in self.statuses],
             "forgotten": self.forgotten,
         }
-        return Entry("hello", "", Position(self.about.session, self.seq), to_json(data))
+        return BrokerEntry("hello", "", Position(self.daemon_info.session, self.seq), to_json(data))
 
 
 @dataclass(frozen=True, slots=True)
-class Online:
+class Heartbeat:
     """Whether the daemon runs."""
 
-    place: Position
+    position: Position
     online: bool
 
-    def entry(self) -> Entry:
+    def to_entry(self) -> BrokerEntry:
         """As it goes over a bus."""
-        data = {"type": "online", **asdict(self.place), "online": self.online}
-        return Entry("online", "", self.place, to_json(data))
+        data = {"type": "online", **asdict(self.position), "online": self.online}
+        return BrokerEntry("online", "", self.position, to_json(data))
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class EventEntry:
     """A message of protocol v1, and the session that it is of."""
 
     session: str
     message: Message
 
 
-Item = Snapshot | Online | Said
+ReceivedEntry = Snapshot | Heartbeat | EventEntry
 
 
-def entry_of(data: Mapping[str, Any], session: str) -> Entry:
+def make_entry(data: Mapping[str, Any], session: str) -> BrokerEntry:
     """A message of protocol v1, as viewers get it, for a bus."""
     text = to_json({**data, "session": session}).encode(errors="replace").decode()
-    return Entry(data["type"], data["source"], Position(session, data["seq"]), text)
+    return BrokerEntry(data["type"], data["source"], Position(session, data["seq"]), text)
 
 
-def place_of(text: str | bytes) -> Position | None:
+def parse_position(text: str | bytes) -> Position | None:
     """Where an entry stands; None if it is none."""
     try:
         data = json.loads(text)
@@ -125,31 +125,31 @@ def place_of(text: str | bytes) -> Position | None:
         return None
 
 
-def read_all(texts: Sequence[str | bytes]) -> list[Item]:
+def parse_entries(texts: Sequence[str | bytes]) -> list[ReceivedEntry]:
     """Reads what came over a bus; what is no entry of ours is passed over."""
-    items: list[Item] = []
+    items: list[ReceivedEntry] = []
     for text in texts:
         try:
-            items.append(_read(json.loads(text)))
+            items.append(_parse_entry(json.loads(text)))
         except (ValueError, KeyError, TypeError, RecursionError):
             continue
     return items
 
 
-def _read(data: dict[str, Any]) -> Item:
+def _parse_entry(data: dict[str, Any]) -> ReceivedEntry:
     place = Position(str(data["session"]), int(data["seq"]))
     match data["type"]:
         case "hello":
             about = DaemonInfo(**{field.name: str(data[field.name]) for field in fields(DaemonInfo)})
             sources = tuple(SourceInfo(**{k: str(v) for k, v in source.items()}) for source in data["sources"])
-            states = tuple(_message(state) for state in data["states"])
+            states = tuple(_parse_message(state) for state in data["states"])
             return Snapshot(about, sources, place.seq, states, int(data["forgotten"]))
         case "online":
-            return Online(place, bool(data["online"]))
-    return Said(place.session, _message({key: value for key, value in data.items() if key != "session"}))
+            return Heartbeat(place, bool(data["online"]))
+    return EventEntry(place.session, _parse_message({key: value for key, value in data.items() if key != "session"}))
 
 
-def _message(data: dict[str, Any]) -> Message:
+def _parse_message(data: dict[str, Any]) -> Message:
     event = parse_event(data)
     if event is None:
         raise ValueError(f"{data['type']!r} is no event")

@@ -14,18 +14,18 @@ from contextlib import suppress
 
 from aiomqtt import Client, MqttError, Will
 
-from streamstt.brokers.base import TIMEOUT_S, Address, trouble
-from streamstt.brokers.messages import Entry, Position
+from streamstt.brokers.base import BROKER_TIMEOUT_S, BrokerAddress, broker_error
+from streamstt.brokers.messages import BrokerEntry, Position
 from streamstt.config.brokers import Mqtt
 from streamstt.hub.hub import Hub
 
 KEEPALIVE_S = 15  # after one and a half of it without a sign of us, the broker publishes our last will
 
 
-class MqttBus:
+class MqttWriter:
     """Implements ``Bus``: nobody can ask an MQTT broker what it has, so this remembers what was answered."""
 
-    keep = 0
+    max_entries = 0
 
     def __init__(self, settings: Mqtt, secret: str, hub: Hub) -> None:
         """Connects nothing yet.
@@ -35,13 +35,13 @@ class MqttBus:
             secret: Password, or empty.
             hub: What it has published before now is not sent again.
         """
-        self._address = Address.read(settings.url, 8883 if settings.url.startswith("mqtts") else 1883, "mqtts")
+        self._address = BrokerAddress.parse(settings.url, 8883 if settings.url.startswith("mqtts") else 1883, "mqtts")
         self._secret = secret
         self._topic = settings.topic.rstrip("/")
-        self._partials = settings.partials
+        self._publish_partials = settings.partials
         self._client: Client | None = None
-        self._arrived = Position(hub.daemon_info.session, hub.seq)
-        self._states: set[str] = set()  # sources whose state the broker keeps
+        self._confirmed_position = Position(hub.daemon_info.session, hub.seq)
+        self._retained_statuses: set[str] = set()  # sources whose state the broker keeps
         self.name = f"MQTT at {self._address}"
 
     async def connect(self) -> None:
@@ -54,13 +54,13 @@ class MqttBus:
             password=self._secret or None,
             will=Will(f"{self._topic}/online", b"offline", qos=1, retain=True),
             keepalive=KEEPALIVE_S,
-            timeout=TIMEOUT_S,
-            tls_context=ssl.create_default_context() if where.secure else None,
+            timeout=BROKER_TIMEOUT_S,
+            tls_context=ssl.create_default_context() if where.uses_tls else None,
         )
         try:
             await client.__aenter__()
         except (MqttError, OSError) as problem:
-            raise trouble(problem) from problem
+            raise broker_error(problem) from problem
         self._client = client
         await self._publish("online", b"online", retain=True)
 
@@ -71,18 +71,18 @@ class MqttBus:
             with suppress(MqttError, OSError):
                 await client.__aexit__(None, None, None)
 
-    async def last(self) -> Position:
+    async def last_position(self) -> Position:
         """What the broker has confirmed."""
-        return self._arrived
+        return self._confirmed_position
 
-    async def send(self, entries: Sequence[Entry]) -> None:
+    async def send(self, entries: Sequence[BrokerEntry]) -> None:
         """One after the other."""
         for entry in entries:
-            await self._send(entry)
+            await self._send_entry(entry)
             if entry.is_kept:
-                self._arrived = entry.place
+                self._confirmed_position = entry.position
 
-    async def _send(self, entry: Entry) -> None:
+    async def _send_entry(self, entry: BrokerEntry) -> None:
         match entry.kind:
             case "online":
                 word = b"online" if json.loads(entry.text)["online"] else b"offline"
@@ -90,14 +90,14 @@ class MqttBus:
             case "hello":
                 await self._publish("hello", entry.text.encode(), retain=True)
                 here = {source["name"] for source in json.loads(entry.text)["sources"]}
-                for gone in self._states - here:  # an empty message has the broker forget
+                for gone in self._retained_statuses - here:  # an empty message has the broker forget
                     await self._publish(f"{gone}/status", b"", retain=True)
-                self._states &= here
+                self._retained_statuses &= here
             case "status":
-                self._states.add(entry.source)
+                self._retained_statuses.add(entry.source)
                 await self._publish(f"{entry.source}/status", entry.text.encode(), retain=True)
             case "partial":
-                if self._partials:
+                if self._publish_partials:
                     await self._publish(f"{entry.source}/partial", entry.text.encode(), qos=0)
             case _:
                 await self._publish(f"{entry.source}/{entry.kind}", entry.text.encode())
@@ -105,6 +105,8 @@ class MqttBus:
     async def _publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
         assert self._client is not None, "connect() comes first"  # noqa: S101 - a mistake of the caller
         try:
-            await self._client.publish(f"{self._topic}/{topic}", payload, qos=qos, retain=retain, timeout=TIMEOUT_S)
+            await self._client.publish(
+                f"{self._topic}/{topic}", payload, qos=qos, retain=retain, timeout=BROKER_TIMEOUT_S
+            )
         except (MqttError, OSError, ValueError) as problem:
-            raise trouble(problem) from problem
+            raise broker_error(problem) from problem

@@ -14,21 +14,21 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from streamstt.brokers.base import TIMEOUT_S, Address, Batch, trouble
-from streamstt.brokers.messages import Entry, Position, place_of
+from streamstt.brokers.base import BROKER_TIMEOUT_S, Batch, BrokerAddress, broker_error
+from streamstt.brokers.messages import BrokerEntry, Position, parse_position
 from streamstt.config.brokers import Redis
 
-LIVE = 200  # partials and signs of life that Redis keeps, about: some seconds of many sources
-COUNT = 500  # entries at once: half a megabyte
+MAX_LIVE_ENTRIES = 200  # partials and signs of life that Redis keeps, about: some seconds of many sources
+MAX_BATCH = 500  # entries at once: half a megabyte
 
-Streams = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
+StreamEntries = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
 
 
 class _Connection:
     """One connection, opened and closed at will; what is done with it either works or is a ``BusError``."""
 
     def __init__(self, settings: Redis, secret: str) -> None:
-        self._address = Address.read(settings.url, 6379, "rediss")
+        self._address = BrokerAddress.parse(settings.url, 6379, "rediss")
         self._secret = secret
         self._client: Client | None = None
 
@@ -39,16 +39,16 @@ class _Connection:
 
     async def open(self) -> None:
         where = self._address
-        async with translated():
+        async with translate_errors():
             self._client = Client(
                 host=where.host,
                 port=where.port,
                 db=int(where.path or 0),
                 username=where.user or None,
                 password=self._secret or None,
-                ssl=where.secure,
-                socket_timeout=TIMEOUT_S,
-                socket_connect_timeout=TIMEOUT_S,
+                ssl=where.uses_tls,
+                socket_timeout=BROKER_TIMEOUT_S,
+                socket_connect_timeout=BROKER_TIMEOUT_S,
                 single_connection_client=True,
                 retry=Retry(NoBackoff(), 0),  # what is sent again by the library could arrive twice
                 protocol=2,
@@ -63,15 +63,15 @@ class _Connection:
 
 
 @asynccontextmanager
-async def translated() -> AsyncIterator[None]:
+async def translate_errors() -> AsyncIterator[None]:
     """What goes wrong with Redis is a ``BusError``."""
     try:
         yield
     except (RedisError, OSError) as problem:
-        raise trouble(problem) from problem
+        raise broker_error(problem) from problem
 
 
-class RedisBus:
+class RedisWriter:
     """Implements ``Bus``."""
 
     def __init__(self, settings: Redis, secret: str) -> None:
@@ -83,8 +83,8 @@ class RedisBus:
         """
         self._connection = _Connection(settings, secret)
         self._settings = settings
-        self.name = f"Redis at {Address.read(settings.url, 6379, 'rediss')}"
-        self.keep = settings.keep
+        self.name = f"Redis at {BrokerAddress.parse(settings.url, 6379, 'rediss')}"
+        self.max_entries = settings.keep
 
     async def connect(self) -> None:
         """Nothing has to be made: a stream begins with its first entry."""
@@ -94,30 +94,30 @@ class RedisBus:
         """Closes the connection."""
         await self._connection.close()
 
-    async def last(self) -> Position | None:
+    async def last_position(self) -> Position | None:
         """The newest entry of the stream."""
-        async with translated():
+        async with translate_errors():
             found = await self._connection.client.xrevrange(self._settings.stream, count=1)
-        return place_of((found[0][1] or {}).get(b"message", b"")) if found else None
+        return parse_position((found[0][1] or {}).get(b"message", b"")) if found else None
 
-    async def send(self, entries: Sequence[Entry]) -> None:
+    async def send(self, entries: Sequence[BrokerEntry]) -> None:
         """All in one go; Redis carries them out in order, and has written them when it answers."""
         stream = self._settings.stream
-        async with translated():
+        async with translate_errors():
             pipeline = self._connection.client.pipeline(transaction=False)
             for entry in entries:
                 fields: dict[Any, Any] = {"type": entry.kind, "source": entry.source, "message": entry.text}
-                name, most = (stream, self.keep) if entry.is_kept else (f"{stream}:live", LIVE)
+                name, most = (stream, self.max_entries) if entry.is_kept else (f"{stream}:live", MAX_LIVE_ENTRIES)
                 pipeline.xadd(name, fields, maxlen=most, approximate=True)
                 if entry.kind == "hello":  # now and then is often enough
-                    pipeline.xtrim(stream, minid=self._oldest())
+                    pipeline.xtrim(stream, minid=self._oldest_kept_id())
             await pipeline.execute()
 
-    def _oldest(self) -> int:
+    def _oldest_kept_id(self) -> int:
         return int((time.time() - 3600 * self._settings.keep_hours) * 1000)
 
 
-class RedisFeed:
+class RedisReader:
     """Implements ``Feed``."""
 
     def __init__(self, settings: Redis, secret: str) -> None:
@@ -128,22 +128,24 @@ class RedisFeed:
             secret: Password, or empty.
         """
         self._connection = _Connection(settings, secret)
-        self._kept, self._live = settings.stream.encode(), f"{settings.stream}:live".encode()
-        self._read_to = {self._kept: b"0", self._live: b"0"}
-        self._behind = True
+        self._main_stream, self._live_stream = settings.stream.encode(), f"{settings.stream}:live".encode()
+        self._last_read_ids = {self._main_stream: b"0", self._live_stream: b"0"}
+        self._catching_up = True
         self._gap = False
-        self.name = f"Redis at {Address.read(settings.url, 6379, 'rediss')}"
+        self.name = f"Redis at {BrokerAddress.parse(settings.url, 6379, 'rediss')}"
 
     async def connect(self) -> None:
         """Looks whether what was read last is still there."""
         await self._connection.open()
-        self._behind = True
-        if self._read_to[self._kept] != b"0":
-            async with translated():
-                first: Any = await self._connection.client.xrange(self._kept, count=1)
-            self._gap = not first or _order(first[0][0]) > _order(self._read_to[self._kept])
+        self._catching_up = True
+        if self._last_read_ids[self._main_stream] != b"0":
+            async with translate_errors():
+                first: Any = await self._connection.client.xrange(self._main_stream, count=1)
+            self._gap = not first or _parse_entry_id(first[0][0]) > _parse_entry_id(
+                self._last_read_ids[self._main_stream]
+            )
             if self._gap:
-                self._read_to = {self._kept: b"0", self._live: b"0"}
+                self._last_read_ids = {self._main_stream: b"0", self._live_stream: b"0"}
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -151,26 +153,26 @@ class RedisFeed:
 
     async def read(self, wait_s: float) -> Batch:
         """Both streams at once, what is kept first; while more of that waits, partials can wait too."""
-        block = None if self._behind else max(1, int(wait_s * 1000))
-        async with translated():
-            places: Any = self._read_to
-            found = await self._connection.client.xread(places, count=COUNT, block=block)
+        block = None if self._catching_up else max(1, int(wait_s * 1000))
+        async with translate_errors():
+            places: Any = self._last_read_ids
+            found = await self._connection.client.xread(places, count=MAX_BATCH, block=block)
         entries = dict(cast("Streams", found or []))
-        full = len(entries.get(self._kept, ())) == COUNT
+        full = len(entries.get(self._main_stream, ())) == MAX_BATCH
         if full:
-            entries.pop(self._live, None)
+            entries.pop(self._live_stream, None)
         merged = []
-        for rank, name in enumerate((self._kept, self._live)):
+        for rank, name in enumerate((self._main_stream, self._live_stream)):
             for identity, fields in entries.get(name, ()):
-                self._read_to[name] = identity
-                merged.append(((_order(identity)[0], rank), fields.get(b"message", b"")))
+                self._last_read_ids[name] = identity
+                merged.append(((_parse_entry_id(identity)[0], rank), fields.get(b"message", b"")))
         merged.sort(key=lambda pair: pair[0])  # stable: each stream keeps its own order
-        batch = Batch([text for _, text in merged], full, self._behind, self._gap)
-        self._behind, self._gap = full, False
+        batch = Batch([text for _, text in merged], full, self._catching_up, self._gap)
+        self._catching_up, self._gap = full, False
         return batch
 
 
-def _order(identity: bytes) -> tuple[int, int]:
+def _parse_entry_id(entry_id: bytes) -> tuple[int, int]:
     """An entry's place: when it was written (ms since 1970), and its number then."""
-    at, _, number = identity.partition(b"-")
+    at, _, number = entry_id.partition(b"-")
     return int(at), int(number or 0)

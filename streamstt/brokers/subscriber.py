@@ -4,49 +4,49 @@ import asyncio
 import logging
 from collections.abc import Iterator
 
-from streamstt.brokers.base import Feed
-from streamstt.brokers.messages import BusError, Item, NothingYet, read_all
-from streamstt.brokers.publisher import FIRST_RETRY_S, LAST_RETRY_S, PULSE_S
-from streamstt.brokers.replica import Relay
+from streamstt.brokers.base import BrokerReader
+from streamstt.brokers.messages import BrokerError, ReceivedEntry, StreamMissing, parse_entries
+from streamstt.brokers.publisher import FIRST_RETRY_S, HEARTBEAT_S, LAST_RETRY_S
+from streamstt.brokers.replica import HubReplica
 from streamstt.hub.counters import MetricSample
 from streamstt.hub.hub import Hub
 
-WAIT_S = 2.0
-SILENT_S = 3 * PULSE_S  # a daemon that gives no sign of life for so long is away
-AWAY = "Captions are interrupted: this server has lost its connection to the broker. They go on by themselves."
-SILENT = "Captions are interrupted: the daemon gives no sign of life. They go on by themselves."
-NOT_YET = "This server has not heard of the broker yet."
-NOBODY = "No daemon has sent captions to the broker yet."
-STOPPED = "The daemon has stopped; captions go on when it is started again."
+READ_WAIT_S = 2.0
+HEARTBEAT_TIMEOUT_S = 3 * HEARTBEAT_S  # a daemon that gives no sign of life for so long is away
+BROKER_LOST = "Captions are interrupted: this server has lost its connection to the broker. They go on by themselves."
+DAEMON_SILENT = "Captions are interrupted: the daemon gives no sign of life. They go on by themselves."
+NOT_CONNECTED_YET = "This server has not heard of the broker yet."
+NO_DAEMON = "No daemon has sent captions to the broker yet."
+DAEMON_STOPPED = "The daemon has stopped; captions go on when it is started again."
 
 log = logging.getLogger(__name__)
 
 
-class Receiver:
+class BrokerSubscriber:
     """Of one edge; ``run`` must be running.
 
     Attributes:
         failures: How often the broker could not be reached, or was lost.
     """
 
-    def __init__(self, feed: Feed, hub: Hub) -> None:
+    def __init__(self, reader: BrokerReader, hub: Hub) -> None:
         """Connects nothing yet.
 
         Args:
             feed: Where captions come from.
             hub: Where they go, and where people are told that they do not come.
         """
-        self._feed = feed
+        self._reader = reader
         self._hub = hub
-        self._relay = Relay(hub)
-        self._waiting: list[Item] = []  # while it catches up: at most what the broker keeps
+        self._replica = HubReplica(hub)
+        self._pending: list[ReceivedEntry] = []  # while it catches up: at most what the broker keeps
         self._gap = False
-        self._pause_s = FIRST_RETRY_S
-        self._away = False
-        self._heard_at = 0.0
+        self._retry_delay_s = FIRST_RETRY_S
+        self._unreachable = False
+        self._last_entry_at = 0.0
         self.failures = 0
-        hub.counters.add_collector(self._readings)
-        hub.notify("broker", NOT_YET)
+        hub.counters.add_collector(self._collect_metrics)
+        hub.notify("broker", NOT_CONNECTED_YET)
 
     def stall_reason(self, decode_s: float) -> str:
         """Nothing can be stuck here that a restart would mend."""
@@ -57,56 +57,58 @@ class Receiver:
         """Reads until it is cancelled."""
         while True:
             try:
-                await self._feed.connect()
-                self._heard_at = _now()
+                await self._reader.connect()
+                self._last_entry_at = _now()
                 while True:
                     await self._read()
-            except BusError as problem:
-                self._fail(problem)
+            except BrokerError as problem:
+                self._on_failure(problem)
             finally:
-                await self._feed.close()
-            await asyncio.sleep(self._pause_s)
-            self._pause_s = min(2 * self._pause_s, LAST_RETRY_S)
+                await self._reader.close()
+            await asyncio.sleep(self._retry_delay_s)
+            self._retry_delay_s = min(2 * self._retry_delay_s, LAST_RETRY_S)
 
     async def _read(self) -> None:
-        batch = await self._feed.read(WAIT_S)
-        self._waiting += read_all(batch.texts)
+        batch = await self._reader.read(READ_WAIT_S)
+        self._pending += parse_entries(batch.texts)
         self._gap |= batch.gap
-        if batch.texts and not batch.old:
-            self._heard_at = _now()
-        if batch.more:
+        if batch.texts and not batch.is_backlog:
+            self._last_entry_at = _now()
+        if batch.more_waiting:
             return
-        items, self._waiting = self._waiting, []
+        items, self._pending = self._pending, []
         gap, self._gap = self._gap, False
-        self._relay.take(items, gap=gap)
-        self._succeed()
-        self._tell_of_daemon()
+        self._replica.apply(items, gap=gap)
+        self._on_success()
+        self._report_daemon_state()
 
-    def _tell_of_daemon(self) -> None:
-        silent = _now() - self._heard_at > SILENT_S
-        text = SILENT if silent else ""
-        if self._relay.online is not True:
-            text = NOBODY if self._relay.online is None else STOPPED
+    def _report_daemon_state(self) -> None:
+        silent = _now() - self._last_entry_at > HEARTBEAT_TIMEOUT_S
+        text = DAEMON_SILENT if silent else ""
+        if self._replica.online is not True:
+            text = NO_DAEMON if self._replica.online is None else DAEMON_STOPPED
         self._hub.notify("daemon", text)
 
-    def _fail(self, problem: BusError) -> None:
+    def _on_failure(self, error: BrokerError) -> None:
         self.failures += 1
-        if not self._away:
-            log.warning("no captions come from %s: %s; trying again", self._feed.name, problem)
-        self._away = True
-        self._hub.notify("broker", NOBODY if isinstance(problem, NothingYet) else AWAY)
+        if not self._unreachable:
+            log.warning("no captions come from %s: %s; trying again", self._reader.name, error)
+        self._unreachable = True
+        self._hub.notify("broker", NO_DAEMON if isinstance(error, StreamMissing) else BROKER_LOST)
 
-    def _succeed(self) -> None:
-        self._pause_s = FIRST_RETRY_S
-        if self._away:
-            log.info("captions come from %s again", self._feed.name)
-        self._away = False
+    def _on_success(self) -> None:
+        self._retry_delay_s = FIRST_RETRY_S
+        if self._unreachable:
+            log.info("captions come from %s again", self._reader.name)
+        self._unreachable = False
         self._hub.notify("broker", "")
 
-    def _readings(self) -> Iterator[MetricSample]:
+    def _collect_metrics(self) -> Iterator[MetricSample]:
         yield MetricSample("broker_failures", "Failures to reach the broker.", self.failures, is_counter=True)
-        yield MetricSample("broker_away", "1 while the broker cannot be reached.", self._away)
-        yield MetricSample("broker_repeats", "Entries that had come already.", self._relay.repeated, is_counter=True)
+        yield MetricSample("broker_away", "1 while the broker cannot be reached.", self._unreachable)
+        yield MetricSample(
+            "broker_repeats", "Entries that had come already.", self._replica.duplicates, is_counter=True
+        )
 
 
 def _now() -> float:

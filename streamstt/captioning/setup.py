@@ -17,7 +17,7 @@ from streamstt.config.settings import Source as SourceSettings
 from streamstt.engine.base import EngineInfo
 from streamstt.engine.runner import EngineRoom
 from streamstt.errors import EngineError, SourceError
-from streamstt.hub.history import Past
+from streamstt.hub.history import ResumeState
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import DaemonInfo
 from streamstt.version import __version__
@@ -95,7 +95,7 @@ async def start_engine(settings: Settings, executor: Executor, progress: Progres
     return engine
 
 
-def make_hub(settings: Settings, info: EngineInfo, resume_state: Past | None) -> Hub:
+def make_hub(settings: Settings, info: EngineInfo, resume_state: ResumeState | None) -> Hub:
     """A hub that goes on where earlier runs ended, if that is known."""
     about = DaemonInfo(
         version=__version__,

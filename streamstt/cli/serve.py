@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import typer
 
 from streamstt import logs
-from streamstt.brokers.factory import make_feed
+from streamstt.brokers.factory import make_reader
 from streamstt.cli.options import Assignments, ConfigFile, options
 from streamstt.cli.run import announce
 from streamstt.config.loader import load
@@ -56,7 +56,7 @@ def _broker(url: str) -> tuple[str, list[tuple[str, str, Any]]]:
 def _serve(kind: str, read: Callable[[], Settings]) -> None:
     settings = read()
     logs.configure(settings.log)
-    feed = make_feed(settings, kind)
+    feed = make_reader(settings, kind)
     new_tokens = will_create_tokens(settings.server)
     load_tokens(settings.server)
     from streamstt.daemon import edge  # noqa: PLC0415 - the other commands need no server

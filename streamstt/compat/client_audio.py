@@ -15,7 +15,7 @@ from streamstt.server.endpoint import RemoteStream, WebSocket
 MAX_CHANNELS = 8
 
 
-def check_form(rate: int, channels: int) -> None:
+def check_format(rate: int, channels: int) -> None:
     """Refuses what cannot be heard.
 
     Raises:
@@ -27,7 +27,7 @@ def check_form(rate: int, channels: int) -> None:
         raise ClientError("bad_channels", f"audio may have 1 to {MAX_CHANNELS} channels, not {channels}")
 
 
-def as_object(text: str | bytes, hint: str = "text must be a JSON object; audio is binary") -> dict[str, Any]:
+def parse_json_object(text: str | bytes, hint: str = "text must be a JSON object; audio is binary") -> dict[str, Any]:
     """A JSON object.
 
     Args:
@@ -51,7 +51,7 @@ def base_language(tag: str) -> str:
     return tag.replace("_", "-").partition("-")[0].lower()
 
 
-class Feed:
+class ClientAudio:
     """Takes s16le in pieces that are cut anywhere."""
 
     def __init__(self, stream: RemoteStream, hub: Hub, rate: int, channels: int = 1) -> None:
@@ -66,51 +66,51 @@ class Feed:
         Raises:
             ClientError: Rate or channels are out of range.
         """
-        check_form(rate, channels)
+        check_format(rate, channels)
         self._stream = stream
         self._hub = hub
-        self._form = rate, channels
-        self._begin()
+        self._format = rate, channels
+        self._reset()
 
-    def form(self, rate: int, channels: int = 1) -> None:
+    def set_format(self, rate: int, channels: int = 1) -> None:
         """From now on audio has this form.
 
         Raises:
             ClientError: Rate or channels are out of range.
         """
-        check_form(rate, channels)
-        if self._form != (rate, channels):
-            self._form = rate, channels
-            self._begin()
+        check_format(rate, channels)
+        if self._format != (rate, channels):
+            self._format = rate, channels
+            self._reset()
 
-    def _begin(self) -> None:
-        self._resampler = Resampler(self._form[0])
-        self._rest = b""  # less than one sample of each channel
+    def _reset(self) -> None:
+        self._resampler = Resampler(self._format[0])
+        self._remainder = b""  # less than one sample of each channel
 
     async def push(self, data: bytes) -> None:
         """Passes audio on; waits when the engine is far behind."""
-        data = self._rest + data
-        channels = self._form[1]
+        data = self._remainder + data
+        channels = self._format[1]
         whole = len(data) - len(data) % (2 * channels)
-        self._rest = data[whole:]
+        self._remainder = data[whole:]
         samples = from_s16le(data[:whole]).reshape(-1, channels)  # (n, channels)
         await self._stream.push(self._resampler.push(np.ascontiguousarray(mix_down(samples))))
         await asyncio.sleep(0)  # whoever sends captions has a turn: it may have to tell how far the audio is now
 
-    async def settle(self) -> None:
+    async def drain(self) -> None:
         """All that was said so far becomes final; returns when it waits for the client. More audio may follow."""
-        await self.pause()
+        await self.end_utterance()
         await self._stream.drain()
         await self._hub.flush()
 
-    async def pause(self) -> None:
+    async def end_utterance(self) -> None:
         """All that was said so far is complete, and becomes final soon. More audio may follow."""
         await self._stream.push(self._resampler.push(from_s16le(b""), last=True))
-        self._begin()
+        self._reset()
         self._stream.end_utterance()
 
 
-async def hear(socket: WebSocket, idle_s: float) -> str | bytes:
+async def receive(socket: WebSocket, idle_s: float) -> str | bytes:
     """A client's next message.
 
     Raises:

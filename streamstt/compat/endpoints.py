@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from streamstt.compat.deepgram.endpoint import serve_deepgram
 from streamstt.compat.openai.realtime import serve_realtime
-from streamstt.compat.openai.transcriptions import Models, Transcriptions, Uploads
+from streamstt.compat.openai.transcriptions import Models, RecordingTranscriber, Transcriptions
 from streamstt.compat.vosk import serve_vosk
 from streamstt.config.compat import Compat
 from streamstt.server.endpoint import Endpoint, EndpointContext
@@ -13,7 +13,7 @@ from streamstt.server.http.request import NO_API, Api
 __all__ = ["Endpoint", "EndpointContext", "make_api", "make_endpoints"]
 
 
-def make_api(settings: Compat, uploads: Uploads, model: str) -> Api:
+def make_api(settings: Compat, uploads: RecordingTranscriber, model: str) -> Api:
     """What is switched on of other programs' HTTP.
 
     Args:
@@ -23,7 +23,7 @@ def make_api(settings: Compat, uploads: Uploads, model: str) -> Api:
     """
     if not settings.openai:
         return NO_API
-    return Api({"/v1/audio/transcriptions": Transcriptions(settings, uploads).serve}, Models(model).answer)
+    return Api({"/v1/audio/transcriptions": Transcriptions(settings, uploads).serve}, Models(model).respond)
 
 
 def make_endpoints(settings: Compat) -> Mapping[str, Endpoint]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streamstt.compat.client_audio import Feed, as_object, hear
+from streamstt.compat.client_audio import ClientAudio, parse_json_object, receive
 from streamstt.concurrency import first_completed
 from streamstt.events import Event, Final, Partial, Word
 from streamstt.hub.hub import Subscription
@@ -18,7 +18,7 @@ from streamstt.server.requests import parse_source_request
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class VoskConfig:
     """What a client has configured; the defaults are vosk-server's.
 
     Attributes:
@@ -32,34 +32,34 @@ class Wishes:
     alternatives: int = 0
 
 
-def configure(wishes: Wishes, config: Mapping[str, Any]) -> Wishes:
+def update_config(current: VoskConfig, config: Mapping[str, Any]) -> VoskConfig:
     """Takes what is known of a ``config`` message; ``phrase_list``, ``model`` and whatever else is passed over.
 
     Raises:
         ClientError: A value is no number.
     """
     try:
-        return Wishes(
-            int(config.get("sample_rate", wishes.rate)),
-            bool(config.get("words", wishes.words)),
-            int(config.get("max_alternatives", wishes.alternatives)),
+        return VoskConfig(
+            int(config.get("sample_rate", current.rate)),
+            bool(config.get("words", current.words)),
+            int(config.get("max_alternatives", current.alternatives)),
         )
     except (TypeError, ValueError, OverflowError) as problem:
         raise ClientError("bad_config", f"sample_rate and max_alternatives must be numbers: {problem}") from problem
 
 
-def result(finals: Sequence[Final], wishes: Wishes) -> dict[str, Any]:
+def format_result(finals: Sequence[Final], config: VoskConfig) -> dict[str, Any]:
     """What Vosk's ``Result`` gives, of all finals together."""
     text = " ".join(final.text for final in finals)
     spoken = [word for final in finals for word in final.words]
-    if wishes.alternatives > 0:
-        words = [{key: value for key, value in _word(w).items() if key != "conf"} for w in spoken]
+    if config.alternatives > 0:
+        words = [{key: value for key, value in _format_word(w).items() if key != "conf"} for w in spoken]
         mean = round(sum(w.probability for w in spoken) / len(spoken), 3) if spoken else 0.0
-        return {"alternatives": [{"confidence": mean} | ({"result": words} if wishes.words else {}) | {"text": text}]}
-    return ({"result": [_word(w) for w in spoken]} if wishes.words and spoken else {}) | {"text": text}
+        return {"alternatives": [{"confidence": mean} | ({"result": words} if config.words else {}) | {"text": text}]}
+    return ({"result": [_format_word(w) for w in spoken]} if config.words and spoken else {}) | {"text": text}
 
 
-def answer(events: Iterable[Event], partial: str, wishes: Wishes) -> tuple[dict[str, Any], str]:
+def format_reply(events: Iterable[Event], partial: str, config: VoskConfig) -> tuple[dict[str, Any], str]:
     """The answer to a piece of audio, and the words so far that the next answer may need.
 
     Args:
@@ -75,76 +75,76 @@ def answer(events: Iterable[Event], partial: str, wishes: Wishes) -> tuple[dict[
             case Final():
                 finals += [event] if event.text else []
                 partial = ""
-    return (result(finals, wishes) if finals else {"partial": partial}), partial
+    return (format_result(finals, config) if finals else {"partial": partial}), partial
 
 
-async def serve_vosk(visitor: EndpointContext) -> None:
+async def serve_vosk(context: EndpointContext) -> None:
     """Takes audio, and answers each piece, until the client ends it or leaves.
 
     Raises:
         ClientError: It asks for what it cannot have.
     """
-    offer = parse_source_request(visitor.target, "vosk")
-    stream = visitor.ingest.admit(offer)
+    offer = parse_source_request(context.target, "vosk")
+    stream = context.ingest.admit(offer)
     try:
-        with visitor.hub.subscribe(source=stream.name) as outbox:
-            talk = _Talk(visitor, stream, outbox)
+        with context.hub.subscribe(source=stream.name) as outbox:
+            talk = _VoskSession(context, stream, outbox)
             await first_completed(talk.run(), outbox.wait_finished())
-            await talk.end()
+            await talk.send_last_result()
     finally:
         stream.close()  # before the goodbye: whoever has read that finds the place free
-    await close_connection(visitor.socket, outbox.close_reason)
+    await close_connection(context.socket, outbox.close_reason)
 
 
-class _Talk:
+class _VoskSession:
     """One client's."""
 
-    def __init__(self, visitor: EndpointContext, stream: RemoteStream, outbox: Subscription) -> None:
-        self._socket = visitor.socket
-        self._idle_s = visitor.idle_s
-        self._outbox = outbox
-        self._wishes = Wishes()
-        self._feed = Feed(stream, visitor.hub, self._wishes.rate)
+    def __init__(self, context: EndpointContext, stream: RemoteStream, subscription: Subscription) -> None:
+        self._socket = context.socket
+        self._idle_s = context.idle_s
+        self._subscription = subscription
+        self._config = VoskConfig()
+        self._audio = ClientAudio(stream, context.hub, self._config.rate)
         self._partial = ""
-        self._asked = False  # for the last result
+        self._client_finished = False  # for the last result
 
     async def run(self) -> None:
         """Answers until the client says that it was all; the last answer is ``end``'s."""
-        while not self._asked:
-            message = await hear(self._socket, self._idle_s)
+        while not self._client_finished:
+            message = await receive(self._socket, self._idle_s)
             if isinstance(message, bytes):
-                await self._feed.push(message)
-                reply, self._partial = answer(self._events(), self._partial, self._wishes)
+                await self._audio.push(message)
+                reply, self._partial = format_reply(self._take_events(), self._partial, self._config)
                 await self._socket.send(to_json(reply))
             else:
-                await self._obey(as_object(message))
+                await self._handle_control(parse_json_object(message))
 
-    async def end(self) -> None:
+    async def send_last_result(self) -> None:
         """Tells all that is not told yet; when the daemon stops, unasked, if there is something."""
-        finals = _finals(self._events())
-        if finals or self._asked:
-            await self._socket.send(to_json(result(finals, self._wishes)))
+        finals = _spoken_finals(self._take_events())
+        if finals or self._client_finished:
+            await self._socket.send(to_json(format_result(finals, self._config)))
 
-    async def _obey(self, wish: Mapping[str, Any]) -> None:
-        if isinstance(config := wish.get("config"), dict):
-            self._wishes = configure(self._wishes, config)
-            self._feed.form(self._wishes.rate)
-        elif wish.get("eof") or wish.get("reset"):
-            self._asked = bool(wish.get("eof"))
-            await self._feed.settle()
-            if not self._asked:
+    async def _handle_control(self, message: Mapping[str, Any]) -> None:
+        if isinstance(config := message.get("config"), dict):
+            self._config = update_config(self._config, config)
+            self._audio.set_format(self._config.rate)
+        elif message.get("eof") or message.get("reset"):
+            self._client_finished = bool(message.get("eof"))
+            await self._audio.drain()
+            if not self._client_finished:
                 self._partial = ""
-                await self._socket.send(to_json(result(_finals(self._events()), self._wishes)))
+                await self._socket.send(to_json(format_result(_spoken_finals(self._take_events()), self._config)))
         else:
             raise ClientError("bad_message", 'text can be {"config":{...}}, {"eof":1} or {"reset":1}', 1003)
 
-    def _events(self) -> list[Event]:
-        return [item.event for item in self._outbox.get_all_nowait() if isinstance(item, Message)]
+    def _take_events(self) -> list[Event]:
+        return [item.event for item in self._subscription.get_all_nowait() if isinstance(item, Message)]
 
 
-def _finals(events: Iterable[Event]) -> list[Final]:
+def _spoken_finals(events: Iterable[Event]) -> list[Final]:
     return [event for event in events if isinstance(event, Final) and event.text]
 
 
-def _word(word: Word) -> dict[str, Any]:
+def _format_word(word: Word) -> dict[str, Any]:
     return {"conf": word.probability, "end": word.end, "start": word.start, "word": word.text}

@@ -20,7 +20,7 @@ from streamstt.captioning.setup import (
     wait_for_end,
 )
 from streamstt.compat.endpoints import make_api, make_endpoints
-from streamstt.compat.wyoming.connection import Desk
+from streamstt.compat.wyoming.connection import WyomingContext
 from streamstt.compat.wyoming.server import WyomingServer
 from streamstt.config.loader import state_folder
 from streamstt.config.settings import Settings
@@ -31,12 +31,12 @@ from streamstt.daemon.signals import reload_on_signal, stop_on_signal
 from streamstt.daemon.watchdog import Watchdog
 from streamstt.errors import StreamsttError
 from streamstt.logs import watch_loop
-from streamstt.outputs.factory import finish, make_outlets
+from streamstt.outputs.factory import finish_outputs, make_outputs
 from streamstt.recordings.uploads import Uploads
 from streamstt.server.endpoint import Extensions
 from streamstt.server.server import CaptionServer
 from streamstt.transcripts.archive import Archive
-from streamstt.transcripts.writer import Transcript, transcript_metrics
+from streamstt.transcripts.writer import TranscriptWriter, transcript_metrics
 
 log = logging.getLogger(__name__)
 
@@ -73,16 +73,16 @@ async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> 
     # What is there now stays: collecting garbage need not look at it again, which would take a tenth of a second.
     gc.collect()
     gc.freeze()
-    hub = make_hub(settings, engine.info, archive.past if archive else None)
-    transcript = Transcript(archive, hub) if archive else None
+    hub = make_hub(settings, engine.info, archive.resume_state if archive else None)
+    transcript = TranscriptWriter(archive, hub) if archive else None
     studio = CaptionPipeline(settings, engine, hub)
     api = make_api(settings.compat, Uploads(studio.background_decoder, engine), engine.info.model)
     services = Extensions(transcript, make_endpoints(settings.compat), api)
     server = CaptionServer(settings.server, hub, studio, services)
     server.set_overlay(settings.overlay)
     endless = len(captures) < len(settings.source)
-    outlets = make_outlets(settings, hub)
-    desk = Desk(hub, studio, engine.info.languages, settings.server.audio_idle_s)
+    outlets = make_outputs(settings, hub)
+    desk = WyomingContext(hub, studio, engine.info.languages, settings.server.audio_idle_s)
     wyoming = WyomingServer(settings.compat, desk)
     return Components(hub, engine, studio, server, captures, endless, archive, transcript, wyoming, outlets)
 
@@ -123,7 +123,7 @@ async def _stop(components: Components, source_tasks: list[SourceTask], output_t
     await components.pipeline.finish_all()  # so does what remote clients said
     await components.server.drain()  # viewers receive it
     await components.wyoming.drain()  # so does Home Assistant
-    await finish(output_tasks)  # so do other programs
+    await finish_outputs(output_tasks)  # so do other programs
     if components.transcript:
         components.transcript.close()  # they have what it wrote
 

@@ -9,10 +9,10 @@ from streamstt.compat.wyoming.server import WyomingServer
 from streamstt.config.settings import Source
 from streamstt.engine.runner import EngineRoom
 from streamstt.hub.hub import Hub
-from streamstt.outputs.factory import Outlet
+from streamstt.outputs.factory import CaptionOutput
 from streamstt.server.server import CaptionServer
 from streamstt.transcripts.archive import Archive
-from streamstt.transcripts.writer import Transcript
+from streamstt.transcripts.writer import TranscriptWriter
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,6 @@ class Components:
     captures: Sequence[tuple[Source, Capture]]
     accepts_remote: bool  # clients may come with audio when all other sources have ended
     archive: Archive | None
-    transcript: Transcript | None
+    transcript: TranscriptWriter | None
     wyoming: WyomingServer
-    outputs: Sequence[Outlet] = ()
+    outputs: Sequence[CaptionOutput] = ()

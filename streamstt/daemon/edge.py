@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from streamstt import logs
-from streamstt.brokers.base import Feed
-from streamstt.brokers.subscriber import Receiver
+from streamstt.brokers.base import BrokerReader
+from streamstt.brokers.subscriber import BrokerSubscriber
 from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.config.changes import compare
 from streamstt.config.settings import Settings
@@ -82,7 +82,7 @@ class EdgeHooks:
     notifier: SystemdNotifier
 
 
-async def run(settings: Settings, reader: Feed, hooks: EdgeHooks) -> None:
+async def run(settings: Settings, reader: BrokerReader, hooks: EdgeHooks) -> None:
     """Serves until a signal comes; the broker may come and go meanwhile.
 
     Args:
@@ -96,7 +96,7 @@ async def run(settings: Settings, reader: Feed, hooks: EdgeHooks) -> None:
     watch_loop()
     server = settings.server
     hub = Hub(_placeholder(), history=server.history, hello_history=server.hello_history, queue=server.client_queue)
-    receiver, edge = Receiver(reader, hub), Edge(hub)
+    receiver, edge = BrokerSubscriber(reader, hub), Edge(hub)
     door = CaptionServer(server, hub, edge, Extensions(unavailable=edge.unavailable))
     log.info("captions come from %s", reader.name)
     with stop_on_signal() as stop, reload_on_signal() as wanted:

@@ -8,7 +8,7 @@ from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, make_hello
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class ResumeState:
     """What earlier runs have left.
 
     Attributes:

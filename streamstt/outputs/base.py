@@ -12,10 +12,10 @@ from streamstt.hub.protocol import Message, to_json
 
 log = logging.getLogger(__name__)
 
-QUEUE = 10_000  # messages; whoever takes them only puts them into a queue of its own, so that few ever wait
+MAX_QUEUED = 10_000  # messages; whoever takes them only puts them into a queue of its own, so that few ever wait
 
 
-async def published(hub: Hub, sources: Collection[str]) -> AsyncGenerator[Message, None]:
+async def subscribe_captions(hub: Hub, sources: Collection[str]) -> AsyncGenerator[Message, None]:
     """Yields what the hub publishes from now on, until it finishes.
 
     Args:
@@ -24,16 +24,16 @@ async def published(hub: Hub, sources: Collection[str]) -> AsyncGenerator[Messag
     """
     while True:
         now = Resume(hub.seq, hub.daemon_info.session)  # an outlet wants no history
-        with hub.subscribe(now, queue=QUEUE, viewer=False) as outbox:
+        with hub.subscribe(now, queue=MAX_QUEUED, viewer=False) as outbox:
             while (message := await outbox.get()) is not None:
                 if isinstance(message, Message) and (not sources or message.event.source in sources):
                     yield message
             if outbox.farewell is not TOO_SLOW:
                 return
-        log.error("more than %d messages came at once: some captions go to viewers only", QUEUE)
+        log.error("more than %d messages came at once: some captions go to viewers only", MAX_QUEUED)
 
 
-class Away(Exception):  # noqa: N818 - a state of the target, which passes, and no error of the user's
+class TargetUnavailable(Exception):  # noqa: N818 - a state of the target, which passes, and no error of the user's
     """The target cannot take anything now; it is tried again.
 
     Attributes:
@@ -41,22 +41,22 @@ class Away(Exception):  # noqa: N818 - a state of the target, which passes, and 
         sure: That is no connection which has only idled too long: to try again at once will not help.
     """
 
-    def __init__(self, why: str, after_s: float = 0, *, sure: bool = False) -> None:
-        super().__init__(why)
-        self.after_s = after_s
-        self.sure = sure
+    def __init__(self, reason: str, retry_after_s: float = 0, *, report_now: bool = False) -> None:
+        super().__init__(reason)
+        self.retry_after_s = retry_after_s
+        self.report_now = report_now
 
 
-class Refused(Exception):  # noqa: N818 - as above
+class CaptionRejected(Exception):  # noqa: N818 - as above
     """The target does not want this caption, and would not want it later either."""
 
 
-class Over(Exception):  # noqa: N818 - as above
+class TargetGone(Exception):  # noqa: N818 - as above
     """The target wants nothing any more, until the next start."""
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class CaptionItem:
     """One final caption with words in it, on its way.
 
     Attributes:
@@ -68,8 +68,8 @@ class Parcel:
 
     message: Message
     label: str
-    named: bool
-    taken_at: float
+    show_label: bool
+    published_at: float
 
     @property
     def text(self) -> str:
@@ -77,16 +77,16 @@ class Parcel:
         return " ".join(self.message.data["text"].split())
 
     @property
-    def line(self) -> str:
+    def labeled_text(self) -> str:
         """The same with the speaker's label, if that has to be said."""
-        return f"{self.label}: {self.text}" if self.named else self.text
+        return f"{self.label}: {self.text}" if self.show_label else self.text
 
     def json(self, session: str) -> str:
         """The final as viewers get it, with ``label`` and ``session``, which makes ``seq`` unique."""
         return to_json({**self.message.data, "label": self.label, "session": session})
 
 
-def why(error: OSError) -> str:
+def describe_os_error(error: OSError) -> str:
     """The system's words for an error; asyncio puts addresses into its own."""
     if error.errno and error.errno > 0:  # others are of the look-up of names
         return os.strerror(error.errno)
@@ -112,7 +112,7 @@ class Target(Protocol):
         """
         ...
 
-    async def send(self, parcel: Parcel) -> bool:
+    async def send(self, item: CaptionItem) -> bool:
         """Delivers; called again with the same parcel after ``Away``. False: nobody wants it just now.
 
         Raises:
@@ -120,7 +120,7 @@ class Target(Protocol):
         """
         ...
 
-    async def lost(self) -> None:
+    async def wait_closed(self) -> None:
         """Returns when an open target is not so any more; a target that cannot know never returns."""
         ...
 

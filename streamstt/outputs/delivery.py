@@ -9,14 +9,21 @@ from dataclasses import dataclass
 
 from streamstt.events import Final
 from streamstt.hub.hub import Hub
-from streamstt.outputs.base import Away, Over, Parcel, Refused, Target, published
-from streamstt.outputs.target_status import Standing
+from streamstt.outputs.base import (
+    CaptionItem,
+    CaptionRejected,
+    Target,
+    TargetGone,
+    TargetUnavailable,
+    subscribe_captions,
+)
+from streamstt.outputs.target_status import TargetStatus
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class DeliveryPolicy:
     """What is due to a target.
 
     Attributes:
@@ -30,16 +37,16 @@ class Terms:
 
     name: str
     sources: tuple[str, ...]
-    keep: int
+    max_waiting: int
     max_age_s: float = math.inf
     last_retry_s: float = 5.0
-    eager: bool = False
+    connect_at_start: bool = False
 
 
 class Delivery:
     """An ``Outlet``: two tasks, one that never waits for the target, and one that does nothing else."""
 
-    def __init__(self, target: Target, terms: Terms, hub: Hub) -> None:
+    def __init__(self, target: Target, policy: DeliveryPolicy, hub: Hub) -> None:
         """Sends nothing yet.
 
         Args:
@@ -48,114 +55,114 @@ class Delivery:
             hub: Where they come from.
         """
         self._target = target
-        self._terms = terms
+        self._policy = policy
         self._hub = hub
-        self._parcels: deque[Parcel] = deque()
-        self._sent: Parcel | None = None  # on its way now, and no longer among those
-        self._over = False
-        self._work = asyncio.Event()
+        self._queue: deque[CaptionItem] = deque()
+        self._in_flight: CaptionItem | None = None  # on its way now, and no longer among those
+        self._target_gone = False
+        self._work_available = asyncio.Event()
         self._closing = asyncio.Event()
-        self.standing = Standing(terms.name, hub, terms.last_retry_s, lambda: self._waiting)
+        self.status = TargetStatus(policy.name, hub, policy.last_retry_s, lambda: self._waiting)
 
     @property
     def _waiting(self) -> int:
-        return len(self._parcels) + (self._sent is not None)
+        return len(self._queue) + (self._in_flight is not None)
 
     async def run(self) -> None:
         """Delivers until the hub has finished and all is delivered, or cannot be now; never raises."""
-        log.info("captions go to %s", self._terms.name)
+        log.info("captions go to %s", self._policy.name)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._deliver())
-                await self._take()
+                await self._receive()
         except Exception:  # a mistake of ours: captions are worth more than their copies
-            log.exception("captions do not go to %s any more", self._terms.name)
-            self.standing.end("a mistake in the program")
+            log.exception("captions do not go to %s any more", self._policy.name)
+            self.status.record_end("a mistake in the program")
         finally:
             if self._waiting:
-                log.warning("%d captions did not reach %s", self._waiting, self._terms.name)
-                self.standing.dropped += self._waiting
+                log.warning("%d captions did not reach %s", self._waiting, self._policy.name)
+                self.status.dropped += self._waiting
             await self._target.close()
 
-    async def _take(self) -> None:
-        async for message in published(self._hub, self._terms.sources):
+    async def _receive(self) -> None:
+        async for message in subscribe_captions(self._hub, self._policy.sources):
             if isinstance(message.event, Final) and message.event.text:
                 labels = {source.name: source.label for source in self._hub.sources}
                 label = labels.get(message.event.source, message.event.source)
-                self._parcels.append(Parcel(message, label, len(labels) > 1, _now()))
-                self._trim()
-                self._work.set()
+                self._queue.append(CaptionItem(message, label, len(labels) > 1, _now()))
+                self._drop_excess()
+                self._work_available.set()
         self._closing.set()
-        self._work.set()
+        self._work_available.set()
 
-    def _trim(self) -> None:
+    def _drop_excess(self) -> None:
         """Drops what is too much, then what is too old."""
-        oldest = _now() - self._terms.max_age_s
-        most = 0 if self._over else self._terms.keep
-        while len(self._parcels) > most or (self._parcels and self._parcels[0].taken_at < oldest):
-            self._parcels.popleft()
-            self.standing.dropped += 1
+        oldest = _now() - self._policy.max_age_s
+        most = 0 if self._target_gone else self._policy.max_waiting
+        while len(self._queue) > most or (self._queue and self._queue[0].published_at < oldest):
+            self._queue.popleft()
+            self.status.dropped += 1
 
     async def _deliver(self) -> None:
-        while self._parcels or not self._closing.is_set():
+        while self._queue or not self._closing.is_set():
             try:
-                await self._advance()
-            except Away as problem:
+                await self._step()
+            except TargetUnavailable as problem:
                 await self._target.close()
-                pause_s = self.standing.fail(problem)
+                pause_s = self.status.record_failure(problem)
                 if self._closing.is_set():
                     return  # that was the last attempt
-                await self._pause(pause_s)
-            except Over as end:
-                self._over = True
-                self._trim()
-                self.standing.end(str(end))
+                await self._wait_before_retry(pause_s)
+            except TargetGone as end:
+                self._target_gone = True
+                self._drop_excess()
+                self.status.record_end(str(end))
                 return
 
-    async def _advance(self) -> None:
+    async def _step(self) -> None:
         """One step: a connection, a caption, or a rest."""
-        if not self._target.is_open and (self._parcels or self._terms.eager):
+        if not self._target.is_open and (self._queue or self._policy.connect_at_start):
             await self._target.open()
-            if self._terms.eager:
-                self.standing.succeed()
-        self._trim()
-        if self._parcels:
+            if self._policy.connect_at_start:
+                self.status.record_success()
+        self._drop_excess()
+        if self._queue:
             await self._send()
         elif not self._closing.is_set():
-            await self._rest()
+            await self._wait_for_work()
 
     async def _send(self) -> None:
-        self._sent = parcel = self._parcels.popleft()
+        self._in_flight = parcel = self._queue.popleft()
         try:
             wanted = await self._target.send(parcel)
-        except Away:
-            self._parcels.appendleft(parcel)
-            self._sent = None
+        except TargetUnavailable:
+            self._queue.appendleft(parcel)
+            self._in_flight = None
             raise
-        except Refused as problem:
-            self.standing.refuse(str(problem))
-        except Over:
-            self.standing.dropped += 1
-            self._sent = None
+        except CaptionRejected as problem:
+            self.status.record_rejection(str(problem))
+        except TargetGone:
+            self.status.dropped += 1
+            self._in_flight = None
             raise
         else:
-            self.standing.succeed(int(wanted))
-            self.standing.dropped += not wanted
-        self._sent = None
+            self.status.record_success(int(wanted))
+            self.status.dropped += not wanted
+        self._in_flight = None
 
-    async def _rest(self) -> None:
+    async def _wait_for_work(self) -> None:
         """Until there is work, or the target is lost."""
-        self._work.clear()
-        waits: list[asyncio.Future[object]] = [asyncio.ensure_future(self._work.wait())]
+        self._work_available.clear()
+        waits: list[asyncio.Future[object]] = [asyncio.ensure_future(self._work_available.wait())]
         if self._target.is_open:
-            waits.append(asyncio.ensure_future(self._target.lost()))
+            waits.append(asyncio.ensure_future(self._target.wait_closed()))
         try:
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for wait in waits:
                 wait.cancel()
 
-    async def _pause(self, pause_s: float) -> None:
+    async def _wait_before_retry(self, pause_s: float) -> None:
         """So long, or until it is time to close."""
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_s):

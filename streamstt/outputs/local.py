@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Literal
 
 from streamstt.errors import SinkError
-from streamstt.outputs.base import Away, Over, Parcel
+from streamstt.outputs.base import CaptionItem, TargetGone, TargetUnavailable
 
-ATOMIC = select.PIPE_BUF  # bytes: where so many fit, a write of so many does not wait (pipe(7))
+MAX_ATOMIC_WRITE = select.PIPE_BUF  # bytes: where so many fit, a write of so many does not wait (pipe(7))
 
 
-async def write(descriptor: int, data: bytes) -> None:
+async def write_nonblocking(descriptor: int, data: bytes) -> None:
     """Writes all, waiting for room where there is none.
 
     Args:
@@ -25,14 +25,14 @@ async def write(descriptor: int, data: bytes) -> None:
         OSError: As write(2) says; part of the data may be written.
     """
     while data:
-        await _room(descriptor)
+        await _wait_writable(descriptor)
         try:
-            data = data[os.write(descriptor, data[:ATOMIC]) :]
+            data = data[os.write(descriptor, data[:MAX_ATOMIC_WRITE]) :]
         except BlockingIOError:
             await asyncio.sleep(0.05)  # some say that there is room where there is too little, and do not say when
 
 
-async def _room(descriptor: int) -> None:
+async def _wait_writable(descriptor: int) -> None:
     """Until something can be written, or its reader is gone."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
@@ -46,7 +46,7 @@ async def _room(descriptor: int) -> None:
         loop.remove_writer(descriptor)
 
 
-def prepare(path: Path) -> None:
+def ensure_pipe(path: Path) -> None:
     """Makes the pipe, for its owner only, if it is not there.
 
     Raises:
@@ -65,7 +65,7 @@ def prepare(path: Path) -> None:
 class Pipe:
     """A ``Target``."""
 
-    def __init__(self, path: Path, form: Literal["text", "json"], session: str) -> None:
+    def __init__(self, path: Path, line_format: Literal["text", "json"], session: str) -> None:
         """Opens nothing yet.
 
         Args:
@@ -74,7 +74,7 @@ class Pipe:
             session: Of the hub.
         """
         self._path = path
-        self._form = form
+        self._line_format = line_format
         self._session = session
         self._descriptor: int | None = None
         self.is_open = True  # whether somebody reads is seen line by line
@@ -82,40 +82,40 @@ class Pipe:
     async def open(self) -> None:
         """It always is."""
 
-    async def send(self, parcel: Parcel) -> bool:
+    async def send(self, item: CaptionItem) -> bool:
         """Writes a line; False: nobody reads."""
-        descriptor = self._descriptor if self._descriptor is not None else self._find_reader()
+        descriptor = self._descriptor if self._descriptor is not None else self._open_if_read()
         if descriptor is None:
             return False
         try:
-            await write(descriptor, line_of(parcel, self._form, self._session))
+            await write_nonblocking(descriptor, format_line(item, self._line_format, self._session))
         except BrokenPipeError:
-            self._leave()
+            self._close_pipe()
             return False
         except OSError as problem:
-            self._leave()
-            raise Away(f"the pipe cannot be written to: {problem.strerror}") from problem
+            self._close_pipe()
+            raise TargetUnavailable(f"the pipe cannot be written to: {problem.strerror}") from problem
         return True
 
-    def _find_reader(self) -> int | None:
+    def _open_if_read(self) -> int | None:
         """Opens the pipe if somebody reads it."""
         try:
-            prepare(self._path)  # somebody may have removed it
+            ensure_pipe(self._path)  # somebody may have removed it
             # Without waiting: whoever opens a pipe to write waits for a reader otherwise.
             descriptor = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         except SinkError as problem:
-            raise Away(str(problem)) from problem
+            raise TargetUnavailable(str(problem)) from problem
         except OSError as problem:
             if problem.errno == errno.ENXIO:
                 return None
-            raise Away(f"the pipe cannot be opened: {problem.strerror}") from problem
+            raise TargetUnavailable(f"the pipe cannot be opened: {problem.strerror}") from problem
         self._descriptor = descriptor
         # Tells when the last reader has gone. What it left unread goes with the descriptor; kept open, half a line of
         # it would be the first that the next one reads.
-        asyncio.get_running_loop().add_reader(descriptor, self._leave)
+        asyncio.get_running_loop().add_reader(descriptor, self._close_pipe)
         return descriptor
 
-    def _leave(self) -> None:
+    def _close_pipe(self) -> None:
         descriptor, self._descriptor = self._descriptor, None
         if descriptor is not None:
             loop = asyncio.get_running_loop()
@@ -123,28 +123,28 @@ class Pipe:
             loop.remove_writer(descriptor)
             os.close(descriptor)
 
-    async def lost(self) -> None:
+    async def wait_closed(self) -> None:
         """Nobody need act on it."""
         await asyncio.Future()
 
     async def close(self) -> None:
         """Closes it; the pipe stays, for readers may wait for the next run."""
-        self._leave()
+        self._close_pipe()
 
 
-STDOUT = 1
+STDOUT_FD = 1
 
 
-def line_of(parcel: Parcel, form: Literal["text", "json"], session: str) -> bytes:
+def format_line(item: CaptionItem, line_format: Literal["text", "json"], session: str) -> bytes:
     """A caption as a line: what was said, or the final as viewers get it, with ``label`` and ``session``."""
-    line = parcel.line if form == "text" else parcel.json(session)
+    line = item.labeled_text if line_format == "text" else item.json(session)
     return f"{line}\n".encode(errors="replace")
 
 
 class Stdout:
     """A ``Target``. When its reader has gone, that is the end of it: nobody can come back to a pipe without a name."""
 
-    def __init__(self, form: Literal["text", "json"], session: str, descriptor: int = STDOUT) -> None:
+    def __init__(self, line_format: Literal["text", "json"], session: str, descriptor: int = STDOUT_FD) -> None:
         """Takes a descriptor of its own, so that waiting for it disturbs nobody else's.
 
         Args:
@@ -152,7 +152,7 @@ class Stdout:
             session: Of the hub.
             descriptor: In place of standard output.
         """
-        self._form = form
+        self._line_format = line_format
         self._session = session
         self._descriptor = os.dup(descriptor)
         self.is_open = True
@@ -160,17 +160,17 @@ class Stdout:
     async def open(self) -> None:
         """It always is."""
 
-    async def send(self, parcel: Parcel) -> bool:
+    async def send(self, item: CaptionItem) -> bool:
         """Writes a line."""
         try:
-            await write(self._descriptor, line_of(parcel, self._form, self._session))
+            await write_nonblocking(self._descriptor, format_line(item, self._line_format, self._session))
         except BrokenPipeError as problem:
-            raise Over("nobody reads standard output any more") from problem
+            raise TargetGone("nobody reads standard output any more") from problem
         except OSError as problem:
-            raise Away(f"standard output cannot be written to: {problem.strerror}") from problem
+            raise TargetUnavailable(f"standard output cannot be written to: {problem.strerror}") from problem
         return True
 
-    async def lost(self) -> None:
+    async def wait_closed(self) -> None:
         """Only writing would tell."""
         await asyncio.Future()
 

@@ -9,11 +9,11 @@ from pydantic import SecretStr
 from streamstt.config.outputs import check_address
 from streamstt.config.secrets import read_secret
 from streamstt.errors import ConfigError
-from streamstt.outputs.base import Away
+from streamstt.outputs.base import TargetUnavailable
 
 
 @dataclass(frozen=True, slots=True)
-class Secret:
+class SecretSource:
     """Where one is to be found.
 
     Attributes:
@@ -23,22 +23,22 @@ class Secret:
     """
 
     setting: str
-    given: SecretStr = field(repr=False)
+    value: SecretStr = field(repr=False)
     file: str
 
     @property
-    def credential(self) -> str:
+    def credential_name(self) -> str:
         """Its name among systemd's credentials."""
         return "streamstt-" + self.setting.replace(".", "-").replace("_", "-")
 
-    def is_there(self, credentials: str) -> bool:
+    def is_set(self, credentials_folder: str) -> bool:
         """Whether somebody gave one.
 
         Args:
             credentials: Folder of systemd's credentials; empty: there is none.
         """
-        given = self.given.get_secret_value() or self.file
-        return bool(given or (credentials and (Path(credentials) / self.credential).is_file()))
+        given = self.value.get_secret_value() or self.file
+        return bool(given or (credentials_folder and (Path(credentials_folder) / self.credential_name).is_file()))
 
     async def read(self) -> str:
         """The secret, as it is now; empty if there is none.
@@ -46,14 +46,14 @@ class Secret:
         Raises:
             Away: Its file cannot be read, or is empty: it may be written soon.
         """
-        if given := self.given.get_secret_value():
+        if given := self.value.get_secret_value():
             return given
         try:
-            return await asyncio.to_thread(read_secret, f"{self.setting}_file", self.file, self.credential)
+            return await asyncio.to_thread(read_secret, f"{self.setting}_file", self.file, self.credential_name)
         except ConfigError as problem:
-            raise Away(str(problem)) from problem
+            raise TargetUnavailable(str(problem)) from problem
 
-    async def address(self) -> str:
+    async def read_url(self) -> str:
         """The secret, which is an address for HTTP.
 
         Raises:
@@ -63,5 +63,5 @@ class Secret:
         try:
             check_address(text, "https", "http")
         except ValueError as problem:
-            raise Away(f"what {self.setting}_file holds {problem}") from problem
+            raise TargetUnavailable(f"what {self.setting}_file holds {problem}") from problem
         return text

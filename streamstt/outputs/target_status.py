@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterator
 from streamstt.hub.counters import MetricSample
 from streamstt.hub.health import OUTPUT_TOPIC
 from streamstt.hub.hub import Hub
-from streamstt.outputs.base import Away
+from streamstt.outputs.base import TargetUnavailable
 
 FIRST_RETRY_S = 0.25
-TELL_AFTER = 2  # failures in a row: one alone may be a connection that idled too long
+REPORT_AFTER_FAILURES = 2  # failures in a row: one alone may be a connection that idled too long
 
 log = logging.getLogger(__name__)
 
 
-class Standing:
+class TargetStatus:
     """Of one target.
 
     Attributes:
@@ -25,7 +25,7 @@ class Standing:
         waiting: Asked how many captions wait, whenever somebody wants to know.
     """
 
-    def __init__(self, name: str, hub: Hub, last_retry_s: float, waiting: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, name: str, hub: Hub, last_retry_s: float, count_waiting: Callable[[], int] = lambda: 0) -> None:
         """Nothing has happened yet.
 
         Args:
@@ -37,51 +37,51 @@ class Standing:
         self.name = name
         self._hub = hub
         self._last_retry_s = last_retry_s
-        self.waiting = waiting
-        self._in_a_row = 0
-        self._told = ""
+        self.count_waiting = count_waiting
+        self._failures_in_a_row = 0
+        self._reported = ""
         self.delivered = self.dropped = self.failures = 0
-        hub.counters.add_collector(self.readings)
+        hub.counters.add_collector(self.collect_metrics)
 
-    def succeed(self, captions: int = 0) -> None:
+    def record_success(self, captions: int = 0) -> None:
         """It took so many captions, or a connection."""
         self.delivered += captions
-        self._in_a_row = 0
-        if self._told:
+        self._failures_in_a_row = 0
+        if self._reported:
             log.info("captions reach %s again", self.name)
-            self._tell("")
+            self._report("")
 
-    def fail(self, problem: Away) -> float:
+    def record_failure(self, error: TargetUnavailable) -> float:
         """It is away; returns after how many seconds to try again."""
         self.failures += 1
-        self._in_a_row += 1
-        log.debug("%s is away: %s", self.name, problem)
-        if (problem.sure or self._in_a_row >= TELL_AFTER) and not self._told:
-            log.warning("captions do not reach %s: %s; trying again", self.name, problem)
-            self._tell(f"Captions do not reach it: {problem}. It is tried again.")
-        pause_s = min(FIRST_RETRY_S * 2.0 ** min(self._in_a_row - 1, 16), self._last_retry_s)
+        self._failures_in_a_row += 1
+        log.debug("%s is away: %s", self.name, error)
+        if (error.report_now or self._failures_in_a_row >= REPORT_AFTER_FAILURES) and not self._reported:
+            log.warning("captions do not reach %s: %s; trying again", self.name, error)
+            self._report(f"Captions do not reach it: {error}. It is tried again.")
+        pause_s = min(FIRST_RETRY_S * 2.0 ** min(self._failures_in_a_row - 1, 16), self._last_retry_s)
         # So that many daemons do not come back at the same moment; nothing is to be kept secret here.
-        return max(pause_s * random.uniform(0.75, 1.0), problem.after_s)  # noqa: S311
+        return max(pause_s * random.uniform(0.75, 1.0), error.retry_after_s)  # noqa: S311
 
-    def refuse(self, why: str) -> None:
+    def record_rejection(self, reason: str) -> None:
         """It did not want a caption, which is lost."""
         self.dropped += 1
-        self._in_a_row = 0
-        if not self._told:
-            log.warning("%s refuses captions: %s", self.name, why)
-            self._tell(f"It refuses captions: {why}.")
+        self._failures_in_a_row = 0
+        if not self._reported:
+            log.warning("%s refuses captions: %s", self.name, reason)
+            self._report(f"It refuses captions: {reason}.")
 
-    def end(self, why: str) -> None:
+    def record_end(self, reason: str) -> None:
         """It wants nothing any more."""
-        log.error("%s takes no more captions until the next start: %s", self.name, why)
-        self._tell(f"It takes no more captions until the next start: {why}.")
+        log.error("%s takes no more captions until the next start: %s", self.name, reason)
+        self._report(f"It takes no more captions until the next start: {reason}.")
 
-    def _tell(self, text: str) -> None:
+    def _report(self, text: str) -> None:
         """Tells monitors, not viewers: they have their captions."""
-        self._told = text
+        self._reported = text
         self._hub.notify(OUTPUT_TOPIC, text, f"to {self.name}")
 
-    def readings(self) -> Iterator[MetricSample]:
+    def collect_metrics(self) -> Iterator[MetricSample]:
         """For monitors."""
         of = (("target", self.name),)
         yield MetricSample("outlet_delivered", "Captions that a target took.", self.delivered, of, is_counter=True)
@@ -89,5 +89,5 @@ class Standing:
         yield MetricSample(
             "outlet_retries", "Attempts that failed and were to be repeated.", self.failures, of, is_counter=True
         )
-        yield MetricSample("outlet_waiting", "Captions that wait for a target.", self.waiting(), of)
-        yield MetricSample("outlet_away", "1 while a target does not take captions.", bool(self._told), of)
+        yield MetricSample("outlet_waiting", "Captions that wait for a target.", self.count_waiting(), of)
+        yield MetricSample("outlet_away", "1 while a target does not take captions.", bool(self._reported), of)

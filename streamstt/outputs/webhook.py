@@ -10,12 +10,12 @@ import hmac
 import time
 from collections.abc import Callable
 
-from streamstt.outputs.base import Over, Parcel, Refused
-from streamstt.outputs.http_client import Poster
-from streamstt.outputs.secrets import Secret
+from streamstt.outputs.base import CaptionItem, CaptionRejected, TargetGone
+from streamstt.outputs.http_client import HttpClient
+from streamstt.outputs.secrets import SecretSource
 
-AGAIN = {408, 425, 429}  # and all from 500: the caption is good, the moment is not
-GONE = 410
+RETRY_STATUSES = {408, 425, 429}  # and all from 500: the caption is good, the moment is not
+GONE_STATUS = 410
 
 
 def signature(secret: str, timestamp: str, body: bytes) -> str:
@@ -24,7 +24,7 @@ def signature(secret: str, timestamp: str, body: bytes) -> str:
     return f"sha256={digest}"
 
 
-def headers_of(body: bytes, key: str, secret: str, timestamp: str) -> dict[str, str]:
+def make_headers(body: bytes, idempotency_key: str, secret: str, timestamp: str) -> dict[str, str]:
     """The headers of a POST.
 
     Args:
@@ -36,7 +36,7 @@ def headers_of(body: bytes, key: str, secret: str, timestamp: str) -> dict[str, 
     signed = {"X-Streamstt-Signature": signature(secret, timestamp, body)} if secret else {}
     return {
         "Content-Type": "application/json",
-        "Idempotency-Key": key,
+        "Idempotency-Key": idempotency_key,
         "X-Streamstt-Timestamp": timestamp,
         **signed,
     }
@@ -45,7 +45,9 @@ def headers_of(body: bytes, key: str, secret: str, timestamp: str) -> dict[str, 
 class Webhook:
     """A ``Target``."""
 
-    def __init__(self, address: Secret, secret: Secret, session: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, address: SecretSource, secret: SecretSource, session: str, clock: Callable[[], float] = time.time
+    ) -> None:
         """Connects nothing.
 
         Args:
@@ -58,34 +60,34 @@ class Webhook:
         self._secret = secret
         self._session = session
         self._clock = clock
-        self._poster = Poster()
-        self._url = self._key = ""
+        self._client = HttpClient()
+        self._url = self._signing_key = ""
         self.is_open = False
 
     async def open(self) -> None:
         """Reads the address and the secret."""
-        self._url, self._key = await self._address.address(), await self._secret.read()
+        self._url, self._signing_key = await self._address.read_url(), await self._secret.read()
         self.is_open = True
 
-    async def send(self, parcel: Parcel) -> bool:
+    async def send(self, item: CaptionItem) -> bool:
         """Posts a caption."""
-        body = parcel.json(self._session).encode(errors="replace")
-        headers = headers_of(body, f"{self._session}-{parcel.message.seq}", self._key, str(int(self._clock())))
-        answer = await self._poster.post(self._url, body, headers)
-        if answer.is_good:
+        body = item.json(self._session).encode(errors="replace")
+        headers = make_headers(body, f"{self._session}-{item.message.seq}", self._signing_key, str(int(self._clock())))
+        answer = await self._client.post(self._url, body, headers)
+        if answer.is_success:
             return True
-        if answer.status == GONE:
-            raise Over("it answers 410, which asks to send nothing more")
-        if answer.status in AGAIN or answer.status >= 500:
-            raise answer.away()
+        if answer.status == GONE_STATUS:
+            raise TargetGone("it answers 410, which asks to send nothing more")
+        if answer.status in RETRY_STATUSES or answer.status >= 500:
+            raise answer.to_unavailable()
         hint = "; redirections are not followed, set the new address" if answer.status < 400 else ""
-        raise Refused(f"it answers {answer.status}{hint}")
+        raise CaptionRejected(f"it answers {answer.status}{hint}")
 
-    async def lost(self) -> None:
+    async def wait_closed(self) -> None:
         """Only a request would tell."""
         await asyncio.Future()
 
     async def close(self) -> None:
         """Closes the connection."""
         self.is_open = False
-        await self._poster.close()
+        await self._client.close()

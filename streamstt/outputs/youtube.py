@@ -11,17 +11,17 @@ from datetime import UTC, datetime, timedelta
 
 from streamstt.events import Final
 from streamstt.hub.protocol import Message
-from streamstt.outputs.base import Parcel
-from streamstt.outputs.http_client import Poster, with_query
-from streamstt.outputs.secrets import Secret
+from streamstt.outputs.base import CaptionItem
+from streamstt.outputs.http_client import HttpClient, add_query
+from streamstt.outputs.secrets import SecretSource
 from streamstt.text.line_breaking import lines
 
-LINE_CHARS, LINES = 42, 2
-MEANINGS = {400: "the stream has not started, or is over", 403: "the address is not whole, or of another stream"}
+LINE_CHARS, LINES_PER_CUE = 42, 2
+STATUS_MEANINGS = {400: "the stream has not started, or is over", 403: "the address is not whole, or of another stream"}
 HEADERS = {"Content-Type": "text/plain; charset=utf-8"}
 
 
-def body_of(message: Message, text: str, now: datetime) -> str:
+def make_body(message: Message, text: str, now: datetime) -> str:
     """A final as cues of two lines, each at the time of its first word.
 
     Args:
@@ -33,16 +33,18 @@ def body_of(message: Message, text: str, now: datetime) -> str:
     began = message.at or now
     broken = lines(text, LINE_CHARS, str(message.data["language"]))
     cues, said = [], 0
-    for first in range(0, len(broken), LINES):
-        shown = broken[first : first + LINES]
-        at = began + timedelta(seconds=_start(final, said - _letters(text)) if isinstance(final, Final) else 0)
+    for first in range(0, len(broken), LINES_PER_CUE):
+        shown = broken[first : first + LINES_PER_CUE]
+        at = began + timedelta(
+            seconds=_word_start(final, said - _count_letters(text)) if isinstance(final, Final) else 0
+        )
         stamp = at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
         cues.append(f"{stamp}\n{'<br>'.join(shown)}\n")
-        said += sum(map(_letters, shown))
+        said += sum(map(_count_letters, shown))
     return "".join(cues)
 
 
-def _start(final: Final, letters: int) -> float:
+def _word_start(final: Final, letters: int) -> float:
     """When a word begins, in seconds from the beginning of the final.
 
     Args:
@@ -52,27 +54,27 @@ def _start(final: Final, letters: int) -> float:
     """
     end = 0
     for word in reversed(final.words):
-        end -= _letters(word.text)
+        end -= _count_letters(word.text)
         if end <= letters:
             return word.start - final.start
     return 0.0
 
 
-def _letters(text: str) -> int:
+def _count_letters(text: str) -> int:
     return sum(not char.isspace() for char in text)
 
 
 class Youtube:
     """A ``Target``."""
 
-    def __init__(self, address: Secret) -> None:
+    def __init__(self, address: SecretSource) -> None:
         """Connects nothing.
 
         Args:
             address: Of the stream's ingestion; read anew whenever it does not answer.
         """
         self._address = address
-        self._poster = Poster()
+        self._client = HttpClient()
         self._url = ""
         # Seconds since 1970: it rises from run to run without a note of it on disk, for speech has fewer finals.
         self._seq = int(time.time())
@@ -80,23 +82,23 @@ class Youtube:
 
     async def open(self) -> None:
         """Reads the address."""
-        self._url = await self._address.address()
+        self._url = await self._address.read_url()
         self.is_open = True
 
-    async def send(self, parcel: Parcel) -> bool:
+    async def send(self, item: CaptionItem) -> bool:
         """Posts a caption."""
-        body = body_of(parcel.message, parcel.line, datetime.now(UTC)).encode(errors="replace")
-        answer = await self._poster.post(with_query(self._url, seq=str(self._seq)), body, HEADERS)
-        if not answer.is_good:
-            raise answer.away(MEANINGS.get(answer.status, ""))
+        body = make_body(item.message, item.labeled_text, datetime.now(UTC)).encode(errors="replace")
+        answer = await self._client.post(add_query(self._url, seq=str(self._seq)), body, HEADERS)
+        if not answer.is_success:
+            raise answer.to_unavailable(STATUS_MEANINGS.get(answer.status, ""))
         self._seq += 1
         return True
 
-    async def lost(self) -> None:
+    async def wait_closed(self) -> None:
         """Only a request would tell."""
         await asyncio.Future()
 
     async def close(self) -> None:
         """Closes the connection."""
         self.is_open = False
-        await self._poster.close()
+        await self._client.close()

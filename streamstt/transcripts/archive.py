@@ -16,17 +16,25 @@ from pathlib import Path
 
 from streamstt.config.settings import Transcript
 from streamstt.errors import SinkError
-from streamstt.hub.history import Past
+from streamstt.hub.history import ResumeState
 from streamstt.hub.protocol import Message
-from streamstt.transcripts.files import Entry, SetFiles, begin
-from streamstt.transcripts.naming import LIVE, NAME, RECORD, Stored, continues, doomed, new_name
-from streamstt.transcripts.record import Mark, Record, iso, message, read
+from streamstt.transcripts.files import SetFiles, TranscriptEntry, create_record
+from streamstt.transcripts.naming import (
+    LIVE_SUFFIXES,
+    NAME_PATTERN,
+    RECORD_SUFFIX,
+    StoredSet,
+    expired,
+    make_set_name,
+    stays_open,
+)
+from streamstt.transcripts.record import SetHeader, TranscriptRecord, final_message, format_time, parse_record
 
 # Messages that may have been numbered, and seen by clients, after the last final that reached the disk: partials and
 # states of some days. Numbers go on so far above the record, so that none is given twice.
-MARGIN = 1_000_000
+SEQ_MARGIN = 1_000_000
 
-ELSEWHERE = "make it writable, or name another folder with transcript.folder"
+FOLDER_HINT = "make it writable, or name another folder with transcript.folder"
 
 log = logging.getLogger(__name__)
 
@@ -57,22 +65,22 @@ class Archive:
         self._settings = settings
         self._clock = clock
         self._set: SetFiles | None = None
-        self._current: tuple[str, Mark] | None = None  # the set to write to, open or not
+        self._current_set: tuple[str, SetHeader] | None = None  # the set to write to, open or not
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
             self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise SinkError(f"cannot keep transcripts in {folder} ({error.strerror}): {ELSEWHERE}") from error
+            raise SinkError(f"cannot keep transcripts in {folder} ({error.strerror}): {FOLDER_HINT}") from error
         try:
-            self._claim()
-            self.past = self._read_past(history)
+            self._lock_folder()
+            self.resume_state = self._read_resume_state(history)
         except OSError as error:
             raise SinkError(f"cannot read the transcripts in {folder}: {error.strerror}") from error
-        self._seq = self.past.seq
-        self._go_on()
+        self._seq = self.resume_state.seq
+        self._resume()
 
-    def _claim(self) -> None:
+    def _lock_folder(self) -> None:
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
@@ -82,119 +90,124 @@ class Archive:
             log.debug("%s is not locked: %s", self.folder, error.strerror)
         read_only = os.fstatvfs(self._lock).f_flag & os.ST_RDONLY  # that can pass, and captions do not wait for it
         if not read_only and not os.access(self.folder, os.W_OK | os.X_OK):
-            raise SinkError(f"cannot keep transcripts in {self.folder}, which is not ours to write in: {ELSEWHERE}")
+            raise SinkError(f"cannot keep transcripts in {self.folder}, which is not ours to write in: {FOLDER_HINT}")
 
     # ---- what earlier runs have left
 
-    def _read_past(self, history: int) -> Past:
+    def _read_resume_state(self, history: int) -> ResumeState:
         """Reads sets from the newest on, until there are enough finals."""
         begins = {}
-        for path in self._records():
+        for path in self._find_records():
             with path.open("rb") as file:
-                mark = read(file.readline()).mark
+                mark = parse_record(file.readline()).header
             if mark:
                 begins[path.stem] = mark
         order = sorted(begins, key=lambda name: (begins[name].seq, begins[name].at, name))
         if not order:
-            return Past(uuid.uuid4().hex[:12])
+            return ResumeState(uuid.uuid4().hex[:12])
         finals: list[Message] = []
-        newest = Record()
+        newest = TranscriptRecord()
         for name in reversed(order):
-            record = read((self.folder / f"{name}{RECORD}").read_bytes())
-            newest = newest if newest.mark else record
-            finals = [*map(message, record.finals), *finals]
+            record = parse_record((self.folder / f"{name}{RECORD_SUFFIX}").read_bytes())
+            newest = newest if newest.header else record
+            finals = [*map(final_message, record.finals), *finals]
             if len(finals) >= history:
                 break
-        self._current = order[-1], begins[order[-1]]
+        self._current_set = order[-1], begins[order[-1]]
         left_out = finals[:-history]
         forgotten = left_out[-1].seq if left_out else begins[name].seq
-        return Past(newest.session, newest.seq + MARGIN, forgotten, tuple(finals[-history:]))
+        return ResumeState(newest.session, newest.seq + SEQ_MARGIN, forgotten, tuple(finals[-history:]))
 
-    def _go_on(self) -> None:
+    def _resume(self) -> None:
         """Mends the newest set, and notes in it from where on this run numbers: the next one must know it."""
-        if self._current is None:
+        if self._current_set is None:
             return
-        data = {"type": "run", "at": iso(self._clock()), "session": self.past.session, "seq": self.past.seq}
+        data = {
+            "type": "run",
+            "at": format_time(self._clock()),
+            "session": self.resume_state.session,
+            "seq": self.resume_state.seq,
+        }
         try:
-            self._set = SetFiles(self.folder, self._current[0])
-            self._set.note(data)
+            self._set = SetFiles(self.folder, self._current_set[0])
+            self._set.append_record_line(data)
         except OSError as error:
-            log.error("transcript %s cannot be gone on with: %s", self._current[0], error.strerror)
-            self._leave()
+            log.error("transcript %s cannot be gone on with: %s", self._current_set[0], error.strerror)
+            self._close_set()
         if self._settings.split == "run":
-            self._leave(for_good=True)
+            self._close_set(ended=True)
 
     # ---- writing
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: TranscriptEntry) -> None:
         """Puts a final into the set that takes what is said now.
 
         Raises:
             OSError: It could not be written whole; to be tried again with the same entry.
         """
         now = self._clock()
-        if self._current and not continues(self._current[0], self._settings.split, now.date()):
-            self._leave(for_good=True)
+        if self._current_set and not stays_open(self._current_set[0], self._settings.split, now.date()):
+            self._close_set(ended=True)
         try:
             if self._set is None:
-                self._set = self._open(min(now, datetime.fromisoformat(entry.data["at"])))
+                self._set = self._open_set(min(now, datetime.fromisoformat(entry.data["at"])))
             self._set.append(entry)
         except OSError:
-            self._leave()
+            self._close_set()
             raise
         self._seq = entry.data["seq"]
 
-    def mark(self, title: str) -> str:
+    def start_set(self, title: str) -> str:
         """Begins a new set, and returns its name.
 
         Raises:
             OSError: It could not be made; the old one goes on.
         """
-        name, made = self._begin(self._clock(), title)
-        self._leave(for_good=True)
-        self._current = name, made
+        name, made = self._create_set(self._clock(), title)
+        self._close_set(ended=True)
+        self._current_set = name, made
         with suppress(OSError):  # there is room for a record only: the rest comes with the first final
             self._set = SetFiles(self.folder, name)
         return name
 
-    def _open(self, at: datetime) -> SetFiles:
-        if self._current is None:
-            self._current = self._begin(at, None)
-        name, mark = self._current
+    def _open_set(self, at: datetime) -> SetFiles:
+        if self._current_set is None:
+            self._current_set = self._create_set(at, None)
+        name, mark = self._current_set
         try:
             return SetFiles(self.folder, name)
         except OSError as error:
             if error.errno == errno.ENOENT:  # somebody has removed it
-                begin(self.folder, name, replace(mark, seq=self._seq))
+                create_record(self.folder, name, replace(mark, seq=self._seq))
             elif error.errno == errno.EINVAL:  # it is no record any more
-                self._current = self._begin(at, None)
+                self._current_set = self._create_set(at, None)
             else:
                 raise
-        return SetFiles(self.folder, self._current[0])
+        return SetFiles(self.folder, self._current_set[0])
 
-    def _begin(self, at: datetime, title: str | None) -> tuple[str, Mark]:
-        name = new_name(self._settings.split, self._clock(), self._is_taken, title)
-        mark = Mark(at, title or "", self.past.session, self._seq)
-        begin(self.folder, name, mark)
+    def _create_set(self, at: datetime, title: str | None) -> tuple[str, SetHeader]:
+        name = make_set_name(self._settings.split, self._clock(), self._is_taken, title)
+        mark = SetHeader(at, title or "", self.resume_state.session, self._seq)
+        create_record(self.folder, name, mark)
         log.info("transcript %s begins in %s", name, self.folder)
         return name, mark
 
     def _is_taken(self, name: str) -> bool:
-        return any(os.path.lexists(self.folder / f"{name}{suffix}") for suffix in (RECORD, *LIVE))
+        return any(os.path.lexists(self.folder / f"{name}{suffix}") for suffix in (RECORD_SUFFIX, *LIVE_SUFFIXES))
 
-    def _leave(self, *, for_good: bool = False) -> None:
+    def _close_set(self, *, ended: bool = False) -> None:
         if self._set:
             self._set.close()
         self._set = None
-        self._current = None if for_good else self._current
+        self._current_set = None if ended else self._current_set
 
-    def duplicate(self) -> int | None:
+    def duplicate_record(self) -> int | None:
         """A descriptor of the open record, for ``setfiles.sync``; None if no set is open."""
-        return self._set.duplicate() if self._set else None
+        return self._set.duplicate_record() if self._set else None
 
     def close(self) -> None:
         """Closes the files and gives up the lock."""
-        self._leave(for_good=True)
+        self._close_set(ended=True)
         os.close(self._lock)
 
     # ---- old sets
@@ -203,30 +216,33 @@ class Archive:
         """Takes ``keep_days`` and ``keep_mb`` anew, for the next sweep."""
         self._settings = settings
 
-    def sweep(self) -> list[str]:
+    def delete_expired(self) -> list[str]:
         """Deletes the sets that the settings do not keep, never the open one; returns their names."""
         if not (self._settings.keep_days or self._settings.keep_mb):
             return []
-        current = self._current[0] if self._current else ""
-        stored = [s for path in self._records() if (s := self._stored(path.stem))]
-        names = doomed(stored, current, self._clock().timestamp(), self._settings.keep_days, self._settings.keep_mb)
+        current = self._current_set[0] if self._current_set else ""
+        stored = [s for path in self._find_records() if (s := self._stat_set(path.stem))]
+        names = expired(stored, current, self._clock().timestamp(), self._settings.keep_days, self._settings.keep_mb)
         for name in names:
-            for suffix in (*LIVE, RECORD):  # the record last: without it the others would never be found again
+            for suffix in (
+                *LIVE_SUFFIXES,
+                RECORD_SUFFIX,
+            ):  # the record last: without it the others would never be found again
                 (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
         return names
 
-    def _records(self) -> list[Path]:
+    def _find_records(self) -> list[Path]:
         """The records in the folder; what is named otherwise is not ours."""
-        found = (p for p in self.folder.iterdir() if p.suffix == RECORD and NAME.fullmatch(p.stem))
+        found = (p for p in self.folder.iterdir() if p.suffix == RECORD_SUFFIX and NAME_PATTERN.fullmatch(p.stem))
         return [p for p in found if p.is_file() and not p.is_symlink()]
 
-    def _stored(self, name: str) -> Stored | None:
+    def _stat_set(self, name: str) -> StoredSet | None:
         size = 0
-        for suffix in LIVE:
+        for suffix in LIVE_SUFFIXES:
             with suppress(FileNotFoundError):
                 size += (self.folder / f"{name}{suffix}").stat().st_size
         try:
-            record = (self.folder / f"{name}{RECORD}").stat()
+            record = (self.folder / f"{name}{RECORD_SUFFIX}").stat()
         except FileNotFoundError:
             return None
-        return Stored(name, size + record.st_size, record.st_mtime)
+        return StoredSet(name, size + record.st_size, record.st_mtime)

@@ -9,20 +9,20 @@ from typing import Literal
 
 Split = Literal["day", "run", "none"]
 
-RECORD = ".jsonl"
-LIVE = (".srt", ".vtt", ".txt")
-NAME = re.compile(r"\d{4}-\d\d-\d\d(-[\w-]+)?|captions(-\d+)?")  # nothing else in the folder is ever touched
+RECORD_SUFFIX = ".jsonl"
+LIVE_SUFFIXES = (".srt", ".vtt", ".txt")
+NAME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d(-[\w-]+)?|captions(-\d+)?")  # nothing else in the folder is ever touched
 MAX_SLUG = 40  # characters: of four bytes each, and with all that stands around them, below the 255 of a file name
 DAY_S = 86_400
 
 
-def slug(title: str) -> str:
+def make_slug(title: str) -> str:
     """The title as part of a file name: letters and digits of any script, in small letters, with hyphens between."""
     words = re.findall(r"\w+", unicodedata.normalize("NFC", title).lower())
     return "-".join(words)[:MAX_SLUG].strip("-")
 
 
-def new_name(split: Split, now: datetime, taken: Callable[[str], bool], title: str | None = None) -> str:
+def make_set_name(split: Split, now: datetime, is_taken: Callable[[str], bool], title: str | None = None) -> str:
     """The name of a set that begins now.
 
     Args:
@@ -33,23 +33,23 @@ def new_name(split: Split, now: datetime, taken: Callable[[str], bool], title: s
     """
     base = now.date().isoformat()
     if title is not None or split == "run":
-        base = f"{base}-{slug(title or '') or now.strftime('%H%M%S')}"
+        base = f"{base}-{make_slug(title or '') or now.strftime('%H%M%S')}"
     elif split == "none":
         base = "captions"
     name, number = base, 1
-    while taken(name):
+    while is_taken(name):
         number += 1
         name = f"{base}-{number}"
     return name
 
 
-def continues(name: str, split: Split, today: date) -> bool:
+def stays_open(name: str, split: Split, today: date) -> bool:
     """Whether the set takes what is said today: with ``day``, one of yesterday does not, titled or not."""
     return split != "day" or name.startswith(today.isoformat())
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredSet:
     """A set on disk.
 
     Attributes:
@@ -60,10 +60,10 @@ class Stored:
 
     name: str
     size: int
-    changed: float
+    modified_at: float
 
 
-def doomed(stored: Sequence[Stored], current: str, now: float, keep_days: int, keep_mb: int) -> list[str]:
+def expired(stored: Sequence[StoredSet], current: str, now: float, keep_days: int, keep_mb: int) -> list[str]:
     """The names of the sets that are too old, or too much; the oldest go first.
 
     Args:
@@ -75,8 +75,8 @@ def doomed(stored: Sequence[Stored], current: str, now: float, keep_days: int, k
     """
     left = sum(s.size for s in stored)
     names = []
-    for each in sorted((s for s in stored if s.name != current), key=lambda s: (s.changed, s.name)):
-        old = keep_days and now - each.changed > keep_days * DAY_S
+    for each in sorted((s for s in stored if s.name != current), key=lambda s: (s.modified_at, s.name)):
+        old = keep_days and now - each.modified_at > keep_days * DAY_S
         if not old and not (keep_mb and left > keep_mb * 10**6):
             break
         names.append(each.name)

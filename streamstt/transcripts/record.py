@@ -22,22 +22,28 @@ from streamstt.subtitles.timeline import moved
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class SetHeader:
     """Where a set begins: wall time, its title if somebody gave one, the session, and the last number before it."""
 
-    at: datetime
+    started_at: datetime
     title: str
     session: str
     seq: int
 
-    def line(self) -> bytes:
+    def to_line(self) -> bytes:
         """As it stands in the record."""
-        data = {"type": "mark", "at": iso(self.at), "title": self.title, "session": self.session, "seq": self.seq}
-        return line(data)
+        data = {
+            "type": "mark",
+            "at": format_time(self.started_at),
+            "title": self.title,
+            "session": self.session,
+            "seq": self.seq,
+        }
+        return encode_line(data)
 
 
 @dataclass(slots=True)
-class Record:
+class TranscriptRecord:
     """What a record says.
 
     Attributes:
@@ -48,26 +54,26 @@ class Record:
         whole: Bytes of the file that are whole lines; what is behind was never finished.
     """
 
-    mark: Mark | None = None
+    header: SetHeader | None = None
     session: str = ""
     seq: int = 0
     finals: list[Mapping[str, Any]] = field(default_factory=list)
-    whole: int = 0
+    complete_bytes: int = 0
 
     @property
-    def began(self) -> datetime:
+    def started_at(self) -> datetime:
         """Wall time of the beginning of the set."""
-        if self.mark is None:
+        if self.header is None:
             raise ValueError("the record has no beginning")
-        return self.mark.at
+        return self.header.started_at
 
 
-def iso(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """Wall time as it stands in records."""
     return moment.isoformat(timespec="milliseconds")
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """Wall time as it stands in records.
 
     Raises:
@@ -79,30 +85,30 @@ def moment(text: str) -> datetime:
     return at
 
 
-def line(data: Mapping[str, Any]) -> bytes:
+def encode_line(data: Mapping[str, Any]) -> bytes:
     """One line of a record. Half a surrogate pair, which JSON can carry and UTF-8 cannot, becomes a question mark."""
     return f"{to_json(data)}\n".encode(errors="replace")
 
 
-def read(content: bytes) -> Record:
+def parse_record(content: bytes) -> TranscriptRecord:
     """Reads as much as can be read.
 
     Args:
         content: Of the file, in whatever state a crash or a loss of power left it.
     """
-    record = Record()
+    record = TranscriptRecord()
     rest = 0
     for raw in content.splitlines(keepends=True):
         rest += len(raw)
-        data = _data(raw)
+        data = _parse_line(raw)
         if data is not None:
-            _take(record, data)
+            _add_line(record, data)
         if raw.endswith(b"\n") or data is not None:
-            record.whole = rest
+            record.complete_bytes = rest
     return record
 
 
-def _data(raw: bytes) -> Mapping[str, Any] | None:
+def _parse_line(raw: bytes) -> Mapping[str, Any] | None:
     try:
         data = json.loads(raw)
     except (ValueError, RecursionError):
@@ -110,33 +116,35 @@ def _data(raw: bytes) -> Mapping[str, Any] | None:
     return data if isinstance(data, dict) else None
 
 
-def _take(record: Record, data: Mapping[str, Any]) -> None:
+def _add_line(record: TranscriptRecord, data: Mapping[str, Any]) -> None:
     try:
         seq = int(data["seq"])
-        if data["type"] == "mark" and record.mark is None:
-            record.mark = Mark(moment(data["at"]), str(data["title"]), str(data["session"]), seq)
+        if data["type"] == "mark" and record.header is None:
+            record.header = SetHeader(parse_time(data["at"]), str(data["title"]), str(data["session"]), seq)
         if data["type"] in {"mark", "run"}:
             record.session = str(data["session"])
         elif data["type"] == "final":
-            _final(data)
+            _parse_final(data)
             record.finals.append(data)
     except (KeyError, TypeError, ValueError, OverflowError):
         return  # somebody else's line, or a damaged one
     record.seq = max(record.seq, seq)
 
 
-def _final(data: Mapping[str, Any]) -> Final:
-    moment(data["at"])
+def _parse_final(data: Mapping[str, Any]) -> Final:
+    parse_time(data["at"])
     return parse_final(data)
 
 
-def message(data: Mapping[str, Any]) -> Message:
+def final_message(data: Mapping[str, Any]) -> Message:
     """A final of the record as clients got it."""
     told = {key: value for key, value in data.items() if key != "label"} | {"seq": int(data["seq"])}
-    return make_message(_final(data), told)
+    return make_message(_parse_final(data), told)
 
 
-def cues(form: LiveFormat, finals: Sequence[Mapping[str, Any]], begin: datetime, first: int = 1) -> list[bytes]:
+def render_cues(
+    live_format: LiveFormat, finals: Sequence[Mapping[str, Any]], started_at: datetime, first_number: int = 1
+) -> list[bytes]:
     """The finals of a record in another format, each by itself; times count from the beginning of the set.
 
     Args:
@@ -146,22 +154,22 @@ def cues(form: LiveFormat, finals: Sequence[Mapping[str, Any]], begin: datetime,
         first: Number of the first cue; a long caption has several.
     """
     made = []
-    number = first
+    number = first_number
     for data in finals:
-        final, label = _final(data), str(data.get("label", ""))
-        start = max(0.0, (moment(data["at"]) - begin).total_seconds())
-        text = cue(form, number, moved(final, start - final.start), label)
-        number += cue_count(final, label) if form == "srt" else 1
+        final, label = _parse_final(data), str(data.get("label", ""))
+        start = max(0.0, (parse_time(data["at"]) - started_at).total_seconds())
+        text = cue(live_format, number, moved(final, start - final.start), label)
+        number += cue_count(final, label) if live_format == "srt" else 1
         made.append(text.encode(errors="replace"))
     return made
 
 
-def numbers(finals: Sequence[Mapping[str, Any]]) -> int:
+def cue_total(finals: Sequence[Mapping[str, Any]]) -> int:
     """How many numbers the finals of a record take in SubRip."""
-    return sum(cue_count(_final(data), str(data.get("label", ""))) for data in finals)
+    return sum(cue_count(_parse_final(data), str(data.get("label", ""))) for data in finals)
 
 
-def mended(form: LiveFormat, content: bytes, made: Sequence[bytes]) -> tuple[int, bytes]:
+def repair(live_format: LiveFormat, content: bytes, rendered: Sequence[bytes]) -> tuple[int, bytes]:
     """What brings a live file up to its record: how many bytes of it stay, and what is to be appended.
 
     A crash can have cut it short. What somebody has changed by hand since is kept; if no end of a caption can be found
@@ -172,17 +180,17 @@ def mended(form: LiveFormat, content: bytes, made: Sequence[bytes]) -> tuple[int
         content: Of the file.
         made: The record's captions in this format.
     """
-    head = HEADS[form].encode()
+    head = HEADS[live_format].encode()
     content = content.rstrip(b"\0")  # of a file system whose journal knew the length before the disk had the content
-    whole = head + b"".join(made)
+    whole = head + b"".join(rendered)
     if whole.startswith(content):
         return len(content), whole[len(content) :]
-    for done in range(len(made), 0, -1):
-        last, following = made[done - 1], made[done] if done < len(made) else b""
+    for done in range(len(rendered), 0, -1):
+        last, following = rendered[done - 1], rendered[done] if done < len(rendered) else b""
         begin = max(0, len(content) - len(last) - len(following))
         found = content.rfind(last, begin)
         end = found + len(last)
         if found >= 0 and following.startswith(content[end:]):
-            return end, b"".join(made[done:])
-    gap = b"\n" if form == "txt" else b"\n\n"
+            return end, b"".join(rendered[done:])
+    gap = b"\n" if live_format == "txt" else b"\n\n"
     return len(content), b"" if content.endswith(gap) else gap

@@ -15,28 +15,28 @@ from streamstt.hub.counters import MetricSample
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import Message
 from streamstt.transcripts.archive import Archive
-from streamstt.transcripts.files import Entry, sync
+from streamstt.transcripts.files import TranscriptEntry, sync_and_close
 
 WAITING = 5_000  # finals in memory: some six hours of one speaker, 10 MB; beyond, the oldest is lost, and counted
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0
-SYNC_S = 1.0  # so much at most a loss of power takes; the end of the process, however it comes, takes nothing
-SWEEP_S = 86_400.0
+SYNC_DELAY_S = 1.0  # so much at most a loss of power takes; the end of the process, however it comes, takes nothing
+CLEANUP_INTERVAL_S = 86_400.0
 SLOW_S = 2.0  # a disk that takes longer is said not to answer
-CLOSE_S = 5.0  # a stopping daemon waits no longer for a disk that does not answer
+CLOSE_TIMEOUT_S = 5.0  # a stopping daemon waits no longer for a disk that does not answer
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class NewSetRequest:
     """Somebody wants a new set; ``name`` becomes its name."""
 
     title: str
-    name: asyncio.Future[str]  # shielded: it is always given an answer
+    set_name: asyncio.Future[str]  # shielded: it is always given an answer
 
 
-class Transcript:
+class TranscriptWriter:
     """Writes every final of a hub; ``run`` must be running.
 
     Attributes:
@@ -54,17 +54,17 @@ class Transcript:
         """
         self._archive = archive
         self._hub = hub
-        self._jobs: deque[Entry | Wish] = deque()
+        self._jobs: deque[TranscriptEntry | NewSetRequest] = deque()
         self._threads = ThreadPoolExecutor(2, "transcript")  # one writes, one waits for the disk to keep it
-        self._work = asyncio.Event()
+        self._work_available = asyncio.Event()
         self._closing = False
-        self._failing = self._stuck = False
-        self._pause_s = FIRST_RETRY_S
+        self._failing = self._disk_stuck = False
+        self._retry_delay_s = FIRST_RETRY_S
         self._retry_at = self._sync_at = math.inf
-        self._sweep_at = 0.0
+        self._cleanup_at = 0.0
         self._syncing: asyncio.Future[None] | None = None
         self.written = self.lost = self.failures = 0
-        self._ahead = hub.enable_write_ahead(self._keep)
+        self._write_ahead = hub.enable_write_ahead(self._enqueue)
 
     @property
     def waiting(self) -> int:
@@ -80,26 +80,26 @@ class Transcript:
         Raises:
             SinkError: It cannot be written now.
         """
-        if self._failing or self._stuck or self._closing:
+        if self._failing or self._disk_stuck or self._closing:
             raise SinkError("no new set can be begun now: the transcript cannot be written")
-        wish = Wish(title, asyncio.get_running_loop().create_future())
+        wish = NewSetRequest(title, asyncio.get_running_loop().create_future())
         self._jobs.append(wish)
-        self._work.set()
-        return await asyncio.shield(wish.name)
+        self._work_available.set()
+        return await asyncio.shield(wish.set_name)
 
-    def _keep(self, message: Message) -> bool:
+    def _enqueue(self, message: Message) -> bool:
         """Queues a final; whether it will soon be written, so that viewers can wait for it."""
         sources = {source.name: source.label for source in self._hub.sources}
         label = sources.get(message.event.source, message.event.source)
-        self._jobs.append(Entry(message.data, label, len(sources) > 1))
+        self._jobs.append(TranscriptEntry(message.data, label, len(sources) > 1))
         if len(self._jobs) > WAITING:
-            self._lose(self._jobs.popleft())
-        self._work.set()
-        return not self._failing and not self._stuck
+            self._drop(self._jobs.popleft())
+        self._work_available.set()
+        return not self._failing and not self._disk_stuck
 
-    def _lose(self, job: Entry | Wish) -> None:
-        if isinstance(job, Wish):
-            job.name.set_exception(SinkError("no new set could be begun: the transcript cannot be written"))
+    def _drop(self, job: TranscriptEntry | NewSetRequest) -> None:
+        if isinstance(job, NewSetRequest):
+            job.set_name.set_exception(SinkError("no new set could be begun: the transcript cannot be written"))
             return
         if not self.lost:
             log.error("more than %d captions wait for the disk: the oldest are lost", WAITING)
@@ -108,138 +108,138 @@ class Transcript:
     def close(self) -> None:
         """Has ``run`` write what waits, once more if that failed, and end."""
         self._closing = True
-        self._work.set()
+        self._work_available.set()
 
     async def run(self) -> None:
         """Writes until ``close``."""
         try:
             while not self._closing:
-                await self._sleep(min(self._retry_at, self._sync_at, self._sweep_at))
+                await self._wait_for_work(min(self._retry_at, self._sync_at, self._cleanup_at))
                 if not self._failing or _now() >= self._retry_at:
                     await self._write_all()
                 if _now() >= self._sync_at:
-                    self._begin_sync()
-                if _now() >= self._sweep_at:
-                    await self._sweep()
-            async with asyncio.timeout(CLOSE_S):
+                    self._start_sync()
+                if _now() >= self._cleanup_at:
+                    await self._delete_expired()
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._write_all()
-                self._begin_sync()
+                self._start_sync()
                 if self._syncing:
                     await asyncio.wait({self._syncing})
-            await self._in_thread(self._archive.close)
+            await self._run_in_thread(self._archive.close)
         except TimeoutError:
             log.error("the disk does not answer: the end of the transcript may be missing")
         except Exception:  # a mistake of ours: captions are worth more than their transcript
             log.exception("the transcript ends here")
-            self._release_all()
+            self._release_waiting()
             self._hub.notify("transcript", "The transcript has ended by a mistake in the program; captions go on.")
         finally:
             self._threads.shutdown(wait=False)
             if self._jobs:
                 log.error("%d captions could not be written", len(self._jobs))
 
-    async def _sleep(self, until: float) -> None:
+    async def _wait_for_work(self, until: float) -> None:
         """Until then, or until there is work."""
         with suppress(TimeoutError):
             async with asyncio.timeout_at(None if until == math.inf else until):
-                await self._work.wait()
-        self._work.clear()
+                await self._work_available.wait()
+        self._work_available.clear()
 
     async def _write_all(self) -> None:
         """Writes what waits, in order, until nothing does or it fails."""
         while self._jobs:
             job = self._jobs[0]
-            if isinstance(job, Wish):
-                await self._begin(job)
+            if isinstance(job, NewSetRequest):
+                await self._start_set(job)
             elif not await self._write(job):
                 return
             if self._jobs and self._jobs[0] is job:  # it may be lost meanwhile
                 self._jobs.popleft()
 
-    async def _begin(self, wish: Wish) -> None:
+    async def _start_set(self, request: NewSetRequest) -> None:
         try:
-            name = await self._in_thread(self._archive.mark, wish.title)
+            name = await self._run_in_thread(self._archive.start_set, request.title)
         except OSError as error:
             problem = SinkError(f"no new set could be begun in {self._archive.folder}: {error.strerror}")
-            wish.name.set_exception(problem)
+            request.set_name.set_exception(problem)
         else:
-            wish.name.set_result(name)
-            self._sweep_at = _now()
+            request.set_name.set_result(name)
+            self._cleanup_at = _now()
 
-    async def _write(self, entry: Entry) -> bool:
+    async def _write(self, entry: TranscriptEntry) -> bool:
         """Whether it is on disk now."""
         try:
-            await self._in_thread(self._archive.write, entry)
+            await self._run_in_thread(self._archive.write, entry)
         except OSError as error:
-            self._fail(error)
+            self._on_failure(error)
             return False
         finally:
-            self._ahead.release(entry.data["seq"])
+            self._write_ahead.release(entry.data["seq"])
         self.written += 1
-        self._sync_at = min(self._sync_at, _now() + SYNC_S)
-        self._succeed()
+        self._sync_at = min(self._sync_at, _now() + SYNC_DELAY_S)
+        self._on_success()
         return True
 
-    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+    async def _run_in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         """Runs what waits for the disk, and tells people when that takes long."""
         job = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
         done, _ = await asyncio.wait({job}, timeout=SLOW_S)
         if done:
             return job.result()
-        self._stuck = True
-        self._tell("the disk does not answer")
+        self._disk_stuck = True
+        self._report("the disk does not answer")
         try:
             return await job
         finally:
-            self._stuck = False
+            self._disk_stuck = False
             self._hub.notify("transcript", "")  # if it failed, that is told next
 
-    def _fail(self, error: OSError) -> None:
+    def _on_failure(self, error: OSError) -> None:
         reason = error.strerror or str(error)
         if not self._failing:
             log.error("captions cannot be written to %s: %s", self._archive.folder, reason)
         self.failures += 1
-        self._retry_at = _now() + self._pause_s
-        self._pause_s = min(2 * self._pause_s, LAST_RETRY_S)
-        self._release_all()
-        self._tell(reason)
+        self._retry_at = _now() + self._retry_delay_s
+        self._retry_delay_s = min(2 * self._retry_delay_s, LAST_RETRY_S)
+        self._release_waiting()
+        self._report(reason)
 
-    def _release_all(self) -> None:
+    def _release_waiting(self) -> None:
         """Nobody is kept waiting for a disk that takes nothing."""
         self._failing = True
         for job in self._jobs:
-            if isinstance(job, Entry):
-                self._ahead.release(job.data["seq"])
+            if isinstance(job, TranscriptEntry):
+                self._write_ahead.release(job.data["seq"])
 
-    def _tell(self, reason: str) -> None:
+    def _report(self, reason: str) -> None:
         keeps = f"the last {WAITING} captions are kept in memory until it can be"
         self._hub.notify("transcript", f"The transcript cannot be written ({reason}); {keeps}.")
 
-    def _succeed(self) -> None:
+    def _on_success(self) -> None:
         if self._failing:
             log.info("captions are written to %s again", self._archive.folder)
         self._failing = False
-        self._pause_s, self._retry_at = FIRST_RETRY_S, math.inf
+        self._retry_delay_s, self._retry_at = FIRST_RETRY_S, math.inf
         self._hub.notify("transcript", "")
 
     # ---- beside writing
 
-    def _begin_sync(self) -> None:
+    def _start_sync(self) -> None:
         """Has the disk keep what was written; meanwhile writing goes on."""
         if self._syncing and not self._syncing.done():
-            self._sync_at = _now() + SYNC_S
+            self._sync_at = _now() + SYNC_DELAY_S
             return
         self._sync_at = math.inf
-        file = self._archive.duplicate()
+        file = self._archive.duplicate_record()
         if file is not None:
-            self._syncing = asyncio.get_running_loop().run_in_executor(self._threads, sync, file)
+            self._syncing = asyncio.get_running_loop().run_in_executor(self._threads, sync_and_close, file)
             self._syncing.add_done_callback(_log_failure)
 
-    async def _sweep(self) -> None:
+    async def _delete_expired(self) -> None:
         """Deletes old sets: at the start, with each new set, and daily."""
-        self._sweep_at = _now() + SWEEP_S
+        self._cleanup_at = _now() + CLEANUP_INTERVAL_S
         try:
-            for name in await self._in_thread(self._archive.sweep):
+            for name in await self._run_in_thread(self._archive.delete_expired):
                 log.info("transcript %s is deleted: transcript.keep_days and keep_mb say so", name)
         except OSError as error:
             log.error("old transcripts in %s cannot be deleted: %s", self._archive.folder, error)
@@ -254,7 +254,7 @@ def _log_failure(syncing: asyncio.Future[None]) -> None:
         log.error("the disk did not keep the transcript: %s", error)
 
 
-def transcript_metrics(transcript: Transcript) -> Iterator[MetricSample]:
+def transcript_metrics(transcript: TranscriptWriter) -> Iterator[MetricSample]:
     """What became of the finals that are to be kept."""
     yield MetricSample("transcript_written", "Finals that reached the disk.", transcript.written, is_counter=True)
     yield MetricSample("transcript_lost", "Finals that did not, and are gone.", transcript.lost, is_counter=True)

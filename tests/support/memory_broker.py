@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from streamstt.brokers.base import Batch
-from streamstt.brokers.messages import BusError, Entry, Position
+from streamstt.brokers.messages import BrokerEntry, BrokerError, Position
 
 
 class Shelf:
     """Implements ``Bus``, and ``Feed`` for one reader."""
 
     name = "the shelf"
-    keep = 1000
+    max_entries = 1000
 
     def __init__(self) -> None:
-        self.entries: list[Entry] = []
+        self.entries: list[BrokerEntry] = []
         self.away = False
         self.takes: int | None = None  # so many entries arrive yet; then the connection breaks
         self._read_to = 0
@@ -29,16 +29,16 @@ class Shelf:
     async def close(self) -> None:
         pass
 
-    async def last(self) -> Position | None:
+    async def last_position(self) -> Position | None:
         self._check()
         kept = [entry for entry in self.entries if entry.is_kept]
-        return kept[-1].place if kept else None
+        return kept[-1].position if kept else None
 
-    async def send(self, entries: Sequence[Entry]) -> None:
+    async def send(self, entries: Sequence[BrokerEntry]) -> None:
         self._check()
         for entry in entries:
             if self.takes == 0:
-                raise BusError("cut off")
+                raise BrokerError("cut off")
             self.takes = None if self.takes is None else self.takes - 1
             self.entries.append(entry)
 
@@ -48,11 +48,11 @@ class Shelf:
         await asyncio.sleep(0)
         new = self.texts[self._read_to : self._read_to + 1]
         self._read_to += len(new)
-        return Batch(new, more=self._read_to < len(self.entries))
+        return Batch(new, more_waiting=self._read_to < len(self.entries))
 
     def _check(self) -> None:
         if self.away:
-            raise BusError("away")
+            raise BrokerError("away")
 
 
 async def turn_until(holds: Callable[[], bool]) -> None:

@@ -5,15 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from streamstt.brokers.jetstream import NatsBus, NatsFeed
-from streamstt.brokers.messages import Entry, Position
+from streamstt.brokers.jetstream import NatsReader, NatsWriter
+from streamstt.brokers.messages import BrokerEntry, Position
 from streamstt.config.brokers import Nats
 from tests.support.brokers import SECRET, Broker
 
 pytestmark = pytest.mark.timeout(60)
 
 
-async def write(bus: NatsBus) -> None:
+async def write(bus: NatsWriter) -> None:
     """Partials that take each other's place as fast as they can, and a final now and then."""
     seq = 0
     while True:
@@ -21,12 +21,12 @@ async def write(bus: NatsBus) -> None:
         for _ in range(20):
             seq += 1
             kind = "final" if seq % 50 == 0 else "partial"
-            batch.append(Entry(kind, f"mic{seq % 3}", Position("s", seq), f'{{"seq":{seq},"session":"s"}}'))
+            batch.append(BrokerEntry(kind, f"mic{seq % 3}", Position("s", seq), f'{{"seq":{seq},"session":"s"}}'))
         await bus.send(batch)
         await asyncio.sleep(0)
 
 
-async def read(feed: NatsFeed) -> None:
+async def read(feed: NatsReader) -> None:
     """All that comes."""
     while True:
         await feed.read(1.0)
@@ -36,16 +36,16 @@ async def test_a_reader_catches_up_while_others_write(tmp_path: Path) -> None:
     """However messages are replaced while it connects, a reader is soon told that nothing older waits."""
     with Broker("nats", tmp_path / "broker") as broker:
         settings = Nats(url=broker.url)
-        bus = NatsBus(settings, SECRET)
+        bus = NatsWriter(settings, SECRET)
         await bus.connect()
         writing = asyncio.create_task(write(bus))
         for _ in range(15):
-            feed = NatsFeed(settings, SECRET)
+            feed = NatsReader(settings, SECRET)
             await asyncio.sleep(0.02)
             await feed.connect()
             async with asyncio.timeout(5):
                 batches = [await feed.read(1.0)]
-                while batches[-1].more:
+                while batches[-1].more_waiting:
                     batches.append(await feed.read(1.0))
             assert sum(len(batch.texts) for batch in batches) > 0
             await feed.close()
@@ -58,7 +58,7 @@ async def test_a_reader_can_always_be_stopped(tmp_path: Path) -> None:
     """An edge that stops ends its reader at whatever moment: also when a message arrives in that very moment."""
     with Broker("nats", tmp_path / "broker") as broker:
         settings = Nats(url=broker.url)
-        bus, feed = NatsBus(settings, SECRET), NatsFeed(settings, SECRET)
+        bus, feed = NatsWriter(settings, SECRET), NatsReader(settings, SECRET)
         await bus.connect()
         await feed.connect()
         writing = asyncio.create_task(write(bus))

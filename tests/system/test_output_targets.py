@@ -17,9 +17,9 @@ import trustme
 from streamstt.config.loader import only
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
-from streamstt.outputs.base import Away
-from streamstt.outputs.factory import finish, make_outlets
-from streamstt.outputs.http_client import Poster
+from streamstt.outputs.base import TargetUnavailable
+from streamstt.outputs.factory import finish_outputs, make_outputs
+from streamstt.outputs.http_client import HttpClient
 from tests.support.captions import final, make_hub, partial
 from tests.support.target_servers import HttpServer, Meeting, Obs, Post, Reply, eventually
 
@@ -30,14 +30,14 @@ LONG = "Every word of this has been written down before, and it is said again so
 async def publishing(**settings: Any) -> AsyncIterator[Hub]:
     """A hub with the outlets that these settings switch on (``zoom__url``: ``zoom.url``); at its end all is sent."""
     hub = make_hub()
-    made = make_outlets(only({key.replace("__", "."): value for key, value in settings.items()}), hub)
+    made = make_outputs(only({key.replace("__", "."): value for key, value in settings.items()}), hub)
     assert made
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(outlet.run()) for outlet in made]
         await asyncio.sleep(0.01)
         yield hub
         hub.finish()
-        await finish(running)
+        await finish_outputs(running)
 
 
 def say(hub: Hub, *texts: str) -> None:
@@ -69,13 +69,13 @@ def count(hub: Hub, what: str, target: str) -> float:
 )
 async def test_answers_that_never_come(reply: Reply, why: str) -> None:
     """A server that hangs, stops within its answer, or hangs up, is away, in words without its address."""
-    poster = Poster(timeout_s=0.3)
+    poster = HttpClient(timeout_s=0.3)
     async with HttpServer(lambda _: reply) as server:
-        with pytest.raises(Away) as caught:
+        with pytest.raises(TargetUnavailable) as caught:
             await poster.post(f"{server.url}/?token=hunter2", b"x", {})
         assert why in str(caught.value)
         assert "hunter2" not in repr(caught.value) + repr(caught.value.__cause__)
-    with pytest.raises(Away, match="no connection"):
+    with pytest.raises(TargetUnavailable, match="no connection"):
         await poster.post(f"{server.url}/?token=hunter2", b"x", {})
     await poster.close()
 
@@ -98,12 +98,12 @@ async def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.Monk
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ca.issue_cert("localhost").configure_cert(context)
     async with HttpServer(lambda _: Reply(), tls=context) as server:
-        with pytest.raises(Away, match="its certificate is not trusted"):
-            await Poster().post(server.url, b"x", {})
+        with pytest.raises(TargetUnavailable, match="its certificate is not trusted"):
+            await HttpClient().post(server.url, b"x", {})
         ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        poster = Poster()
-        assert (await poster.post(server.url, b"x", {})).is_good
+        poster = HttpClient()
+        assert (await poster.post(server.url, b"x", {})).is_success
         await poster.close()
 
 

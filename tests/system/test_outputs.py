@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from streamstt.outputs.factory import CLOSE_S
+from streamstt.outputs.factory import CLOSE_TIMEOUT_S
 from tests.support.daemon import DATA, SCRIPT, Daemon, captions, command, environment, get, receive_until, run
 from tests.support.target_servers import HttpServer, Meeting, Obs, Post, Reply, eventually
 
@@ -128,6 +128,6 @@ async def test_dead_targets_delay_nobody(script: list[str], tmp_path: Path, hang
         _, page = await asyncio.to_thread(get, f"{daemon.url}/metrics")
         begun = asyncio.get_running_loop().time()
         assert await asyncio.to_thread(daemon.stop) == 0
-        assert asyncio.get_running_loop().time() - begun < CLOSE_S + 4
+        assert asyncio.get_running_loop().time() - begun < CLOSE_TIMEOUT_S + 4
         assert SECRET not in daemon.log + health + page
         assert daemon.log.count("captions do not reach webhook") == 1

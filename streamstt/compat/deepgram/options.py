@@ -9,17 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
-from streamstt.compat.client_audio import base_language, check_form
+from streamstt.compat.client_audio import base_language, check_format
 from streamstt.hub.protocol import ClientError
 from streamstt.server.requests import sanitize_source_name
 
 MAX_FIELDS = 200  # clients send dozens, and a ``keyterm`` for each name
-PAUSE_MS = 300, 5000  # shorter silences are within sentences: a cut there costs words
-NO = {"", "false", "0", "off", "no"}
+PAUSE_RANGE_MS = 300, 5000  # shorter silences are within sentences: a cut there costs words
+FALSE_VALUES = {"", "false", "0", "off", "no"}
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class ListenOptions:
     """What is to be told, and of which audio.
 
     Attributes:
@@ -45,35 +45,35 @@ class Options:
     utterance_end_ms: int = 0
 
 
-def parse_listen(target: str) -> Options:
+def parse_listen(target: str) -> ListenOptions:
     """Reads path and query.
 
     Raises:
         ClientError: It asks for what there is not.
     """
-    query = _query(target)
+    query = _parse_query(target)
     _check_encoding(query)
-    rate, channels = _number(query, "sample_rate", "0"), _number(query, "channels", "1")
-    check_form(rate, channels)
-    if _flag(query, "multichannel") and channels > 1:
+    rate, channels = _parse_number(query, "sample_rate", "0"), _parse_number(query, "channels", "1")
+    check_format(rate, channels)
+    if _parse_flag(query, "multichannel") and channels > 1:
         raise ClientError("bad_channels", "multichannel is not known here: open a connection for each channel")
-    language = "auto" if _flag(query, "detect_language") else base_language(query.get("language", ""))
+    language = "auto" if _parse_flag(query, "detect_language") else base_language(query.get("language", ""))
     if not re.fullmatch(r"([a-z]{2,3}|auto|multi)?", language):
         raise ClientError("bad_language", f"language={language[:20]!r} is not a code such as en or en-US, or multi")
-    return Options(
+    return ListenOptions(
         name=sanitize_source_name(query.get("name", "")) or "deepgram",
         rate=rate,
         channels=channels,
         language="auto" if language == "multi" else language,
-        interim=_flag(query, "interim_results"),
-        endpointing=_flag(query, "endpointing", "true"),
-        pause_ms=_pause(query.get("endpointing", "")),
-        vad_events=_flag(query, "vad_events"),
-        utterance_end_ms=_number(query, "utterance_end_ms", "0"),
+        interim=_parse_flag(query, "interim_results"),
+        endpointing=_parse_flag(query, "endpointing", "true"),
+        pause_ms=_parse_pause_ms(query.get("endpointing", "")),
+        vad_events=_parse_flag(query, "vad_events"),
+        utterance_end_ms=_parse_number(query, "utterance_end_ms", "0"),
     )
 
 
-def _query(target: str) -> dict[str, str]:
+def _parse_query(target: str) -> dict[str, str]:
     try:
         fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=MAX_FIELDS)
     except ValueError as problem:
@@ -90,17 +90,17 @@ def _check_encoding(query: Mapping[str, str]) -> None:
         )
 
 
-def _number(query: Mapping[str, str], name: str, default: str) -> int:
+def _parse_number(query: Mapping[str, str], name: str, default: str) -> int:
     text = query.get(name, default)
     if not re.fullmatch(r"\d{1,6}", text):
         raise ClientError("bad_number", f"{name}={text[:20]!r} is not a number")
     return int(text)
 
 
-def _pause(endpointing: str) -> int:
-    low, high = PAUSE_MS
+def _parse_pause_ms(endpointing: str) -> int:
+    low, high = PAUSE_RANGE_MS
     return min(max(int(endpointing), low), high) if re.fullmatch(r"0*[1-9]\d{0,5}", endpointing) else 0
 
 
-def _flag(query: Mapping[str, str], name: str, default: str = "false") -> bool:
-    return query.get(name, default).lower() not in NO
+def _parse_flag(query: Mapping[str, str], name: str, default: str = "false") -> bool:
+    return query.get(name, default).lower() not in FALSE_VALUES

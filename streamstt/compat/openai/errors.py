@@ -7,11 +7,11 @@ from streamstt.config.compat import SWITCHES
 from streamstt.hub.protocol import to_json
 from streamstt.server.http.response import Answer
 
-Data = dict[str, Any]
+JsonObject = dict[str, Any]
 
-JSON = "application/json"
-SETTING = "compat.openai"
-CODES = {
+JSON_TYPE = "application/json"
+OPENAI_SWITCH = "compat.openai"
+ERROR_CODES = {
     HTTPStatus.UNAUTHORIZED: "invalid_api_key",
     HTTPStatus.FORBIDDEN: "insufficient_permissions",
     HTTPStatus.NOT_FOUND: "not_found",
@@ -40,7 +40,7 @@ class ApiError(Exception):
         self.status = status
 
     @property
-    def data(self) -> Data:
+    def data(self) -> JsonObject:
         """The ``error`` object."""
         kind = "server_error" if self.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
         if self.status is HTTPStatus.TOO_MANY_REQUESTS:
@@ -48,26 +48,26 @@ class ApiError(Exception):
         return {"message": str(self), "type": kind, "param": self.param or None, "code": self.code or None}
 
     @property
-    def answer(self) -> Answer:
+    def response(self) -> Answer:
         """The same as an HTTP answer."""
         headers = (("Retry-After", "2"),) if self.status is HTTPStatus.TOO_MANY_REQUESTS else ()
-        return as_json(self.status, {"error": self.data}, headers)
+        return json_response(self.status, {"error": self.data}, headers)
 
 
-def speaks_openai(path: str) -> bool:
+def is_openai_path(path: str) -> bool:
     """Whether who asks for a path reads errors as OpenAI sends them."""
-    return SWITCHES.get(path) == SETTING
+    return SWITCHES.get(path) == OPENAI_SWITCH
 
 
-def as_json(status: HTTPStatus, data: Data, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+def json_response(status: HTTPStatus, data: JsonObject, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """An object as an HTTP answer."""
-    return Answer(status, JSON, to_json(data).encode(errors="replace"), headers)
+    return Answer(status, JSON_TYPE, to_json(data).encode(errors="replace"), headers)
 
 
-def in_their_words(answer: Answer) -> Answer:
+def to_openai_error(response: Answer) -> Answer:
     """A refusal that was meant for people, as these clients expect it."""
-    if answer.content_type == JSON:
-        return answer
-    code = CODES.get(answer.status, "")
-    problem = ApiError(answer.body.decode().strip(), code, status=answer.status).answer
-    return Answer(problem.status, problem.content_type, problem.body, answer.headers)
+    if response.content_type == JSON_TYPE:
+        return response
+    code = ERROR_CODES.get(response.status, "")
+    problem = ApiError(response.body.decode().strip(), code, status=response.status).response
+    return Answer(problem.status, problem.content_type, problem.body, response.headers)

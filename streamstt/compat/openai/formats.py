@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Literal, get_args
 
-from streamstt.compat.openai.errors import Data, as_json
-from streamstt.compat.openai.turns import joined
+from streamstt.compat.openai.errors import JsonObject, json_response
+from streamstt.compat.openai.turns import join_text
 from streamstt.events import Final
 from streamstt.hub.protocol import to_json
 from streamstt.server.http.response import Answer
@@ -21,7 +21,7 @@ EVENTS_TYPE = "text/event-stream; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class TranscriptionOptions:
     """How a recording is to be heard, and told.
 
     Attributes:
@@ -33,13 +33,13 @@ class Wishes:
     """
 
     language: str = ""
-    form: ResponseFormat = "json"
+    response_format: ResponseFormat = "json"
     segments: bool = True
     words: bool = False
     stream: bool = False
 
 
-def answer(finals: Sequence[Final], duration_s: float, wishes: Wishes) -> Answer:
+def format_response(finals: Sequence[Final], duration_s: float, options: TranscriptionOptions) -> Answer:
     """The whole answer.
 
     Args:
@@ -47,46 +47,48 @@ def answer(finals: Sequence[Final], duration_s: float, wishes: Wishes) -> Answer
         duration_s: Of the recording.
         wishes: The client's.
     """
-    text = text_of(finals)
+    text = join_finals(finals)
     usage = {"type": "duration", "seconds": math.ceil(duration_s)}
-    match wishes.form:
+    match options.response_format:
         case "json":
-            return as_json(HTTPStatus.OK, {"text": text, "usage": usage})
+            return json_response(HTTPStatus.OK, {"text": text, "usage": usage})
         case "text":
             return Answer(HTTPStatus.OK, TEXT_TYPE, f"{text}\n".encode())
         case "srt" | "vtt" as form:
             return Answer(HTTPStatus.OK, TEXT_TYPE, render(finals, form).encode())
         case "verbose_json":
-            heard = next((final.language for final in finals), wishes.language)
-            data: Data = {"task": "transcribe", "language": heard, "duration": round(duration_s, 3), "text": text}
-            data |= {"segments": [_segment(i, final) for i, final in enumerate(finals)]} if wishes.segments else {}
+            heard = next((final.language for final in finals), options.language)
+            data: JsonObject = {"task": "transcribe", "language": heard, "duration": round(duration_s, 3), "text": text}
             data |= (
-                {"words": [_word(final, i) for final in finals for i in range(len(final.words))]}
-                if wishes.words
+                {"segments": [_format_segment(i, final) for i, final in enumerate(finals)]} if options.segments else {}
+            )
+            data |= (
+                {"words": [_format_word(final, i) for final in finals for i in range(len(final.words))]}
+                if options.words
                 else {}
             )
-            return as_json(HTTPStatus.OK, data | {"usage": usage})
+            return json_response(HTTPStatus.OK, data | {"usage": usage})
 
 
-def text_of(finals: Sequence[Final]) -> str:
+def join_finals(finals: Sequence[Final]) -> str:
     """All that was said, on one line."""
     text = ""
     for final in finals:
-        text = joined(text, final.text, final.language)
+        text = join_text(text, final.text, final.language)
     return text
 
 
-def sse(data: Data) -> bytes:
+def encode_sse(data: JsonObject) -> bytes:
     """One server-sent event (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
     return f"data: {to_json(data)}\n\n".encode(errors="replace")
 
 
-def _word(final: Final, number: int) -> Data:
+def _format_word(final: Final, number: int) -> JsonObject:
     word = final.words[number]
     return {"word": word.text, "start": word.start, "end": word.end}
 
 
-def _segment(number: int, final: Final) -> Data:
+def _format_segment(number: int, final: Final) -> JsonObject:
     """As Whisper tells it; the tokens, and how sure it was that somebody speaks, are not known here any more."""
     written = final.text.encode(errors="replace")
     logs = [math.log(max(word.probability, 1e-6)) for word in final.words]

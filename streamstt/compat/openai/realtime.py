@@ -10,170 +10,181 @@ import uuid
 from base64 import b64decode
 from dataclasses import replace
 
-from streamstt.compat.client_audio import Feed, as_object, hear
-from streamstt.compat.openai.errors import ApiError, Data
-from streamstt.compat.openai.session import FORMER_DEFAULT, RATE, Wishes, described, updated
-from streamstt.compat.openai.turns import Turns
+from streamstt.compat.client_audio import ClientAudio, parse_json_object, receive
+from streamstt.compat.openai.errors import ApiError, JsonObject
+from streamstt.compat.openai.session import (
+    BETA_DEFAULT_MODEL,
+    SAMPLE_RATE_HZ,
+    SessionConfig,
+    describe_session,
+    update_config,
+)
+from streamstt.compat.openai.turns import TurnTranslator
 from streamstt.concurrency import first_completed
 from streamstt.hub.hub import CloseReason, Subscription
 from streamstt.hub.protocol import ClientError, to_json
 from streamstt.server.endpoint import EndpointContext, RemoteStream, close_connection
 from streamstt.server.requests import parse_source_request
 
-BETA = "realtime=v1"  # in the header OpenAI-Beta
+BETA_PROTOCOL = "realtime=v1"  # in the header OpenAI-Beta
 
 
-async def serve_realtime(visitor: EndpointContext) -> None:
+async def serve_realtime(context: EndpointContext) -> None:
     """Takes audio until the client leaves, and tells of its turns; mistakes are told, and most cost nothing else."""
     # Of no source until the first audio comes: only then is it known in which language it is.
-    with visitor.hub.subscribe(source="") as outbox:
-        conversation = _Conversation(visitor, outbox)
+    with context.hub.subscribe(source="") as outbox:
+        conversation = _RealtimeSession(context, outbox)
         try:
             await first_completed(
-                conversation.send(), outbox.wait_too_slow(), conversation.listen(), conversation.complete_all()
+                conversation.send_events(),
+                outbox.wait_too_slow(),
+                conversation.receive_events(),
+                conversation.complete_turns(),
             )
         except ClientError as problem:
-            await visitor.socket.send(_text(conversation.error(ApiError(str(problem), problem.code))))
+            await context.socket.send(_encode_event(conversation.error_event(ApiError(str(problem), problem.code))))
             outbox.finish(CloseReason(problem.close_code, problem.code))
         finally:
-            conversation.leave()  # before the goodbye: whoever has read that finds the place free
-    await close_connection(visitor.socket, outbox.close_reason)
+            conversation.close()  # before the goodbye: whoever has read that finds the place free
+    await close_connection(context.socket, outbox.close_reason)
 
 
-class _Conversation:
+class _RealtimeSession:
     """One client's. ``listen`` never sends: what it has to tell goes as a slip through the outbox, in order."""
 
-    def __init__(self, visitor: EndpointContext, outbox: Subscription) -> None:
-        self._visitor = visitor
-        self._outbox = outbox
-        former = BETA in visitor.socket.header("OpenAI-Beta")
-        model = FORMER_DEFAULT if former else visitor.hub.daemon_info.model
-        self._wishes = Wishes(former, model, parse_source_request(visitor.target).language)
-        self._turns = Turns(former=former)
-        self._name = f"sess_{uuid.uuid4().hex[:20]}"
+    def __init__(self, context: EndpointContext, subscription: Subscription) -> None:
+        self._context = context
+        self._subscription = subscription
+        former = BETA_PROTOCOL in context.socket.header("OpenAI-Beta")
+        model = BETA_DEFAULT_MODEL if former else context.hub.daemon_info.model
+        self._config = SessionConfig(former, model, parse_source_request(context.target).language)
+        self._translator = TurnTranslator(beta=former)
+        self._session_id = f"sess_{uuid.uuid4().hex[:20]}"
         self._stream: RemoteStream | None = None
-        self._feed: Feed | None = None
-        self._ended: asyncio.Queue[tuple[str, float]] = asyncio.Queue()  # no more than turns that wait for the engine
+        self._audio: ClientAudio | None = None
+        self._ended_turns: asyncio.Queue[tuple[str, float]] = (
+            asyncio.Queue()
+        )  # no more than turns that wait for the engine
 
-    def leave(self) -> None:
+    def close(self) -> None:
         """The client is gone."""
         if self._stream:
             self._stream.close()
 
-    def error(self, problem: ApiError, event: object = None) -> Data:
+    def error_event(self, problem: ApiError, event_id: object = None) -> JsonObject:
         """An error as an event; ``event`` names the client's own that caused it."""
-        named = event if isinstance(event, str) else None
-        return self._turns.event("error", error=problem.data | {"event_id": named})
+        named = event_id if isinstance(event_id, str) else None
+        return self._translator.make_event("error", error=problem.data | {"event_id": named})
 
-    async def listen(self) -> None:
+    async def receive_events(self) -> None:
         """Does what the client says, until it leaves.
 
         Raises:
             ClientError: It says nothing for too long, or cannot be heard.
         """
         while True:
-            message = await hear(self._visitor.socket, self._visitor.idle_s)
-            wish: Data = {}
+            message = await receive(self._context.socket, self._context.idle_s)
+            wish: JsonObject = {}
             try:
-                wish = _wish(message)
-                told = await self._do(wish)
+                wish = _parse_event(message)
+                told = await self._handle_event(wish)
             except ApiError as problem:
-                told = [self.error(problem, wish.get("event_id"))]
-            self._note_ended()
+                told = [self.error_event(problem, wish.get("event_id"))]
+            self._queue_ended_turns()
             for data in told:
-                self._outbox.put_private(_text(data))
+                self._subscription.put_private(_encode_event(data))
 
-    async def send(self) -> None:
+    async def send_events(self) -> None:
         """Sends what comes into the outbox until it is finished, then what there is to say of the last turns."""
-        await self._outbox.get()  # our own hello
-        await self._tell([self._session_event("created")])
-        while (item := await self._outbox.get()) is not None:
+        await self._subscription.get()  # our own hello
+        await self._send_all([self._session_event("created")])
+        while (item := await self._subscription.get()) is not None:
             if not isinstance(item, str):
-                await self._tell(self._turns.take(item.event))
+                await self._send_all(self._translator.translate(item.event))
             elif item.startswith("{"):
-                await self._visitor.socket.send(item)
+                await self._context.socket.send(item)
             else:
-                await self._tell(self._turns.complete(item))
-            self._note_ended()
-        await self._tell(self._turns.close(self._stream.position if self._stream else 0.0))
+                await self._send_all(self._translator.complete_turn(item))
+            self._queue_ended_turns()
+        await self._send_all(self._translator.close(self._stream.position if self._stream else 0.0))
 
-    async def complete_all(self) -> None:
+    async def complete_turns(self) -> None:
         """Waits for each turn that has ended until all of it is final, for ever."""
         while True:
-            item, end = await self._ended.get()
+            item, end = await self._ended_turns.get()
             if self._stream:
                 await self._stream.wait_until_final(end)
-            await self._visitor.hub.flush()
-            self._outbox.put_private(item)
+            await self._context.hub.flush()
+            self._subscription.put_private(item)
 
-    async def _tell(self, events: list[Data]) -> None:
+    async def _send_all(self, events: list[JsonObject]) -> None:
         for data in events:
-            await self._visitor.socket.send(_text(data))
+            await self._context.socket.send(_encode_event(data))
 
-    def _note_ended(self) -> None:
-        for ended in self._turns.ended():
-            self._ended.put_nowait(ended)
+    def _queue_ended_turns(self) -> None:
+        for ended in self._translator.pop_ended():
+            self._ended_turns.put_nowait(ended)
 
-    async def _do(self, wish: Data) -> list[Data]:
-        match wish.get("type"):
+    async def _handle_event(self, event: JsonObject) -> list[JsonObject]:
+        match event.get("type"):
             case "input_audio_buffer.append":
-                await self._open().push(_audio(wish.get("audio")))
+                await self._open_audio().push(_decode_audio(event.get("audio")))
                 return []
             case "input_audio_buffer.commit":
-                return self._turns.commit(await self._pause())
+                return self._translator.commit(await self._end_utterance())
             case "input_audio_buffer.clear":
-                return self._turns.clear(await self._pause())
-            case "session.update" if not self._wishes.former:
-                return self._update(self._wishes, wish)
+                return self._translator.clear(await self._end_utterance())
+            case "session.update" if not self._config.beta:
+                return self._update_session(self._config, event)
             case "transcription_session.update":
-                return self._update(replace(self._wishes, former=True), wish)
+                return self._update_session(replace(self._config, former=True), event)
             case _:
-                text = f"{str(wish.get('type'))[:60]!r} is not understood: this daemon only transcribes"
+                text = f"{str(event.get('type'))[:60]!r} is not understood: this daemon only transcribes"
                 raise ApiError(text, "unknown_event", "type")
 
-    def _update(self, before: Wishes, wish: Data) -> list[Data]:
-        wishes = updated(before, wish.get("session"))
-        if self._stream and (wishes.language, wishes.pause_ms) != (self._wishes.language, self._wishes.pause_ms):
+    def _update_session(self, config: SessionConfig, event: JsonObject) -> list[JsonObject]:
+        wishes = update_config(config, event.get("session"))
+        if self._stream and (wishes.language, wishes.pause_ms) != (self._config.language, self._config.pause_ms):
             text = "language and silence_duration_ms can be set before the first audio only"
             raise ApiError(text, "session_is_set", "session")
-        self._wishes = wishes
-        self._turns.former, self._turns.detects = wishes.former, wishes.detects
+        self._config = wishes
+        self._translator.beta, self._translator.detects_turns = wishes.beta, wishes.detects_turns
         return [self._session_event("updated")]
 
-    def _session_event(self, what: str) -> Data:
-        kind = f"transcription_session.{what}" if self._wishes.former else f"session.{what}"
-        return self._turns.event(kind, session=described(self._wishes, self._name))
+    def _session_event(self, action: str) -> JsonObject:
+        kind = f"transcription_session.{action}" if self._config.beta else f"session.{action}"
+        return self._translator.make_event(kind, session=describe_session(self._config, self._session_id))
 
-    def _open(self) -> Feed:
+    def _open_audio(self) -> ClientAudio:
         """Where audio goes; the first makes the client a source."""
-        if self._feed is None:
-            named, wishes = parse_source_request(self._visitor.target, "openai"), self._wishes
-            offer = replace(named, rate=RATE, language=wishes.language, end_silence_ms=wishes.pause_ms)
-            self._stream = self._visitor.ingest.admit(offer)
-            self._outbox.source = self._stream.name
-            self._feed = Feed(self._stream, self._visitor.hub, RATE)
-        return self._feed
+        if self._audio is None:
+            named, wishes = parse_source_request(self._context.target, "openai"), self._config
+            offer = replace(named, rate=SAMPLE_RATE_HZ, language=wishes.language, end_silence_ms=wishes.pause_ms)
+            self._stream = self._context.ingest.admit(offer)
+            self._subscription.source = self._stream.name
+            self._audio = ClientAudio(self._stream, self._context.hub, SAMPLE_RATE_HZ)
+        return self._audio
 
-    async def _pause(self) -> float:
+    async def _end_utterance(self) -> float:
         """What was said becomes final; the stream time (s) up to which there is audio."""
-        if self._feed is None or self._stream is None:
+        if self._audio is None or self._stream is None:
             return 0.0
-        await self._feed.pause()
+        await self._audio.end_utterance()
         return self._stream.position
 
 
-def _text(data: Data) -> str:
+def _encode_event(data: JsonObject) -> str:
     return to_json(data).encode(errors="replace").decode()  # half of a surrogate pair is no text
 
 
-def _wish(message: str | bytes) -> Data:
+def _parse_event(message: str | bytes) -> JsonObject:
     try:
-        return as_object(message, "an event is a JSON object, with audio in base64")
+        return parse_json_object(message, "an event is a JSON object, with audio in base64")
     except ClientError as problem:
         raise ApiError(str(problem), "invalid_json") from problem
 
 
-def _audio(text: object) -> bytes:
+def _decode_audio(text: object) -> bytes:
     try:
         return b64decode(text if isinstance(text, str) else "?", validate=True)
     except (binascii.Error, ValueError) as problem:

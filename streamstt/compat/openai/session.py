@@ -11,15 +11,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from streamstt.compat.client_audio import base_language
-from streamstt.compat.openai.errors import ApiError, Data
+from streamstt.compat.openai.errors import ApiError, JsonObject
 
-RATE = 24_000  # Hz: the only one that these clients send
-PAUSE_MS = 300, 5000  # shorter silences are within sentences: a cut there costs words
-FORMER_DEFAULT = "whisper-1"  # a former client knows no name of ours
+SAMPLE_RATE_HZ = 24_000  # Hz: the only one that these clients send
+PAUSE_RANGE_MS = 300, 5000  # shorter silences are within sentences: a cut there costs words
+BETA_DEFAULT_MODEL = "whisper-1"  # a former client knows no name of ours
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class SessionConfig:
     """A session's settings.
 
     Attributes:
@@ -30,14 +30,14 @@ class Wishes:
         pause_ms: Silence that is a pause; 0: as the daemon has it.
     """
 
-    former: bool
+    beta: bool
     model: str
     language: str = ""
-    detects: bool = True
+    detects_turns: bool = True
     pause_ms: int = 0
 
 
-def updated(wishes: Wishes, session: object) -> Wishes:
+def update_config(config: SessionConfig, session: object) -> SessionConfig:
     """The settings after an update; what it does not mention stays.
 
     Args:
@@ -49,88 +49,90 @@ def updated(wishes: Wishes, session: object) -> Wishes:
     """
     if not isinstance(session, dict):
         raise ApiError("session must be an object", param="session")
-    if wishes.former:
-        return _updated_former(wishes, session)
+    if config.beta:
+        return _update_beta_config(config, session)
     if session.get("type", "transcription") != "transcription":
         raise ApiError(
             "this daemon transcribes, and does not answer: session.type can only be transcription", param="session.type"
         )
-    audio = _object(session, "audio", "session")
-    given = _object(audio, "input", "session.audio")
+    audio = _get_object(session, "audio", "session")
+    given = _get_object(audio, "input", "session.audio")
     at = "session.audio.input"
     if (form := given.get("format")) is not None and form not in _FORMATS:
-        raise ApiError(f"audio is audio/pcm at {RATE} Hz; G.711 is not understood", param=f"{at}.format")
-    wishes = _transcription(wishes, given, "transcription", at)
-    return _detection(wishes, given, at)
+        raise ApiError(f"audio is audio/pcm at {SAMPLE_RATE_HZ} Hz; G.711 is not understood", param=f"{at}.format")
+    config = _update_transcription(config, given, "transcription", at)
+    return _update_turn_detection(config, given, at)
 
 
-_FORMATS: tuple[Mapping[str, Any], ...] = ({"type": "audio/pcm", "rate": RATE}, {"type": "audio/pcm"})
+_FORMATS: tuple[Mapping[str, Any], ...] = ({"type": "audio/pcm", "rate": SAMPLE_RATE_HZ}, {"type": "audio/pcm"})
 
 
-def _updated_former(wishes: Wishes, session: Data) -> Wishes:
+def _update_beta_config(config: SessionConfig, session: JsonObject) -> SessionConfig:
     if session.get("input_audio_format", "pcm16") != "pcm16":
-        raise ApiError(f"audio is pcm16 at {RATE} Hz; G.711 is not understood", param="session.input_audio_format")
-    wishes = _transcription(wishes, session, "input_audio_transcription", "session")
-    return _detection(wishes, session, "session")
+        raise ApiError(
+            f"audio is pcm16 at {SAMPLE_RATE_HZ} Hz; G.711 is not understood", param="session.input_audio_format"
+        )
+    config = _update_transcription(config, session, "input_audio_transcription", "session")
+    return _update_turn_detection(config, session, "session")
 
 
-def _transcription(wishes: Wishes, given: Data, key: str, at: str) -> Wishes:
+def _update_transcription(config: SessionConfig, section: JsonObject, key: str, path: str) -> SessionConfig:
     """Model and language; ``prompt`` is taken, for the words to expect are the daemon's (``engine.vocabulary``)."""
-    wanted = _object(given, key, at)
-    model, tag = wanted.get("model") or wishes.model, wanted.get("language", wishes.language) or ""
+    wanted = _get_object(section, key, path)
+    model, tag = wanted.get("model") or config.model, wanted.get("language", config.language) or ""
     if not isinstance(model, str) or len(model) > 100:
-        raise ApiError("model must be a name", param=f"{at}.{key}.model")
+        raise ApiError("model must be a name", param=f"{path}.{key}.model")
     language = base_language(tag) if isinstance(tag, str) else "?"
     if not re.fullmatch(r"([a-z]{2,3}|auto)?", language):
-        raise ApiError(f"language {str(tag)[:20]!r} is not a code such as en", param=f"{at}.{key}.language")
-    return replace(wishes, model=model, language=language)
+        raise ApiError(f"language {str(tag)[:20]!r} is not a code such as en", param=f"{path}.{key}.language")
+    return replace(config, model=model, language=language)
 
 
-def _detection(wishes: Wishes, given: Data, at: str) -> Wishes:
-    if "turn_detection" not in given:
-        return wishes
-    wanted = given["turn_detection"]
+def _update_turn_detection(config: SessionConfig, section: JsonObject, path: str) -> SessionConfig:
+    if "turn_detection" not in section:
+        return config
+    wanted = section["turn_detection"]
     if wanted is None:
-        return replace(wishes, detects=False)
+        return replace(config, detects=False)
     if not isinstance(wanted, dict) or wanted.get("type", "server_vad") != "server_vad":
-        raise ApiError("turn_detection can be server_vad, or null", param=f"{at}.turn_detection.type")
-    low, high = PAUSE_MS
-    pause = wanted.get("silence_duration_ms") or wishes.pause_ms
+        raise ApiError("turn_detection can be server_vad, or null", param=f"{path}.turn_detection.type")
+    low, high = PAUSE_RANGE_MS
+    pause = wanted.get("silence_duration_ms") or config.pause_ms
     if not isinstance(pause, int | float) or math.isnan(pause):
-        raise ApiError("silence_duration_ms must be a number", param=f"{at}.turn_detection.silence_duration_ms")
-    return replace(wishes, detects=True, pause_ms=round(min(max(pause, low), high)) if pause else 0)
+        raise ApiError("silence_duration_ms must be a number", param=f"{path}.turn_detection.silence_duration_ms")
+    return replace(config, detects=True, pause_ms=round(min(max(pause, low), high)) if pause else 0)
 
 
-def _object(data: Data, key: str, at: str) -> Data:
+def _get_object(data: JsonObject, key: str, path: str) -> JsonObject:
     value = data.get(key)
     if not isinstance(value, dict | None):
-        raise ApiError(f"{at}.{key} must be an object", param=f"{at}.{key}")
+        raise ApiError(f"{path}.{key} must be an object", param=f"{path}.{key}")
     return value or {}
 
 
-def described(wishes: Wishes, name: str) -> Data:
+def describe_session(config: SessionConfig, session_id: str) -> JsonObject:
     """The session as its client is told of it. The detector's other numbers are the daemon's settings.
 
     Args:
         wishes: Its settings.
         name: Its id.
     """
-    transcription = {"model": wishes.model} | ({"language": wishes.language} if wishes.language else {})
-    pause = {"silence_duration_ms": wishes.pause_ms} if wishes.pause_ms else {}
-    detection = {"type": "server_vad"} | pause if wishes.detects else None
-    if wishes.former:
+    transcription = {"model": config.model} | ({"language": config.language} if config.language else {})
+    pause = {"silence_duration_ms": config.pause_ms} if config.pause_ms else {}
+    detection = {"type": "server_vad"} | pause if config.detects_turns else None
+    if config.beta:
         return {
-            "id": name,
+            "id": session_id,
             "object": "realtime.transcription_session",
             "input_audio_format": "pcm16",
             "input_audio_transcription": transcription,
             "turn_detection": detection,
         }
-    form = {"type": "audio/pcm", "rate": RATE}
+    form = {"type": "audio/pcm", "rate": SAMPLE_RATE_HZ}
     heard = {"format": form, "transcription": transcription, "noise_reduction": None, "turn_detection": detection}
     return {
         "type": "transcription",
-        "id": name,
+        "id": session_id,
         "object": "realtime.transcription_session",
         "audio": {"input": heard},
         "include": None,

@@ -11,9 +11,16 @@ from tempfile import TemporaryFile
 from typing import BinaryIO, Protocol
 
 from streamstt.compat.client_audio import base_language
-from streamstt.compat.openai.errors import ApiError, as_json, in_their_words
-from streamstt.compat.openai.formats import EVENTS_TYPE, FORMATS, Wishes, answer, sse, text_of
-from streamstt.compat.openai.turns import joined
+from streamstt.compat.openai.errors import ApiError, json_response, to_openai_error
+from streamstt.compat.openai.formats import (
+    EVENTS_TYPE,
+    FORMATS,
+    TranscriptionOptions,
+    encode_sse,
+    format_response,
+    join_finals,
+)
+from streamstt.compat.openai.turns import join_text
 from streamstt.concurrency import first_completed, off_loop
 from streamstt.config.compat import Compat
 from streamstt.errors import EngineError, SourceError
@@ -22,12 +29,12 @@ from streamstt.server.http.multipart import FormError, MultipartForm
 from streamstt.server.http.request import HttpError, HttpRequest
 from streamstt.server.http.response import Answer
 
-HINT = "m4a, mp4 and webm are not among them: ffmpeg -i talk.m4a talk.flac"
+FORMAT_HINT = "m4a, mp4 and webm are not among them: ffmpeg -i talk.m4a talk.flac"
 
 log = logging.getLogger(__name__)
 
 
-class Recording(Protocol):
+class RecordingReader(Protocol):
     """A file; whoever has opened it, or tried to, closes it."""
 
     duration_s: float
@@ -54,7 +61,7 @@ class Recording(Protocol):
         ...
 
 
-class Uploads(Protocol):
+class RecordingTranscriber(Protocol):
     """Hears recordings."""
 
     @property
@@ -62,7 +69,7 @@ class Uploads(Protocol):
         """Codes that the model knows."""
         ...
 
-    def recording(self, path: Path, name: str, language: str) -> Recording:
+    def recording(self, path: Path, name: str, language: str) -> RecordingReader:
         """A recording that is to be opened; ``language`` is a code, ``auto``, or empty."""
         ...
 
@@ -70,115 +77,116 @@ class Uploads(Protocol):
 class Transcriptions:
     """Serves uploads, so many at once and no more."""
 
-    def __init__(self, settings: Compat, uploads: Uploads) -> None:
+    def __init__(self, settings: Compat, uploads: RecordingTranscriber) -> None:
         """Serves nobody.
 
         Args:
             settings: The ``[compat]`` section.
             uploads: What hears them.
         """
-        self._most = settings.max_uploads
-        self._size = settings.max_upload_mb * 1_000_000
+        self._max_uploads = settings.max_uploads
+        self._max_bytes = settings.max_upload_mb * 1_000_000
         self._uploads = uploads
-        self._busy = 0
+        self._active = 0
 
-    async def serve(self, post: HttpRequest) -> None:
+    async def serve(self, request: HttpRequest) -> None:
         """Answers one request, whatever it is."""
         try:
-            if self._busy >= self._most:
-                text = f"{self._most} recordings are being transcribed already (compat.max_uploads)"
+            if self._active >= self._max_uploads:
+                text = f"{self._max_uploads} recordings are being transcribed already (compat.max_uploads)"
                 raise ApiError(text, "rate_limit_exceeded", status=HTTPStatus.TOO_MANY_REQUESTS)
-            self._busy += 1
+            self._active += 1
             try:
-                await self._serve(post)
+                await self._serve(request)
             finally:
-                self._busy -= 1
+                self._active -= 1
         except ApiError as problem:
-            await post.respond(problem.answer)
+            await request.respond(problem.response)
         except HttpError as problem:
-            await post.respond(in_their_words(problem.response))
+            await request.respond(to_openai_error(problem.response))
 
-    async def _serve(self, post: HttpRequest) -> None:
+    async def _serve(self, request: HttpRequest) -> None:
         try:
             # It has no name on the disk: whatever ends the daemon, nothing of it stays.
             file = TemporaryFile()  # noqa: SIM115 - closed below, in a thread
         except OSError as problem:
-            raise _no_room(problem) from problem
+            raise _storage_error(problem) from problem
         try:
-            form = await self._receive(post, file)
+            form = await self._receive(request, file)
             if form.file_name is None:
                 raise ApiError("the form has no file in it", "missing_required_parameter", "file")
-            wishes = wishes_of(form.fields, self._uploads.languages)
+            wishes = parse_options(form.fields, self._uploads.languages)
             await off_loop(partial(file.seek, 0))  # which writes what is still held back
             await first_completed(
-                self._answer(post, Path(f"/dev/fd/{file.fileno()}"), form.file_name, wishes), post.wait_disconnected()
+                self._respond(request, Path(f"/dev/fd/{file.fileno()}"), form.file_name, wishes),
+                request.wait_disconnected(),
             )
         except OSError as problem:
             if isinstance(problem, ConnectionError):
                 raise
-            raise _no_room(problem) from problem
+            raise _storage_error(problem) from problem
         finally:
             await off_loop(file.close)
 
-    async def _receive(self, post: HttpRequest, file: BinaryIO) -> MultipartForm:
+    async def _receive(self, request: HttpRequest, file: BinaryIO) -> MultipartForm:
         """The form, with its file in ``file``: on disk, for its size is the sender's choice."""
         try:
-            form = MultipartForm(next(iter(post.headers("content-type")), ""), file)
-            async for data in post.body(self._size):
+            form = MultipartForm(next(iter(request.headers("content-type")), ""), file)
+            async for data in request.body(self._max_bytes):
                 await off_loop(partial(form.feed, data))
             form.end()
         except FormError as problem:
             raise ApiError(str(problem), "invalid_form") from problem
         return form
 
-    async def _answer(self, post: HttpRequest, path: Path, name: str, wishes: Wishes) -> None:
+    async def _respond(self, request: HttpRequest, path: Path, name: str, options: TranscriptionOptions) -> None:
         try:
-            recording = self._uploads.recording(path, name[:100], wishes.language)
+            recording = self._uploads.recording(path, name[:100], options.language)
             try:
                 await recording.open()
-                if wishes.stream:
-                    await _stream(post, recording)
+                if options.stream:
+                    await _stream_captions(request, recording)
                 else:
                     finals = [final async for final in recording.finals()]
-                    await post.respond(answer(finals, recording.duration_s, wishes))
+                    await request.respond(format_response(finals, recording.duration_s, options))
             finally:
                 await recording.close()
         except (SourceError, EngineError) as error:
-            problem = _unheard(error)
-            if not wishes.stream or post.status is None:
+            problem = _transcription_error(error)
+            if not options.stream or request.status is None:
                 raise problem from error
-            await post.send(sse({"error": problem.data}))
-            await post.end()
+            await request.send(encode_sse({"error": problem.data}))
+            await request.end()
 
 
-async def _stream(post: HttpRequest, recording: Recording) -> None:
+async def _stream_captions(request: HttpRequest, recording: RecordingReader) -> None:
     """Tells each caption when it is heard, and at the end all of them."""
     finals: list[Final] = []
     async for final in recording.finals():
         if not finals:
-            await post.start_stream(EVENTS_TYPE)
-        before = text_of(finals[-1:])
-        delta = joined(before, final.text, final.language)[len(before) :]
+            await request.start_stream(EVENTS_TYPE)
+        before = join_finals(finals[-1:])
+        delta = join_text(before, final.text, final.language)[len(before) :]
         finals.append(final)
-        await post.send(sse({"type": "transcript.text.delta", "delta": delta}))
+        await request.send(encode_sse({"type": "transcript.text.delta", "delta": delta}))
     if not finals:
-        await post.start_stream(EVENTS_TYPE)
-    await post.send(sse({"type": "transcript.text.done", "text": text_of(finals)}))
-    await post.end()
+        await request.start_stream(EVENTS_TYPE)
+    await request.send(encode_sse({"type": "transcript.text.done", "text": join_finals(finals)}))
+    await request.end()
 
 
-def _no_room(problem: OSError) -> ApiError:
-    log.error("an upload cannot be kept in the folder for temporary files (TMPDIR): %s", problem)
+def _storage_error(error: OSError) -> ApiError:
+    log.error("an upload cannot be kept in the folder for temporary files (TMPDIR): %s", error)
     return ApiError("the daemon has no room for the file", "no_room", status=HTTPStatus.INSUFFICIENT_STORAGE)
 
 
-def _unheard(error: SourceError | EngineError) -> ApiError:
+def _transcription_error(error: SourceError | EngineError) -> ApiError:
     if isinstance(error, SourceError):
-        return ApiError(f"{error}. {HINT}", "unsupported_format", "file")
+        return ApiError(f"{error}. {FORMAT_HINT}", "unsupported_format", "file")
     return ApiError(str(error), "engine_failed", status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
-def wishes_of(fields: Mapping[str, Sequence[str]], languages: Sequence[str]) -> Wishes:
+def parse_options(fields: Mapping[str, Sequence[str]], languages: Sequence[str]) -> TranscriptionOptions:
     """What the form asks for; ``model``, ``prompt`` and ``temperature`` are taken, and change nothing.
 
     Raises:
@@ -196,7 +204,7 @@ def wishes_of(fields: Mapping[str, Sequence[str]], languages: Sequence[str]) -> 
     if not times <= {"word", "segment"}:
         raise ApiError(f"{key} can be word and segment", param=key)
     stream = re.fullmatch(r"(?i)true|1", given.get("stream", "")) is not None
-    return Wishes(language, form, "segment" in times, "word" in times, stream)
+    return TranscriptionOptions(language, form, "segment" in times, "word" in times, stream)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,11 +213,11 @@ class Models:
 
     name: str
 
-    def answer(self, path: str) -> Answer | None:
+    def respond(self, path: str) -> Answer | None:
         """The answer; None: the path is another one."""
         model = {"id": self.name, "object": "model", "created": 0, "owned_by": "streamstt"}
         if path == "/v1/models":
-            return as_json(HTTPStatus.OK, {"object": "list", "data": [model]})
+            return json_response(HTTPStatus.OK, {"object": "list", "data": [model]})
         if path == f"/v1/models/{self.name}":
-            return as_json(HTTPStatus.OK, model)
+            return json_response(HTTPStatus.OK, model)
         return None

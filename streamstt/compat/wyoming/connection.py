@@ -5,19 +5,26 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from streamstt.compat.client_audio import Feed
-from streamstt.compat.wyoming.messages import Transcript, describe, form_of, language_of, offer, transcript
-from streamstt.compat.wyoming.wire import MAX_LINE, Parcel, pack, read_parcel
+from streamstt.compat.client_audio import ClientAudio
+from streamstt.compat.wyoming.messages import (
+    TranscriptBuilder,
+    make_info,
+    make_source_request,
+    make_transcript,
+    parse_format,
+    parse_language,
+)
+from streamstt.compat.wyoming.wire import MAX_LINE, WyomingEvent, encode_event, read_event
 from streamstt.concurrency import first_completed
 from streamstt.hub.hub import DONE, TOO_SLOW, CloseReason, Hub, Subscription
 from streamstt.hub.protocol import ClientError, Message
 from streamstt.server.endpoint import Studio, drain_audio
 
-PART_S = 1.0  # a client that is sent away, and goes on sending, is listened to no longer
+CLOSE_TIMEOUT_S = 1.0  # a client that is sent away, and goes on sending, is listened to no longer
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class WyomingContext:
     """What all connections share.
 
     Attributes:
@@ -28,19 +35,19 @@ class Desk:
     """
 
     hub: Hub
-    studio: Studio
+    ingest: Studio
     languages: Sequence[str]
     idle_s: float
 
 
-class Client:
+class WyomingConnection:
     """One connection.
 
     Attributes:
         speaks: Whether it is in the middle of a stream of audio, or waits for the words of one.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, desk: Desk) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: WyomingContext) -> None:
         """Nothing is said yet.
 
         Args:
@@ -50,9 +57,9 @@ class Client:
         """
         self._reader = reader
         self._writer = writer
-        self._desk = desk
+        self._context = context
         self._language = ""
-        self.speaks = False
+        self.busy = False
 
     async def serve(self) -> None:
         """Answers until the daemon stops.
@@ -63,83 +70,83 @@ class Client:
         """
         farewell = DONE
         while farewell is DONE:
-            parcel = await self._next()
+            parcel = await self._next_event()
             if parcel.type in {"audio-start", "audio-chunk"}:
-                self.speaks = True
+                self.busy = True
                 farewell = await self._transcribe(parcel)
-                self.speaks = False
+                self.busy = False
             else:
                 await self._reply(parcel)
 
-    async def send(self, parcel: Parcel) -> None:
+    async def send(self, event: WyomingEvent) -> None:
         """Sends, and waits while the client is far behind."""
-        self._writer.write(pack(parcel))
+        self._writer.write(encode_event(event))
         await self._writer.drain()
 
-    def drop(self) -> None:
+    def abort(self) -> None:
         """Cuts the connection; ``serve`` ends by that."""
         self._writer.transport.abort()
 
-    async def part(self) -> None:
+    async def close_gracefully(self) -> None:
         """Ends the connection so that what was sent last arrives: closing it with unread audio would cut that off."""
         self._writer.write_eof()
         with suppress(TimeoutError):
-            async with asyncio.timeout(PART_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 while await self._reader.read(MAX_LINE):
                     pass
 
-    async def _next(self) -> Parcel:
+    async def _next_event(self) -> WyomingEvent:
         try:
-            async with asyncio.timeout(self._desk.idle_s):
-                parcel = await read_parcel(self._reader)
+            async with asyncio.timeout(self._context.idle_s):
+                parcel = await read_event(self._reader)
         except TimeoutError:
-            text = f"nothing was said for {self._desk.idle_s:g} s (server.audio_idle_s)"
+            text = f"nothing was said for {self._context.idle_s:g} s (server.audio_idle_s)"
             raise ClientError("idle", text) from None
         if parcel is None:
             raise ConnectionAbortedError
         return parcel
 
-    async def _reply(self, parcel: Parcel) -> None:
+    async def _reply(self, event: WyomingEvent) -> None:
         """Answers what has nothing to do with audio; what is not known is passed over, as the protocol wants it."""
-        match parcel.type:
+        match event.type:
             case "describe":
-                await self.send(describe(self._desk.hub.daemon_info, self._desk.languages))
+                await self.send(make_info(self._context.hub.daemon_info, self._context.languages))
             case "ping":
-                await self.send(Parcel("pong", {"text": parcel.data.get("text")}))
+                await self.send(WyomingEvent("pong", {"text": event.data.get("text")}))
             case "transcribe":
-                self._language = language_of(parcel.data)
+                self._language = parse_language(event.data)
 
-    async def _transcribe(self, opening: Parcel) -> CloseReason:
+    async def _transcribe(self, first_event: WyomingEvent) -> CloseReason:
         """Takes one stream of audio to its end, and tells what was said."""
-        rate, channels = form_of(opening.data)
-        stream = self._desk.studio.admit(offer(self._language, rate))
+        rate, channels = parse_format(first_event.data)
+        stream = self._context.ingest.admit(make_source_request(self._language, rate))
         try:
-            feed = Feed(stream, self._desk.hub, rate, channels)
-            with self._desk.hub.subscribe(source=stream.name) as outbox:
-                audio = drain_audio(self._take_audio(opening, feed), self._desk.hub, outbox)
-                await first_completed(self._tell(outbox), outbox.wait_too_slow(), audio)
+            feed = ClientAudio(stream, self._context.hub, rate, channels)
+            with self._context.hub.subscribe(source=stream.name) as outbox:
+                audio = drain_audio(self._receive_audio(first_event, feed), self._context.hub, outbox)
+                await first_completed(self._send_transcript(outbox), outbox.wait_too_slow(), audio)
                 return outbox.close_reason
         finally:
             stream.close()
 
-    async def _take_audio(self, parcel: Parcel, feed: Feed) -> None:
-        while parcel.type != "audio-stop":
-            if parcel.type == "audio-chunk":
-                feed.form(*form_of(parcel.data))
-                await feed.push(parcel.payload)
-            elif parcel.type != "audio-start":
-                await self._reply(parcel)
-            parcel = await self._next()
-        await feed.settle()
+    async def _receive_audio(self, event: WyomingEvent, audio: ClientAudio) -> None:
+        while event.type != "audio-stop":
+            if event.type == "audio-chunk":
+                audio.set_format(*parse_format(event.data))
+                await audio.push(event.payload)
+            elif event.type != "audio-start":
+                await self._reply(event)
+            event = await self._next_event()
+        await audio.drain()
 
-    async def _tell(self, outbox: Subscription) -> None:
+    async def _send_transcript(self, subscription: Subscription) -> None:
         """Sends words as they are sure, then all of them."""
         language = {"language": self._language} if self._language else {}
-        await self.send(Parcel("transcript-start", language))
-        heard = Transcript()
-        while (item := await outbox.get()) is not None:
-            if isinstance(item, Message) and (chunk := heard.take(item.event)):
-                await self.send(Parcel("transcript-chunk", {"text": chunk}))
-        if outbox.close_reason is not TOO_SLOW:
-            await self.send(transcript(heard.text, self._language))
-            await self.send(Parcel("transcript-stop"))
+        await self.send(WyomingEvent("transcript-start", language))
+        heard = TranscriptBuilder()
+        while (item := await subscription.get()) is not None:
+            if isinstance(item, Message) and (chunk := heard.update(item.event)):
+                await self.send(WyomingEvent("transcript-chunk", {"text": chunk}))
+        if subscription.close_reason is not TOO_SLOW:
+            await self.send(make_transcript(heard.text, self._language))
+            await self.send(WyomingEvent("transcript-stop"))

@@ -8,51 +8,51 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from streamstt.captioning.remote_source import RemoteSourceRequest
-from streamstt.compat.client_audio import base_language, check_form
-from streamstt.compat.wyoming.wire import Parcel
+from streamstt.compat.client_audio import base_language, check_format
+from streamstt.compat.wyoming.wire import WyomingEvent
 from streamstt.events import Event, Final, Partial
 from streamstt.hub.protocol import ClientError, DaemonInfo
 
 
-class Transcript:
+class TranscriptBuilder:
     """The words of one stream of audio, told in chunks as they can no longer change; together they are the whole."""
 
     def __init__(self) -> None:
         """Nothing is said yet."""
         self.text = ""  # of all finals
-        self._told = ""
+        self._sent = ""
 
-    def take(self, event: Event) -> str:
+    def update(self, event: Event) -> str:
         """The words that are sure since the last event, with the space before them."""
         match event:
             case Partial():
-                sure = self._after(event.text[: event.stable])
+                sure = self._append_to_finals(event.text[: event.stable])
             case Final():
-                self.text = sure = self._after(event.text)
+                self.text = sure = self._append_to_finals(event.text)
             case _:
                 return ""
-        chunk = sure[len(self._told) :]
-        self._told += chunk
+        chunk = sure[len(self._sent) :]
+        self._sent += chunk
         return chunk
 
-    def _after(self, text: str) -> str:
+    def _append_to_finals(self, text: str) -> str:
         """The finals so far, and this behind them."""
         return f"{self.text} {text}" if self.text and text else self.text or text
 
 
-def describe(about: DaemonInfo, languages: Sequence[str]) -> Parcel:
+def make_info(daemon_info: DaemonInfo, languages: Sequence[str]) -> WyomingEvent:
     """The answer to ``describe``.
 
     Args:
         about: The daemon.
         languages: Those that its model knows.
     """
-    common = {"installed": True, "version": about.version}
+    common = {"installed": True, "version": daemon_info.version}
     model = {
-        "name": about.model,
+        "name": daemon_info.model,
         "languages": list(languages),
         "attribution": {"name": "OpenAI", "url": "https://github.com/openai/whisper"},
-        "description": f"Whisper {about.model}",
+        "description": f"Whisper {daemon_info.model}",
     }
     program = {
         "name": "streamstt",
@@ -62,10 +62,10 @@ def describe(about: DaemonInfo, languages: Sequence[str]) -> Parcel:
         "supports_transcript_streaming": True,
         "requires_external_vad": True,
     }
-    return Parcel("info", {"asr": [program | common]})
+    return WyomingEvent("info", {"asr": [program | common]})
 
 
-def language_of(transcribe: Mapping[str, Any]) -> str:
+def parse_language(transcribe: Mapping[str, Any]) -> str:
     """The language that a ``transcribe`` asks for: a code, or empty for the engine's setting.
 
     Raises:
@@ -78,7 +78,7 @@ def language_of(transcribe: Mapping[str, Any]) -> str:
     return language
 
 
-def form_of(audio: Mapping[str, Any]) -> tuple[int, int]:
+def parse_format(audio: Mapping[str, Any]) -> tuple[int, int]:
     """Rate and channels that an ``audio-start`` or ``audio-chunk`` tells.
 
     Raises:
@@ -87,20 +87,20 @@ def form_of(audio: Mapping[str, Any]) -> tuple[int, int]:
     rate, width, channels = (audio.get(key) for key in ("rate", "width", "channels"))
     if type(rate) is not int or type(channels) is not int or width != 2:
         raise ClientError("bad_audio", "audio must tell rate and channels, and be 2 bytes wide (s16le)")
-    check_form(rate, channels)
+    check_format(rate, channels)
     return rate, channels
 
 
-def offer(language: str, rate: int) -> RemoteSourceRequest:
+def make_source_request(language: str, rate: int) -> RemoteSourceRequest:
     """A client's stream as a source."""
     return RemoteSourceRequest("wyoming", rate, language)
 
 
-def transcript(text: str, language: str) -> Parcel:
+def make_transcript(text: str, language: str) -> WyomingEvent:
     """The whole text of a stream."""
-    return Parcel("transcript", {"text": text} | ({"language": language} if language not in {"", "auto"} else {}))
+    return WyomingEvent("transcript", {"text": text} | ({"language": language} if language not in {"", "auto"} else {}))
 
 
-def problem(error: ClientError) -> Parcel:
+def make_error(error: ClientError) -> WyomingEvent:
     """What a client is told before its connection is closed."""
-    return Parcel("error", {"text": str(error), "code": error.code})
+    return WyomingEvent("error", {"text": str(error), "code": error.code})

@@ -6,8 +6,8 @@ import logging
 import time
 from contextlib import suppress
 
-from streamstt.compat.wyoming.connection import Client, Desk
-from streamstt.compat.wyoming.messages import problem
+from streamstt.compat.wyoming.connection import WyomingConnection, WyomingContext
+from streamstt.compat.wyoming.messages import make_error
 from streamstt.compat.wyoming.wire import MAX_LINE
 from streamstt.config.compat import Compat
 from streamstt.errors import ServerError
@@ -15,7 +15,7 @@ from streamstt.hub.protocol import ClientError
 from streamstt.server.limits import RateLimitedLog, printable
 
 MAX_CONNECTIONS = 32  # at once; Home Assistant opens one for each command, and one to ask who is here
-DRAIN_S = 5.0  # how long a stopping daemon waits for clients to take their last words
+DRAIN_TIMEOUT_S = 5.0  # how long a stopping daemon waits for clients to take their last words
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class WyomingServer:
     """Listens, and takes each client to the desk."""
 
-    def __init__(self, settings: Compat, desk: Desk) -> None:
+    def __init__(self, settings: Compat, context: WyomingContext) -> None:
         """Does not listen yet.
 
         Args:
@@ -31,10 +31,10 @@ class WyomingServer:
             desk: What all connections share.
         """
         self._host, self._port = settings.wyoming_address
-        self._desk = desk
+        self._context = context
         self._listener: asyncio.Server | None = None
-        self._clients: dict[asyncio.Task[None], Client] = {}
-        self._complaints = RateLimitedLog()
+        self._connections: dict[asyncio.Task[None], WyomingConnection] = {}
+        self._error_log = RateLimitedLog()
 
     async def start(self) -> None:
         """Listens, if there is an address.
@@ -45,7 +45,7 @@ class WyomingServer:
         if not self._host:
             return
         try:
-            self._listener = await asyncio.start_server(self._meet, self._host, self._port, limit=MAX_LINE)
+            self._listener = await asyncio.start_server(self._on_connect, self._host, self._port, limit=MAX_LINE)
         except OSError as error:
             hint = "is taken: choose another" if error.errno == errno.EADDRINUSE else f"cannot be used: {error}"
             raise ServerError(f"{self._host}:{self._port} (compat.wyoming) {hint}") from error
@@ -56,35 +56,35 @@ class WyomingServer:
         """Takes no new clients; gives each that speaks the time to receive its last words. The hub has finished."""
         if self._listener:
             self._listener.close()
-        for client in self._clients.values():
-            if not client.speaks:
-                client.drop()
-        if self._clients:
-            _, late = await asyncio.wait(self._clients, timeout=DRAIN_S)
+        for client in self._connections.values():
+            if not client.busy:
+                client.abort()
+        if self._connections:
+            _, late = await asyncio.wait(self._connections, timeout=DRAIN_TIMEOUT_S)
             for task in late:
-                self._clients[task].drop()
+                self._connections[task].abort()
 
-    async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _on_connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - asyncio runs this as one; for the type checker
-        self._clients[task] = client = Client(reader, writer, self._desk)
+        self._connections[task] = client = WyomingConnection(reader, writer, self._context)
         try:
             with suppress(ConnectionError):
-                await self._serve(client)
+                await self._serve_client(client)
         except Exception:
             log.exception("serving a Wyoming client failed")
             raise
         finally:
-            del self._clients[task]
+            del self._connections[task]
             writer.close()
 
-    async def _serve(self, client: Client) -> None:
+    async def _serve_client(self, connection: WyomingConnection) -> None:
         try:
-            if len(self._clients) > MAX_CONNECTIONS:
+            if len(self._connections) > MAX_CONNECTIONS:
                 raise ClientError("too_many", f"{MAX_CONNECTIONS} Wyoming clients are connected already")
-            await client.serve()
+            await connection.serve()
         except ClientError as error:
-            if line := self._complaints.line_to_log(time.monotonic(), f"Wyoming client: {printable(str(error))}"):
+            if line := self._error_log.line_to_log(time.monotonic(), f"Wyoming client: {printable(str(error))}"):
                 log.info("%s", line)
-            await client.send(problem(error))
-            await client.part()
+            await connection.send(make_error(error))
+            await connection.close_gracefully()

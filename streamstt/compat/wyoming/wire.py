@@ -9,16 +9,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamstt.compat.client_audio import as_object
+from streamstt.compat.client_audio import parse_json_object
 from streamstt.hub.protocol import ClientError, to_json
 
 MAX_LINE = MAX_DATA = 2**16  # bytes
 MAX_PAYLOAD = 2**20  # bytes: 30 s of audio
-HINT = "that is no JSON object; this port speaks Wyoming"
+NOT_WYOMING_HINT = "that is no JSON object; this port speaks Wyoming"
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class WyomingEvent:
     """What the protocol calls an event."""
 
     type: str
@@ -27,7 +27,7 @@ class Parcel:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
+class EventHeader:
     """The line that a parcel begins with."""
 
     type: str
@@ -36,21 +36,21 @@ class Header:
     payload_length: int
 
 
-def pack(parcel: Parcel) -> bytes:
+def encode_event(event: WyomingEvent) -> bytes:
     """A parcel as it is sent."""
-    data = to_json(parcel.data).encode(errors="replace") if parcel.data else b""
+    data = to_json(event.data).encode(errors="replace") if event.data else b""
     lengths = {"data_length": len(data)} if data else {}
-    lengths |= {"payload_length": len(parcel.payload)} if parcel.payload else {}
-    return to_json({"type": parcel.type} | lengths).encode() + b"\n" + data + parcel.payload
+    lengths |= {"payload_length": len(event.payload)} if event.payload else {}
+    return to_json({"type": event.type} | lengths).encode() + b"\n" + data + event.payload
 
 
-def parse_header(line: bytes) -> Header:
+def parse_header(line: bytes) -> EventHeader:
     """Reads the line.
 
     Raises:
         ClientError: It is none, or announces too much.
     """
-    head = as_object(line, HINT)
+    head = parse_json_object(line, NOT_WYOMING_HINT)
     kind, data = head.get("type"), head.get("data") or {}
     sizes = [head.get(key) or 0 for key in ("data_length", "payload_length")]
     if not isinstance(kind, str) or not isinstance(data, dict) or not all(type(size) is int for size in sizes):
@@ -58,10 +58,10 @@ def parse_header(line: bytes) -> Header:
     for size, most in zip(sizes, (MAX_DATA, MAX_PAYLOAD), strict=True):
         if not 0 <= size <= most:
             raise ClientError("too_long", f"a part of {size} bytes was announced; {most} are the most")
-    return Header(kind, data, *sizes)
+    return EventHeader(kind, data, *sizes)
 
 
-async def read_parcel(reader: StreamReader) -> Parcel | None:
+async def read_event(reader: StreamReader) -> WyomingEvent | None:
     """The next parcel; None when the client has gone, be it in the middle of one.
 
     Raises:
@@ -71,8 +71,8 @@ async def read_parcel(reader: StreamReader) -> Parcel | None:
         line = await reader.readuntil(b"\n")
         header = parse_header(line)
         more = await reader.readexactly(header.data_length)
-        data = {**header.data, **as_object(more, HINT)} if more else header.data
-        return Parcel(header.type, data, await reader.readexactly(header.payload_length))
+        data = {**header.data, **parse_json_object(more, NOT_WYOMING_HINT)} if more else header.data
+        return WyomingEvent(header.type, data, await reader.readexactly(header.payload_length))
     except (IncompleteReadError, ConnectionError):
         return None
     except LimitOverrunError as problem:

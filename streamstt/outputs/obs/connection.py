@@ -9,31 +9,31 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.protocol import State
 
-from streamstt.outputs.base import Away, Over, why
+from streamstt.outputs.base import TargetGone, TargetUnavailable, describe_os_error
 from streamstt.outputs.obs.protocol import (
     HELLO,
     IDENTIFIED,
     KICKED,
     RESPONSE,
     WRONG_PASSWORD,
-    NotObs,
-    Outcome,
-    identify,
-    outcome,
-    parse,
-    request,
-    wants_password,
+    ObsProtocolError,
+    RequestStatus,
+    encode_identify,
+    encode_request,
+    parse_message,
+    parse_status,
+    requires_password,
 )
-from streamstt.outputs.secrets import Secret
+from streamstt.outputs.secrets import SecretSource
 
-THROWN_OUT = "OBS has closed the connection for good (Kick in its list of sessions)"
+KICKED_TEXT = "OBS has closed the connection for good (Kick in its list of sessions)"
 TIMEOUT_S = 5.0  # for a connection, and for the answer to a request
 
 
-class ObsSocket:
+class ObsConnection:
     """Connects when it is told to; says what is wrong as ``Away`` or ``Over``."""
 
-    def __init__(self, url: str, password: Secret) -> None:
+    def __init__(self, url: str, password: SecretSource) -> None:
         """Connects nothing.
 
         Args:
@@ -43,7 +43,7 @@ class ObsSocket:
         self._url = url
         self._password = password
         self._socket: ClientConnection | None = None
-        self._count = 0
+        self._request_count = 0
 
     @property
     def is_open(self) -> bool:
@@ -58,43 +58,43 @@ class ObsSocket:
             Over: It has thrown us out.
         """
         if self._socket and self._socket.close_code == KICKED:
-            raise Over(THROWN_OUT)
+            raise TargetGone(KICKED_TEXT)
         password = await self._password.read()
-        async with _said("it does not answer"):
+        async with _translate_errors("it does not answer"):
             # The end is not waited for: a program that hangs does not say goodbye.
             self._socket = await connect(self._url, compression=None, open_timeout=TIMEOUT_S, close_timeout=0.5)
             hello = await self._receive(HELLO)
-            if wants_password(hello) and not password:
-                raise Away("it wants a password: set obs.password_file")
-            await self._socket.send(identify(hello, password))
+            if requires_password(hello) and not password:
+                raise TargetUnavailable("it wants a password: set obs.password_file")
+            await self._socket.send(encode_identify(hello, password))
             await self._receive(IDENTIFIED)
 
-    async def ask(self, kind: str, data: Mapping[str, Any]) -> Outcome:
+    async def request(self, kind: str, data: Mapping[str, Any]) -> RequestStatus:
         """Sends a request, and returns what became of it.
 
         Raises:
             Away: The connection is lost, or there is no answer.
             Over: It has thrown us out.
         """
-        self._count += 1
-        number = str(self._count)
-        async with _said("it does not answer a request"):
+        self._request_count += 1
+        number = str(self._request_count)
+        async with _translate_errors("it does not answer a request"):
             if self._socket is None:
-                raise Away("it is not connected")
-            await self._socket.send(request(kind, number, data))
+                raise TargetUnavailable("it is not connected")
+            await self._socket.send(encode_request(kind, number, data))
             while (answer := await self._receive(RESPONSE)).get("requestId") != number:
                 pass  # the answer to a request that was given up
-            return outcome(answer)
+            return parse_status(answer)
 
-    async def _receive(self, wanted: int) -> Mapping[str, Any]:
+    async def _receive(self, wanted_op: int) -> Mapping[str, Any]:
         """The next message of a kind; others are passed over."""
         assert self._socket is not None  # noqa: S101 - for the type checker
         while True:
-            op, data = parse(await self._socket.recv())
-            if op == wanted:
+            op, data = parse_message(await self._socket.recv())
+            if op == wanted_op:
                 return data
 
-    async def lost(self) -> None:
+    async def wait_closed(self) -> None:
         """Returns when the connection is no more."""
         if self._socket:
             await self._socket.wait_closed()
@@ -108,22 +108,22 @@ class ObsSocket:
 
 
 @asynccontextmanager
-async def _said(late: str) -> AsyncIterator[None]:
+async def _translate_errors(timeout_text: str) -> AsyncIterator[None]:
     """Bounds the time, and says what goes wrong in our words."""
     try:
         async with asyncio.timeout(TIMEOUT_S):
             yield
     except TimeoutError:
-        raise Away(f"{late} within {TIMEOUT_S:g} s", sure=True) from None
+        raise TargetUnavailable(f"{timeout_text} within {TIMEOUT_S:g} s", report_now=True) from None
     except ConnectionClosed as problem:
         code = problem.rcvd.code if problem.rcvd else 0
         if code == KICKED:
-            raise Over(THROWN_OUT) from problem
+            raise TargetGone(KICKED_TEXT) from problem
         wrong = "it does not take the password" if code == WRONG_PASSWORD else ""
-        raise Away(wrong or ("the connection is lost" + (f" ({code})" if code else ""))) from problem
-    except NotObs as problem:
-        raise Away(f"what answers is no obs-websocket 5: {problem}") from problem
+        raise TargetUnavailable(wrong or ("the connection is lost" + (f" ({code})" if code else ""))) from problem
+    except ObsProtocolError as problem:
+        raise TargetUnavailable(f"what answers is no obs-websocket 5: {problem}") from problem
     except (InvalidHandshake, InvalidURI) as problem:
-        raise Away("what answers is no obs-websocket") from problem
+        raise TargetUnavailable("what answers is no obs-websocket") from problem
     except OSError as problem:
-        raise Away(f"no connection: {why(problem)}") from problem
+        raise TargetUnavailable(f"no connection: {describe_os_error(problem)}") from problem

@@ -17,15 +17,15 @@ WRONG_PASSWORD, KICKED = 4009, 4011  # close codes
 NOT_READY, NOT_STREAMING, NOT_FOUND = 207, 501, 600  # request status codes
 
 
-class NotObs(ValueError):  # noqa: N818 - what it is, not what failed
+class ObsProtocolError(ValueError):  # noqa: N818 - what it is, not what failed
     """What came is no message of this protocol."""
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RequestStatus:
     """What became of a request."""
 
-    good: bool
+    ok: bool
     code: int
     comment: str = ""
 
@@ -33,16 +33,16 @@ class Outcome:
         return f"status {self.code}{self.comment and f', {self.comment}'}"
 
 
-def authentication(password: str, salt: str, challenge: str) -> str:
+def authentication_string(password: str, salt: str, challenge: str) -> str:
     """The answer to a challenge: proves that the password is known, without telling it."""
-    return _hash(_hash(password + salt) + challenge)
+    return _sha256_base64(_sha256_base64(password + salt) + challenge)
 
 
-def _hash(text: str) -> str:
+def _sha256_base64(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def parse(text: str | bytes) -> tuple[int, Mapping[str, Any]]:
+def parse_message(text: str | bytes) -> tuple[int, Mapping[str, Any]]:
     """A message: its ``op`` and its data.
 
     Raises:
@@ -52,13 +52,13 @@ def parse(text: str | bytes) -> tuple[int, Mapping[str, Any]]:
         message = json.loads(text)
         op, data = message["op"], message["d"]
     except (ValueError, TypeError, KeyError, RecursionError) as problem:
-        raise NotObs("no message of obs-websocket v5") from problem
+        raise ObsProtocolError("no message of obs-websocket v5") from problem
     if not isinstance(op, int) or not isinstance(data, dict):
-        raise NotObs("no message of obs-websocket v5")
+        raise ObsProtocolError("no message of obs-websocket v5")
     return op, data
 
 
-def identify(hello: Mapping[str, Any], password: str) -> str:
+def encode_identify(hello: Mapping[str, Any], password: str) -> str:
     """The answer to ``Hello``; no events are wanted.
 
     Raises:
@@ -68,23 +68,23 @@ def identify(hello: Mapping[str, Any], password: str) -> str:
     proof = {}
     if asked is not None:
         try:
-            proof = {"authentication": authentication(password, asked["salt"], asked["challenge"])}
+            proof = {"authentication": authentication_string(password, asked["salt"], asked["challenge"])}
         except (TypeError, KeyError) as problem:
-            raise NotObs("it asks for a password in a way that is not known") from problem
-    return _message(IDENTIFY, {"rpcVersion": RPC_VERSION, **proof, "eventSubscriptions": NO_EVENTS})
+            raise ObsProtocolError("it asks for a password in a way that is not known") from problem
+    return _encode_message(IDENTIFY, {"rpcVersion": RPC_VERSION, **proof, "eventSubscriptions": NO_EVENTS})
 
 
-def wants_password(hello: Mapping[str, Any]) -> bool:
+def requires_password(hello: Mapping[str, Any]) -> bool:
     """Whether a password has to be known."""
     return "authentication" in hello
 
 
-def request(kind: str, number: str, data: Mapping[str, Any]) -> str:
+def encode_request(kind: str, request_id: str, data: Mapping[str, Any]) -> str:
     """A request; ``number`` comes back with the answer."""
-    return _message(REQUEST, {"requestType": kind, "requestId": number, "requestData": data})
+    return _encode_message(REQUEST, {"requestType": kind, "requestId": request_id, "requestData": data})
 
 
-def outcome(response: Mapping[str, Any]) -> Outcome:
+def parse_status(response: Mapping[str, Any]) -> RequestStatus:
     """What a response says.
 
     Raises:
@@ -92,10 +92,10 @@ def outcome(response: Mapping[str, Any]) -> Outcome:
     """
     try:
         status = response["requestStatus"]
-        return Outcome(bool(status["result"]), int(status["code"]), str(status.get("comment", "")))
+        return RequestStatus(bool(status["result"]), int(status["code"]), str(status.get("comment", "")))
     except (TypeError, KeyError, ValueError, AttributeError) as problem:
-        raise NotObs("an answer that is none of obs-websocket v5") from problem
+        raise ObsProtocolError("an answer that is none of obs-websocket v5") from problem
 
 
-def _message(op: int, data: Mapping[str, Any]) -> str:
+def _encode_message(op: int, data: Mapping[str, Any]) -> str:
     return json.dumps({"op": op, "d": data})

@@ -3,69 +3,71 @@
 import asyncio
 
 from streamstt.config.outputs import Obs
-from streamstt.outputs.base import Away, Parcel, Refused
-from streamstt.outputs.obs.connection import ObsSocket
+from streamstt.outputs.base import CaptionItem, CaptionRejected, TargetUnavailable
+from streamstt.outputs.obs.connection import ObsConnection
 from streamstt.outputs.obs.protocol import NOT_READY, NOT_STREAMING
 from streamstt.text.line_breaking import lines
 
-WIDEST = 32  # columns of CEA-608
-CHARS_S = 25.0  # a long caption comes in parts, so fast at most: above speech, below CEA-608's two signs a frame
+MAX_COLUMNS = 32  # columns of CEA-608
+MAX_CHARS_PER_S = (
+    25.0  # a long caption comes in parts, so fast at most: above speech, below CEA-608's two signs a frame
+)
 
 
-def parts_of(text: str, language: str, settings: Obs) -> list[str]:
+def split_caption(text: str, language: str, settings: Obs) -> list[str]:
     """A caption as OBS gets it: parts of a few lines, each put in place of the one before it."""
-    broken = lines(text, min(settings.line_chars, WIDEST), language)
+    broken = lines(text, min(settings.line_chars, MAX_COLUMNS), language)
     return ["\n".join(broken[n : n + settings.lines]) for n in range(0, len(broken), settings.lines)]
 
 
-class ObsCaptions:
+class ObsStreamCaptions:
     """A ``Target``."""
 
-    def __init__(self, socket: ObsSocket, settings: Obs) -> None:
+    def __init__(self, connection: ObsConnection, settings: Obs) -> None:
         """Sends nothing yet.
 
         Args:
             socket: To OBS.
             settings: The ``[obs]`` section.
         """
-        self._socket = socket
+        self._connection = connection
         self._settings = settings
-        self._shown = (0, 0)  # number of the last caption, and how many of its parts were sent
-        self._free_at = 0.0  # from then on the next part may be put in place of the last
+        self._last_sent = (0, 0)  # number of the last caption, and how many of its parts were sent
+        self._next_part_at = 0.0  # from then on the next part may be put in place of the last
 
     @property
     def is_open(self) -> bool:
         """Whether OBS is connected."""
-        return self._socket.is_open
+        return self._connection.is_open
 
     async def open(self) -> None:
         """Connects to OBS."""
-        await self._socket.open()
+        await self._connection.open()
 
-    async def send(self, parcel: Parcel) -> bool:
+    async def send(self, item: CaptionItem) -> bool:
         """Shows a caption; False: OBS is not streaming, as it is most of the time."""
-        parts = parts_of(parcel.line, str(parcel.message.data["language"]), self._settings)
-        seq, done = self._shown
-        for number in range(done if seq == parcel.message.seq else 0, len(parts)):
-            await asyncio.sleep(max(self._free_at - _now(), 0))
-            outcome = await self._socket.ask("SendStreamCaption", {"captionText": parts[number]})
+        parts = split_caption(item.labeled_text, str(item.message.data["language"]), self._settings)
+        seq, done = self._last_sent
+        for number in range(done if seq == item.message.seq else 0, len(parts)):
+            await asyncio.sleep(max(self._next_part_at - _now(), 0))
+            outcome = await self._connection.request("SendStreamCaption", {"captionText": parts[number]})
             if outcome.code == NOT_STREAMING:
                 return False
             if outcome.code == NOT_READY:
-                raise Away("OBS is not ready")
-            if not outcome.good:
-                raise Refused(f"OBS answers {outcome}")
-            self._shown = parcel.message.seq, number + 1
-            self._free_at = _now() + len(parts[number]) / CHARS_S
+                raise TargetUnavailable("OBS is not ready")
+            if not outcome.ok:
+                raise CaptionRejected(f"OBS answers {outcome}")
+            self._last_sent = item.message.seq, number + 1
+            self._next_part_at = _now() + len(parts[number]) / MAX_CHARS_PER_S
         return True
 
-    async def lost(self) -> None:
+    async def wait_closed(self) -> None:
         """Returns when OBS has gone."""
-        await self._socket.lost()
+        await self._connection.wait_closed()
 
     async def close(self) -> None:
         """Closes the connection."""
-        await self._socket.close()
+        await self._connection.close()
 
 
 def _now() -> float:

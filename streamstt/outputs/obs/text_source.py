@@ -11,17 +11,17 @@ from contextlib import suppress
 from streamstt.config.outputs import Obs
 from streamstt.events import Final, Partial
 from streamstt.hub.hub import Hub
-from streamstt.outputs.base import Away, Over, published
-from streamstt.outputs.obs.connection import ObsSocket
+from streamstt.outputs.base import TargetGone, TargetUnavailable, subscribe_captions
+from streamstt.outputs.obs.connection import ObsConnection
 from streamstt.outputs.obs.protocol import NOT_FOUND
-from streamstt.outputs.target_status import Standing
+from streamstt.outputs.target_status import TargetStatus
 from streamstt.text.line_breaking import lines
 
 
-class Screen:
+class RollUpText:
     """Rolls up as people speak; a line that is full stays as it is."""
 
-    def __init__(self, line_chars: int, most: int) -> None:
+    def __init__(self, line_chars: int, max_lines: int) -> None:
         """Shows nothing.
 
         Args:
@@ -29,32 +29,32 @@ class Screen:
             most: Lines at once.
         """
         self._line_chars = line_chars
-        self._most = most
-        self._said = ""  # finals, from the beginning of a line on
-        self._open: Partial | None = None  # the newest
+        self._max_lines = max_lines
+        self._final_text = ""  # finals, from the beginning of a line on
+        self._partial: Partial | None = None  # the newest
         self._language = ""
 
-    def take(self, event: Final | Partial) -> None:
+    def update(self, event: Final | Partial) -> None:
         """Shows what is said; of several who speak at once, what the last of them says, until it is final."""
         self._language = event.language
         if isinstance(event, Partial):
-            self._open = event
+            self._partial = event
             return
-        if self._open and self._open.source == event.source:
-            self._open = None
-        self._said = f"{self._said} {event.text}".strip()
-        broken = lines(self._said, self._line_chars, self._language)
-        self._said = " ".join(broken[-self._most :])
+        if self._partial and self._partial.source == event.source:
+            self._partial = None
+        self._final_text = f"{self._final_text} {event.text}".strip()
+        broken = lines(self._final_text, self._line_chars, self._language)
+        self._final_text = " ".join(broken[-self._max_lines :])
 
     def clear(self) -> None:
         """Nobody has spoken for a while."""
-        self._said, self._open = "", None
+        self._final_text, self._partial = "", None
 
     @property
     def text(self) -> str:
         """As it is shown, its lines apart."""
-        speech = f"{self._said} {self._open.text if self._open else ''}"
-        return "\n".join(lines(speech, self._line_chars, self._language)[-self._most :])
+        speech = f"{self._final_text} {self._partial.text if self._partial else ''}"
+        return "\n".join(lines(speech, self._line_chars, self._language)[-self._max_lines :])
 
 
 LAST_RETRY_S = 5.0
@@ -62,10 +62,10 @@ LAST_RETRY_S = 5.0
 log = logging.getLogger(__name__)
 
 
-class ObsText:
+class ObsTextSource:
     """An ``Outlet``."""
 
-    def __init__(self, socket: ObsSocket, settings: Obs, hub: Hub) -> None:
+    def __init__(self, connection: ObsConnection, settings: Obs, hub: Hub) -> None:
         """Shows nothing yet.
 
         Args:
@@ -73,14 +73,14 @@ class ObsText:
             settings: The ``[obs]`` section.
             hub: Where captions come from.
         """
-        self._socket = socket
+        self._connection = connection
         self._settings = settings
         self._hub = hub
-        self._screen = Screen(settings.line_chars, settings.lines)
-        self._standing = Standing("obs", hub, LAST_RETRY_S)
+        self._roll_up = RollUpText(settings.line_chars, settings.lines)
+        self._status = TargetStatus("obs", hub, LAST_RETRY_S)
         self._changed = asyncio.Event()
-        self._shown: str | None = None  # None: not known, as after a new connection
-        self._heard_at = -math.inf
+        self._shown_text: str | None = None  # None: not known, as after a new connection
+        self._last_caption_at = -math.inf
         self._closing = False
 
     async def run(self) -> None:
@@ -88,61 +88,61 @@ class ObsText:
         log.info("captions go to the text source %s of obs", self._settings.text_source)
         try:
             async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._show_all())
-                async for message in published(self._hub, self._settings.sources):
+                tasks.create_task(self._update_until_closed())
+                async for message in subscribe_captions(self._hub, self._settings.sources):
                     if isinstance(message.event, Final | Partial):
-                        self._screen.take(message.event)
-                        self._heard_at = _now()
+                        self._roll_up.update(message.event)
+                        self._last_caption_at = _now()
                         self._changed.set()
                 self._closing = True
                 self._changed.set()
         except Exception:  # a mistake of ours: captions are worth more than their copies
             log.exception("captions do not go to obs any more")
-            self._standing.end("a mistake in the program")
+            self._status.record_end("a mistake in the program")
         finally:
-            await self._socket.close()
+            await self._connection.close()
 
-    async def _show_all(self) -> None:
+    async def _update_until_closed(self) -> None:
         while not self._closing:
             try:
-                await self._show()
+                await self._update()
                 await asyncio.sleep(1 / self._settings.updates_s)
-                await self._next()
-            except Away as problem:
-                await self._socket.close()
-                await self._pause(self._standing.fail(problem))
-            except Over as end:
-                self._standing.end(str(end))
+                await self._wait_for_change()
+            except TargetUnavailable as problem:
+                await self._connection.close()
+                await self._wait_before_retry(self._status.record_failure(problem))
+            except TargetGone as end:
+                self._status.record_end(str(end))
                 return
-        self._screen.clear()  # nothing of us stays on the stream
-        with suppress(Away, Over):
-            if self._socket.is_open:
-                await self._show()
+        self._roll_up.clear()  # nothing of us stays on the stream
+        with suppress(TargetUnavailable, TargetGone):
+            if self._connection.is_open:
+                await self._update()
 
-    async def _show(self) -> None:
-        if not self._socket.is_open:
-            await self._socket.open()
-            self._shown = None
-        if _now() >= self._fades_at:
-            self._screen.clear()
-        text = self._screen.text
-        if text == self._shown:
+    async def _update(self) -> None:
+        if not self._connection.is_open:
+            await self._connection.open()
+            self._shown_text = None
+        if _now() >= self._clear_at:
+            self._roll_up.clear()
+        text = self._roll_up.text
+        if text == self._shown_text:
             return
         data = {"inputName": self._settings.text_source, "inputSettings": {"text": text}}
-        outcome = await self._socket.ask("SetInputSettings", data)
-        if outcome.good:
-            self._shown = text
-            self._standing.succeed(1)
+        outcome = await self._connection.request("SetInputSettings", data)
+        if outcome.ok:
+            self._shown_text = text
+            self._status.record_success(1)
         elif outcome.code == NOT_FOUND:
-            self._standing.refuse(f"OBS has no source named {self._settings.text_source!r}")
+            self._status.record_rejection(f"OBS has no source named {self._settings.text_source!r}")
         else:
-            self._standing.refuse(f"OBS answers {outcome}")
+            self._status.record_rejection(f"OBS answers {outcome}")
 
-    async def _next(self) -> None:
+    async def _wait_for_change(self) -> None:
         """Until something is said, or nothing was for a while, or OBS has gone."""
         waits: list[asyncio.Future[object]] = [asyncio.ensure_future(self._changed.wait())]
-        waits.append(asyncio.ensure_future(self._socket.lost()))
-        silence_s = max(self._fades_at - _now(), 0) if self._screen.text else math.inf
+        waits.append(asyncio.ensure_future(self._connection.wait_closed()))
+        silence_s = max(self._clear_at - _now(), 0) if self._roll_up.text else math.inf
         try:
             timeout = None if silence_s == math.inf else silence_s
             await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
@@ -152,11 +152,11 @@ class ObsText:
         self._changed.clear()
 
     @property
-    def _fades_at(self) -> float:
+    def _clear_at(self) -> float:
         """When what is shown is too long ago."""
-        return self._heard_at + self._settings.clear_s if self._settings.clear_s else math.inf
+        return self._last_caption_at + self._settings.clear_s if self._settings.clear_s else math.inf
 
-    async def _pause(self, pause_s: float) -> None:
+    async def _wait_before_retry(self, pause_s: float) -> None:
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 while not self._closing:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from streamstt.compat.openai.errors import in_their_words, speaks_openai
+from streamstt.compat.openai.errors import is_openai_path, to_openai_error
 from streamstt.server.access import AccessRequest, Role
 from streamstt.server.http.request import CHUNK, Handler, HttpError, HttpRequest
 from streamstt.server.http.response import Answer
@@ -115,7 +115,7 @@ def _request_path(post: HttpRequest) -> str:
 
 
 async def _send_error(post: HttpRequest, problem: HttpError) -> None:
-    await post.respond(in_their_words(problem.response) if speaks_openai(_request_path(post)) else problem.response)
+    await post.respond(to_openai_error(problem.response) if is_openai_path(_request_path(post)) else problem.response)
 
 
 def _access_request(post: HttpRequest, here: str) -> AccessRequest:

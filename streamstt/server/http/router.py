@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
-from streamstt.compat.openai.errors import in_their_words, speaks_openai
+from streamstt.compat.openai.errors import is_openai_path, to_openai_error
 from streamstt.config.compat import SWITCHES
 from streamstt.hub.protocol import to_json
 from streamstt.server.access import (
@@ -57,7 +57,7 @@ class Router:
         may come.
         """
         answer = self._route(request, method)
-        return in_their_words(answer) if isinstance(answer, Answer) and speaks_openai(request.path) else answer
+        return to_openai_error(answer) if isinstance(answer, Answer) and is_openai_path(request.path) else answer
 
     def _route(self, request: AccessRequest, method: str) -> Role | Answer:
         verdict = self.policy.check(request)

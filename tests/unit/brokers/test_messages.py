@@ -4,8 +4,16 @@ import json
 
 import pytest
 
-from streamstt.brokers.base import Address, trouble
-from streamstt.brokers.messages import Online, Position, Said, Snapshot, entry_of, place_of, read_all
+from streamstt.brokers.base import BrokerAddress, broker_error
+from streamstt.brokers.messages import (
+    EventEntry,
+    Heartbeat,
+    Position,
+    Snapshot,
+    make_entry,
+    parse_entries,
+    parse_position,
+)
 from streamstt.config.brokers import Mqtt, Nats, Redis
 from streamstt.config.secrets import without_password
 from streamstt.events import Event, Gap, State, Status
@@ -29,30 +37,30 @@ AT = "2026-01-02T03:04:05.678+00:00"
 def test_messages_come_back_as_they_were(event: Event) -> None:
     """A viewer of an edge gets the very bytes that one of the daemon gets."""
     message = encode(event, 7, AT)
-    entry = entry_of(message.data, "run-1")
-    [item] = read_all([entry.text])
-    assert isinstance(item, Said)
+    entry = make_entry(message.data, "run-1")
+    [item] = parse_entries([entry.text])
+    assert isinstance(item, EventEntry)
     assert (item.session, item.message.frame) == ("run-1", message.frame)
     assert json.loads(entry.text)["session"] == "run-1"
-    assert place_of(entry.text.encode()) == entry.place == Position("run-1", 7)
+    assert parse_position(entry.text.encode()) == entry.position == Position("run-1", 7)
 
 
 def test_a_snapshot_comes_back() -> None:
     """Who writes, which sources there are and how they are."""
     states = (encode(Status("mic", State.SPEECH), 3),)
     snapshot = Snapshot(ABOUT, (SourceInfo("mic", "Mic", AT),), 4, states, forgotten=2)
-    assert read_all([snapshot.entry().text]) == [snapshot]
-    online = Online(Position("run-1", 4), online=False)
-    assert read_all([online.entry().text]) == [online]
+    assert parse_entries([snapshot.to_entry().text]) == [snapshot]
+    online = Heartbeat(Position("run-1", 4), online=False)
+    assert parse_entries([online.to_entry().text]) == [online]
 
 
 def test_only_partials_and_signs_of_life_are_not_kept() -> None:
     """A broker keeps what a late edge needs."""
     events = [final("a"), partial("a"), Gap("mic", 0, 1), Status("mic", State.LOST)]
-    kept = {e.type: entry_of(encode(e, 1).data, "s").is_kept for e in events}
+    kept = {e.type: make_entry(encode(e, 1).data, "s").is_kept for e in events}
     assert kept == {"final": True, "partial": False, "gap": True, "status": True}
-    assert not Online(Position("s", 1), online=True).entry().is_kept
-    assert Snapshot(ABOUT, (), 1).entry().is_kept
+    assert not Heartbeat(Position("s", 1), online=True).to_entry().is_kept
+    assert Snapshot(ABOUT, (), 1).to_entry().is_kept
 
 
 @pytest.mark.parametrize(
@@ -74,14 +82,16 @@ def test_only_partials_and_signs_of_life_are_not_kept() -> None:
 )
 def test_what_is_none_of_ours(text: str | bytes) -> None:
     """Others may write to a broker as well: it does not stop what is good."""
-    good = entry_of(encode(final("a"), 1).data, "s").text
-    assert len(read_all([text, good])) == 1
+    good = make_entry(encode(final("a"), 1).data, "s").text
+    assert len(parse_entries([text, good])) == 1
 
 
 def test_addresses() -> None:
     """Host, port, user and path; TLS by the scheme."""
-    assert Address.read("redis://me@[::1]:7000/2", 6379, "rediss") == Address("::1", 7000, "me", "2", secure=False)
-    assert Address.read("tls://broker", 4222, "tls") == Address("broker", 4222, "", "", secure=True)
+    assert BrokerAddress.parse("redis://me@[::1]:7000/2", 6379, "rediss") == BrokerAddress(
+        "::1", 7000, "me", "2", uses_tls=False
+    )
+    assert BrokerAddress.parse("tls://broker", 4222, "tls") == BrokerAddress("broker", 4222, "", "", uses_tls=True)
 
 
 @pytest.mark.parametrize(
@@ -112,6 +122,6 @@ def test_what_a_library_raises_is_told_plainly() -> None:
     """The system's own words, wherever in the chain they are."""
     outer = RuntimeError("Error 111 connecting")
     outer.__cause__ = ConnectionRefusedError(111, "x")
-    assert str(trouble(outer)) == "Connection refused"
-    assert "no answer" in str(trouble(TimeoutError()))
-    assert str(trouble(RuntimeError("nats: no responders."))) == "no responders"
+    assert str(broker_error(outer)) == "Connection refused"
+    assert "no answer" in str(broker_error(TimeoutError()))
+    assert str(broker_error(RuntimeError("nats: no responders."))) == "no responders"

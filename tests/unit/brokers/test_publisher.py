@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 
-from streamstt.brokers.messages import Online, Snapshot, read_all
-from streamstt.brokers.publisher import Sender
+from streamstt.brokers.messages import Heartbeat, Snapshot, parse_entries
+from streamstt.brokers.publisher import BrokerPublisher
 from streamstt.events import State, Status
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import SourceInfo
@@ -16,8 +16,8 @@ from tests.support.memory_broker import Shelf, turn_until
 
 
 @asynccontextmanager
-async def sending(hub: Hub, shelf: Shelf) -> AsyncIterator[Sender]:
-    sender = Sender("shelf", shelf, hub)
+async def sending(hub: Hub, shelf: Shelf) -> AsyncIterator[BrokerPublisher]:
+    sender = BrokerPublisher("shelf", shelf, hub)
     task = asyncio.create_task(sender.run())
     try:
         yield sender
@@ -28,7 +28,7 @@ async def sending(hub: Hub, shelf: Shelf) -> AsyncIterator[Sender]:
 
 
 def numbers(shelf: Shelf, kind: str = "final") -> list[int]:
-    return [entry.place.seq for entry in shelf.entries if entry.kind == kind]
+    return [entry.position.seq for entry in shelf.entries if entry.kind == kind]
 
 
 async def test_everything_in_order() -> None:
@@ -42,7 +42,7 @@ async def test_everything_in_order() -> None:
         await turn_until(lambda: numbers(shelf) == [1, 4])
         assert sender.delivered == 2
     assert shelf.entries[0].kind == "hello"
-    places = [entry.place.seq for entry in shelf.entries]
+    places = [entry.position.seq for entry in shelf.entries]
     assert places == sorted(places)
 
 
@@ -94,7 +94,7 @@ async def test_longer_away_than_history() -> None:
         hub.publish(final("a", number=number))
     async with sending(hub, shelf):
         await turn_until(lambda: numbers(shelf) == [6, 7, 8])
-    [first, *_] = [item for item in read_all(shelf.texts) if isinstance(item, Snapshot)]
+    [first, *_] = [item for item in parse_entries(shelf.texts) if isinstance(item, Snapshot)]
     assert first.forgotten == 5
 
 
@@ -107,7 +107,7 @@ async def test_a_source_that_comes_is_told_before_its_captions() -> None:
         hub.publish(final("hello", source="door"))
         await turn_until(lambda: bool(numbers(shelf)))
     before = shelf.entries[: [e.kind for e in shelf.entries].index("final")]
-    [last] = read_all([[e.text for e in before if e.kind == "hello"][-1]])
+    [last] = parse_entries([[e.text for e in before if e.kind == "hello"][-1]])
     assert isinstance(last, Snapshot)
     assert [source.name for source in last.sources] == ["mic", "door"]
 
@@ -115,13 +115,13 @@ async def test_a_source_that_comes_is_told_before_its_captions() -> None:
 async def test_the_daemon_stops() -> None:
     """All that was published arrives, and last that nobody is there any more."""
     hub, shelf = make_hub(), Shelf()
-    sender = Sender("shelf", shelf, hub)
+    sender = BrokerPublisher("shelf", shelf, hub)
     task = asyncio.create_task(sender.run())
     await turn_until(lambda: len(shelf.entries) > 0)
     hub.publish(final("last words"))
     hub.finish()
     await turn_until(task.done)
     assert numbers(shelf) == [1]
-    [end] = read_all(shelf.texts[-1:])
-    assert isinstance(end, Online)
+    [end] = parse_entries(shelf.texts[-1:])
+    assert isinstance(end, Heartbeat)
     assert not end.online

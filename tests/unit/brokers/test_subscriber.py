@@ -10,10 +10,10 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamstt.brokers.messages import Online, Position, Snapshot, entry_of, read_all
-from streamstt.brokers.publisher import Sender
-from streamstt.brokers.replica import Relay
-from streamstt.brokers.subscriber import Receiver
+from streamstt.brokers.messages import Heartbeat, Position, Snapshot, make_entry, parse_entries
+from streamstt.brokers.publisher import BrokerPublisher
+from streamstt.brokers.replica import HubReplica
+from streamstt.brokers.subscriber import BrokerSubscriber
 from streamstt.events import Event, Final, Gap, State, Status
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import Hub
@@ -33,18 +33,18 @@ def edge_hub(history: int = 100) -> Hub:
 async def written(hub: Hub, events: Sequence[Event], cuts: Sequence[int]) -> list[str]:
     """What is on a broker when a daemon has published all, with connections that broke after so many entries."""
     shelf = Shelf()
-    shelf.keep = 20  # snapshots are frequent
+    shelf.max_entries = 20  # snapshots are frequent
     waiting = list(events)
     needed = {0, *[n for n, event in enumerate(events, 1) if isinstance(event, Final | Status)][-1:]}
     for cut in [*cuts, None]:
         shelf.takes = cut
-        task = asyncio.create_task((sender := Sender("shelf", shelf, hub)).run())
+        task = asyncio.create_task((sender := BrokerPublisher("shelf", shelf, hub)).run())
         while waiting and not sender.failures:
             hub.publish(waiting.pop(0))
             for _ in range(12):
                 await asyncio.sleep(0)
         if cut is None:
-            await turn_until(lambda: {e.place.seq for e in shelf.entries} >= needed)
+            await turn_until(lambda: {e.position.seq for e in shelf.entries} >= needed)
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
@@ -88,15 +88,15 @@ async def test_an_edge_is_as_good_as_the_daemon(
     get what is kept once and in order, and who comes back with ``since`` is told what the daemon would tell."""
     daemon, hub = make_hub(sources=("mic", "door")), edge_hub()
     texts = await written(daemon, [event_of(k, s, n) for n, (k, s) in enumerate(kinds)], cuts)
-    relay = Relay(hub)
-    relay.take(read_all(texts[:1]))
+    relay = HubReplica(hub)
+    relay.apply(parse_entries(texts[:1]))
     got: list[str] = []
     with hub.subscribe(Resume(0, ABOUT.session)) as outbox:
         at = 0
         while at < len(texts):
             size = data.draw(st.integers(1, 9))
             back = data.draw(st.integers(0, 4))
-            relay.take(read_all(texts[max(0, at - back) : at + size]))
+            relay.apply(parse_entries(texts[max(0, at - back) : at + size]))
             at += size
             got += waiting_in(outbox)
     messages = [json.loads(text) for text in got]
@@ -119,8 +119,8 @@ async def test_a_broker_that_has_forgotten_the_beginning(kinds: list[tuple[str, 
     daemon, hub = make_hub(sources=("mic", "door")), edge_hub()
     texts = await written(daemon, [event_of(k, s, n) for n, (k, s) in enumerate(kinds)], ())
     start = data.draw(st.integers(0, len(texts)))
-    relay = Relay(hub)
-    relay.take(read_all(texts[start:]))
+    relay = HubReplica(hub)
+    relay.apply(parse_entries(texts[start:]))
     if hub.daemon_info.session != ABOUT.session:
         return  # no snapshot is left: nobody may say whose captions these are
     since = data.draw(st.integers(0, daemon.seq))
@@ -132,8 +132,8 @@ async def test_a_broker_that_has_forgotten_the_beginning(kinds: list[tuple[str, 
 
 def entries(session: str, started_at: str, *events: Event, first: int = 1) -> list[str]:
     about = replace(ABOUT, session=session, started_at=started_at)
-    found = [Snapshot(about, SOURCES[:1], first - 1).entry()]
-    found += [entry_of(encode(event, seq).data, session) for seq, event in enumerate(events, first)]
+    found = [Snapshot(about, SOURCES[:1], first - 1).to_entry()]
+    found += [make_entry(encode(event, seq).data, session) for seq, event in enumerate(events, first)]
     return [entry.text for entry in found]
 
 
@@ -141,16 +141,16 @@ def test_the_daemon_is_started_again() -> None:
     """Viewers are asked to come back, as the daemon's are: in the same session nothing is missing; in a new one the
     numbers are new, and what a viewer had is of another run."""
     hub = edge_hub()
-    relay = Relay(hub)
-    relay.take(read_all(entries("s", "1", final("a"), final("b", number=2))))
+    relay = HubReplica(hub)
+    relay.apply(parse_entries(entries("s", "1", final("a"), final("b", number=2))))
     with hub.subscribe(Resume(2, "s")) as outbox:
-        relay.take(read_all(entries("s", "2", final("c", number=3), first=3)))
+        relay.apply(parse_entries(entries("s", "2", final("c", number=3), first=3)))
         assert outbox.close_reason is RESTARTED
     back = greeting(hub, Resume(2, "s"))
     assert [f["text"] for f in back["history"]] == ["c"]
     assert "gap_in_history" not in back
     with hub.subscribe(Resume(3, "s")) as outbox:
-        relay.take(read_all(entries("new", "3", final("d"))))
+        relay.apply(parse_entries(entries("new", "3", final("d"))))
         assert outbox.close_reason is RESTARTED
     assert greeting(hub, Resume(3, "s"))["gap_in_history"]
     assert [f["text"] for f in greeting(hub, Resume())["history"]] == ["d"]
@@ -159,33 +159,33 @@ def test_the_daemon_is_started_again() -> None:
 def test_a_late_partial_of_an_earlier_moment() -> None:
     """A partial that is overtaken by its final is dropped: what is final stays the last word."""
     hub = edge_hub()
-    relay = Relay(hub)
+    relay = HubReplica(hub)
     texts = entries("s", "1", partial("a"), final("a b"))
-    relay.take(read_all([texts[0], texts[2]]))
+    relay.apply(parse_entries([texts[0], texts[2]]))
     with hub.subscribe(Resume(2, "s")) as outbox:
-        relay.take(read_all(texts[1:2]))
+        relay.apply(parse_entries(texts[1:2]))
         assert [json.loads(text)["type"] for text in waiting_in(outbox)] == ["hello"]
 
 
 def test_sources_that_come_and_go() -> None:
     """``hello`` of the edge names those that the daemon has now."""
     hub = edge_hub()
-    relay = Relay(hub)
+    relay = HubReplica(hub)
     both, one = Snapshot(ABOUT, SOURCES, 0), Snapshot(ABOUT, SOURCES[:1], 0)
-    relay.take(read_all([both.entry().text]))
+    relay.apply(parse_entries([both.to_entry().text]))
     assert [s["name"] for s in greeting(hub, Resume())["sources"]] == ["mic", "door"]
-    relay.take(read_all([one.entry().text]))
+    relay.apply(parse_entries([one.to_entry().text]))
     assert [s["name"] for s in greeting(hub, Resume())["sources"]] == ["mic"]
 
 
 def test_captions_that_will_never_come() -> None:
     """A daemon was away from its broker for longer than it remembers: viewers learn that something is missing."""
     hub = edge_hub()
-    relay = Relay(hub)
-    relay.take(read_all(entries("s", ABOUT.started_at, final("a"))))
+    relay = HubReplica(hub)
+    relay.apply(parse_entries(entries("s", ABOUT.started_at, final("a"))))
     about = replace(ABOUT, session="s")
-    relay.take(read_all([Snapshot(about, SOURCES[:1], 1, forgotten=5).entry().text]))
-    relay.take(read_all([entry_of(encode(final("f", number=6), 6).data, "s").text]))
+    relay.apply(parse_entries([Snapshot(about, SOURCES[:1], 1, forgotten=5).to_entry().text]))
+    relay.apply(parse_entries([make_entry(encode(final("f", number=6), 6).data, "s").text]))
     assert greeting(hub, Resume(1, "s"))["gap_in_history"]
     assert "gap_in_history" not in greeting(hub, Resume(5, "s"))
 
@@ -193,24 +193,24 @@ def test_captions_that_will_never_come() -> None:
 def test_notices_of_the_edge_have_no_number_of_their_own() -> None:
     """What the edge itself says must not take a number that the daemon will give to a caption."""
     hub = edge_hub()
-    relay = Relay(hub)
-    relay.take(read_all(entries("s", "1", Status("mic", State.SPEECH))))
+    relay = HubReplica(hub)
+    relay.apply(parse_entries(entries("s", "1", Status("mic", State.SPEECH))))
     with hub.subscribe(Resume(1, "s")) as outbox:
         waiting_in(outbox)
         hub.notify("broker", "Captions are interrupted.")
         [told] = [json.loads(text) for text in waiting_in(outbox)]
         assert (told["seq"], told["detail"]) == (1, "Captions are interrupted.")
-        relay.take(read_all([entry_of(encode(final("a"), 2).data, "s").text]))
+        relay.apply(parse_entries([make_entry(encode(final("a"), 2).data, "s").text]))
         assert [json.loads(text)["seq"] for text in waiting_in(outbox)] == [2]
 
 
 def test_states_that_are_told_again_have_one_number() -> None:
     """The state of each source reaches a viewer that comes later, though the edge told them all at once."""
     hub = edge_hub()
-    relay = Relay(hub)
-    relay.take(read_all([Snapshot(ABOUT, SOURCES, 0).entry().text]))
+    relay = HubReplica(hub)
+    relay.apply(parse_entries([Snapshot(ABOUT, SOURCES, 0).to_entry().text]))
     said = [Status("mic", State.SPEECH), Status("door", State.LOST)]
-    relay.take(read_all([entry_of(encode(event, seq).data, "run-1").text for seq, event in enumerate(said, 1)]))
+    relay.apply(parse_entries([make_entry(encode(event, seq).data, "run-1").text for seq, event in enumerate(said, 1)]))
     hub.notify("broker", "Captions are interrupted.")
     with hub.subscribe() as outbox:
         _, *states = [json.loads(text) for text in waiting_in(outbox)]
@@ -222,8 +222,8 @@ async def test_a_reader_catches_up_before_it_tells_anything() -> None:
     hub, shelf = edge_hub(), Shelf()
     for text in entries("old", "1", final("x")) + entries("s", "2", final("a"), final("b", number=2)):
         kind, place = json.loads(text)["type"], Position(json.loads(text)["session"], json.loads(text)["seq"])
-        shelf.entries.append(replace(Online(place, online=True).entry(), kind=kind, text=text))
-    task = asyncio.create_task(Receiver(shelf, hub).run())
+        shelf.entries.append(replace(Heartbeat(place, online=True).to_entry(), kind=kind, text=text))
+    task = asyncio.create_task(BrokerSubscriber(shelf, hub).run())
     await turn_until(lambda: len(hub.finals) > 0)
     assert [f.text for f in hub.finals] == ["a", "b"]
     shelf.away = True

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamstt.audio.format import Samples, to_s16le
-from streamstt.compat.client_audio import Feed
+from streamstt.compat.client_audio import ClientAudio
 from streamstt.hub.protocol import ClientError
 from tests.support.captions import make_hub
 from tests.support.drawing import PROPERTY, draw
@@ -47,12 +47,12 @@ class Kept:
 
 async def fed(data: bytes, sizes: list[int], rate: int = 16000, channels: int = 1) -> Kept:
     kept = Kept()
-    feed = Feed(kept, make_hub(), rate, channels)
+    feed = ClientAudio(kept, make_hub(), rate, channels)
     at = turn = 0
     while at < len(data):
         await feed.push(data[at : at + sizes[turn % len(sizes)]])
         at, turn = at + sizes[turn % len(sizes)], turn + 1
-    await feed.settle()
+    await feed.drain()
     return kept
 
 
@@ -74,13 +74,13 @@ async def test_other_rates() -> None:
 async def test_audio_goes_on() -> None:
     """After everything was made final, more may come, of another form; half a sample from before is forgotten."""
     kept = Kept()
-    feed = Feed(kept, make_hub(), 16000)
+    feed = ClientAudio(kept, make_hub(), 16000)
     await feed.push(to_s16le(AUDIO) + b"\x01")
-    await feed.settle()
+    await feed.drain()
     await feed.push(to_s16le(AUDIO))
-    feed.form(8000, 1)
+    feed.set_format(8000, 1)
     await feed.push(to_s16le(AUDIO))
-    await feed.settle()
+    await feed.drain()
     assert kept.finished == 2
     assert len(kept.samples) == 4 * len(AUDIO)
     assert np.allclose(kept.samples[len(AUDIO) : 2 * len(AUDIO)], AUDIO, atol=1e-4)
@@ -90,6 +90,6 @@ async def test_audio_goes_on() -> None:
 async def test_forms_that_cannot_be_heard(rate: int, channels: int) -> None:
     """They are refused at the start, and in the middle."""
     with pytest.raises(ClientError):
-        Feed(Kept(), make_hub(), rate, channels)
+        ClientAudio(Kept(), make_hub(), rate, channels)
     with pytest.raises(ClientError):
-        Feed(Kept(), make_hub(), 16000).form(rate, channels)
+        ClientAudio(Kept(), make_hub(), 16000).set_format(rate, channels)

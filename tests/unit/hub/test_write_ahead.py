@@ -17,8 +17,8 @@ from streamstt.hub.hub import Hub, Subscription
 from streamstt.hub.protocol import Message, encode
 from streamstt.transcripts import writer as transcript_module
 from streamstt.transcripts.archive import Archive
-from streamstt.transcripts.files import Entry
-from streamstt.transcripts.writer import Transcript
+from streamstt.transcripts.files import TranscriptEntry
+from streamstt.transcripts.writer import TranscriptWriter
 from tests.support.captions import final, make_hub, partial
 
 
@@ -199,7 +199,7 @@ def written(folder: Path) -> object:
 async def test_transcripts_hold_finals(tmp_path: Path) -> None:
     """With transcripts, what a viewer has got is in the record at that moment."""
     hub = make_hub()
-    transcript = Transcript(Archive(tmp_path, Settings(), 1), hub)
+    transcript = TranscriptWriter(Archive(tmp_path, Settings(), 1), hub)
     with hub.subscribe() as outbox:
         hub.publish(final("One."))
         assert await taken(outbox) == ["hello"]
@@ -216,7 +216,7 @@ async def test_what_waits_in_memory_is_bounded(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(transcript_module, "WAITING", 20)
     hub = make_hub()
     archive = Archive(tmp_path, Settings(), 1)
-    transcript = Transcript(archive, hub)
+    transcript = TranscriptWriter(archive, hub)
     for number in range(23):
         hub.publish(final(f"{number}", number=number))
     assert (transcript.waiting, transcript.lost) == (20, 3)
@@ -234,7 +234,7 @@ class HungDisk:
         self.folder = folder
         self.answers = threading.Event()
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: TranscriptEntry) -> None:
         self.answers.wait()
 
     def sweep(self) -> list[str]:
@@ -255,7 +255,7 @@ async def test_captions_go_on_while_the_disk_hangs(tmp_path: Path, monkeypatch: 
     hub = make_hub()
     hub.publish(Status("mic", State.LISTENING))
     disk = HungDisk(tmp_path)
-    transcript = Transcript(disk, hub)  # type: ignore[arg-type]
+    transcript = TranscriptWriter(disk, hub)  # type: ignore[arg-type]
     running = asyncio.ensure_future(transcript.run())
     with hub.subscribe() as outbox:
         hub.publish(final("One."))
@@ -277,7 +277,7 @@ async def test_captions_go_on_while_the_disk_hangs(tmp_path: Path, monkeypatch: 
 class BrokenArchive(HungDisk):
     """Raises what nobody thought of."""
 
-    def write(self, entry: Entry) -> None:
+    def write(self, entry: TranscriptEntry) -> None:
         raise ValueError("a mistake")
 
 
@@ -285,7 +285,7 @@ async def test_a_mistake_in_the_writer_ends_no_captions(tmp_path: Path, caplog: 
     """The transcript ends, with a traceback in the log; viewers get what was held and what comes, and are told."""
     hub = make_hub()
     hub.publish(Status("mic", State.LISTENING))
-    transcript = Transcript(BrokenArchive(tmp_path), hub)  # type: ignore[arg-type]
+    transcript = TranscriptWriter(BrokenArchive(tmp_path), hub)  # type: ignore[arg-type]
     with hub.subscribe() as outbox:
         hub.publish(final("One."))
         await transcript.run()

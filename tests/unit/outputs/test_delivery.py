@@ -11,11 +11,11 @@ from pydantic import SecretStr
 from streamstt.config.outputs import Webhook
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
-from streamstt.outputs.base import Away, Over, Parcel, Refused
-from streamstt.outputs.delivery import Delivery, Terms
-from streamstt.outputs.local import prepare
-from streamstt.outputs.secrets import Secret
-from streamstt.outputs.target_status import Standing
+from streamstt.outputs.base import CaptionItem, CaptionRejected, TargetGone, TargetUnavailable
+from streamstt.outputs.delivery import Delivery, DeliveryPolicy
+from streamstt.outputs.local import ensure_pipe
+from streamstt.outputs.secrets import SecretSource
+from streamstt.outputs.target_status import TargetStatus
 from tests.support.captions import final, make_hub, partial
 
 
@@ -36,14 +36,14 @@ class Scripted:
         self.is_open = True
         self.gone.clear()
 
-    async def send(self, parcel: Parcel) -> bool:
+    async def send(self, item: CaptionItem) -> bool:
         if self.hold:
             await self.hold.wait()
         answer = self.answers.pop(0) if self.answers else True
         if isinstance(answer, Exception):
             raise answer
         if answer:
-            self.took.append(parcel.line)
+            self.took.append(item.labeled_text)
             self.changed.set()
         return answer
 
@@ -52,15 +52,17 @@ class Scripted:
             self.changed.clear()
             await self.changed.wait()
 
-    async def lost(self) -> None:
+    async def wait_closed(self) -> None:
         await self.gone.wait()
 
     async def close(self) -> None:
         self.is_open = False
 
 
-def terms(sources: tuple[str, ...] = (), keep: int = 100, max_age_s: float = math.inf, *, eager: bool = False) -> Terms:
-    return Terms("there", sources, keep, max_age_s, last_retry_s=0.001, eager=eager)
+def terms(
+    sources: tuple[str, ...] = (), keep: int = 100, max_age_s: float = math.inf, *, eager: bool = False
+) -> DeliveryPolicy:
+    return DeliveryPolicy("there", sources, keep, max_age_s, last_retry_s=0.001, connect_at_start=eager)
 
 
 async def turn() -> None:
@@ -69,7 +71,9 @@ async def turn() -> None:
         await asyncio.sleep(0)
 
 
-async def deliver(target: Scripted, said: Callable[[Hub], None], given: Terms | None = None) -> tuple[Hub, Standing]:
+async def deliver(
+    target: Scripted, said: Callable[[Hub], None], given: DeliveryPolicy | None = None
+) -> tuple[Hub, TargetStatus]:
     """Runs a delivery from its beginning to its end."""
     hub = make_hub(sources=("mic", "door"))
     delivery = Delivery(target, given or terms(), hub)
@@ -80,7 +84,7 @@ async def deliver(target: Scripted, said: Callable[[Hub], None], given: Terms | 
         await turn()
         hub.finish()
         await running
-    return hub, delivery.standing
+    return hub, delivery.status
 
 
 async def test_finals_go_there_in_order() -> None:
@@ -104,7 +108,7 @@ async def test_only_the_sources_that_are_wanted() -> None:
 
 async def test_a_target_that_is_away_gets_everything_when_it_is_back() -> None:
     """What could not be sent is tried again, the same caption first."""
-    target = Scripted(Away("out"), Away("out"), True)
+    target = Scripted(TargetUnavailable("out"), TargetUnavailable("out"), True)
     hub = make_hub()
     delivery = Delivery(target, terms(), hub)
     async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
@@ -116,7 +120,7 @@ async def test_a_target_that_is_away_gets_everything_when_it_is_back() -> None:
         hub.finish()
         await running
     assert target.took == ["One.", "Two."]
-    assert (delivery.standing.failures, delivery.standing.delivered, target.opened) == (2, 2, 3)
+    assert (delivery.status.failures, delivery.status.delivered, target.opened) == (2, 2, 3)
 
 
 async def test_a_target_that_hangs_holds_back_nobody() -> None:
@@ -141,19 +145,19 @@ async def test_a_target_that_hangs_holds_back_nobody() -> None:
         hub.finish()
         await running
     assert target.took == ["0.", "7.", "8.", "9."]
-    assert delivery.standing.dropped == 6
+    assert delivery.status.dropped == 6
 
 
 async def test_old_captions_are_worth_nothing() -> None:
     """A target for live captions does not get what is older than it wants."""
-    target = Scripted(Away("out"))
+    target = Scripted(TargetUnavailable("out"))
     _, standing = await deliver(target, lambda hub: hub.publish(final("One.")), terms(max_age_s=-1))
     assert (target.took, standing.dropped) == ([], 1)
 
 
 async def test_a_refused_caption_does_not_stop_the_next() -> None:
     """It is dropped and told; the next success takes that back."""
-    target = Scripted(Refused("it answers 400"), True)
+    target = Scripted(CaptionRejected("it answers 400"), True)
     said = lambda hub: hub.publish(final("One."), final("Two.", number=2))  # noqa: E731
     hub, standing = await deliver(target, said)
     assert target.took == ["Mic: Two."]
@@ -162,7 +166,7 @@ async def test_a_refused_caption_does_not_stop_the_next() -> None:
 
 async def test_a_target_that_wants_nothing_more_is_left_alone() -> None:
     """Over is over: nothing is sent again, and monitors are told."""
-    target = Scripted(Over("it answers 410"))
+    target = Scripted(TargetGone("it answers 410"))
     said = lambda hub: hub.publish(final("One."), final("Two.", number=2))  # noqa: E731
     hub, standing = await deliver(target, said)
     assert (target.took, standing.dropped) == ([], 2)
@@ -180,7 +184,7 @@ async def test_what_nobody_wants_just_now() -> None:
 
 async def test_a_stopping_daemon_tries_once_more() -> None:
     """What waits is tried a last time; a target that is still away holds nobody up."""
-    target = Scripted(*(Away("out", after_s=3600) for _ in range(5)))
+    target = Scripted(*(TargetUnavailable("out", retry_after_s=3600) for _ in range(5)))
     _, standing = await deliver(target, lambda hub: hub.publish(final("One."), final("Two.", number=2)))
     assert (len(target.answers), standing.dropped) == (3, 2)
 
@@ -214,39 +218,39 @@ async def test_a_mistake_in_a_target_ends_only_its_captions() -> None:
 def test_a_target_that_is_away_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
     """After the second failure in a row, once in the log; monitors see it as advice, viewers not at all."""
     hub = make_hub()
-    standing = Standing("obs", hub, 5.0)
-    standing.fail(Away("no connection"))
+    standing = TargetStatus("obs", hub, 5.0)
+    standing.record_failure(TargetUnavailable("no connection"))
     assert hub.notices == []
     for _ in range(5):
-        standing.fail(Away("no connection"))
+        standing.record_failure(TargetUnavailable("no connection"))
     assert len(caplog.messages) == 1
     assert hub_health(hub).ready
     assert "to obs: Captions do not reach it: no connection." in hub_health(hub).summary
     assert hub.seq == 0  # viewers were sent nothing
-    standing.succeed(1)
+    standing.record_success(1)
     assert hub_health(hub).reasons == ()
-    standing.fail(Away("no answer within 5 s", sure=True))
+    standing.record_failure(TargetUnavailable("no answer within 5 s", report_now=True))
     assert "no answer within 5 s" in hub_health(hub).summary
 
 
 def test_it_is_tried_again_ever_less_often() -> None:
     """Pauses double up to the bound, and differ by chance; what the target asks for is obeyed."""
-    standing = Standing("obs", make_hub(), 5.0)
-    pauses = [standing.fail(Away("out")) for _ in range(12)]
+    standing = TargetStatus("obs", make_hub(), 5.0)
+    pauses = [standing.record_failure(TargetUnavailable("out")) for _ in range(12)]
     for pause, most in zip(pauses, [0.25, 0.5, 1, 2, 4, *[5] * 7], strict=True):
         assert 0.75 * most <= pause <= most
-    assert standing.fail(Away("out", after_s=60)) == 60
-    standing.succeed()
-    assert standing.fail(Away("out")) <= 0.25
+    assert standing.record_failure(TargetUnavailable("out", retry_after_s=60)) == 60
+    standing.record_success()
+    assert standing.record_failure(TargetUnavailable("out")) <= 0.25
 
 
 def test_targets_are_measured() -> None:
     """What was delivered, dropped, tried again and waits, of each target."""
     hub = make_hub()
-    standing = Standing("zoom", hub, 5.0, lambda: 4)
-    standing.succeed(2)
-    standing.fail(Away("out"))
-    standing.refuse("no")
+    standing = TargetStatus("zoom", hub, 5.0, lambda: 4)
+    standing.record_success(2)
+    standing.record_failure(TargetUnavailable("out"))
+    standing.record_rejection("no")
     read = {r.name: r.value for r in hub.counters.collect() if ("target", "zoom") in r.labels}
     assert read == {
         "outlet_delivered": 2,
@@ -265,28 +269,28 @@ async def test_where_secrets_come_from(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "streamstt-obs-password").write_text("from systemd\n")
     file = tmp_path / "own"
     file.write_text("from a file\n")
-    assert await Secret("obs.password", SecretStr("given"), str(file)).read() == "given"
-    named = Secret("obs.password", SecretStr(""), str(file))
+    assert await SecretSource("obs.password", SecretStr("given"), str(file)).read() == "given"
+    named = SecretSource("obs.password", SecretStr(""), str(file))
     assert await named.read() == "from a file"
     file.write_text("another\n")
     assert await named.read() == "another"
     file.write_text("")
-    with pytest.raises(Away, match="is empty"):
+    with pytest.raises(TargetUnavailable, match="is empty"):
         await named.read()
-    none = Secret("obs.password", SecretStr(""), "")
-    assert (await none.read(), none.is_there("")) == ("", False)
+    none = SecretSource("obs.password", SecretStr(""), "")
+    assert (await none.read(), none.is_set("")) == ("", False)
     monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
-    assert (await none.read(), none.is_there(str(tmp_path))) == ("from systemd", True)
+    assert (await none.read(), none.is_set(str(tmp_path))) == ("from systemd", True)
 
 
 async def test_secrets_are_not_told(tmp_path: Path) -> None:
     """Neither what holds one nor a complaint about one has it in its words."""
     file = tmp_path / "own"
     file.write_text("gopher://hunter2\n")
-    secret = Secret("zoom.url", SecretStr("hunter2"), str(file))
+    secret = SecretSource("zoom.url", SecretStr("hunter2"), str(file))
     assert "hunter2" not in repr(secret) + repr(Webhook(secret=SecretStr("hunter2")))
-    with pytest.raises(Away) as caught:
-        await Secret("zoom.url", SecretStr(""), str(file)).address()
+    with pytest.raises(TargetUnavailable) as caught:
+        await SecretSource("zoom.url", SecretStr(""), str(file)).read_url()
     assert "hunter2" not in str(caught.value)
     assert "https://" in str(caught.value)
 
@@ -297,10 +301,10 @@ async def test_secrets_are_not_told(tmp_path: Path) -> None:
 def test_a_pipe_is_made_and_kept(tmp_path: Path) -> None:
     """It is made for its owner; one that is there is taken; anything else is an error with the way out."""
     path = tmp_path / "captions"
-    prepare(path)
+    ensure_pipe(path)
     assert (path.is_fifo(), path.stat().st_mode & 0o777) == (True, 0o600)
-    prepare(path)
+    ensure_pipe(path)
     other = tmp_path / "file"
     other.touch()
     with pytest.raises(Exception, match="is no pipe: remove it, or choose another path"):
-        prepare(other)
+        ensure_pipe(other)

@@ -15,8 +15,8 @@ import pytest
 from streamstt.config.settings import Transcript
 from streamstt.errors import SinkError
 from streamstt.hub.protocol import encode
-from streamstt.transcripts.archive import MARGIN, Archive
-from streamstt.transcripts.files import Entry
+from streamstt.transcripts.archive import SEQ_MARGIN, Archive
+from streamstt.transcripts.files import TranscriptEntry
 from tests.support.captions import final
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -46,10 +46,10 @@ def opened(folder: Path, clock: Clock, history: int = 100, **settings: Any) -> I
         archive.close()
 
 
-def entry(text: str, seq: int, source: str = "mic", *, several: bool = False) -> Entry:
+def entry(text: str, seq: int, source: str = "mic", *, several: bool = False) -> TranscriptEntry:
     said = final(text, float(seq), seq + 0.5, source, seq)
     at = (NOON + timedelta(seconds=seq)).isoformat(timespec="milliseconds")
-    return Entry(encode(said, seq, at).data, source.title(), several)
+    return TranscriptEntry(encode(said, seq, at).data, source.title(), several)
 
 
 def lines(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -92,12 +92,12 @@ def test_goes_on_after_a_restart(tmp_path: Path, clock: Clock) -> None:
     """The next run of the same day appends: numbers of cues go on, headers stand once, the session stays."""
     with opened(tmp_path, clock) as archive:
         archive.write(entry("One.", 1))
-        session = archive.past.session
+        session = archive.resume_state.session
     with opened(tmp_path, clock) as archive:
-        assert archive.past.session == session
-        assert archive.past.seq == 1 + MARGIN
-        assert [m.data["text"] for m in archive.past.finals] == ["One."]
-        archive.write(entry("Two.", MARGIN + 2))
+        assert archive.resume_state.session == session
+        assert archive.resume_state.seq == 1 + SEQ_MARGIN
+        assert [m.data["text"] for m in archive.resume_state.finals] == ["One."]
+        archive.write(entry("Two.", SEQ_MARGIN + 2))
     assert texts(tmp_path, "2026-11-25") == ["One.", "Two."]
     assert numbers(tmp_path, "2026-11-25") == ["1", "2"]
     assert (tmp_path / "2026-11-25.vtt").read_text().count("WEBVTT") == 1
@@ -110,8 +110,8 @@ def test_no_number_is_given_twice(tmp_path: Path, clock: Clock) -> None:
     begins = []
     for _ in range(3):
         with opened(tmp_path, clock) as archive:
-            begins.append(archive.past.seq)
-    assert begins == [1 + MARGIN, 1 + 2 * MARGIN, 1 + 3 * MARGIN]
+            begins.append(archive.resume_state.seq)
+    assert begins == [1 + SEQ_MARGIN, 1 + 2 * SEQ_MARGIN, 1 + 3 * SEQ_MARGIN]
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "srt", "vtt", "txt"])
@@ -123,7 +123,7 @@ def test_mends_what_a_crash_left(tmp_path: Path, clock: Clock, suffix: str) -> N
     file = tmp_path / f"2026-11-25.{suffix}"
     os.truncate(file, file.stat().st_size - 5)
     with opened(tmp_path, clock) as archive:
-        archive.write(entry("Three.", MARGIN + 3))
+        archive.write(entry("Three.", SEQ_MARGIN + 3))
     said = ["One.", "Three."] if suffix == "jsonl" else ["One.", "Two.", "Three."]
     assert texts(tmp_path, "2026-11-25") == said
     if suffix != "jsonl":
@@ -138,8 +138,8 @@ def test_a_new_day(tmp_path: Path, clock: Clock) -> None:
         archive.write(entry("Tomorrow.", 2))
     clock.now += timedelta(days=1)
     with opened(tmp_path, clock) as archive:
-        archive.write(entry("Later.", 2 * MARGIN))
-        assert [m.data["text"] for m in archive.past.finals] == ["Today.", "Tomorrow."]
+        archive.write(entry("Later.", 2 * SEQ_MARGIN))
+        assert [m.data["text"] for m in archive.resume_state.finals] == ["Today.", "Tomorrow."]
     assert [texts(tmp_path, f"2026-11-{day}") for day in (25, 26, 27)] == [["Today."], ["Tomorrow."], ["Later."]]
 
 
@@ -147,9 +147,9 @@ def test_a_run(tmp_path: Path, clock: Clock) -> None:
     """With ``run`` each run has its own set, with ``none`` all go on with one."""
     for number in range(2):
         with opened(tmp_path / "r", clock, split="run") as archive:
-            archive.write(entry("Run.", number * MARGIN + 1 + number))
+            archive.write(entry("Run.", number * SEQ_MARGIN + 1 + number))
         with opened(tmp_path / "n", clock, split="none") as archive:
-            archive.write(entry("None.", number * MARGIN + 1 + number))
+            archive.write(entry("None.", number * SEQ_MARGIN + 1 + number))
         clock.now += timedelta(days=40)
     assert texts(tmp_path / "r", "2026-11-25-120000") == texts(tmp_path / "r", "2027-01-04-120000") == ["Run."]
     assert texts(tmp_path / "n", "captions") == ["None.", "None."]
@@ -159,12 +159,12 @@ def test_mark(tmp_path: Path, clock: Clock) -> None:
     """A mark begins a set of its own at once; the same title a second time gets a number; a restart goes on with it."""
     with opened(tmp_path, clock) as archive:
         archive.write(entry("Before.", 1))
-        assert archive.mark("Weekly") == "2026-11-25-weekly"
-        assert archive.mark("weekly!") == "2026-11-25-weekly-2"
+        assert archive.start_set("Weekly") == "2026-11-25-weekly"
+        assert archive.start_set("weekly!") == "2026-11-25-weekly-2"
         archive.write(entry("In it.", 2))
     with opened(tmp_path, clock) as archive:
-        archive.write(entry("Still.", MARGIN + 3))
-        assert [m.data["text"] for m in archive.past.finals] == ["Before.", "In it."]
+        archive.write(entry("Still.", SEQ_MARGIN + 3))
+        assert [m.data["text"] for m in archive.resume_state.finals] == ["Before.", "In it."]
     assert texts(tmp_path, "2026-11-25") == ["Before."]
     assert texts(tmp_path, "2026-11-25-weekly") == []
     assert texts(tmp_path, "2026-11-25-weekly-2") == ["In it.", "Still."]
@@ -177,7 +177,7 @@ def test_who_says_it(tmp_path: Path, clock: Clock) -> None:
         archive.write(entry("Alone.", 1))
         archive.write(entry("Hello.", 2, "door"))
     with opened(tmp_path, clock) as archive:
-        archive.write(entry("Hi.", MARGIN + 3))
+        archive.write(entry("Hi.", SEQ_MARGIN + 3))
     assert (tmp_path / "2026-11-25.txt").read_text() == "Alone.\nDoor: Hello.\nMic: Hi.\n"
     assert [line.get("label") for line in lines(tmp_path, "2026-11-25") if line["type"] == "final"] == [
         None,
@@ -211,7 +211,7 @@ def test_written_once(tmp_path: Path, clock: Clock) -> None:
         (tmp_path / "2026-11-25.srt").unlink()
         (tmp_path / "2026-11-25.srt").mkdir()
         archive.write(entry("Two.", 2))  # the open file is still there, without a name
-        archive._leave()
+        archive._close_set()
         with pytest.raises(OSError, match="directory"):
             archive.write(entry("Three.", 3))
         (tmp_path / "2026-11-25.srt").rmdir()
@@ -245,10 +245,10 @@ def test_history(tmp_path: Path, clock: Clock, history: int, known: int, forgott
     with opened(tmp_path, clock) as archive:
         for seq in range(1, 6):
             archive.write(entry(f"{seq}.", seq))
-            archive.mark("next")
+            archive.start_set("next")
     with opened(tmp_path, clock, history) as archive:
-        assert [m.seq for m in archive.past.finals] == list(range(6 - known, 6))
-        assert archive.past.forgotten == forgotten
+        assert [m.seq for m in archive.resume_state.finals] == list(range(6 - known, 6))
+        assert archive.resume_state.forgotten == forgotten
 
 
 def test_sweep(tmp_path: Path, clock: Clock) -> None:
@@ -256,30 +256,30 @@ def test_sweep(tmp_path: Path, clock: Clock) -> None:
     strangers = ["2026-11-01.txt", "notes.jsonl", "2026-11-25-a.jsonl.bak", "captions.md"]
     with opened(tmp_path, clock, keep_days=7) as archive:
         for seq, title in enumerate(["old", "new", "open"], 1):
-            archive.mark(title)
+            archive.start_set(title)
             archive.write(entry("Said.", seq))
         for name in strangers:
             (tmp_path / name).touch()
         for path in tmp_path.iterdir():
             age = timedelta(days=1 if "new" in path.name else 30)
             os.utime(path, ((NOON - age).timestamp(),) * 2)
-        assert archive.sweep() == ["2026-11-25-old"]
-        assert archive.sweep() == []
+        assert archive.delete_expired() == ["2026-11-25-old"]
+        assert archive.delete_expired() == []
     left = {name for name in names(tmp_path) if name not in strangers}
     assert {name.partition(".")[0] for name in left} == {"2026-11-25-new", "2026-11-25-open"}
     assert len(left) == 8
     assert set(strangers) <= set(names(tmp_path))
     with opened(tmp_path, clock) as archive:
-        assert archive.past.forgotten == 1
+        assert archive.resume_state.forgotten == 1
 
 
 def test_nothing_is_deleted_unasked(tmp_path: Path, clock: Clock) -> None:
     """Without a limit everything is kept."""
     with opened(tmp_path, clock) as archive:
-        archive.mark("a")
+        archive.start_set("a")
         os.utime(tmp_path / "2026-11-25-a.jsonl", (0, 0))
-        archive.mark("b")
-        assert archive.sweep() == []
+        archive.start_set("b")
+        assert archive.delete_expired() == []
 
 
 def test_a_link_is_not_followed(tmp_path: Path, clock: Clock) -> None:
@@ -294,7 +294,7 @@ def test_a_link_is_not_followed(tmp_path: Path, clock: Clock) -> None:
         archive.write(entry("One.", 1))
         (folder / "2026-11-25-3.txt").unlink()
         (folder / "2026-11-25-3.txt").symlink_to(outside)
-        archive._leave()
+        archive._close_set()
         with pytest.raises(OSError, match="symbolic links"):
             archive.write(entry("Two.", 2))
     assert outside.read_text() == "mine"
@@ -318,6 +318,6 @@ def test_damaged_folder(tmp_path: Path, clock: Clock) -> None:
     (tmp_path / "2026-11-25.jsonl").write_bytes(b"\0" * 100)
     (tmp_path / "2026-11-24.jsonl").touch()
     with opened(tmp_path, clock) as archive:
-        assert archive.past.finals == ()
+        assert archive.resume_state.finals == ()
         archive.write(entry("One.", 1))
     assert texts(tmp_path, "2026-11-25-2") == ["One."]

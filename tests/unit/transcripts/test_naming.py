@@ -7,7 +7,16 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from streamstt.transcripts.naming import NAME, RECORD, Split, Stored, continues, doomed, new_name, slug
+from streamstt.transcripts.naming import (
+    NAME_PATTERN,
+    RECORD_SUFFIX,
+    Split,
+    StoredSet,
+    expired,
+    make_set_name,
+    make_slug,
+    stays_open,
+)
 from tests.support.drawing import PROPERTY
 
 NOON = datetime(2026, 11, 25, 12, 30, 59)
@@ -33,7 +42,7 @@ def nothing(_: str) -> bool:
 )
 def test_slug(title: str, expected: str) -> None:
     """A title becomes part of a file name: readable in any script, without what means something in a path."""
-    assert slug(title) == expected
+    assert make_slug(title) == expected
 
 
 @PROPERTY
@@ -42,10 +51,10 @@ def test_slug(title: str, expected: str) -> None:
 @example("\U0001d49c" * 300)
 def test_any_title_is_a_safe_name(title: str) -> None:
     """Whatever somebody calls a meeting, it is one file name, ours, short enough, and inside the folder."""
-    name = new_name("day", NOON, nothing, title)
-    assert NAME.fullmatch(name)
+    name = make_set_name("day", NOON, nothing, title)
+    assert NAME_PATTERN.fullmatch(name)
     assert not re.search(r"[/\\.\0\s]", name)
-    assert len(f"{name}-9999{RECORD}".encode()) < 255
+    assert len(f"{name}-9999{RECORD_SUFFIX}".encode()) < 255
 
 
 @pytest.mark.parametrize(
@@ -60,9 +69,9 @@ def test_any_title_is_a_safe_name(title: str) -> None:
 )
 def test_names(split: Split, title: str | None, name: str) -> None:
     """A set is named by its day, its title, or the time; the second of a name gets a number, and so does the third."""
-    assert new_name(split, NOON, nothing, title) == name
+    assert make_set_name(split, NOON, nothing, title) == name
     taken = {name, f"{name}-2"}
-    assert new_name(split, NOON, taken.__contains__, title) == f"{name}-3"
+    assert make_set_name(split, NOON, taken.__contains__, title) == f"{name}-3"
 
 
 @pytest.mark.parametrize(
@@ -80,11 +89,11 @@ def test_names(split: Split, title: str | None, name: str) -> None:
 )
 def test_a_new_day(name: str, split: Split, goes_on: bool) -> None:
     """With ``day`` a set takes what is said on its own day only; otherwise it goes on."""
-    assert continues(name, split, date(2026, 11, 25)) is goes_on
+    assert stays_open(name, split, date(2026, 11, 25)) is goes_on
 
 
 DAY = 86_400.0
-SETS = [Stored("c", 3_000_000, 9 * DAY), Stored("a", 1_000_000, 1 * DAY), Stored("b", 2_000_000, 5 * DAY)]
+SETS = [StoredSet("c", 3_000_000, 9 * DAY), StoredSet("a", 1_000_000, 1 * DAY), StoredSet("b", 2_000_000, 5 * DAY)]
 
 
 @pytest.mark.parametrize(
@@ -104,4 +113,4 @@ SETS = [Stored("c", 3_000_000, 9 * DAY), Stored("a", 1_000_000, 1 * DAY), Stored
 )
 def test_retention(keep_days: int, keep_mb: int, gone: list[str]) -> None:
     """Too old, or too much in all: the oldest go first, and the open one never."""
-    assert doomed(SETS, "c", 10 * DAY - 1, keep_days, keep_mb) == gone
+    assert expired(SETS, "c", 10 * DAY - 1, keep_days, keep_mb) == gone

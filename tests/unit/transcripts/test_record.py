@@ -10,11 +10,19 @@ import pytest
 
 from streamstt.hub.protocol import encode, wall_time
 from streamstt.subtitles.formats import HEADS, LiveFormat
-from streamstt.transcripts.record import Mark, cues, line, mended, message, numbers, read
+from streamstt.transcripts.record import (
+    SetHeader,
+    cue_total,
+    encode_line,
+    final_message,
+    parse_record,
+    render_cues,
+    repair,
+)
 from tests.support.captions import final
 
 BEGIN = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
-MARK = Mark(BEGIN, "Weekly", "s1", 7)
+MARK = SetHeader(BEGIN, "Weekly", "s1", 7)
 LIVE: tuple[LiveFormat, ...] = ("txt", "srt", "vtt")
 
 
@@ -24,29 +32,29 @@ def entry(text: str, number: int, start: float = 1.0, source: str = "mic", **mor
 
 
 FINALS = [entry("Yes.", 10, 1.0), entry("Yes.", 12, 3.0), entry("Grüße an <alle>.", 15, 5.5)]
-CONTENT = MARK.line() + b"".join(map(line, FINALS))
+CONTENT = MARK.to_line() + b"".join(map(encode_line, FINALS))
 
 
 def test_what_was_written_is_read() -> None:
     """Mark, session, the highest number and every final come back as they were."""
-    run = line({"type": "run", "at": BEGIN.isoformat(), "session": "s2", "seq": 99})
-    record = read(CONTENT + run)
-    assert record.mark == MARK
+    run = encode_line({"type": "run", "at": BEGIN.isoformat(), "session": "s2", "seq": 99})
+    record = parse_record(CONTENT + run)
+    assert record.header == MARK
     assert (record.session, record.seq) == ("s2", 99)
-    assert [json.loads(message(f).text) for f in record.finals] == json.loads(json.dumps(FINALS))
-    assert message(record.finals[2]).event == final("Grüße an <alle>.", 5.5, 6.5, "mic", 15)
-    assert message(record.finals[2]).at == BEGIN + timedelta(seconds=5.5)
-    assert message({**record.finals[0], "label": "You"}).text == message(record.finals[0]).text
+    assert [json.loads(final_message(f).text) for f in record.finals] == json.loads(json.dumps(FINALS))
+    assert final_message(record.finals[2]).event == final("Grüße an <alle>.", 5.5, 6.5, "mic", 15)
+    assert final_message(record.finals[2]).at == BEGIN + timedelta(seconds=5.5)
+    assert final_message({**record.finals[0], "label": "You"}).text == final_message(record.finals[0]).text
 
 
 def test_a_record_cut_anywhere() -> None:
     """Wherever a write was broken off, all whole lines are read, and only the broken one is not."""
     ends = [len(CONTENT[: i + 1]) for i, byte in enumerate(CONTENT) if byte == ord("\n")]
     for cut in range(len(CONTENT) + 1):
-        record = read(CONTENT[:cut])
+        record = parse_record(CONTENT[:cut])
         whole = [end for end in ends if end - 1 <= cut]  # a line without its newline is whole
-        assert bool(record.mark) + len(record.finals) == len(whole)
-        assert record.whole == min(cut, max(whole, default=0))
+        assert bool(record.header) + len(record.finals) == len(whole)
+        assert record.complete_bytes == min(cut, max(whole, default=0))
 
 
 @pytest.mark.parametrize(
@@ -62,18 +70,18 @@ def test_a_record_cut_anywhere() -> None:
         b'{"type":"final","seq":1}',
         b'{"type":"mark","seq":"x"}',
         b'{"type":"final","seq":1e999}',
-        line({**FINALS[0], "at": "noon"}).strip(),
-        line({**FINALS[0], "at": "2026-11-25T09:00:00"}).strip(),
-        line({**FINALS[0], "words": [{"text": "?"}]}).strip(),
-        line({**FINALS[0], "start": float("inf")}).strip(),
+        encode_line({**FINALS[0], "at": "noon"}).strip(),
+        encode_line({**FINALS[0], "at": "2026-11-25T09:00:00"}).strip(),
+        encode_line({**FINALS[0], "words": [{"text": "?"}]}).strip(),
+        encode_line({**FINALS[0], "start": float("inf")}).strip(),
         b"[" * 100_000,
     ],
 )
 def test_damaged_lines(junk: bytes) -> None:
     """A line that is none of ours is passed over; what stands around it counts."""
     first, *rest = CONTENT.splitlines(keepends=True)
-    record = read(first + junk + b"\n" + b"".join(rest))
-    assert record.mark == MARK
+    record = parse_record(first + junk + b"\n" + b"".join(rest))
+    assert record.header == MARK
     assert len(record.finals) == 3
 
 
@@ -81,7 +89,7 @@ def test_times_count_from_the_beginning_of_the_set() -> None:
     """A cue's time is the time since the set began, whatever run and source it is from; none is before that."""
     later = {**entry("Late.", 3, 2.0), "at": (BEGIN + timedelta(hours=2)).isoformat()}
     early = {**entry("Early.", 4, 2.0), "at": (BEGIN - timedelta(seconds=5)).isoformat()}
-    assert [c.decode() for c in cues("srt", [later, early], BEGIN, 8)] == [
+    assert [c.decode() for c in render_cues("srt", [later, early], BEGIN, 8)] == [
         "8\n02:00:00,000 --> 02:00:01,000\nLate.\n\n",
         "9\n00:00:00,000 --> 00:00:01,000\nEarly.\n\n",
     ]
@@ -90,23 +98,23 @@ def test_times_count_from_the_beginning_of_the_set() -> None:
 def test_numbers_go_on() -> None:
     """A long caption takes several numbers in SubRip; the next one begins behind them, after a new start as well."""
     finals = [entry("Every word of it. " * 8, 1), entry("Yes.", 2)]
-    srt = b"".join(cues("srt", finals, BEGIN)).decode()
+    srt = b"".join(render_cues("srt", finals, BEGIN)).decode()
     assert re.findall(r"^(\d+)$", srt, re.MULTILINE) == ["1", "2", "3"]
-    assert numbers(finals) == 3
-    assert srt.endswith(cues("srt", finals[1:], BEGIN, 1 + numbers(finals[:1]))[0].decode())
+    assert cue_total(finals) == 3
+    assert srt.endswith(render_cues("srt", finals[1:], BEGIN, 1 + cue_total(finals[:1]))[0].decode())
 
 
 def test_half_a_letter() -> None:
     """What is no letter by itself does not stop the rest from being written."""
     broken = entry("a \ud800 b", 1)
-    assert read(MARK.line() + line(broken)).finals[0]["text"] == "a ? b"
-    assert [cues(form, [broken], BEGIN)[0].count(b"a ? b") for form in LIVE] == [1, 1, 1]
+    assert parse_record(MARK.to_line() + encode_line(broken)).finals[0]["text"] == "a ? b"
+    assert [render_cues(form, [broken], BEGIN)[0].count(b"a ? b") for form in LIVE] == [1, 1, 1]
 
 
 def test_labels() -> None:
     """A caption that says whose it is says it in each format."""
     labelled = [entry("Hi.", 1, label="You & <me>")]
-    assert [cues(form, labelled, BEGIN)[0].decode().split("\n")[-3:] for form in LIVE] == [
+    assert [render_cues(form, labelled, BEGIN)[0].decode().split("\n")[-3:] for form in LIVE] == [
         ["You & <me>: Hi.", ""],
         ["You & <me>: Hi.", "", ""],
         ["<v You &amp; &lt;me&gt;>Hi.", "", ""],
@@ -114,7 +122,7 @@ def test_labels() -> None:
 
 
 def whole(form: LiveFormat) -> tuple[list[bytes], bytes]:
-    made = cues(form, FINALS, BEGIN)
+    made = render_cues(form, FINALS, BEGIN)
     return made, HEADS[form].encode() + b"".join(made)
 
 
@@ -124,7 +132,7 @@ def test_a_live_file_cut_anywhere(form: LiveFormat, tail: bytes) -> None:
     """Wherever a write was broken off, a live file becomes what the record says: no caption twice, none missing."""
     made, complete = whole(form)
     for cut in range(len(complete) + 1):
-        kept, more = mended(form, complete[:cut] + tail, made)
+        kept, more = repair(form, complete[:cut] + tail, made)
         assert complete[:kept] + more == complete
 
 
@@ -134,13 +142,13 @@ def test_what_was_changed_by_hand_stays(form: LiveFormat) -> None:
     made, complete = whole(form)
     edited = complete.replace(b"Yes", b"Yeah", 1)
     for cut in range(len(edited) - len(made[2]), len(edited) + 1):
-        kept, more = mended(form, edited[:cut], made)
+        kept, more = repair(form, edited[:cut], made)
         assert edited[:kept] + more == edited
 
 
 @pytest.mark.parametrize("form", LIVE)
 def test_a_file_in_which_nothing_is_found_again(form: LiveFormat) -> None:
     """A file that somebody has rewritten is kept as it is; the next caption begins on its own."""
-    kept, more = mended(form, b"Minutes, by hand", whole(form)[0])
+    kept, more = repair(form, b"Minutes, by hand", whole(form)[0])
     assert (kept, more.strip()) == (16, b"")
     assert more.endswith(b"\n")

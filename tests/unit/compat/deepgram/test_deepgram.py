@@ -10,14 +10,14 @@ from deepgram.listen.v1.types.listen_v1speech_started import ListenV1SpeechStart
 from deepgram.listen.v1.types.listen_v1utterance_end import ListenV1UtteranceEnd
 from hypothesis import given
 
-from streamstt.compat.deepgram.options import Options, parse_listen
-from streamstt.compat.deepgram.results import Moment, Results
+from streamstt.compat.deepgram.options import ListenOptions, parse_listen
+from streamstt.compat.deepgram.results import ResultTranslator, StreamPosition
 from streamstt.events import Event, State, Status
 from streamstt.hub.protocol import ClientError
 from tests.support.captions import ABOUT, final, partial
 from tests.support.drawing import PROPERTY, Talk, frames, play, session, talks, tell
 
-ALL = Options(interim=True, vad_events=True, utterance_end_ms=1000)
+ALL = ListenOptions(interim=True, vad_events=True, utterance_end_ms=1000)
 SPEAKS, PAUSES = Status("mic", State.SPEECH), Status("mic", State.LISTENING)
 TYPES = {
     "Results": ListenV1Results,
@@ -27,12 +27,12 @@ TYPES = {
 }
 
 
-def results(options: Options = ALL) -> Results:
-    return Results(options, ABOUT, "request-1")
+def results(options: ListenOptions = ALL) -> ResultTranslator:
+    return ResultTranslator(options, ABOUT, "request-1")
 
 
-def take(to: Results, at: float, *events: Event, settled: bool = False) -> list[dict[str, Any]]:
-    sent = to.take(events, Moment(at, settled))
+def take(to: ResultTranslator, at: float, *events: Event, settled: bool = False) -> list[dict[str, Any]]:
+    sent = to.translate(events, StreamPosition(at, settled))
     for data in sent:
         TYPES[data["type"]].model_validate(data)
     return sent
@@ -57,8 +57,8 @@ def test_an_utterance() -> None:
     assert brief(take(to, 2.0, partial("We begin"))) == ["We begin~"]
     assert brief(take(to, 2.6, PAUSES)) == []
     assert brief(take(to, 2.7, final("We begin", 0.6, 2.0), settled=True)) == ["We begin!"]
-    assert not to.due(Moment(2.9, settled=True))
-    assert to.due(Moment(3.0, settled=True))
+    assert not to.has_output(StreamPosition(2.9, settled=True))
+    assert to.has_output(StreamPosition(3.0, settled=True))
     assert take(to, 3.0) == [{"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": 2.0}]
     assert take(to, 9.0) == [], "once"
 
@@ -86,7 +86,7 @@ def test_times_do_not_overlap() -> None:
 
 def test_only_what_was_asked_for() -> None:
     """Interim results, the beginning and the end of speech are for who wants them."""
-    to = results(Options(endpointing=False))
+    to = results(ListenOptions(endpointing=False))
     sent = take(to, 1, SPEAKS, partial("We"), PAUSES, final("We begin", 0, 1), settled=True)
     assert brief([*sent, *take(to, 9)]) == ["We begin."]
 
@@ -104,7 +104,7 @@ def test_the_last_final_of_an_utterance_pauses() -> None:
 
 def test_a_pause_after_the_last_final() -> None:
     """When all words were final before the speaker paused, a result without words says so, as soon as it is sure."""
-    to = results(Options())
+    to = results(ListenOptions())
     assert brief(take(to, 2.0, SPEAKS, final("We begin.", 0.5, 1.5))) == ["We begin.."]
     assert take(to, 2.4, PAUSES) == [], "the engine may still hear something"
     (data,) = take(to, 2.5, settled=True)
@@ -118,31 +118,31 @@ def test_a_caption_that_was_taken_back() -> None:
     to = results()
     take(to, 1, SPEAKS, partial("Hm"))
     assert brief(take(to, 2, PAUSES, final("", 1, 1), settled=True)) == ["!"]
-    assert not to.due(Moment(9, settled=True)), "no word was said, so none was the last"
+    assert not to.has_output(StreamPosition(9, settled=True)), "no word was said, so none was the last"
 
 
 def test_speech_without_words() -> None:
     """An utterance is over when no word comes, be there noise; while somebody speaks, words may be on their way."""
     to = results()
     take(to, 2.0, SPEAKS, final("We begin.", 0.5, 1.5))
-    assert not to.due(Moment(3.4, settled=False))
-    assert to.due(Moment(3.5, settled=False))
+    assert not to.has_output(StreamPosition(3.4, settled=False))
+    assert to.has_output(StreamPosition(3.5, settled=False))
     take(to, 3.45, partial("And"))
-    assert not to.due(Moment(9.0, settled=False)), "a word has come"
+    assert not to.has_output(StreamPosition(9.0, settled=False)), "a word has come"
 
 
 def test_finalize() -> None:
     """The last result of what was said so far says that it is; if there is none, one without words does."""
-    to = results(Options())
-    to.finalize()
+    to = results(ListenOptions())
+    to.request_finalize()
     (data,) = take(to, 2, SPEAKS, PAUSES, final("We", 0, 1), settled=True)
     assert data["from_finalize"]
-    assert to.finalized() == []
-    to.finalize()
-    (data,) = to.finalized()
+    assert to.finalize_reply() == []
+    to.request_finalize()
+    (data,) = to.finalize_reply()
     assert (brief([data]), data["from_finalize"]) == (["."], True)
-    assert to.finalized() == []
-    to.finalize()
+    assert to.finalize_reply() == []
+    to.request_finalize()
     sent = take(to, 4, SPEAKS, final("More.", 2, 3), final("Words.", 3, 4), settled=True)
     assert [data.get("from_finalize") for data in sent if data["type"] == "Results"] == [False, True]
 
@@ -172,7 +172,7 @@ def test_finals_are_disjoint_and_whole(talk: Talk) -> None:
 def test_a_drawn_talk() -> None:
     """Each utterance of a talk ends with one pause."""
     talk = tell("We begin now.", 1.5, "And end.")
-    to = results(Options())
+    to = results(ListenOptions())
     moment, sent = 0.0, []
     for event in play(session(), frames(talk), talk.engine):
         moment = max(moment, getattr(event, "end", 0.0))
@@ -183,21 +183,21 @@ def test_a_drawn_talk() -> None:
 @pytest.mark.parametrize(
     ("query", "options"),
     [
-        ("encoding=linear16&sample_rate=8000", Options(rate=8000)),
-        ("sample_rate=48000&channels=2&model=nova-3&keyterm=a&keyterm=b", Options(rate=48000, channels=2)),
-        ("sample_rate=16000&language=en-US&interim_results=true", Options(language="en", interim=True)),
-        ("sample_rate=16000&language=multi&endpointing=false", Options(language="auto", endpointing=False)),
-        ("sample_rate=16000&detect_language=true&endpointing=450", Options(language="auto", pause_ms=450)),
-        ("sample_rate=16000&endpointing=10", Options(pause_ms=300)),
-        ("sample_rate=16000&endpointing=999999", Options(pause_ms=5000)),
-        ("sample_rate=16000&endpointing=0", Options(endpointing=False)),
-        ("sample_rate=16000&endpointing=true", Options()),
-        ("sample_rate=16000&vad_events=true&utterance_end_ms=1500", Options(vad_events=True, utterance_end_ms=1500)),
-        ("sample_rate=16000&name=desk 1", Options(name="desk-1")),
-        ("sample_rate=16000&interim_results=True&multichannel=true", Options(interim=True)),
+        ("encoding=linear16&sample_rate=8000", ListenOptions(rate=8000)),
+        ("sample_rate=48000&channels=2&model=nova-3&keyterm=a&keyterm=b", ListenOptions(rate=48000, channels=2)),
+        ("sample_rate=16000&language=en-US&interim_results=true", ListenOptions(language="en", interim=True)),
+        ("sample_rate=16000&language=multi&endpointing=false", ListenOptions(language="auto", endpointing=False)),
+        ("sample_rate=16000&detect_language=true&endpointing=450", ListenOptions(language="auto", pause_ms=450)),
+        ("sample_rate=16000&endpointing=10", ListenOptions(pause_ms=300)),
+        ("sample_rate=16000&endpointing=999999", ListenOptions(pause_ms=5000)),
+        ("sample_rate=16000&endpointing=0", ListenOptions(endpointing=False)),
+        ("sample_rate=16000&endpointing=true", ListenOptions()),
+        ("sample_rate=16000&vad_events=true&utterance_end_ms=1500", ListenOptions(vad_events=True, utterance_end_ms=1500)),
+        ("sample_rate=16000&name=desk 1", ListenOptions(name="desk-1")),
+        ("sample_rate=16000&interim_results=True&multichannel=true", ListenOptions(interim=True)),
     ],
 )  # fmt: skip
-def test_options(query: str, options: Options) -> None:
+def test_options(query: str, options: ListenOptions) -> None:
     """What a client asks for, as the SDKs write it."""
     assert parse_listen(f"/v1/listen?{query}") == options
 

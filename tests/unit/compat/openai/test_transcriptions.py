@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from openai.types.audio import Transcription, TranscriptionVerbose
 
 from streamstt.compat.openai.errors import ApiError
-from streamstt.compat.openai.formats import Wishes, answer
-from streamstt.compat.openai.transcriptions import wishes_of
+from streamstt.compat.openai.formats import TranscriptionOptions, format_response
+from streamstt.compat.openai.transcriptions import parse_options
 from streamstt.config.settings import Settings
 from streamstt.engine.background import Errands
 from streamstt.engine.base import Job
@@ -87,19 +87,21 @@ def test_no_form_announced(kind: str) -> None:
 def test_wishes() -> None:
     """Fields as the SDK writes them; what cannot be had is named."""
     fields = {"language": ["en-US"], "response_format": ["verbose_json"], "timestamp_granularities[]": ["word"]}
-    assert wishes_of(fields, ("de", "en")) == Wishes("en", "verbose_json", segments=False, words=True)
-    assert wishes_of({"stream": ["true"], "model": ["any"], "temperature": ["0"]}, ("en",)) == Wishes(stream=True)
+    assert parse_options(fields, ("de", "en")) == TranscriptionOptions("en", "verbose_json", segments=False, words=True)
+    assert parse_options({"stream": ["true"], "model": ["any"], "temperature": ["0"]}, ("en",)) == TranscriptionOptions(
+        stream=True
+    )
     wrong = {"language": "xx", "response_format": "diarized_json", "timestamp_granularities": "syllable"}
     for name, value in wrong.items():
         with pytest.raises(ApiError) as caught:
-            wishes_of({name: [value]}, ("en",))
+            parse_options({name: [value]}, ("en",))
         assert caught.value.param == name
 
 
 def test_formats() -> None:
     """Every format of the API, as its own types read it."""
     bodies = {
-        form: answer(SAID, 62.4, Wishes(form=form, words=True)).body.decode()
+        form: format_response(SAID, 62.4, TranscriptionOptions(response_format=form, words=True)).body.decode()
         for form in ("json", "text", "srt", "vtt", "verbose_json")
     }
     assert Transcription.model_validate_json(bodies["json"], strict=True).text == "Hello <b>. Bye."
@@ -112,13 +114,17 @@ def test_formats() -> None:
     assert [s.text for s in verbose.segments] == ["Hello <b>.", "Bye."]
     assert [w.word for w in verbose.words] == ["Hello", "<b>.", "Bye."]
     assert (verbose.language, verbose.duration) == ("en", 62.4)
-    assert "segments" not in json.loads(answer(SAID, 62.4, Wishes(form="verbose_json", segments=False)).body)
+    assert "segments" not in json.loads(
+        format_response(SAID, 62.4, TranscriptionOptions(response_format="verbose_json", segments=False)).body
+    )
 
 
 def test_nothing_said() -> None:
     """A file without speech has an empty text in every format."""
-    assert [answer([], 1.0, Wishes(form=form)).body for form in ("text", "srt", "vtt")] == [b"\n", b"", b"WEBVTT\n\n"]
-    assert json.loads(answer([], 1.0, Wishes(form="verbose_json")).body)["text"] == ""
+    assert [
+        format_response([], 1.0, TranscriptionOptions(response_format=form)).body for form in ("text", "srt", "vtt")
+    ] == [b"\n", b"", b"WEBVTT\n\n"]
+    assert json.loads(format_response([], 1.0, TranscriptionOptions(response_format="verbose_json")).body)["text"] == ""
 
 
 def job(at_s: int) -> Job:

@@ -6,11 +6,11 @@ import pytest
 from openai.types.realtime import RealtimeTranscriptionSessionCreateRequest as Present
 
 from streamstt.compat.openai.errors import ApiError
-from streamstt.compat.openai.session import Wishes, described, updated
-from streamstt.compat.openai.turns import Turns
+from streamstt.compat.openai.session import SessionConfig, describe_session, update_config
+from streamstt.compat.openai.turns import TurnTranslator
 from streamstt.events import Event, Final, Gap, Partial, State, Status
 
-WISHES = Wishes(former=False, model="base")
+WISHES = SessionConfig(beta=False, model="base")
 
 
 def speech(at: float) -> Status:
@@ -29,8 +29,8 @@ def final(n: int, start: float, text: str, language: str = "en") -> Final:
     return Final("x", f"x-{n}", 2, start, start + 1, text, (), language)
 
 
-def take(turns: Turns, *events: Event) -> list[dict[str, Any]]:
-    return [data for event in events for data in turns.take(event)]
+def take(turns: TurnTranslator, *events: Event) -> list[dict[str, Any]]:
+    return [data for event in events for data in turns.translate(event)]
 
 
 def kinds(events: list[dict[str, Any]]) -> list[str]:
@@ -41,13 +41,13 @@ def deltas(events: list[dict[str, Any]]) -> str:
     return "".join(e["delta"] for e in events if e["type"].endswith(".delta"))
 
 
-def complete(turns: Turns) -> list[dict[str, Any]]:
-    return [data for item, _ in turns.ended() for data in turns.complete(item)]
+def complete(turns: TurnTranslator) -> list[dict[str, Any]]:
+    return [data for item, _ in turns.pop_ended() for data in turns.complete_turn(item)]
 
 
 def test_a_turn_from_its_beginning_to_its_end() -> None:
     """Speech starts, words come as they are sure, it stops, is committed, and completed with all that was told."""
-    turns = Turns(former=False)
+    turns = TurnTranslator(beta=False)
     told = take(turns, speech(0.5), partial(1, 0.6, "Hello", " wor"), partial(1, 0.6, "Hello world.", " It"))
     told += take(turns, final(1, 0.6, "Hello world."), partial(2, 1.5, "", "It"), silence(2.5), final(2, 1.5, "It is."))
     assert kinds(told) == ["speech_started", "delta", "delta", "speech_stopped", "committed", "added", "done", "delta"]
@@ -62,7 +62,7 @@ def test_a_turn_from_its_beginning_to_its_end() -> None:
 
 def test_turns_follow_each_other() -> None:
     """A final that comes after the next turn has begun is of the turn before; each names the one before it."""
-    turns = Turns(former=True)
+    turns = TurnTranslator(beta=True)
     told = take(turns, speech(0.5), silence(2.0), speech(2.4), final(1, 0.6, "One."), partial(2, 2.5, "Two"))
     began = ["speech_started", "speech_stopped", "committed", "created"]
     assert kinds(told) == [*began, "speech_started", "delta", "delta"]
@@ -75,17 +75,17 @@ def test_turns_follow_each_other() -> None:
 
 def test_a_caption_stays_in_the_turn_where_it_began() -> None:
     """Utterances that are heard as one have captions that go over the silence."""
-    turns = Turns(former=False)
+    turns = TurnTranslator(beta=False)
     take(turns, speech(0.5), partial(1, 0.6, "So"), silence(2.0), speech(2.4))
     told = take(turns, final(1, 0.6, "So what."))
     assert deltas(told) == " what."
-    assert told[0]["item_id"] == turns.ended()[0][0]
+    assert told[0]["item_id"] == turns.pop_ended()[0][0]
 
 
 def test_the_client_commits() -> None:
     """Without detection silences mean nothing; a commit ends the turn, and needs a tenth of a second of audio."""
-    turns = Turns(former=False)
-    turns.detects = False
+    turns = TurnTranslator(beta=False)
+    turns.detects_turns = False
     assert deltas(take(turns, speech(0.5), partial(1, 0.6, "Hello"), silence(1.5), speech(1.8))) == "Hello"
     assert kinds(turns.commit(3.0)) == ["committed", "added", "done"]
     with pytest.raises(ApiError, match="needs 100 ms of audio, there are 50 ms"):
@@ -98,8 +98,8 @@ def test_the_client_commits() -> None:
 @pytest.mark.parametrize("detects", [True, False])
 def test_what_is_cleared_is_not_told(detects: bool) -> None:
     """Of audio that the client has cleared it hears no more; what comes later is another turn."""
-    turns = Turns(former=False)
-    turns.detects = detects
+    turns = TurnTranslator(beta=False)
+    turns.detects_turns = detects
     take(turns, speech(0.5))
     assert kinds(turns.clear(1.0)) == ["cleared"]
     assert take(turns, partial(1, 0.6, "Never mind"), final(1, 0.6, "Never mind.")) == []
@@ -110,28 +110,28 @@ def test_what_is_cleared_is_not_told(detects: bool) -> None:
 
 def test_a_repeated_status_is_no_news() -> None:
     """A status is published again when its notice changes: no turn begins or ends by that."""
-    turns = Turns(former=False)
+    turns = TurnTranslator(beta=False)
     told = take(turns, silence(0.0), speech(0.5), speech(0.5), silence(2.0), silence(2.0), speech(0.5))
     assert kinds(told) == ["speech_started", "speech_stopped", "committed", "added", "done"]
 
 
 def test_lost_audio_fails() -> None:
     """A turn of which nothing was heard because the engine failed is told as failed, not as silence."""
-    turns = Turns(former=False)
+    turns = TurnTranslator(beta=False)
     take(turns, speech(0.5), silence(2.0), Gap("x", 0.5, 2.0), speech(2.5), silence(4.0))
     assert kinds(complete(turns)) == ["failed", "completed"]
 
 
 def test_the_end() -> None:
     """When the daemon stops, the client gets what is known of every turn."""
-    turns = Turns(former=False)
+    turns = TurnTranslator(beta=False)
     take(turns, speech(0.5), silence(2.0), speech(2.5), final(1, 2.6, "Still"))
     assert kinds(turns.close(3.0)) == ["committed", "added", "done", "completed", "completed"]
 
 
 def test_no_spaces_where_there_are_none() -> None:
     """Captions in Japanese are put together without a space."""
-    turns = Turns(former=False)
+    turns = TurnTranslator(beta=False)
     told = take(turns, speech(0.5), final(1, 0.6, "はい。", "ja"), final(2, 1.6, "どうぞ。", "ja"))
     assert deltas(told) == "はい。どうぞ。"
 
@@ -152,30 +152,34 @@ def test_no_spaces_where_there_are_none() -> None:
 def test_what_a_session_cannot_be(heard: dict[str, Any], param: str) -> None:
     """Each wish that cannot be had is named."""
     with pytest.raises(ApiError) as caught:
-        updated(WISHES, {"type": "transcription", "audio": {"input": heard}})
+        update_config(WISHES, {"type": "transcription", "audio": {"input": heard}})
     assert caught.value.param == f"session.audio.input.{param}"
 
 
 def test_only_what_is_mentioned_changes() -> None:
     """An update leaves the rest as it was; the client is told of all of it, in the SDK's shape."""
-    wishes = updated(WISHES, {"audio": {"input": {"turn_detection": None, "transcription": {"language": "de-AT"}}}})
-    wishes = updated(wishes, {"audio": {"input": {"transcription": {"model": "whisper-1"}}}})
-    assert wishes == Wishes(former=False, model="whisper-1", language="de", detects=False)
-    told = Present.model_validate(described(wishes, "sess_1"), strict=True)
+    wishes = update_config(
+        WISHES, {"audio": {"input": {"turn_detection": None, "transcription": {"language": "de-AT"}}}}
+    )
+    wishes = update_config(wishes, {"audio": {"input": {"transcription": {"model": "whisper-1"}}}})
+    assert wishes == SessionConfig(beta=False, model="whisper-1", language="de", detects_turns=False)
+    told = Present.model_validate(describe_session(wishes, "sess_1"), strict=True)
     assert told.audio is not None
     assert told.audio.input is not None
     assert told.audio.input.turn_detection is None
-    detected = updated(wishes, {"audio": {"input": {"turn_detection": {"silence_duration_ms": 20}}}})
-    assert (detected.detects, detected.pause_ms) == (True, 300), "a shorter pause is within sentences"
+    detected = update_config(wishes, {"audio": {"input": {"turn_detection": {"silence_duration_ms": 20}}}})
+    assert (detected.detects_turns, detected.pause_ms) == (True, 300), "a shorter pause is within sentences"
     for session in (None, {"type": "realtime"}):
         with pytest.raises(ApiError):
-            updated(WISHES, session)
+            update_config(WISHES, session)
 
 
 def test_the_former_dialect() -> None:
     """Its fields are flat, and G.711 is refused there as well."""
-    former = Wishes(former=True, model="whisper-1")
+    former = SessionConfig(beta=True, model="whisper-1")
     session = {"input_audio_format": "pcm16", "input_audio_transcription": {"language": "en"}, "turn_detection": None}
-    assert updated(former, session) == Wishes(former=True, model="whisper-1", language="en", detects=False)
+    assert update_config(former, session) == SessionConfig(
+        beta=True, model="whisper-1", language="en", detects_turns=False
+    )
     with pytest.raises(ApiError, match=r"G\.711"):
-        updated(former, {"input_audio_format": "g711_ulaw"})
+        update_config(former, {"input_audio_format": "g711_ulaw"})

@@ -9,8 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wyoming import asr, audio, event, info
 
-from streamstt.compat.wyoming.messages import Transcript, describe, form_of, language_of, transcript
-from streamstt.compat.wyoming.wire import MAX_DATA, MAX_LINE, MAX_PAYLOAD, Parcel, pack, read_parcel
+from streamstt.compat.wyoming.messages import (
+    TranscriptBuilder,
+    make_info,
+    make_transcript,
+    parse_format,
+    parse_language,
+)
+from streamstt.compat.wyoming.wire import MAX_DATA, MAX_LINE, MAX_PAYLOAD, WyomingEvent, encode_event, read_event
 from streamstt.config.compat import Compat
 from streamstt.events import Partial
 from streamstt.hub.protocol import ClientError
@@ -20,18 +26,18 @@ from tests.support.drawing import PROPERTY, Talk, frames, play, session, talks
 DATA = st.dictionaries(st.text(max_size=9), st.none() | st.integers() | st.text(max_size=9), max_size=4)
 
 
-async def read(data: bytes) -> Parcel | None:
+async def read(data: bytes) -> WyomingEvent | None:
     reader = asyncio.StreamReader(limit=MAX_LINE)
     reader.feed_data(data)
     reader.feed_eof()
-    return await read_parcel(reader)
+    return await read_event(reader)
 
 
 @PROPERTY
 @given(st.text(max_size=20), DATA, st.binary(max_size=300))
 def test_their_package_reads_what_we_write(kind: str, data: dict[str, Any], payload: bytes) -> None:
     """Every parcel arrives as it was sent."""
-    theirs = event.read_event(io.BytesIO(pack(Parcel(kind, data, payload))))
+    theirs = event.read_event(io.BytesIO(encode_event(WyomingEvent(kind, data, payload))))
     assert theirs is not None
     assert (theirs.type, theirs.data, theirs.payload or b"") == (kind, data, payload)
 
@@ -42,13 +48,13 @@ def test_we_read_what_their_package_writes(kind: str, data: dict[str, Any], payl
     """The same the other way round."""
     wire = io.BytesIO()
     event.write_event(event.Event(kind, data, payload), wire)
-    assert asyncio.run(read(wire.getvalue())) == Parcel(kind, data, payload)
+    assert asyncio.run(read(wire.getvalue())) == WyomingEvent(kind, data, payload)
 
 
 def test_data_in_the_line() -> None:
     """Data may come in the line, beside it, or both; what is beside it counts."""
     line = b'{"type":"transcribe","data":{"language":"de","name":"base"},"data_length":17}\n{"language":"en"}'
-    assert asyncio.run(read(line)) == Parcel("transcribe", {"language": "en", "name": "base"})
+    assert asyncio.run(read(line)) == WyomingEvent("transcribe", {"language": "en", "name": "base"})
 
 
 @pytest.mark.parametrize(
@@ -87,13 +93,13 @@ def test_cut_off(data: bytes) -> None:
 
 def test_words_as_they_are_sure() -> None:
     """Chunks are words that cannot change any more; one caption follows the other after a space."""
-    heard = Transcript()
-    assert heard.take(partial("We beg")) == ""
-    assert heard.take(Partial("mic", "1", 2, 0, 1, "We begin now", 3, "en")) == "We "
-    assert heard.take(final("We begin now.")) == "begin now."
-    assert heard.take(Partial("mic", "2", 1, 0, 1, "And", 3, "en")) == " And"
-    assert heard.take(final("And end.")) == " end."
-    assert heard.take(final("")) == ""
+    heard = TranscriptBuilder()
+    assert heard.update(partial("We beg")) == ""
+    assert heard.update(Partial("mic", "1", 2, 0, 1, "We begin now", 3, "en")) == "We "
+    assert heard.update(final("We begin now.")) == "begin now."
+    assert heard.update(Partial("mic", "2", 1, 0, 1, "And", 3, "en")) == " And"
+    assert heard.update(final("And end.")) == " end."
+    assert heard.update(final("")) == ""
     assert heard.text == "We begin now. And end."
 
 
@@ -101,14 +107,14 @@ def test_words_as_they_are_sure() -> None:
 @given(talks(longest=6))
 def test_chunks_are_the_transcript(talk: Talk) -> None:
     """Whatever is said, the chunks put together are the whole text, and that is what was said."""
-    heard = Transcript()
-    chunks = "".join(heard.take(e) for e in play(session(), frames(talk), talk.engine))
+    heard = TranscriptBuilder()
+    chunks = "".join(heard.update(e) for e in play(session(), frames(talk), talk.engine))
     assert chunks == heard.text == " ".join(talk.text)
 
 
 def test_info() -> None:
     """Home Assistant learns which model there is, which languages it knows, and that words are told as they come."""
-    (program,) = info.Info.from_event(theirs(describe(ABOUT, ["en", "de"]))).asr
+    (program,) = info.Info.from_event(theirs(make_info(ABOUT, ["en", "de"]))).asr
     assert (program.name, program.installed, program.version) == ("streamstt", True, "1.0")
     assert program.supports_transcript_streaming
     (model,) = program.models
@@ -117,27 +123,27 @@ def test_info() -> None:
 
 def test_transcript() -> None:
     """The whole text, with the language that was asked for."""
-    said = asr.Transcript.from_event(theirs(transcript("We begin.", "en")))
+    said = asr.Transcript.from_event(theirs(make_transcript("We begin.", "en")))
     assert (said.text, said.language) == ("We begin.", "en")
-    assert asr.Transcript.from_event(theirs(transcript("", ""))).language is None
+    assert asr.Transcript.from_event(theirs(make_transcript("", ""))).language is None
 
 
-def theirs(parcel: Parcel) -> event.Event:
+def theirs(parcel: WyomingEvent) -> event.Event:
     return event.Event(parcel.type, dict(parcel.data), parcel.payload)
 
 
 def test_what_a_client_asks_for() -> None:
     """Language and form of the audio, as their package writes them."""
-    assert language_of(asr.Transcribe(language="de-CH").event().data) == "de"
-    assert language_of(asr.Transcribe().event().data) == ""
-    assert form_of(audio.AudioStart(22050, 2, 2).event().data) == (22050, 2)
+    assert parse_language(asr.Transcribe(language="de-CH").event().data) == "de"
+    assert parse_language(asr.Transcribe().event().data) == ""
+    assert parse_format(audio.AudioStart(22050, 2, 2).event().data) == (22050, 2)
 
 
 @pytest.mark.parametrize("language", ["english", 7, ["en"], "e/n"])
 def test_bad_language(language: object) -> None:
     """What is no code is refused."""
     with pytest.raises(ClientError, match="is not a code"):
-        language_of({"language": language})
+        parse_language({"language": language})
 
 
 @pytest.mark.parametrize(
@@ -148,7 +154,7 @@ def test_bad_language(language: object) -> None:
 def test_bad_audio(form: dict[str, object]) -> None:
     """What cannot be heard is refused."""
     with pytest.raises(ClientError):
-        form_of(form)
+        parse_format(form)
 
 
 @pytest.mark.parametrize(
