@@ -16,7 +16,7 @@ from streamstt.config.words import Words
 from streamstt.engine.base import Engine
 from streamstt.events import Event, Final, Partial
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.rewriting import Rewriting
+from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import Session
 
 BLOCK = samples_from_ms(100)  # samples: what a client sends at a time
@@ -124,11 +124,11 @@ def simulate(
         EngineError: The engine failed.
     """
     run = Run([Track() for _ in recordings])
-    scheduler, rewriting = Scheduler(), Rewriting(words)
+    scheduler, rewriting = Scheduler(), WordRewriter(words)
     streams: dict[Session, _Stream] = {}
     for i, samples in enumerate(recordings):
         name = f"source-{i + 1}"
-        writer = CaptionWriter(name, rewriting=rewriting)
+        writer = CaptionWriter(name, rewriter=rewriting)
         session = Session(name, settings, make_detector(settings), language, writer)
         streams[session] = _Stream(session, samples, run.tracks[i])
         scheduler.add(session)

@@ -15,15 +15,15 @@ from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
 from streamstt.captioning.scheduling import LagMonitor, Scheduler
 from streamstt.clock import elapsed, loop_s, now
 from streamstt.config.settings import Settings, Speech
-from streamstt.engine.background import Errands
-from streamstt.engine.runner import EngineRoom
+from streamstt.engine.background import BackgroundDecoder
+from streamstt.engine.runner import EngineRunner
 from streamstt.errors import EngineError
 from streamstt.events import Event, Final, State, Status
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, SourceInfo
 from streamstt.logs import SPOKEN
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.rewriting import Rewriting
+from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import Session
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ class CaptionPipeline:
         errands: What the engine does when no source needs it.
     """
 
-    def __init__(self, settings: Settings, engine: EngineRoom, hub: Hub) -> None:
+    def __init__(self, settings: Settings, engine: EngineRunner, hub: Hub) -> None:
         """Has no sources yet.
 
         Args:
@@ -50,7 +50,7 @@ class CaptionPipeline:
         self._settings = settings
         self._engine = engine
         self._hub = hub
-        self._rewriter = Rewriting(settings.words)
+        self._rewriter = WordRewriter(settings.words)
         self._scheduler = Scheduler()
         self._sessions: dict[str, Session] = {}
         self._overrides: dict[
@@ -64,7 +64,7 @@ class CaptionPipeline:
         self.liveness = Liveness()
         self._stopping = False
         self._work_available = asyncio.Event()  # audio came: the engine may have something to do
-        self.background_decoder = Errands(settings, self._work_available.set)
+        self.background_decoder = BackgroundDecoder(settings, self._work_available.set)
         self._decode_done = asyncio.Event()  # a decode is done: somebody may have room, or be settled
 
     def stall_reason(self, decode_s: float) -> str:
@@ -74,9 +74,9 @@ class CaptionPipeline:
     def reload(self, settings: Settings) -> None:
         """Takes other settings: of speech and language from each source's next silence, of words its next caption."""
         self._settings = self.background_decoder.settings = settings
-        self._rewriter.take(settings.words)
+        self._rewriter.update_settings(settings.words)
         for name, session in self._sessions.items():
-            session.retune(*self._source_settings(name))
+            session.update_settings(*self._source_settings(name))
 
     def add_source(self, name: str, label: str, language: str, color: str = "", end_silence_ms: int = 0) -> Session:
         """Adds a source.
@@ -185,9 +185,9 @@ class CaptionPipeline:
             self._hub.notify("engine", "The speech engine is broken; captions end here.")
             self._stopping = True
             for session in self._sessions.values():
-                self._publish(session.abandon())
+                self._publish(session.fail_all())
             self._signal_decode_done()
-            self.background_decoder.abandon(problem)
+            self.background_decoder.fail_all(problem)
             raise
 
     async def _run(self) -> None:
@@ -205,7 +205,7 @@ class CaptionPipeline:
             begun = loop_s()
             hypothesis = await self._engine.decode(job, notify)
             log.debug("%s", hypothesis or f"{job}: given up")
-            self._publish(session.apply(hypothesis) if hypothesis else session.give_up())
+            self._publish(session.apply(hypothesis) if hypothesis else session.fail_job())
             age_s = (session.position - job.end) / SAMPLE_RATE
             self._hub.counters.count_decode(final=job.final, decode_s=loop_s() - begun, age_s=age_s)
             self._report_lag(session)

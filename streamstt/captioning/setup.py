@@ -15,7 +15,7 @@ from streamstt.clock import now
 from streamstt.config.settings import Settings, Source
 from streamstt.config.settings import Source as SourceSettings
 from streamstt.engine.base import EngineInfo
-from streamstt.engine.runner import EngineRoom
+from streamstt.engine.runner import EngineRunner
 from streamstt.errors import EngineError, SourceError
 from streamstt.hub.history import ResumeState
 from streamstt.hub.hub import Hub
@@ -80,7 +80,7 @@ async def open_sources(settings: Settings) -> Captures:
     return captures
 
 
-async def start_engine(settings: Settings, executor: Executor, progress: Progress | None) -> EngineRoom:
+async def start_engine(settings: Settings, executor: Executor, progress: Progress | None) -> EngineRunner:
     """Loads the model, in the engine's thread, and runs it once.
 
     Raises:
@@ -88,7 +88,7 @@ async def start_engine(settings: Settings, executor: Executor, progress: Progres
         ModelError: It cannot be found.
         ConfigError: It does not know a language that is asked for.
     """
-    engine = EngineRoom(lambda: load_engine(settings.engine, progress), executor)
+    engine = EngineRunner(lambda: load_engine(settings.engine, progress), executor)
     await engine.start()
     require_languages(engine.info, *(s.language for s in settings.source))
     log.info("model %s on %s in %s is ready", engine.info.model, engine.info.device, engine.info.precision)

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from streamstt.config.base import Section, split_list
-from streamstt.text.patterns import check_template, phrase, tokens
+from streamstt.text.patterns import check_template, parse_phrase, tokenize
 
 MOST = 1000  # replacements
 
@@ -45,7 +45,7 @@ class Words(Section):
         if len(value) > MOST:
             raise ValueError(f"there are {len(value)} replacements, {MOST} are the most")
         for heard, meant in value:
-            check_template(meant, phrase(heard))
+            check_template(meant, parse_phrase(heard))
         return value
 
     @field_validator("profanity_words", mode="before")
@@ -58,6 +58,6 @@ class Words(Section):
     @classmethod
     def _single(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for word in value:
-            if len(tokens(word.removesuffix("*"))) != 1:
+            if len(tokenize(word.removesuffix("*"))) != 1:
                 raise ValueError(f"{word!r} is not one word; phrases go into words.replace")
         return value

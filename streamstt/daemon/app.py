@@ -32,7 +32,7 @@ from streamstt.daemon.watchdog import Watchdog
 from streamstt.errors import StreamsttError
 from streamstt.logs import watch_loop
 from streamstt.outputs.factory import finish_outputs, make_outputs
-from streamstt.recordings.uploads import Uploads
+from streamstt.recordings.uploads import UploadTranscriber
 from streamstt.server.endpoint import Extensions
 from streamstt.server.server import CaptionServer
 from streamstt.transcripts.archive import Archive
@@ -76,7 +76,7 @@ async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> 
     hub = make_hub(settings, engine.info, archive.resume_state if archive else None)
     transcript = TranscriptWriter(archive, hub) if archive else None
     studio = CaptionPipeline(settings, engine, hub)
-    api = make_api(settings.compat, Uploads(studio.background_decoder, engine), engine.info.model)
+    api = make_api(settings.compat, UploadTranscriber(studio.background_decoder, engine), engine.info.model)
     services = Extensions(transcript, make_endpoints(settings.compat), api)
     server = CaptionServer(settings.server, hub, studio, services)
     server.set_overlay(settings.overlay)

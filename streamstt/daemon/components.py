@@ -7,7 +7,7 @@ from streamstt.audio.capture import Capture
 from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.compat.wyoming.server import WyomingServer
 from streamstt.config.settings import Source
-from streamstt.engine.runner import EngineRoom
+from streamstt.engine.runner import EngineRunner
 from streamstt.hub.hub import Hub
 from streamstt.outputs.factory import CaptionOutput
 from streamstt.server.server import CaptionServer
@@ -20,7 +20,7 @@ class Components:
     """What a daemon is made of."""
 
     hub: Hub
-    engine: EngineRoom
+    engine: EngineRunner
     pipeline: CaptionPipeline
     server: CaptionServer
     captures: Sequence[tuple[Source, Capture]]

@@ -17,7 +17,7 @@ from transformers.modeling_outputs import BaseModelOutput
 
 from streamstt.audio.format import SAMPLE_RATE, samples_from_ms
 from streamstt.config.settings import Engine
-from streamstt.engine.base import EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.engine.base import EngineInfo, Hypothesis, Job, RecognizedWord
 from streamstt.errors import EngineError, ModelError
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.decoding.alignment import FRAME_S, attention_weights, token_starts
@@ -82,7 +82,7 @@ class ReferenceEngine:
         self._device, self._dtype = device, dtype
         self._config: Any = self._model.generation_config
         self._task = settings.task
-        self.expect(settings.vocabulary)
+        self.set_vocabulary(settings.vocabulary)
         known = tuple(sorted(self._languages)) or ("en",)
         self.info = EngineInfo(checkpoint.name, str(device), str(dtype).removeprefix("torch."), known)
         if settings.task == "translate" and not self._languages:
@@ -97,7 +97,7 @@ class ReferenceEngine:
         """Token of each language code; none in an English-only model."""
         return {code.strip("<|>"): token for code, token in (getattr(self._config, "lang_to_id", None) or {}).items()}
 
-    def expect(self, terms: Sequence[str]) -> None:
+    def set_vocabulary(self, terms: Sequence[str]) -> None:
         """Names and terms to expect from the next job on.
 
         Raises:
@@ -122,7 +122,7 @@ class ReferenceEngine:
         except (RuntimeError, ValueError, IndexError) as error:
             raise EngineError(f"decoding {job} failed: {error}") from error
 
-    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+    def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         """One after the other."""
         return map(self.decode, jobs)
 
@@ -131,13 +131,13 @@ class ReferenceEngine:
         language, no_speech = self._listen(encoded, job)
         text = self._generate(encoded, self._prompt(language), job)
         decode = self._processor.tokenizer.decode
-        words: list[HeardWord] = []
+        words: list[RecognizedWord] = []
         first = 0
         for word, tokens in split_words(text.tokens, lambda t: str(decode(t)), language):
             after = first + len(tokens)
             begin, end = (job.start + text.starts[i] * FRAME_SAMPLES for i in (first, after))
             probability = float(np.mean(text.probabilities[first:after]))
-            words.append(HeardWord(word, min(begin, job.end), min(end, job.end), probability, tokens))
+            words.append(RecognizedWord(word, min(begin, job.end), min(end, job.end), probability, tokens))
             first = after
         logprob = float(np.mean(np.log(np.maximum(text.probabilities, 1e-9)))) if text.tokens else 0.0
         return Hypothesis(job, tuple(words), language, no_speech, logprob)
@@ -154,7 +154,7 @@ class ReferenceEngine:
         no_speech = float(logits.softmax(-1)[self._config.no_timestamps_token_id - 1])
         if job.language or not self._languages:
             return job.language or "en", no_speech
-        return likeliest(logits, self._languages, job.expected), no_speech
+        return likeliest(logits, self._languages, job.expected_language), no_speech
 
     def _prompt(self, language: str) -> list[int]:
         tokens = [*self._vocabulary, self._config.decoder_start_token_id]
@@ -189,7 +189,7 @@ class ReferenceEngine:
     def _not_first(self, job: Job) -> list[int] | None:
         """Tokens that what follows the committed words does not begin with."""
         never = [] if job.committed else list(self._config.begin_suppress_tokens or ())
-        return [*never, self._config.eos_token_id] if job.goes_on else never or None
+        return [*never, self._config.eos_token_id] if job.must_continue else never or None
 
     def _starts(self, attentions: Any, first_row: int, n_samples: int) -> list[int]:
         """The frame at which each token after the prompt begins, and where the last one ends.

@@ -17,7 +17,7 @@ from transformers import WhisperTokenizerFast  # type: ignore[attr-defined]  # i
 from streamstt.audio.format import SAMPLE_RATE, Samples, samples_from_ms
 from streamstt.audio.sources import AudioFile
 from streamstt.config.settings import Engine
-from streamstt.engine.base import EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.engine.base import EngineInfo, Hypothesis, Job, RecognizedWord
 from streamstt.errors import EngineError, ModelError
 from streamstt.samples import welcome
 from streamstt.whisper import runtime
@@ -76,7 +76,7 @@ class StreamingEngine:
             self._tokenizer = WhisperTokenizerFast.from_pretrained(folder)
         except (OSError, ValueError) as error:
             raise ModelError(f"{folder} has no tokenizer that loads: {error}") from error
-        self.expect(settings.vocabulary)
+        self.set_vocabulary(settings.vocabulary)
         with torch.inference_mode():
             formats = self._load(Weights(folder), settings)
         runtime.trim()  # of the weights as they were in the file
@@ -100,7 +100,7 @@ class StreamingEngine:
         """The model's sizes, what hears and what speaks: to be timed part by part."""
         return self._speaking.shape, self._silences, self._greedy.decoder
 
-    def expect(self, terms: Sequence[str]) -> None:
+    def set_vocabulary(self, terms: Sequence[str]) -> None:
         """Names and terms to expect from the next job on; ``ConfigError`` if they are too many."""
         shape, encode = self._speaking.shape, partial(self._tokenizer.encode, add_special_tokens=False)
         self._vocabulary = prompt_tokens(terms, encode, previous=self._speaking.previous, max_tokens=shape.max_tokens)
@@ -114,13 +114,13 @@ class StreamingEngine:
         try:
             with _failing(str(job)):
                 memory = self._silences.hear(self._mel_of(job))
-                language = job.language or self._language(memory, job.expected)[0]
+                language = job.language or self._language(memory, job.expected_language)[0]
                 return self._answer(job, language, self._greedy(self._task_of(job, language), memory))
         finally:
             if job.final:
                 runtime.trim()  # not after each update: to get all its memory anew takes a seventh of an update's time
 
-    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+    def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         """Decodes jobs side by side; when one is done, the next takes its place. Drafts are of no use here.
 
         Raises:
@@ -145,7 +145,9 @@ class StreamingEngine:
 
     def _begin(self, job: Job, expected: str | None) -> "_Telling":
         memory = self._silences.hear_apart(self._mel_of(job))
-        language, sure = (job.language, False) if job.language else self._language(memory, expected or job.expected)
+        language, sure = (
+            (job.language, False) if job.language else self._language(memory, expected or job.expected_language)
+        )
         task = replace(self._task_of(job, language), draft=[])
         cache = self._greedy.decoder.cache(len(task.prompt) + len(task.forced) + task.limit)
         size = memory.bytes + cache.nbytes
@@ -184,7 +186,7 @@ class StreamingEngine:
             limit=limit,
             heard=heard,
             unfinished=0 if job.final else min(UNFINISHED, heard),
-            goes_on=job.goes_on,
+            goes_on=job.must_continue,
         )
 
     def _language(self, memory: Memory, expected: str | None) -> tuple[str, bool]:
@@ -196,7 +198,7 @@ class StreamingEngine:
         language = likeliest(logits, languages, expected)
         return language, share_of(logits, languages, language) > SURE
 
-    def _words(self, job: Job, text: Text, language: str, heard: int) -> tuple[HeardWord, ...]:
+    def _words(self, job: Job, text: Text, language: str, heard: int) -> tuple[RecognizedWord, ...]:
         """The text as words, each where it was heard."""
         if not text.tokens:
             return ()
@@ -205,12 +207,12 @@ class StreamingEngine:
         first = max(0, min(first, heard - len(weights)))
         starts = token_starts(weights[:, first : max(heard, first + 1)]) + first  # (n + 1,)
         ends = [min(job.start + int(start) * POSITION, job.end) for start in starts]
-        words: list[HeardWord] = []
+        words: list[RecognizedWord] = []
         at = 0
         for word, tokens in split_words(text.tokens, self._text, language):
             after = at + len(tokens)
             probability = float(np.exp(np.mean(text.logprobs[at:after])))
-            words.append(HeardWord(word, ends[at], ends[after], probability, tokens))
+            words.append(RecognizedWord(word, ends[at], ends[after], probability, tokens))
             at = after
         return tuple(words)
 

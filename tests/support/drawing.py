@@ -18,7 +18,7 @@ from streamstt.engine.base import Engine, Job
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.events import Event, Final, Gap, Partial
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.rewriting import Rewriting
+from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import Session
 
 LEVELS = {".": 0.0, ",": 0.01, "s": 0.2, "S": 0.4}
@@ -108,7 +108,7 @@ def frames(talk: Talk) -> Iterator[Block]:
 
 def session(speech: Speech | None = None, language: str | None = "en", words: Words | None = None) -> Session:
     """A session that sees what is drawn."""
-    writer = CaptionWriter("room", rewriting=Rewriting(words))
+    writer = CaptionWriter("room", rewriter=WordRewriter(words))
     return Session("room", speech or Speech(), DrawnDetector(), language, writer)
 
 

@@ -14,7 +14,7 @@ from streamstt.audio.format import FRAME, Samples
 from streamstt.audio.vad import CHUNK_SAMPLES, SileroDetector, WebRtcDetector, make_detector
 from streamstt.config.settings import Speech
 from streamstt.errors import ConfigError
-from streamstt.recordings.silero import SileroNetwork, make_judge
+from streamstt.recordings.silero import SileroNetwork, make_batch_detector
 from tests.support.paths import DATA
 
 
@@ -136,7 +136,7 @@ def test_a_recording_is_judged_as_live_audio_is(detector: Literal["silero", "web
     audio = np.concatenate([audio[:40_000], np.zeros(9999, np.float32), audio])
     audio = audio[: len(audio) - len(audio) % FRAME]
     settings = Speech(detector=detector)
-    judge, one = make_judge(settings), make_detector(settings)
+    judge, one = make_batch_detector(settings), make_detector(settings)
     step = size * FRAME
     together = [v for i in range(0, len(audio), step) for v in judge(audio[i : i + step])]
     alone = [one.is_speech(audio[i : i + FRAME]) for i in range(0, len(audio), FRAME)]
@@ -152,4 +152,4 @@ def test_another_version_of_silero(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
             SileroNetwork(tmp_path / "other.bin")
     monkeypatch.setattr("streamstt.recordings.silero.SIZES", ())
     audio, _ = soundfile.read(DATA / "short.flac", dtype="float32")
-    assert any(make_judge(Speech())(audio[: 100 * FRAME]))
+    assert any(make_batch_detector(Speech())(audio[: 100 * FRAME]))

@@ -11,7 +11,7 @@ import pytest
 from streamstt.bench.figures import Reference, figures, mean_and_range, screens
 from streamstt.bench.simulation import Run, Track, simulate
 from streamstt.config.settings import Speech
-from streamstt.engine.base import HeardWord, Hypothesis, Job
+from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import SourceError
 from streamstt.events import Partial
@@ -123,7 +123,7 @@ class Liar:
     info = TALK.engine.info
 
     def decode(self, job: Job) -> Hypothesis:
-        return Hypothesis(job, (HeardWord(" nonsense", job.start, job.end, 1.0, (1,)),), "en")
+        return Hypothesis(job, (RecognizedWord(" nonsense", job.start, job.end, 1.0, (1,)),), "en")
 
 
 def test_errors_are_counted() -> None:

@@ -69,7 +69,7 @@ class Listener:
         self.jobs.append(job)
         return Hypothesis(job, (), "en")
 
-    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+    def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         return map(self.decode, jobs)
 
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, samples_from_ms
 from streamstt.config.settings import Speech
-from streamstt.engine.base import Engine, EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord
 from streamstt.events import Event
-from streamstt.speech.cut_points import KEPT, PAUSE, REACH, SEARCH
-from streamstt.speech.decode_window import ASKED
-from streamstt.speech.reliability import UNHEARD
+from streamstt.speech.cut_points import MIN_KEPT, NEW_START_PAUSE, PAUSE_SEARCH_AFTER, PAUSE_SEARCH_BEFORE
+from streamstt.speech.decode_window import MAX_CONTINUATIONS
+from streamstt.speech.reliability import MIN_UNRECOGNIZED
 from tests.support.drawing import (
     FRAMES_A_SECOND,
     PROPERTY,
@@ -41,7 +41,7 @@ class Through:
     """An engine that hears what another one does, changed."""
 
     spoken: Engine
-    change: Callable[[Job, tuple[HeardWord, ...]], tuple[HeardWord, ...]]
+    change: Callable[[Job, tuple[RecognizedWord, ...]], tuple[RecognizedWord, ...]]
     logprob: float = -0.1
 
     @property
@@ -97,14 +97,14 @@ def test_the_window_moves_on() -> None:
     """It moves forward only, and keeps what the next update should still hear."""
     _, jobs = listen(ENDLESS, NARROW)
     for before, after in pairwise(jobs):
-        assert before.start <= after.start <= max(before.end - KEPT, before.start)
+        assert before.start <= after.start <= max(before.end - MIN_KEPT, before.start)
     assert len({j.start for j in jobs}) > 20
 
 
 def test_the_engine_is_told_what_it_still_hears() -> None:
     """Committed words are given while they are in the audio, none of those from before, each as it was committed."""
     _, jobs = listen(ENDLESS, NARROW)
-    known: dict[int, HeardWord] = {}
+    known: dict[int, RecognizedWord] = {}
     for job in jobs:
         assert all((w.start + w.end) // 2 >= job.start for w in job.committed)
         assert all(a.end <= b.start for a, b in pairwise([*job.committed, *job.draft]))
@@ -159,7 +159,7 @@ def test_any_long_speech_with_a_slow_engine(talk: Talk, delays: list[int]) -> No
 def test_an_engine_that_changes_its_mind(settled_ms: int) -> None:
     """Words that change with every update until they are old are committed late, and neither lost nor doubled."""
 
-    def waver(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
+    def waver(job: Job, heard: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
         if job.final:
             return heard
         return tuple(
@@ -186,7 +186,9 @@ def laughter(seconds: int, gap: str = "s") -> Talk:
     return Talk(picture, (*first.words, *late))
 
 
-@pytest.mark.parametrize(("gap", "patience"), [("s", UNHEARD), (".", PAUSE)], ids=["voices", "silence"])
+@pytest.mark.parametrize(
+    ("gap", "patience"), [("s", MIN_UNRECOGNIZED), (".", NEW_START_PAUSE)], ids=["voices", "silence"]
+)
 def test_a_new_beginning(gap: str, patience: int) -> None:
     """When somebody speaks and the engine hears nothing, and after a long pause, the window begins anew."""
     talk = laughter(4, gap)
@@ -194,13 +196,13 @@ def test_a_new_beginning(gap: str, patience: int) -> None:
     events, jobs = listen(talk, Speech(window_s=28, max_utterance_s=28, end_silence_ms=5000))
     old = [j for j in jobs if j.start == jobs[0].start]
     new = jobs[len(old) :]
-    asked = [j.goes_on for j in jobs].count(True)
-    assert asked == (ASKED if gap == "s" else 0)
+    asked = [j.must_continue for j in jobs].count(True)
+    assert asked == (MAX_CONTINUATIONS if gap == "s" else 0)
     # One update commits the words, and one lies between the two times that the engine is asked for more.
     assert patience <= old[-1].end - last < patience + samples_from_ms(Speech().update_ms) * (2 + asked // 2)
     assert (new[0].end == old[-1].end) is (gap == "s")  # a word may be waiting: at once
     assert {j.start for j in new} == {new[0].start}
-    assert last - SEARCH // 2 <= new[0].start <= last + REACH
+    assert last - PAUSE_SEARCH_BEFORE // 2 <= new[0].start <= last + PAUSE_SEARCH_AFTER
     assert new[0].committed == ()
     assert_nothing_is_lost(talk, events)
 
@@ -211,17 +213,17 @@ def test_an_engine_that_thinks_all_is_said() -> None:
     talk = tell(f"{first} {then}")
     known = len(first.split())
 
-    def stop(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
+    def stop(job: Job, heard: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
         left = known - len(job.committed)
-        return heard[: max(left, 0)] if left >= 0 and not job.goes_on else heard
+        return heard[: max(left, 0)] if left >= 0 and not job.must_continue else heard
 
     events, jobs = listen(talk, engine=Through(talk.engine, stop))
     assert_nothing_is_lost(talk, events)
     assert {j.start for j in jobs} == {jobs[0].start}
-    told = [j for j in jobs if j.goes_on]
+    told = [j for j in jobs if j.must_continue]
     assert told
     assert all(len(j.committed) == known for j in told)
-    assert not jobs[-1].goes_on
+    assert not jobs[-1].must_continue
 
 
 @pytest.mark.parametrize("seconds", [1, 2, 4, 9, 15])
@@ -238,8 +240,8 @@ def test_doubt_is_not_silence() -> None:
     """Words that are too doubtful to show are still words: the window does not begin anew."""
     talk = laughter(6)
 
-    def mumble(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
-        return heard or (HeardWord(" mm", job.end - samples_from_ms(400), job.end, 0.1),)
+    def mumble(job: Job, heard: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
+        return heard or (RecognizedWord(" mm", job.end - samples_from_ms(400), job.end, 0.1),)
 
     speech = Speech(window_s=28, max_utterance_s=28)
     events, jobs = listen(talk, speech, Through(talk.engine, mumble, logprob=-5.0))
@@ -251,8 +253,8 @@ def test_doubt_when_it_is_told_that_somebody_speaks() -> None:
     """Then words that are too doubtful to show are a guess: the window does begin anew."""
     talk = laughter(6)
 
-    def guess(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
-        made_up = (HeardWord(" mm", job.end - samples_from_ms(400), job.end, 0.1),) if job.goes_on else ()
+    def guess(job: Job, heard: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
+        made_up = (RecognizedWord(" mm", job.end - samples_from_ms(400), job.end, 0.1),) if job.must_continue else ()
         return heard or made_up
 
     speech = Speech(window_s=28, max_utterance_s=28)

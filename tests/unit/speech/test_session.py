@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, samples_from_ms
 from streamstt.config.settings import Speech
-from streamstt.engine.base import Engine, EngineInfo, HeardWord, Hypothesis, Job, text_of
+from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord, text_of
 from streamstt.engine.scripted import ScriptedEngine
 from streamstt.events import Event, Gap, State, Status
 from streamstt.speech.session import Session
-from streamstt.speech.update_policy import PAUSED, Need
-from streamstt.speech.utterance import APART, CONTEXT, WINDOW
+from streamstt.speech.update_policy import WORD_END_PAUSE, DecodeNeed
+from streamstt.speech.utterance import MAX_CONTEXT, MAX_CONTEXT_GAP, MAX_WINDOW
 from tests.support.drawing import (
     PROPERTY,
     DrawnDetector,
@@ -53,7 +53,7 @@ class Unsure:
         return EngineInfo("unsure", "none", "exact", ("en",))
 
     def decode(self, job: Job) -> Hypothesis:
-        heard = HeardWord(self.text, job.start + 1600, min(job.start + 4800, job.end), 0.3)
+        heard = RecognizedWord(self.text, job.start + 1600, min(job.start + 4800, job.end), 0.3)
         words = () if job.committed else (heard,)
         return Hypothesis(job, words, "en", self.no_speech, self.logprob)
 
@@ -91,7 +91,7 @@ def test_silence_stays_silent() -> None:
     stage = session()
     events = [e for b in cut(draw("." * 500 + "," * 500), [FRAME]) for e in stage.push(b)]
     assert events == []
-    assert stage.need() is Need.NOTHING
+    assert stage.need() is DecodeNeed.NOTHING
     assert stage.next_job() is None
     assert stage.settled
 
@@ -113,7 +113,7 @@ def test_updates_come_as_set() -> None:
     *steps, last = (b - a for a, b in pairwise(ends))
     assert set(steps) == {samples_from_ms(500)}
     assert 0 < last <= samples_from_ms(500)
-    assert ends[-1] == talk.words[-1][2] * FRAME + PAUSED, "the last word is heard as soon as it is over"
+    assert ends[-1] == talk.words[-1][2] * FRAME + WORD_END_PAUSE, "the last word is heard as soon as it is over"
 
 
 def test_a_job_has_what_is_known() -> None:
@@ -137,7 +137,7 @@ def test_settings_change_with_the_next_silence() -> None:
     def watch(job: Job) -> None:
         jobs.append(job)
         if len(jobs) == 2:
-            stage.retune(Speech(first_update_ms=5000, buffer_s=30), "de")
+            stage.update_settings(Speech(first_update_ms=5000, buffer_s=30), "de")
 
     events = play(stage, frames(HELLO), HELLO.engine, watch=watch)
     assert [f.text for f in finals(events)] == ["Hello everybody in the room.", "Good morning!"]
@@ -183,18 +183,18 @@ def test_an_utterance_is_heard_with_the_one_before() -> None:
     assert job.start <= job.committed[0].start
 
 
-@pytest.mark.parametrize("pause", [APART / SAMPLE_RATE - 0.5, APART / SAMPLE_RATE + 0.6])
+@pytest.mark.parametrize("pause", [MAX_CONTEXT_GAP / SAMPLE_RATE - 0.5, MAX_CONTEXT_GAP / SAMPLE_RATE + 0.6])
 def test_what_was_said_long_ago_is_no_context(pause: float) -> None:
     """After a long pause an utterance is heard alone."""
     job = first_job_of_the_second(tell("We went.", pause, "It rained there."))
-    assert bool(job.committed) == (pause < APART / SAMPLE_RATE)
+    assert bool(job.committed) == (pause < MAX_CONTEXT_GAP / SAMPLE_RATE)
 
 
 def test_context_is_bounded() -> None:
     """Of a long utterance only the end is heard again, in whole words."""
     job = first_job_of_the_second(tell("so " * 50 + "it was.", 1.0, "It rained there."))
     assert job.committed
-    assert samples_from_ms(4000) < job.committed[-1].end - job.start < CONTEXT
+    assert samples_from_ms(4000) < job.committed[-1].end - job.start < MAX_CONTEXT
 
 
 def test_no_context_when_the_language_is_to_be_detected() -> None:
@@ -246,7 +246,7 @@ class Polyglot:
         return EngineInfo("polyglot", "none", "exact", ("de", "en"))
 
     def decode(self, job: Job) -> Hypothesis:
-        heard = HeardWord(" so", job.start + 1600, min(job.start + 4800, job.end), 0.9)
+        heard = RecognizedWord(" so", job.start + 1600, min(job.start + 4800, job.end), 0.9)
         words = () if job.committed else (heard,)
         language = self.languages.pop(0) if job.final else "xx"
         return Hypothesis(job, words, language, 0.0, self.logprob)
@@ -257,10 +257,10 @@ def test_the_language_of_the_last_utterance_is_expected() -> None:
     talk = tell("One.", 1.0, "Two.", 1.0, "Three.")
     jobs: list[Job] = []
     play(session(language=None), frames(talk), Polyglot(["de", "en", "de"]), watch=jobs.append)
-    assert [j.expected for j in jobs if j.final] == [None, "de", "en"]
+    assert [j.expected_language for j in jobs if j.final] == [None, "de", "en"]
     jobs.clear()
     play(session(language=None), frames(talk), Polyglot(["de", "en", "de"], logprob=-9), watch=jobs.append)
-    assert {j.expected for j in jobs} == {None}
+    assert {j.expected_language for j in jobs} == {None}
 
 
 def test_long_speech_is_finalised_on_the_way() -> None:
@@ -311,7 +311,7 @@ def only_finals(stage: Session, blocks: Sequence[Block], engine: Engine) -> list
     events: list[Event] = []
 
     def decode() -> None:
-        while stage.need() is Need.FINAL and (job := stage.next_job()):
+        while stage.need() is DecodeNeed.FINAL and (job := stage.next_job()):
             events.extend(stage.apply(engine.decode(job)))
 
     for block in blocks:
@@ -398,7 +398,7 @@ def test_a_job_hears_what_was_pushed(talk: Talk, delays: list[int], sizes: list[
     audio = talk.audio
 
     def watch(job: Job) -> None:
-        assert len(job.audio) <= WINDOW
+        assert len(job.audio) <= MAX_WINDOW
         assert np.array_equal(job.audio, audio[job.start : job.end])
 
     play(session(SHORT), cut(audio, sizes), talk.engine, delays, watch)
@@ -434,10 +434,10 @@ def test_gap_ends_the_utterance_at_once() -> None:
     end = talk.words[-1][2]
     for block in cut(talk.audio[: end * FRAME], [FRAME]):
         stage.push(block)
-    assert stage.need() is not Need.FINAL
+    assert stage.need() is not DecodeNeed.FINAL
     events = stage.push(Block(end * FRAME + samples_from_ms(2000), draw(".")))
     assert events == [Gap("room", end / 50, end / 50 + 2), Status("room", State.LISTENING)]
-    assert stage.need() is Need.FINAL
+    assert stage.need() is DecodeNeed.FINAL
     job = stage.next_job()
     assert job
     assert job.end == end * FRAME
@@ -529,7 +529,7 @@ def test_merged_jobs_fit_the_window() -> None:
     jobs: list[Job] = []
     events = play(session(), frames(talk), talk.engine, [10_000], jobs.append)
     assert max(len(j.audio) for j in jobs) > samples_from_ms(20_000)
-    assert all(len(j.audio) <= WINDOW for j in jobs)
+    assert all(len(j.audio) <= MAX_WINDOW for j in jobs)
     assert said(events) == talk.text
 
 
@@ -697,7 +697,7 @@ def test_one_job_at_a_time() -> None:
         stage.push(block)
     job = stage.next_job()
     assert job
-    assert stage.need() is Need.NOTHING
+    assert stage.need() is DecodeNeed.NOTHING
     assert stage.next_job() is None
     assert not stage.settled
     stage.apply(HELLO.engine.decode(job))
@@ -731,5 +731,5 @@ def test_context_leaves_room_for_the_longest_utterance() -> None:
     jobs: list[Job] = []
     events = play(session(Speech(max_utterance_s=28, window_s=28)), frames(talk), talk.engine, watch=jobs.append)
     assert max(len(j.audio) for j in jobs) > samples_from_ms(25_000)
-    assert all(len(j.audio) <= WINDOW for j in jobs)
+    assert all(len(j.audio) <= MAX_WINDOW for j in jobs)
     assert said(events) == talk.text
