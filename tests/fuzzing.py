@@ -22,7 +22,7 @@ from websockets.asyncio.client import connect
 
 from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.compat.endpoints import make_api, make_endpoints
-from streamstt.config.compat import Compat
+from streamstt.config.compat import CompatSettings
 from streamstt.config.settings import Settings
 from streamstt.engine.runner import EngineRunner
 from streamstt.engine.scripted import Script, ScriptedEngine
@@ -61,7 +61,7 @@ class Target:
         self._hub = Hub(DaemonInfo("0", "run", "", "script", "", "en"), history=50, hello_history=9, queue=100)
         studio = CaptionPipeline(self._settings, engine, self._hub)
         self._decoding = asyncio.create_task(studio.run())
-        compat = Compat(vosk=True, deepgram=True, openai=True)
+        compat = CompatSettings(vosk=True, deepgram=True, openai=True)
         api = make_api(compat, UploadTranscriber(studio.background_decoder, engine), "script")
         self.servers = [
             CaptionServer(s, self._hub, studio, Extensions(endpoints=make_endpoints(compat), api=api))

@@ -13,21 +13,21 @@ from streamstt.captioning.liveness import Liveness
 from streamstt.captioning.metrics import PipelineMetrics
 from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest, free_name
 from streamstt.captioning.scheduling import LagMonitor, Scheduler
-from streamstt.clock import elapsed, loop_s, now
-from streamstt.config.settings import Settings, Speech
+from streamstt.clock import loop_time, now_samples, utc_timestamp
+from streamstt.config.settings import Settings, SpeechSettings
 from streamstt.engine.background import BackgroundDecoder
 from streamstt.engine.runner import EngineRunner
 from streamstt.errors import EngineError
 from streamstt.events import Event, Final, State, Status
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, SourceInfo
-from streamstt.logs import SPOKEN
+from streamstt.logs import CAPTION_LOGGER
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import Session
 
 log = logging.getLogger(__name__)
-caption_log = logging.getLogger(SPOKEN)
+caption_log = logging.getLogger(CAPTION_LOGGER)
 
 
 class CaptionPipeline:
@@ -69,7 +69,7 @@ class CaptionPipeline:
 
     def stall_reason(self, decode_s: float) -> str:
         """What is stuck, as a sentence; empty when all goes on. A decode may take ``decode_s``."""
-        return self.liveness.stall_reason(loop_s(), self._engine.busy_since, decode_s)
+        return self.liveness.stall_reason(loop_time(), self._engine.busy_since, decode_s)
 
     def reload(self, settings: Settings) -> None:
         """Takes other settings: of speech and language from each source's next silence, of words its next caption."""
@@ -96,10 +96,10 @@ class CaptionPipeline:
         session = Session(name, speech, make_detector(speech), spoken, writer)
         self._sessions[name] = session
         self._scheduler.add(session)
-        self._hub.add_source(SourceInfo(name, label, now(), color))
+        self._hub.add_source(SourceInfo(name, label, utc_timestamp(), color))
         return session
 
-    def _source_settings(self, name: str) -> tuple[Speech, str | None]:
+    def _source_settings(self, name: str) -> tuple[SpeechSettings, str | None]:
         """How a source is heard, and what it speaks, by its own wishes or the settings; None: it is to be detected."""
         language, end_silence_ms = self._overrides[name]
         own = {"end_silence_ms": end_silence_ms} if end_silence_ms else {}
@@ -111,9 +111,9 @@ class CaptionPipeline:
         if self._stopping:
             return
         if session.source not in self._lag_monitors:
-            self._lag_monitors[session.source] = LagMonitor(elapsed() - len(block.samples))
+            self._lag_monitors[session.source] = LagMonitor(now_samples() - len(block.samples))
         self._hub.counters.for_source(session.source).audio_s += len(block.samples) / SAMPLE_RATE
-        self._hub.levels.measure(session.source, block.samples, loop_s())
+        self._hub.levels.measure(session.source, block.samples, loop_time())
         self._publish(session.push(block))
         if session.need():  # in silence nobody is woken
             self._work_available.set()
@@ -168,7 +168,7 @@ class CaptionPipeline:
     def mark_listening(self, session: Session) -> None:
         """The source's audio begins, or goes on: tells viewers."""
         if session.position == 0:
-            self._hub.start_source(session.source, now())
+            self._hub.start_source(session.source, utc_timestamp())
         self._hub.pending_devices.discard(session.source)
         self._hub.publish(Status(session.source, State.LISTENING))
 
@@ -202,12 +202,12 @@ class CaptionPipeline:
                     self._work_available.clear()
                     await self._work_available.wait()
                 continue
-            begun = loop_s()
+            begun = loop_time()
             hypothesis = await self._engine.decode(job, notify)
             log.debug("%s", hypothesis or f"{job}: given up")
             self._publish(session.apply(hypothesis) if hypothesis else session.fail_job())
             age_s = (session.position - job.end) / SAMPLE_RATE
-            self._hub.counters.count_decode(final=job.final, decode_s=loop_s() - begun, age_s=age_s)
+            self._hub.counters.count_decode(final=job.final, decode_s=loop_time() - begun, age_s=age_s)
             self._report_lag(session)
             self._drop_finished()
             self._signal_decode_done()
@@ -230,7 +230,7 @@ class CaptionPipeline:
     def _report_lag(self, session: Session) -> None:
         """Tells viewers when captions become late, and when they no longer are."""
         lateness = self._lag_monitors.get(session.source)
-        if lateness and lateness.update(session.overdue, session.position, elapsed()):
+        if lateness and lateness.update(session.overdue, session.position, now_samples()):
             log.warning("source %s: the engine %s", session.source, "is behind" if lateness.late else "keeps up again")
             self._hub.notify("late", lateness.notice, session.source)
 

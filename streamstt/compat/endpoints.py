@@ -6,14 +6,14 @@ from streamstt.compat.deepgram.endpoint import serve_deepgram
 from streamstt.compat.openai.realtime import serve_realtime
 from streamstt.compat.openai.transcriptions import Models, RecordingTranscriber, Transcriptions
 from streamstt.compat.vosk import serve_vosk
-from streamstt.config.compat import Compat
+from streamstt.config.compat import CompatSettings
 from streamstt.server.endpoint import Endpoint, EndpointContext
 from streamstt.server.http.request import NO_API, Api
 
 __all__ = ["Endpoint", "EndpointContext", "make_api", "make_endpoints"]
 
 
-def make_api(settings: Compat, uploads: RecordingTranscriber, model: str) -> Api:
+def make_api(settings: CompatSettings, uploads: RecordingTranscriber, model: str) -> Api:
     """What is switched on of other programs' HTTP.
 
     Args:
@@ -26,7 +26,7 @@ def make_api(settings: Compat, uploads: RecordingTranscriber, model: str) -> Api
     return Api({"/v1/audio/transcriptions": Transcriptions(settings, uploads).serve}, Models(model).respond)
 
 
-def make_endpoints(settings: Compat) -> Mapping[str, Endpoint]:
+def make_endpoints(settings: CompatSettings) -> Mapping[str, Endpoint]:
     """The endpoints that are switched on, by path; each path needs an entry in ``access.NEEDED``."""
     endpoints: dict[str, Endpoint] = {}
     if settings.vosk:

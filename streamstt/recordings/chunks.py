@@ -14,7 +14,7 @@ from streamstt.audio.format import Block, Samples, samples_from_ms
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
 from streamstt.audio.vad import BatchDetector
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.events import Final
 from streamstt.speech.caption_writer import CaptionWriter
@@ -45,7 +45,7 @@ class Chunk:
 class ChunkSplitter:
     """Audio in, passages out."""
 
-    def __init__(self, settings: Speech, detector: BatchDetector, *, join: bool) -> None:
+    def __init__(self, settings: SpeechSettings, detector: BatchDetector, *, join: bool) -> None:
         """Starts at sample 0.
 
         Args:
@@ -121,7 +121,7 @@ class ChunkDecode:
         expected: Language that was spoken before, or None.
     """
 
-    def __init__(self, chunk: Chunk, source: str, settings: Speech, language: str | None) -> None:
+    def __init__(self, chunk: Chunk, source: str, settings: SpeechSettings, language: str | None) -> None:
         """Nothing is heard yet.
 
         Args:
@@ -175,7 +175,7 @@ class ChunkDecode:
         return self._chunk.samples[start - self.start : end - self.start]
 
 
-def write_captions(decoded: ChunkDecode, writer: CaptionWriter, settings: Speech) -> Iterator[Final]:
+def write_captions(decoded: ChunkDecode, writer: CaptionWriter, settings: SpeechSettings) -> Iterator[Final]:
     """The words of a passage as captions."""
     words = decoded.words
     longest = samples_from_ms(settings.max_caption_s * 1000)

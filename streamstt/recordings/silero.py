@@ -17,7 +17,7 @@ from torch.nn.functional import conv1d, linear, pad
 
 from streamstt.audio.format import FRAME, Samples
 from streamstt.audio.vad import CHUNK_SAMPLES, BatchDetector, SileroBatchDetector, make_detector, silero_weights_path
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 
 REFLECT_PAD = 64  # samples on either side
 HOP = 128  # samples between two spectra, each of 256
@@ -28,7 +28,7 @@ STRIDES = (1, 2, 2, 1)  # of the four layers
 DTYPES: dict[int, np.dtype[Any]] = {0: np.dtype("<f4"), 1: np.dtype("<f2")}
 
 
-def make_batch_detector(settings: Speech) -> BatchDetector:
+def make_batch_detector(settings: SpeechSettings) -> BatchDetector:
     """What judges as the detector that the settings ask for, with no history, in less time.
 
     Raises:

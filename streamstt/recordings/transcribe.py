@@ -6,8 +6,8 @@ from threading import Event as Never
 
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.audio.sources import AudioFile
-from streamstt.config.settings import Speech
-from streamstt.config.words import Words
+from streamstt.config.settings import SpeechSettings
+from streamstt.config.words import WordsSettings
 from streamstt.engine.base import Engine, Job
 from streamstt.events import Final
 from streamstt.recordings.chunks import Chunk, ChunkDecode, ChunkSplitter, write_captions
@@ -23,10 +23,10 @@ OnProgress = Callable[[float, float], None]
 def transcribe(
     path: Path,
     engine: Engine,
-    settings: Speech,
+    settings: SpeechSettings,
     language: str | None,
     on_progress: OnProgress | None = None,
-    words: Words | None = None,
+    words: WordsSettings | None = None,
 ) -> list[Final]:
     """The final captions of a recording.
 

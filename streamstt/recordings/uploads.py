@@ -9,7 +9,7 @@ from pathlib import Path
 from threading import Event as Never
 
 from streamstt.audio.sources import AudioFile
-from streamstt.concurrency import off_loop
+from streamstt.concurrency import run_in_thread
 from streamstt.engine.background import BackgroundDecoder
 from streamstt.engine.runner import EngineRunner
 from streamstt.errors import SourceError
@@ -54,7 +54,7 @@ class UploadedRecording:
         Raises:
             SourceError: It cannot be read.
         """
-        await off_loop(self._open)
+        await run_in_thread(self._open)
 
     async def finals(self) -> AsyncIterator[Final]:
         """Its captions, in order, as they are heard.
@@ -77,7 +77,7 @@ class UploadedRecording:
 
     async def close(self) -> None:
         """Lets go of it."""
-        await off_loop(self._file.close)
+        await run_in_thread(self._file.close)
 
     def _open(self) -> None:
         from streamstt.recordings.silero import make_batch_detector  # noqa: PLC0415 - torch takes seconds to import
@@ -91,7 +91,7 @@ class UploadedRecording:
     async def _read_chunks(self) -> AsyncIterator[Chunk]:
         more = True
         while more:
-            passages, more = await off_loop(self._next_chunks)
+            passages, more = await run_in_thread(self._next_chunks)
             for passage in passages:
                 yield passage
 

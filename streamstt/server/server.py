@@ -16,8 +16,8 @@ from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from streamstt.config.overlay import Overlay
-from streamstt.config.server import Server as ServerSettings
+from streamstt.config.overlay import OverlaySettings
+from streamstt.config.server import ServerSettings as ServerSettings
 from streamstt.errors import ConfigError, ServerError
 from streamstt.hub.hub import STOPPING, Hub
 from streamstt.hub.protocol import ClientError, make_error
@@ -73,7 +73,7 @@ class CaptionServer:
         self._tls: ssl.SSLContext | None = None
         self._listener: Listener | None = None
 
-    def set_overlay(self, overlay: Overlay) -> None:
+    def set_overlay(self, overlay: OverlaySettings) -> None:
         """Takes how the overlay looks; pages have it when they are opened next."""
         self._pages.overlay = overlay
 

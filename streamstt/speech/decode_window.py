@@ -2,7 +2,7 @@
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.audio.ring import Ring
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import RecognizedWord
 from streamstt.speech.cut_points import MIN_KEPT, NEW_START_PAUSE, find_cut_point, find_first_pause, find_quietest
 from streamstt.speech.reliability import MAX_RETRIES, SpeechFrames, cut_range
@@ -16,7 +16,7 @@ MAX_CONTINUATIONS = (
 class DecodeWindow:
     """Of one source's utterances."""
 
-    def __init__(self, ring: Ring, speech_frames: SpeechFrames, settings: Speech) -> None:
+    def __init__(self, ring: Ring, speech_frames: SpeechFrames, settings: SpeechSettings) -> None:
         """Looks at the audio and where in it somebody speaks; both are the session's.
 
         Args:

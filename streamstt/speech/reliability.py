@@ -4,7 +4,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from streamstt.audio.format import FRAME, samples_from_ms
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, RecognizedWord
 
 MIN_UNRECOGNIZED = samples_from_ms(
@@ -15,7 +15,7 @@ MAX_RETRIES = 2  # so often what was not heard is asked for: a model that makes 
 MIN_WORD_DURATION = samples_from_ms(160)  # samples: the word itself takes at least so long
 
 
-def is_unreliable(hypothesis: Hypothesis, settings: Speech) -> bool:
+def is_unreliable(hypothesis: Hypothesis, settings: SpeechSettings) -> bool:
     """Whether the text was made up: Whisper's rule (Radford et al. 2022, section 4.5), stricter for short audio.
 
     On room noise the model says "you" or "Thank you." with a mean log-probability of -0.9 to -2.6; speech that

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from streamstt.config.words import Words
+from streamstt.config.words import WordsSettings
 from streamstt.engine.base import RecognizedWord, text_of
 from streamstt.text.fillers import FILLERS, Edit, capitalize_first, find_removal
 from streamstt.text.patterns import NEED_MORE, Phrase, expand_template, parse_phrase, tokenize
@@ -57,7 +57,7 @@ class _Replacements:
 class LanguageRules:
     """Those of one language."""
 
-    def __init__(self, settings: Words, language: str) -> None:
+    def __init__(self, settings: WordsSettings, language: str) -> None:
         """Reads the settings.
 
         Args:
@@ -178,11 +178,11 @@ def _merge_words(before: RecognizedWord | None, text: str, parts: Sequence[Recog
 class WordRewriter:
     """The rules in force, for all sources."""
 
-    def __init__(self, settings: Words | None = None) -> None:
+    def __init__(self, settings: WordsSettings | None = None) -> None:
         """Takes the ``[words]`` section; without it, nothing is changed."""
-        self.update_settings(settings or Words())
+        self.update_settings(settings or WordsSettings())
 
-    def update_settings(self, settings: Words) -> None:
+    def update_settings(self, settings: WordsSettings) -> None:
         """Takes other settings: each source uses them from its next caption on."""
         self._settings = settings
         self._rules: dict[str, LanguageRules] = {}  # by language, of which there are few

@@ -10,7 +10,7 @@ from enum import Enum, auto
 import numpy as np
 
 from streamstt.audio.format import FRAME, FRAME_MS, Samples, samples_from_ms
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 
 PAUSE_FRAMES = 15  # 300 ms: longer than the closure of a consonant, shorter than a breath
 
@@ -85,7 +85,7 @@ def mean_square(frame: Samples) -> float:
 class Segmenter:
     """Turns judged frames into boundaries. Positions are sample indices."""
 
-    def __init__(self, settings: Speech) -> None:
+    def __init__(self, settings: SpeechSettings) -> None:
         self.update_settings(settings)
         self.phase = Phase.QUIET
         # Quiet: twice the onset, to count the speech in it. Speech: the utterance so far (max_utterance_s of frames).
@@ -95,7 +95,7 @@ class Segmenter:
         self._closed_at = 0  # the pre-roll must not reach back further
         self._next_start = 0
 
-    def update_settings(self, settings: Speech) -> None:
+    def update_settings(self, settings: SpeechSettings) -> None:
         """Takes other limits from the next frame on."""
         self._onset_frames = max(1, settings.min_speech_ms // FRAME_MS)
         self._pre_roll = samples_from_ms(settings.pre_roll_ms)

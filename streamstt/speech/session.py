@@ -10,7 +10,7 @@ from streamstt.audio.format import Block, samples_from_ms, seconds_from_samples
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
 from streamstt.audio.vad import Detector, make_detector
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job
 from streamstt.events import Event, Gap, State, Status
 from streamstt.speech import update_policy
@@ -29,7 +29,7 @@ class Session:
     def __init__(
         self,
         source: str,
-        settings: Speech,
+        settings: SpeechSettings,
         detector: Detector,
         language: str | None,
         writer: CaptionWriter | None = None,
@@ -47,7 +47,7 @@ class Session:
         self._settings = settings
         self._detector = detector
         self._language = language
-        self._pending_settings: tuple[Speech, str | None] | None = None  # settings that the next silence brings
+        self._pending_settings: tuple[SpeechSettings, str | None] | None = None  # settings that the next silence brings
         self._expected_language: str | None = None
         self._ring = Ring(self.capacity)
         self._framer = Framer()
@@ -108,7 +108,7 @@ class Session:
                 events += self._on_boundary(boundary)
         return events + self._end_lost_utterances()
 
-    def update_settings(self, settings: Speech, language: str | None) -> None:
+    def update_settings(self, settings: SpeechSettings, language: str | None) -> None:
         """Takes other settings from the next silence on; of ``buffer_s`` the first value stays.
 
         Args:
@@ -117,7 +117,7 @@ class Session:
         """
         self._pending_settings = settings.model_copy(update={"buffer_s": self._settings.buffer_s}), language
 
-    def _apply_settings(self, settings: Speech, language: str | None) -> None:
+    def _apply_settings(self, settings: SpeechSettings, language: str | None) -> None:
         judging = {"detector", "vad_mode", "silero_threshold"}
         if settings.model_dump(include=judging) != self._settings.model_dump(include=judging):
             self._detector = make_detector(settings)

@@ -3,7 +3,7 @@
 from enum import IntEnum
 
 from streamstt.audio.format import samples_from_ms
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.speech.utterance import Utterance
 
 WORD_END_PAUSE = samples_from_ms(300)  # samples without speech, after which the last word is over, and is heard at once
@@ -17,7 +17,7 @@ class DecodeNeed(IntEnum):
     FINAL = 2
 
 
-def is_due(utterance: Utterance, now: int, last_voiced_end: int, settings: Speech) -> bool:
+def is_due(utterance: Utterance, now: int, last_voiced_end: int, settings: SpeechSettings) -> bool:
     """Whether an utterance that is still spoken should be decoded.
 
     Args:
@@ -35,7 +35,7 @@ def is_due(utterance: Utterance, now: int, last_voiced_end: int, settings: Speec
     return now - utterance.decoded_until >= samples_from_ms(settings.update_ms)
 
 
-def overdue(utterance: Utterance, now: int, settings: Speech) -> int:
+def overdue(utterance: Utterance, now: int, settings: SpeechSettings) -> int:
     """Samples that came since an utterance that is due should have been decoded; arguments as of ``is_due``."""
     first = utterance.start + samples_from_ms(settings.pre_roll_ms)
     return max(0, now - max(utterance.decoded_until, first) - samples_from_ms(settings.update_ms))

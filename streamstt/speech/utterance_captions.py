@@ -1,7 +1,7 @@
 """From the words of an utterance to its captions: commits what is sure, ends what is complete, shows the rest."""
 
 from streamstt.audio.format import samples_from_ms, seconds_from_samples
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import RecognizedWord
 from streamstt.events import Event, Gap
 from streamstt.speech.caption_writer import CaptionWriter
@@ -16,7 +16,7 @@ UNSURE_HOLD = samples_from_ms(
 class UtteranceCaptioner:
     """Of one source."""
 
-    def __init__(self, source: str, settings: Speech, writer: CaptionWriter) -> None:
+    def __init__(self, source: str, settings: SpeechSettings, writer: CaptionWriter) -> None:
         """Nothing is said yet.
 
         Args:

@@ -16,7 +16,7 @@ from transformers import logging as chatter
 from transformers.modeling_outputs import BaseModelOutput
 
 from streamstt.audio.format import SAMPLE_RATE, samples_from_ms
-from streamstt.config.settings import Engine
+from streamstt.config.settings import EngineSettings
 from streamstt.engine.base import EngineInfo, Hypothesis, Job, RecognizedWord
 from streamstt.errors import EngineError, ModelError
 from streamstt.whisper.checkpoints.search import Checkpoint
@@ -51,7 +51,7 @@ class _Text:
 class ReferenceEngine:
     """Implements ``Engine`` with ``transformers.WhisperForConditionalGeneration``."""
 
-    def __init__(self, checkpoint: Checkpoint, settings: Engine) -> None:
+    def __init__(self, checkpoint: Checkpoint, settings: EngineSettings) -> None:
         """Loads the model.
 
         Args:

@@ -16,7 +16,7 @@ from transformers import WhisperTokenizerFast  # type: ignore[attr-defined]  # i
 
 from streamstt.audio.format import SAMPLE_RATE, Samples, samples_from_ms
 from streamstt.audio.sources import AudioFile
-from streamstt.config.settings import Engine
+from streamstt.config.settings import EngineSettings
 from streamstt.engine.base import EngineInfo, Hypothesis, Job, RecognizedWord
 from streamstt.errors import EngineError, ModelError
 from streamstt.samples import welcome
@@ -53,7 +53,7 @@ TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
 class StreamingEngine:
     """Implements ``Engine`` with a forward pass of our own."""
 
-    def __init__(self, checkpoint: Checkpoint, settings: Engine) -> None:
+    def __init__(self, checkpoint: Checkpoint, settings: EngineSettings) -> None:
         """Loads the model.
 
         Args:
@@ -83,7 +83,7 @@ class StreamingEngine:
         known = tuple(sorted(self._speaking.languages)) or ("en",)
         self.info = EngineInfo(checkpoint.name, str(self._device), str(formats), known)
 
-    def _load(self, weights: Weights, settings: Engine) -> precision.Choice:
+    def _load(self, weights: Weights, settings: EngineSettings) -> precision.Choice:
         shape, device = self._speaking.shape, self._device
         cache = default_root() / "precision.json"
         formats = precision.choose(settings.encoder, settings.decoder, shape, device, cache)

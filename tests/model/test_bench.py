@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from streamstt.bench.benchmark import machine
-from streamstt.config.settings import Engine as EngineSettings
+from streamstt.bench.benchmark import measure_machine
+from streamstt.config.settings import EngineSettings as EngineSettings
 from streamstt.config.settings import Settings
 from streamstt.terminal.reports import show_benchmark
 from streamstt.whisper import speed
@@ -82,7 +82,7 @@ def test_this_machine(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     settings = Settings(engine=EngineSettings(model="tiny.en"))
     engine = StreamingEngine(Checkpoint("tiny.en", tiny_folder, "cache"), settings.engine)
     told: list[str] = []
-    result = machine(settings, engine, told.append)
+    result = measure_machine(settings, engine, told.append)
     assert [size["model"] for size in result["sizes"]] == told[-2:] == list(few)
     for size in result["sizes"]:
         assert size["verdict"]

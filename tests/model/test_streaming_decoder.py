@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import Samples, samples_from_ms
-from streamstt.config.settings import Engine as Settings
-from streamstt.config.settings import Speech
+from streamstt.config.settings import EngineSettings as Settings
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.errors import EngineError
 from streamstt.speech.reliability import is_unreliable
@@ -236,7 +236,7 @@ def test_noise(tiny: StreamingEngine, window: tuple[int, int]) -> None:
     audio = recording("noise")[samples_from_ms(window[0]) : samples_from_ms(window[1])]
     for final in (True, False):
         heard = tiny.decode(job(audio, final=final))
-        assert not heard.words or is_unreliable(heard, Speech())
+        assert not heard.words or is_unreliable(heard, SpeechSettings())
 
 
 # ---- the default model

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from streamstt.config.settings import Engine as Settings
-from streamstt.config.settings import Speech
+from streamstt.config.settings import EngineSettings as Settings
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Engine, Hypothesis
 from streamstt.errors import ConfigError
 from streamstt.speech.reliability import is_unreliable
@@ -79,7 +79,7 @@ def test_other_speech_is_left_alone(told: Engine, name: str) -> None:
 def test_noise_stays_silent(told: Engine, start: int, final: bool) -> None:
     """A name is not heard in noise, or not in a way that a session would believe."""
     heard = told.decode(job(recording("noise")[start * 16000 : (start + 3) * 16000], final=final))
-    assert not heard.words or is_unreliable(heard, Speech())
+    assert not heard.words or is_unreliable(heard, SpeechSettings())
 
 
 def test_too_long(tiny_folder: Path) -> None:

@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples
-from streamstt.config.settings import Speech
-from streamstt.config.words import Words
+from streamstt.config.settings import SpeechSettings
+from streamstt.config.words import WordsSettings
 from streamstt.engine.base import Engine, Job
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.events import Event, Final, Gap, Partial
@@ -106,10 +106,12 @@ def frames(talk: Talk) -> Iterator[Block]:
     return cut(talk.audio, [FRAME])
 
 
-def session(speech: Speech | None = None, language: str | None = "en", words: Words | None = None) -> Session:
+def session(
+    speech: SpeechSettings | None = None, language: str | None = "en", words: WordsSettings | None = None
+) -> Session:
     """A session that sees what is drawn."""
     writer = CaptionWriter("room", rewriter=WordRewriter(words))
-    return Session("room", speech or Speech(), DrawnDetector(), language, writer)
+    return Session("room", speech or SpeechSettings(), DrawnDetector(), language, writer)
 
 
 def play(

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from streamstt.config.outputs import Obs
+from streamstt.config.outputs import ObsSettings
 from streamstt.outputs.base import CaptionItem, CaptionRejected, TargetUnavailable
 from streamstt.outputs.obs.connection import ObsConnection
 from streamstt.outputs.obs.protocol import NOT_READY, NOT_STREAMING
@@ -14,7 +14,7 @@ MAX_CHARS_PER_S = (
 )
 
 
-def split_caption(text: str, language: str, settings: Obs) -> list[str]:
+def split_caption(text: str, language: str, settings: ObsSettings) -> list[str]:
     """A caption as OBS gets it: parts of a few lines, each put in place of the one before it."""
     broken = break_lines(text, min(settings.line_chars, MAX_COLUMNS), language)
     return ["\n".join(broken[n : n + settings.lines]) for n in range(0, len(broken), settings.lines)]
@@ -23,7 +23,7 @@ def split_caption(text: str, language: str, settings: Obs) -> list[str]:
 class ObsStreamCaptions:
     """A ``Target``."""
 
-    def __init__(self, connection: ObsConnection, settings: Obs) -> None:
+    def __init__(self, connection: ObsConnection, settings: ObsSettings) -> None:
         """Sends nothing yet.
 
         Args:

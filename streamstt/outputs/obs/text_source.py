@@ -8,7 +8,7 @@ import logging
 import math
 from contextlib import suppress
 
-from streamstt.config.outputs import Obs
+from streamstt.config.outputs import ObsSettings
 from streamstt.events import Final, Partial
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import TargetGone, TargetUnavailable, subscribe_captions
@@ -65,7 +65,7 @@ log = logging.getLogger(__name__)
 class ObsTextSource:
     """An ``Outlet``."""
 
-    def __init__(self, connection: ObsConnection, settings: Obs, hub: Hub) -> None:
+    def __init__(self, connection: ObsConnection, settings: ObsSettings, hub: Hub) -> None:
         """Shows nothing yet.
 
         Args:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from streamstt.compat.openai.errors import is_openai_path, to_openai_error
-from streamstt.config.compat import SWITCHES
+from streamstt.config.compat import SETTING_BY_PATH
 from streamstt.hub.protocol import to_json
 from streamstt.server.access import (
     NATIVE_PATHS,
@@ -72,7 +72,7 @@ class Router:
         if method != "GET":
             return (
                 self._not_found(path)
-                if path in SWITCHES and not self._api.get_response(path)
+                if path in SETTING_BY_PATH and not self._api.get_response(path)
                 else _method_not_allowed("GET")
             )
         return self._get(request, path, verdict)
@@ -82,7 +82,7 @@ class Router:
             return verdict if request.is_websocket else _upgrade_required(path)
         if answer := self._api.get_response(path):
             return answer
-        if path in SWITCHES or (request.is_websocket and verdict is NO_ROLE):
+        if path in SETTING_BY_PATH or (request.is_websocket and verdict is NO_ROLE):
             return self._not_found(path)
         if self.policy.token_set and path in PAGES and (token := query_token(request.target)):
             return self._set_token_cookie(request, token)
@@ -90,9 +90,9 @@ class Router:
         return _redact_health(answer) if verdict is NO_ROLE else answer
 
     def _not_found(self, path: str) -> Answer:
-        if path in SWITCHES:
+        if path in SETTING_BY_PATH:
             return text_response(
-                HTTPStatus.NOT_FOUND, f"{path} is switched off; {SWITCHES[path]} = true switches it on.\n"
+                HTTPStatus.NOT_FOUND, f"{path} is switched off; {SETTING_BY_PATH[path]} = true switches it on.\n"
             )
         return text_response(HTTPStatus.NOT_FOUND, f"WebSocket: {', '.join(sorted(self._websocket_paths))}.\n")
 

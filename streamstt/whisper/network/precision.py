@@ -71,7 +71,7 @@ def choose(encoder: str, decoder: str, shape: Shape, device: torch.device, cache
     if chosen.encoder is Precision.INT8:
         chosen = replace(chosen, beside=fast.beside)
     for part in {chosen.encoder, chosen.decoder}:
-        _require(part, device)
+        _require_files(part, device)
     return chosen
 
 
@@ -147,7 +147,7 @@ def _works(precision: Precision, device: torch.device | None = None) -> bool:
     return True
 
 
-def _require(precision: Precision, device: torch.device) -> None:
+def _require_files(precision: Precision, device: torch.device) -> None:
     if not _works(precision, device):
         known = ", ".join(p for p in Precision if _works(p, device))
         raise EngineError(f"torch has no {precision} on {device}; the choices are {known}, and auto")

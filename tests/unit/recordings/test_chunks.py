@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples, samples_from_ms
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import EngineInfo, Hypothesis, Job
 from streamstt.events import Final
 from streamstt.recordings.chunks import MAX_CHUNK_S, Chunk, ChunkDecode, ChunkSplitter, write_captions
@@ -44,16 +44,16 @@ class Many:
 
 
 def passages(audio: Samples, sizes: Iterable[int] = (samples_from_ms(10_000),), *, join: bool = True) -> list[Chunk]:
-    cutter = ChunkSplitter(Speech(), judge, join=join)
+    cutter = ChunkSplitter(SpeechSettings(), judge, join=join)
     return [*(p for block in cut(audio, sizes) for p in cutter.push(block)), *cutter.flush()]
 
 
 def listen(talk: Talk, engine: Many, *, language: str | None = "en") -> list[Final]:
     cut_up = passages(talk.audio, join=language is not None)
-    heard = list(decode_chunks((ChunkDecode(p, "room", Speech(), language) for p in cut_up), engine))
+    heard = list(decode_chunks((ChunkDecode(p, "room", SpeechSettings(), language) for p in cut_up), engine))
     heard.sort(key=lambda listening: listening.start)
     writer = CaptionWriter("room")
-    return [final for listening in heard for final in write_captions(listening, writer, Speech())]
+    return [final for listening in heard for final in write_captions(listening, writer, SpeechSettings())]
 
 
 def said(finals: list[Final]) -> list[str]:
@@ -93,7 +93,7 @@ def test_passages_are_as_long_as_serves() -> None:
 
 def test_a_passage_does_not_wait_for_ever() -> None:
     """After an utterance minutes of silence may follow: its audio is kept no longer than another could join it."""
-    cutter = ChunkSplitter(Speech(), judge, join=True)
+    cutter = ChunkSplitter(SpeechSettings(), judge, join=True)
     picture = "." * FRAMES_A_SECOND + "s" * FRAMES_A_SECOND + "." * (MAX_CHUNK_S + 1) * FRAMES_A_SECOND
     early = [p for block in cut(draw(picture), [SAMPLE_RATE]) for p in cutter.push(block)]
     assert len(early) == 1
@@ -104,7 +104,7 @@ def test_a_passage_does_not_wait_for_ever() -> None:
 def test_nothing() -> None:
     """No audio, or silence, has no passage."""
     assert passages(draw("")) == passages(draw("." * 500)) == []
-    assert list(ChunkSplitter(Speech(), judge, join=True).push(Block(0, np.zeros(5, np.float32)))) == []
+    assert list(ChunkSplitter(SpeechSettings(), judge, join=True).push(Block(0, np.zeros(5, np.float32)))) == []
 
 
 @pytest.mark.parametrize("room", [1, 4])
@@ -154,7 +154,7 @@ def test_the_language_before_is_expected() -> None:
         return Hypothesis(job, words, language)
 
     cut_up = passages(talk.audio, join=False)
-    heard = list(decode_chunks((ChunkDecode(p, "room", Speech(), None) for p in cut_up), Many(decode)))
+    heard = list(decode_chunks((ChunkDecode(p, "room", SpeechSettings(), None) for p in cut_up), Many(decode)))
     assert told == [None, "de", "de", "en"]
     assert [listening.language for listening in heard] == ["de", "xx", "en", "de"]
 
@@ -167,7 +167,7 @@ def test_no_more_is_read_than_the_engine_takes() -> None:
         nonlocal taken
         for passage in passages(tell(*(p for _ in range(30) for p in ("Yes indeed.", 1.0))).audio, join=False):
             taken += 1
-            yield ChunkDecode(passage, "room", Speech(), "en")
+            yield ChunkDecode(passage, "room", SpeechSettings(), "en")
 
     answers = decode_chunks(fresh(), Many(lambda job: Hypothesis(job, (), "en"), room=4))
     for done in range(1, 10):

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, samples_from_ms
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord
 from streamstt.events import Event
 from streamstt.speech.cut_points import MIN_KEPT, NEW_START_PAUSE, PAUSE_SEARCH_AFTER, PAUSE_SEARCH_BEFORE
@@ -30,7 +30,7 @@ from tests.support.drawing import (
     tell,
 )
 
-NARROW = Speech(window_s=4, update_ms=300)
+NARROW = SpeechSettings(window_s=4, update_ms=300)
 """Trims often."""
 ENDLESS = tell(" ".join(f"w{i}" for i in range(400)))
 """Eighty seconds without a pause, and no sentence in it."""
@@ -55,7 +55,7 @@ class Through:
 
 
 def listen(
-    talk: Talk, speech: Speech | None = None, engine: Engine | None = None, delays: tuple[int, ...] = (0,)
+    talk: Talk, speech: SpeechSettings | None = None, engine: Engine | None = None, delays: tuple[int, ...] = (0,)
 ) -> tuple[list[Event], list[Job]]:
     """What is published, and what the engine was asked."""
     jobs: list[Job] = []
@@ -69,7 +69,7 @@ def assert_nothing_is_lost(talk: Talk, events: list[Event]) -> None:
     assert said(events) == talk.text
 
 
-def assert_bounded(jobs: list[Job], speech: Speech) -> None:
+def assert_bounded(jobs: list[Job], speech: SpeechSettings) -> None:
     """No job hears more than the window and what came since the update that filled it."""
     assert max(len(j.audio) for j in jobs) <= samples_from_ms(speech.window_s * 1000 + speech.update_ms)
 
@@ -80,7 +80,7 @@ def assert_bounded(jobs: list[Job], speech: Speech) -> None:
 @pytest.mark.parametrize(("window_s", "update_ms"), [(4, 300), (4, 1000), (6, 600), (10, 600), (19, 900)])
 def test_the_window_is_bounded(window_s: float, update_ms: int) -> None:
     """However long somebody speaks, an update listens to the window and no more; no word is lost or doubled."""
-    speech = Speech(window_s=window_s, update_ms=update_ms)
+    speech = SpeechSettings(window_s=window_s, update_ms=update_ms)
     events, jobs = listen(ENDLESS, speech)
     assert_bounded(jobs, speech)
     assert_nothing_is_lost(ENDLESS, events)
@@ -116,7 +116,7 @@ def test_the_engine_is_told_what_it_still_hears() -> None:
 def test_cut_between_sentences() -> None:
     """Where there are sentences, a window begins with one."""
     talk = tell(" ".join("we went home and then it was night." for _ in range(30)))
-    events, jobs = listen(talk, Speech(window_s=6))
+    events, jobs = listen(talk, SpeechSettings(window_s=6))
     assert_nothing_is_lost(talk, events)
     begins = [w.text for j in jobs if j.start > jobs[0].start for w in (*j.committed, *j.draft)[:1]]
     assert set(begins) == {" we"}
@@ -140,7 +140,7 @@ def speeches(draw_from: st.DrawFn) -> Talk:
 @given(speeches(), st.sampled_from([300, 600]))
 def test_any_long_speech(talk: Talk, update_ms: int) -> None:
     """Whatever is said, the window stays bounded, and captions keep their promises and every word."""
-    speech = Speech(window_s=4, update_ms=update_ms)
+    speech = SpeechSettings(window_s=4, update_ms=update_ms)
     events, jobs = listen(talk, speech)
     assert_bounded(jobs, speech)
     assert_nothing_is_lost(talk, events)
@@ -193,13 +193,13 @@ def test_a_new_beginning(gap: str, patience: int) -> None:
     """When somebody speaks and the engine hears nothing, and after a long pause, the window begins anew."""
     talk = laughter(4, gap)
     last = talk.words[6][2] * FRAME
-    events, jobs = listen(talk, Speech(window_s=28, max_utterance_s=28, end_silence_ms=5000))
+    events, jobs = listen(talk, SpeechSettings(window_s=28, max_utterance_s=28, end_silence_ms=5000))
     old = [j for j in jobs if j.start == jobs[0].start]
     new = jobs[len(old) :]
     asked = [j.must_continue for j in jobs].count(True)
     assert asked == (MAX_CONTINUATIONS if gap == "s" else 0)
     # One update commits the words, and one lies between the two times that the engine is asked for more.
-    assert patience <= old[-1].end - last < patience + samples_from_ms(Speech().update_ms) * (2 + asked // 2)
+    assert patience <= old[-1].end - last < patience + samples_from_ms(SpeechSettings().update_ms) * (2 + asked // 2)
     assert (new[0].end == old[-1].end) is (gap == "s")  # a word may be waiting: at once
     assert {j.start for j in new} == {new[0].start}
     assert last - PAUSE_SEARCH_BEFORE // 2 <= new[0].start <= last + PAUSE_SEARCH_AFTER
@@ -227,8 +227,8 @@ def test_an_engine_that_thinks_all_is_said() -> None:
 
 
 @pytest.mark.parametrize("seconds", [1, 2, 4, 9, 15])
-@pytest.mark.parametrize("speech", [pytest.param(Speech(), id="usual"), pytest.param(NARROW, id="narrow")])
-def test_any_time_without_words(speech: Speech, seconds: int) -> None:
+@pytest.mark.parametrize("speech", [pytest.param(SpeechSettings(), id="usual"), pytest.param(NARROW, id="narrow")])
+def test_any_time_without_words(speech: SpeechSettings, seconds: int) -> None:
     """However long nothing is heard, no word of before or after is lost or doubled, and the window stays bounded."""
     talk = laughter(seconds)
     events, jobs = listen(talk, speech)
@@ -243,7 +243,7 @@ def test_doubt_is_not_silence() -> None:
     def mumble(job: Job, heard: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
         return heard or (RecognizedWord(" mm", job.end - samples_from_ms(400), job.end, 0.1),)
 
-    speech = Speech(window_s=28, max_utterance_s=28)
+    speech = SpeechSettings(window_s=28, max_utterance_s=28)
     events, jobs = listen(talk, speech, Through(talk.engine, mumble, logprob=-5.0))
     assert {j.start for j in jobs} == {jobs[0].start}
     assert_nothing_is_lost(talk, events)
@@ -257,7 +257,7 @@ def test_doubt_when_it_is_told_that_somebody_speaks() -> None:
         made_up = (RecognizedWord(" mm", job.end - samples_from_ms(400), job.end, 0.1),) if job.must_continue else ()
         return heard or made_up
 
-    speech = Speech(window_s=28, max_utterance_s=28)
+    speech = SpeechSettings(window_s=28, max_utterance_s=28)
     events, jobs = listen(talk, speech, Through(talk.engine, guess, logprob=-5.0))
     assert len({j.start for j in jobs}) > 1
     assert_nothing_is_lost(talk, events)

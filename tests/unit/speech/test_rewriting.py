@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streamstt.config.settings import Speech
-from streamstt.config.words import Words
+from streamstt.config.settings import SpeechSettings
+from streamstt.config.words import WordsSettings
 from streamstt.engine.base import RecognizedWord, text_of
 from streamstt.events import Final, Partial
 from streamstt.speech.caption_writer import CaptionWriter
@@ -16,7 +16,7 @@ from streamstt.speech.rewriting import LanguageRules, WordRewriter
 from tests.support.drawing import PROPERTY, Talk, assert_promises_kept, finals, frames, play, session, talks, tell
 
 HEARD = 64_000
-ALL = Words(
+ALL = WordsSettings(
     replace=(
         ("cube net ease", "Kubernetes"),
         ("cube", "Cube"),
@@ -33,8 +33,8 @@ ALL = Words(
     fillers="drop",
 )
 
-SOME = Words(replace=(("net ease", "NetEase"), ("cube net ease", "Kubernetes"), ("/\\w+ know/", "")))
-PLAIN = Words(replace=tuple(pair for pair in ALL.replace if pair[1]), profanity="mask")
+SOME = WordsSettings(replace=(("net ease", "NetEase"), ("cube net ease", "Kubernetes"), ("/\\w+ know/", "")))
+PLAIN = WordsSettings(replace=tuple(pair for pair in ALL.replace if pair[1]), profanity="mask")
 
 
 def heard(text: str, first: int = 0) -> list[RecognizedWord]:
@@ -45,7 +45,7 @@ def heard(text: str, first: int = 0) -> list[RecognizedWord]:
     ]
 
 
-def shown(text: str, rules: Words = ALL, language: str = "en") -> str:
+def shown(text: str, rules: WordsSettings = ALL, language: str = "en") -> str:
     return text_of(LanguageRules(rules, language).rewrite(heard(text)))
 
 
@@ -71,7 +71,7 @@ def test_replacements(said: str, meant: str) -> None:
 
 def test_case_as_wanted() -> None:
     """An expression may insist on its case; of the pairs, the first wins."""
-    assert shown("US us", Words(replace=(("/(?-i:US)/", "America"), ("us", "we")))) == "America we"
+    assert shown("US us", WordsSettings(replace=(("/(?-i:US)/", "America"), ("us", "we")))) == "America we"
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_fillers_are_of_a_language(language: str, kept: bool) -> None:
 
 def test_a_user_rule_is_stronger_than_a_filler() -> None:
     """What is to be replaced is not dropped."""
-    rules = Words(replace=(("er", "ER"), ("uh oh", "Uh-oh")), fillers="drop")
+    rules = WordsSettings(replace=(("er", "ER"), ("uh oh", "Uh-oh")), fillers="drop")
     assert shown("the er, uh oh and uh", rules) == "the ER, Uh-oh and"
 
 
@@ -182,7 +182,7 @@ languages = st.sampled_from(["en", "de", "ja", ""])
 @example(heard("we went,"), heard("um, uh.", 2), "en", ALL)
 @example(heard("we run cube"), heard("net ease", 3), "en", PLAIN)
 def test_what_is_settled_stays(
-    said: list[RecognizedWord], more: list[RecognizedWord], language: str, words: Words
+    said: list[RecognizedWord], more: list[RecognizedWord], language: str, words: WordsSettings
 ) -> None:
     """Whatever is said next, the text begins with what was settled; and what is settled only grows."""
     rules = LanguageRules(words, language)
@@ -209,7 +209,7 @@ def test_words_say_the_text(said: list[RecognizedWord], language: str) -> None:
 @given(words_of, st.integers(0, 14), languages)
 def test_without_rules_nothing_changes(said: list[RecognizedWord], committed: int, language: str) -> None:
     """By default every event is as if there were no rules at all."""
-    rules = LanguageRules(Words(), language)
+    rules = LanguageRules(WordsSettings(), language)
     assert rules.rewrite(said) == said
     assert rules.settled_text(said[:committed]) == text_of(said[:committed]).rstrip()
 
@@ -239,9 +239,9 @@ def test_a_writer_keeps_its_promises(
 @given(talks(), st.lists(st.integers(0, 40), min_size=1, max_size=4), st.booleans())
 def test_a_session_keeps_its_promises(talk: Talk, delays: Sequence[int], idle: bool) -> None:
     """Through the whole way from audio to captions, promises are kept whatever the rules are."""
-    rules = Words(replace=(("/\\d+I \\d+say/", "x"), ("0I", "zero")), fillers="drop")
-    speech = Speech(max_utterance_s=4, max_caption_s=2, buffer_s=30)
-    stage = session(speech, words=Words() if idle else rules)
+    rules = WordsSettings(replace=(("/\\d+I \\d+say/", "x"), ("0I", "zero")), fillers="drop")
+    speech = SpeechSettings(max_utterance_s=4, max_caption_s=2, buffer_s=30)
+    stage = session(speech, words=WordsSettings() if idle else rules)
     events = play(stage, frames(talk), talk.engine, delays)
     assert_promises_kept(events)
 
@@ -258,10 +258,10 @@ def test_taken_back() -> None:
 
 def test_other_rules_from_the_next_caption_on() -> None:
     """A caption that has promised something is ended by the rules it was begun with."""
-    rewriting = WordRewriter(Words(replace=(("jon", "John"),)))
+    rewriting = WordRewriter(WordsSettings(replace=(("jon", "John"),)))
     writer = CaptionWriter("mic", rewriter=rewriting)
     writer.partial(heard("jon said"), [], HEARD, "en")
-    rewriting.update_settings(Words(replace=(("jon", "Jonas"),)))
+    rewriting.update_settings(WordsSettings(replace=(("jon", "Jonas"),)))
     first, second = writer.final(heard("jon said so"), HEARD, "en"), writer.final(heard("jon"), HEARD, "en")
     assert [final.text for final in (first, second) if final] == ["John said so", "Jonas"]
 

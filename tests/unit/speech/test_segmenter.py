@@ -8,12 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.speech.segmenter import TRANSITIONS, Boundary, Closed, Observation, Opened, Phase, Segmenter
 from tests.support.drawing import LEVELS, PROPERTY
 
 # In frames: 3 of 6 open, 4 of pre-roll, 5 of silence close, 200 at most.
-SPEECH = Speech(min_speech_ms=60, pre_roll_ms=80, end_silence_ms=100, max_utterance_s=4)
+SPEECH = SpeechSettings(min_speech_ms=60, pre_roll_ms=80, end_silence_ms=100, max_utterance_s=4)
 LONGEST = 200
 
 
@@ -64,7 +64,7 @@ def test_boundaries(picture: str, expected: str) -> None:
 
 def test_each_utterance_needs_speech_of_its_own() -> None:
     """Speech of an utterance that is over does not count towards the next one."""
-    segmenter = Segmenter(Speech(min_speech_ms=200, end_silence_ms=100))
+    segmenter = Segmenter(SpeechSettings(min_speech_ms=200, end_silence_ms=100))
     found = run("s" * 15 + "." * 5 + "s" * 9 + "." * 20, segmenter=segmenter)
     assert found == [Opened(0), Closed(20 * FRAME)]
 

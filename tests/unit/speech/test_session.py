@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, samples_from_ms
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord, text_of
 from streamstt.engine.scripted import ScriptedEngine
 from streamstt.events import Event, Gap, State, Status
@@ -35,7 +35,7 @@ from tests.support.drawing import (
     tell,
 )
 
-SHORT = Speech(max_utterance_s=4, max_caption_s=2, buffer_s=30)
+SHORT = SpeechSettings(max_utterance_s=4, max_caption_s=2, buffer_s=30)
 """Cuts and ends captions often."""
 HELLO = tell("Hello everybody in the room.", 1.0, "Good morning!")
 
@@ -100,16 +100,16 @@ def test_first_syllable_is_heard() -> None:
     """The engine gets the audio from before the detector's first speech: its onset is late on soft sounds."""
     jobs: list[Job] = []
     play(session(), frames(HELLO), HELLO.engine, watch=jobs.append)
-    assert jobs[0].start == HELLO.words[0][1] * FRAME - samples_from_ms(Speech().pre_roll_ms)
+    assert jobs[0].start == HELLO.words[0][1] * FRAME - samples_from_ms(SpeechSettings().pre_roll_ms)
 
 
 def test_updates_come_as_set() -> None:
     """The first update waits for enough audio, the next ones for enough new audio or for a pause."""
     jobs: list[Job] = []
     talk = tell("a-very-long-word " * 3)
-    play(session(Speech(first_update_ms=1000, update_ms=500)), frames(talk), talk.engine, watch=jobs.append)
+    play(session(SpeechSettings(first_update_ms=1000, update_ms=500)), frames(talk), talk.engine, watch=jobs.append)
     ends = [j.end for j in jobs if not j.final]
-    assert ends[0] - jobs[0].start == samples_from_ms(1000 + Speech().pre_roll_ms)
+    assert ends[0] - jobs[0].start == samples_from_ms(1000 + SpeechSettings().pre_roll_ms)
     *steps, last = (b - a for a, b in pairwise(ends))
     assert set(steps) == {samples_from_ms(500)}
     assert 0 < last <= samples_from_ms(500)
@@ -126,7 +126,7 @@ def test_a_job_has_what_is_known() -> None:
     assert jobs[-1].draft
     for before, after in pairwise(jobs):
         assert after.committed[: len(before.committed)] == before.committed
-    assert all(w.end <= j.end - samples_from_ms(Speech().hold_ms) for j in jobs for w in j.committed)
+    assert all(w.end <= j.end - samples_from_ms(SpeechSettings().hold_ms) for j in jobs for w in j.committed)
 
 
 def test_settings_change_with_the_next_silence() -> None:
@@ -137,7 +137,7 @@ def test_settings_change_with_the_next_silence() -> None:
     def watch(job: Job) -> None:
         jobs.append(job)
         if len(jobs) == 2:
-            stage.update_settings(Speech(first_update_ms=5000, buffer_s=30), "de")
+            stage.update_settings(SpeechSettings(first_update_ms=5000, buffer_s=30), "de")
 
     events = play(stage, frames(HELLO), HELLO.engine, watch=watch)
     assert [f.text for f in finals(events)] == ["Hello everybody in the room.", "Good morning!"]
@@ -147,7 +147,7 @@ def test_settings_change_with_the_next_silence() -> None:
     assert {job.language for job in before} != {"de"}
     assert {job.language for job in second} == {"de"}
     assert all(job.final for job in second), "it is too short now for an update"
-    assert stage.capacity == samples_from_ms(Speech().buffer_s * 1000), "the ring has its size"
+    assert stage.capacity == samples_from_ms(SpeechSettings().buffer_s * 1000), "the ring has its size"
 
 
 def test_language_is_set() -> None:
@@ -266,7 +266,7 @@ def test_the_language_of_the_last_utterance_is_expected() -> None:
 def test_long_speech_is_finalised_on_the_way() -> None:
     """Speech without a pause becomes finals no longer than a caption may be, soon after it was said."""
     talk = tell("and so he went along the river for many days until he came upon a house where nobody lived " * 3)
-    events = play(session(Speech(max_caption_s=3)), frames(talk), talk.engine)
+    events = play(session(SpeechSettings(max_caption_s=3)), frames(talk), talk.engine)
     assert_promises_kept(events)
     assert said(events) == talk.text
     assert len(finals(events)) >= 5
@@ -277,7 +277,7 @@ def test_long_speech_is_finalised_on_the_way() -> None:
 def test_sentences_of_one_decode() -> None:
     """When one decode brings several sentences, each is a caption, though the first had stable words already."""
     talk = tell("one two three four five six seven. and so on. that is all.")
-    stage, events = session(Speech(hold_ms=100, update_ms=100)), []
+    stage, events = session(SpeechSettings(hold_ms=100, update_ms=100)), []
     promised_at = talk.words[6][1]
     for i, block in enumerate(frames(talk)):
         events += stage.push(block)
@@ -326,7 +326,7 @@ def only_finals(stage: Session, blocks: Sequence[Block], engine: Engine) -> list
 @given(talks(), sizes)
 def test_any_cutting_gives_the_same_finals(talk: Talk, sizes: list[int]) -> None:
     """However the audio is cut into blocks, a recording's finals are the same."""
-    speech = Speech(max_utterance_s=28, max_caption_s=2)
+    speech = SpeechSettings(max_utterance_s=28, max_caption_s=2)
     whole = only_finals(session(speech), list(frames(talk)), talk.engine)
     pieces = only_finals(session(speech), list(cut(talk.audio, sizes)), talk.engine)
     assert finals(pieces) == finals(whole)
@@ -609,7 +609,7 @@ def test_overrun_in_the_middle_of_a_sentence() -> None:
 def test_overrun_of_a_cut_utterance() -> None:
     """An update heard beyond the place where speech is cut afterwards: its words from there on are not said twice."""
     talk = tell(" ".join(f"w{i}" for i in range(400)))
-    stage, events = session(Speech(max_utterance_s=28, buffer_s=30)), []
+    stage, events = session(SpeechSettings(max_utterance_s=28, buffer_s=30)), []
     for block in frames(talk):
         events += stage.push(block)
         now = block.end / SAMPLE_RATE
@@ -639,7 +639,7 @@ def test_overrun_of_a_cut_utterance() -> None:
 def test_doubtful_text_is_dropped(no_speech: float, logprob: float, doubtful: bool) -> None:
     """Text is dropped when it is improbable, or when nobody seems to speak and it is not sure."""
     talk = tell("mmm")
-    speech = Speech(no_speech=0.6, unsure_logprob=-0.5, min_logprob=-1.5)
+    speech = SpeechSettings(no_speech=0.6, unsure_logprob=-0.5, min_logprob=-1.5)
     events = play(session(speech), frames(talk), Unsure(no_speech, logprob))
     assert said(events) == ([] if doubtful else ["Thanks."])
     assert [e for e in events if not isinstance(e, Status)] == [] or not doubtful
@@ -648,7 +648,7 @@ def test_doubtful_text_is_dropped(no_speech: float, logprob: float, doubtful: bo
 @pytest.mark.parametrize("no_speech", [0.0, 0.9])
 def test_improbable_text_is_always_dropped(no_speech: float) -> None:
     """The least log-probability holds whatever the probability of no speech is."""
-    speech = Speech(min_logprob=-0.3, unsure_logprob=-0.5)
+    speech = SpeechSettings(min_logprob=-0.3, unsure_logprob=-0.5)
     talk = tell("mmm")
     assert said(play(session(speech), frames(talk), Unsure(no_speech, -0.4))) == []
 
@@ -662,7 +662,7 @@ def test_doubt_takes_back_a_partial() -> None:
             self.logprob = -2.0 if job.final else -0.1
             return super().decode(job)
 
-    events = play(session(Speech(hold_ms=3000)), frames(talk), Later(0.0, 0.0))
+    events = play(session(SpeechSettings(hold_ms=3000)), frames(talk), Later(0.0, 0.0))
     assert_promises_kept(events)
     assert partials(events)[0].text == "Thanks."
     (final,) = finals(events)
@@ -722,14 +722,16 @@ def test_interrupt_completes_what_is_said() -> None:
 
 def test_capacity() -> None:
     """The buffer is as long as it is set."""
-    assert Session("a", Speech(buffer_s=60), DrawnDetector(), None).capacity == 60 * SAMPLE_RATE
+    assert Session("a", SpeechSettings(buffer_s=60), DrawnDetector(), None).capacity == 60 * SAMPLE_RATE
 
 
 def test_context_leaves_room_for_the_longest_utterance() -> None:
     """An utterance that grows as long as the window is heard whole, if need be without its context."""
     talk = tell("We went.", 1.0, "so " * 220 + "it was.", 1.0, "Right.")
     jobs: list[Job] = []
-    events = play(session(Speech(max_utterance_s=28, window_s=28)), frames(talk), talk.engine, watch=jobs.append)
+    events = play(
+        session(SpeechSettings(max_utterance_s=28, window_s=28)), frames(talk), talk.engine, watch=jobs.append
+    )
     assert max(len(j.audio) for j in jobs) > samples_from_ms(25_000)
     assert all(len(j.audio) <= MAX_WINDOW for j in jobs)
     assert said(events) == talk.text

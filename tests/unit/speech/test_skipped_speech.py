@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from streamstt.audio.format import samples_from_ms
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord
 from streamstt.speech.reliability import MAX_RETRIES, MIN_SKIPPED, MIN_UNRECOGNIZED
 from tests.support.drawing import assert_promises_kept, finals, frames, play, said, session, tell
@@ -16,7 +16,7 @@ TALK = tell(
     "Nobody disagreed with that.",
 )  # fmt: skip
 SENTENCES = (9, 15, 19)  # words up to the end of each
-LATE = Speech(first_update_ms=5000, update_ms=5000, max_utterance_s=28, window_s=28, max_caption_s=28)
+LATE = SpeechSettings(first_update_ms=5000, update_ms=5000, max_utterance_s=28, window_s=28, max_caption_s=28)
 
 
 @dataclass
