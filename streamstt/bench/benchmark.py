@@ -24,7 +24,7 @@ from streamstt.recordings.transcribe import transcribe
 from streamstt.samples import welcome
 from streamstt.whisper import speed
 from streamstt.whisper.network import precision
-from streamstt.whisper.network.layers import Shape
+from streamstt.whisper.network.layers import ModelDimensions
 from streamstt.whisper.streaming import StreamingEngine
 
 BenchResult = dict[str, Any]
@@ -81,15 +81,15 @@ def measure_machine(
         "cpu_s_per_s": cpu,
         **_capacity(update, cpu),
     }
-    layers: dict[Shape, speed.Layers] = {}
+    layers: dict[ModelDimensions, speed.LayerTimings] = {}
 
-    def estimate(shape: Shape) -> BenchResult:
-        kind = speed.kind(shape)
+    def estimate(shape: ModelDimensions) -> BenchResult:
+        kind = speed.layer_key(shape)
         if kind not in layers:
             layers[kind] = speed.measure_layers(
                 shape, settings.engine.encoder, settings.engine.decoder, settings.engine.threads
             )
-        return _stage_times(layers[kind].speed(shape))
+        return _stage_times(layers[kind].estimate(shape))
 
     if isinstance(engine, StreamingEngine) and engine.info.device == "cpu":
         shape = engine.network[0]
@@ -119,8 +119,8 @@ def _stage_times(timed: speed.Speed) -> BenchResult:
     return {
         "precision": timed.formats,
         "encoder_s": list(timed.encoder),
-        "read_s": timed.read,
-        "say_s": timed.say,
+        "read_s": timed.prefill,
+        "say_s": timed.step,
         "update_s": timed.update,
     }
 

@@ -45,7 +45,7 @@ def bench(  # noqa: PLR0913, PLR0917 - typer reads the options from the paramete
         from streamstt.bench import benchmark  # noqa: PLC0415 - as in run
         from streamstt.whisper.checkpoints import search  # noqa: PLC0415
         from streamstt.whisper.loader import load_engine  # noqa: PLC0415
-        from streamstt.whisper.normalizer import make_normaliser  # noqa: PLC0415
+        from streamstt.whisper.normalizer import make_normalizer  # noqa: PLC0415
 
         with download_bars(err) as progress:
             engine = load_engine(settings.engine, progress)
@@ -58,7 +58,7 @@ def bench(  # noqa: PLR0913, PLR0917 - typer reads the options from the paramete
             spoken = "en" if settings.engine.language == "auto" else settings.engine.language
             plan = benchmark.Plan(audio, reference, words, sources, offsets, decode_s, compare)
             with err.status(f"captioning {audio.name}"):
-                result = benchmark.measure_recording(plan, settings, engine, make_normaliser(spoken, folder))
+                result = benchmark.measure_recording(plan, settings, engine, make_normalizer(spoken, folder))
     if as_json:
         typer.echo(json.dumps(result, indent=1))
     else:

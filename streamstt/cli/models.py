@@ -25,7 +25,7 @@ def list_models() -> None:
     from streamstt.whisper.checkpoints import search  # noqa: PLC0415 - as in run
 
     table = Table("name", Column("repository", overflow="fold"), "on this machine", "also from the package index")
-    for known in search.catalogue():
+    for known in search.list_models():
         here = f"{known.size / 1e6:.0f} MB" if known.folder else ""
         table.add_row(known.name, known.repository, here, "yes" if known.wheels else "")
     out.print(table)

@@ -27,7 +27,7 @@ def probe_engine(settings: Settings) -> list[Fact]:
     if name.startswith("script:"):
         return [_probe_script(settings)]
     try:
-        folder = search.whereabouts(name)
+        folder = search.find_local(name)
     except StreamsttError as error:
         return [ModelFact(name, present=False, problem=str(error))]
     if folder is None:

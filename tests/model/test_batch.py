@@ -15,7 +15,7 @@ from streamstt.engine.base import Hypothesis, Job
 from streamstt.errors import EngineError
 from streamstt.whisper import streaming
 from streamstt.whisper.checkpoints.search import Checkpoint
-from streamstt.whisper.decoding.generation_config import likeliest
+from streamstt.whisper.decoding.generation_config import detect_language
 from streamstt.whisper.streaming import StreamingEngine
 from tests.model.test_streaming_decoder import COARSE, EXACT, SHORT, drafted, job, recording, text_of, tokens_of
 
@@ -117,7 +117,7 @@ def test_the_language_before_is_expected(
 
     def note(logits: torch.Tensor, languages: Mapping[str, int], expected: str | None) -> str:
         heard.append(expected)
-        return likeliest(logits, languages, None)
+        return detect_language(logits, languages, None)
 
     monkeypatch.setattr(streaming, "likeliest", note)
     monkeypatch.setattr(streaming, "SURE", sure)
