@@ -21,8 +21,7 @@ from streamstt.captioning.setup import (
 )
 from streamstt.client import stream_messages
 from streamstt.config.loader import settings_from_mapping
-from streamstt.config.settings import Settings
-from streamstt.config.settings import SourceSettings as SourceSettings
+from streamstt.config.settings import Settings, SourceSettings
 from streamstt.errors import OutputError
 from streamstt.events import Event, Final
 from streamstt.hub.hub import TOO_SLOW, Subscription
@@ -137,7 +136,7 @@ async def _run(
         engine = await start_engine(settings, thread, progress)
         hub = make_hub(settings, engine.info, None)
         studio = CaptionPipeline(settings, engine, hub)
-        with hub.subscribe(viewer=False, queue=MAX_PENDING) as outbox:
+        with hub.subscribe(counted=False, queue=MAX_PENDING) as outbox:
             ready.set_result(outbox)
             async with asyncio.TaskGroup() as tasks:
                 decoding = tasks.create_task(run_pipeline(studio))

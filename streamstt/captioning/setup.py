@@ -13,7 +13,6 @@ from streamstt.captioning.local_source import run_source
 from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.clock import utc_timestamp
 from streamstt.config.settings import Settings, SourceSettings
-from streamstt.config.settings import SourceSettings as SourceSettings
 from streamstt.engine.base import EngineInfo
 from streamstt.engine.runner import EngineRunner
 from streamstt.errors import EngineError, SourceError
@@ -31,7 +30,7 @@ def may_appear_later(settings: SourceSettings, environ: Mapping[str, str] | None
     Args:
         settings: Of the source.
         environ: In place of the process's environment.
-        process: In place of the process's number.
+        pid: In place of the process's number.
     """
     if settings.kind not in {"mic", "monitor"}:
         return False
@@ -75,7 +74,7 @@ async def open_sources(settings: Settings) -> Captures:
     for source in settings.source:
         made = make_source(source)
         if made:
-            await asyncio.to_thread(probe_source, made, waits=may_appear_later(source))
+            await asyncio.to_thread(probe_source, made, allow_missing=may_appear_later(source))
             captures.append((source, Capture(source.name, made)))
     return captures
 

@@ -23,7 +23,7 @@ class MetricSample:
         help: A sentence.
         value: The number; it never falls if ``total``.
         labels: What it is of.
-        total: It counts since the start.
+        is_counter: It counts since the start.
     """
 
     name: str
@@ -71,8 +71,8 @@ class Counters:
     """Counts; owned by the hub, fed by it and by the studio.
 
     Attributes:
-        decoding: How long the engine took, by kind of caption.
-        showing: How old the newest audio in a caption was when it was published, by kind.
+        decode_times: How long the engine took, by kind of caption.
+        caption_delays: How old the newest audio in a caption was when it was published, by kind.
         viewers: Who ever followed.
         speakers: Who ever sent audio.
         too_slow: Who was closed because it did not read.
@@ -82,7 +82,7 @@ class Counters:
         """Nothing has happened.
 
         Args:
-            known: Names of sources that are told apart.
+            source_names: Names of sources that are told apart.
         """
         self._sources = {name: SourceCounters() for name in source_names}
         self._collectors: list[Callable[[], Iterable[MetricSample]]] = []

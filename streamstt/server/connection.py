@@ -36,9 +36,9 @@ class ConnectionPolicy:
     """What all connections share: who is here, how much each may send, and what was said of strangers lately.
 
     Attributes:
-        census: Counts connections from their first byte to their last.
-        messages_s: Small messages a second from one audio client.
-        complaints: Bounds what strangers can make the log say.
+        counter: Counts connections from their first byte to their last.
+        messages_per_s: Small messages a second from one audio client.
+        abuse_log: Bounds what strangers can make the log say.
         hand_over: Takes the connections that begin with ``POST``.
     """
 
@@ -85,7 +85,7 @@ class Connection(ServerConnection):
         """As websockets makes it.
 
         Args:
-            door: Shared by all connections of the server.
+            policy: Shared by all connections of the server.
             arguments: Those of ``ServerConnection``.
             options: The same.
         """

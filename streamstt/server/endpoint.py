@@ -81,10 +81,10 @@ class RemoteStream(Protocol):
         ...
 
 
-class Studio(Protocol):
+class AudioIngest(Protocol):
     """Takes in remote sources."""
 
-    def admit(self, offer: RemoteSourceRequest) -> RemoteStream:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
         """Makes a source of a client.
 
         Raises:
@@ -116,14 +116,14 @@ class EndpointContext:
         socket: It.
         target: Path and query that it asked for.
         hub: Where its captions come from.
-        studio: Where its audio goes.
+        ingest: Where its audio goes.
         idle_s: Without audio for so long it is closed.
     """
 
     socket: WebSocket
     target: str
     hub: Hub
-    ingest: Studio
+    ingest: AudioIngest
     idle_s: float
 
 
@@ -135,10 +135,10 @@ class Extensions:
     """All of it is optional.
 
     Attributes:
-        marker: What begins new sets of transcripts; None: none are kept.
+        transcripts: What begins new sets of transcripts; None: none are kept.
         endpoints: Other protocols over WebSocket, by path.
         api: Other programs' HTTP.
-        elsewhere: Why a path is not served here, or not now; None of it: it is.
+        unavailable: Why a path is not served here, or not now; None of it: it is.
     """
 
     transcripts: TranscriptControl | None = None

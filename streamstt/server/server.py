@@ -17,13 +17,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from streamstt.config.overlay import OverlaySettings
-from streamstt.config.server import ServerSettings as ServerSettings
+from streamstt.config.server import ServerSettings
 from streamstt.errors import ConfigError, ServerError
 from streamstt.hub.hub import STOPPING, Hub
 from streamstt.hub.protocol import ClientError, make_error
 from streamstt.server.access import LOCAL_FILE_ORIGINS, NO_ROLE, AccessPolicy, AccessRequest, Role, TokenSet, parse_host
 from streamstt.server.connection import Connection, ConnectionPolicy, make_access_request
-from streamstt.server.endpoint import NO_EXTENSIONS, EndpointContext, Extensions, RemoteStream, Studio
+from streamstt.server.endpoint import NO_EXTENSIONS, AudioIngest, EndpointContext, Extensions, RemoteStream
 from streamstt.server.handlers import authenticate, serve_controller, serve_speaker, serve_viewer
 from streamstt.server.http.body_server import BodyServer
 from streamstt.server.http.pages import Pages
@@ -33,7 +33,7 @@ from streamstt.server.limits import ConnectionCounter, raise_fd_limit
 from streamstt.server.tls import make_context, reload_certificate
 from streamstt.server.tokens import load_tokens
 
-__all__ = ["RemoteStream", "CaptionServer", "Studio"]
+__all__ = ["AudioIngest", "CaptionServer", "RemoteStream"]
 
 WILDCARD_HOSTS = {"0.0.0.0": "localhost", "::": "localhost"}  # noqa: S104 - compared, not bound
 MAX_MESSAGE = 2**20  # bytes a client may send at once: 30 s of audio; more closes it with 1009
@@ -49,15 +49,15 @@ class CaptionServer:
     """Serves the hub's messages and the pages, and takes in audio."""
 
     def __init__(
-        self, settings: ServerSettings, hub: Hub, ingest: Studio, extensions: Extensions = NO_EXTENSIONS
+        self, settings: ServerSettings, hub: Hub, ingest: AudioIngest, extensions: Extensions = NO_EXTENSIONS
     ) -> None:
         """Does not listen yet.
 
         Args:
             settings: The ``[server]`` section.
             hub: Where captions come from.
-            studio: Where remote audio goes.
-            services: What else it has.
+            ingest: Where remote audio goes.
+            extensions: What else it has.
         """
         self._settings = settings
         self._hub = hub

@@ -32,7 +32,7 @@ async def serve_deepgram(context: EndpointContext) -> None:
 
 async def _serve(context: EndpointContext) -> None:
     options = parse_listen(context.target)
-    stream = context.ingest.admit(
+    stream = context.ingest.add_remote_source(
         RemoteSourceRequest(options.name, options.rate, options.language, end_silence_ms=options.pause_ms)
     )
     try:
@@ -46,7 +46,7 @@ async def _serve(context: EndpointContext) -> None:
 
 
 class _DeepgramSession:
-    """One client's. ``take_audio`` never sends: what it has to tell goes as a slip through the outbox, in order."""
+    """One client's. ``receive_audio`` never sends: what it has to tell goes as a slip through the outbox, in order."""
 
     def __init__(
         self, context: EndpointContext, options: ListenOptions, stream: RemoteStream, subscription: Subscription

@@ -50,7 +50,7 @@ async def serve_realtime(context: EndpointContext) -> None:
 
 
 class _RealtimeSession:
-    """One client's. ``listen`` never sends: what it has to tell goes as a slip through the outbox, in order."""
+    """One client's. ``receive_events`` never sends: what it has to tell goes as a slip through the outbox, in order."""
 
     def __init__(self, context: EndpointContext, subscription: Subscription) -> None:
         self._context = context
@@ -137,7 +137,7 @@ class _RealtimeSession:
             case "session.update" if not self._config.beta:
                 return self._update_session(self._config, event)
             case "transcription_session.update":
-                return self._update_session(replace(self._config, former=True), event)
+                return self._update_session(replace(self._config, beta=True), event)
             case _:
                 text = f"{str(event.get('type'))[:60]!r} is not understood: this daemon only transcribes"
                 raise ApiError(text, "unknown_event", "type")
@@ -160,7 +160,7 @@ class _RealtimeSession:
         if self._audio is None:
             named, wishes = parse_source_request(self._context.target, "openai"), self._config
             offer = replace(named, rate=SAMPLE_RATE_HZ, language=wishes.language, end_silence_ms=wishes.pause_ms)
-            self._stream = self._context.ingest.admit(offer)
+            self._stream = self._context.ingest.add_remote_source(offer)
             self._subscription.source = self._stream.name
             self._audio = ClientAudio(self._stream, self._context.hub, SAMPLE_RATE_HZ)
         return self._audio

@@ -23,10 +23,10 @@ class SessionConfig:
     """A session's settings.
 
     Attributes:
-        former: It speaks the former dialect.
+        beta: It speaks the former dialect.
         model: As the client calls it; the daemon has one.
         language: Code; empty: the daemon's setting.
-        detects: Turns end when the speaker pauses; else when the client commits.
+        detects_turns: Turns end when the speaker pauses; else when the client commits.
         pause_ms: Silence that is a pause; 0: as the daemon has it.
     """
 
@@ -41,7 +41,7 @@ def update_config(config: SessionConfig, session: object) -> SessionConfig:
     """The settings after an update; what it does not mention stays.
 
     Args:
-        wishes: Before.
+        config: Before.
         session: Of ``session.update`` or ``transcription_session.update``.
 
     Raises:
@@ -93,14 +93,14 @@ def _update_turn_detection(config: SessionConfig, section: JsonObject, path: str
         return config
     wanted = section["turn_detection"]
     if wanted is None:
-        return replace(config, detects=False)
+        return replace(config, detects_turns=False)
     if not isinstance(wanted, dict) or wanted.get("type", "server_vad") != "server_vad":
         raise ApiError("turn_detection can be server_vad, or null", param=f"{path}.turn_detection.type")
     low, high = PAUSE_RANGE_MS
     pause = wanted.get("silence_duration_ms") or config.pause_ms
     if not isinstance(pause, int | float) or math.isnan(pause):
         raise ApiError("silence_duration_ms must be a number", param=f"{path}.turn_detection.silence_duration_ms")
-    return replace(config, detects=True, pause_ms=round(min(max(pause, low), high)) if pause else 0)
+    return replace(config, detects_turns=True, pause_ms=round(min(max(pause, low), high)) if pause else 0)
 
 
 def _get_object(data: JsonObject, key: str, path: str) -> JsonObject:
@@ -114,8 +114,8 @@ def describe_session(config: SessionConfig, session_id: str) -> JsonObject:
     """The session as its client is told of it. The detector's other numbers are the daemon's settings.
 
     Args:
-        wishes: Its settings.
-        name: Its id.
+        config: Its settings.
+        session_id: Its id.
     """
     transcription = {"model": config.model} | ({"language": config.language} if config.language else {})
     pause = {"silence_duration_ms": config.pause_ms} if config.pause_ms else {}

@@ -18,7 +18,7 @@ from streamstt.compat.wyoming.wire import MAX_LINE, WyomingEvent, encode_event, 
 from streamstt.concurrency import first_completed
 from streamstt.hub.hub import DONE, TOO_SLOW, CloseReason, Hub, Subscription
 from streamstt.hub.protocol import ClientError, Message
-from streamstt.server.endpoint import Studio, drain_audio
+from streamstt.server.endpoint import AudioIngest, drain_audio
 
 CLOSE_TIMEOUT_S = 1.0  # a client that is sent away, and goes on sending, is listened to no longer
 
@@ -29,13 +29,13 @@ class WyomingContext:
 
     Attributes:
         hub: Where captions come from.
-        studio: Where audio goes.
+        ingest: Where audio goes.
         languages: Codes that the model knows.
         idle_s: A connection without a word for so long is closed.
     """
 
     hub: Hub
-    ingest: Studio
+    ingest: AudioIngest
     languages: Sequence[str]
     idle_s: float
 
@@ -44,7 +44,7 @@ class WyomingConnection:
     """One connection.
 
     Attributes:
-        speaks: Whether it is in the middle of a stream of audio, or waits for the words of one.
+        busy: Whether it is in the middle of a stream of audio, or waits for the words of one.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: WyomingContext) -> None:
@@ -53,7 +53,7 @@ class WyomingConnection:
         Args:
             reader: What it sends.
             writer: What it gets.
-            desk: What all connections share.
+            context: What all connections share.
         """
         self._reader = reader
         self._writer = writer
@@ -119,7 +119,7 @@ class WyomingConnection:
     async def _transcribe(self, first_event: WyomingEvent) -> CloseReason:
         """Takes one stream of audio to its end, and tells what was said."""
         rate, channels = parse_format(first_event.data)
-        stream = self._context.ingest.admit(make_source_request(self._language, rate))
+        stream = self._context.ingest.add_remote_source(make_source_request(self._language, rate))
         try:
             feed = ClientAudio(stream, self._context.hub, rate, channels)
             with self._context.hub.subscribe(source=stream.name) as outbox:

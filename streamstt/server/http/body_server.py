@@ -23,9 +23,9 @@ class HandedOver:
         transport: It.
         head: The bytes that came.
         address: Of the client.
-        crowded: Why it is one too many, or empty.
-        leave: To be called when it is over.
-        complain: Takes what it did wrong.
+        over_limit_reason: Why it is one too many, or empty.
+        on_closed: To be called when it is over.
+        log_abuse: Takes what it did wrong.
     """
 
     transport: asyncio.Transport
@@ -45,9 +45,9 @@ class BodyServer:
         """Nobody is here.
 
         Args:
-            posters: What serves each path.
-            receive: The rules of access, as for any other request.
-            within_s: Time for a request without its body.
+            handlers: What serves each path.
+            route: The rules of access, as for any other request.
+            timeout_s: Time for a request without its body.
         """
         self._handlers = handlers
         self._route = route

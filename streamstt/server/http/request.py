@@ -81,7 +81,7 @@ class HttpRequest:
         """The body, in pieces.
 
         Args:
-            most: Bytes that it may have.
+            max_bytes: Bytes that it may have.
 
         Raises:
             PostError: It is too long, too slow, or no HTTP.
@@ -197,8 +197,8 @@ class Api:
     """What is served over HTTP besides the pages.
 
     Attributes:
-        posters: What serves ``POST``, by path.
-        page: The answer to ``GET`` of a path; None: there is none.
+        post_handlers: What serves ``POST``, by path.
+        get_response: The answer to ``GET`` of a path; None: there is none.
     """
 
     post_handlers: Mapping[str, Handler]

@@ -38,11 +38,11 @@ class Router:
         """Sets the rules.
 
         Args:
-            guard: The rules of access.
-            routes: What plain requests get.
-            foreign: Paths beside the native ones that speak WebSocket.
+            policy: The rules of access.
+            pages: What plain requests get.
+            compat_paths: Paths beside the native ones that speak WebSocket.
             api: What is served of other programs' HTTP.
-            elsewhere: Why a path is not served here, or not now.
+            unavailable: Why a path is not served here, or not now.
         """
         self.policy = policy
         self._websocket_paths = {*NATIVE_PATHS, *compat_paths}
@@ -53,7 +53,7 @@ class Router:
     def route(self, request: AccessRequest, method: str = "GET") -> Role | Answer:
         """The answer to a request, or the roles of a client whose WebSocket may open.
 
-        ``NOBODY`` is a client that has to send its token as the first message. Roles for a ``POST`` say that its body
+        ``NO_ROLE`` is a client that has to send its token as the first message. Roles for a ``POST`` say that its body
         may come.
         """
         answer = self._route(request, method)
