@@ -87,7 +87,7 @@ def test_the_same_lines_as_in_files(browser: webdriver.Chrome, scripted_daemon: 
     broken = browser.execute_async_script(
         """
         const [vectors, done] = arguments;
-        import('/pages/lines.js').then(({ breakLines }) =>
+        import('/pages/shared/line_breaking.js').then(({ breakLines }) =>
           done(vectors.map(({ text, limit, language }) => breakLines(text, () => ({ limit }), language))));
         """,
         vectors,

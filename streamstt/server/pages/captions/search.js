@@ -1,7 +1,7 @@
 // Search in the captions: counts the matches, marks them, and goes from one to the next. The browser's own search
 // (Ctrl+F) works as well; this one knows what was said before the page was opened.
 
-import { setText } from "./elements.js";
+import { setText } from "../shared/elements.js";
 
 const MAX_MATCHES = 2_000; // more are neither counted nor marked
 

@@ -1,8 +1,8 @@
 // How the overlay looks: puts the settings into the style sheet's variables, and knows how much fits into a line.
 
-import { asColor } from "./overlay_settings.js";
-import { dimmed, opposite, parse, readable, toCss } from "./colors.js";
-import { columns } from "./lines.js";
+import { asColor } from "./settings.js";
+import { dimmed, opposite, parse, readable, toCss } from "../shared/colors.js";
+import { columns } from "../shared/line_breaking.js";
 
 const FONT_WAIT_MS = 3_000; // a font that comes later than this is not waited for: captions are worth more
 const SLACK = 1.06; // of a line's mean width: few lines have more wide letters than that

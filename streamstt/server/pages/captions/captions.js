@@ -1,13 +1,13 @@
 // The captions page: brings the feed of captions to the parts of the page. Each part knows its own elements only.
 
-import { Copying } from "./copying.js";
-import { Earlier } from "./earlier.js";
-import { CaptionFeed, Sources } from "./feed.js";
-import { Follower } from "./following.js";
+import { Copying } from "./transcript_menu.js";
+import { Earlier } from "./history_loader.js";
+import { CaptionFeed, Sources } from "../shared/feed.js";
+import { Follower } from "./auto_scroll.js";
 import { Log } from "./log.js";
-import { MicrophonePanel } from "./microphone.js";
+import { MicrophonePanel } from "./microphone_panel.js";
 import { Search } from "./search.js";
-import { offerSettings } from "./settings.js";
+import { offerSettings } from "./view_settings.js";
 import { StateBar } from "./state.js";
 
 const sources = new Sources();

@@ -1,7 +1,7 @@
 // The way of this device's sound to the daemon (WebSocket /audio): connects again after a loss, and counts what was lost
 // meanwhile. Knows nothing of microphones and of how the page looks.
 
-import { serverUrl } from "./feed.js";
+import { serverUrl } from "../shared/feed.js";
 
 const RETRY_FIRST_MS = 500;
 const RETRY_MAX_MS = 10_000;

@@ -2,9 +2,9 @@
 // out through speaker.js.
 
 import { capture } from "./capture.js";
-import { setText } from "./elements.js";
+import { setText } from "../shared/elements.js";
 import { Meter } from "./meter.js";
-import { Speaker } from "./speaker.js";
+import { Speaker } from "./audio_uplink.js";
 
 const TOKEN_KEY = "streamstt.speaker-token"; // of the session only: it ends with the tab
 const NAME_KEY = "streamstt.name";

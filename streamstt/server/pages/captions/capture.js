@@ -55,7 +55,7 @@ async function ask() {
 
 async function listen(stream, onPiece) {
   const [context, source] = connect(stream);
-  await context.audioWorklet.addModule(new URL("worklet.js", import.meta.url));
+  await context.audioWorklet.addModule(new URL("capture_worklet.js", import.meta.url));
   const node = new AudioWorkletNode(context, "pieces", {
     numberOfOutputs: 0,
     channelCount: 1,

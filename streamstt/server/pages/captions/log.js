@@ -1,7 +1,7 @@
 // The transcript: finals as paragraphs, open partials below them. All text goes in through textContent.
 
-import { element } from "./elements.js";
-import { splitStable } from "./feed.js";
+import { element } from "../shared/elements.js";
+import { splitStable } from "../shared/feed.js";
 
 const MAX_LINES = 2_000; // hours of speech; the oldest paragraph leaves the page, the transcript files still have it
 

@@ -1,7 +1,7 @@
 // The designer's form: a field for each setting that the daemon tells of, with its help, limits and what is wrong.
 
-import { asColor, read } from "./overlay_settings.js";
-import { parse } from "./colors.js";
+import { asColor, read } from "../overlay/settings.js";
+import { parse } from "../shared/colors.js";
 
 const GROUPS = [
   ["Text", ["font", "weight", "size", "upper", "lines", "chars", "align", "dir"]],

@@ -1,6 +1,6 @@
 // A new viewer is greeted with the last captions only; this brings in the others that the server keeps, once, on demand.
 
-import { serverUrl } from "./feed.js";
+import { serverUrl } from "../shared/feed.js";
 
 const TIMEOUT_MS = 15_000;
 

@@ -1,6 +1,6 @@
 // Who speaks: the label before the words, where one is wanted, and the colour.
 
-import { columns } from "./lines.js";
+import { columns } from "../shared/line_breaking.js";
 
 export class Speakers {
   #sources;

@@ -1,6 +1,6 @@
 // What each source does: a chip with a meter in the header, and a sentence below it when there is something to say.
 
-import { capital, element, setText } from "./elements.js";
+import { capital, element, setText } from "../shared/elements.js";
 import { Meter } from "./meter.js";
 
 const WORDS = {

@@ -2,15 +2,15 @@
 // never shown. Its address says how it looks (docs/overlay.md), or else the daemon's configuration.
 // All text comes from outside and goes into the page through textContent only.
 
-import { CaptionFeed, Sources } from "./feed.js";
+import { CaptionFeed, Sources } from "../shared/feed.js";
 import { Demo } from "./demo.js";
-import { Look } from "./overlay_look.js";
+import { Look } from "./style.js";
 import { PopOn } from "./popon.js";
 import { RollUp } from "./rollup.js";
-import { Rows } from "./overlay_rows.js";
+import { Rows } from "./rows.js";
 import { Speakers } from "./speakers.js";
-import { columns } from "./lines.js";
-import { describe, fromQuery } from "./overlay_settings.js";
+import { columns } from "../shared/line_breaking.js";
+import { describe, fromQuery } from "./settings.js";
 
 const query = new URLSearchParams(location.search);
 const { values, problems } = fromQuery(query, await describe());

@@ -1,7 +1,7 @@
 // A level meter. Sighted people see it move; screen readers find a `meter` that changes now and then, and is never read
 // out by itself.
 
-import { element } from "./elements.js";
+import { element } from "../shared/elements.js";
 
 const LOWEST_DB = -60; // the left end: a quiet room is about there
 const CLIPPED_DB = -0.1;

@@ -1,8 +1,8 @@
 // Captions word by word. What is on the screen stays on its line: a caption's breaks, once shown, are kept, and only
 // words that the daemon itself has changed find a new place. Lines stand in the order in which they were begun.
 
-import { splitStable } from "./feed.js";
-import { nextBreak, sameUpTo } from "./lines.js";
+import { splitStable } from "../shared/feed.js";
+import { nextBreak, sameUpTo } from "../shared/line_breaking.js";
 
 export class RollUp {
   #rows;

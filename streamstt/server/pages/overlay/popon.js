@@ -1,8 +1,8 @@
 // Whole phrases at once: each stands as long as it takes to read, the next ones wait. When many wait, each stands for
 // less, but never for less than the least time; what is more than the queue holds is not shown, the oldest first.
 
-import { breakLines, columns, phraseEnd } from "./lines.js";
-import { splitStable } from "./feed.js";
+import { breakLines, columns, phraseEnd } from "../shared/line_breaking.js";
+import { splitStable } from "../shared/feed.js";
 
 const MAX_WAITING = 6; // screens: half a minute of speech; a reader who is further behind than that is lost anyway
 

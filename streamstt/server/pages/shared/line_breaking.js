@@ -1,7 +1,7 @@
 // Breaks captions into lines, by phrase where it can. The rule and its tests are those of streamstt/text/line_breaking.py;
 // here a break is an offset in the text, and words that are on the screen already stay where they are.
 
-import { COUNTERS, DOTTED_TITLES, NUMERALS, OPENERS, TITLES, UNITS } from "./phrases.js";
+import { COUNTERS, DOTTED_TITLES, NUMERALS, OPENERS, TITLES, UNITS } from "./line_break_data.js";
 
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]/u;

@@ -1,7 +1,7 @@
 // The transcript's menu: what was said into the clipboard, and the downloads.
 
-import { setText } from "./elements.js";
-import { serverUrl } from "./feed.js";
+import { setText } from "../shared/elements.js";
+import { serverUrl } from "../shared/feed.js";
 
 const FEEDBACK_MS = 4_000;
 

@@ -1,7 +1,7 @@
 // The overlay's settings: what the daemon says there is (names, defaults, limits, help), what an address asks for, and
 // the way back into an address or into a configuration. Nothing here knows what a setting does.
 
-import { serverUrl } from "./feed.js";
+import { serverUrl } from "../shared/feed.js";
 
 const RETRY_MS = 2_000;
 const NOT_SETTINGS = new Set(["token", "demo"]); // what an address may have beside settings

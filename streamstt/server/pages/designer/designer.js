@@ -1,10 +1,10 @@
 // The overlay designer: the settings beside a live preview, and the address that has them. The preview is the overlay
 // itself in a frame of 1920 by 1080, made smaller, with sample words.
 
-import { AA, opposite, parse, worstContrast } from "./colors.js";
-import { asColor, describe, fromQuery, toQuery, toToml } from "./overlay_settings.js";
-import { buildForm } from "./designer_form.js";
-import { serverUrl } from "./feed.js";
+import { AA, opposite, parse, worstContrast } from "../shared/colors.js";
+import { asColor, describe, fromQuery, toQuery, toToml } from "../overlay/settings.js";
+import { buildForm } from "./form.js";
+import { serverUrl } from "../shared/feed.js";
 
 const PICTURE = { width: 1920, height: 1080 }; // the size of a scene in OBS
 const SETTLE_MS = 250; // a slider is moved in many small steps

@@ -1,6 +1,6 @@
 // Keeps the end of the captions in view, unless the reader has scrolled up; then counts what they have not seen.
 
-import { setText } from "./elements.js";
+import { setText } from "../shared/elements.js";
 
 const NEAR_END_PX = 24;
 

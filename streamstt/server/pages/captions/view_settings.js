@@ -1,6 +1,6 @@
 // How the reader wants the page: text size, colours, times. Kept in this browser only; where it keeps nothing, for now.
 
-import { setText } from "./elements.js";
+import { setText } from "../shared/elements.js";
 
 const SIZES = [70, 85, 100, 115, 130, 150, 175, 200, 250, 300]; // percent
 const THEMES = ["auto", "light", "dark"];
