@@ -1,10 +1,10 @@
-// Keeps the end of the captions in view, unless the reader has scrolled up; then counts what they have not seen.
+// Keeps the end of the captions in view, unless the reader has scrolled up; then counts the lines below.
 
 import { setText } from "../shared/elements.js";
 
 const NEAR_END_PX = 24;
 
-export class Follower {
+export class AutoScroll {
   #scroller;
   #button;
   #following = true;
@@ -14,47 +14,43 @@ export class Follower {
   constructor(scroller, button) {
     this.#scroller = scroller;
     this.#button = button;
-    scroller.addEventListener("scroll", () => this.#scrolled());
+    scroller.addEventListener("scroll", () => this.#onScroll());
     button.addEventListener("click", () => {
-      this.follow();
-      scroller.focus(); // the button is gone: the keyboard goes on in the captions
+      this.#setFollowing(true);
+      this.#scrollToEnd();
+      scroller.focus(); // the button is hidden now: the keyboard continues in the captions
     });
-    const resized = new ResizeObserver(() => this.#following && this.#toEnd());
-    for (const watched of [scroller, ...scroller.querySelectorAll("#log, #partials")]) resized.observe(watched);
-    this.#set(true);
+    const observer = new ResizeObserver(() => this.#following && this.#scrollToEnd());
+    for (const resizing of [scroller, ...scroller.querySelectorAll("#log, #partials")]) observer.observe(resizing);
+    this.#setFollowing(true);
   }
 
-  follow() {
-    this.#set(true);
-    this.#toEnd();
-  }
-
-  /** To be called in the same task as the change of content: then only the reader can be the cause of being elsewhere. */
+  /** Must be called in the task that changes the content: whatever scrolls in between is then the reader's doing. */
   contentChanged(newLines = 0) {
-    this.noteUnseen(newLines);
-    if (this.#following) this.#toEnd();
-    this.#set(this.#following);
+    this.countUnseen(newLines);
+    if (this.#following) this.#scrollToEnd();
+    this.#setFollowing(this.#following);
   }
 
-  /** Counts a line without laying the page out. */
-  noteUnseen(newLines) {
+  /** Counts lines without laying out the page. */
+  countUnseen(newLines) {
     if (!this.#following) this.#unseen += newLines;
   }
 
-  /** Runs what adds content above, and leaves what the reader sees where it is. */
-  keepPlace(change) {
+  /** Runs `change`, which adds content above, and leaves in place what the reader sees. */
+  keepPosition(change) {
     const fromEnd = this.#scroller.scrollHeight - this.#scroller.scrollTop;
     change();
     this.#scroller.scrollTop = this.#scroller.scrollHeight - fromEnd;
     this.#lastTop = this.#scroller.scrollTop;
   }
 
-  #toEnd() {
+  #scrollToEnd() {
     this.#scroller.scrollTop = this.#scroller.scrollHeight;
     this.#lastTop = this.#scroller.scrollTop;
   }
 
-  #set(value) {
+  #setFollowing(value) {
     this.#following = value;
     this.#scroller.classList.toggle("following", value);
     if (value) this.#unseen = 0;
@@ -62,12 +58,12 @@ export class Follower {
     setText(this.#button, this.#unseen === 1 ? "1 new line" : `${this.#unseen} new lines`);
   }
 
-  #scrolled() {
+  #onScroll() {
     const top = this.#scroller.scrollTop;
-    const toGo = this.#scroller.scrollHeight - this.#scroller.clientHeight - top;
-    if (toGo < 2) this.#set(true);
-    else if (top < this.#lastTop) this.#set(false);
-    else if (top > this.#lastTop && toGo < NEAR_END_PX) this.#set(true);
+    const remaining = this.#scroller.scrollHeight - this.#scroller.clientHeight - top;
+    if (remaining < 2) this.#setFollowing(true);
+    else if (top < this.#lastTop) this.#setFollowing(false);
+    else if (top > this.#lastTop && remaining < NEAR_END_PX) this.#setFollowing(true);
     this.#lastTop = top;
   }
 }

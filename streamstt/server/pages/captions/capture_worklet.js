@@ -1,14 +1,14 @@
-// Runs on the browser's audio thread: float samples become s16le in pieces of 40 ms, and now and then their level.
+// Runs on the browser's audio thread: turns float samples into chunks of 40 ms of s16le, and measures their level.
 
-const PIECE_MS = 40;
-const LEVEL_EVERY = 5; // pieces
+const CHUNK_MS = 40;
+const LEVEL_EVERY = 5; // chunks
 const FLOOR_DB = -100;
 
-class Pieces extends AudioWorkletProcessor {
-  #piece = new Int16Array(Math.round((sampleRate * PIECE_MS) / 1000));
-  #filled = 0;
-  #pieces = 0;
-  #energy = 0;
+class ChunkProcessor extends AudioWorkletProcessor {
+  #chunk = new Int16Array(Math.round((sampleRate * CHUNK_MS) / 1000));
+  #filled = 0; // samples in #chunk
+  #chunks = 0;
+  #energy = 0; // of the chunks since the last level
   #peak = 0;
 
   process([input]) {
@@ -16,21 +16,21 @@ class Pieces extends AudioWorkletProcessor {
       const sample = Math.max(-1, Math.min(1, value));
       this.#energy += sample * sample;
       this.#peak = Math.max(this.#peak, Math.abs(sample));
-      this.#piece[this.#filled++] = Math.round(sample * 32_767);
-      if (this.#filled === this.#piece.length) this.#hand();
+      this.#chunk[this.#filled++] = Math.round(sample * 32_767);
+      if (this.#filled === this.#chunk.length) this.#post();
     }
     return true;
   }
 
-  #hand() {
-    const pcm = littleEndian(this.#piece);
-    const level = ++this.#pieces % LEVEL_EVERY ? null : this.#level();
-    this.port.postMessage({ pcm, level, ms: PIECE_MS }, [pcm]);
+  #post() {
+    const pcm = littleEndian(this.#chunk);
+    const level = ++this.#chunks % LEVEL_EVERY ? null : this.#level();
+    this.port.postMessage({ pcm, level, ms: CHUNK_MS }, [pcm]);
     this.#filled = 0;
   }
 
   #level() {
-    const mean = this.#energy / (LEVEL_EVERY * this.#piece.length);
+    const mean = this.#energy / (LEVEL_EVERY * this.#chunk.length);
     const level = { rms: decibels(Math.sqrt(mean)), peak: decibels(this.#peak) };
     this.#energy = this.#peak = 0;
     return level;
@@ -43,8 +43,8 @@ function decibels(amplitude) {
 
 function littleEndian(samples) {
   const view = new DataView(new ArrayBuffer(2 * samples.length));
-  samples.forEach((sample, i) => view.setInt16(2 * i, sample, true));
+  for (const [i, sample] of samples.entries()) view.setInt16(2 * i, sample, true);
   return view.buffer;
 }
 
-registerProcessor("pieces", Pieces);
+registerProcessor("chunks", ChunkProcessor);

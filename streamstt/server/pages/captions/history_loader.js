@@ -1,64 +1,48 @@
-// A new viewer is greeted with the last captions only; this brings in the others that the server keeps, once, on demand.
+// A new viewer receives the last captions only. This loads the earlier ones that the server keeps, once, on request.
 
-import { serverUrl } from "../shared/feed.js";
+import { socketUrl } from "../shared/server_url.js";
+import { firstMessage } from "../shared/socket.js";
 
 const TIMEOUT_MS = 15_000;
 
-export class Earlier {
+export class HistoryLoader {
   #log;
-  #follower;
+  #autoScroll;
   #button = document.querySelector("#earlier");
   #loading = null;
 
-  constructor(log, follower) {
+  constructor(log, autoScroll) {
     this.#log = log;
-    this.#follower = follower;
+    this.#autoScroll = autoScroll;
     this.#button.addEventListener("click", () => this.load().catch(() => {}));
   }
 
-  /** There are `count` more; none: there is nothing to load. */
-  offer(count) {
+  /** Sets how many earlier captions the server has; with none there is nothing to load. */
+  setAvailable(count) {
     this.#button.hidden = count === 0;
     if (count === 0) this.#loading = Promise.resolve();
   }
 
-  /** Resolves when all that is kept is in the page; rejects when the server does not answer. */
+  /** Resolves when all captions that the server keeps are in the page; rejects if it does not answer. */
   load() {
-    this.#loading ??= this.#load().catch((problem) => {
+    this.#loading ??= this.#load().catch((error) => {
       this.#loading = null;
       this.#button.disabled = false;
-      throw problem;
+      throw error;
     });
     return this.#loading;
   }
 
   async #load() {
     this.#button.disabled = true;
-    const { history, gap_in_history: gap } = await greeting();
+    // To a viewer who has seen nothing since the first message, hello has every final that is kept.
+    const hello = await firstMessage(socketUrl("captions", { since: 0 }), TIMEOUT_MS);
+    if (hello.type !== "hello") throw new Error(hello.message);
     const first = Number(this.#log.rows[0]?.dataset.seq ?? Infinity);
-    const older = history.filter((final) => final.seq < first);
-    this.#follower.keepPlace(() => {
+    const earlier = hello.history.filter((final) => final.seq < first);
+    this.#autoScroll.keepPosition(() => {
       this.#button.hidden = true;
-      this.#log.prepend(older, gap ? "What was said before is no longer kept here" : "");
+      this.#log.prepend(earlier, hello.gap_in_history ? "Earlier captions are no longer kept" : "");
     });
   }
-}
-
-/** The `hello` to a viewer who has seen nothing since the first message: with every final that is kept. */
-function greeting() {
-  return new Promise((resolve, reject) => {
-    const url = serverUrl("captions", { since: 0 });
-    url.protocol = url.protocol.replace("http", "ws");
-    const socket = new WebSocket(url);
-    const timer = setTimeout(() => socket.close(), TIMEOUT_MS);
-    socket.onmessage = ({ data }) => {
-      const message = JSON.parse(data);
-      if (message.type === "hello") resolve(message);
-      socket.close();
-    };
-    socket.onclose = () => {
-      clearTimeout(timer);
-      reject(new Error("the server did not answer")); // without effect when it has
-    };
-  });
 }

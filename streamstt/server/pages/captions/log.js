@@ -1,23 +1,24 @@
-// The transcript: finals as paragraphs, open partials below them. All text goes in through textContent.
+// The transcript: finals as paragraphs, open partials below them.
 
 import { element } from "../shared/elements.js";
 import { splitStable } from "../shared/feed.js";
 
-const MAX_LINES = 2_000; // hours of speech; the oldest paragraph leaves the page, the transcript files still have it
+const MAX_LINES = 2_000; // hours of speech; the oldest line leaves the page, the transcript files still have it
+const ANNOUNCE_AFTER_MS = 1_000;
 
 const CLOCK = new Intl.DateTimeFormat([], { timeStyle: "medium", hourCycle: "h23" });
 
 export class Log {
   #sources;
-  #follower;
+  #autoScroll;
   #log = document.querySelector("#log");
   #partials = document.querySelector("#partials");
   #hint = document.querySelector("#hint");
-  #open = new Map(); // source -> {id, row}: a source has at most one
+  #open = new Map(); // source -> {id, row} of its open partial: at most one each
 
-  constructor(sources, follower) {
+  constructor(sources, autoScroll) {
     this.#sources = sources;
-    this.#follower = follower;
+    this.#autoScroll = autoScroll;
   }
 
   /** The rows with captions, oldest first. */
@@ -25,8 +26,8 @@ export class Log {
     return [...this.#log.querySelectorAll(".caption")];
   }
 
-  /** A (re)connect: open partials are void; the server sends them again. */
-  greet(hello, restarted) {
+  /** A (re)connect: open partials are void, because the server sends them again. */
+  reconnected(hello, restarted) {
     this.#open.clear();
     this.#partials.replaceChildren();
     this.#markSeveral();
@@ -34,14 +35,14 @@ export class Log {
     else if (hello.gap_in_history) this.#append(element("p", "notice", "Some captions are missing here"));
   }
 
-  /** History is through: now one layout for all of it. */
-  ready() {
+  /** The whole history is in the page: lays it out once. */
+  historyShown() {
     this.#hint.hidden = false;
-    this.#follower.contentChanged();
+    this.#autoScroll.contentChanged();
   }
 
-  /** From now on screen readers read finals out. */
-  announce() {
+  /** From now on screen readers announce finals. */
+  announceFinals() {
     this.#log.setAttribute("aria-live", "polite");
   }
 
@@ -56,7 +57,7 @@ export class Log {
     open.row.lastChild.replaceChildren(element("span", "stable", stable), element("span", "tentative", tentative));
     if (!partial.text) open.row.remove();
     else if (!open.row.isConnected) this.#partials.append(open.row);
-    this.#follower.contentChanged();
+    this.#autoScroll.contentChanged();
   }
 
   showFinal(final, replayed) {
@@ -67,31 +68,32 @@ export class Log {
     }
     if (final.text) this.#append(this.#finalRow(final));
     const lines = final.text ? 1 : 0;
-    if (replayed) this.#follower.noteUnseen(lines);
-    else this.#follower.contentChanged(lines);
+    if (replayed) this.#autoScroll.countUnseen(lines);
+    else this.#autoScroll.contentChanged(lines);
   }
 
-  /** Puts older finals in front; as many as fit. */
+  /** Inserts earlier finals at the top, up to MAX_LINES in all. */
   prepend(finals, notice) {
-    const said = finals.filter((final) => final.text);
+    const nonEmpty = finals.filter((final) => final.text);
     const room = Math.max(0, MAX_LINES - this.#log.childElementCount);
-    const rows = said.slice(Math.max(0, said.length - room)).map((final) => this.#finalRow(final));
+    const rows = nonEmpty.slice(Math.max(0, nonEmpty.length - room)).map((final) => this.#finalRow(final));
     if (notice) rows.unshift(element("p", "notice", notice));
     const live = this.#log.getAttribute("aria-live");
-    this.#log.setAttribute("aria-live", "off"); // what is old is not read out
+    this.#log.setAttribute("aria-live", "off"); // old captions are not announced
     this.#log.prepend(...rows);
-    let before = null;
+    let previous = null;
     for (const row of this.#log.children) {
-      row.classList.toggle("same", row.dataset.source !== undefined && row.dataset.source === before);
-      before = row.dataset.source;
+      const { source } = row.dataset;
+      row.classList.toggle("same-source", source !== undefined && source === previous);
+      previous = source;
     }
-    setTimeout(() => this.#log.setAttribute("aria-live", live), 1_000);
+    setTimeout(() => this.#log.setAttribute("aria-live", live), ANNOUNCE_AFTER_MS);
   }
 
   showGap({ source, start, end }) {
     const where = this.#sources.several ? ` (${this.#sources.get(source).label})` : "";
-    this.#append(element("p", "notice", `${Math.max(0.1, end - start).toFixed(1)} s of sound were lost${where}`));
-    this.#follower.contentChanged();
+    this.#append(element("p", "notice", `${Math.max(0.1, end - start).toFixed(1)} s of sound was lost${where}`));
+    this.#autoScroll.contentChanged();
   }
 
   #finalRow(final) {
@@ -116,11 +118,11 @@ export class Log {
   }
 
   #append(row) {
-    const speaker = row.dataset.source;
-    row.classList.toggle("same", speaker !== undefined && speaker === this.#log.lastElementChild?.dataset.source);
+    const { source } = row.dataset;
+    row.classList.toggle("same-source", source !== undefined && source === this.#log.lastElementChild?.dataset.source);
     this.#log.append(row);
     while (this.#log.childElementCount > MAX_LINES) this.#log.firstElementChild.remove();
-    this.#log.firstElementChild.classList.remove("same");
+    this.#log.firstElementChild.classList.remove("same-source");
   }
 
   #markSeveral() {

@@ -1,13 +1,14 @@
-// The panel that makes this device a microphone: its form, its words, its meter. Sound comes from capture.js, and goes
-// out through speaker.js.
+// The panel that makes this device a microphone: its form, its messages, its meter. Sound comes from capture.js, and is
+// sent by audio_uplink.js.
 
-import { capture } from "./capture.js";
 import { setText } from "../shared/elements.js";
+import { AudioUplink } from "./audio_uplink.js";
+import { startCapture } from "./capture.js";
 import { Meter } from "./meter.js";
-import { Speaker } from "./audio_uplink.js";
 
-const TOKEN_KEY = "streamstt.speaker-token"; // of the session only: it ends with the tab
+const TOKEN_KEY = "streamstt.speaker-token"; // in sessionStorage: it is forgotten with the tab
 const NAME_KEY = "streamstt.name";
+const MIN_LOST_SECONDS = 0.5; // shorter losses are not mentioned
 
 const part = (name) => document.querySelector(`#microphone${name}`);
 
@@ -18,14 +19,13 @@ export class MicrophonePanel {
   #name = part("-name");
   #token = part("-token");
   #tokenField = part("-token-field");
-  #words = part("-words");
+  #message = part("-words");
   #live = part("-live");
   #stop = part("-stop");
   #meter = new Meter("this device’s microphone");
   #capture = null;
-  #speaker = null;
-  #label = "";
-  #awake = null;
+  #uplink = null;
+  #wakeLock = null;
 
   constructor() {
     part("-meter").replaceWith(this.#meter.element);
@@ -37,133 +37,133 @@ export class MicrophonePanel {
       this.#start();
     });
     this.#form.addEventListener("keydown", (event) => event.key === "Escape" && this.#close());
-    this.#name.value = recall("localStorage", NAME_KEY);
-    this.#token.value = recall("sessionStorage", TOKEN_KEY);
+    this.#name.value = load("localStorage", NAME_KEY);
+    this.#token.value = load("sessionStorage", TOKEN_KEY);
   }
 
   #toggle() {
-    if (this.#panel.hidden) this.#show(true);
+    if (this.#panel.hidden) this.#setOpen(true);
     else if (this.#form.hidden) this.#stop.focus();
     else this.#close();
     if (!this.#panel.hidden && !this.#form.hidden) this.#name.focus();
   }
 
-  #show(open) {
+  #setOpen(open) {
     this.#panel.hidden = !open;
     this.#opener.setAttribute("aria-expanded", open);
   }
 
   #close() {
-    this.#show(false);
-    this.#say("");
+    this.#setOpen(false);
+    this.#showMessage("");
     this.#opener.focus();
   }
 
-  #say(text, trouble = false) {
-    this.#words.classList.toggle("trouble", trouble);
-    setText(this.#words, text);
+  #showMessage(text, problem = false) {
+    this.#message.classList.toggle("problem", problem);
+    setText(this.#message, text);
   }
 
-  #running(on) {
-    this.#panel.classList.toggle("running", on);
-    this.#form.hidden = on;
-    this.#live.hidden = !on;
-    this.#opener.classList.toggle("on", on);
+  #setRunning(running) {
+    this.#panel.classList.toggle("running", running);
+    this.#form.hidden = running;
+    this.#live.hidden = !running;
+    this.#opener.classList.toggle("on", running);
     this.#stop.disabled = false;
   }
 
   async #start() {
     if (this.#capture) return;
-    this.#label = this.#name.value.trim() || "Guest";
-    remember("localStorage", NAME_KEY, this.#name.value.trim());
-    this.#say("Asking for the microphone …");
+    const name = this.#name.value.trim();
+    save("localStorage", NAME_KEY, name);
+    this.#showMessage("Asking for the microphone …");
     try {
-      this.#capture = await capture({
-        onPiece: (piece) => this.#piece(piece),
-        onGone: (sentence) => this.#fail(sentence),
+      this.#capture = await startCapture({
+        onChunk: (chunk) => this.#onChunk(chunk),
+        onLost: (sentence) => this.#fail(sentence),
       });
-    } catch (problem) {
-      this.#fail(problem.message);
+    } catch (error) {
+      this.#fail(error.message);
       return;
     }
-    this.#say("Connecting …");
-    const offer = { label: this.#label, rate: this.#capture.rate, token: this.#token.value.trim() };
-    const speaker = new Speaker(offer, (state, detail) => speaker === this.#speaker && this.#state(state, detail));
-    this.#speaker = speaker;
-    this.#running(true);
+    this.#showMessage("Connecting …");
+    const request = { label: name || "Guest", rate: this.#capture.rate, token: this.#token.value.trim() };
+    const uplink = new AudioUplink(request, (state, detail) => uplink === this.#uplink && this.#onState(state, detail));
+    this.#uplink = uplink;
+    this.#setRunning(true);
     this.#stop.focus();
-    this.#stayAwake();
+    this.#requestWakeLock();
   }
 
-  #piece({ pcm, ms, level }) {
-    this.#speaker?.send(pcm, ms);
+  #onChunk({ pcm, ms, level }) {
+    this.#uplink?.send(pcm, ms);
     if (level) this.#meter.show(level);
   }
 
-  #state(state, detail) {
+  #onState(state, detail) {
     switch (state) {
       case "on":
-        remember("sessionStorage", TOKEN_KEY, this.#token.value.trim());
-        this.#say(`The microphone is on, as ${detail.name}.${lostWords(detail.lost_s)}`);
-        return;
+        save("sessionStorage", TOKEN_KEY, this.#token.value.trim());
+        this.#showMessage(`The microphone is on, as ${detail.name}.${describeLoss(detail.lostSeconds)}`);
+        break;
       case "retrying":
-        this.#say("No connection. Trying again … What is said meanwhile is not captioned.", true);
-        return;
+        this.#showMessage("No connection. Trying again … Until then, speech is not captioned.", true);
+        break;
       case "token":
         this.#tokenField.hidden = false;
-        this.#fail(detail.message || "This server wants a token from whoever speaks. Its owner has it.");
+        this.#fail(detail.message || "This server requires a speaker’s token. Ask the person who runs it.");
         this.#token.focus();
-        return;
+        break;
       case "refused":
-        this.#fail(`The server does not take this microphone: ${detail.message}.`);
-        return;
+        this.#fail(`The server refused this microphone: ${detail.message}.`);
+        break;
       default:
-        this.#off();
-        this.#say("The microphone is off.");
+        this.#stopCapture();
+        this.#showMessage("The microphone is off.");
     }
   }
 
   #end() {
-    this.#capture?.stop(); // the microphone first: nobody wants to be heard after that
+    this.#capture?.stop(); // the microphone first: from now on nothing may be recorded
     this.#stop.disabled = true;
-    this.#say("The microphone is off. Finishing the last words …");
-    this.#speaker.end();
+    this.#showMessage("The microphone is off. Finishing the last words …");
+    this.#uplink.end();
   }
 
-  /** Over, with a sentence that says why; what was said before still becomes captions. */
+  /** Stops with a sentence that says why. Words that were spoken before still become captions. */
   #fail(sentence) {
-    const speaker = this.#speaker;
-    this.#speaker = null;
-    this.#off();
-    speaker?.end();
-    this.#say(sentence, true);
+    const uplink = this.#uplink;
+    this.#uplink = null;
+    this.#stopCapture();
+    uplink?.end();
+    this.#showMessage(sentence, true);
   }
 
-  #off() {
+  #stopCapture() {
     this.#capture?.stop();
-    this.#capture = this.#speaker = null;
+    this.#capture = this.#uplink = null;
     const focused = this.#live.contains(document.activeElement);
-    this.#running(false);
+    this.#setRunning(false);
     if (focused) this.#form.querySelector("[type=submit]").focus();
-    this.#awake?.release();
-    this.#awake = null;
+    this.#wakeLock?.release();
+    this.#wakeLock = null;
   }
 
-  /** A phone that goes to sleep hears nothing. */
-  async #stayAwake() {
+  /** A phone that goes to sleep stops recording. */
+  async #requestWakeLock() {
     try {
-      this.#awake = await navigator.wakeLock.request("screen");
+      this.#wakeLock = await navigator.wakeLock.request("screen");
     } catch {
-      // it can still be kept awake by hand
+      // The user can still keep the screen on.
     }
   }
 }
 
-function lostWords(seconds) {
-  return seconds >= 0.5 ? ` ${seconds.toFixed(1)} s of sound were lost before.` : "";
+function describeLoss(seconds) {
+  return seconds >= MIN_LOST_SECONDS ? ` ${seconds.toFixed(1)} s of sound was lost.` : "";
 }
 
-function recall(storage, key) {
+function load(storage, key) {
   try {
     return globalThis[storage].getItem(key) ?? "";
   } catch {
@@ -171,10 +171,10 @@ function recall(storage, key) {
   }
 }
 
-function remember(storage, key, value) {
+function save(storage, key, value) {
   try {
     globalThis[storage].setItem(key, value);
   } catch {
-    // then it is asked for again
+    // Storage is blocked: the user has to type it again.
   }
 }

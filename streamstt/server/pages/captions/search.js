@@ -1,41 +1,42 @@
-// Search in the captions: counts the matches, marks them, and goes from one to the next. The browser's own search
-// (Ctrl+F) works as well; this one knows what was said before the page was opened.
+// Search in the captions: counts and highlights the matches, and moves between them. The browser's own search (Ctrl+F)
+// works as well; this one also loads the captions from before the page was opened.
 
 import { setText } from "../shared/elements.js";
 
-const MAX_MATCHES = 2_000; // more are neither counted nor marked
+const MAX_MATCHES = 2_000; // further ones are neither counted nor highlighted
 
 export class Search {
   #log;
-  #earlier;
+  #history;
   #form = document.querySelector("#search");
   #field = document.querySelector("#search-field");
   #count = document.querySelector("#search-count");
   #opener = document.querySelector("#search-open");
   #matches = []; // ranges, oldest first
-  #at = -1;
+  #current = -1; // index in #matches
 
-  constructor(log, earlier) {
+  constructor(log, history) {
     this.#log = log;
-    this.#earlier = earlier;
+    this.#history = history;
     this.#opener.addEventListener("click", () => (this.#form.hidden ? this.#open() : this.#close()));
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
-      this.#go(1);
+      this.#move(1);
     });
-    document.querySelector("#search-previous").addEventListener("click", () => this.#go(-1));
+    document.querySelector("#search-previous").addEventListener("click", () => this.#move(-1));
     document.querySelector("#search-close").addEventListener("click", () => this.#close());
-    this.#field.addEventListener("input", () => this.#begin());
-    this.#form.addEventListener("keydown", (event) => this.#key(event));
+    this.#field.addEventListener("input", () => this.#start());
+    this.#form.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
-  /** The captions have changed: counts anew, and stays where it is. */
-  changed() {
+  /** The captions have changed: searches again, and stays at the current match. */
+  update() {
     if (this.#form.hidden || !this.#field.value) return;
-    const here = this.#matches[this.#at]?.startContainer;
-    const offset = this.#matches[this.#at]?.startOffset;
+    const { startContainer, startOffset } = this.#matches[this.#current] ?? {};
     this.#find();
-    this.#at = this.#matches.findIndex((match) => match.startContainer === here && match.startOffset === offset);
+    this.#current = this.#matches.findIndex(
+      (match) => match.startContainer === startContainer && match.startOffset === startOffset,
+    );
     this.#show();
   }
 
@@ -44,10 +45,10 @@ export class Search {
     this.#opener.setAttribute("aria-expanded", "true");
     this.#field.focus();
     this.#field.select();
-    this.#begin();
-    this.#earlier.load().then(
-      () => this.#begin(),
-      () => {}, // then it searches in what is here
+    this.#start();
+    this.#history.load().then(
+      () => this.#start(),
+      () => {}, // without earlier captions it searches those in the page
     );
   }
 
@@ -55,44 +56,44 @@ export class Search {
     this.#form.hidden = true;
     this.#opener.setAttribute("aria-expanded", "false");
     this.#matches = [];
-    this.#mark();
+    this.#highlight();
     this.#opener.focus();
   }
 
-  #key(event) {
+  #onKey(event) {
     if (event.key === "Escape") this.#close();
     else if (event.key === "Enter" && event.shiftKey && event.target === this.#field) {
       event.preventDefault();
-      this.#go(-1);
+      this.#move(-1);
     }
   }
 
-  /** The newest match is the most likely one. */
-  #begin() {
+  /** Begins at the newest match, which is the most likely one. */
+  #start() {
     this.#find();
-    this.#at = this.#matches.length - 1;
+    this.#current = this.#matches.length - 1;
     this.#show();
-    this.#reveal();
+    this.#scrollToCurrent();
   }
 
-  #go(by) {
+  #move(by) {
     if (!this.#matches.length) return;
-    this.#at = (this.#at + by + this.#matches.length) % this.#matches.length;
+    this.#current = (this.#current + by + this.#matches.length) % this.#matches.length;
     this.#show();
-    this.#reveal();
+    this.#scrollToCurrent();
   }
 
   #find() {
     this.#matches = [];
-    const wanted = this.#field.value.trim();
-    if (!wanted) return;
-    const pattern = new RegExp(wanted.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&").replace(/\s+/g, "\\s+"), "gi");
+    const text = this.#field.value.trim();
+    if (!text) return;
+    const pattern = new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&").replace(/\s+/g, "\\s+"), "gi");
     for (const row of this.#log.rows) {
       const node = row.lastChild.firstChild;
-      for (const { index, 0: found } of node?.data.matchAll(pattern) ?? []) {
+      for (const { index, 0: match } of node?.data.matchAll(pattern) ?? []) {
         const range = new Range();
         range.setStart(node, index);
-        range.setEnd(node, index + found.length);
+        range.setEnd(node, index + match.length);
         this.#matches.push(range);
       }
     }
@@ -100,20 +101,25 @@ export class Search {
   }
 
   #show() {
+    setText(this.#count, this.#field.value.trim() ? this.#describe() : "");
+    this.#highlight();
+  }
+
+  #describe() {
     const total = this.#matches.length;
-    const words = total ? (this.#at < 0 ? `${total} found` : `${this.#at + 1} of ${total}`) : "not found";
-    setText(this.#count, this.#field.value.trim() ? words : "");
-    this.#mark();
+    if (!total) return "not found";
+    return this.#current < 0 ? `${total} found` : `${this.#current + 1} of ${total}`;
   }
 
-  #mark() {
-    if (!globalThis.Highlight) return; // an old browser still goes to the matches
-    const here = this.#matches[this.#at];
-    CSS.highlights.set("found", new Highlight(...this.#matches.filter((match) => match !== here)));
-    CSS.highlights.set("found-here", new Highlight(...(here ? [here] : [])));
+  #highlight() {
+    if (!globalThis.Highlight) return; // an old browser still moves to the matches
+    const current = this.#matches[this.#current];
+    const others = this.#matches.filter((match) => match !== current);
+    CSS.highlights.set("found", new Highlight(...others));
+    CSS.highlights.set("found-current", new Highlight(...(current ? [current] : [])));
   }
 
-  #reveal() {
-    this.#matches[this.#at]?.startContainer.parentElement.scrollIntoView({ block: "center" });
+  #scrollToCurrent() {
+    this.#matches[this.#current]?.startContainer.parentElement.scrollIntoView({ block: "center" });
   }
 }

@@ -1,9 +1,9 @@
-// What each source does: a chip with a meter in the header, and a sentence below it when there is something to say.
+// The state of each source: a chip with a meter in the header, and a message below it if something needs attention.
 
-import { capital, element, setText } from "../shared/elements.js";
+import { capitalize, element } from "../shared/elements.js";
 import { Meter } from "./meter.js";
 
-const WORDS = {
+const STATES = {
   listening: "listening",
   speech: "speech",
   waiting: "waiting for sound",
@@ -17,39 +17,39 @@ export class StateBar {
   #list = document.querySelector("#state");
   #alerts = document.querySelector("#alerts");
   #chips = new Map(); // source -> {item, words, meter, status, timer}
-  #order = []; // names of sources; others come behind
+  #order = []; // names of sources; others follow
   #connection = { state: "connecting", reason: "" };
 
   constructor(sources) {
     this.#sources = sources;
   }
 
-  /** A (re)connect: what is known is void; the server sends it again. Chips keep the order of `sources`. */
-  forget(sources) {
+  /** A (re)connect: all states are void, because the server sends them again. Chips keep the order of `sources`. */
+  reset(sources) {
     for (const source of this.#chips.keys()) this.#remove(source);
     this.#order = sources.map(({ name }) => name);
   }
 
-  show(status) {
+  showStatus(status) {
     const chip = this.#chips.get(status.source) ?? this.#add(status.source);
     chip.status = status;
     clearTimeout(chip.timer);
     if (status.left) {
       chip.timer = setTimeout(() => {
         this.#remove(status.source);
-        this.#draw();
+        this.#render();
       }, LEFT_SHOWN_MS);
     }
-    this.#draw();
+    this.#render();
   }
 
   showLevel({ source, rms, peak }) {
     this.#chips.get(source)?.meter.show({ rms, peak });
   }
 
-  connection(state, reason) {
+  showConnection(state, reason) {
     this.#connection = { state, reason };
-    this.#draw();
+    this.#render();
   }
 
   #add(source) {
@@ -65,28 +65,30 @@ export class StateBar {
     this.#chips.delete(source);
   }
 
-  #draw() {
+  #render() {
     const open = this.#connection.state === "open";
-    for (const [source, chip] of this.#chips) this.#fill(source, chip);
-    const rank = (source) => (this.#order.indexOf(source) + 1 || Infinity);
-    const sorted = [...this.#chips].sort(([a], [b]) => rank(a) - rank(b) || 0); // no two infinities: NaN is no order
+    for (const [source, chip] of this.#chips) this.#renderChip(source, chip);
+    const rank = (source) => this.#order.indexOf(source) + 1 || Infinity;
+    const sorted = [...this.#chips].sort(([a], [b]) => rank(a) - rank(b) || 0); // Infinity - Infinity is NaN
     const items = open ? sorted.map(([, chip]) => chip.item) : [];
     if (!items.length) items.push(this.#plainChip(open));
     if (items.length !== this.#list.childElementCount || items.some((item, i) => item !== this.#list.children[i])) {
       this.#list.replaceChildren(...items);
     }
-    this.#drawAlerts(open);
+    this.#renderAlerts(open ? this.#sourceAlerts() : this.#connectionAlerts());
   }
 
-  #fill(source, { item, words, meter, status }) {
+  #renderChip(source, { item, words, meter, status }) {
     const { label, className } = this.#sources.get(source);
     const named = this.#chips.size > 1 || status.left;
     meter.label = label;
     item.dataset.state = status.state;
     item.classList.toggle("warned", Boolean(status.detail) && status.state !== "lost" && !status.left);
-    const said = status.left ? "has left" : (WORDS[status.state] ?? status.state);
-    const parts = named ? [element("b", className, label), element("span", "does", ` ${said}`)] : [capital(said)];
-    const text = parts.map((piece) => piece.textContent ?? piece).join("");
+    const state = status.left ? "has left" : (STATES[status.state] ?? status.state);
+    const parts = named
+      ? [element("b", className, label), element("span", "source-state", ` ${state}`)]
+      : [capitalize(state)];
+    const text = parts.map((part) => part.textContent ?? part).join("");
     if (words.textContent !== text) words.replaceChildren(...parts);
   }
 
@@ -98,12 +100,11 @@ export class StateBar {
     return chip;
   }
 
-  /** Sentences about trouble; the turns of speech and silence never get here, for this is read out. */
-  #drawAlerts(open) {
-    const wanted = open ? this.#sentences() : this.#connectionSentence();
-    const shown = [...this.#alerts.children].map((line) => `${line.dataset.kind} ${line.textContent}`);
-    if (JSON.stringify(wanted.map(([kind, text]) => `${kind} ${text}`)) === JSON.stringify(shown)) return;
-    const lines = wanted.map(([kind, text]) => {
+  /** Screen readers announce these, so they change only with trouble, never with each turn of speech and silence. */
+  #renderAlerts(alerts) {
+    const shown = [...this.#alerts.children].map((line) => [line.dataset.kind, line.textContent]);
+    if (JSON.stringify(alerts) === JSON.stringify(shown)) return;
+    const lines = alerts.map(([kind, text]) => {
       const line = element("p", "alert", text);
       line.dataset.kind = kind;
       return line;
@@ -111,17 +112,18 @@ export class StateBar {
     this.#alerts.replaceChildren(...lines);
   }
 
-  #sentences() {
-    const lines = [];
+  /** [[kind, sentence]...] */
+  #sourceAlerts() {
+    const alerts = [];
     for (const [source, { status }] of this.#chips) {
       const { label } = this.#sources.get(source);
-      if (status.state === "lost") lines.push(["bad", `Microphone lost: ${label}. ${status.detail}`.trim()]);
-      else if (status.detail && !status.left) lines.push(["warn", `${label}: ${status.detail}`]);
+      if (status.state === "lost") alerts.push(["bad", `Microphone lost: ${label}. ${status.detail}`.trim()]);
+      else if (status.detail && !status.left) alerts.push(["warn", `${label}: ${status.detail}`]);
     }
-    return lines;
+    return alerts;
   }
 
-  #connectionSentence() {
+  #connectionAlerts() {
     const { state, reason } = this.#connection;
     if (state === "connecting") return [];
     return [["bad", `${reason || "No connection to the caption server."} Trying again …`]];

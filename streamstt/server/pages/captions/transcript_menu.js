@@ -1,82 +1,86 @@
-// The transcript's menu: what was said into the clipboard, and the downloads.
+// The transcript menu: copies captions to the clipboard, and offers the transcript files.
 
 import { setText } from "../shared/elements.js";
-import { serverUrl } from "../shared/feed.js";
+import { serverUrl } from "../shared/server_url.js";
 
 const FEEDBACK_MS = 4_000;
 
-export class Copying {
+export class TranscriptMenu {
   #log;
-  #earlier;
-  #words = document.querySelector("#copy-words");
-  #selected = "";
+  #history;
+  #menu = document.querySelector("#transcript");
+  #copyLabel = document.querySelector("#copy-words");
+  #selection = ""; // selected text of the captions when the menu was opened
   #timer = 0;
 
-  constructor(log, earlier) {
+  constructor(log, history) {
     this.#log = log;
-    this.#earlier = earlier;
+    this.#history = history;
     const day = new Date().toLocaleDateString("sv"); // 2026-01-31
     for (const link of document.querySelectorAll("#transcript a, #view a")) {
       const path = link.getAttribute("href");
       if (link.hasAttribute("download")) link.download = path.replace("transcript", `captions-${day}`);
       link.href = serverUrl(path);
     }
-    document.querySelector("#transcript").addEventListener("beforetoggle", () => this.#opening());
+    this.#menu.addEventListener("beforetoggle", () => this.#reset());
     document.querySelector("#copy").addEventListener("click", () => this.#copy());
   }
 
-  #opening() {
+  #reset() {
     clearTimeout(this.#timer);
     const selection = getSelection();
-    const inside = selection.rangeCount > 0 && selection.getRangeAt(0).intersectsNode(document.querySelector("#log"));
-    this.#selected = inside ? selection.toString().trim() : "";
-    setText(this.#words, this.#selected ? "Copy the selection" : "Copy everything");
+    const inLog = selection.rangeCount > 0 && selection.getRangeAt(0).intersectsNode(document.querySelector("#log"));
+    this.#selection = inLog ? selection.toString().trim() : "";
+    setText(this.#copyLabel, this.#selection ? "Copy the selection" : "Copy everything");
   }
 
   async #copy() {
-    let text = this.#selected;
-    let missing = "";
-    if (!text) {
-      await this.#earlier.load().catch(() => (missing = " that this page has"));
-      const lines = this.#log.rows.map(asLine);
-      text = lines.join("\n");
-      this.#say(await put(text), `Copied ${lines.length === 1 ? "1 line" : `${lines.length} lines`}${missing}`);
+    if (this.#selection) {
+      this.#showResult(await this.#write(this.#selection), "Copied");
       return;
     }
-    this.#say(await put(text), "Copied");
+    const complete = await this.#history.load().then(
+      () => true,
+      () => false,
+    );
+    const lines = this.#log.rows.map(lineOf);
+    const copied = `Copied ${lines.length === 1 ? "1 line" : `${lines.length} lines`}`;
+    const missing = complete ? "" : "; earlier ones could not be loaded";
+    this.#showResult(await this.#write(lines.join("\n")), copied + missing);
   }
 
-  #say(done, words) {
-    setText(this.#words, done ? `✓ ${words}` : "The browser did not allow it: use a download");
+  #showResult(copied, message) {
+    setText(this.#copyLabel, copied ? `✓ ${message}` : "The browser did not allow copying: use a download");
     clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#opening(), FEEDBACK_MS);
+    this.#timer = setTimeout(() => this.#reset(), FEEDBACK_MS);
+  }
+
+  /** Writes to the clipboard. Returns whether the browser allowed it. */
+  async #write(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      return this.#writeBySelection(text); // over plain http from another machine there is no clipboard object
+    }
+  }
+
+  #writeBySelection(text) {
+    const field = document.createElement("textarea");
+    field.value = text;
+    field.className = "visually-hidden";
+    this.#menu.append(field);
+    field.select();
+    const copied = document.execCommand("copy");
+    field.remove();
+    return copied;
   }
 }
 
-/** A row as text: what is visible of time and label, then the words. */
-function asLine(row) {
-  const shown = (part) => part.textContent && getComputedStyle(part).display !== "none";
+/** A row as text: time and label if they are visible, then the words. */
+function lineOf(row) {
+  const isShown = (part) => part.textContent && getComputedStyle(part).display !== "none";
   const [time, label, text] = row.children;
   const several = document.body.classList.contains("several");
-  return `${shown(time) ? `${time.textContent} ` : ""}${several ? `${label.textContent}: ` : ""}${text.textContent}`;
-}
-
-async function put(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    return putInTheOldWay(text); // on plain http from another machine there is no clipboard object
-  }
-}
-
-function putInTheOldWay(text) {
-  const field = document.createElement("textarea");
-  field.value = text;
-  field.className = "unseen";
-  document.querySelector("#transcript").append(field);
-  field.select();
-  const done = document.execCommand("copy");
-  field.remove();
-  return done;
+  return `${isShown(time) ? `${time.textContent} ` : ""}${several ? `${label.textContent}: ` : ""}${text.textContent}`;
 }

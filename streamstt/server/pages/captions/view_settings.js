@@ -1,15 +1,15 @@
-// How the reader wants the page: text size, colours, times. Kept in this browser only; where it keeps nothing, for now.
+// The reader's view of the page: text size, colors, times. Kept in this browser, or only for this visit if that fails.
 
 import { setText } from "../shared/elements.js";
 
 const SIZES = [70, 85, 100, 115, 130, 150, 175, 200, 250, 300]; // percent
 const THEMES = ["auto", "light", "dark"];
-const KEY = "streamstt.view";
+const STORAGE_KEY = "streamstt.view";
 const DEFAULTS = { size: 100, theme: "auto", times: false };
 
-/** Applies what was kept, and listens to the controls of #view; calls `changed` when lines may break elsewhere. */
-export function offerSettings(changed) {
-  const kept = read();
+/** Applies the stored view, and connects the controls of #view. onChange(): lines may break elsewhere now. */
+export function bindViewSettings(onChange) {
+  const view = load();
   const controls = {
     smaller: document.querySelector("#smaller"),
     larger: document.querySelector("#larger"),
@@ -17,16 +17,16 @@ export function offerSettings(changed) {
     themes: [...document.querySelectorAll("[name=theme]")],
   };
   const apply = () => {
-    show(kept, controls);
-    changed();
+    show(view, controls);
+    onChange();
   };
-  const change = (value) => {
-    Object.assign(kept, value);
-    write(kept);
+  const change = (settings) => {
+    Object.assign(view, settings);
+    save(view);
     apply();
   };
   const step = (by) => () => {
-    const size = SIZES[Math.max(0, Math.min(SIZES.length - 1, SIZES.indexOf(kept.size) + by))];
+    const size = SIZES[Math.max(0, Math.min(SIZES.length - 1, SIZES.indexOf(view.size) + by))];
     change({ size });
   };
   controls.smaller.addEventListener("click", step(-1));
@@ -43,31 +43,31 @@ function show({ size, theme, times }, controls) {
   else root.dataset.theme = theme;
   document.body.classList.toggle("times", times);
   setText(document.querySelector("#size"), `${size} %`);
-  // Not disabled: the keyboard's focus would be lost.
+  // Not `disabled`: the button would lose the keyboard focus.
   controls.smaller.setAttribute("aria-disabled", size === SIZES[0]);
   controls.larger.setAttribute("aria-disabled", size === SIZES.at(-1));
   controls.times.checked = times;
   for (const radio of controls.themes) radio.checked = radio.value === theme;
 }
 
-function read() {
-  let found = {};
+function load() {
+  let stored = {};
   try {
-    found = JSON.parse(localStorage.getItem(KEY)) ?? {};
+    stored = JSON.parse(localStorage.getItem(STORAGE_KEY)) ?? {};
   } catch {
-    // storage is blocked, or holds something else
+    // Storage is blocked, or holds something else.
   }
   return {
-    size: SIZES.includes(found.size) ? found.size : DEFAULTS.size,
-    theme: THEMES.includes(found.theme) ? found.theme : DEFAULTS.theme,
-    times: found.times === true,
+    size: SIZES.includes(stored.size) ? stored.size : DEFAULTS.size,
+    theme: THEMES.includes(stored.theme) ? stored.theme : DEFAULTS.theme,
+    times: stored.times === true,
   };
 }
 
-function write(kept) {
+function save(view) {
   try {
-    localStorage.setItem(KEY, JSON.stringify(kept));
+    localStorage.setItem(STORAGE_KEY, JSON.stringify(view));
   } catch {
-    // then it holds for this visit
+    // The view lasts for this visit.
   }
 }

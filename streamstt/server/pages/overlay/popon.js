@@ -1,68 +1,70 @@
-// Whole phrases at once: each stands as long as it takes to read, the next ones wait. When many wait, each stands for
-// less, but never for less than the least time; what is more than the queue holds is not shown, the oldest first.
+// Whole phrases at once. Each stays for as long as it takes to read while the next ones wait. If many wait, each stays
+// for less, but never for less than the minimum time; if more wait than the queue holds, the oldest are skipped.
 
-import { breakLines, columns, phraseEnd } from "../shared/line_breaking.js";
 import { splitStable } from "../shared/feed.js";
+import { breakLines, columns, phraseEnd } from "../shared/line_breaking.js";
 
-const MAX_WAITING = 6; // screens: half a minute of speech; a reader who is further behind than that is lost anyway
+const MAX_WAITING = 6; // screens, half a minute of speech: a reader further behind than that is lost anyway
+const MIN_TIMER_MS = 20;
 
 export class PopOn {
   #rows;
-  #look;
+  #style;
   #speakers;
-  #shown;
-  #spoken = new Map(); // source -> {id, told}: how much of its caption has been passed on; at most one of each
-  #waiting = [];
-  #until = 0; // when the screen may change
+  #onChange;
+  #queued = new Map(); // source -> {id, shownLength}: how much of its caption was queued; at most one each
+  #waiting = []; // screens: lists of row specs
+  #fullyReadAt = 0; // when the screen may change
   #timer = 0;
 
-  /** shown(): called whenever other words are on the screen. */
-  constructor(rows, look, speakers, shown) {
+  /** onChange(): there are other words on the screen. */
+  constructor(rows, style, speakers, onChange) {
     this.#rows = rows;
-    this.#look = look;
+    this.#style = style;
     this.#speakers = speakers;
-    this.#shown = shown;
+    this.#onChange = onChange;
     document.addEventListener("visibilitychange", () => this.#advance());
   }
 
-  /** A partial or a final; says whether there are words on the screen. */
+  /** Takes the complete phrases of a partial or a final. Returns whether there are words on the screen. */
   show(message) {
-    let spoken = this.#spoken.get(message.source);
-    if (spoken?.id !== message.id) {
-      spoken = { id: message.id, told: 0 };
-      this.#spoken.set(message.source, spoken);
+    let caption = this.#queued.get(message.source);
+    if (caption?.id !== message.id) {
+      caption = { id: message.id, shownLength: 0 };
+      this.#queued.set(message.source, caption);
     }
-    const whole = message.type === "final";
-    const certain = whole ? message.text : splitStable(message)[0]; // begins with what was certain before
-    const rest = certain.slice(spoken.told);
-    const length = whole ? rest.length : phraseEnd(rest, this.#look.values.chars);
-    spoken.told += length;
-    if (whole) this.#spoken.delete(message.source);
-    if (length) this.#queue(message, rest.slice(0, length));
+    const isFinal = message.type === "final";
+    const stable = isFinal ? message.text : splitStable(message)[0]; // only ever grows
+    const rest = stable.slice(caption.shownLength);
+    const length = isFinal ? rest.length : phraseEnd(rest, this.#style.values.chars);
+    caption.shownLength += length;
+    if (isFinal) this.#queued.delete(message.source);
+    if (length) this.#enqueue(message, rest.slice(0, length));
     return !this.#rows.empty;
   }
 
-  /** What is open will not be finished: nothing of it is on the screen. */
-  abandon() {
-    this.#spoken.clear();
+  /** Open captions will get no final: nothing of them is on the screen. */
+  discardOpen() {
+    this.#queued.clear();
   }
 
-  cleared() {
-    // What was passed on is never shown again.
+  onCleared() {
+    // What was queued is never shown again.
   }
 
-  #queue({ source, language }, text) {
-    const shown = this.#look.present(text, language);
+  #enqueue({ source, language }, phrase) {
+    const text = this.#style.displayed(phrase, language);
     const label = this.#speakers.labelAfter(undefined, source);
-    const texts = breakLines(shown, (n) => this.#look.room(n ? "" : label), language);
-    const dir = this.#look.direction(shown);
-    const plans = texts.map((line, n) => ({
-      ...this.#speakers.plan(source, { label: n ? "" : label, dir, language }),
+    const labelOf = (line) => (line === 0 ? label : "");
+    const texts = breakLines(text, (line) => this.#style.lineCapacity(labelOf(line)), language);
+    const dir = this.#style.direction(text);
+    const specs = texts.map((line, n) => ({
+      ...this.#speakers.rowSpec(source, { label: labelOf(n), dir, language }),
       text: line,
     }));
-    const { lines } = this.#look.values;
-    for (let n = 0; n < plans.length; n += lines) this.#waiting.push(plans.slice(n, n + lines));
-    // While nobody looks, timers hardly run: then only the newest is kept.
+    const { lines } = this.#style.values;
+    for (let n = 0; n < specs.length; n += lines) this.#waiting.push(specs.slice(n, n + lines));
+    // While the page is hidden, timers hardly run: only the newest is kept.
     this.#waiting = this.#waiting.slice(document.hidden ? -1 : -MAX_WAITING);
     this.#advance();
   }
@@ -71,25 +73,27 @@ export class PopOn {
     clearTimeout(this.#timer);
     if (!this.#waiting.length) return;
     const now = performance.now();
-    const due = this.#rows.empty ? now : this.#until - this.#hurry();
+    const due = this.#rows.empty ? now : this.#fullyReadAt - this.#shortenedByMs();
     if (due <= now) {
       this.#rows.replace(this.#waiting.shift());
-      this.#until = now + 1_000 * this.#readingTime();
-      this.#shown();
+      this.#fullyReadAt = now + 1_000 * this.#readingTime();
+      this.#onChange();
     }
-    if (this.#waiting.length) this.#timer = setTimeout(() => this.#advance(), Math.max(20, due - now));
+    if (this.#waiting.length) {
+      this.#timer = setTimeout(() => this.#advance(), Math.max(MIN_TIMER_MS, due - now));
+    }
   }
 
-  /** Seconds that it takes to read what is shown, or the least time. */
+  /** Seconds that it takes to read the screen, at least the minimum time. */
   #readingTime() {
-    const { min, cps } = this.#look.values;
-    return Math.max(min, columns(this.#rows.all) / cps);
+    const { min, cps } = this.#style.values;
+    return Math.max(min, columns(this.#rows.text) / cps);
   }
 
-  /** Milliseconds by which what is shown goes earlier because others wait. */
-  #hurry() {
-    const needed = this.#readingTime();
-    const given = Math.max(this.#look.values.min, needed / (1 + (this.#waiting.length - 1) / 2));
-    return 1_000 * (needed - given);
+  /** Milliseconds by which the screen changes earlier because other phrases wait. */
+  #shortenedByMs() {
+    const readingTime = this.#readingTime();
+    const shownFor = Math.max(this.#style.values.min, readingTime / (1 + (this.#waiting.length - 1) / 2));
+    return 1_000 * (readingTime - shownFor);
   }
 }

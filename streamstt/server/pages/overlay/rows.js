@@ -1,84 +1,95 @@
-// The rows on the screen. A row that is on it never goes anywhere but up, by whole rows.
+// The rows on the screen. A row, once shown, only ever moves up, by whole rows.
 
-const SPARE_ROWS = 2; // beside the visible ones: those that are still moving out
+import { element, setText } from "../shared/elements.js";
+
+const SPARE_ROWS = 2; // beyond the visible ones: those that are still moving out
 const ROLL_MS = 220;
 const FADE_MS = 300;
-const still = matchMedia("(prefers-reduced-motion: reduce)");
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Rows {
   #box;
   #list;
-  #look;
-  #rows = []; // on the screen, the oldest first; bounded by SPARE_ROWS
-  #fading = null;
+  #style;
+  #rows = []; // on the screen, oldest first; bounded by SPARE_ROWS
+  #fading = null; // running animations
   #rolling = null;
 
-  constructor(box, list, look) {
+  constructor(box, list, style) {
     this.#box = box;
     this.#list = list;
-    this.#look = look;
+    this.#style = style;
   }
 
-  /** The source of the newest words; undefined: there are none. */
+  /** The source of the newest words, or undefined. */
   get source() {
-    return this.#rows.findLast((row) => row.text)?.source;
+    return this.#newest?.source;
   }
 
   get empty() {
-    return !this.#rows.some((row) => row.text);
+    return this.#newest === undefined;
   }
 
-  /** The words of the newest row, and of all. */
-  get last() {
-    return this.#rows.findLast((row) => row.text)?.text ?? "";
+  /** The words of the newest row. */
+  get lastText() {
+    return this.#newest?.text ?? "";
   }
 
-  get all() {
+  /** The words of all rows. */
+  get text() {
     return this.#rows.map((row) => row.text).join("");
   }
 
-  /** A new row at the bottom; the others make room. plan: {source, label, color, dir, language}. */
-  add(plan) {
-    this.#stopFading();
-    if (this.#rows.length && !this.#rows.at(-1).text) this.#rows.pop().remove(); // its place is free
-    else if (this.#rows.length) this.#roll(this.#rows.length);
-    const row = new Row(plan);
+  get #newest() {
+    return this.#rows.findLast((row) => row.text);
+  }
+
+  /** Adds a row at the bottom. spec: {source, label, labelColor, textColor, tentativeColor, dir, language}. */
+  add(spec) {
+    this.#cancelFade();
+    const last = this.#rows.at(-1);
+    if (last && !last.text) {
+      this.#rows.pop().remove(); // the new row takes its place
+    } else if (last) {
+      this.#roll(this.#rows.length);
+    }
+    const row = new Row(spec);
     this.#rows.push(row);
     this.#list.append(row.element);
-    while (this.#rows.length > this.#look.values.lines + SPARE_ROWS) this.#rows.shift().remove();
+    while (this.#rows.length > this.#style.values.lines + SPARE_ROWS) this.#rows.shift().remove();
     this.#box.hidden = false;
     return row;
   }
 
   /** Whether a row is, or is about to be, among the visible ones. */
-  shows(row) {
-    return this.#rows.slice(-this.#look.values.lines).includes(row);
+  isVisible(row) {
+    return this.#rows.slice(-this.#style.values.lines).includes(row);
   }
 
-  /** All rows at once in place of those that are there. */
-  replace(plans) {
+  /** Replaces all rows at once. specs: as for `add`, with `text`. */
+  replace(specs) {
     this.clear();
-    for (const plan of plans) {
-      const row = new Row(plan);
-      row.fill(plan.text, "");
+    for (const spec of specs) {
+      const row = new Row(spec);
+      row.setText(spec.text, "");
       this.#rows.push(row);
       this.#list.append(row.element);
     }
-    this.#box.hidden = plans.length === 0;
+    this.#box.hidden = specs.length === 0;
   }
 
   clear() {
-    this.#stopFading();
+    this.#cancelFade();
     this.#rolling?.cancel();
     this.#rows = [];
     this.#list.replaceChildren();
     this.#box.hidden = true;
   }
 
-  /** Clears, softly where somebody sees it. */
-  fade() {
+  /** Clears with a fade, unless it is not visible or not wanted. */
+  fadeOut() {
     if (this.#fading || this.#box.hidden) return;
-    if (still.matches || document.hidden) {
+    if (reducedMotion.matches || document.hidden) {
       this.clear();
       return;
     }
@@ -86,8 +97,8 @@ export class Rows {
     this.#fading.onfinish = () => this.clear();
   }
 
-  /** Words that come while the old ones fade stand alone. */
-  #stopFading() {
+  /** Ends a fade at once: new words stand alone. */
+  #cancelFade() {
     if (!this.#fading) return;
     const fading = this.#fading;
     this.#fading = null;
@@ -98,45 +109,48 @@ export class Rows {
   }
 
   #roll(count) {
-    const { lines, position } = this.#look.values;
+    const { lines, position } = this.#style.values;
     if (count < lines && !position.startsWith("bottom")) return; // the box grows downwards, and nothing moves
     const height = this.#rows[0].element.getBoundingClientRect().height;
-    const moved = new DOMMatrix(getComputedStyle(this.#list).transform).m42; // of a roll that is not over yet
+    const offset = new DOMMatrix(getComputedStyle(this.#list).transform).m42; // of a roll that is not over yet
     this.#rolling?.cancel();
-    if (still.matches || document.hidden) return;
-    const from = Math.min(moved + height, SPARE_ROWS * height);
+    if (reducedMotion.matches || document.hidden) return;
+    const from = Math.min(offset + height, SPARE_ROWS * height);
     this.#rolling = this.#list.animate([{ transform: `translateY(${from}px)` }, { transform: "none" }], {
       duration: ROLL_MS,
       easing: "ease-out",
-      fill: "backwards", // it may begin a frame late: the rows must not jump up and back until then
+      fill: "backwards", // it may begin a frame late: until then the rows must not jump up and back
     });
   }
 }
 
 class Row {
-  constructor({ source, label, color, textColor, fadedColor, dir, language }) {
+  constructor({ source, label, labelColor, textColor, tentativeColor, dir, language }) {
     this.source = source;
     this.label = label;
-    this.element = document.createElement("p");
-    this.element.className = "line";
+    this.element = element("p", "line");
     this.element.dir = dir;
     this.element.lang = language || "";
-    this.parts = ["stable", "tentative"].map((name) => span(name, ""));
-    if (label) this.element.append(span("label", label, color));
-    this.parts[0].style.color = textColor || "";
-    this.parts[1].style.color = fadedColor || "";
-    this.element.append(...this.parts);
+    this.stable = colored("stable", "", textColor);
+    this.tentative = colored("tentative", "", tentativeColor);
+    if (label) this.element.append(colored("label", label, labelColor));
+    this.element.append(this.stable, this.tentative);
   }
 
   get text() {
-    return this.parts.map((part) => part.textContent).join("");
+    return this.stable.textContent + this.tentative.textContent;
   }
 
-  /** Shows words; without any the row is empty, and keeps its place: others must not move down. */
-  fill(stable, tentative) {
-    if (this.parts[0].textContent !== stable) this.parts[0].textContent = stable;
-    if (this.parts[1].textContent !== tentative) this.parts[1].textContent = tentative;
+  /** Shows words. An empty row keeps its place, because other rows must not move down. */
+  setText(stable, tentative) {
+    setText(this.stable, stable);
+    setText(this.tentative, tentative);
     this.element.classList.toggle("vacant", !stable && !tentative);
+  }
+
+  /** Removes the words that may still change. */
+  dropTentative() {
+    this.setText(this.stable.textContent.trimEnd(), "");
   }
 
   remove() {
@@ -144,10 +158,8 @@ class Row {
   }
 }
 
-function span(className, text, color = "") {
-  const made = document.createElement("span");
-  made.className = className;
-  made.textContent = text;
-  made.style.color = color;
-  return made;
+function colored(className, text, color = "") {
+  const span = element("span", className, text);
+  span.style.color = color;
+  return span;
 }

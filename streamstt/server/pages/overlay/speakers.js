@@ -1,42 +1,43 @@
-// Who speaks: the label before the words, where one is wanted, and the colour.
+// How speakers are told apart: the label before their words, and their color.
 
+import { toCss } from "../shared/colors.js";
 import { columns } from "../shared/line_breaking.js";
 
 export class Speakers {
   #sources;
-  #look;
+  #style;
 
   /** sources: Sources of feed.js. */
-  constructor(sources, look) {
+  constructor(sources, style) {
     this.#sources = sources;
-    this.#look = look;
+    this.#style = style;
   }
 
-  /** The label of a new row below one of another, or the same, source; empty: none. */
+  /** The label of a new row of `source`, below a row of the source `above`; empty if it needs none. */
   labelAfter(above, source) {
-    const { labels, chars, source: wanted } = this.#look.values;
-    const { label } = this.#sources.get(source); // first: it may be the one that makes them several
-    const told = labels === "on" || (labels === "auto" && this.#sources.several && wanted.length !== 1);
-    if (!told || above === source) return "";
-    return shortened(label, chars / 2);
+    const { labels, chars, source: selected } = this.#style.values;
+    const { label } = this.#sources.get(source); // first, because it may add the second source
+    const labelled = labels === "on" || (labels === "auto" && this.#sources.several && selected.length !== 1);
+    if (!labelled || above === source) return "";
+    return truncate(label, chars / 2);
   }
 
-  /** What a row needs to know beside its words. */
-  plan(source, { label, dir, language }) {
-    const { colors } = this.#look.values;
-    const plan = { source, label, dir, language };
-    if (colors === "off") return plan;
-    const color = this.#look.sourceColor(this.#sources.get(source));
-    if (label) plan.color = this.#look.css(color);
+  /** What Rows needs to know of a row beside its words. */
+  rowSpec(source, { label, dir, language }) {
+    const { colors } = this.#style.values;
+    const spec = { source, label, dir, language };
+    if (colors === "off") return spec;
+    const color = this.#style.sourceColor(this.#sources.get(source));
+    if (label) spec.labelColor = toCss(color);
     if (colors === "text") {
-      plan.textColor = this.#look.css(color);
-      plan.fadedColor = this.#look.css(this.#look.faded(color));
+      spec.textColor = toCss(color);
+      spec.tentativeColor = toCss(this.#style.tentativeColor(color));
     }
-    return plan;
+    return spec;
   }
 }
 
-function shortened(label, limit) {
+function truncate(label, limit) {
   if (columns(label) <= limit) return label;
   const chars = Array.from(label);
   while (columns(chars.join("")) >= limit) chars.pop();

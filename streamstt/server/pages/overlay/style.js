@@ -1,93 +1,90 @@
-// How the overlay looks: puts the settings into the style sheet's variables, and knows how much fits into a line.
+// The overlay's appearance: puts the settings into the variables of the style sheet, and measures what fits on a line.
 
-import { asColor } from "./settings.js";
-import { dimmed, opposite, parse, readable, toCss } from "../shared/colors.js";
+import { dim, luminanceOpposite, makeReadable, parseColor, toCss } from "../shared/colors.js";
 import { columns } from "../shared/line_breaking.js";
+import { toCssColor } from "./settings.js";
 
-const FONT_WAIT_MS = 3_000; // a font that comes later than this is not waited for: captions are worth more
-const SLACK = 1.06; // of a line's mean width: few lines have more wide letters than that
+const FONT_TIMEOUT_MS = 3_000; // captions matter more than a font that loads slowly
+const WIDTH_RESERVE = 1.06; // of a line of average letters: few lines have more wide letters than that
 const SAMPLE = "The quick brown fox jumps over the lazy dog, and all of them went home. ";
 const RIGHT_TO_LEFT =
   /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 
-export class Look {
+export class OverlayStyle {
   #values;
   #root;
-  #pen = document.createElement("canvas").getContext("2d");
-  #room = 0; // pixels of a line
-  #behind; // what letters have to be told from: the box, or their outline
+  #canvas = document.createElement("canvas").getContext("2d");
+  #lineWidth = 0; // pixels
+  #backdrop; // the color that letters contrast with: that of the box, or of their outline
 
-  /** values: all settings; root: the element whose variables they are. */
+  /** values: all settings; root: the element that gets the variables. */
   constructor(values, root) {
     this.#values = values;
     this.#root = root;
-    this.#dress();
+    this.#apply();
   }
 
   get values() {
     return this.#values;
   }
 
-  /** Loads the font, as far as it comes along, and measures. */
-  async ready() {
+  /** Waits for the bundled font, and measures. */
+  async load() {
     const { weight } = this.#values;
-    const late = new Promise((resolve) => setTimeout(resolve, FONT_WAIT_MS));
-    await Promise.race([document.fonts.load(`${weight} 20px ${this.#family()}`), late]).catch(() => undefined);
+    const timeout = new Promise((resolve) => setTimeout(resolve, FONT_TIMEOUT_MS));
+    await Promise.race([document.fonts.load(`${weight} 20px ${this.#family()}`), timeout]).catch(() => undefined);
     this.measure();
   }
 
-  /** To be called when the window has another size; says whether lines have more or less room now. */
+  /** Measures again for another size of the window. Returns whether the width of a line has changed. */
   measure() {
     const style = getComputedStyle(this.#root);
-    const before = this.#room;
-    this.#pen.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
-    const mean = this.#pen.measureText(this.present(SAMPLE, "en")).width / SAMPLE.length;
-    const wanted = this.#values.chars * mean * SLACK;
+    const before = this.#lineWidth;
+    this.#canvas.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+    const mean = this.#canvas.measureText(this.displayed(SAMPLE, "en")).width / SAMPLE.length;
+    const wanted = this.#values.chars * mean * WIDTH_RESERVE;
     const size = parseFloat(style.fontSize);
-    this.#room = Math.min(wanted, innerWidth * 0.94 - 1.2 * size);
-    this.#root.style.setProperty("--room", `${this.#room}px`);
-    return before !== this.#room;
+    this.#lineWidth = Math.min(wanted, innerWidth * 0.94 - 1.2 * size);
+    this.#root.style.setProperty("--line-width", `${this.#lineWidth}px`);
+    return before !== this.#lineWidth;
   }
 
-  /** What lines.js needs to know of a line that begins with a label. */
-  room(label) {
-    const before = label ? `${label}  ` : "";
+  /** {limit, fits}, for line_breaking.js, of a line that begins with a label. */
+  lineCapacity(label) {
+    const prefix = label ? `${label}  ` : "";
     return {
-      limit: Math.max(8, this.#values.chars - columns(before)),
-      fits: (line) => this.#pen.measureText(before + line).width <= this.#room,
+      limit: Math.max(8, this.#values.chars - columns(prefix)),
+      fits: (line) => this.#canvas.measureText(prefix + line).width <= this.#lineWidth,
     };
   }
 
-  present(text, language) {
+  /** The text as it is displayed: in capitals if the settings say so. */
+  displayed(text, language) {
     if (!this.#values.upper) return text;
     try {
       return text.toLocaleUpperCase(language || undefined);
     } catch {
-      return text.toUpperCase(); // not a language that the browser has heard of
+      return text.toUpperCase(); // the browser does not know this language code
     }
   }
 
-  /** ltr or rtl: by the first letter, for all lines of a caption alike. */
+  /** "ltr" or "rtl": decided by the first letter, for all lines of a caption. */
   direction(text) {
     if (this.#values.dir !== "auto") return this.#values.dir;
     const letter = /\p{L}/u.exec(text);
     return letter && RIGHT_TO_LEFT.test(letter[0]) ? "rtl" : "ltr";
   }
 
-  /** The colour of a source ({className, color}), made readable where it would not be. */
+  /** The color of a source ({className, color}), changed if it would not be readable. */
   sourceColor({ className, color }) {
-    const given = color && CSS.supports("color", asColor(color)) ? asColor(color) : "";
-    const chosen = given || getComputedStyle(this.#root).getPropertyValue(`--${className}`);
-    return readable(parse(chosen.trim()), this.#behind);
+    const configured = color && CSS.supports("color", toCssColor(color)) ? toCssColor(color) : "";
+    const css = configured || getComputedStyle(this.#root).getPropertyValue(`--${className}`);
+    return makeReadable(parseColor(css.trim()), this.#backdrop);
   }
 
-  css(color) {
-    return toCss(color);
-  }
-
-  /** A colour for words that may still change. */
-  faded(color) {
-    return this.#values.tentative === "dim" ? dimmed(color, this.#behind) : color;
+  /** The color for words that may still change. */
+  tentativeColor(color) {
+    return this.#values.tentative === "dim" ? dim(color, this.#backdrop) : color;
   }
 
   #family() {
@@ -97,11 +94,11 @@ export class Look {
       .join(", ");
   }
 
-  #dress() {
+  #apply() {
     const { values } = this;
-    const [color, box] = [parse(asColor(values.color)), parse(asColor(values.background))];
-    const edge = opposite(color);
-    this.#behind = values.outline ? edge : box;
+    const [color, box] = [parseColor(toCssColor(values.color)), parseColor(toCssColor(values.background))];
+    const edge = luminanceOpposite(color);
+    this.#backdrop = values.outline ? edge : box;
     const variables = {
       font: `${this.#family()}, system-ui, "Noto Sans", "Liberation Sans", sans-serif`,
       weight: values.weight,
@@ -109,7 +106,7 @@ export class Look {
       margin: values.margin,
       lines: values.lines,
       color: toCss(color),
-      tentative: toCss(this.faded(color)),
+      tentative: toCss(this.tentativeColor(color)),
       background: toCss(box),
       outline: outline(values.outline, toCss(edge)),
     };
@@ -118,13 +115,13 @@ export class Look {
   }
 }
 
-/** An outline made of shadows: OBS's browser is too old for one that lies behind the letters. */
+/** An outline made of shadows, because OBS's browser is too old for one that lies behind the letters. */
 function outline(width, color) {
   if (!width) return "none";
-  const steps = Array.from({ length: 16 }, (_, n) => (n * Math.PI) / 8);
+  const angles = Array.from({ length: 16 }, (_, n) => (n * Math.PI) / 8);
   const radii = width > 6 ? [width / 2, width] : [width];
   const shadows = radii.flatMap((radius) =>
-    steps.map((angle) => {
+    angles.map((angle) => {
       const [x, y] = [Math.cos(angle), Math.sin(angle)].map((part) => ((part * radius) / 100).toFixed(4));
       return `${x}em ${y}em 0.01em ${color}`;
     }),

@@ -1,30 +1,31 @@
-// Colours and contrast (WCAG 2.2). A colour is [red, green, blue, opacity], 0 to 255 and 0 to 1.
+// Colors and contrast (WCAG 2.2). A color is [red, green, blue, opacity], from 0 to 255 and from 0 to 1.
 
 export const BLACK = [0, 0, 0, 1];
 export const WHITE = [255, 255, 255, 1];
 export const AA = 4.5; // the contrast that text needs (WCAG 2.2, 1.4.3)
+const MIDDLE_LUMINANCE = 0.18; // its contrast with black is about that with white
 
-/** What CSS calls a colour, as numbers; the canvas knows them all. */
-export function parse(css) {
-  const pen = document.createElement("canvas").getContext("2d");
-  pen.fillStyle = css;
-  const hex = /^#(..)(..)(..)$/u.exec(pen.fillStyle);
+/** Parses a color of CSS; the canvas knows all notations. */
+export function parseColor(css) {
+  const canvas = document.createElement("canvas").getContext("2d");
+  canvas.fillStyle = css;
+  const hex = /^#(..)(..)(..)$/u.exec(canvas.fillStyle);
   if (hex) return [...hex.slice(1).map((part) => parseInt(part, 16)), 1];
-  return pen.fillStyle.match(/[\d.]+/gu).map(Number);
+  return canvas.fillStyle.match(/[\d.]+/gu).map(Number);
 }
 
 export function toCss([red, green, blue, opacity]) {
   return `rgb(${Math.round(red)} ${Math.round(green)} ${Math.round(blue)} / ${opacity})`;
 }
 
-/** The colour that is seen where `top` lies over `bottom`, which is opaque. */
-export function over(top, bottom) {
+/** The visible color where `top` is drawn over `bottom`, which is opaque. */
+export function blend(top, bottom) {
   return [...[0, 1, 2].map((n) => top[n] * top[3] + bottom[n] * (1 - top[3])), 1];
 }
 
-/** A colour on its way to another: share 0 is the first, 1 the second. */
-export function mix(from, to, share) {
-  return [...[0, 1, 2].map((n) => from[n] + (to[n] - from[n]) * share), from[3]];
+/** A color between two others: fraction 0 is the first, 1 the second. */
+export function mix(from, to, fraction) {
+  return [...[0, 1, 2].map((n) => from[n] + (to[n] - from[n]) * fraction), from[3]];
 }
 
 export function luminance(color) {
@@ -35,30 +36,30 @@ export function luminance(color) {
   return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
 }
 
-/** The least contrast of text on a box, whatever picture is behind the box. */
+/** The lowest contrast of text on a box, over all pictures that may be behind the box. */
 export function worstContrast(text, box) {
   const own = luminance(text);
-  const [dark, light] = [luminance(over(box, BLACK)), luminance(over(box, WHITE))];
-  if (own > dark && own < light) return 1; // somewhere between, the picture has the text's own brightness
+  const [dark, light] = [luminance(blend(box, BLACK)), luminance(blend(box, WHITE))];
+  if (own > dark && own < light) return 1; // some picture gives the box the luminance of the text
   return Math.min(...[dark, light].map((other) => (Math.max(own, other) + 0.05) / (Math.min(own, other) + 0.05)));
 }
 
-/** Black or white, whichever is farther from a colour. */
-export function opposite(color) {
-  return luminance(color) > 0.18 ? BLACK : WHITE; // 0.18 is as far from one as from the other
+/** Black or white, whichever contrasts more with a color. */
+export function luminanceOpposite(color) {
+  return luminance(color) > MIDDLE_LUMINANCE ? BLACK : WHITE;
 }
 
-/** The nearest colour towards black or white that can be read on a box; if none can, the one that is best. */
-export function readable(color, box) {
-  const goal = worstContrast(WHITE, box) >= worstContrast(BLACK, box) ? WHITE : BLACK;
-  for (let share = 0; share < 1; share += 0.05) {
-    const mixed = mix(color, goal, share);
+/** The nearest color, towards black or white, that is readable on a box; if none is, the one that is best. */
+export function makeReadable(color, box) {
+  const target = worstContrast(WHITE, box) >= worstContrast(BLACK, box) ? WHITE : BLACK;
+  for (let fraction = 0; fraction < 1; fraction += 0.05) {
+    const mixed = mix(color, target, fraction);
     if (worstContrast(mixed, box) >= AA) return mixed;
   }
-  return goal;
+  return target;
 }
 
-/** A colour that steps back a little behind another, and can still be read. */
-export function dimmed(color, box) {
-  return readable(mix(color, opposite(color), 0.24), box);
+/** A less prominent variant of a color that is still readable on a box. */
+export function dim(color, box) {
+  return makeReadable(mix(color, luminanceOpposite(color), 0.24), box);
 }

@@ -1,9 +1,9 @@
-// Words that say where a line may be broken, and where not. Only lists; lines.js has the rule. The same lists as in
+// Words that decide where a line may be broken. Only lists: line_breaking.js has the rules. The same lists as in
 // streamstt/text/line_break_data.py.
 
 const words = (text) => new Set(text.split(" "));
 
-/** Before these a line is broken rather than elsewhere: conjunctions and prepositions that begin a phrase. */
+/** A line is preferably broken before these: conjunctions and prepositions that begin a phrase. */
 export const OPENERS = {
   en: words("and but or so because that which who when where while if than as for with to of in on at from by"),
   de: words(
@@ -30,16 +30,16 @@ export const UNITS = words(
     "mille milliard milliards heures mil millón millones horas",
 );
 
-/** Numbers in words, which have units as those in figures do. */
+/** Numbers written as words, which have units as digits do. */
 export const NUMERALS = words(
   "one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty seventy " +
     "eighty ninety hundred thousand million millions billion billions trillion dozen " +
     "tausend millionen mio milliarde milliarden mrd mille milliard milliards mil millón millones",
 );
 
-/** The same in languages without spaces. */
+/** Units in languages without spaces. */
 export const COUNTERS = new Set("年月日時时分秒人円元百千万萬億亿個个度歳岁回％%");
 
-/** These stay with the name after them, when they are written with a capital letter. */
+/** These stay with the name after them if they are capitalized. */
 export const TITLES = words("Mr Mrs Ms Mx Dr Prof St Rev Hon Herr Frau Mme Mlle Sr Sra Srta");
 export const DOTTED_TITLES = words("M. Gen. Col. Capt. Lt. Sgt. Sen. Gov. Rep. Pres. Fr. Mt.");
