@@ -38,7 +38,7 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIOME) ci --error-on-warnings
+	$(BIOME) check --error-on-warnings
 	@! LC_ALL=C.UTF-8 grep -rnE '.{121}' --include=*.html --include=*.css --include=*.js streamstt
 
 format: .venv/installed-dev
