@@ -241,7 +241,7 @@ def test_any_other_token(token: str) -> None:
         origins=st.lists(st.text(max_size=9), max_size=2).map(tuple),
         authorization=st.text(max_size=40),
         cookies=st.text(max_size=40),
-        socket=st.booleans(),
+        is_websocket=st.booleans(),
     )
 )
 def test_any_request(visit: AccessRequest) -> None:
