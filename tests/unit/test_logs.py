@@ -74,7 +74,7 @@ thread.join()
 async def forgotten():
     raise KeyError("task")
 async def main():
-    logs.watch_loop()
+    logs.install_loop_handler()
     task = asyncio.ensure_future(forgotten())
     await asyncio.sleep(0)
     del task
