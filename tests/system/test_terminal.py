@@ -1,5 +1,6 @@
 """What a person sees who sits in front of a terminal: asserted on its screen, not on the bytes."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -14,7 +15,7 @@ import soundfile
 
 from tests.support.audio_server import AudioServer
 from tests.support.brokers import free_port
-from tests.support.daemon import DATA, SCRIPT, Daemon, captions, command, environment, receive_until, run
+from tests.support.daemon import DATA, SCRIPT, Daemon, captions, command, environment, get, receive_until, run
 from tests.support.terminal import Terminal
 
 FIRST = "Every word of this has been written down before."
@@ -181,7 +182,7 @@ async def test_a_terminal_that_stands_still_stops_nobody(scripted: list[str]) ->
         async with captions(Running) as socket:  # type: ignore[arg-type]
             while time.monotonic() < until:
                 await receive_until(socket, "partial")
-        while get(f"{Running.url}/healthz?plain")[0] != 200:  # a busy machine may be behind for a while
+        while get(f"{Running.url}/healthz?plain")[0] != 200:  # noqa: ASYNC110 - another process's health
             await asyncio.sleep(0.1)
         while terminal.read(0.3):
             pass
