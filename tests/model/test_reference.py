@@ -64,7 +64,7 @@ def test_somebody_goes_on(base: ReferenceEngine) -> None:
     """When all was said nothing more is, unless it is told that somebody speaks."""
     whole = base.decode(job(recording("short"), language="en")).words
     assert base.decode(job(recording("short"), language="en", committed=whole)).words == ()
-    assert base.decode(job(recording("short"), language="en", committed=whole, goes_on=True)).words
+    assert base.decode(job(recording("short"), language="en", committed=whole, must_continue=True)).words
 
 
 def test_words_have_times_and_probabilities(base: ReferenceEngine) -> None:
@@ -91,9 +91,9 @@ def test_language_is_detected_or_given(base: ReferenceEngine) -> None:
 
 def test_an_expected_language_does_not_stick(base: ReferenceEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sentence is heard in its own language, whatever was spoken before; unless that weighs more than any sound."""
-    assert base.decode(job(recording("short"), expected="de")).language == "en"
+    assert base.decode(job(recording("short"), expected_language="de")).language == "en"
     monkeypatch.setattr(whisper_settings, "LANGUAGE_SWITCH_RATIO", 1e30)
-    assert base.decode(job(recording("short"), expected="de")).language == "de"
+    assert base.decode(job(recording("short"), expected_language="de")).language == "de"
 
 
 def test_translate_is_asked_for(base: ReferenceEngine, base_folder: Path) -> None:

@@ -149,7 +149,7 @@ def test_somebody_goes_on(tiny: StreamingEngine, final: bool) -> None:
     said = tiny.decode(job(SHORT)).words
     audio = np.concatenate([SHORT, np.zeros(samples_from_ms(1000), np.float32), SHORT])
     assert tiny.decode(job(SHORT, committed=said)).words == ()
-    more = tiny.decode(job(audio, final=final, committed=said, goes_on=True))
+    more = tiny.decode(job(audio, final=final, committed=said, must_continue=True))
     assert word_error_rate("".join(w.text for w in said), text_of(more)) < 0.2
     assert more.words[0].start >= samples_from_ms(len(SHORT) * 1000 // 16000 - 500)
 
@@ -259,6 +259,6 @@ def test_the_language(base: StreamingEngine) -> None:
 
 def test_an_expected_language_does_not_stick(base: StreamingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sentence is heard in its own language, whatever was spoken before; unless that weighs more than any sound."""
-    assert base.decode(job(recording("short"), expected="de")).language == "en"
+    assert base.decode(job(recording("short"), expected_language="de")).language == "en"
     monkeypatch.setattr(whisper_settings, "LANGUAGE_SWITCH_RATIO", 1e30)
-    assert base.decode(job(recording("short"), expected="de")).language == "de"
+    assert base.decode(job(recording("short"), expected_language="de")).language == "de"
