@@ -10,9 +10,7 @@ import torch
 from torch.nn.functional import linear, pad, scaled_dot_product_attention
 
 LOG2_E = 1 / math.log(2)
-MIN_WEIGHT_SUM = (
-    1e-30  # a row's sum of weights must lie between this and its inverse; else some may be lost
-)
+MIN_WEIGHT_SUM = 1e-30  # of a row, and its inverse the largest: outside of them some weights may be lost
 
 
 def attend(
@@ -79,7 +77,7 @@ def attend_full(
 
 
 def _attend_bf16(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None) -> torch.Tensor:
-    """``attend_full`` in bfloat16: softmax by powers of two, without finding each row's maximum first; half the time."""
+    """``attend_full`` in bfloat16, by powers of two: finding each row's maximum first would take twice as long."""
     q16, k16, v16 = (q * (LOG2_E * q.shape[-1] ** -0.5)).bfloat16(), k.bfloat16(), v.bfloat16()  # each (H, T or S, D/H)
     bias16 = None if bias is None else pad(bias * LOG2_E, (0, k.shape[1] - len(bias))).bfloat16()  # (S,)
     output = torch.empty(q.shape, dtype=torch.bfloat16)  # (H, T, D/H)
