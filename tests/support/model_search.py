@@ -29,7 +29,7 @@ NO_HUB = "http://127.0.0.1:9"  # the discard port: connections are refused at on
 
 
 def start(name: str, cache: Path, env: Mapping[str, str] = {}, *, refetch: bool = False) -> subprocess.Popen[str]:
-    """Starts a process that finds a model. Unless ``env`` sets them, there is no hub and an empty Hugging Face cache."""
+    """Starts a process that finds a model. Unless ``env`` sets them, there is no hub, and its cache is empty."""
     command = [sys.executable, "-c", SCRIPT, name, str(cache), str(refetch)]
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("HF_", "TRANSFORMERS_"))}
     environment |= {"HF_ENDPOINT": NO_HUB, "HF_HOME": str(cache.parent / "huggingface")} | env
