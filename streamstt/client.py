@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
+from streamstt.concurrency import Backoff
 from streamstt.errors import ServerError
 from streamstt.server.access import query_token, redact
 
@@ -63,12 +64,12 @@ async def stream_messages(
     address = captions_url(url)
     options = _connect_options(address, token or query_token(url) or "", ca)
     seen: dict[str, Any] = {}
-    pause = FIRST_RETRY_S
+    backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
     away = False
     while True:
         try:
             async with connect(f"{address}?{urlencode(seen)}", **options) as socket:
-                pause = FIRST_RETRY_S
+                backoff.reset()
                 if away:
                     on_status("connected again")
                     away = False
@@ -94,8 +95,7 @@ async def stream_messages(
                 on_status("the connection is lost; waiting for it to be back")
             away = True
             log.debug("connection to %s: %s", address, problem)
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, LAST_RETRY_S)
+        await asyncio.sleep(backoff.next_delay())
 
 
 async def request_control(

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.sources import AudioSource
+from streamstt.concurrency import Backoff, run_in_thread
 from streamstt.errors import SourceError
 
 QUEUE_BLOCKS = 500  # blocks: 10 s or more; when full, live audio is dropped (a gap), other sources wait
@@ -83,7 +84,7 @@ class Capture:
         self._last_end = 0  # of the last block
         self._open_error = ""
         self._outage: Waiting | Lost | None = None  # until the first block
-        self._pause_s = FIRST_RETRY_S
+        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
         self._notices: dict[str, str] = {}
         self._abandoned = False
         self.dropped = 0  # blocks
@@ -106,7 +107,7 @@ class Capture:
         """
         self._loop = asyncio.get_running_loop()
         try:
-            await asyncio.to_thread(self._source.open)
+            await run_in_thread(self._source.open)
         except SourceError as problem:
             if not self._source.is_live:
                 raise
@@ -117,7 +118,7 @@ class Capture:
         """Ends reading; what was read before is still delivered, then ``Ended``."""
         self._stop.set()
         if self._thread.is_alive():
-            await asyncio.to_thread(self._thread.join, JOIN_S)
+            await run_in_thread(self._thread.join, JOIN_S)
         if self._thread.is_alive():
             log.warning("source %s: its device does not answer; leaving it behind", self._name)
             self._abandoned = True
@@ -182,7 +183,7 @@ class Capture:
             self._started_at = first
         # By the clock; but a source whose samples ran ahead of it does not go back in time.
         self._offset = max(self._last_end, round((first - self._started_at) * SAMPLE_RATE) - block.start)
-        self._pause_s = FIRST_RETRY_S
+        self._backoff.reset()
         if self._outage:
             self._outage = None
             self._deliver(Recovered())
@@ -199,8 +200,7 @@ class Capture:
         self._source.close()
         self._forward_notices()
         self._report(outage)
-        while not self._stop.wait(self._pause_s):
-            self._pause_s = min(2 * self._pause_s, LAST_RETRY_S)  # until there is audio
+        while not self._stop.wait(self._backoff.next_delay()):
             try:
                 self._source.open()
             except SourceError as again:

@@ -15,6 +15,8 @@ from typing import Any
 
 from streamstt.brokers.base import BrokerWriter
 from streamstt.brokers.messages import BrokerError, Heartbeat, Position, Snapshot, make_entry
+from streamstt.clock import loop_time
+from streamstt.concurrency import Backoff
 from streamstt.hub.counters import MetricSample
 from streamstt.hub.health import OUTPUT_TOPIC
 from streamstt.hub.history import Resume
@@ -47,7 +49,7 @@ class BrokerPublisher:
         self._snapshot_state: object = None  # those of the last snapshot
         self._since_snapshot = 0
         self._next_snapshot_at = 0.0
-        self._retry_delay_s = FIRST_RETRY_S
+        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
         self._unreachable = False
         self.delivered = self.failures = 0
         hub.counters.add_collector(self._collect_metrics)
@@ -61,8 +63,7 @@ class BrokerPublisher:
                     return
             except BrokerError as problem:
                 self._on_failure(problem)
-                await asyncio.sleep(self._retry_delay_s)
-                self._retry_delay_s = min(2 * self._retry_delay_s, LAST_RETRY_S)
+                await asyncio.sleep(self._backoff.next_delay())
             except Exception as mistake:  # of ours, or of the client library: captions are worth more than their copies
                 log.exception("captions to %s end for now", self._writer.name)
                 self._on_failure(BrokerError(f"{type(mistake).__name__}: {mistake}"))
@@ -107,7 +108,7 @@ class BrokerPublisher:
         if (
             self._snapshot_state != self._current_state()
             or self._since_snapshot > self._writer.max_entries // 4
-            or _now() > self._next_snapshot_at
+            or loop_time() > self._next_snapshot_at
         ):
             await self._send_snapshot()
         entries = [make_entry(data, self._sent_position.session) for data in messages]
@@ -127,7 +128,7 @@ class BrokerPublisher:
         self._snapshot_state, self._since_snapshot, self._next_snapshot_at = (
             self._current_state(),
             0,
-            _now() + SNAPSHOT_INTERVAL_S,
+            loop_time() + SNAPSHOT_INTERVAL_S,
         )
 
     def _current_state(self) -> object:
@@ -146,7 +147,8 @@ class BrokerPublisher:
             log.info("captions reach %s again", self._writer.name)
         else:
             log.info("captions go to %s", self._writer.name)
-        self._unreachable, self._retry_delay_s = False, FIRST_RETRY_S
+        self._unreachable = False
+        self._backoff.reset()
         self._hub.notify(OUTPUT_TOPIC, "", f"to {self._kind}")
 
     def _collect_metrics(self) -> Iterator[MetricSample]:
@@ -154,7 +156,3 @@ class BrokerPublisher:
         yield MetricSample("bus_finals", "Finals that have reached the broker.", self.delivered, label, is_counter=True)
         yield MetricSample("bus_failures", "Failures to reach the broker.", self.failures, label, is_counter=True)
         yield MetricSample("bus_away", "1 while the broker cannot be reached.", self._unreachable, label)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

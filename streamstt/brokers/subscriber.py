@@ -8,6 +8,8 @@ from streamstt.brokers.base import BrokerReader
 from streamstt.brokers.messages import BrokerError, ReceivedEntry, StreamMissing, parse_entries
 from streamstt.brokers.publisher import FIRST_RETRY_S, HEARTBEAT_S, LAST_RETRY_S
 from streamstt.brokers.replica import HubReplica
+from streamstt.clock import loop_time
+from streamstt.concurrency import Backoff
 from streamstt.hub.counters import MetricSample
 from streamstt.hub.hub import Hub
 
@@ -41,7 +43,7 @@ class BrokerSubscriber:
         self._replica = HubReplica(hub)
         self._pending: list[ReceivedEntry] = []  # while it catches up: at most what the broker keeps
         self._gap = False
-        self._retry_delay_s = FIRST_RETRY_S
+        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
         self._unreachable = False
         self._last_entry_at = 0.0
         self.failures = 0
@@ -58,22 +60,21 @@ class BrokerSubscriber:
         while True:
             try:
                 await self._reader.connect()
-                self._last_entry_at = _now()
+                self._last_entry_at = loop_time()
                 while True:
                     await self._read()
             except BrokerError as problem:
                 self._on_failure(problem)
             finally:
                 await self._reader.close()
-            await asyncio.sleep(self._retry_delay_s)
-            self._retry_delay_s = min(2 * self._retry_delay_s, LAST_RETRY_S)
+            await asyncio.sleep(self._backoff.next_delay())
 
     async def _read(self) -> None:
         batch = await self._reader.read(READ_WAIT_S)
         self._pending += parse_entries(batch.texts)
         self._gap |= batch.gap
         if batch.texts and not batch.is_backlog:
-            self._last_entry_at = _now()
+            self._last_entry_at = loop_time()
         if batch.more_waiting:
             return
         items, self._pending = self._pending, []
@@ -83,7 +84,7 @@ class BrokerSubscriber:
         self._report_daemon_state()
 
     def _report_daemon_state(self) -> None:
-        silent = _now() - self._last_entry_at > HEARTBEAT_TIMEOUT_S
+        silent = loop_time() - self._last_entry_at > HEARTBEAT_TIMEOUT_S
         text = DAEMON_SILENT if silent else ""
         if self._replica.online is not True:
             text = NO_DAEMON if self._replica.online is None else DAEMON_STOPPED
@@ -97,7 +98,7 @@ class BrokerSubscriber:
         self._hub.notify("broker", NO_DAEMON if isinstance(error, StreamMissing) else BROKER_LOST)
 
     def _on_success(self) -> None:
-        self._retry_delay_s = FIRST_RETRY_S
+        self._backoff.reset()
         if self._unreachable:
             log.info("captions come from %s again", self._reader.name)
         self._unreachable = False
@@ -109,7 +110,3 @@ class BrokerSubscriber:
         yield MetricSample(
             "broker_repeats", "Entries that had come already.", self._replica.duplicates, is_counter=True
         )
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
