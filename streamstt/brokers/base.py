@@ -1,12 +1,12 @@
 """What the rest of the program knows of a broker, whichever it is."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from streamstt.brokers.messages import BrokerEntry, BrokerError, Position
+from streamstt.errors import causes, describe_os_error
 
 BROKER_TIMEOUT_S = 5.0  # a broker that does not answer for so long is away
 
@@ -76,13 +76,11 @@ class BrokerReader(Protocol):
 
 def broker_error(error: Exception) -> BrokerError:
     """What a client library raised, for people: the system's own words where those are behind it."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in causes(error):
         if isinstance(cause, OSError) and cause.errno:
-            return BrokerError(os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror))
+            return BrokerError(describe_os_error(cause))
         if isinstance(cause, TimeoutError):
             return BrokerError(f"no answer within {BROKER_TIMEOUT_S:g} s")
-        cause = cause.__cause__ or cause.__context__
     return BrokerError(str(error).removeprefix("nats: ").rstrip(".") or type(error).__name__)
 
 
