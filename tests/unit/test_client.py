@@ -33,7 +33,7 @@ def test_addresses(typed: str, address: str) -> None:
 
 @pytest.mark.parametrize("typed", ["", "ftp://desk", "desk:port", "desk:99999", "ws://", "http://[::1", ":8765"])
 def test_no_address(typed: str) -> None:
-    """Anything else is an error that shows what one looks like."""
+    """Anything else is an error that shows an example."""
     with pytest.raises(ServerError, match="ws://127"):
         captions_url(typed)
 
