@@ -1,11 +1,11 @@
 """The way of a local source: its capture's audio to its session, what happens to its device to viewers."""
 
-import asyncio
 import logging
 
 from streamstt.audio.capture import Capture, DeviceNotice, Ended, Lost, Recovered, Waiting
 from streamstt.audio.format import Block
 from streamstt.captioning.pipeline import CaptionPipeline
+from streamstt.clock import loop_time
 from streamstt.errors import SourceError
 from streamstt.events import State, Status
 from streamstt.hub.hub import Hub
@@ -22,7 +22,7 @@ async def run_source(pipeline: CaptionPipeline, hub: Hub, capture: Capture, sess
         match item:
             case Block():
                 if capture.is_live:
-                    pipeline.liveness.audio_received(session.source, asyncio.get_running_loop().time())
+                    pipeline.liveness.audio_received(session.source, loop_time())
                 if not hears:
                     hears = True
                     pipeline.mark_listening(session)

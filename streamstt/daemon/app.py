@@ -22,6 +22,7 @@ from streamstt.captioning.setup import (
 from streamstt.compat.endpoints import make_api, make_endpoints
 from streamstt.compat.wyoming.connection import WyomingContext
 from streamstt.compat.wyoming.server import WyomingServer
+from streamstt.concurrency import run_in_thread
 from streamstt.config.loader import state_folder
 from streamstt.config.settings import Settings
 from streamstt.daemon.components import Components
@@ -68,7 +69,7 @@ async def run(settings: Settings, hooks: DaemonHooks) -> None:
 async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> Components:
     """Makes everything that runs; what is wrong is said before the slow start, as far as that can be."""
     captures = await open_sources(settings)
-    archive = await asyncio.to_thread(_open_archive, settings) if settings.transcript.is_active else None
+    archive = await run_in_thread(_open_archive, settings) if settings.transcript.is_active else None
     engine = await start_engine(settings, executor, hooks.notifier.wrap_progress(hooks.on_progress))
     # What is there now stays: collecting garbage need not look at it again, which would take a tenth of a second.
     gc.collect()

@@ -10,6 +10,7 @@ from streamstt import logs
 from streamstt.brokers.base import BrokerReader
 from streamstt.brokers.subscriber import BrokerSubscriber
 from streamstt.captioning.remote_source import RemoteSourceRequest
+from streamstt.concurrency import run_in_thread
 from streamstt.config.changes import compare
 from streamstt.config.settings import Settings
 from streamstt.daemon.signals import reload_on_signal, stop_on_signal
@@ -126,7 +127,7 @@ async def _reload(
         reload_requested.clear()
         hooks.notifier.reloading()
         try:
-            changes = compare(settings, await asyncio.to_thread(hooks.load_settings))
+            changes = compare(settings, await run_in_thread(hooks.load_settings))
         except StreamsttError as error:
             log.error("the settings are as they were: %s", error)
             hub.notify("settings", "The new settings have mistakes; the old ones are in force.")

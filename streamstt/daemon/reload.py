@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from streamstt import logs
 from streamstt.audio.vad import make_detector
+from streamstt.concurrency import run_in_thread
 from streamstt.config.changes import compare
 from streamstt.config.settings import Settings
 from streamstt.daemon.components import Components
@@ -57,7 +58,7 @@ class Reloader:
 
     async def _reload(self) -> None:
         """Reads and checks everything first, so that a mistake changes nothing."""
-        changes = compare(self._settings, await asyncio.to_thread(self._load_settings))
+        changes = compare(self._settings, await run_in_thread(self._load_settings))
         settings, parts = changes.settings, self._components
         make_detector(settings.speech)
         require_languages(parts.engine.info, settings.engine.language)
