@@ -140,7 +140,7 @@ async def _run(
             ready.set_result(outbox)
             async with asyncio.TaskGroup() as tasks:
                 decoding = tasks.create_task(run_pipeline(studio))
-                followers = await start_sources(tasks, studio, hub, captures)
+                followers = await start_sources(tasks, studio, captures)
                 await wait_for_end(stop, decoding, followers)
                 for _, capture in captures:
                     await capture.stop()

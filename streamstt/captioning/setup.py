@@ -117,14 +117,12 @@ def make_hub(settings: Settings, info: EngineInfo, resume_state: ResumeState | N
     return hub
 
 
-async def start_sources(
-    tasks: asyncio.TaskGroup, pipeline: CaptionPipeline, hub: Hub, captures: Captures
-) -> list[SourceTask]:
+async def start_sources(tasks: asyncio.TaskGroup, pipeline: CaptionPipeline, captures: Captures) -> list[SourceTask]:
     """Runs each local source to its end, and returns when all are open, or waited for; clients see those too."""
     sessions = [pipeline.add_source(source.name, source.title, source.language, source.color) for source, _ in captures]
     await asyncio.gather(*(capture.start() for _, capture in captures))
     pairs = zip(captures, sessions, strict=True)
-    return [tasks.create_task(run_source(pipeline, hub, capture, session)) for (_, capture), session in pairs]
+    return [tasks.create_task(run_source(pipeline, capture, session)) for (_, capture), session in pairs]
 
 
 async def run_pipeline(pipeline: CaptionPipeline) -> EngineError | None:

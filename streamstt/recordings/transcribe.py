@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event as Never
+from threading import Event
 
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.audio.sources import AudioFile
@@ -69,7 +69,7 @@ def transcribe(
 
 def _read_chunks(source: AudioFile, splitter: ChunkSplitter) -> Iterator[Chunk]:
     """All of a file, read as far as passages are wanted."""
-    while block := source.read(Never()):
+    while block := source.read(Event()):
         yield from splitter.push(block)
     yield from splitter.flush()
 

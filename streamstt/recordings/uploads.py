@@ -6,7 +6,7 @@ What is heard is theirs: it is not published, and not kept.
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event as Never
+from threading import Event
 
 from streamstt.audio.sources import AudioFile
 from streamstt.concurrency import run_in_thread
@@ -99,7 +99,7 @@ class UploadedRecording:
         """The passages that the next audio completes, and whether more may come."""
         assert self._splitter is not None, "open() comes first"  # noqa: S101 - a mistake of the caller
         with self._hiding_path():
-            block = self._file.read(Never())
+            block = self._file.read(Event())
         return list(self._splitter.push(block) if block else self._splitter.flush()), block is not None
 
     @contextmanager

@@ -5,11 +5,12 @@ free, and hands each answer to ``apply``; it publishes the events that these ret
 """
 
 from collections import deque
+from collections.abc import Callable
 
 from streamstt.audio.format import Block, samples_from_ms, seconds_from_samples
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
-from streamstt.audio.vad import Detector, make_detector
+from streamstt.audio.vad import Detector
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job
 from streamstt.events import Event, Gap, State, Status
@@ -22,6 +23,9 @@ from streamstt.speech.update_policy import DecodeNeed
 from streamstt.speech.utterance import MAX_WINDOW, Utterance
 from streamstt.speech.utterance_captions import UtteranceCaptioner
 
+DetectorFactory = Callable[[SpeechSettings], Detector]
+"""Makes a voice detector without history, as the settings ask for; loading it is not the session's business."""
+
 
 class Session:
     """One source on its way from audio to captions."""
@@ -30,7 +34,7 @@ class Session:
         self,
         source: str,
         settings: SpeechSettings,
-        detector: Detector,
+        make_detector: DetectorFactory,
         language: str | None,
         writer: CaptionWriter | None = None,
     ) -> None:
@@ -39,13 +43,14 @@ class Session:
         Args:
             source: Name of the source.
             settings: The ``[speech]`` section.
-            detector: Fresh, for this source only.
+            make_detector: Makes the voice detector of this source, at once and when its settings change.
             language: Code, or None to detect it in each utterance.
             writer: Writes its captions; None: one that writes words as heard.
         """
         self.source = source
         self._settings = settings
-        self._detector = detector
+        self._make_detector = make_detector
+        self._detector = make_detector(settings)
         self._language = language
         self._pending_settings: tuple[SpeechSettings, str | None] | None = None  # settings that the next silence brings
         self._expected_language: str | None = None
@@ -66,11 +71,6 @@ class Session:
     def position(self) -> int:
         """Sample index that the next block should start at."""
         return self._framer.end
-
-    @property
-    def waiting(self) -> int:
-        """Utterances that are closed and wait for the engine."""
-        return len(self._closed)
 
     @property
     def backlog(self) -> int:
@@ -120,7 +120,7 @@ class Session:
     def _apply_settings(self, settings: SpeechSettings, language: str | None) -> None:
         judging = {"detector", "vad_mode", "silero_threshold"}
         if settings.model_dump(include=judging) != self._settings.model_dump(include=judging):
-            self._detector = make_detector(settings)
+            self._detector = self._make_detector(settings)
         self._settings = self._decode_window.settings = self._captioner.settings = settings
         self._segmenter.update_settings(settings)
         self._language = language
@@ -146,11 +146,6 @@ class Session:
         if not (self._open and self._is_due(self._open)):
             return 0
         return update_policy.overdue(self._open, self._ring.end, self._settings)
-
-    @property
-    def state(self) -> State:
-        """Whether somebody speaks."""
-        return State.SPEECH if self._open else State.LISTENING
 
     @property
     def settled(self) -> bool:

@@ -167,7 +167,7 @@ async def test_reload_of_a_certificate(script: list[str], tmp_path: Path) -> Non
             await captions(daemon, ssl=trust)
         new.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "chain.pem"))
         daemon.process.send_signal(signal.SIGHUP)
-        await asyncio.to_thread(daemon.wait_for_log, "settings are read again")
+        await asyncio.to_thread(daemon.wait_for_log, "settings reloaded")
         async with captions(daemon, ssl=trust) as viewer:
             assert (await receive(viewer))["type"] == "hello"
 
@@ -197,13 +197,13 @@ def test_reload_of_a_broken_file(script: list[str], tmp_path: Path) -> None:
     with Daemon("--config", str(config), *script, *LOOP) as daemon:
         config.write_text('[log]\nlevel = "loud"\n[server]\nhello_history = 0\nprot = 1\n')
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for_log("the settings are as they were: the configuration has 2 mistakes")
+        daemon.wait_for_log("the settings stay as they were: the configuration has 2 mistakes")
         daemon.wait_for_log("did you mean server.port")
         daemon.wait_for_log("log.level = 'loud'")
         assert get(daemon, "/healthz?plain")[0] == 503
         config.write_text("")
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for_log("settings are read again; changed: none")
+        daemon.wait_for_log("settings reloaded; changed: none")
         assert get(daemon, "/healthz?plain") == (200, "ready\n")
         assert daemon.stop() == 0
 

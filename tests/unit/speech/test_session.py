@@ -722,7 +722,7 @@ def test_interrupt_completes_what_is_said() -> None:
 
 def test_capacity() -> None:
     """The buffer is as long as it is set."""
-    assert Session("a", SpeechSettings(buffer_s=60), DrawnDetector(), None).capacity == 60 * SAMPLE_RATE
+    assert Session("a", SpeechSettings(buffer_s=60), lambda _: DrawnDetector(), None).capacity == 60 * SAMPLE_RATE
 
 
 def test_context_leaves_room_for_the_longest_utterance() -> None:
