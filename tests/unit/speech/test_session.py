@@ -150,6 +150,26 @@ def test_settings_change_with_the_next_silence() -> None:
     assert stage.capacity == samples_from_ms(SpeechSettings().buffer_s * 1000), "the ring has its size"
 
 
+def test_a_detector_is_made_when_its_settings_change() -> None:
+    """The session asks the factory at its start, and in the next silence after a change that concerns detection."""
+    made: list[SpeechSettings] = []
+
+    def make(settings: SpeechSettings) -> DrawnDetector:
+        made.append(settings)
+        return DrawnDetector()
+
+    stage = Session("room", SpeechSettings(), make, "en")
+    assert made == [SpeechSettings()]
+    blocks = frames(HELLO)
+    stage.update_settings(SpeechSettings(update_ms=700), "en")
+    stage.push(next(blocks))
+    assert len(made) == 1, "a detector does not depend on the pace of updates"
+    stage.update_settings(SpeechSettings(detector="webrtc"), "en")
+    assert len(made) == 1
+    stage.push(next(blocks))
+    assert [settings.detector for settings in made] == [SpeechSettings().detector, "webrtc"]
+
+
 def test_language_is_set() -> None:
     """The engine is asked for the language that was set."""
     jobs: list[Job] = []
