@@ -728,7 +728,7 @@ def test_one_job_at_a_time() -> None:
 def test_an_answer_without_a_job() -> None:
     """A hypothesis that nobody asked for is a mistake of the caller."""
     job = Job("room", 0, np.zeros(0, dtype=np.float32), final=True)
-    with pytest.raises(RuntimeError, match="no job was given out"):
+    with pytest.raises(RuntimeError, match="no job is out"):
         session().apply(Hypothesis(job, (), "en"))
 
 
