@@ -222,7 +222,7 @@ class Session:
         """
         utterance, self._decoding = self._decoding, None
         if utterance is None:
-            raise RuntimeError(f"{self.source}: a hypothesis without a job")
+            raise RuntimeError(f"{self.source}: a hypothesis came, but no job is out")
         utterance.language = hypothesis.language
         utterance.decoded_until = hypothesis.job.end
         words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words

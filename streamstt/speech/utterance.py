@@ -49,7 +49,8 @@ class Utterance:
     def add_context(self, previous: "Utterance", audio_start: int, audio_end: int) -> None:
         """Has the utterance decoded together with the end of the previous one.
 
-        Whisper recognizes a word best among others. Does nothing if the previous one ended too long ago or its audio is gone.
+        Whisper recognizes a word best among others. Does nothing if the previous one ended too long ago, or if its
+        audio is gone.
 
         Args:
             previous: The previous utterance; all of its words are committed.
