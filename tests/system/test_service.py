@@ -49,7 +49,7 @@ def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
         for done in range(100):
             report("base", done, 100)
         assert seen == list(range(100))
-        assert socket.drain(0.2) == ["STATUS=Fetching base: 0%", "EXTEND_TIMEOUT_USEC=120000000"]
+        assert socket.drain(0.2) == ["STATUS=Downloading base: 0%", "EXTEND_TIMEOUT_USEC=120000000"]
         manager = SystemdNotifier.from_environment(socket.env())
         for text in ("one", "one", "two\nlines", "one"):
             manager.status(text)
@@ -103,7 +103,7 @@ def test_a_stuck_engine(notify: NotifySocket, script: list[str], tmp_path: Path)
         notify.drain(0.3)
         assert "WATCHDOG=1" not in notify.drain(3), "a manager would end it by now"
         daemon.process.send_signal(signal.SIGTERM)
-        daemon.wait_for_log("once more to leave at once")
+        daemon.wait_for_log("send it again to exit at once")
         daemon.process.send_signal(signal.SIGABRT)
         assert daemon.process.wait(10) == -signal.SIGABRT
         daemon.wait_for_log("scripted.py")  # where the engine's thread was
