@@ -159,8 +159,6 @@ class BrokerPublisher:
 
     def _collect_metrics(self) -> Iterator[MetricSample]:
         label = (("bus", self._kind),)
-        yield MetricSample(
-            "bus_finals", "Finals that the broker confirmed.", self.delivered, label, is_counter=True
-        )
+        yield MetricSample("bus_finals", "Finals that the broker confirmed.", self.delivered, label, is_counter=True)
         yield MetricSample("bus_failures", "Failures to reach the broker.", self.failures, label, is_counter=True)
         yield MetricSample("bus_away", "1 while the broker cannot be reached.", self._unreachable, label)
