@@ -181,7 +181,7 @@ def _help_text(where: list[str]) -> str:
 
 
 def _is_secret(where: list[str]) -> bool:
-    """Returns whether a value may be secret: an unknown key in a section with a secret may be that key misspelt."""
+    """Returns whether a value may be secret: an unknown key in a section with a secret may be that key misspelled."""
     section = SECTIONS.get(where[0]) if where else None
     if section is None:
         return False

@@ -55,7 +55,7 @@ class ServerSettings(Section):
         500,
         ge=10,
         le=100_000,
-        description="Messages with less than 10 ms of audio that one client may send per second; beyond, closed (1008).",
+        description="Messages with less than 10 ms of audio that a client may send per second; beyond, closed (1008).",
     )
     audio_idle_s: float = Field(
         60, ge=0.1, le=86_400, description="An audio client is disconnected after this long without audio (s)."

@@ -7,7 +7,8 @@ from rich.console import Console
 from rich.text import Text
 
 from streamstt.terminal.live_region import LiveRegion
-from streamstt.terminal.text import MAX_OPEN_LINES, Palette, format_partial, last_lines, replace_controls
+from streamstt.terminal.text import MAX_OPEN_LINES, Palette, format_partial, last_lines
+from streamstt.text.characters import replace_controls
 
 MAX_SEEN_FINALS = 500  # finals whose repetition after a lost connection would be noticed; older ones do not come again
 NOTE_STYLE = "dim italic"

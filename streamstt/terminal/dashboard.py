@@ -7,7 +7,8 @@ from rich.text import Text
 
 from streamstt.events import Final, Partial, State
 from streamstt.terminal.level_bar import bar, format_decibels
-from streamstt.terminal.text import Palette, fit, format_partial, last_lines, replace_controls
+from streamstt.terminal.text import Palette, fit, format_partial, last_lines
+from streamstt.text.characters import replace_controls
 
 CAPTION_LINES = 6  # lines; always so many, so that nothing jumps
 MAX_SOURCES = 6  # that are shown; of more, it is said how many

@@ -10,7 +10,8 @@ from streamstt.audio.devices.level_monitor import DeviceLevel
 from streamstt.audio.devices.selection import Device
 from streamstt.audio.level import AudioLevel
 from streamstt.terminal.level_bar import CLIPPING_DB, SILENCE_DB, bar, format_decibels
-from streamstt.terminal.text import fit, replace_controls
+from streamstt.terminal.text import fit
+from streamstt.text.characters import replace_controls
 
 KIND_NAMES = {"mic": "microphone", "monitor": "what is played"}
 FAINT_DB = -55.0  # the loudest sample of a quiet room; speech at a microphone that is meant is far above

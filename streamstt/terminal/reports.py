@@ -8,7 +8,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from streamstt.diagnostics.verdicts import Finding
-from streamstt.terminal.text import replace_controls
+from streamstt.text.characters import replace_controls
 
 SIGNS = {"good": ("✓", "green"), "look": ("!", "yellow"), "bad": ("✗", "bold red")}
 

@@ -445,7 +445,7 @@ def test_the_token_of_listen_is_no_setting() -> None:
 
 
 def test_secrets_are_never_shown(tmp_path: Path) -> None:
-    """Neither the settings in force nor any error shows a secret: not of its setting, of a misspelt one, of a section."""
+    """Neither the settings in force nor an error shows a secret, not even one under a misspelled name."""
     text = (
         '[obs]\nurl = "ws://a"\npassword = "hunter2"\n[zoom]\nurl = "https://a/?hunter2"\n[webhook]\nsecret = "hunter2"'
     )

@@ -13,7 +13,8 @@ from streamstt.terminal.caption_view import CaptionView
 from streamstt.terminal.dashboard import CAPTION_LINES, DashboardState, SourceRow, dashboard_lines
 from streamstt.terminal.level_bar import bar, format_decibels
 from streamstt.terminal.live_region import LiveRegion
-from streamstt.terminal.text import Palette, fit, format_partial, last_lines, replace_controls
+from streamstt.terminal.text import Palette, fit, format_partial, last_lines
+from streamstt.text.characters import replace_controls
 
 
 def console(width: int = 40, height: int = 10) -> Console:
