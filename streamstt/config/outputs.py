@@ -59,7 +59,7 @@ class ObsSettings(TargetSettings):
 
 
 class ZoomSettings(TargetSettings):
-    """Captions to a Zoom meeting, through the address that its host copies (Set up manual captioner, Copy API token)."""
+    """Captions to a Zoom meeting; its host copies the address (Set up manual captioner, Copy the API token)."""
 
     url: SecretUrl = Field(
         NO_SECRET, description="That address. It is a secret: anyone who has it can send captions. Empty: off."

@@ -172,9 +172,9 @@ def test_a_web_page_gets_nowhere(daemon: Daemon) -> None:
         answer = b""
         while part := page.recv(4096):
             answer += part
-    assert b"no JSON object" in answer
+    assert b"not a JSON object" in answer
     assert b"asr" not in answer
-    daemon.wait_for_log("Wyoming client: that is no JSON object")
+    daemon.wait_for_log("Wyoming client: not a JSON object")
 
 
 async def test_too_many(daemon: Daemon) -> None:
@@ -222,4 +222,4 @@ def test_where_it_listens(script: list[str]) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         done = run("run", "--source", "ws", *script, "--port", "0", "--set", f"compat.wyoming={address}")
     assert done.returncode == 5
-    assert f"{address} (compat.wyoming) is taken" in done.stderr
+    assert f"{address} (compat.wyoming) is in use" in done.stderr
