@@ -1,4 +1,4 @@
-"""Audio of a client of any third-party protocol: checks its format and feeds it to a source."""
+"""The audio of a client of any of these protocols, on its way to its source."""
 
 import asyncio
 import json
@@ -16,15 +16,15 @@ MAX_CHANNELS = 8
 
 
 def check_format(rate: int, channels: int) -> None:
-    """Checks a sample rate (Hz) and a number of channels.
+    """Refuses what cannot be heard.
 
     Raises:
         ClientError: Rate or channels are out of range.
     """
     if not MIN_RATE <= rate <= MAX_RATE:
-        raise ClientError("bad_rate", f"the sample rate must be {MIN_RATE} to {MAX_RATE} Hz, not {rate}")
+        raise ClientError("bad_rate", f"audio may have {MIN_RATE} to {MAX_RATE} samples a second, not {rate}")
     if not 1 <= channels <= MAX_CHANNELS:
-        raise ClientError("bad_channels", f"audio must have 1 to {MAX_CHANNELS} channels, not {channels}")
+        raise ClientError("bad_channels", f"audio may have 1 to {MAX_CHANNELS} channels, not {channels}")
 
 
 def parse_json_object(text: str | bytes, hint: str = "text must be a JSON object; audio is binary") -> dict[str, Any]:
@@ -47,12 +47,12 @@ def parse_json_object(text: str | bytes, hint: str = "text must be a JSON object
 
 
 def base_language(tag: str) -> str:
-    """Returns the language of a language tag: ``en`` for ``en-US``."""
+    """The language of a tag: ``en`` of ``en-US``."""
     return tag.replace("_", "-").partition("-")[0].lower()
 
 
 class ClientAudio:
-    """Feeds a client's audio (s16le, in pieces cut anywhere) to its source, resampled and mixed down."""
+    """Takes s16le in pieces that are cut anywhere."""
 
     def __init__(self, stream: RemoteStream, hub: Hub, rate: int, channels: int = 1) -> None:
         """Has taken nothing.

@@ -1,4 +1,4 @@
-"""A client's audio on its way to its source."""
+"""A client's bytes on their way to its source."""
 
 import numpy as np
 import pytest
@@ -14,10 +14,10 @@ from tests.support.drawing import PROPERTY, draw
 AUDIO = draw("..ssss..SSSS..")
 
 
-class RecordingStream:
-    """Implements ``RemoteStream``: keeps the audio that it receives."""
+class Kept:
+    """Implements ``RemoteStream``: keeps what it is given."""
 
-    name = "recording"
+    name = "kept"
     position = 0.0
     settled = True
 
@@ -36,60 +36,60 @@ class RecordingStream:
         self.finished += 1
 
     def end_utterance(self) -> None:
-        """Nothing to do: it has no captions."""
+        """It keeps no words."""
 
     async def wait_until_final(self, until: float) -> None:
-        """Returns at once: it has no captions."""
+        """The same."""
 
     def close(self) -> None:
-        """Nothing to release."""
+        """Nobody else is here."""
 
 
-async def feed(data: bytes, sizes: list[int], rate: int = 16000, channels: int = 1) -> RecordingStream:
-    stream = RecordingStream()
-    audio = ClientAudio(stream, make_hub(), rate, channels)
+async def fed(data: bytes, sizes: list[int], rate: int = 16000, channels: int = 1) -> Kept:
+    kept = Kept()
+    feed = ClientAudio(kept, make_hub(), rate, channels)
     at = turn = 0
     while at < len(data):
-        await audio.push(data[at : at + sizes[turn % len(sizes)]])
+        await feed.push(data[at : at + sizes[turn % len(sizes)]])
         at, turn = at + sizes[turn % len(sizes)], turn + 1
-    await audio.drain()
-    return stream
+    await feed.drain()
+    return kept
 
 
 @PROPERTY
 @given(st.lists(st.integers(1, 2001), min_size=1, max_size=4), st.sampled_from([1, 2, 3]))
 async def test_pieces_cut_anywhere(sizes: list[int], channels: int) -> None:
-    """Messages that end within a sample or between channels lose nothing; channels are mixed down."""
+    """Messages that end within a sample, or between channels, lose nothing; channels are heard as one."""
     data = np.frombuffer(to_s16le(AUDIO), dtype="<i2").repeat(channels).tobytes()
-    stream = await feed(data, [max(size, 20) for size in sizes], channels=channels)
-    assert np.allclose(stream.samples, AUDIO, atol=1e-4)
+    kept = await fed(data, [max(size, 20) for size in sizes], channels=channels)
+    assert np.allclose(kept.samples, AUDIO, atol=1e-4)
 
 
 async def test_other_rates() -> None:
-    """Audio at half the rate becomes twice as many samples, to its end."""
-    stream = await feed(to_s16le(AUDIO), [999], rate=8000)
-    assert len(stream.samples) == 2 * len(AUDIO)
+    """Audio of half the rate has as many samples inside, to its very end."""
+    kept = await fed(to_s16le(AUDIO), [999], rate=8000)
+    assert len(kept.samples) == 2 * len(AUDIO)
 
 
 async def test_audio_goes_on() -> None:
-    """After ``drain`` more audio may follow, in another format; half a sample from before is discarded."""
-    stream = RecordingStream()
-    audio = ClientAudio(stream, make_hub(), 16000)
-    await audio.push(to_s16le(AUDIO) + b"\x01")
-    await audio.drain()
-    await audio.push(to_s16le(AUDIO))
-    audio.set_format(8000, 1)
-    await audio.push(to_s16le(AUDIO))
-    await audio.drain()
-    assert stream.finished == 2
-    assert len(stream.samples) == 4 * len(AUDIO)
-    assert np.allclose(stream.samples[len(AUDIO) : 2 * len(AUDIO)], AUDIO, atol=1e-4)
+    """After everything was made final, more may come, of another form; half a sample from before is forgotten."""
+    kept = Kept()
+    feed = ClientAudio(kept, make_hub(), 16000)
+    await feed.push(to_s16le(AUDIO) + b"\x01")
+    await feed.drain()
+    await feed.push(to_s16le(AUDIO))
+    feed.set_format(8000, 1)
+    await feed.push(to_s16le(AUDIO))
+    await feed.drain()
+    assert kept.finished == 2
+    assert len(kept.samples) == 4 * len(AUDIO)
+    assert np.allclose(kept.samples[len(AUDIO) : 2 * len(AUDIO)], AUDIO, atol=1e-4)
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(7999, 1), (48001, 1), (16000, 0), (16000, 9), (-1, 1)])
-async def test_invalid_formats(rate: int, channels: int) -> None:
-    """Invalid formats are rejected at the start and later."""
+async def test_forms_that_cannot_be_heard(rate: int, channels: int) -> None:
+    """They are refused at the start, and in the middle."""
     with pytest.raises(ClientError):
-        ClientAudio(RecordingStream(), make_hub(), rate, channels)
+        ClientAudio(Kept(), make_hub(), rate, channels)
     with pytest.raises(ClientError):
-        ClientAudio(RecordingStream(), make_hub(), 16000).set_format(rate, channels)
+        ClientAudio(Kept(), make_hub(), 16000).set_format(rate, channels)
