@@ -55,7 +55,7 @@ def test_listen_shows_each_source_in_its_place(daemon: Daemon) -> None:
     """Two partials are shown below each other, in two colors; finals stay above them, wrapped at words."""
     with Terminal(command("listen", daemon.url), columns=46, rows=12) as terminal:
         terminal.wait_for(lambda text: "You: It is" in text and "Them: It is" in text)
-        assert {"cyan", "brown"} <= terminal.colours  # brown is yellow
+        assert {"cyan", "brown"} <= terminal.colors  # brown is yellow
         shown = [*terminal.scrolled, *terminal.lines]
         assert "You: Every word of this has been written down" in shown
         assert shown[shown.index("You: Every word of this has been written down") + 1] == "before."
@@ -84,7 +84,7 @@ def test_listen_without_color_and_on_a_dumb_terminal(daemon: Daemon) -> None:
     """NO_COLOR is respected; a terminal that cannot move its cursor gets finals, one line each."""
     with Terminal(command("listen", daemon.url), env={"NO_COLOR": "1"}) as terminal:
         terminal.wait_for("You: ")
-        assert terminal.colours == {"default"}
+        assert terminal.colors == {"default"}
     with Terminal(command("listen", daemon.url), env={"TERM": "dumb"}, columns=100) as terminal:
         terminal.wait_for(f"You: {FIRST}")
         assert b"\x1b" not in terminal.bytes
