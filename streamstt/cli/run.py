@@ -55,7 +55,7 @@ def run(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
     plain: Annotated[bool, typer.Option("--plain", help="Show only the log, without the live view.")] = False,
     assign: SetOption = None,
 ) -> None:
-    """Caption the sources, and serve the captions."""
+    """Caption audio sources and serve the captions."""
     overrides = setting_overrides(model=model, language=language, assign=assign)
     overrides += [(f"--{k}", f"server.{k}", v) for k, v in (("host", host), ("port", port)) if v is not None]
     details = {"rate": rate, "fast": fast or None, "loop": loop or None}
