@@ -115,7 +115,7 @@ def commands() -> Iterator[CommandServer]:
 def guarded(here: Path) -> Iterator[Daemon]:
     """A daemon that requires a token."""
     options = ["--model", f"script:{here / 'words.json'}", "--source", "ws", "--set", "server.require_token=true"]
-    options += ["--set", "server.handshake_s=1"]  # limit for the token
+    options += ["--set", "server.handshake_s=4"]  # limit for the token
     with Daemon(*options, env={"STATE_DIRECTORY": str(here)}) as daemon:
         yield daemon
 

@@ -92,7 +92,7 @@ def test_only_what_was_asked_for() -> None:
 
 
 def test_the_last_final_of_an_utterance_pauses() -> None:
-    """Of finals that arrive together, the last one of the utterance reports the pause; that of the next one does not."""
+    """Of finals that arrive together, the last one of the utterance reports the pause, not that of the next one."""
     translator = results()
     sent = take(translator, 3.5, SPEAKS, PAUSES, final("One.", 1, 2), final("Two.", 2, 3), SPEAKS)
     assert brief(sent)[1:] == ["One..", "Two.!", "SpeechStarted"]
