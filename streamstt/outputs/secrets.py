@@ -6,8 +6,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from streamstt.concurrency import run_in_thread
-from streamstt.config.outputs import check_url
 from streamstt.config.secrets import read_secret
+from streamstt.config.urls import check_url
 from streamstt.errors import ConfigError
 from streamstt.outputs.base import TargetUnavailable
 
@@ -63,5 +63,5 @@ class SecretSource:
         try:
             check_url(text, "https", "http")
         except ValueError as problem:
-            raise TargetUnavailable(f"what {self.setting}_file holds {problem}") from problem
+            raise TargetUnavailable(f"{self.setting}_file: {problem}") from problem
         return text

@@ -1,4 +1,4 @@
-"""One tree of errors, each with its exit code."""
+"""The errors and their exit codes."""
 
 import socket
 
@@ -10,6 +10,7 @@ from streamstt.errors import (
     ModelError,
     OutputError,
     ServerError,
+    ServiceError,
     SourceError,
     StreamsttError,
     causes,
@@ -26,10 +27,11 @@ from streamstt.errors import (
         (ModelError, 4),
         (ServerError, 5),
         (OutputError, 6),
+        (ServiceError, 7),
     ],
 )
 def test_exit_codes(kind: type[StreamsttError], code: int) -> None:
-    """Scripts and systemd can tell by the exit code what is wrong, and one handler catches all."""
+    """Each kind of error has its exit code, and one handler catches all."""
     assert kind("x").exit_code == code
     assert issubclass(kind, StreamsttError)
 
