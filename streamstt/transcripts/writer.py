@@ -139,7 +139,7 @@ class TranscriptWriter:
         except Exception:  # a bug: drop the transcript, keep captioning
             log.exception("the transcript ends here")
             self._release_waiting()
-            self._hub.notify("transcript", "The transcript has ended with an error in the program; captions continue.")
+            self._hub.notify("transcript", "The transcript has ended with an error in the program; captions go on.")
         finally:
             self._threads.shutdown(wait=False)
             if self._jobs:
