@@ -15,10 +15,10 @@ from streamstt.errors import SourceError
 from streamstt.events import State
 from streamstt.hub.hub import Hub
 from tests.support.captions import make_hub
-from tests.support.drawing import DrawnDetector, Talk, frames, tell
+from tests.support.drawing import DrawnDetector, Talk, frames, make_talk
 from tests.support.paths import DATA
 
-TALK = tell("Hello everybody in the room.")
+TALK = make_talk("Hello everybody in the room.")
 
 
 class ScriptedCapture(Capture):

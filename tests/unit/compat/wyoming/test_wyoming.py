@@ -21,7 +21,7 @@ from streamstt.config.compat import CompatSettings
 from streamstt.events import Partial
 from streamstt.hub.protocol import ClientError
 from tests.support.captions import ABOUT, final, partial
-from tests.support.drawing import PROPERTY, Talk, frames, play, session, talks
+from tests.support.drawing import PROPERTY, Talk, frames, make_session, play, talks
 
 DATA = st.dictionaries(st.text(max_size=9), st.none() | st.integers() | st.text(max_size=9), max_size=4)
 
@@ -108,7 +108,7 @@ def test_words_as_they_are_sure() -> None:
 def test_chunks_are_the_transcript(talk: Talk) -> None:
     """Whatever is said, the chunks put together are the whole text, and that is what was said."""
     heard = TranscriptBuilder()
-    chunks = "".join(heard.update(e) for e in play(session(), frames(talk), talk.engine))
+    chunks = "".join(heard.update(e) for e in play(make_session(), frames(talk), talk.engine))
     assert chunks == heard.text == " ".join(talk.text)
 
 
