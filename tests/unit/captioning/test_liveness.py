@@ -18,7 +18,7 @@ from streamstt.events import State
 
 
 def test_all_goes_on() -> None:
-    """An idle engine and a microphone that is heard are well; so is a daemon without any microphone."""
+    """With an idle engine and a microphone that delivers audio, or none at all, nothing is stuck."""
     liveness = Liveness()
     assert liveness.stall_reason(100.0, None) == ""
     liveness.audio_received("mic", 100.0)
@@ -26,7 +26,7 @@ def test_all_goes_on() -> None:
 
 
 def test_a_decode_that_never_ends() -> None:
-    """A decode may take its time; then it is called stuck, and for how long is told in few steps."""
+    """A decode may take its time; after that it is stuck, and its duration is reported in few steps."""
     liveness = Liveness()
     assert liveness.stall_reason(109.9, 100.0) == ""
     assert (
@@ -53,7 +53,7 @@ def test_a_capture_that_is_gone() -> None:
 
 
 def test_status_line() -> None:
-    """One line says where, to how many, what each source does, and what is wrong; a crowd of sources is cut short."""
+    """One line has address, viewers, the state of each source, and what is wrong; many sources are cut short."""
     states = {"mic": State.SPEECH, "door": State.LOST}
     assert status_line("http://h/", 1, states, ["Captions are late."]) == (
         "Listening on http://h/; 1 viewer; mic: speech; door: lost; Captions are late."

@@ -1,4 +1,4 @@
-"""Whose turn it is."""
+"""Which session is decoded next."""
 
 from streamstt.audio.format import FRAME
 from streamstt.captioning.scheduling import Scheduler
@@ -41,7 +41,7 @@ def make_scheduler(*sessions: Session) -> Scheduler:
 
 
 def test_nobody() -> None:
-    """Without sources, and when none needs anything, there is nothing to do."""
+    """Without sources, and if none needs a decode, there is no next session."""
     assert make_scheduler().next() is None
     assert make_scheduler(quiet_session(), quiet_session()).next() is None
 
@@ -61,14 +61,14 @@ def test_sources_take_turns() -> None:
 
 
 def test_the_quiet_do_not_wait_in_line() -> None:
-    """A source that needs nothing is passed over."""
+    """A source that needs no decode is skipped."""
     a, silent, b = speaking_session(), quiet_session(), speaking_session()
     scheduler = make_scheduler(a, silent, b)
     assert [scheduler.next() for _ in range(3)] == [a, b, a]
 
 
 def test_a_busy_source_is_passed_over() -> None:
-    """A source whose job is out needs nothing until it is answered."""
+    """A source whose job is out needs no other until that is done."""
     a, b = finished_session(), speaking_session()
     scheduler = make_scheduler(a, b)
     assert a.next_job()
@@ -76,7 +76,7 @@ def test_a_busy_source_is_passed_over() -> None:
 
 
 def test_removed() -> None:
-    """A source that has left gets no turn."""
+    """A source that was removed gets no turn."""
     a, b = speaking_session(), speaking_session()
     scheduler = make_scheduler(a, b)
     scheduler.remove(a)

@@ -1,4 +1,4 @@
-"""Which device may come later than the daemon."""
+"""Which devices are waited for."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ TERMINAL = {"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": "77", "JOURNAL_STREAM": 
     ],
 )
 def test_waits(source: dict[str, str], environ: dict[str, str], expected: bool) -> None:
-    """A device is waited for by a service; a mistake on the command line is told at once."""
+    """A service waits for a device; a wrong name on the command line is reported at once."""
     assert may_appear_later(SourceSettings.model_validate(source), environ, pid=100) is expected
 
 

@@ -40,7 +40,7 @@ def hub() -> Hub:
 
 @pytest.fixture
 def pipeline(hub: Hub) -> Iterator[CaptionPipeline]:
-    """Without an engine: these sources only make silence, or nobody waits for their captions."""
+    """Its engine is never started: no test waits for captions."""
     with ThreadPoolExecutor(1) as thread:
         engine = EngineRunner(lambda: TALK.engine, thread)
         yield CaptionPipeline(Settings(), engine, hub, lambda _: DrawnDetector())

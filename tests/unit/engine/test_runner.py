@@ -1,4 +1,4 @@
-"""What is done when the engine fails."""
+"""What happens when the engine fails."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -38,7 +38,7 @@ class Loader:
 
 
 async def test_a_fresh_engine_does_what_the_old_one_could_not(thread: Executor) -> None:
-    """The job that failed is decoded by an engine that is loaded anew; people are told meanwhile."""
+    """The job that failed is decoded by a fresh engine; viewers get a notice meanwhile."""
     loader = Loader(Script(words=WORDS, fails_after=2))
     notices: list[str] = []
     runner = EngineRunner(loader, thread)
@@ -51,7 +51,7 @@ async def test_a_fresh_engine_does_what_the_old_one_could_not(thread: Executor) 
 
 
 async def test_a_poisonous_job_is_given_up_and_the_next_one_is_decoded(thread: Executor) -> None:
-    """What a fresh engine cannot decode either is given up, and people stay told until the next one works."""
+    """A job that a fresh engine cannot decode either is given up, and the notice stays until the next one works."""
     runner = EngineRunner(Loader(Script(words=WORDS, poison_s=(5.5,))), thread)
     await runner.start()
     notices: list[str] = []
@@ -89,7 +89,7 @@ async def test_weights_that_broke_meanwhile(thread: Executor) -> None:
 
 
 async def test_whatever_is_raised_is_an_error_of_the_engine(thread: Executor) -> None:
-    """Out of memory, or a mistake in our own code, is treated alike."""
+    """Out of memory, or an error in our own code, is treated alike."""
 
     class OutOfMemory(ScriptedEngine):
         def decode(self, job: Job) -> Hypothesis:
@@ -105,7 +105,7 @@ async def test_whatever_is_raised_is_an_error_of_the_engine(thread: Executor) ->
 
 
 async def test_a_vocabulary_outlives_a_fresh_load(thread: Executor) -> None:
-    """Terms that came while the engine ran are told to the one that is loaded in its place."""
+    """A vocabulary that was set while the engine ran is set again in the one that is loaded in its place."""
     notices: list[tuple[str, ...]] = []
 
     class RecordsVocabulary(ScriptedEngine):

@@ -1,4 +1,4 @@
-"""Recordings that are drawn, heard passage by passage in any order."""
+"""Drawn recordings, decoded chunk by chunk in any order."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ def detect(samples: Samples) -> list[bool]:
 
 @dataclass
 class BatchEngine:
-    """Answers the newest of up to ``room`` jobs first."""
+    """An engine that decodes up to ``room`` jobs at a time, the newest first."""
 
     decode: Callable[[Job], Hypothesis]
     room: int = 1
@@ -63,7 +63,7 @@ def words_of(finals: list[Final]) -> list[str]:
 @settings(PROPERTY)
 @given(talks(), st.sampled_from([1, 3, 16]), st.sampled_from(["en", None]))
 def test_every_word_comes_once(talk: Talk, room: int, language: str | None) -> None:
-    """Whatever is said, and in whatever order passages are answered: each word comes once, in order, at its time."""
+    """Whatever is spoken, and in whatever order chunks are decoded: each word comes once, in order, at its time."""
     finals = transcribe(talk, BatchEngine(talk.engine.decode, room), language=language)
     assert words_of(finals) == talk.text
     words = [word for final in finals for word in final.words]
@@ -74,7 +74,7 @@ def test_every_word_comes_once(talk: Talk, room: int, language: str | None) -> N
 @settings(PROPERTY)
 @given(talks(), st.lists(st.integers(1, 5000), min_size=1, max_size=5))
 def test_blocks_of_any_size(talk: Talk, sizes: list[int]) -> None:
-    """However a recording is read, its passages are the same."""
+    """However a recording is read, its chunks are the same."""
     for a, b in zip(split(talk.audio), split(talk.audio, sizes), strict=True):
         assert (a.start, len(a.samples)) == (b.start, len(b.samples))
         assert np.array_equal(a.samples, b.samples)
@@ -102,7 +102,7 @@ def test_a_chunk_does_not_wait_for_ever() -> None:
 
 
 def test_nothing() -> None:
-    """No audio, or silence, has no passage."""
+    """No audio, or silence, has no chunk."""
     assert split(draw("")) == split(draw("." * 500)) == []
     assert list(ChunkSplitter(SpeechSettings(), detect, join=True).push(Block(0, np.zeros(5, np.float32)))) == []
 
@@ -134,7 +134,7 @@ def test_doubtful_text_is_dropped() -> None:
 
 
 def test_the_language_that_was_detected_is_kept() -> None:
-    """What is asked for again in a passage is in the language that the passage began in."""
+    """Retries of a chunk are in the language that was detected first."""
     skipping = Skipping(TALK.engine, 9, 15, [])
     finals = transcribe(
         TALK, BatchEngine(lambda job: replace(skipping.decode(job), language=job.language or "de")), language=None
@@ -144,7 +144,7 @@ def test_the_language_that_was_detected_is_kept() -> None:
 
 
 def test_the_language_before_is_expected() -> None:
-    """Where languages are detected, each utterance is told what the one before it was in, if anything was said."""
+    """Where languages are detected, that of an utterance with words is expected in the next."""
     talk = make_talk("One.", 1.0, "Two.", 1.0, "Three.", 1.0, "Four.")
     expected: list[str | None] = []
     languages = iter(["de", "xx", "en", "de"])
@@ -162,7 +162,7 @@ def test_the_language_before_is_expected() -> None:
 
 
 def test_no_more_is_read_than_the_engine_takes() -> None:
-    """Passages are cut when the engine has room for them: a recording of hours is not held."""
+    """Chunks are split off when the engine has room for them: a recording of hours is not held in memory."""
     taken = 0
 
     def decodes() -> Iterator[ChunkDecode]:

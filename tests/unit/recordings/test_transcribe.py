@@ -26,7 +26,7 @@ ENGINE = ScriptedEngine(
 
 
 def test_a_recording() -> None:
-    """A spoken sentence becomes its words once, and progress is told up to its length."""
+    """A spoken sentence becomes its words once, and progress is reported up to its length."""
     progress: list[tuple[float, float]] = []
     finals = transcribe(
         DATA / "short.flac", ENGINE, SpeechSettings(), "en", lambda done, total: progress.append((done, total))
@@ -60,7 +60,7 @@ def test_no_recording(tmp_path: Path) -> None:
 
 
 class RecordingEngine:
-    """An engine that notes what it is asked."""
+    """An engine that records its jobs."""
 
     info = ENGINE.info
 
@@ -84,7 +84,7 @@ def long_file(tmp_path: Path) -> Path:
 
 
 def test_a_small_buffer_loses_nothing(long_file: Path) -> None:
-    """However little audio a live source may keep, a file is heard as it is with room for all of it."""
+    """However little audio a live source may buffer, a file has the same chunks as with room for all of it."""
     spans = []
     for buffer_s in (30, 600):
         engine = RecordingEngine()

@@ -1,4 +1,4 @@
-"""Ids, revisions and promises of one source's captions."""
+"""Ids, revisions and stable text of one source's captions."""
 
 import pytest
 
@@ -47,7 +47,7 @@ def test_final_at_once() -> None:
 
 
 def test_nothing_new_is_not_published() -> None:
-    """A partial that says the same is left out; one that only promises more is not."""
+    """A partial with the same text is left out; one in which more text is stable is not."""
     writer = CaptionWriter("mic")
     assert writer.partial([], [], DECODED_UNTIL, "en") is None
     assert writer.partial([], make_words("one two"), DECODED_UNTIL, "en")
@@ -87,7 +87,7 @@ def test_stable_text_never_changes(text: str) -> None:
 
 
 def test_stable_text_ends_with_the_caption() -> None:
-    """The next caption is free of what the last one promised."""
+    """The next caption does not depend on the stable text of the last one."""
     writer = CaptionWriter("mic")
     assert writer.partial(make_words("one"), [], DECODED_UNTIL, "en")
     assert writer.final(make_words("one"), DECODED_UNTIL, "en")

@@ -34,7 +34,7 @@ def make_words(text: str, *, gaps: dict[int, int] | None = None, at: int = START
 
 
 def cut_off(committed: list[RecognizedWord], tentative: list[RecognizedWord], kept_ms: int = 2500) -> list[str]:
-    """The words that go, of a window that was heard to the end of its last word."""
+    """The words that are cut off a window that was decoded to the end of its last word."""
     decoded_until = (committed + tentative)[-1].end
     cut = find_cut_point(committed, tentative, START, decoded_until, samples_from_ms(kept_ms))
     return [w.text.strip() for w in committed[: cut[0]]] if cut else []
@@ -69,7 +69,7 @@ def test_a_pause_is_preferred() -> None:
 
 
 def test_only_committed_words_go() -> None:
-    """Words that may still change stay, however long ago they were said."""
+    """Words that may still change stay, however old they are."""
     assert cut_off(make_words("a b"), make_words("c. d e f g h i j k l", at=START + samples_from_ms(1000))) == [
         "a",
         "b",

@@ -1,4 +1,4 @@
-"""What becomes of captions when the engine cannot decode: what was heard stays, the rest is a gap."""
+"""What becomes of captions when the engine cannot decode: recognized words stay, the rest is a gap."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ from tests.support.drawing import (
 
 
 def play_failing(session: Session, talk: Talk, engine: ScriptedEngine, failing: Sequence[int]) -> list[Event]:
-    """Plays a talk; the jobs with these numbers, and those that the script lets fail, are given up."""
+    """Plays a talk; the jobs with these numbers, and those that the script has fail, are given up."""
     events: list[Event] = []
     count = 0
 
@@ -57,7 +57,7 @@ def is_lost(talk: Talk, index: int, events: Sequence[Event]) -> bool:
 @PROPERTY
 @given(talks(), st.sets(st.integers(1, 30)))
 def test_every_word_is_captioned_or_reported(talk: Talk, failing: set[int]) -> None:
-    """Whatever fails, each word is in a final or in a gap, and clients get what they were promised."""
+    """Whatever fails, each word is in a final or in a gap, and captions keep their rules."""
     events = play_failing(make_session(), talk, talk.engine, sorted(failing))
     assert_caption_rules(events)
     recognized = final_words(events)

@@ -45,7 +45,7 @@ def make_words(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[i
     ],
 )
 def test_agreed_prefix(draft: str, words: str, before_ms: int, count: int) -> None:
-    """What two updates in a row say alike is committed, if it was said long enough ago."""
+    """Words on which two updates in a row agree are committed, if they ended long enough ago."""
     assert agreed_prefix(make_words(draft), make_words(words), samples_from_ms(before_ms), 0) == count
 
 
@@ -59,7 +59,7 @@ def test_agreed_prefix(draft: str, words: str, before_ms: int, count: int) -> No
     ],
 )
 def test_doubtful_words_wait_longer(unsure: tuple[int, ...], unsure_before_ms: int, count: int) -> None:
-    """A word that the engine is not sure of is committed only when it ended before ``doubted``."""
+    """A word of low probability is committed only if it ended by ``unsure_before``."""
     words = make_words("one two three four", unsure=unsure)
     assert (
         agreed_prefix(make_words("one two three four"), words, samples_from_ms(1500), samples_from_ms(unsure_before_ms))
@@ -68,14 +68,14 @@ def test_doubtful_words_wait_longer(unsure: tuple[int, ...], unsure_before_ms: i
 
 
 def test_doubt_is_that_of_the_new_update() -> None:
-    """The update that confirms a word says how sure the engine is of it."""
+    """The probability of a word is that of the update that confirms it."""
     sure, unsure = make_words("one"), make_words("one", unsure=(0,))
     assert agreed_prefix(unsure, sure, samples_from_ms(500), 0) == 1
     assert agreed_prefix(sure, unsure, samples_from_ms(500), 0) == 0
 
 
 def test_the_new_times_count() -> None:
-    """The update that confirms a word says when it ended."""
+    """The end of a word is that of the update that confirms it."""
     late = [RecognizedWord(" one", 0, samples_from_ms(2000), 1.0)]
     assert agreed_prefix(make_words("one"), late, samples_from_ms(1000), 0) == 0
     assert agreed_prefix(late, make_words("one"), samples_from_ms(1000), 0) == 1

@@ -1,4 +1,4 @@
-"""Speech without a pause: the session listens to the end of it only, and nobody who reads the captions can tell."""
+"""Speech without a pause: only its end is decoded again, and the captions do not show it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ ENDLESS = make_talk(" ".join(f"w{i}" for i in range(400)))
 
 @dataclass
 class Altered:
-    """An engine that hears what another one does, changed."""
+    """An engine that alters the words of another one."""
 
     engine: Engine
     change: Callable[[Job, tuple[RecognizedWord, ...]], tuple[RecognizedWord, ...]]
@@ -57,7 +57,7 @@ class Altered:
 def run(
     talk: Talk, speech: SpeechSettings | None = None, engine: Engine | None = None, delays: tuple[int, ...] = (0,)
 ) -> tuple[list[Event], list[Job]]:
-    """What is published, and what the engine was asked."""
+    """Returns what is published, and the jobs of the engine."""
     jobs: list[Job] = []
     events = play(make_session(speech), frames(talk), engine or talk.engine, delays, jobs.append)
     return events, jobs
@@ -70,7 +70,7 @@ def assert_nothing_is_lost(talk: Talk, events: list[Event]) -> None:
 
 
 def assert_bounded(jobs: list[Job], speech: SpeechSettings) -> None:
-    """No job hears more than the window and what came since the update that filled it."""
+    """No job is longer than the window and the audio since the update that filled it."""
     assert max(len(j.audio) for j in jobs) <= samples_from_ms(speech.window_s * 1000 + speech.update_ms)
 
 
@@ -79,7 +79,7 @@ def assert_bounded(jobs: list[Job], speech: SpeechSettings) -> None:
 
 @pytest.mark.parametrize(("window_s", "update_ms"), [(4, 300), (4, 1000), (6, 600), (10, 600), (19, 900)])
 def test_the_window_is_bounded(window_s: float, update_ms: int) -> None:
-    """However long somebody speaks, an update listens to the window and no more; no word is lost or doubled."""
+    """However long somebody speaks, an update decodes the window and no more; no word is lost or doubled."""
     speech = SpeechSettings(window_s=window_s, update_ms=update_ms)
     events, jobs = run(ENDLESS, speech)
     assert_bounded(jobs, speech)
@@ -94,7 +94,7 @@ def test_it_stays_one_utterance() -> None:
 
 
 def test_the_window_moves_on() -> None:
-    """It moves forward only, and keeps what the next update should still hear."""
+    """It moves forward only, and keeps what the next update should still decode."""
     _, jobs = run(ENDLESS, NARROW)
     for before, after in pairwise(jobs):
         assert before.start <= after.start <= max(before.end - MIN_KEPT, before.start)
@@ -125,7 +125,7 @@ def test_cut_between_sentences() -> None:
 # ---- talks of any kind
 
 words = st.sampled_from(["so", "then", "Wednesday", "perhaps", "he", "went.", "why?", "well,"])
-short_pauses = st.sampled_from([0.0, 0.0, 0.0, 0.02, 0.06, 0.16, 0.4])  # s: shorter than the hang-over
+short_pauses = st.sampled_from([0.0, 0.0, 0.0, 0.02, 0.06, 0.16, 0.4])  # s: shorter than the hangover
 
 
 @st.composite
@@ -139,7 +139,7 @@ def speeches(draw_from: st.DrawFn) -> Talk:
 @settings(PROPERTY, max_examples=12)
 @given(speeches(), st.sampled_from([300, 600]))
 def test_any_long_speech(talk: Talk, update_ms: int) -> None:
-    """Whatever is said, the window stays bounded, and captions keep their promises and every word."""
+    """Whatever is spoken, the window stays bounded, and captions keep their rules and every word."""
     speech = SpeechSettings(window_s=4, update_ms=update_ms)
     events, jobs = run(talk, speech)
     assert_bounded(jobs, speech)
@@ -171,7 +171,7 @@ def test_an_engine_that_changes_its_mind(settled_ms: int) -> None:
     assert_bounded(jobs, NARROW)
 
 
-# ---- nothing to hear
+# ---- speech without words
 
 
 def talk_around_a_gap(seconds: int, gap: str = "s") -> Talk:
@@ -188,7 +188,7 @@ def talk_around_a_gap(seconds: int, gap: str = "s") -> Talk:
 
 @pytest.mark.parametrize(("gap", "wait"), [("s", MIN_UNRECOGNIZED), (".", NEW_START_PAUSE)], ids=["voices", "silence"])
 def test_a_new_beginning(gap: str, wait: int) -> None:
-    """When somebody speaks and the engine hears nothing, and after a long pause, the window begins anew."""
+    """If there is speech without words, and after a long pause, the window starts after the committed words."""
     talk = talk_around_a_gap(4, gap)
     last = talk.words[6][2] * FRAME
     events, jobs = run(talk, SpeechSettings(window_s=28, max_utterance_s=28, end_silence_ms=5000))
@@ -196,7 +196,7 @@ def test_a_new_beginning(gap: str, wait: int) -> None:
     new = jobs[len(old) :]
     n_continued = [j.must_continue for j in jobs].count(True)
     assert n_continued == (MAX_CONTINUATIONS if gap == "s" else 0)
-    # One update commits the words, and one lies between the two times that the engine is asked for more.
+    # One update commits the words, and one lies between the two continuations.
     assert wait <= old[-1].end - last < wait + samples_from_ms(SpeechSettings().update_ms) * (2 + n_continued // 2)
     assert (new[0].end == old[-1].end) is (gap == "s")  # a word may be waiting: at once
     assert {j.start for j in new} == {new[0].start}
@@ -206,7 +206,7 @@ def test_a_new_beginning(gap: str, wait: int) -> None:
 
 
 def test_an_engine_that_stops_too_early() -> None:
-    """Told that somebody speaks, it says what follows, and goes on hearing it together with what was said before."""
+    """When told that speech follows, it recognizes it, and goes on decoding it with the words before as context."""
     first, second = "this is what he said to us.", "and so we all went home again."
     talk = make_talk(f"{first} {second}")
     known = len(first.split())
@@ -227,7 +227,7 @@ def test_an_engine_that_stops_too_early() -> None:
 @pytest.mark.parametrize("seconds", [1, 2, 4, 9, 15])
 @pytest.mark.parametrize("speech", [pytest.param(SpeechSettings(), id="usual"), pytest.param(NARROW, id="narrow")])
 def test_any_time_without_words(speech: SpeechSettings, seconds: int) -> None:
-    """However long nothing is heard, no word of before or after is lost or doubled, and the window stays bounded."""
+    """However long no word comes, no word before or after is lost or doubled, and the window stays bounded."""
     talk = talk_around_a_gap(seconds)
     events, jobs = run(talk, speech)
     assert_nothing_is_lost(talk, events)
@@ -235,7 +235,7 @@ def test_any_time_without_words(speech: SpeechSettings, seconds: int) -> None:
 
 
 def test_doubt_is_not_silence() -> None:
-    """Words that are too doubtful to show are still words: the window does not begin anew."""
+    """Words that are too unreliable to show are still words: the window keeps its start."""
     talk = talk_around_a_gap(6)
 
     def mumble(job: Job, recognized: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
@@ -248,7 +248,7 @@ def test_doubt_is_not_silence() -> None:
 
 
 def test_doubtful_words_of_a_continuation() -> None:
-    """Then words that are too doubtful to show are a guess: the window does begin anew."""
+    """In a continuation, words that are too unreliable to show are a guess: the window does move."""
     talk = talk_around_a_gap(6)
 
     def guess(job: Job, recognized: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
@@ -284,7 +284,7 @@ def test_an_endless_utterance_is_bounded(text: str) -> None:
 
 
 def test_an_endless_talk_is_drawn() -> None:
-    """The talks of these tests are what they say: speech from the first word to the last."""
+    """The talks of these tests are as described: speech from the first word to the last."""
     start, end = ENDLESS.words[0][1], ENDLESS.words[-1][2]
     assert set(ENDLESS.picture[start:end]) == {"s"}
     assert float(draw(ENDLESS.picture[start:end]).min()) > 0.1

@@ -1,4 +1,4 @@
-"""Names, swearing and fillers in captions: what is shown, and what is promised while more is still to be said."""
+"""Names, profanity and fillers in captions: what is shown, and what is settled while words are still to come."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -136,7 +136,7 @@ def test_a_user_rule_is_stronger_than_a_filler() -> None:
 
 
 def test_scripts_without_spaces() -> None:
-    """A phrase is found between other characters, whatever pieces it was heard in."""
+    """A phrase is found between other characters, however it is divided into words."""
     fragments = [
         RecognizedWord(text, i * 8000, i * 8000 + 8000, 0.9) for i, text in enumerate(["えー", "と、東", "京", "都は"])
     ]
@@ -172,7 +172,7 @@ def test_times_and_probabilities() -> None:
     ],
 )
 def test_unsettled_text(spoken: str, stable: str) -> None:
-    """What could still become part of a phrase, and a comma that a filler could make superfluous, is not promised."""
+    """What could still become part of a phrase, and a comma that a filler could make superfluous, is not settled."""
     assert LanguageRules(ALL, "en").settled_text(make_words(spoken)) == stable
 
 
@@ -194,7 +194,7 @@ languages = st.sampled_from(["en", "de", "ja", ""])
 def test_what_is_settled_stays(
     spoken: list[RecognizedWord], more: list[RecognizedWord], language: str, words: WordsSettings
 ) -> None:
-    """Whatever is said next, the text begins with what was settled; and what is settled only grows."""
+    """Whatever words come next, the text begins with what was settled; and what is settled only grows."""
     rules = LanguageRules(words, language)
     settled = rules.settled_text(spoken)
     assert join_words(rules.rewrite([*spoken, *more])).startswith(settled)
@@ -204,7 +204,7 @@ def test_what_is_settled_stays(
 @settings(PROPERTY, max_examples=200)
 @given(words_of, languages)
 def test_words_say_the_text(spoken: list[RecognizedWord], language: str) -> None:
-    """Words are in order and in the time of what was heard; once more rewritten, masks and drops change nothing."""
+    """Words are in order and within the recognized time; a second pass of masks and removals changes nothing."""
     rules = LanguageRules(ALL, language)
     rewritten = rules.rewrite(spoken)
     assert all(w.text for w in rewritten)
@@ -229,7 +229,7 @@ def test_without_rules_nothing_changes(spoken: list[RecognizedWord], committed: 
 def test_a_writer_keeps_the_rules(
     spoken: list[RecognizedWord], updates: list[tuple[int, list[RecognizedWord]]], language: str
 ) -> None:
-    """However updates are cut, and whatever they guess: promises are kept, and the final is the same."""
+    """However updates are cut, and whatever they guess: the rules are kept, and the final is the same."""
     writer = CaptionWriter("room", rewriter=WordRewriter(ALL))
     events: list[Partial | Final | None] = []
     count = 0
@@ -248,7 +248,7 @@ def test_a_writer_keeps_the_rules(
 @settings(PROPERTY, max_examples=25)
 @given(talks(), st.lists(st.integers(0, 40), min_size=1, max_size=4), st.booleans())
 def test_a_session_keeps_the_rules(talk: Talk, delays: Sequence[int], without_rules: bool) -> None:
-    """Through the whole way from audio to captions, promises are kept whatever the rules are."""
+    """All the way from audio to captions, stable text stays, whatever the settings are."""
     rules = WordsSettings(replace=(("/\\d+I \\d+say/", "x"), ("0I", "zero")), fillers="drop")
     speech = SpeechSettings(max_utterance_s=4, max_caption_s=2, buffer_s=30)
     session = make_session(speech, words=WordsSettings() if without_rules else rules)
@@ -257,7 +257,7 @@ def test_a_session_keeps_the_rules(talk: Talk, delays: Sequence[int], without_ru
 
 
 def test_taken_back() -> None:
-    """A caption that turns out to be a filler only is taken back; one that was never shown is not heard of."""
+    """A caption that turns out to be only a filler is taken back; one that was never shown is not published."""
     writer = CaptionWriter("mic", rewriter=WordRewriter(ALL))
     assert writer.partial([], make_words("um"), DECODED_UNTIL, "en") is None
     assert writer.partial([], make_words("umbrella"), DECODED_UNTIL, "en")
@@ -269,7 +269,7 @@ def test_taken_back() -> None:
 
 
 def test_other_rules_from_the_next_caption_on() -> None:
-    """A caption that has promised something is ended by the rules it was begun with."""
+    """A caption with stable text ends with the settings that it began with."""
     rewriter = WordRewriter(WordsSettings(replace=(("jon", "John"),)))
     writer = CaptionWriter("mic", rewriter=rewriter)
     writer.partial(make_words("jon said"), [], DECODED_UNTIL, "en")
@@ -282,7 +282,7 @@ def test_other_rules_from_the_next_caption_on() -> None:
 
 
 def test_a_talk() -> None:
-    """From audio to finals: what was said is shown as it is meant."""
+    """From audio to finals: words are shown as the settings have them."""
     talk = make_talk("So, um, jon runs cube net ease.", 1.0, "Um.", 1.0, "What a shitty day!")
     events = play(make_session(words=ALL), frames(talk), talk.engine)
     assert_caption_rules(events)

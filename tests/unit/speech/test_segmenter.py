@@ -58,7 +58,7 @@ def cuts(picture: str, floor: int = 0) -> list[int]:
     ],
 )
 def test_boundaries(picture: str, expected: str) -> None:
-    """Enough speech opens an utterance, pre-roll before its first voice; the hang-over after its last voice ends it."""
+    """Enough speech opens an utterance, with the pre-roll before it; the hangover after its last frame closes it."""
     assert boundary_line(picture) == expected
 
 

@@ -1,4 +1,4 @@
-"""From audio to captions, with drawn talks and an engine that knows what was said."""
+"""From audio to captions, with drawn talks and an engine that knows their words."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ HELLO = make_talk("Hello everybody in the room.", 1.0, "Good morning!")
 
 @dataclass
 class Unsure:
-    """An engine that hears words in anything, and says how sure it is."""
+    """An engine that recognizes words in any audio, with the given probabilities."""
 
     no_speech: float
     logprob: float
@@ -115,7 +115,7 @@ def test_updates_come_as_set() -> None:
     *steps, last = (b - a for a, b in pairwise(ends))
     assert set(steps) == {samples_from_ms(500)}
     assert 0 < last <= samples_from_ms(500)
-    assert ends[-1] == talk.words[-1][2] * FRAME + WORD_END_PAUSE, "the last word is heard as soon as it is over"
+    assert ends[-1] == talk.words[-1][2] * FRAME + WORD_END_PAUSE, "the last word is decoded as soon as it is over"
 
 
 def test_a_job_continues_after_known_words() -> None:
@@ -132,7 +132,7 @@ def test_a_job_continues_after_known_words() -> None:
 
 
 def test_settings_change_with_the_next_silence() -> None:
-    """New settings leave the sentence that is being said alone, and hold from the next one on."""
+    """New settings do not change the open utterance, and hold from the next one on."""
     jobs: list[Job] = []
     session = make_session()
 
@@ -173,7 +173,7 @@ def test_a_detector_is_made_when_its_settings_change() -> None:
 
 
 def test_language_is_set() -> None:
-    """The engine is asked for the language that was set."""
+    """Jobs have the language that is set."""
     jobs: list[Job] = []
     play(make_session(language="de"), frames(HELLO), HELLO.engine, watch=jobs.append)
     assert {j.language for j in jobs} == {"de"}
@@ -199,7 +199,7 @@ def first_job_of_the_second(talk: Talk, language: str | None = "en") -> Job:
 
 
 def test_an_utterance_is_decoded_with_the_one_before() -> None:
-    """Its first words are heard among others: the sound and the words of what was said just before, but not twice."""
+    """Its first words are decoded with audio and words of the one before as context; those are not captioned twice."""
     job = first_job_of_the_second(PAIR)
     assert join_words(job.committed) == "We went to the sea."
     assert job.start <= job.committed[0].start
@@ -207,13 +207,13 @@ def test_an_utterance_is_decoded_with_the_one_before() -> None:
 
 @pytest.mark.parametrize("pause", [MAX_CONTEXT_GAP / SAMPLE_RATE - 0.5, MAX_CONTEXT_GAP / SAMPLE_RATE + 0.6])
 def test_an_utterance_long_ago_is_no_context(pause: float) -> None:
-    """After a long pause an utterance is heard alone."""
+    """After a long pause an utterance is decoded without context."""
     job = first_job_of_the_second(make_talk("We went.", pause, "It rained there."))
     assert bool(job.committed) == (pause < MAX_CONTEXT_GAP / SAMPLE_RATE)
 
 
 def test_context_is_bounded() -> None:
-    """Of a long utterance only the end is heard again, in whole words."""
+    """Of a long utterance only the end is context, in whole words."""
     job = first_job_of_the_second(make_talk("so " * 50 + "it was.", 1.0, "It rained there."))
     assert job.committed
     assert samples_from_ms(4000) < job.committed[-1].end - job.start < MAX_CONTEXT
@@ -225,7 +225,7 @@ def test_no_context_when_the_language_is_to_be_detected() -> None:
 
 
 def test_no_context_across_a_dropout() -> None:
-    """Where audio was lost there is nothing to hear together."""
+    """Utterances on both sides of lost audio are not decoded together."""
     jobs: list[Job] = []
     blocks = list(frames(PAIR))
     pause = PAIR.words[4][2] + 35  # frames: the first utterance is over
@@ -237,7 +237,7 @@ def test_no_context_across_a_dropout() -> None:
 
 @dataclass
 class StopsAtSentences:
-    """An engine that says nothing more after a sentence that it is given; alone, it hears what is said."""
+    """An engine that recognizes nothing after a finished sentence of context; without context, it does."""
 
     engine: ScriptedEngine
 
@@ -251,14 +251,14 @@ class StopsAtSentences:
 
 
 def test_an_utterance_that_its_context_hides_is_decoded_alone() -> None:
-    """When the model thinks that all is said, the utterance is heard again without what came before it."""
+    """When the model stops after the context, the utterance is decoded again without it."""
     talk = make_talk("We went.", 1.0, "It did.")
     assert final_words(play(make_session(), frames(talk), StopsAtSentences(talk.engine))) == talk.text
 
 
 @dataclass
 class Polyglot:
-    """Hears the next utterance in the next of these languages."""
+    """An engine that recognizes the next utterance in the next of these languages."""
 
     languages: list[str]
     logprob: float = -0.1
@@ -275,7 +275,7 @@ class Polyglot:
 
 
 def test_the_language_of_the_last_utterance_is_expected() -> None:
-    """What was heard in whole utterances is told to the engine; what updates thought, or was no speech, is not."""
+    """The language of a whole utterance is expected in the next; that of an update, or of no speech, is not."""
     talk = make_talk("One.", 1.0, "Two.", 1.0, "Three.")
     jobs: list[Job] = []
     play(make_session(language=None), frames(talk), Polyglot(["de", "en", "de"]), watch=jobs.append)
@@ -286,7 +286,7 @@ def test_the_language_of_the_last_utterance_is_expected() -> None:
 
 
 def test_long_speech_is_finalized_on_the_way() -> None:
-    """Speech without a pause becomes finals no longer than a caption may be, soon after it was said."""
+    """Speech without a pause becomes finals no longer than a caption may be, soon after it was spoken."""
     talk = make_talk("and so he went along the river for many days until he came upon a house where nobody lived " * 3)
     events = play(make_session(SpeechSettings(max_caption_s=3)), frames(talk), talk.engine)
     assert_caption_rules(events)
@@ -315,7 +315,7 @@ def test_sentences_of_one_decode() -> None:
 
 @pytest.mark.parametrize("delay", range(0, 120, 7))
 def test_cut_during_a_decode(delay: int) -> None:
-    """Speech is cut while the engine hears beyond the cut: words from there on belong to the next utterance only."""
+    """Speech is cut while the engine decodes beyond the cut: words from there on belong to the next utterance only."""
     talk = make_talk(" ".join(f"w{i}" for i in range(100)))
     events = play(make_session(SHORT), frames(talk), talk.engine, [delay])
     assert_caption_rules(events)
@@ -370,7 +370,7 @@ def test_any_cutting_gives_the_same_words(talk: Talk, sizes: list[int]) -> None:
 @PROPERTY
 @given(talks(), delays)
 def test_any_engine_keeps_the_rules(talk: Talk, delays: list[int]) -> None:
-    """However slow the engine is, captions keep their promises, and every word is said once."""
+    """However slow the engine is, captions keep their rules, and every word comes once."""
     events = play(make_session(SHORT), frames(talk), talk.engine, delays)
     assert_caption_rules(events)
     assert gaps(events) == []
@@ -416,7 +416,7 @@ def test_doubt_breaks_no_rule(talk: Talk, delays: list[int], no_speech: float, l
 @PROPERTY
 @given(talks(), delays, sizes)
 def test_a_job_holds_the_audio_that_was_pushed(talk: Talk, delays: list[int], sizes: list[int]) -> None:
-    """Every job's audio is the stream's own, sample for sample, and no longer than one decode may hear."""
+    """Every job's audio is that of the stream, sample for sample, and no longer than one decode may be."""
     audio = talk.audio
 
     def watch(job: Job) -> None:
@@ -437,7 +437,7 @@ def with_dropout(talk: Talk, at: int, length: int) -> list[Block]:
 
 @pytest.mark.parametrize("length", [samples_from_ms(301), samples_from_ms(1000), samples_from_ms(2500) + 7])
 def test_gap(length: int) -> None:
-    """Lost audio is reported to the millisecond, what was said before is final at once, and time stays true."""
+    """Lost audio is reported to the millisecond, speech before it is complete at once, and times stay right."""
     talk = make_talk("Before it breaks", 3.0, "it is whole.")
     end = talk.words[2][2]
     session = make_session()
@@ -450,7 +450,7 @@ def test_gap(length: int) -> None:
 
 
 def test_a_gap_ends_the_utterance_at_once() -> None:
-    """Words before lost audio do not wait for the hang-over."""
+    """Words before lost audio do not wait for the hangover."""
     talk = make_talk("Before it breaks")
     session = make_session()
     end = talk.words[-1][2]
@@ -466,7 +466,7 @@ def test_a_gap_ends_the_utterance_at_once() -> None:
 
 
 def test_a_short_dropout_does_not_cut() -> None:
-    """A short hole is reported, and the sentence around it stays one."""
+    """A short dropout is reported, and the sentence around it stays one."""
     talk = make_talk("Before it breaks", 0.2, "it is whole.")
     end = talk.words[2][2]
     events = play(make_session(), with_dropout(talk, end, samples_from_ms(200)), talk.engine)
@@ -546,7 +546,7 @@ def test_waiting_utterances_become_one_job() -> None:
 
 
 def test_merged_jobs_fit_the_window() -> None:
-    """No more is decoded at once than Whisper can hear."""
+    """No more is decoded at once than fits Whisper's window."""
     talk = make_talk(*(part for i in range(20) for part in (f"Sentence number {i}.", 1.5)))
     jobs: list[Job] = []
     events = play(make_session(), frames(talk), talk.engine, [10_000], jobs.append)
@@ -569,7 +569,7 @@ def stall(talk: Talk, from_frame: int, frames_long: int) -> tuple[list[Event], l
 
 
 def assert_losses_are_reported(talk: Talk, events: list[Event]) -> None:
-    """Each word of the finals is one of the talk, or its beginning, and said once; what is missing lies in a gap."""
+    """Each word of the finals is one of the talk, or its beginning, and comes once; what is missing lies in a gap."""
     assert_caption_rules(events)
     script_words = {a / 50: (text, b / 50) for text, a, b in talk.words}
     heard = {w.start: w.text for f in finals(events) for w in f.words}
@@ -585,7 +585,7 @@ assert len(set(UNIQUE.text)) == len(UNIQUE.text)
 
 
 def test_overrun() -> None:
-    """An engine that stalls for longer than the buffer: the loss is told as a gap, and captions go on after it."""
+    """An engine that stalls for longer than the buffer: the loss is reported as a gap, and captions go on after it."""
     events, _ = stall(UNIQUE, 200, 2500)
     assert_losses_are_reported(UNIQUE, events)
     assert gaps(events)
@@ -594,7 +594,7 @@ def test_overrun() -> None:
 
 @pytest.mark.parametrize("when", range(100, 400, 25))
 def test_overrun_keeps_recognized_words(when: int) -> None:
-    """Whenever the engine stalls, what it had heard becomes final, once."""
+    """Whenever the engine stalls, the words it had recognized become final, once."""
     events, _ = stall(UNIQUE, when, 2500)
     assert_losses_are_reported(UNIQUE, events)
     earlier_partials = [p for p in partials(events) if p.end <= when / 50 + 0.1]
@@ -604,7 +604,7 @@ def test_overrun_keeps_recognized_words(when: int) -> None:
 
 @pytest.mark.parametrize("delay", [1000, 1600, 2200, 3000])
 def test_one_endless_decode(delay: int) -> None:
-    """A single decode that takes longer than the buffer loses audio, tells so, and raises nothing."""
+    """A single decode that takes longer than the buffer loses audio, reports a gap, and raises nothing."""
     audio = UNIQUE.audio
     jobs: list[Job] = []
     events = play(make_session(SHORT), frames(UNIQUE), UNIQUE.engine, [0] * 5 + [delay], jobs.append)
@@ -615,7 +615,7 @@ def test_one_endless_decode(delay: int) -> None:
 @settings(PROPERTY, max_examples=8)
 @given(st.integers(0, 600), st.integers(1400, 2600))
 def test_any_stall(when: int, length: int) -> None:
-    """Whenever and however long the engine stalls: nothing is doubled, and what is lost is told."""
+    """Whenever and however long the engine stalls: nothing is doubled, and what is lost is reported."""
     events, _ = stall(UNIQUE, when, length)
     assert_losses_are_reported(UNIQUE, events)
 
@@ -629,7 +629,7 @@ def test_overrun_in_the_middle_of_a_sentence() -> None:
 
 
 def test_overrun_of_a_cut_utterance() -> None:
-    """An update heard beyond the place where speech is cut afterwards: its words from there on are not said twice."""
+    """An update decoded beyond the place where speech is cut afterwards: its words from there on do not come twice."""
     talk = make_talk(" ".join(f"w{i}" for i in range(400)))
     session, events = make_session(SpeechSettings(max_utterance_s=28, buffer_s=30)), []
     for block in frames(talk):
@@ -659,7 +659,7 @@ def test_overrun_of_a_cut_utterance() -> None:
     ],
 )
 def test_doubtful_text_is_dropped(no_speech: float, logprob: float, doubtful: bool) -> None:
-    """Text is dropped when it is improbable, or when nobody seems to speak and it is not sure."""
+    """Text is dropped if it is improbable, or if there seems to be no speech and it is uncertain."""
     talk = make_talk("mmm")
     speech = SpeechSettings(no_speech=0.6, unsure_logprob=-0.5, min_logprob=-1.5)
     events = play(make_session(speech), frames(talk), Unsure(no_speech, logprob))
@@ -676,7 +676,7 @@ def test_improbable_text_is_always_dropped(no_speech: float) -> None:
 
 
 def test_doubt_takes_back_a_partial() -> None:
-    """What was shown and then turns out to be no speech is taken back by an empty final."""
+    """A partial that turns out to be no speech is taken back by an empty final."""
     talk = make_talk("mmmmmmmmmmmmmmmmmmmm")
 
     class Later(Unsure):
@@ -693,7 +693,7 @@ def test_doubt_takes_back_a_partial() -> None:
 
 
 def test_doubt_keeps_stable_words() -> None:
-    """Doubt about the end does not take back words that were promised."""
+    """An unreliable end does not take back stable words."""
     talk = make_talk("one two three four five six seven eight")
     heard = talk.engine
 
@@ -728,7 +728,7 @@ def test_one_job_at_a_time() -> None:
 
 
 def test_a_hypothesis_without_a_job() -> None:
-    """A hypothesis that nobody asked for is a mistake of the caller."""
+    """A hypothesis without a job is an error of the caller."""
     job = Job("room", 0, np.zeros(0, dtype=np.float32), final=True)
     with pytest.raises(RuntimeError, match="no job is out"):
         make_session().apply(Hypothesis(job, (), "en"))
@@ -748,7 +748,7 @@ def test_capacity() -> None:
 
 
 def test_context_leaves_room_for_the_longest_utterance() -> None:
-    """An utterance that grows as long as the window is heard whole, if need be without its context."""
+    """An utterance that grows as long as the window is decoded whole, if need be without its context."""
     talk = make_talk("We went.", 1.0, "so " * 220 + "it was.", 1.0, "Right.")
     jobs: list[Job] = []
     events = play(

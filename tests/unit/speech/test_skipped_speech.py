@@ -1,4 +1,4 @@
-"""An engine that leaves out what it heard, as Whisper does now and then: the session notices and asks again."""
+"""An engine that skips speech, as Whisper does now and then: the session notices, and has it decoded again."""
 
 from dataclasses import dataclass, replace
 
@@ -21,7 +21,7 @@ LATE = SpeechSettings(first_update_ms=5000, update_ms=5000, max_utterance_s=28, 
 
 @dataclass
 class Skipping:
-    """Leaves out words ``first`` to ``last`` when it hears them among others; the next word takes their time."""
+    """An engine that skips words ``first`` to ``last`` if others are in the audio; the next word takes their time."""
 
     engine: Engine
     first: int
@@ -75,7 +75,7 @@ def test_nothing_was_skipped() -> None:
 
 
 class FirstWordOnly:
-    """Hears the first word only, however often it is asked."""
+    """An engine that recognizes the first word only, however often it decodes."""
 
     info = TALK.engine.info
 
@@ -90,19 +90,19 @@ class FirstWordOnly:
 
 
 def test_retries_are_bounded() -> None:
-    """What the engine has no words for the second time is let go."""
+    """Speech that has no words the second time is given up."""
     engine = FirstWordOnly()
     assert final_words(play(make_session(LATE), frames(TALK), engine)) == ["First"]
     assert len([j for j in engine.jobs if j.final]) == 2
 
 
 def test_limits() -> None:
-    """What counts as unheard is longer than a word that was misheard, and no word is as long as what is split."""
+    """Unrecognized speech is longer than a misrecognized word, and no word is as long as what is split."""
     assert samples_from_ms(500) < MIN_UNRECOGNIZED < MIN_SKIPPED
 
 
 class Hallucinating:
-    """Says one short word at the very beginning of whatever it hears."""
+    """An engine that makes up one short word at the very beginning of any audio."""
 
     info = TALK.engine.info
 
