@@ -30,7 +30,7 @@ def details(messages: list[dict[str, Any]]) -> list[str]:
 
 
 async def test_captions_go_on_with_a_fresh_engine(failing: Any) -> None:
-    """An engine that fails again and again, and works when it is reloaded: every word comes, and the status says why."""
+    """An engine that fails again and again, and works when reloaded: every word comes, and the status says why."""
     with Daemon(*failing(fails_after=4)) as daemon:
         async with captions(daemon) as viewer:
             messages = await receive_all(viewer)
@@ -56,7 +56,7 @@ async def test_one_utterance_that_cannot_be_decoded(failing: Any) -> None:
 
 
 async def test_an_engine_that_is_broken(failing: Any) -> None:
-    """Exit 4, for the service manager to restart it; viewers keep recognized words, get a notice, and are closed (1001)."""
+    """Exit 4, so that it is restarted; viewers keep recognized words, get a notice, and are closed (1001)."""
     with Daemon(*failing(poison_s=[2.0 + 0.2 * n for n in range(100)])) as daemon:
         async with captions(daemon) as viewer:
             messages = await receive_all(viewer)

@@ -6,13 +6,13 @@ from itertools import pairwise
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from streamstt.speech.rewriting import LanguageRules, WordRewriter
 
 from streamstt.config.settings import SpeechSettings
 from streamstt.config.words import WordsSettings
 from streamstt.engine.base import RecognizedWord, join_words
 from streamstt.events import Final, Partial
 from streamstt.speech.caption_writer import CaptionWriter
+from streamstt.speech.rewriting import LanguageRules, WordRewriter
 from tests.support.drawing import (
     PROPERTY,
     Talk,

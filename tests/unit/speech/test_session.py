@@ -53,8 +53,8 @@ class Unsure:
         return EngineInfo("unsure", "none", "exact", ("en",))
 
     def decode(self, job: Job) -> Hypothesis:
-        heard = RecognizedWord(self.text, job.start + 1600, min(job.start + 4800, job.end), 0.3)
-        words = () if job.committed else (heard,)
+        word = RecognizedWord(self.text, job.start + 1600, min(job.start + 4800, job.end), 0.3)
+        words = () if job.committed else (word,)
         return Hypothesis(job, words, "en", self.no_speech, self.logprob)
 
 
@@ -154,22 +154,22 @@ def test_settings_change_with_the_next_silence() -> None:
 
 def test_a_detector_is_made_when_its_settings_change() -> None:
     """The session asks the factory at its start, and in the next silence after a change that concerns detection."""
-    made: list[SpeechSettings] = []
+    detector_settings: list[SpeechSettings] = []
 
     def make(settings: SpeechSettings) -> DrawnDetector:
-        made.append(settings)
+        detector_settings.append(settings)
         return DrawnDetector()
 
     session = Session("room", SpeechSettings(), make, "en")
-    assert made == [SpeechSettings()]
+    assert detector_settings == [SpeechSettings()]
     blocks = frames(HELLO)
     session.update_settings(SpeechSettings(update_ms=700), "en")
     session.push(next(blocks))
-    assert len(made) == 1, "a detector does not depend on the pace of updates"
+    assert len(detector_settings) == 1, "a detector does not depend on the pace of updates"
     session.update_settings(SpeechSettings(detector="webrtc"), "en")
-    assert len(made) == 1
+    assert len(detector_settings) == 1
     session.push(next(blocks))
-    assert [settings.detector for settings in made] == [SpeechSettings().detector, "webrtc"]
+    assert [settings.detector for settings in detector_settings] == [SpeechSettings().detector, "webrtc"]
 
 
 def test_language_is_set() -> None:
@@ -268,8 +268,8 @@ class Polyglot:
         return EngineInfo("polyglot", "none", "exact", ("de", "en"))
 
     def decode(self, job: Job) -> Hypothesis:
-        heard = RecognizedWord(" so", job.start + 1600, min(job.start + 4800, job.end), 0.9)
-        words = () if job.committed else (heard,)
+        word = RecognizedWord(" so", job.start + 1600, min(job.start + 4800, job.end), 0.9)
+        words = () if job.committed else (word,)
         language = self.languages.pop(0) if job.final else "xx"
         return Hypothesis(job, words, language, 0.0, self.logprob)
 
@@ -572,10 +572,10 @@ def assert_losses_are_reported(talk: Talk, events: list[Event]) -> None:
     """Each word of the finals is one of the talk, or its beginning, and comes once; what is missing lies in a gap."""
     assert_caption_rules(events)
     script_words = {a / 50: (text, b / 50) for text, a, b in talk.words}
-    heard = {w.start: w.text for f in finals(events) for w in f.words}
-    assert len(heard) == len(final_words(events)), "a word is doubled"
-    assert all(script_words[start][0].startswith(text) for start, text in heard.items())
-    lost = [(start, end, text) for start, (text, end) in script_words.items() if heard.get(start) != text]
+    captioned = {w.start: w.text for f in finals(events) for w in f.words}
+    assert len(captioned) == len(final_words(events)), "a word is doubled"
+    assert all(script_words[start][0].startswith(text) for start, text in captioned.items())
+    lost = [(start, end, text) for start, (text, end) in script_words.items() if captioned.get(start) != text]
     unreported = [text for start, end, text in lost if not any(g.start < end and start < g.end for g in gaps(events))]
     assert unreported == []
 
@@ -695,11 +695,11 @@ def test_doubt_takes_back_a_partial() -> None:
 def test_doubt_keeps_stable_words() -> None:
     """An unreliable end does not take back stable words."""
     talk = make_talk("one two three four five six seven eight")
-    heard = talk.engine
+    engine = talk.engine
 
     class Later(Unsure):
         def decode(self, job: Job) -> Hypothesis:
-            sure = heard.decode(job)
+            sure = engine.decode(job)
             return Hypothesis(job, sure.words, "en", 0.0, -2.0 if job.final else -0.1)
 
     events = play(make_session(), frames(talk), Later(0.0, 0.0))
