@@ -6,12 +6,14 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 
 from streamstt.audio.capture import Capture
 from streamstt.audio.sources import AudioSource, make_source
 from streamstt.captioning.local_source import run_source
 from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.clock import utc_timestamp
+from streamstt.concurrency import run_in_thread
 from streamstt.config.settings import Settings, SourceSettings
 from streamstt.engine.base import EngineInfo
 from streamstt.engine.runner import EngineRunner
@@ -89,7 +91,7 @@ async def open_sources(settings: Settings) -> Captures:
     for source in settings.source:
         audio_source = make_source(source)
         if audio_source:
-            await asyncio.to_thread(probe_source, audio_source, allow_missing=may_appear_later(source))
+            await run_in_thread(partial(probe_source, audio_source, allow_missing=may_appear_later(source)))
             captures.append((source, Capture(source.name, audio_source)))
     return captures
 

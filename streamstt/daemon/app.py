@@ -21,6 +21,7 @@ from streamstt.captioning.setup import (
 from streamstt.compat.endpoints import make_api, make_endpoints
 from streamstt.compat.wyoming.connection import WyomingContext
 from streamstt.compat.wyoming.server import WyomingServer
+from streamstt.concurrency import run_in_thread
 from streamstt.config.loader import transcript_folder
 from streamstt.config.settings import Settings
 from streamstt.daemon.components import Components
@@ -67,7 +68,7 @@ async def run(settings: Settings, hooks: DaemonHooks) -> None:
 async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> Components:
     """Makes all parts; the quick checks come before the slow load of the model."""
     captures = await open_sources(settings)
-    archive = await asyncio.to_thread(_open_archive, settings) if settings.transcript.is_active else None
+    archive = await run_in_thread(_open_archive, settings) if settings.transcript.is_active else None
     engine = await start_engine(settings, executor, hooks.notifier.wrap_progress(hooks.on_progress))
     # What has been allocated by now stays: without freezing it, each full collection would take a tenth of a second.
     gc.collect()

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from streamstt import logs
+from streamstt.concurrency import run_in_thread
 from streamstt.config.changes import Changes, compare
 from streamstt.config.settings import Settings
 from streamstt.daemon.hooks import DaemonHooks
@@ -54,7 +55,7 @@ class Reloader:
 
     async def _reload(self) -> None:
         """Reads and checks everything before it changes anything, so that an error changes nothing."""
-        changes = compare(self._settings, await asyncio.to_thread(self._hooks.load_settings))
+        changes = compare(self._settings, await run_in_thread(self._hooks.load_settings))
         await self._apply(changes)
         settings, server = changes.settings, changes.settings.server
         logs.configure(settings.log)

@@ -51,7 +51,7 @@ class EngineRunner:
     @property
     def info(self) -> EngineInfo:
         """Description of the engine that is loaded; ``start`` must have been called."""
-        assert self._info is not None, "start() comes first"  # noqa: S101
+        assert self._info is not None, "start() comes first"
         return self._info
 
     async def start(self) -> None:
@@ -131,12 +131,12 @@ class EngineRunner:
         Raises:
             ConfigError: There are more than the model takes.
         """
-        assert self._engine is not None, "start() comes first"  # noqa: S101
+        assert self._engine is not None, "start() comes first"
         await self._run_in_engine_thread("setting the vocabulary", partial(self._engine.set_vocabulary, terms))
         self._vocabulary = terms
 
     async def _decode(self, job: Job) -> Hypothesis:
-        assert self._engine is not None, "start() comes first"  # noqa: S101
+        assert self._engine is not None, "start() comes first"
         try:
             return await self._run_in_engine_thread(f"decoding {job}", partial(self._engine.decode, job))
         except EngineError:

@@ -97,7 +97,7 @@ class UploadedRecording:
 
     def _next_chunks(self) -> tuple[list[Chunk], bool]:
         """Returns the chunks that the next audio completes, and whether more may come."""
-        assert self._splitter is not None, "open() comes first"  # noqa: S101
+        assert self._splitter is not None, "open() comes first"
         with self._hiding_path():
             block = self._file.read(Event())
         return list(self._splitter.push(block) if block else self._splitter.flush()), block is not None

@@ -174,7 +174,9 @@ def test_ways_to_show_a_token(shown: dict[str, str]) -> None:
     assert CLOSED.check(replace(LOCAL, **shown)) == Role.VIEWER
 
 
-@pytest.mark.parametrize("path", ["/", "/overlay", "/transcript.txt", "/metrics", "/pages/feed.js", "/%63aptions"])
+@pytest.mark.parametrize(
+    "path", ["/", "/overlay", "/transcript.txt", "/metrics", "/pages/shared/feed.js", "/%63aptions"]
+)
 def test_no_token(path: str) -> None:
     """Without a token there is no page and no transcript."""
     assert status(CLOSED.check(AccessRequest(path, ("localhost",)))) is HTTPStatus.UNAUTHORIZED
@@ -192,7 +194,10 @@ def test_viewer_who_wants_to_speak() -> None:
     """A viewer's cookie comes along by itself: whoever holds a speaker's token as well may still send that."""
     cookie = f"streamstt-8765={VIEWER}"
     assert CLOSED.check(replace(LOCAL, target="/audio", cookies=cookie)) is NO_ROLE
-    assert status(CLOSED.check(replace(LOCAL, target="/audio", cookies=cookie, is_websocket=False))) is HTTPStatus.FORBIDDEN
+    assert (
+        status(CLOSED.check(replace(LOCAL, target="/audio", cookies=cookie, is_websocket=False)))
+        is HTTPStatus.FORBIDDEN
+    )
     unknown = replace(LOCAL, target="/audio", cookies="streamstt-8765=of-yesterday-and-replaced")
     assert status(CLOSED.check(unknown)) is HTTPStatus.UNAUTHORIZED
     assert status(CLOSED.check_token(VIEWER, "/audio")) is HTTPStatus.FORBIDDEN
@@ -239,7 +244,7 @@ def test_any_other_token(token: str) -> None:
         origins=st.lists(st.text(max_size=9), max_size=2).map(tuple),
         authorization=st.text(max_size=40),
         cookies=st.text(max_size=40),
-        socket=st.booleans(),
+        is_websocket=st.booleans(),
     )
 )
 def test_any_request(visit: AccessRequest) -> None:
