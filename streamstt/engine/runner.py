@@ -160,7 +160,7 @@ class EngineRunner:
             return await loop.run_in_executor(self._thread, work)
         except StreamsttError:
             raise
-        except Exception as error:  # out of memory, or a mistake of ours: a fresh engine may do better
+        except Exception as error:  # out of memory, or an error in our code: a fresh engine may do better
             raise EngineError(f"{action} failed: {type(error).__name__}: {error}") from error
         finally:
             self.busy_since = None

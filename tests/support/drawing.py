@@ -1,4 +1,4 @@
-"""Streams drawn as text, and what plays them: audio, a detector that reads the drawing, talks with their script.
+"""Streams drawn as text, and what plays them: audio, a detector that reads the drawing, talks with their words.
 
 One character is one frame of 20 ms: ``.`` silence, ``,`` a breath, ``s`` speech, ``S`` loud speech.
 """
@@ -35,7 +35,7 @@ def draw(picture: str) -> Samples:
 
 
 class DrawnDetector:
-    """Implements ``Detector``: sees in the audio what was drawn."""
+    """A voice detector that recognizes in the audio what was drawn."""
 
     def is_speech(self, frame: Samples) -> bool:
         return float(np.mean(frame)) > 0.1
@@ -43,7 +43,7 @@ class DrawnDetector:
 
 @dataclass(frozen=True)
 class Talk:
-    """What is said: the drawing, and each word with the frames it takes."""
+    """Drawn speech: the drawing, and each word with the frames from which and to which it is spoken."""
 
     picture: str
     words: tuple[tuple[str, int, int], ...]
@@ -58,14 +58,14 @@ class Talk:
 
     @property
     def engine(self) -> ScriptedEngine:
-        """Hears exactly this talk."""
+        """An engine that recognizes exactly this talk."""
         step = FRAME / SAMPLE_RATE
-        spoken = tuple(ScriptWord(text=f" {t}", start=a * step, end=b * step) for t, a, b in self.words)
-        return ScriptedEngine(Script(words=spoken))
+        words = tuple(ScriptWord(text=f" {t}", start=a * step, end=b * step) for t, a, b in self.words)
+        return ScriptedEngine(Script(words=words))
 
 
-def tell(*parts: str | float) -> Talk:
-    """A talk of words, 60 ms a letter but 160 ms at least, and pauses in seconds; a second of silence at both ends."""
+def make_talk(*parts: str | float) -> Talk:
+    """Draws a talk of words and pauses (s): 60 ms a letter, at least 160 ms a word, and a second of silence around."""
     picture, words = "." * FRAMES_A_SECOND, []
     for part in parts:
         if isinstance(part, str):
@@ -79,59 +79,59 @@ def tell(*parts: str | float) -> Talk:
 
 
 VOCABULARY = ("I", "say", "seven", "words,", "Wednesday", "twice.", "Really?", "well;")
-PAUSES = (0.0, 0.0, 0.0, 0.06, 0.16, 0.56, 0.6, 0.62, 1.0, 2.4)  # s: around the hang-over and far from it
+PAUSES = (0.0, 0.0, 0.0, 0.06, 0.16, 0.56, 0.6, 0.62, 1.0, 2.4)  # s: around the hangover and far from it
 
 
 @st.composite
 def talks(draw_from: st.DrawFn, longest: int = 24) -> Talk:
-    """Talks of any words and pauses; no two words of one alike, so that a lost or doubled one shows."""
-    said = draw_from(
+    """Talks of any words and pauses; no two words of a talk are alike, so that a lost or doubled one shows."""
+    drawn = draw_from(
         st.lists(st.tuples(st.sampled_from(VOCABULARY), st.sampled_from(PAUSES)), min_size=1, max_size=longest)
     )
-    return tell(*(part for i, (word, pause) in enumerate(said) for part in (f"{i}{word}", pause)))
+    return make_talk(*(part for i, (word, pause) in enumerate(drawn) for part in (f"{i}{word}", pause)))
 
 
 def cut(audio: Samples, sizes: Iterable[int], start: int = 0) -> Iterator[Block]:
-    """The audio in blocks of these sizes, over and over."""
-    turn = cycle(sizes)
+    """Cuts audio into blocks of these sizes, over and over."""
+    sizes_in_turn = cycle(sizes)
     at = 0
     while at < len(audio):
-        samples = audio[at : at + next(turn)]
+        samples = audio[at : at + next(sizes_in_turn)]
         yield Block(start + at, samples)
         at += len(samples)
 
 
 def frames(talk: Talk) -> Iterator[Block]:
-    """The talk in blocks of 20 ms, as a microphone gives it."""
+    """Cuts a talk into blocks of 20 ms, as a microphone delivers it."""
     return cut(talk.audio, [FRAME])
 
 
-def session(
+def make_session(
     speech: SpeechSettings | None = None, language: str | None = "en", words: WordsSettings | None = None
 ) -> Session:
-    """A session that sees what is drawn."""
+    """Makes a session whose detector recognizes what is drawn."""
     writer = CaptionWriter("room", rewriter=WordRewriter(words))
     return Session("room", speech or SpeechSettings(), lambda _: DrawnDetector(), language, writer)
 
 
 def play(
-    stage: Session,
+    session: Session,
     blocks: Iterable[Block],
     engine: Engine,
     delays: Sequence[int] = (0,),
     watch: Callable[[Job], None] = lambda _: None,
 ) -> list[Event]:
-    """Pushes all blocks, and ends the stream.
+    """Pushes all blocks, ends the stream, and decodes until all speech is final.
 
     Args:
-        stage: The session.
-        blocks: Its audio.
-        engine: Decodes.
+        session: Takes the audio.
+        blocks: The audio.
+        engine: Decodes the jobs.
         delays: How many blocks each decode takes, over and over.
-        watch: Is shown every job.
+        watch: Called with every job.
     """
     events: list[Event] = []
-    turn = cycle(delays)
+    delays_in_turn = cycle(delays)
     job: Job | None = None
     ready = 0
 
@@ -139,22 +139,22 @@ def play(
         nonlocal job, ready
         while True:
             if job is None:
-                job = stage.next_job()
+                job = session.next_job()
                 if job is None:
                     return
                 watch(job)
-                ready = round(now) + next(turn) if now != float("inf") else 0
+                ready = round(now) + next(delays_in_turn) if now != float("inf") else 0
             if ready > now:
                 return
-            events.extend(stage.apply(engine.decode(job)))
+            events.extend(session.apply(engine.decode(job)))
             job = None
 
     for count, block in enumerate(blocks):
-        events.extend(stage.push(block))
+        events.extend(session.push(block))
         work(count)
-    events.extend(stage.interrupt())
+    events.extend(session.interrupt())
     work(float("inf"))
-    assert stage.settled
+    assert session.settled
     return events
 
 
@@ -170,16 +170,16 @@ def gaps(events: Iterable[Event]) -> list[Gap]:
     return [e for e in events if isinstance(e, Gap)]
 
 
-def said(events: Iterable[Event]) -> list[str]:
-    """Every word of the finals; their texts say the same."""
-    ended = finals(events)
-    words = [w.text for f in ended for w in f.words]
-    assert " ".join(f.text for f in ended if f.text).split() == words
+def final_words(events: Iterable[Event]) -> list[str]:
+    """Returns every word of the finals, after checking that their texts have the same words."""
+    captions = finals(events)
+    words = [w.text for f in captions for w in f.words]
+    assert " ".join(f.text for f in captions if f.text).split() == words
     return words
 
 
-def assert_promises_kept(events: Sequence[Event]) -> None:
-    """The rules of captions that every client relies on (protocol v1)."""
+def assert_caption_rules(events: Sequence[Event]) -> None:
+    """Checks the rules of captions that every client relies on (protocol v1)."""
     captions = [e for e in events if isinstance(e, Partial | Final)]
     runs = [(key, list(run)) for key, run in groupby(captions, key=lambda c: c.id)]
     assert len({key for key, _ in runs}) == len(runs), "an id is opened once, and one caption at a time is open"
@@ -188,13 +188,13 @@ def assert_promises_kept(events: Sequence[Event]) -> None:
         assert isinstance(last, Final), f"{key} has no final"
         assert all(isinstance(c, Partial) for c in before), f"{key} has two finals"
         assert [c.rev for c in run] == list(range(1, len(run) + 1)), f"{key}: rev rises by one"
-        promised = ""
+        stable = ""
         for caption in run:
-            assert caption.text.startswith(promised), f"{key} broke {promised!r} with {caption.text!r}"
+            assert caption.text.startswith(stable), f"{key} changed {stable!r} with {caption.text!r}"
             assert caption.start <= caption.end
             if isinstance(caption, Partial):
-                assert len(promised) <= caption.stable <= len(caption.text)
-                promised = caption.text[: caption.stable]
-    spoken = [w for f in finals(events) for w in f.words]
-    assert all(a.end <= b.start + 0.001 for a, b in pairwise(spoken)), "words follow each other"
+                assert len(stable) <= caption.stable <= len(caption.text)
+                stable = caption.text[: caption.stable]
+    words = [w for f in finals(events) for w in f.words]
+    assert all(a.end <= b.start + 0.001 for a, b in pairwise(words)), "words follow each other"
     assert all(g.start < g.end for g in gaps(events)), "a gap has a length"

@@ -29,7 +29,7 @@ def daemon_of(broker: Broker, script: list[str], folder: Path) -> Daemon:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Asks again and again, for what nobody tells."""
+    """Polls a state that nothing announces."""
     async with asyncio.timeout(WITHIN_S):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - it is another process's
             await asyncio.sleep(0.1)
@@ -54,7 +54,7 @@ async def until_health_says(daemon: Daemon, words: str, *, present: bool = True)
 
 @asynccontextmanager
 async def watched(daemon: Daemon, viewer: Viewer) -> AsyncIterator[None]:
-    """The viewer follows while it lasts, and comes back when it is asked to."""
+    """Has a viewer follow the daemon meanwhile, and reconnect when it is asked to."""
 
     async def follow() -> None:
         while daemon.process.poll() is None:
@@ -147,7 +147,7 @@ async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path
 
 
 async def test_an_edge_before_its_broker(tmp_path: Path) -> None:
-    """Without a broker an edge starts, says what is missing, and lets viewers come back later: pages are there."""
+    """Without a broker an edge starts, reports what is missing, serves pages, and has viewers try again later."""
     broker = Broker("redis", tmp_path / "broker")
     with edge(broker) as served:
         await until_health_says(served, "lost its connection to the broker")
@@ -160,7 +160,7 @@ async def test_an_edge_before_its_broker(tmp_path: Path) -> None:
 
 
 def test_an_edge_reloads_its_settings(tmp_path: Path) -> None:
-    """SIGHUP has an edge read its settings again, as a daemon does; a mistake changes nothing, and health says so."""
+    """SIGHUP has an edge reload its settings, as a daemon does; an error changes nothing, and health says so."""
     broker, config = Broker("redis", tmp_path / "broker"), tmp_path / "settings.toml"
     config.write_text("")
     with edge(broker, "--config", str(config)) as served:

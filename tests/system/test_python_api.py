@@ -1,4 +1,4 @@
-"""Other programs use the engine: the examples of docs/python.md do what they say, and mistakes are told."""
+"""The Python API: the examples of docs/python.md do what they say, and errors are raised."""
 
 import asyncio
 import re
@@ -87,7 +87,7 @@ class Tone:
 
 
 async def test_own_source(script: list[str]) -> None:
-    """Any object that gives audio is a source; it is read as fast as it can be heard."""
+    """Any object that provides audio is a source; it is read as fast as it can be decoded."""
     async with streamstt.listen(Tone(), model=script[1], language="en") as captions:
         events = [event async for event in captions]
     assert FIRST in [event.text for event in events if isinstance(event, streamstt.Final)]
@@ -95,7 +95,7 @@ async def test_own_source(script: list[str]) -> None:
 
 
 async def test_leaving_early(script: list[str]) -> None:
-    """A program that has heard enough leaves, and nothing goes on behind it."""
+    """A program may leave early; nothing keeps running afterwards."""
     async with asyncio.timeout(WITHIN_S):
         async with streamstt.listen(f"file:{LONG}", model=script[1], language="en") as captions:
             async for event in captions:
@@ -107,7 +107,7 @@ async def test_leaving_early(script: list[str]) -> None:
 
 
 async def test_mistakes() -> None:
-    """What is wrong is raised where ``listen`` is entered, as a sentence."""
+    """Errors are raised where ``listen`` is entered, as a sentence."""
     with pytest.raises(streamstt.StreamsttError, match=r"there is no file /gone\.wav"):
         async with streamstt.listen("file:/gone.wav"):
             pytest.fail("there is nothing to listen to")

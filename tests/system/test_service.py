@@ -1,4 +1,4 @@
-"""The real daemon under a service manager: what it tells, when it is called stuck, what SIGHUP does."""
+"""The real daemon under a service manager: what it reports, when it counts as stuck, what SIGHUP does."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ def get(daemon: Daemon, path: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
 def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
-    """While a model is fetched the manager is asked for more time, and told how far it is; not at each block."""
+    """During a model download the manager gets the progress and is asked for more time, not at each block."""
     with NotifySocket(f"@streamstt-{os.getpid()}" if abstract else str(tmp_path / "notify")) as socket:
         seen: list[int] = []
         report = SystemdNotifier.from_environment(socket.env()).wrap_progress(
@@ -54,11 +54,11 @@ def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
         manager = SystemdNotifier.from_environment(socket.env())
         for text in ("one", "one", "two\nlines", "one"):
             manager.status(text)
-        assert socket.waiting() == ["STATUS=one", "STATUS=two lines", "STATUS=one"], "told when it changes"
+        assert socket.waiting() == ["STATUS=one", "STATUS=two lines", "STATUS=one"], "sent when it changes"
 
 
 def test_watchdog_of_another_process(tmp_path: Path) -> None:
-    """A watchdog is fed only by the process that it is for; without a manager nothing is told, and nothing fails."""
+    """Only the process that a watchdog is for sends signs of life; without a manager nothing is sent or fails."""
     with NotifySocket(str(tmp_path / "notify")) as socket:
         other = SystemdNotifier.from_environment({**socket.env(30), "WATCHDOG_PID": "1"}, pid=2)
         assert other.watchdog_s == 0
@@ -72,7 +72,7 @@ def test_watchdog_of_another_process(tmp_path: Path) -> None:
 
 
 async def test_a_whole_life(notify: NotifySocket, script: list[str]) -> None:
-    """READY when captions can be had; a status for people; signs of life; STOPPING when it is asked to stop."""
+    """READY when captions are served; a status for people; signs of life; STOPPING when it is asked to stop."""
     with notify, Daemon(*script, *LOOP, env=notify.env(watchdog_s=1.5)) as daemon:
         assert "READY=1" not in notify.messages
         await asyncio.to_thread(notify.receive_until, "READY=1")
@@ -95,7 +95,7 @@ async def test_a_whole_life(notify: NotifySocket, script: list[str]) -> None:
 
 
 def test_a_stuck_engine(notify: NotifySocket, script: list[str], tmp_path: Path) -> None:
-    """A decode that never ends: the watchdog is no longer fed, health fails and says why, and so does the log."""
+    """A decode that never ends: signs of life end, health fails and says why, and so does the log."""
     file = tmp_path / "script.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"hang_s": 2.5}))
     with notify, Daemon(*script, *LOOP, env=notify.env(watchdog_s=2)) as daemon:
@@ -127,7 +127,7 @@ def test_a_device_that_is_not_there(notify: NotifySocket, script: list[str]) -> 
 
 
 async def test_reload(notify: NotifySocket, script: list[str], tmp_path: Path) -> None:
-    """SIGHUP: what can change does, the command line stays on top, the rest is named, and the manager is told."""
+    """SIGHUP: what can change does, the command line takes precedence, the rest is named, and the manager informed."""
     config = tmp_path / "settings.toml"
     config.write_text('[server]\nhello_history = 1\nhistory = 1000\n[engine]\nlanguage = "auto"\n')
     arguments = ["--config", str(config), *script, *LOOP, "--set", "server.history=3"]
@@ -177,7 +177,7 @@ async def test_reload_of_a_certificate(script: list[str], tmp_path: Path) -> Non
 
 
 async def test_reload_of_what_the_model_cannot_do(script: list[str], tmp_path: Path) -> None:
-    """A mistake that only the running model can find changes nothing, either, of all that the file says."""
+    """An error that only the running model can find changes none of the settings in the file, either."""
     config = tmp_path / "settings.toml"
     config.write_text("")
     with Daemon("--config", str(config), *script, *LOOP) as daemon:
@@ -195,7 +195,7 @@ async def test_reload_of_what_the_model_cannot_do(script: list[str], tmp_path: P
 
 
 def test_reload_of_a_broken_file(script: list[str], tmp_path: Path) -> None:
-    """A broken file changes nothing; all its mistakes are in the log, and health says so until it is mended."""
+    """A broken file changes nothing; all its errors are in the log, and health says so until it is fixed."""
     config = tmp_path / "settings.toml"
     config.write_text("")
     with Daemon("--config", str(config), *script, *LOOP) as daemon:
@@ -231,7 +231,7 @@ def test_the_log_never_holds_what_was_said(form: str, script: list[str]) -> None
     settings = ["--set", "log.level=debug", "--set", f"log.format={form}"]
     with Daemon(*script, *source, *settings) as daemon:
         assert daemon.process.wait(2 * STOP_S) == 0
-    assert "final" in daemon.log, "decodes are told of"
+    assert "final" in daemon.log, "decodes are logged"
     for word in ("written", "again and again", "Every word"):
         assert word not in daemon.log
     if form == "json":

@@ -15,9 +15,9 @@ from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import SourceError
 from streamstt.events import Partial
-from tests.support.drawing import DrawnDetector, tell
+from tests.support.drawing import DrawnDetector, make_talk
 
-TALK = tell("Good morning everybody in the room.", 0.8, "We begin on time today.", 1.0)
+TALK = make_talk("Good morning everybody in the room.", 0.8, "We begin on time today.", 1.0)
 WORDS: list[dict[str, Any]] = [{"text": t, "start": a * 0.02, "end": b * 0.02} for t, a, b in TALK.words]
 
 

@@ -15,10 +15,10 @@ from streamstt.errors import SourceError
 from streamstt.events import State
 from streamstt.hub.hub import Hub
 from tests.support.captions import make_hub
-from tests.support.drawing import DrawnDetector, Talk, frames, tell
+from tests.support.drawing import DrawnDetector, Talk, frames, make_talk
 from tests.support.paths import DATA
 
-TALK = tell("Hello everybody in the room.")
+TALK = make_talk("Hello everybody in the room.")
 
 
 class ScriptedCapture(Capture):
@@ -40,7 +40,7 @@ def hub() -> Hub:
 
 @pytest.fixture
 def pipeline(hub: Hub) -> Iterator[CaptionPipeline]:
-    """Without an engine: these sources only make silence, or nobody waits for their captions."""
+    """Its engine is never started: no test waits for captions."""
     with ThreadPoolExecutor(1) as thread:
         engine = EngineRunner(lambda: TALK.engine, thread)
         yield CaptionPipeline(Settings(), engine, hub, lambda _: DrawnDetector())

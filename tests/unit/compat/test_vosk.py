@@ -8,7 +8,7 @@ from streamstt.compat.vosk import VoskConfig, format_reply, format_result, updat
 from streamstt.events import State, Status
 from streamstt.hub.protocol import ClientError
 from tests.support.captions import final, partial
-from tests.support.drawing import PROPERTY, finals, frames, play, session, talks, tell
+from tests.support.drawing import PROPERTY, finals, frames, make_session, make_talk, play, talks
 from tests.support.drawing import Talk as Drawn
 
 
@@ -65,7 +65,7 @@ def test_shapes() -> None:
 @given(talks(longest=6), st.lists(st.integers(1, 60), min_size=1, max_size=5))
 def test_every_word_is_sent_once(talk: Drawn, pace: list[int]) -> None:
     """However events are divided among replies, the results contain each spoken word once, in order."""
-    events = play(session(), frames(talk), talk.engine)
+    events = play(make_session(), frames(talk), talk.engine)
     sent, partial_text, at, turn = [], "", 0, 0
     while at < len(events):
         reply, partial_text = format_reply(events[at : at + pace[turn % len(pace)]], partial_text, VoskConfig())
@@ -76,8 +76,8 @@ def test_every_word_is_sent_once(talk: Drawn, pace: list[int]) -> None:
 
 def test_a_drawn_talk() -> None:
     """Two sentences with a pause are two results, with the times of the drawn speech."""
-    talk = tell("We begin now.", 1.5, "And end.")
-    events = play(session(), frames(talk), talk.engine)
+    talk = make_talk("We begin now.", 1.5, "And end.")
+    events = play(make_session(), frames(talk), talk.engine)
     results = [format_result([f], VoskConfig()) for f in finals(events)]
     assert [r["text"] for r in results] == ["We begin now.", "And end."]
     assert results[0]["result"][0]["start"] == pytest.approx(1.0, abs=0.05)

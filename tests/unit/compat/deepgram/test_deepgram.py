@@ -15,7 +15,7 @@ from streamstt.compat.deepgram.results import ResultTranslator, StreamPosition
 from streamstt.events import Event, State, Status
 from streamstt.hub.protocol import ClientError
 from tests.support.captions import ABOUT, final, partial
-from tests.support.drawing import PROPERTY, Talk, frames, play, session, talks, tell
+from tests.support.drawing import PROPERTY, Talk, frames, make_session, make_talk, play, talks
 
 ALL = ListenOptions(interim=True, vad_events=True, utterance_end_ms=1000)
 SPEAKS, PAUSES = Status("mic", State.SPEECH), Status("mic", State.LISTENING)
@@ -159,7 +159,7 @@ def test_metadata() -> None:
 def test_finals_are_disjoint_and_whole(talk: Talk) -> None:
     """For any speech, final results never overlap and contain each word once."""
     translator = results()
-    sent = [data for event in play(session(), frames(talk), talk.engine) for data in take(translator, 1e6, event)]
+    sent = [data for event in play(make_session(), frames(talk), talk.engine) for data in take(translator, 1e6, event)]
     ended = [data for data in sent if data["type"] == "Results" and data["is_final"]]
     reached = 0.0
     for data in ended:
@@ -171,10 +171,10 @@ def test_finals_are_disjoint_and_whole(talk: Talk) -> None:
 
 def test_a_drawn_talk() -> None:
     """Each utterance ends with one pause."""
-    talk = tell("We begin now.", 1.5, "And end.")
+    talk = make_talk("We begin now.", 1.5, "And end.")
     translator = results(ListenOptions())
     position, sent = 0.0, []
-    for event in play(session(), frames(talk), talk.engine):
+    for event in play(make_session(), frames(talk), talk.engine):
         position = max(position, getattr(event, "end", 0.0))
         sent += take(translator, position + (0.6 if event == Status("room", State.LISTENING) else 0), event)
     assert brief(sent) == ["We begin now.!", "And end.!"]

@@ -21,7 +21,7 @@ from streamstt.config.compat import CompatSettings
 from streamstt.events import Partial
 from streamstt.hub.protocol import ClientError
 from tests.support.captions import ABOUT, final, partial
-from tests.support.drawing import PROPERTY, Talk, frames, play, session, talks
+from tests.support.drawing import PROPERTY, Talk, frames, make_session, play, talks
 
 DATA = st.dictionaries(st.text(max_size=9), st.none() | st.integers() | st.text(max_size=9), max_size=4)
 
@@ -108,7 +108,7 @@ def test_stable_words() -> None:
 def test_chunks_are_the_transcript(talk: Talk) -> None:
     """For any speech, the chunks together are the transcript, which contains all spoken words."""
     builder = TranscriptBuilder()
-    chunks = "".join(builder.update(e) for e in play(session(), frames(talk), talk.engine))
+    chunks = "".join(builder.update(e) for e in play(make_session(), frames(talk), talk.engine))
     assert chunks == builder.text == " ".join(talk.text)
 
 
