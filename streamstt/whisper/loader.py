@@ -6,7 +6,7 @@ from pathlib import Path
 from streamstt.config.settings import EngineSettings
 from streamstt.engine.base import Engine, EngineInfo
 from streamstt.errors import ConfigError
-from streamstt.whisper.checkpoints.search import Progress
+from streamstt.progress import Progress
 
 CACHED_SHAPES = "16"  # shapes
 
