@@ -13,6 +13,9 @@ A message says what failed, with which value, what the choices are, and what to 
 Only the package ``cli`` prints messages and exits.
 """
 
+import os
+from collections.abc import Iterator
+
 
 class StreamsttError(Exception):
     """Base class of all errors that are reported to users."""
@@ -58,3 +61,21 @@ class ServiceError(StreamsttError):
     """The system service cannot be installed, removed or queried."""
 
     exit_code = 7
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields an exception and those that led to it, the nearest first: each one's cause, or else its context."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def describe_os_error(error: OSError) -> str:
+    """Returns the operating system's words for an error, such as "Connection refused".
+
+    Libraries put addresses and file names into theirs, which may be secret.
+    """
+    if error.errno and error.errno > 0:  # the numbers of name resolution are negative
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__

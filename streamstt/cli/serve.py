@@ -15,6 +15,7 @@ from streamstt.cli.run import announce
 from streamstt.config.loader import load
 from streamstt.config.secrets import redact_password
 from streamstt.config.settings import LogSettings, Settings
+from streamstt.daemon.hooks import DaemonHooks
 from streamstt.daemon.systemd import SystemdNotifier
 from streamstt.errors import ConfigError
 from streamstt.server.tokens import load_tokens, will_create_tokens
@@ -65,4 +66,5 @@ def _run_edge(kind: str, load_settings: Callable[[], Settings]) -> None:
     from streamstt.daemon import edge  # noqa: PLC0415 - the other commands need no server
 
     ready = partial(announce, settings, new_tokens)
-    asyncio.run(edge.run(settings, reader, edge.EdgeHooks(ready, load_settings, SystemdNotifier.from_environment())))
+    hooks = DaemonHooks(ready, load_settings, notifier=SystemdNotifier.from_environment())
+    asyncio.run(edge.run(settings, reader, hooks))

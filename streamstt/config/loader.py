@@ -19,7 +19,7 @@ from pydantic_core import ErrorDetails
 
 from streamstt.config.base import Section
 from streamstt.config.secrets import redact_password
-from streamstt.config.settings import SECTIONS, Settings, SourceSettings
+from streamstt.config.settings import SECTIONS, Settings, SourceSettings, TranscriptSettings
 from streamstt.errors import ConfigError
 
 SYSTEM_FILE = Path("/etc/streamstt/streamstt.toml")
@@ -64,6 +64,11 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
     """Returns the folder for persistent state: the service manager's ``STATE_DIRECTORY``, or the user's (XDG)."""
     service_folder = environ.get("STATE_DIRECTORY", "").partition(":")[0]
     return Path(service_folder or platformdirs.user_state_dir("streamstt"))
+
+
+def transcript_folder(settings: TranscriptSettings) -> Path:
+    """Where transcripts are kept: the folder that is set, or one in the state folder."""
+    return Path(settings.folder).expanduser() if settings.folder else state_folder() / "transcripts"
 
 
 def load(

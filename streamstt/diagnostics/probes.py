@@ -15,13 +15,12 @@ import urllib.request
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 from streamstt.audio.devices.recorder_process import list_devices
 from streamstt.audio.devices.selection import DeviceKind, DeviceSelector, choose_device
 from streamstt.audio.level import LevelMeter
 from streamstt.audio.sources import AudioFile, make_source
-from streamstt.config.loader import state_folder
+from streamstt.config.loader import transcript_folder
 from streamstt.config.settings import Settings, SourceSettings
 from streamstt.diagnostics.facts import Fact, Facts, FolderFact, PortFact, ServiceFact, SettingsFact, SourceFact
 from streamstt.errors import SourceError
@@ -132,8 +131,7 @@ def _parse_health(body: bytes) -> str:
 
 def probe_transcripts(settings: Settings) -> FolderFact:
     """Checks that transcripts can be written in their folder; creates nothing that stays."""
-    named = settings.transcript.folder
-    path = Path(named).expanduser() if named else state_folder() / "transcripts"
+    path = transcript_folder(settings.transcript)
     if not settings.transcript.is_active:
         return FolderFact(False, str(path))
     there = next(p for p in (path, *path.parents) if p.exists())

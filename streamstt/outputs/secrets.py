@@ -1,11 +1,11 @@
 """What only we and a target may know: written in the settings, in a file, or given by the service manager."""
 
-import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import SecretStr
 
+from streamstt.concurrency import run_in_thread
 from streamstt.config.secrets import read_secret
 from streamstt.config.urls import check_url
 from streamstt.errors import ConfigError
@@ -49,7 +49,7 @@ class SecretSource:
         if given := self.value.get_secret_value():
             return given
         try:
-            return await asyncio.to_thread(read_secret, f"{self.setting}_file", self.file, self.credential_name)
+            return await run_in_thread(read_secret, f"{self.setting}_file", self.file, self.credential_name)
         except ConfigError as problem:
             raise TargetUnavailable(str(problem)) from problem
 

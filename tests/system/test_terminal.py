@@ -1,5 +1,6 @@
 """What a person sees in a terminal: compared with its screen, not with the bytes."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -14,7 +15,7 @@ import soundfile
 
 from tests.support.audio_server import AudioServer
 from tests.support.brokers import free_port
-from tests.support.daemon import DATA, SCRIPT, Daemon, captions, command, environment, receive_until, run
+from tests.support.daemon import DATA, SCRIPT, Daemon, captions, command, environment, get, receive_until, run
 from tests.support.terminal import Terminal
 
 FIRST = "Every word of this has been written down before."
@@ -181,6 +182,8 @@ async def test_a_stopped_terminal(scripted: list[str]) -> None:
         async with captions(Running) as socket:  # type: ignore[arg-type]
             while time.monotonic() < until:
                 await receive_until(socket, "partial")
+        while get(f"{Running.url}/healthz?plain")[0] != 200:  # noqa: ASYNC110 - another process's health
+            await asyncio.sleep(0.1)
         while terminal.read(0.3):
             pass
         stopped = terminal.text

@@ -9,7 +9,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.protocol import State
 
-from streamstt.outputs.base import TargetGone, TargetUnavailable, describe_os_error
+from streamstt.errors import describe_os_error
+from streamstt.outputs.base import TargetGone, TargetUnavailable
 from streamstt.outputs.obs.protocol import (
     HELLO,
     IDENTIFIED,
@@ -88,7 +89,7 @@ class ObsConnection:
 
     async def _receive(self, wanted_op: int) -> Mapping[str, Any]:
         """The next message of a kind; others are passed over."""
-        assert self._socket is not None  # noqa: S101 - for the type checker
+        assert self._socket is not None
         while True:
             op, data = parse_message(await self._socket.recv())
             if op == wanted_op:

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from streamstt.config import loader
-from streamstt.config.loader import load, user_file
+from streamstt.config.loader import load, transcript_folder, user_file
 from streamstt.config.rendering import default_file, effective_toml, toml_value
-from streamstt.config.settings import SECTIONS, Settings, SourceSettings
+from streamstt.config.settings import SECTIONS, Settings, SourceSettings, TranscriptSettings
 from streamstt.errors import ConfigError
 from tests.support.paths import ROOT
 
@@ -460,3 +460,11 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     ):
         assert "hunter2" not in "".join(mistakes(wrong, tmp_path))
     assert "= 'http://a'" in "".join(mistakes('[obs]\nurl = "http://a"', tmp_path))  # not a secret: shown
+
+
+def test_folder_of_transcripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transcripts lie in the folder that is set, or beside what else must last."""
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/streamstt")
+    assert transcript_folder(TranscriptSettings(folder="~/talks")) == Path("/home/me/talks")
+    assert transcript_folder(TranscriptSettings()) == Path("/var/lib/streamstt/transcripts")
