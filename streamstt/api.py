@@ -26,8 +26,8 @@ from streamstt.errors import OutputError
 from streamstt.events import Event, Final
 from streamstt.hub.hub import TOO_SLOW, Subscription
 from streamstt.hub.protocol import Message, parse_event
+from streamstt.progress import Progress
 from streamstt.recordings import transcribe as recording
-from streamstt.whisper.checkpoints.search import Progress
 from streamstt.whisper.loader import load_engine
 
 MAX_PENDING = 10_000  # events that the program has not consumed: hours of finals; beyond, it gets an error

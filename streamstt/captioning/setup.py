@@ -21,8 +21,8 @@ from streamstt.errors import EngineError, SourceError
 from streamstt.hub.history import ResumeState
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import DaemonInfo
+from streamstt.progress import Progress
 from streamstt.version import __version__
-from streamstt.whisper.checkpoints.search import Progress
 from streamstt.whisper.loader import load_engine, require_languages
 
 log = logging.getLogger(__name__)

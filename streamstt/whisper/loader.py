@@ -9,7 +9,7 @@ from pathlib import Path
 from streamstt.config.settings import EngineSettings
 from streamstt.engine.base import Engine, EngineInfo
 from streamstt.errors import ConfigError
-from streamstt.whisper.checkpoints.search import Progress
+from streamstt.progress import Progress
 
 CACHED_SHAPES = "16"  # compiled primitives that oneDNN keeps, one for each shape of matrices
 
