@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from websockets.asyncio.client import connect
 
 from streamstt.captioning.pipeline import CaptionPipeline
-from streamstt.compat.endpoints import make_api, make_endpoints
+from streamstt.compat.endpoints import make_api, make_endpoints, translate_error
 from streamstt.config.compat import Compat
 from streamstt.config.settings import Settings
 from streamstt.engine.runner import EngineRoom
@@ -63,10 +63,8 @@ class Target:
         self._decoding = asyncio.create_task(studio.run())
         compat = Compat(vosk=True, deepgram=True, openai=True)
         api = make_api(compat, Uploads(studio.background_decoder, engine), "script")
-        self.servers = [
-            CaptionServer(s, self._hub, studio, Extensions(endpoints=make_endpoints(compat), api=api))
-            for s in (self._settings.server, self._closed)
-        ]
+        extensions = Extensions(endpoints=make_endpoints(compat), api=api, translate_error=translate_error)
+        self.servers = [CaptionServer(s, self._hub, studio, extensions) for s in (self._settings.server, self._closed)]
         return [int((await server.start()).rpartition(":")[2].rstrip("/")) for server in self.servers]
 
     async def play(self, number: int, data: Input) -> None:

@@ -107,7 +107,7 @@ class AudioFile:
     @property
     def duration_s(self) -> float:
         """Length of the recording, in seconds; it must be open."""
-        assert self._file is not None, "open() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._file is not None, "open() comes first"  # a mistake of the caller
         return float(self._file.frames / self._file.samplerate)
 
     def read(self, stop: threading.Event) -> Block | None:

@@ -152,7 +152,7 @@ class NatsWriter:
 
     @property
     def _context(self) -> JetStreamContext:
-        assert self._js is not None, "connect() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._js is not None, "connect() comes first"  # a mistake of the caller
         _ = self._connection.client  # raises if the connection is lost
         return self._js
 
@@ -210,7 +210,7 @@ class NatsReader:
 
     async def read(self, wait_s: float) -> Batch:
         """What has come; waits for the first only."""
-        assert self._subscription is not None, "connect() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._subscription is not None, "connect() comes first"  # a mistake of the caller
         first_time, self._just_connected = self._just_connected, False
         old = self._last_read_seq < self._newest_seq
         if first_time and not old:
@@ -231,7 +231,7 @@ class NatsReader:
         return batch
 
     async def _next_message(self, wait_s: float) -> Msg | None:
-        assert self._subscription is not None  # noqa: S101 - for the type checker
+        assert self._subscription is not None
         _ = self._connection.client  # raises if the connection is lost
         async with translate_errors():
             with suppress(TimeoutError):

@@ -103,7 +103,7 @@ class MqttWriter:
                 await self._publish(f"{entry.source}/{entry.kind}", entry.text.encode())
 
     async def _publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
-        assert self._client is not None, "connect() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._client is not None, "connect() comes first"  # a mistake of the caller
         try:
             await self._client.publish(
                 f"{self._topic}/{topic}", payload, qos=qos, retain=retain, timeout=BROKER_TIMEOUT_S

@@ -34,7 +34,7 @@ class _Connection:
 
     @property
     def client(self) -> Client:
-        assert self._client is not None, "connect() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._client is not None, "connect() comes first"  # a mistake of the caller
         return self._client
 
     async def open(self) -> None:

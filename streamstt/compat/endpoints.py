@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 
 from streamstt.compat.deepgram.endpoint import serve_deepgram
+from streamstt.compat.openai.errors import is_openai_path, to_openai_error
 from streamstt.compat.openai.realtime import serve_realtime
 from streamstt.compat.openai.transcriptions import Models, RecordingTranscriber, Transcriptions
 from streamstt.compat.vosk import serve_vosk
 from streamstt.config.compat import Compat
 from streamstt.server.endpoint import Endpoint, EndpointContext
 from streamstt.server.http.request import NO_API, Api
+from streamstt.server.http.response import Response
 
-__all__ = ["Endpoint", "EndpointContext", "make_api", "make_endpoints"]
+__all__ = ["Endpoint", "EndpointContext", "make_api", "make_endpoints", "translate_error"]
 
 
 def make_api(settings: Compat, uploads: RecordingTranscriber, model: str) -> Api:
@@ -24,6 +26,11 @@ def make_api(settings: Compat, uploads: RecordingTranscriber, model: str) -> Api
     if not settings.openai:
         return NO_API
     return Api({"/v1/audio/transcriptions": Transcriptions(settings, uploads).serve}, Models(model).respond)
+
+
+def translate_error(path: str, response: Response) -> Response:
+    """Phrases an error as the clients of a path expect it; other responses stay as they are."""
+    return to_openai_error(response) if is_openai_path(path) else response
 
 
 def make_endpoints(settings: Compat) -> Mapping[str, Endpoint]:

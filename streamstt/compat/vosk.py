@@ -85,7 +85,7 @@ async def serve_vosk(context: EndpointContext) -> None:
         ClientError: It asks for what it cannot have.
     """
     offer = parse_source_request(context.target, "vosk")
-    stream = context.ingest.admit(offer)
+    stream = context.ingest.add_remote_source(offer)
     try:
         with context.hub.subscribe(source=stream.name) as outbox:
             talk = _VoskSession(context, stream, outbox)

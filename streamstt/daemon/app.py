@@ -19,7 +19,7 @@ from streamstt.captioning.setup import (
     start_sources,
     wait_for_end,
 )
-from streamstt.compat.endpoints import make_api, make_endpoints
+from streamstt.compat.endpoints import make_api, make_endpoints, translate_error
 from streamstt.compat.wyoming.connection import WyomingContext
 from streamstt.compat.wyoming.server import WyomingServer
 from streamstt.config.loader import state_folder
@@ -77,7 +77,7 @@ async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> 
     transcript = TranscriptWriter(archive, hub) if archive else None
     studio = CaptionPipeline(settings, engine, hub)
     api = make_api(settings.compat, Uploads(studio.background_decoder, engine), engine.info.model)
-    services = Extensions(transcript, make_endpoints(settings.compat), api)
+    services = Extensions(transcript, make_endpoints(settings.compat), api, translate_error=translate_error)
     server = CaptionServer(settings.server, hub, studio, services)
     server.set_overlay(settings.overlay)
     endless = len(captures) < len(settings.source)

@@ -21,7 +21,7 @@ from streamstt.hub.protocol import ClientError, DaemonInfo
 from streamstt.logs import watch_loop
 from streamstt.server.access import REQUIRED_ROLES
 from streamstt.server.endpoint import Extensions, RemoteStream
-from streamstt.server.http.response import Answer, text_response
+from streamstt.server.http.response import Response, text_response
 from streamstt.server.server import CaptionServer
 from streamstt.version import __version__
 
@@ -45,7 +45,7 @@ class Edge:
         """
         self._hub = hub
 
-    def unavailable(self, path: str) -> Answer | None:
+    def unavailable(self, path: str) -> Response | None:
         """Why a path is not served here, or not now; None if it is.
 
         Who comes before the broker has told where we are would forget where it was.

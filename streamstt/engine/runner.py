@@ -46,7 +46,7 @@ class EngineRoom:
     @property
     def info(self) -> EngineInfo:
         """What is loaded; ``start`` comes first."""
-        assert self._info is not None, "start() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._info is not None, "start() comes first"  # a mistake of the caller
         return self._info
 
     async def start(self) -> None:
@@ -118,12 +118,12 @@ class EngineRoom:
         Raises:
             ConfigError: They are too many for the model.
         """
-        assert self._engine is not None, "start() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._engine is not None, "start() comes first"  # a mistake of the caller
         await self._in_thread("taking the vocabulary", partial(self._engine.expect, terms))
         self._terms = terms
 
     async def _decode(self, job: Job) -> Hypothesis:
-        assert self._engine is not None, "start() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._engine is not None, "start() comes first"  # a mistake of the caller
         try:
             return await self._in_thread(f"decoding {job}", partial(self._engine.decode, job))
         except EngineError:

@@ -97,7 +97,7 @@ class Recording:
 
     def _cut(self) -> tuple[list[Passage], bool]:
         """The passages that the next audio completes, and whether more may come."""
-        assert self._cutter is not None, "open() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._cutter is not None, "open() comes first"  # a mistake of the caller
         with self._renaming():
             block = self._file.read(Never())
         return list(self._cutter.push(block) if block else self._cutter.end()), block is not None

@@ -1,220 +1,343 @@
-"""One TCP connection of a stranger: counted, held to a rate, and spoken of in the log when it misbehaves."""
+"""One TCP connection of the port: counted before its first byte, read as HTTP, handed on if it becomes a WebSocket.
+
+Bytes are bounded both ways: the transport stops reading while much has come that nobody has asked for, and a response
+waits while the client does not read. What HTTP means is ``server.http``'s to know; what a request gets, the router's.
+"""
 
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, cast
+from http import HTTPStatus
+from typing import cast
 
-from websockets.asyncio.server import ServerConnection
-from websockets.frames import Frame, Opcode
-from websockets.http11 import Request
-from websockets.protocol import Event, State
+from streamstt.server.access import AccessRequest, Role, redact
+from streamstt.server.http.request import Handler, HttpRequest
+from streamstt.server.http.response import HttpError, Response
+from streamstt.server.http.stream import HttpStream
+from streamstt.server.limits import ConnectionCounter, RateLimitedLog, address_key, printable
 
-from streamstt.audio.format import MIN_RATE
-from streamstt.hub.hub import TOO_SLOW
-from streamstt.server.access import COMPAT_PATHS, NO_ROLE, REQUIRED_ROLES, AccessRequest, Role, redact
-from streamstt.server.http.body_server import HandedOver
-from streamstt.server.limits import ConnectionCounter, RateLimitedLog, TokenBucket, address_key, printable
-
+CHUNK = 2**16  # bytes; while twice as many wait to be read, the client has to wait
+MAX_REQUESTS = 1000  # on one connection: nobody holds a place for ever
 REJECT_MARGIN = 64  # connections over the bound that are answered with 503; more are cut off
-CLOSE_S = 2.0  # time for a client that is thrown out to read why
-SMALL_MESSAGE = (
-    MIN_RATE * 2 // 100
-)  # bytes: 10 ms of audio at the least rate; whoever sends more at once is slowed, not counted
-VIEWER_RATE, VIEWER_BURST = 20.0, 40.0  # messages a second: a viewer has nothing to say but its token, and pings
-MAX_VIEWER_MESSAGE = 4096  # bytes
-POST = b"POST "  # the requests that websockets cannot read
-NORMAL_CLOSE_CODES = {1000, 1001}  # close codes without a client that did something wrong
+LINGER_S = 10.0  # a client that is still sending is read for this time, or a reset would take its response away
+LINGER_IDLE_S = 2.0  # ... and for this time without any data
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class ConnectionPolicy:
-    """What all connections share: who is here, how much each may send, and what was said of strangers lately.
+    """What all connections share: their counts, how much each may send, and what was logged of them lately.
 
     Attributes:
-        census: Counts connections from their first byte to their last.
-        messages_s: Small messages a second from one audio client.
-        complaints: Bounds what strangers can make the log say.
-        hand_over: Takes the connections that begin with ``POST``.
+        counter: Counts connections from their first byte to their last.
+        messages_per_s: Small messages a second from one audio client.
+        abuse_log: Bounds what clients can make the log say.
     """
 
     counter: ConnectionCounter
     messages_per_s: float
     abuse_log: RateLimitedLog = field(default_factory=RateLimitedLog)
-    hand_over: Callable[[HandedOver], None] | None = None
 
     def log_abuse(self, address: str, text: str) -> None:
-        """Logs what a stranger did wrong, unless much was logged already."""
+        """Logs what a client did wrong, unless much was logged already."""
         line = self.abuse_log.line_to_log(time.monotonic(), f"client {address}: {printable(redact(text))}")
         if line:
             log.info("%s", line)
 
 
-class NullTransport:
-    """In place of a connection that has been handed over."""
-
-    def abort(self) -> None:
-        """Nothing is left to cut off."""
-
-    def write(self, data: bytes) -> None:
-        """Nobody is there to read."""
-
-    def write_eof(self) -> None:
-        """The same."""
-
-    def can_write_eof(self) -> bool:
-        """It can be left."""
-        return True
-
-    def close(self) -> None:
-        """Nothing is left to close."""
-
-
-class Connection(ServerConnection):
-    """A connection that obeys the door; a subclass, for websockets has no other way to see a connection's every frame.
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Who is at the other end.
 
     Attributes:
-        roles: What its token allows; set when it is known.
+        address: Its address.
+        key: What its connections are counted by.
     """
 
-    def __init__(self, policy: ConnectionPolicy, *arguments: Any, **options: Any) -> None:
-        """As websockets makes it.
+    address: str
+    key: str
+
+
+@dataclass(slots=True, eq=False)
+class HttpService:
+    """What connections need to serve their requests, and the connections that are open.
+
+    Attributes:
+        policy: Bounds that all connections share.
+        route: The response to a request, or the roles of a client that is let in.
+        post_handlers: What serves ``POST``, by path.
+        translate_error: How an error on a path is phrased.
+        make_websocket: Makes what takes a connection over as a WebSocket.
+        request_s: Time for a request without its body, in seconds.
+        over_tls: Whether connections are encrypted.
+    """
+
+    policy: ConnectionPolicy
+    route: Callable[[AccessRequest, str], Role | Response]
+    post_handlers: Mapping[str, Handler]
+    translate_error: Callable[[str, Response], Response]
+    make_websocket: Callable[[Client, Role], asyncio.Protocol]
+    request_s: float
+    over_tls: bool = False
+    is_stopping: bool = False
+    connections: set["Connection"] = field(default_factory=set)
+
+    async def drain(self, within_s: float) -> None:
+        """Ends all connections: a client that waits for a response is told that the daemon stops.
 
         Args:
-            door: Shared by all connections of the server.
-            arguments: Those of ``ServerConnection``.
-            options: The same.
+            within_s: Time for clients to read that; then they are cut off.
         """
-        super().__init__(*arguments, **options)
-        self.roles: Role = NO_ROLE
-        self.address = ""
-        self._policy = policy
-        self._bucket: TokenBucket | None = None
-        self._address_key = ""
-        self._head: bytes | None = b""  # what came so far; None when it is clear what it begins with
+        self.is_stopping = True
+        connections = list(self.connections)
+        await asyncio.gather(*(connection.stop() for connection in connections))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(within_s):
+                await asyncio.gather(*(connection.closed.wait() for connection in connections))
+        for connection in connections:
+            connection.abort()
 
-    @property
-    def over_limit_reason(self) -> str:
-        """Why this connection is one too many, or empty."""
-        return self._policy.counter.over_limit_reason(self._address_key)
 
-    def header(self, name: str) -> str:
-        """A header of the request, the first of this name; empty if there is none."""
-        return next(iter(self.request.headers.get_all(name)), "") if self.request else ""
+class Connection(asyncio.Protocol):
+    """A connection that speaks HTTP, until it ends or becomes a WebSocket; a task serves its requests in order.
+
+    Attributes:
+        closed: Set when the connection is lost, or is another protocol's.
+    """
+
+    def __init__(self, service: HttpService) -> None:
+        self._service = service
+        self._policy = service.policy
+        self._stream = HttpStream(self, service.request_s)
+        self._transport: asyncio.Transport
+        self._client = Client("", "")
+        self._task: asyncio.Task[None] | None = None
+        self._request: HttpRequest | None = None  # the one that is being served
+        self._is_admitted = False
+        self._received = bytearray()
+        self._is_reading = True  # the transport is
+        self._has_data = asyncio.Event()  # or the client sends no more
+        self._is_writable = asyncio.Event()
+        self._is_writable.set()
+        self._ended = asyncio.Event()
+        self.closed = asyncio.Event()
+
+    # ---- what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Counts it."""
-        super().connection_made(transport)
-        self.address = str((transport.get_extra_info("peername") or ("unknown",))[0])
-        self._address_key = address_key(self.address)
-        self._policy.counter.add(self._address_key)
-        if self._policy.counter.over_limit_reason(self._address_key, REJECT_MARGIN):
-            self.transport.abort()
+        """Counts the connection; far over the bounds it is cut off, for a response costs more than it is worth."""
+        self._transport = cast("asyncio.Transport", transport)
+        address = str((transport.get_extra_info("peername") or ("unknown",))[0])
+        self._client = Client(address, address_key(address))
+        counter = self._policy.counter
+        counter.add(self._client.key)
+        if self._service.is_stopping or counter.over_limit_reason(self._client.key, REJECT_MARGIN):
+            self._transport.abort()
+            return
+        self._service.connections.add(self)
+        self._task = asyncio.get_running_loop().create_task(self._run())
 
     def data_received(self, data: bytes) -> None:
-        """Takes bytes; those of a connection that begins with ``POST`` are for somebody else."""
-        if self._head is None:
-            super().data_received(data)
-            return
-        self._head += data
-        if len(self._head) < len(POST) and POST.startswith(self._head):
-            return
-        head, self._head = self._head, None
-        if head.startswith(POST) and self._policy.hand_over:
-            self._hand_over(self._policy.hand_over, head)
-        else:
-            super().data_received(head)
+        """Keeps what has come."""
+        self._received += data
+        if len(self._received) > 2 * CHUNK:
+            self._is_reading = False
+            self._transport.pause_reading()
+        self._has_data.set()
 
-    def _hand_over(self, take: Callable[[HandedOver], None], head: bytes) -> None:
-        transport, key = self.transport, self._address_key
-        take(
-            HandedOver(
-                transport,
-                head,
-                self.address,
-                self.over_limit_reason,
-                on_closed=lambda: self._policy.counter.remove(key),
-                log_abuse=lambda text: self._policy.log_abuse(self.address, text),
-            )
-        )
-        # For websockets the client is gone; it would cut the connection off to be sure.
-        self.transport = cast("asyncio.Transport", NullTransport())
-        super().connection_lost(None)
+    def eof_received(self) -> bool:
+        """Notes that no more comes; True: a client that has only half closed the connection gets its response."""
+        self._has_data.set()
+        self._ended.set()
+        return not self._service.over_tls  # TLS cannot be half closed
 
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Counts it off, and says why it was thrown out, if it was."""
-        super().connection_lost(exc)
-        self._policy.counter.remove(self._address_key)
-        if fault := self._abuse_reason():
-            self._policy.log_abuse(self.address, fault)
+    def pause_writing(self) -> None:
+        """Notes that the client does not read."""
+        self._is_writable.clear()
 
-    def process_event(self, event: Event) -> None:
-        """Takes a request or a frame, of any kind, unless there are too many."""
-        if isinstance(event, Frame) and self.protocol.state is State.OPEN:
-            self._rate_limit(event)
-        super().process_event(event)
+    def resume_writing(self) -> None:
+        """Notes that it does."""
+        self._is_writable.set()
 
-    def write_now(self, frames: bytes) -> bool:
-        """Sends whole frames without waiting; False: the client is behind, and they must wait elsewhere.
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
+        """Counts the connection off."""
+        self._policy.counter.remove(self._client.key)
+        self._leave()
+        for event in (self._has_data, self._ended, self._is_writable):
+            event.set()
 
-        Frames that were made once for all go past websockets, which would make each anew for every client.
+    # ---- the bytes, for HttpStream
+
+    async def read(self) -> bytes:
+        """Returns the next bytes; empty: the client sends no more, or the connection is lost."""
+        await self._has_data.wait()
+        if self.closed.is_set():
+            return b""
+        data = bytes(self._received)
+        self._received.clear()
+        if not self._ended.is_set():
+            self._has_data.clear()
+        self._resume_reading()
+        return data
+
+    def write(self, data: bytes) -> None:
+        """Sends bytes, or keeps them until the client reads."""
+        self._transport.write(data)
+
+    async def drain(self) -> None:
+        """Waits until little is kept.
+
+        Raises:
+            ConnectionError: The connection is lost.
         """
-        if self.protocol.state is not State.OPEN or self.transport.get_write_buffer_size():
+        await self._is_writable.wait()
+        if self.closed.is_set():
+            raise ConnectionError("the client has left")
+
+    async def wait_ended(self) -> None:
+        """Waits until the client sends no more, or the connection is lost."""
+        await self._ended.wait()
+
+    # ---- its requests
+
+    async def stop(self) -> None:
+        """Ends it; a client that waits for a response is told that the daemon stops."""
+        if self._task:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+
+    def abort(self) -> None:
+        """Cuts it off."""
+        self._transport.abort()
+
+    async def _run(self) -> None:
+        try:
+            served = True
+            while served:
+                served = await self._serve_next()
+                await asyncio.sleep(0)  # a client that sends many requests at once is served in turn with the others
+        except ConnectionError as error:
+            self._policy.log_abuse(self._client.address, f"a request ended: {error}")
+        except asyncio.CancelledError:
+            with suppress(ConnectionError):
+                await self._refuse_unanswered(HttpError(HTTPStatus.SERVICE_UNAVAILABLE, "the daemon stops"))
+            raise
+        except Exception:
+            log.exception("serving a request failed")
+            with suppress(ConnectionError):
+                await self._refuse_unanswered(HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, "see the daemon's log"))
+        finally:
+            if not self.closed.is_set():  # it is ours still
+                self._transport.close()
+
+    async def _serve_next(self) -> bool:
+        """Serves a request; returns whether another may follow."""
+        stream = self._stream
+        self._request = None
+        try:
+            head = await stream.read_head()
+            if head is None:
+                if not stream.served:
+                    self._policy.log_abuse(self._client.address, "no request came: closed, or too slow")
+                return False
+            request = self._request = HttpRequest(stream, head, keep_alive=self._may_keep_alive())
+            await self._dispatch(request)
+        except HttpError as error:
+            request = self._request or HttpRequest(stream, None)
+            await self._refuse(request, error)
+        if self.closed.is_set():
             return False
-        self.transport.write(frames)
-        return True
+        if request.status and request.status >= HTTPStatus.BAD_REQUEST and request.status is not HTTPStatus.NOT_FOUND:
+            self._policy.log_abuse(self._client.address, f"refused with {request.status.value}: {request.reason}")
+        if stream.can_reuse():
+            return True
+        await self._linger()
+        return False
 
-    def _rate_limit(self, frame: Frame) -> None:
-        path = self.request.path.partition("?")[0] if self.request else ""
-        speaks = REQUIRED_ROLES.get(path) is Role.SPEAKER
-        if not speaks and len(frame.data) > MAX_VIEWER_MESSAGE:
-            self._close_abusive(1009, f"a viewer's message may have {MAX_VIEWER_MESSAGE} bytes")
+    def _may_keep_alive(self) -> bool:
+        """Whether the connection may stay when this request is served: while more places are free than taken."""
+        return self._stream.served < MAX_REQUESTS and not self._policy.counter.is_crowded(self._client.key)
+
+    async def _dispatch(self, request: HttpRequest) -> None:
+        over_limit = "" if self._is_admitted else self._policy.counter.over_limit_reason(self._client.key)
+        if over_limit:
+            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, f"{over_limit}.", {"Retry-After": "10"})
+        self._is_admitted = True
+        local_address = str(self._transport.get_extra_info("sockname")[0])
+        verdict = self._service.route(make_access_request(request, local_address), request.method)
+        if isinstance(verdict, Response):
+            await request.respond(verdict)
+        elif request.method == "POST":
+            await self._service.post_handlers[request.path](request)
+        else:
+            self._become_websocket(request, verdict)
+
+    def _become_websocket(self, request: HttpRequest, roles: Role) -> None:
+        """Hands the transport on, with the request, which websockets reads again: it shakes hands by itself.
+
+        Raises:
+            HttpError: The request has a body.
+            ConnectionError: The client has left already.
+        """
+        data = request.take_bytes() + bytes(self._received)
+        if self._transport.is_closing():
+            raise ConnectionError("the client has left")  # the other protocol would never learn of it
+        websocket = self._service.make_websocket(self._client, roles)
+        self._leave()
+        self._transport.set_protocol(websocket)
+        self._resume_reading()
+        websocket.connection_made(self._transport)
+        websocket.data_received(data)
+        if self._ended.is_set():  # asyncio says that once only, and has said it to us
+            websocket.eof_received()
+            self._transport.close()
+
+    async def _refuse_unanswered(self, error: HttpError) -> None:
+        """Sends an error, if a request or part of one has come, and no response has begun."""
+        if self._request is None and self._stream.unread:
+            self._request = HttpRequest(self._stream, None)
+        if self._request and self._request.status is None:
+            await self._refuse(self._request, error)
+
+    async def _refuse(self, request: HttpRequest, error: HttpError) -> None:
+        await request.respond(self._service.translate_error(request.path, error.response))
+
+    async def _linger(self) -> None:
+        """Waits until the client closes the connection: closing it first could reset it, and lose the response."""
+        if self._transport.is_closing():
             return
-        if self._bucket is None:
-            rate = self._policy.messages_per_s
-            self._bucket = TokenBucket(rate, 2 * rate) if speaks else TokenBucket(VIEWER_RATE, VIEWER_BURST)
-        sound = frame.opcode is not Opcode.TEXT or path in COMPAT_PATHS  # which may send it in base64
-        if speaks and sound and len(frame.data) >= SMALL_MESSAGE:
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        elif not self._stream.is_body_pending:
             return
-        if not self._bucket.consume(time.monotonic()):
-            self._close_abusive(1008, "too many messages")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LINGER_S):
+                while await asyncio.wait_for(self.read(), LINGER_IDLE_S):
+                    pass
 
-    def _close_abusive(self, code: int, reason: str) -> None:
-        self.protocol.fail(code, reason)
-        self.send_data()
-        # A client that ignores the goodbye would stay until the next ping.
-        self.loop.call_later(CLOSE_S, self.transport.abort)
+    def _resume_reading(self) -> None:
+        if not self._is_reading:
+            self._is_reading = True
+            self._transport.resume_reading()
 
-    def _abuse_reason(self) -> str:
-        """What the client did wrong; empty if nothing."""
-        if self.request is None:
-            problem = self.protocol.handshake_exc
-            return f"no request came: {problem or 'closed, or too slow'}"
-        if self.response is not None and self.response.status_code >= 400 and self.response.status_code != 404:
-            reason = self.response.body.decode(errors="replace").partition("\n")[0]
-            return f"refused with {self.response.status_code}: {reason}"
-        sent = self.protocol.close_sent
-        if sent is None or sent.code in NORMAL_CLOSE_CODES or self.protocol.close_rcvd_then_sent:
-            return ""
-        if sent.reason == TOO_SLOW.reason:
-            return ""  # that is logged when it happens
-        return f"closed with {int(sent.code)}: {sent.reason}"
+    def _leave(self) -> None:
+        self._service.connections.discard(self)
+        self.closed.set()
 
 
-def make_access_request(connection: Connection, request: Request) -> AccessRequest:
-    """A request without websockets; of headers that may be there once only, the first counts."""
-    headers = request.headers
-    first = {name: next(iter(headers.get_all(name)), "") for name in ("Authorization", "Cookie")}
+def make_access_request(request: HttpRequest, local_address: str) -> AccessRequest:
+    """What the access rules need to know of a request; of headers that may be there once only, the first counts."""
+    first = {name: next(iter(request.headers(name)), "") for name in ("authorization", "cookie")}
     return AccessRequest(
-        request.path,
-        tuple(headers.get_all("Host")),
-        tuple(headers.get_all("Origin")),
-        first["Authorization"],
-        first["Cookie"],
-        str(connection.transport.get_extra_info("sockname")[0]),
-        any("websocket" in value.lower() for value in headers.get_all("Upgrade")),
+        request.target,
+        request.headers("host"),
+        request.headers("origin"),
+        first["authorization"],
+        first["cookie"],
+        local_address,
+        request.method == "GET" and any("websocket" in value.lower() for value in request.headers("upgrade")),
     )

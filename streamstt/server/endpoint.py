@@ -11,7 +11,7 @@ from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.hub.hub import TOO_SLOW, CloseReason, Hub, Subscription
 from streamstt.server.control import TranscriptControl
 from streamstt.server.http.request import NO_API, Api
-from streamstt.server.http.response import Answer
+from streamstt.server.http.response import Response, untranslated
 
 log = logging.getLogger(__name__)
 
@@ -81,10 +81,10 @@ class RemoteStream(Protocol):
         ...
 
 
-class Studio(Protocol):
+class AudioIngest(Protocol):
     """Takes in remote sources."""
 
-    def admit(self, offer: RemoteSourceRequest) -> RemoteStream:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
         """Makes a source of a client.
 
         Raises:
@@ -110,41 +110,44 @@ async def drain_audio(audio: Coroutine[None, None, None], hub: Hub, subscription
 
 @dataclass(frozen=True, slots=True)
 class EndpointContext:
-    """A client whose WebSocket is open, and what it may use.
+    """A client whose WebSocket is open, and what its endpoint may use.
 
     Attributes:
-        socket: It.
-        target: Path and query that it asked for.
+        socket: The WebSocket.
+        target: Path and query of its request.
         hub: Where its captions come from.
-        studio: Where its audio goes.
-        idle_s: Without audio for so long it is closed.
+        ingest: Where its audio goes.
+        idle_s: Time without audio after which it is closed, in seconds.
     """
 
     socket: WebSocket
     target: str
     hub: Hub
-    ingest: Studio
+    ingest: AudioIngest
     idle_s: float
 
 
 Endpoint = Callable[[EndpointContext], Awaitable[None]]
+"""Serves a client of another protocol until it leaves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extensions:
-    """All of it is optional.
+    """What the server serves besides captions, audio and pages; all of it is optional.
 
     Attributes:
-        marker: What begins new sets of transcripts; None: none are kept.
+        transcripts: Starts new sets of transcripts; None: no transcripts are kept.
         endpoints: Other protocols over WebSocket, by path.
         api: Other programs' HTTP.
-        elsewhere: Why a path is not served here, or not now; None of it: it is.
+        unavailable: Returns a response for paths that cannot be served here, or not now; None: the path is served.
+        translate_error: Phrases an error as the clients of its path expect it.
     """
 
     transcripts: TranscriptControl | None = None
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     api: Api = NO_API
-    unavailable: Callable[[str], Answer | None] = lambda _: None
+    unavailable: Callable[[str], Response | None] = lambda _: None
+    translate_error: Callable[[str, Response], Response] = untranslated
 
 
 NO_EXTENSIONS = Extensions()

@@ -10,7 +10,7 @@ from streamstt.hub.hub import Hub, Subscription
 from streamstt.hub.protocol import ClientError
 from streamstt.server.access import AccessPolicy, Refusal, Role
 from streamstt.server.control import TranscriptControl, handle_command
-from streamstt.server.endpoint import RemoteStream, Studio, WebSocket, close_connection, drain_audio
+from streamstt.server.endpoint import AudioIngest, RemoteStream, WebSocket, close_connection, drain_audio
 from streamstt.server.requests import parse_auth_token, parse_resume, parse_source_request, require_end, wants_levels
 
 log = logging.getLogger(__name__)
@@ -47,10 +47,10 @@ async def serve_viewer(socket: WebSocket, hub: Hub, target: str) -> None:
         await close_connection(socket, outbox.close_reason)
 
 
-async def serve_speaker(socket: WebSocket, hub: Hub, ingest: Studio, target: str, idle_s: float) -> None:
+async def serve_speaker(socket: WebSocket, hub: Hub, ingest: AudioIngest, target: str, idle_s: float) -> None:
     """Takes audio until the client ends it or leaves, and sends its captions."""
     offer = parse_source_request(target)
-    stream = ingest.admit(offer)
+    stream = ingest.add_remote_source(offer)
     try:
         with hub.subscribe(source=stream.name) as outbox:
             outbox.set_direct_writer(socket.write_now)

@@ -94,6 +94,10 @@ class ConnectionCounter:
             return f"{self.max_per_address} clients from {address} are connected already (server.max_per_address)"
         return ""
 
+    def is_crowded(self, address: str) -> bool:
+        """Whether more places are taken than free, in all or of one address."""
+        return 2 * self.total > self.max_total or 2 * self._counts[address] > self.max_per_address
+
 
 class RateLimitedLog:
     """Lines for the log, of which a flood lets only some through, each with how many were left out before it."""

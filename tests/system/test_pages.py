@@ -84,7 +84,7 @@ class ScriptedDaemon:
 class NoIngest:
     """Takes no remote audio."""
 
-    def admit(self, offer: RemoteSourceRequest) -> RemoteStream:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
         raise ClientError("full", "no audio here")
 
 

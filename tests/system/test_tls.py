@@ -88,7 +88,7 @@ def test_bad_certificate(script: list[str], tmp_path: Path) -> None:
 class NoIngest:
     """Takes no remote audio."""
 
-    def admit(self, offer: RemoteSourceRequest) -> RemoteStream:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
         raise ClientError("full", "no audio here")
 
 

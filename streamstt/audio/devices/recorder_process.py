@@ -74,7 +74,7 @@ class RecorderProcess:
             )
         except OSError as error:
             raise SourceError(f"the recorder cannot be started: {error}") from error
-        assert self._process.stdout is not None  # noqa: S101 - it was asked for
+        assert self._process.stdout is not None  # it was asked for
         self._pipe = self._process.stdout.fileno()
         with suppress(OSError, AttributeError):  # Linux only, and up to the user's limit
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)

@@ -32,7 +32,7 @@ async def serve_deepgram(context: EndpointContext) -> None:
 
 async def _serve(context: EndpointContext) -> None:
     options = parse_listen(context.target)
-    stream = context.ingest.admit(
+    stream = context.ingest.add_remote_source(
         RemoteSourceRequest(options.name, options.rate, options.language, end_silence_ms=options.pause_ms)
     )
     try:

@@ -160,7 +160,7 @@ class _RealtimeSession:
         if self._audio is None:
             named, wishes = parse_source_request(self._context.target, "openai"), self._config
             offer = replace(named, rate=SAMPLE_RATE_HZ, language=wishes.language, end_silence_ms=wishes.pause_ms)
-            self._stream = self._context.ingest.admit(offer)
+            self._stream = self._context.ingest.add_remote_source(offer)
             self._subscription.source = self._stream.name
             self._audio = ClientAudio(self._stream, self._context.hub, SAMPLE_RATE_HZ)
         return self._audio

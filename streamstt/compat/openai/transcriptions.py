@@ -26,8 +26,8 @@ from streamstt.config.compat import Compat
 from streamstt.errors import EngineError, SourceError
 from streamstt.events import Final
 from streamstt.server.http.multipart import FormError, MultipartForm
-from streamstt.server.http.request import HttpError, HttpRequest
-from streamstt.server.http.response import Answer
+from streamstt.server.http.request import HttpRequest
+from streamstt.server.http.response import HttpError, Response
 
 FORMAT_HINT = "m4a, mp4 and webm are not among them: ffmpeg -i talk.m4a talk.flac"
 
@@ -213,7 +213,7 @@ class Models:
 
     name: str
 
-    def respond(self, path: str) -> Answer | None:
+    def respond(self, path: str) -> Response | None:
         """The answer; None: the path is another one."""
         model = {"id": self.name, "object": "model", "created": 0, "owned_by": "streamstt"}
         if path == "/v1/models":

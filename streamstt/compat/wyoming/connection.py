@@ -18,7 +18,7 @@ from streamstt.compat.wyoming.wire import MAX_LINE, WyomingEvent, encode_event, 
 from streamstt.concurrency import first_completed
 from streamstt.hub.hub import DONE, TOO_SLOW, CloseReason, Hub, Subscription
 from streamstt.hub.protocol import ClientError, Message
-from streamstt.server.endpoint import Studio, drain_audio
+from streamstt.server.endpoint import AudioIngest, drain_audio
 
 CLOSE_TIMEOUT_S = 1.0  # a client that is sent away, and goes on sending, is listened to no longer
 
@@ -35,7 +35,7 @@ class WyomingContext:
     """
 
     hub: Hub
-    ingest: Studio
+    ingest: AudioIngest
     languages: Sequence[str]
     idle_s: float
 
@@ -119,7 +119,7 @@ class WyomingConnection:
     async def _transcribe(self, first_event: WyomingEvent) -> CloseReason:
         """Takes one stream of audio to its end, and tells what was said."""
         rate, channels = parse_format(first_event.data)
-        stream = self._context.ingest.admit(make_source_request(self._language, rate))
+        stream = self._context.ingest.add_remote_source(make_source_request(self._language, rate))
         try:
             feed = ClientAudio(stream, self._context.hub, rate, channels)
             with self._context.hub.subscribe(source=stream.name) as outbox:

@@ -66,7 +66,7 @@ class WyomingServer:
 
     async def _on_connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio runs this as one; for the type checker
+        assert task is not None  # asyncio runs this as one; for the type checker
         self._connections[task] = client = WyomingConnection(reader, writer, self._context)
         try:
             with suppress(ConnectionError):

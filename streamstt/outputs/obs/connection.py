@@ -88,7 +88,7 @@ class ObsConnection:
 
     async def _receive(self, wanted_op: int) -> Mapping[str, Any]:
         """The next message of a kind; others are passed over."""
-        assert self._socket is not None  # noqa: S101 - for the type checker
+        assert self._socket is not None
         while True:
             op, data = parse_message(await self._socket.recv())
             if op == wanted_op:

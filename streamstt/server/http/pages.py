@@ -13,7 +13,7 @@ from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import to_json
 from streamstt.server.http.metrics import CONTENT_TYPE, Metrics
-from streamstt.server.http.response import Answer, text_response
+from streamstt.server.http.response import Response, text_response
 from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, Format, render
 
 PAGES = {"/": "index.html", "/overlay": "overlay.html", "/designer": "designer.html"}
@@ -46,18 +46,18 @@ class Pages:
         self.overlay = Overlay()
         self._prometheus = Metrics(hub)
         self._files = _read_files(files("streamstt.server").joinpath("pages"))
-        self._handlers: dict[str, Callable[[str], Answer]] = {"/healthz": self._health, "/metrics": self._metrics}
+        self._handlers: dict[str, Callable[[str], Response]] = {"/healthz": self._health, "/metrics": self._metrics}
         self._handlers["/overlay.json"] = self._overlay
         self._handlers |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
 
-    def respond(self, target: str) -> Answer:
+    def respond(self, target: str) -> Response:
         """The answer to ``GET target``."""
         path, _, query = target.partition("?")
         path = unquote(path)
         name = PAGES.get(path) or path.removeprefix("/pages/")
         if (path in PAGES or path.startswith("/pages/")) and name in self._files:
             devices = ("Permissions-Policy", PERMISSIONS.get(path, NO_DEVICES))
-            return Answer(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name], (devices,))
+            return Response(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name], (devices,))
         route = self._handlers.get(path)
         if route:
             return route(query)
@@ -66,7 +66,7 @@ class Pages:
             HTTPStatus.NOT_FOUND, f"Nothing is here. Pages: {known}. WebSocket: /captions, /audio, /control.\n"
         )
 
-    def _health(self, query: str) -> Answer:
+    def _health(self, query: str) -> Response:
         health = hub_health(self._hub)
         status = HTTPStatus.OK if health.ready else HTTPStatus.SERVICE_UNAVAILABLE
         if "plain" in query.split("&"):
@@ -77,16 +77,16 @@ class Pages:
             "sources": self._hub.states,
             "viewers": self._hub.viewers,
         }
-        return Answer(status, "application/json", (to_json(body) + "\n").encode())
+        return Response(status, "application/json", (to_json(body) + "\n").encode())
 
-    def _overlay(self, _: str) -> Answer:
-        return Answer(HTTPStatus.OK, "application/json", to_json(described(self.overlay)).encode())
+    def _overlay(self, _: str) -> Response:
+        return Response(HTTPStatus.OK, "application/json", to_json(described(self.overlay)).encode())
 
-    def _metrics(self, _: str) -> Answer:
-        return Answer(HTTPStatus.OK, CONTENT_TYPE, self._prometheus.render())
+    def _metrics(self, _: str) -> Response:
+        return Response(HTTPStatus.OK, CONTENT_TYPE, self._prometheus.render())
 
-    def _transcript(self, form: Format, _: str) -> Answer:
-        return Answer(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())
+    def _transcript(self, form: Format, _: str) -> Response:
+        return Response(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())
 
 
 def _read_files(folder: Traversable, prefix: str = "") -> dict[str, bytes]:

@@ -130,7 +130,7 @@ class Greedy:
         telling = self.begin(task, memory)
         while telling.part:
             self.take(telling, self.decoder.together([telling.part])[0])
-        assert telling.text is not None, "the first pass begins it"  # noqa: S101
+        assert telling.text is not None, "the first pass begins it"
         return telling.text
 
     def begin(self, task: Task, memory: Memory, cache: torch.Tensor | None = None) -> Telling:
@@ -149,7 +149,7 @@ class Greedy:
     def take(self, telling: Telling, read: Pass) -> None:
         """Takes what the decoder makes of ``telling.part``, and says what it must read next."""
         text, part = telling.text, telling.part
-        assert part is not None, "all is said"  # noqa: S101
+        assert part is not None, "all is said"
         if text is None:
             telling.text, choice, logprob = self._verify(telling.task, read)
         else:
@@ -181,7 +181,7 @@ class Greedy:
     def _next(self, telling: Telling, part: Part, choice: int, logprob: float) -> Part | None:
         """Says the token that was chosen, if anything is to be said."""
         task, text = telling.task, telling.text
-        assert text is not None, "the first pass begins it"  # noqa: S101
+        assert text is not None, "the first pass begins it"
         if choice == self.rules.end or len(text.tokens) >= task.limit or self._is_past(text.attention, task):
             return None
         text.tokens.append(choice)

@@ -9,7 +9,7 @@ from streamstt.config.compat import SWITCHES
 from streamstt.events import State, Status
 from streamstt.server.access import COMPAT_PATHS, NO_ROLE, AccessPolicy, AccessRequest, Role, TokenSet
 from streamstt.server.http.pages import Pages
-from streamstt.server.http.response import Answer
+from streamstt.server.http.response import Response
 from streamstt.server.http.router import Router
 from tests.support.captions import final, make_hub
 
@@ -26,9 +26,9 @@ def closed(*, secure: bool = False) -> Router:
     )
 
 
-def ask(reception: Router, target: str, cookies: str = "", *, method: str = "GET") -> Answer:
+def ask(reception: Router, target: str, cookies: str = "", *, method: str = "GET") -> Response:
     answer = reception.route(AccessRequest(target, ("localhost",), cookies=cookies), method)
-    assert isinstance(answer, Answer)
+    assert isinstance(answer, Response)
     return answer
 
 
@@ -80,7 +80,7 @@ def test_sockets() -> None:
     assert ask(reception, f"/captions?token={TOKEN}").status is HTTPStatus.UPGRADE_REQUIRED
     for target in ("/", "/transcript.txt", "/nothing", "/captions/"):
         answer = reception.route(AccessRequest(target, ("localhost",), is_websocket=True))
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Response)
         assert answer.status is HTTPStatus.NOT_FOUND
         assert SECRET not in answer.body.decode()
 
@@ -99,7 +99,7 @@ def test_other_protocols(path: str, setting: str) -> None:
         answer = Router(free, Pages(make_hub())).route(
             AccessRequest(f"{path}?model=x", ("localhost",), is_websocket=socket)
         )
-        assert isinstance(answer, Answer)
+        assert isinstance(answer, Response)
         assert answer.status is HTTPStatus.NOT_FOUND
         assert f"{setting} = true" in answer.body.decode()
     asked = AccessRequest(path, ("localhost",), is_websocket=True)
