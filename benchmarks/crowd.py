@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-RATE, BLOCK = 16_000, 1600  # samples: a tenth of a second
+SAMPLE_RATE, BLOCK_SAMPLES = 16_000, 1600  # samples: a tenth of a second
 PING, PONG = b"\x89\x04", b"\x8a\x84\0\0\0\0"  # as websockets sends them; neither is in a text of ASCII
 
 
@@ -17,14 +17,14 @@ class Viewer:
     """A connection, and what came over it, each piece with its time."""
 
     socket: socket.socket
-    pieces: list[tuple[float, bytes]] = field(default_factory=list)
+    chunks: list[tuple[float, bytes]] = field(default_factory=list)
     size: int = 0
     closed: bool = False
 
     def messages(self) -> list[tuple[float, dict[str, Any]]]:
         """What came, frame by frame, each with the time of its last byte."""
         found, data = [], b""
-        for at, piece in self.pieces:
+        for at, piece in self.chunks:
             data += piece
             while len(data) >= 2 and len(data) >= (end := _frame_end(data)):
                 size = 2 if data[1] < 126 else 4 if data[1] == 126 else 10
@@ -43,10 +43,10 @@ def _frame_end(data: bytes) -> int:
     return 10 + struct.unpack_from("!Q", data, 2)[0] if len(data) >= 10 else 10
 
 
-def connect(port: int, path: str, *, narrow: bool = False) -> Viewer:
+def connect(port: int, path: str, *, small_buffer: bool = False) -> Viewer:
     """Opens a WebSocket."""
     raw = socket.socket()
-    if narrow:
+    if small_buffer:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     raw.connect(("127.0.0.1", port))
     raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -73,37 +73,37 @@ class Crowd:
         self._port = viewers_port or port
         self._selector = selectors.DefaultSelector()
         self.stalled: list[Viewer] = []
-        self.reading: list[Viewer] = []
-        self.speaker = connect(port, "/audio?name=desk&language=en")
-        self._selector.register(self.speaker.socket, selectors.EVENT_READ, self.speaker)
-        self.sent: list[float] = []  # when each block was sent
+        self.readers: list[Viewer] = []
+        self.audio_client = connect(port, "/audio?name=desk&language=en")
+        self._selector.register(self.audio_client.socket, selectors.EVENT_READ, self.audio_client)
+        self.sent_at: list[float] = []  # when each block was sent
 
-    def come(self, reading: int, stalled: int) -> None:
+    def connect_viewers(self, readers: int, stalled: int) -> None:
         """Viewers arrive: those that will not read get all history, which fills their connections; the others none."""
-        self.stalled = [connect(self._port, "/captions", narrow=True) for _ in range(stalled)]
-        seq = max((m["seq"] for _, m in self.speaker.messages()), default=0)
-        self.reading = [connect(self._port, f"/captions?since={seq}") for _ in range(reading)]
-        for viewer in self.reading:
+        self.stalled = [connect(self._port, "/captions", small_buffer=True) for _ in range(stalled)]
+        seq = max((m["seq"] for _, m in self.audio_client.messages()), default=0)
+        self.readers = [connect(self._port, f"/captions?since={seq}") for _ in range(readers)]
+        for viewer in self.readers:
             self._selector.register(viewer.socket, selectors.EVENT_READ, viewer)
 
-    def speak(self, pcm: bytes, speed: float) -> None:
+    def send_audio(self, pcm: bytes, speed: float) -> None:
         """Sends audio, and reads meanwhile."""
         began = time.perf_counter()
-        for number, start in enumerate(range(0, len(pcm), 2 * BLOCK)):
-            self.read_until(began + number * BLOCK / RATE / speed)
-            piece = pcm[start : start + 2 * BLOCK]
-            self.speaker.socket.setblocking(True)
-            self.speaker.socket.sendall(struct.pack("!BBH", 0x82, 0x80 | 126, len(piece)) + b"\0\0\0\0" + piece)
-            self.speaker.socket.setblocking(False)
-            self.sent.append(time.perf_counter())
+        for number, start in enumerate(range(0, len(pcm), 2 * BLOCK_SAMPLES)):
+            self.read_until(began + number * BLOCK_SAMPLES / SAMPLE_RATE / speed)
+            piece = pcm[start : start + 2 * BLOCK_SAMPLES]
+            self.audio_client.socket.setblocking(True)
+            self.audio_client.socket.sendall(struct.pack("!BBH", 0x82, 0x80 | 126, len(piece)) + b"\0\0\0\0" + piece)
+            self.audio_client.socket.setblocking(False)
+            self.sent_at.append(time.perf_counter())
 
-    def read_until(self, moment: float) -> None:
+    def read_until(self, deadline: float) -> None:
         """Takes what comes until a moment of ``time.perf_counter``."""
-        while (left := moment - time.perf_counter()) > 0:
+        while (left := deadline - time.perf_counter()) > 0:
             for key, _ in self._selector.select(left):
-                self._take(key.data)
+                self._receive(key.data)
 
-    def _take(self, viewer: Viewer) -> None:
+    def _receive(self, viewer: Viewer) -> None:
         try:
             piece = viewer.socket.recv(65536)
         except (BlockingIOError, InterruptedError):
@@ -111,7 +111,7 @@ class Crowd:
         except ConnectionError:
             piece = b""
         if piece:
-            viewer.pieces.append((time.perf_counter(), piece))
+            viewer.chunks.append((time.perf_counter(), piece))
             viewer.size += len(piece)
             if (ping := piece.find(PING)) >= 0:
                 viewer.socket.send(PONG + piece[ping + 2 : ping + 6])

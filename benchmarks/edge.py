@@ -25,10 +25,10 @@ from typing import Any
 import numpy as np
 import psutil
 import soundfile
-from crowd import RATE, Crowd
-from viewers import ROOT, WORDS, figures
+from crowd import SAMPLE_RATE, Crowd
+from viewers import ROOT, WORDS, percentiles
 
-WIDE = ["max_connections=20000", "max_per_address=20000", "client_queue=2000"]
+RAISED_LIMITS = ["max_connections=20000", "max_per_address=20000", "client_queue=2000"]
 
 
 def start_broker(kind: str, folder: Path, stack: ExitStack) -> str:
@@ -42,7 +42,7 @@ def start_broker(kind: str, folder: Path, stack: ExitStack) -> str:
     else:
         (folder / "nats.conf").write_text(f"host: 127.0.0.1\nport: {port}\njetstream {{ store_dir: {folder}/js }}\n")
         command = ["nats-server", "-c", str(folder / "nats.conf")]
-    start(command, folder, stack)
+    start_process(command, folder, stack)
     for _ in range(100):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -51,7 +51,7 @@ def start_broker(kind: str, folder: Path, stack: ExitStack) -> str:
     raise SystemExit(f"{command[0]} does not start: {(folder / 'log').read_text()}")
 
 
-def start(command: list[str], folder: Path, stack: ExitStack) -> subprocess.Popen[bytes]:
+def start_process(command: list[str], folder: Path, stack: ExitStack) -> subprocess.Popen[bytes]:
     """Starts a process that ends with the stack."""
     process = subprocess.Popen(  # noqa: S603 - our own commands
         command,
@@ -64,7 +64,7 @@ def start(command: list[str], folder: Path, stack: ExitStack) -> subprocess.Pope
     return process
 
 
-def port_of(process: subprocess.Popen[bytes], folder: Path) -> int:
+def read_port(process: subprocess.Popen[bytes], folder: Path) -> int:
     """The port that a daemon or edge says it listens on."""
     match = re.search(rb"http://[^:]+:(\d+)/", process.stdout.readline() if process.stdout else b"")
     if not match:
@@ -75,7 +75,7 @@ def port_of(process: subprocess.Popen[bytes], folder: Path) -> int:
 def measure(kind: str, viewers: int, seconds: float) -> dict[str, Any]:
     """One run."""
     samples, _ = soundfile.read(ROOT / "tests/data/long_sentence.flac", dtype="int16")
-    wide = [part for setting in WIDE for part in ("--set", f"server.{setting}")]
+    wide = [part for setting in RAISED_LIMITS for part in ("--set", f"server.{setting}")]
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         words = [{"text": f" {w}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, w in enumerate(WORDS)]
@@ -83,19 +83,21 @@ def measure(kind: str, viewers: int, seconds: float) -> dict[str, Any]:
         url = start_broker(kind, folder, stack)
         noted = [sys.executable, str(ROOT / "benchmarks/published.py"), str(folder / "published")]
         run = ["run", "--port", "0", "--source", "ws", "--language", "en", "--model", f"script:{folder}/script.json"]
-        daemon = start([*noted, *run, "--set", f"{kind}.url={url}"], folder, stack)
-        port = port_of(daemon, folder)
+        daemon = start_process([*noted, *run, "--set", f"{kind}.url={url}"], folder, stack)
+        port = read_port(daemon, folder)
         began = time.perf_counter()
-        edge = start([sys.executable, "-m", "streamstt", "serve", "--port", "0", "--from", url, *wide], folder, stack)
-        edge_port, started = port_of(edge, folder), time.perf_counter() - began
+        edge = start_process(
+            [sys.executable, "-m", "streamstt", "serve", "--port", "0", "--from", url, *wide], folder, stack
+        )
+        edge_port, started = read_port(edge, folder), time.perf_counter() - began
         watched = psutil.Process(edge.pid)
         memory = watched.memory_info().rss
         crowd = Crowd(port, edge_port)
         crowd.read_until(time.perf_counter() + 2)  # the edge has caught up
-        crowd.come(viewers, 0)
+        crowd.connect_viewers(viewers, 0)
         crowd.read_until(time.perf_counter() + 1)
         busy = sum(watched.cpu_times()[:2])
-        crowd.speak(np.resize(samples, int(seconds * RATE)).tobytes(), 1)
+        crowd.send_audio(np.resize(samples, int(seconds * SAMPLE_RATE)).tobytes(), 1)
         busy = sum(watched.cpu_times()[:2]) - busy
         crowd.read_until(time.perf_counter() + 2)
         result = {"broker": kind, "viewers": viewers, "seconds": seconds, **evaluate(crowd, folder / "published")}
@@ -108,7 +110,7 @@ def evaluate(crowd: Crowd, published: Path) -> dict[str, Any]:
     """What the viewers got, and when."""
     times = {int(seq): float(at) for seq, at in (line.split() for line in published.read_text().splitlines())}
     finals, delays, first = [], [], {}
-    for viewer in crowd.reading:
+    for viewer in crowd.readers:
         got = [(at, m) for at, m in viewer.messages() if m["type"] in {"partial", "final"}]
         finals.append([m["seq"] for _, m in got if m["type"] == "final"])
         for at, message in got:
@@ -120,9 +122,9 @@ def evaluate(crowd: Crowd, published: Path) -> dict[str, Any]:
         "messages": len(first),
         "finals": len(most),
         "viewers_that_missed_finals": sum(f != most for f in finals),
-        "viewers_closed": sum(viewer.closed for viewer in crowd.reading),
-        "delivery": figures(delays),
-        "first_viewer": figures(list(first.values())),
+        "viewers_closed": sum(viewer.closed for viewer in crowd.readers),
+        "delivery": percentiles(delays),
+        "first_viewer": percentiles(list(first.values())),
     }
 
 

@@ -14,7 +14,7 @@ from streamstt.events import Event
 from streamstt.hub.hub import Hub
 
 
-def note(path: Path) -> None:
+def log_publish_times(path: Path) -> None:
     """Has every hub of this process write down when it begins to publish."""
     file = path.open("w", buffering=1)
     publish = Hub.publish
@@ -28,5 +28,5 @@ def note(path: Path) -> None:
 
 
 if __name__ == "__main__":
-    note(Path(sys.argv.pop(1)))
+    log_publish_times(Path(sys.argv.pop(1)))
     main()

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import psutil
 import soundfile
-from crowd import BLOCK, RATE, Crowd
+from crowd import BLOCK_SAMPLES, SAMPLE_RATE, Crowd
 
 ROOT = Path(__file__).parent.parent
 WORDS = [
@@ -48,7 +48,7 @@ WORDS = [
     "on.",
 ]
 HISTORY = 300  # finals before the viewers come: with them, more than the connection of a stalled one holds
-FAST = 200  # times the speed of speech
+FILL_SPEED = 200  # times the speed of speech
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +92,14 @@ def measure(viewers: int, stalled: int, seconds: float, model: str) -> dict[str,
         try:
             watched = psutil.Process(daemon.process.pid)
             crowd = Crowd(daemon.port)
-            while stalled and not model and sum(m["type"] == "final" for _, m in crowd.speaker.messages()) < HISTORY:
-                crowd.speak(np.tile(samples, 4).tobytes(), FAST)
-            crowd.come(viewers - stalled, stalled)
+            while (
+                stalled and not model and sum(m["type"] == "final" for _, m in crowd.audio_client.messages()) < HISTORY
+            ):
+                crowd.send_audio(np.tile(samples, 4).tobytes(), FILL_SPEED)
+            crowd.connect_viewers(viewers - stalled, stalled)
             crowd.read_until(time.perf_counter() + 1)
-            first, busy = len(crowd.sent), sum(watched.cpu_times()[:2])
-            crowd.speak(np.resize(samples, int(seconds * RATE)).tobytes(), 1)
+            first, busy = len(crowd.sent_at), sum(watched.cpu_times()[:2])
+            crowd.send_audio(np.resize(samples, int(seconds * SAMPLE_RATE)).tobytes(), 1)
             busy = sum(watched.cpu_times()[:2]) - busy
             crowd.read_until(time.perf_counter() + 2)
             result = {"viewers": viewers, "stalled": stalled, "seconds": seconds, **evaluate(crowd, first)}
@@ -110,13 +112,13 @@ def measure(viewers: int, stalled: int, seconds: float, model: str) -> dict[str,
 
 def evaluate(crowd: Crowd, first: int) -> dict[str, Any]:
     """What the viewers got; times are of what came after the first so many blocks."""
-    all_messages = [viewer.messages() for viewer in crowd.reading]
+    all_messages = [viewer.messages() for viewer in crowd.readers]
     come = max(m["seq"] for messages in all_messages for _, m in messages if m["type"] == "hello")
     # What was published before the last of them had come is in the history of some.
     got = [[(at, m) for at, m in messages if m["type"] != "hello" and m["seq"] > come] for messages in all_messages]
     finals = [[m["seq"] for _, m in messages if m["type"] == "final"] for messages in got]
     most = max(finals, key=len)
-    sent = np.array(crowd.sent)
+    sent = np.array(crowd.sent_at)
     times: dict[int, list[float]] = {}
     kinds: dict[int, dict[str, Any]] = {}
     for messages in got:
@@ -131,22 +133,22 @@ def evaluate(crowd: Crowd, first: int) -> dict[str, Any]:
         delivery += [1000 * (at - sent[block]) for at in ats]
         spread += [1000 * (at - min(ats)) for at in ats]
         if kinds[seq]["type"] == "partial":
-            said = int(kinds[seq]["end"] * RATE / BLOCK)  # the block that holds its end
+            said = int(kinds[seq]["end"] * SAMPLE_RATE / BLOCK_SAMPLES)  # the block that holds its end
             lag.append(1000 * (min(ats) - sent[min(said, len(sent) - 1)]))
     return {
         "messages": len(times),
         "finals": len(most),
         "viewers_that_missed_finals": sum(f != most for f in finals),
         "viewers_out_of_order": sum([m["seq"] for _, m in g] != sorted(m["seq"] for _, m in g) for g in got),
-        "viewers_closed": sum(viewer.closed for viewer in crowd.reading),
+        "viewers_closed": sum(viewer.closed for viewer in crowd.readers),
         "delivered": len(delivery),
-        "delivery": figures(delivery),
-        "spread": figures(spread),
-        "lag": figures(lag),
+        "delivery": percentiles(delivery),
+        "spread": percentiles(spread),
+        "lag": percentiles(lag),
     }
 
 
-def figures(values: list[float]) -> dict[str, float]:
+def percentiles(values: list[float]) -> dict[str, float]:
     """Median, 95 %, 99 % and the largest, in ms."""
     names = {"p50": 50, "p95": 95, "p99": 99, "max": 100}
     return {name: round(float(np.percentile(values, q)), 1) for name, q in names.items()} if values else {}

@@ -11,7 +11,7 @@ from streamstt.cli.app import app
 from streamstt.version import __version__
 
 WIDTH = 78  # characters of a line of the source
-EXITS = (
+EXIT_CODES = (
     ("0", "Stopped as asked; of check: this machine is ready."),
     ("2", "A wrong option."),
     ("3", "A source cannot be read."),
@@ -36,7 +36,7 @@ ENVIRONMENT = (
 )
 
 
-def escaped(text: str) -> str:
+def escape_roff(text: str) -> str:
     """Text as roff prints it as it is."""
     plain = text.replace("\\", "\\e").replace("-", "\\-").replace("…", "...").replace("'", "\\(aq")
     lines = textwrap.wrap(plain, WIDTH, break_long_words=False, break_on_hyphens=False)
@@ -45,22 +45,22 @@ def escaped(text: str) -> str:
 
 def entry(term: str, text: str) -> list[str]:
     """A term and what it is."""
-    return [".TP", term, escaped(text)]
+    return [".TP", term, escape_roff(text)]
 
 
 def command_lines(name: str, command: Any) -> list[str]:
     """A section of one command."""
     arguments = [p for p in command.params if p.param_type_name == "argument"]
     options = [p for p in command.params if p.param_type_name == "option" and not p.hidden and p.name != "help"]
-    lines = [f".SS {escaped(' '.join([name, *map(usage, arguments)]))}"]
+    lines = [f".SS {escape_roff(' '.join([name, *map(usage, arguments)]))}"]
     for i, paragraph in enumerate(inspect.cleandoc(command.help or "").split("\n\n")):
-        lines += [".PP"] * (i > 0) + [escaped(" ".join(paragraph.split()))]
+        lines += [".PP"] * (i > 0) + [escape_roff(" ".join(paragraph.split()))]
     for argument in arguments:
         if getattr(argument, "help", None):
-            lines += entry(f"\\fI{escaped(argument.name.upper())}\\fP", argument.help)
+            lines += entry(f"\\fI{escape_roff(argument.name.upper())}\\fP", argument.help)
     for option in options:
-        flags = ", ".join(f"\\fB{escaped(flag)}\\fP" for flag in option.opts)
-        value = "" if option.is_flag else f" \\fI{escaped(value_of(option))}\\fP"
+        flags = ", ".join(f"\\fB{escape_roff(flag)}\\fP" for flag in option.opts)
+        value = "" if option.is_flag else f" \\fI{escape_roff(value_name(option))}\\fP"
         lines += entry(flags + value, option.help or "")
     return lines
 
@@ -71,7 +71,7 @@ def usage(argument: Any) -> str:
     return name if argument.required else f"[{name}]"
 
 
-def value_of(option: Any) -> str:
+def value_name(option: Any) -> str:
     """What an option takes."""
     return str(option.metavar or option.name).upper().replace(" ", "_")
 
@@ -87,8 +87,8 @@ def page() -> list[str]:
         ".SH SYNOPSIS",
         "\\fBstreamstt\\fP \\fICOMMAND\\fP [\\fIOPTIONS\\fP]",
         ".SH DESCRIPTION",
-        escaped(root.help),
-        escaped("The captions page, the overlay, transcripts, and health come over HTTP; captions over WebSocket."),
+        escape_roff(root.help),
+        escape_roff("The captions page, the overlay, transcripts, and health come over HTTP; captions over WebSocket."),
         ".SH COMMANDS",
     ]
     for name, command in root.commands.items():
@@ -96,10 +96,10 @@ def page() -> list[str]:
             lines += command_lines(f"{name} {inner}", below)
         if not hasattr(command, "commands"):
             lines += command_lines(name, command)
-    for title, entries in (("EXIT STATUS", EXITS), ("ENVIRONMENT", ENVIRONMENT), ("FILES", FILES)):
+    for title, entries in (("EXIT STATUS", EXIT_CODES), ("ENVIRONMENT", ENVIRONMENT), ("FILES", FILES)):
         lines.append(f".SH {title}")
         for term, text in entries:
-            lines += entry(f"\\fB{escaped(term)}\\fP", text)
+            lines += entry(f"\\fB{escape_roff(term)}\\fP", text)
     return lines
 
 

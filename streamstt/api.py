@@ -20,10 +20,10 @@ from streamstt.captioning.setup import (
     wait_for_end,
 )
 from streamstt.client import stream_messages
-from streamstt.config.loader import only
+from streamstt.config.loader import settings_from_mapping
 from streamstt.config.settings import Settings
-from streamstt.config.settings import Source as SourceSettings
-from streamstt.errors import SinkError
+from streamstt.config.settings import SourceSettings as SourceSettings
+from streamstt.errors import OutputError
 from streamstt.events import Event, Final
 from streamstt.hub.hub import TOO_SLOW, Subscription
 from streamstt.hub.protocol import Message, parse_event
@@ -121,7 +121,7 @@ def transcribe(
 
 
 def _make_settings(model: str, language: str, others: Mapping[str, Any]) -> Settings:
-    return only({"engine.model": model, "engine.language": language, **others})
+    return settings_from_mapping({"engine.model": model, "engine.language": language, **others})
 
 
 async def _run(
@@ -167,7 +167,7 @@ async def _events(subscription: Subscription, running: asyncio.Task[None]) -> As
         if isinstance(message, Message):
             yield message.event
     if subscription.close_reason is TOO_SLOW:
-        raise SinkError(f"the program took no captions until {MAX_PENDING} waited; take them as they come")
+        raise OutputError(f"the program took no captions until {MAX_PENDING} waited; take them as they come")
     await running
 
 

@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from streamstt.audio.format import SAMPLE_RATE
 
 
-def now() -> str:
+def utc_timestamp() -> str:
     """Wall time, ISO 8601, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def loop_s() -> float:
+def loop_time() -> float:
     """The loop's time, in seconds."""
     return asyncio.get_running_loop().time()
 
 
-def elapsed() -> int:
+def now_samples() -> int:
     """Samples that would have been spoken since some moment."""
-    return int(loop_s() * SAMPLE_RATE)
+    return int(loop_time() * SAMPLE_RATE)

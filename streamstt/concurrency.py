@@ -21,7 +21,7 @@ async def first_completed(*coroutines: Coroutine[None, None, None]) -> None:
 Result = TypeVar("Result")
 
 
-async def off_loop(work: Callable[[], Result]) -> Result:
+async def run_in_thread(work: Callable[[], Result]) -> Result:
     """Runs work in a thread. Who is cancelled meanwhile still waits for its end: what it uses may then be closed."""
     running = asyncio.get_running_loop().run_in_executor(None, work)
     try:

@@ -48,7 +48,7 @@ class ServerError(StreamsttError):
     exit_code = 5
 
 
-class SinkError(StreamsttError):
+class OutputError(StreamsttError):
     """A place that captions go to cannot be opened."""
 
     exit_code = 6

@@ -22,13 +22,13 @@ from websockets.asyncio.client import connect
 
 from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.compat.endpoints import make_api, make_endpoints, translate_error
-from streamstt.config.compat import Compat
+from streamstt.config.compat import CompatSettings
 from streamstt.config.settings import Settings
-from streamstt.engine.runner import EngineRoom
+from streamstt.engine.runner import EngineRunner
 from streamstt.engine.scripted import Script, ScriptedEngine
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import DaemonInfo
-from streamstt.recordings.uploads import Uploads
+from streamstt.recordings.uploads import UploadTranscriber
 from streamstt.server.endpoint import Extensions
 from streamstt.server.server import CaptionServer
 from tests.support.wire import INPUTS, TOKEN, Input
@@ -56,13 +56,13 @@ class Target:
         self.ports = self.loop.run_until_complete(self._start())
 
     async def _start(self) -> list[int]:
-        engine = EngineRoom(lambda: ScriptedEngine(Script(words=())), self._thread)
+        engine = EngineRunner(lambda: ScriptedEngine(Script(words=())), self._thread)
         await engine.start()
         self._hub = Hub(DaemonInfo("0", "run", "", "script", "", "en"), history=50, hello_history=9, queue=100)
         studio = CaptionPipeline(self._settings, engine, self._hub)
         self._decoding = asyncio.create_task(studio.run())
-        compat = Compat(vosk=True, deepgram=True, openai=True)
-        api = make_api(compat, Uploads(studio.background_decoder, engine), "script")
+        compat = CompatSettings(vosk=True, deepgram=True, openai=True)
+        api = make_api(compat, UploadTranscriber(studio.background_decoder, engine), "script")
         extensions = Extensions(endpoints=make_endpoints(compat), api=api, translate_error=translate_error)
         self.servers = [CaptionServer(s, self._hub, studio, extensions) for s in (self._settings.server, self._closed)]
         return [int((await server.start()).rpartition(":")[2].rstrip("/")) for server in self.servers]

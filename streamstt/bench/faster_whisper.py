@@ -9,7 +9,7 @@ from streamstt.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Transcript:
+class FileTranscript:
     """What a program made of a recording, and for how many processor seconds."""
 
     program: str
@@ -48,7 +48,7 @@ def find_model(model: str) -> str:
         ) from error
 
 
-def faster_whisper(path: Path, model: str, language: str | None, threads: int) -> Transcript:
+def run_faster_whisper(path: Path, model: str, language: str | None, threads: int) -> FileTranscript:
     """The whole file by faster-whisper: 8 bits, greedy; loading is not counted.
 
     Args:
@@ -72,4 +72,4 @@ def faster_whisper(path: Path, model: str, language: str | None, threads: int) -
     begun = time.process_time()
     segments, _ = loaded.transcribe(str(path), language=language, beam_size=1)
     text = " ".join(segment.text.strip() for segment in segments)
-    return Transcript(program, text, time.process_time() - begun)
+    return FileTranscript(program, text, time.process_time() - begun)

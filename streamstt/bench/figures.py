@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streamstt.bench.scoring import Screen, Spoken, align, delays, erasure, percentile, same_start
-from streamstt.bench.simulation import Run, Track
+from streamstt.bench.scoring import DisplayState, TimedWord, align, common_prefix_length, delays, erasure, percentile
+from streamstt.bench.simulation import SimulationResult, SourceTrace
 from streamstt.errors import SourceError
 from streamstt.events import Final
 
-Normaliser = Callable[[str], list[str]]
+Normalizer = Callable[[str], list[str]]
 QUARTERS = 4
-FORMS = '--reference takes plain text, --words a list like [{"text": "Hello", "start": 0.5, "end": 0.9}]'
+REFERENCE_FORMATS = '--reference takes plain text, --words a list like [{"text": "Hello", "start": 0.5, "end": 0.9}]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,10 @@ class Reference:
     """
 
     text: tuple[str, ...]
-    spoken: tuple[Spoken, ...] = ()
+    timed_words: tuple[TimedWord, ...] = ()
 
     @classmethod
-    def read(cls, text: Path | None, words: Path | None, normalise: Normaliser) -> "Reference | None":
+    def read(cls, text: Path | None, words: Path | None, normalize: Normalizer) -> "Reference | None":
         """Reads a plain text, or a JSON list of ``{"w" or "text", "start", "end"}``; None when there is neither.
 
         Raises:
@@ -44,47 +44,47 @@ class Reference:
         try:
             content = path.read_text(encoding="utf-8")
             if not words:
-                return cls(tuple(normalise(content)))
+                return cls(tuple(normalize(content)))
             listed = [(str(w.get("w", w.get("text"))), float(w["end"])) for w in json.loads(content)]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SourceError(f"{path} is no reference ({error}): {FORMS}") from error
-        spoken = tuple(Spoken(part, end) for word, end in listed for part in normalise(word))
-        return cls(tuple(normalise(" ".join(word for word, _ in listed))), spoken)
+            raise SourceError(f"{path} is no reference ({error}): {REFERENCE_FORMATS}") from error
+        spoken = tuple(TimedWord(part, end) for word, end in listed for part in normalize(word))
+        return cls(tuple(normalize(" ".join(word for word, _ in listed))), spoken)
 
 
-def own_words(finals: Sequence[Final], normalise: Normaliser) -> tuple[Spoken, ...]:
+def caption_words(finals: Sequence[Final], normalize: Normalizer) -> tuple[TimedWord, ...]:
     """The finals' own words, for delays without a reference."""
-    return tuple(Spoken(part, w.end) for f in finals for w in f.words for part in normalise(w.text))
+    return tuple(TimedWord(part, w.end) for f in finals for w in f.words for part in normalize(w.text))
 
 
-def screens(track: Track, normalise: Normaliser) -> list[Screen]:
+def display_states(trace: SourceTrace, normalize: Normalizer) -> list[DisplayState]:
     """What a viewer of one source saw, in normalised words."""
-    seen: list[Screen] = []
+    seen: list[DisplayState] = []
     said: list[str] = []
     counted = 0
-    for moment in track.moments:
-        for _, final in track.finals[counted : moment.finals]:
-            said += normalise(final.text)
+    for moment in trace.points:
+        for _, final in trace.finals[counted : moment.finals]:
+            said += normalize(final.text)
         counted = moment.finals
         partial = moment.partial
-        stable = normalise(partial.text[: partial.stable]) if partial else []
-        shown = normalise(partial.text) if partial else []
-        seen.append(Screen(moment.at, (*said, *shown), len(said) + same_start(stable, shown)))
+        stable = normalize(partial.text[: partial.stable]) if partial else []
+        shown = normalize(partial.text) if partial else []
+        seen.append(DisplayState(moment.at, (*said, *shown), len(said) + common_prefix_length(stable, shown)))
     return seen
 
 
-def error_rate(reference: Sequence[str], heard: Sequence[str]) -> float:
+def error_rate(reference: Sequence[str], hypothesis: Sequence[str]) -> float:
     """Word error rate in percent."""
-    return 100 * align(reference, heard)[1] / max(1, len(reference))
+    return 100 * align(reference, hypothesis)[1] / max(1, len(reference))
 
 
-def text_of(finals: Sequence[Final], normalise: Normaliser) -> list[str]:
+def normalized_words(finals: Sequence[Final], normalize: Normalizer) -> list[str]:
     """Their normalised words."""
-    return normalise(" ".join(f.text for f in finals))
+    return normalize(" ".join(f.text for f in finals))
 
 
-def figures(
-    run: Run, reference: Reference | None, normalise: Normaliser, late_by: Sequence[float] = ()
+def compute_figures(
+    run: SimulationResult, reference: Reference | None, normalize: Normalizer, shifts_s: Sequence[float] = ()
 ) -> dict[str, Any]:
     """All figures of a run; None where something was not measured.
 
@@ -99,22 +99,24 @@ def figures(
     final: list[float] = []
     events: list[list[float]] = [[] for _ in range(QUARTERS)]
     erased, rates, off = [], [], []
-    for track, shift in zip(run.tracks, late_by or [0.0] * len(run.tracks), strict=True):
+    for track, shift in zip(run.traces, shifts_s or [0.0] * len(run.traces), strict=True):
         finals = [f for _, f in track.finals]
-        seen = [Screen(s.at - shift, s.words, s.settled) for s in screens(track, normalise)]
-        own = own_words(finals, normalise)
+        seen = [DisplayState(s.at - shift, s.words, s.settled) for s in display_states(track, normalize)]
+        own = caption_words(finals, normalize)
         spoken = (
-            reference.spoken if reference and reference.spoken else tuple(Spoken(w.text, w.end - shift) for w in own)
+            reference.timed_words
+            if reference and reference.timed_words
+            else tuple(TimedWord(w.text, w.end - shift) for w in own)
         )
         shown += delays(seen, spoken, settled=False)
         final += delays(seen, spoken, settled=True)
         erased.append(erasure(seen))
         if reference:
-            heard = text_of(finals, normalise)
+            heard = normalized_words(finals, normalize)
             rates.append(error_rate(reference.text, heard))
-        if reference and reference.spoken:
-            pairs, _ = align([w.text for w in reference.spoken], [w.text for w in own])
-            off += [abs(own[j].end - shift - reference.spoken[k].end) * 1000 for k, j in pairs]
+        if reference and reference.timed_words:
+            pairs, _ = align([w.text for w in reference.timed_words], [w.text for w in own])
+            off += [abs(own[j].end - shift - reference.timed_words[k].end) * 1000 for k, j in pairs]
         length = max((f.end for f in finals), default=1.0)
         for at, caption in track.finals:
             for word in caption.words:
@@ -133,9 +135,9 @@ def figures(
         "erasure": _mean(erased),
         "word_end_error_ms": _mean(off),
         "cpu_s_per_s": run.cpu_s / run.audio_s,
-        "updates": len(run.decodes),
-        "update_p50_s": percentile(run.decodes, 0.5),
-        "update_p95_s": percentile(run.decodes, 0.95),
+        "updates": len(run.decode_times),
+        "update_p50_s": percentile(run.decode_times, 0.5),
+        "update_p95_s": percentile(run.decode_times, 0.95),
         "overdue_p95_s": percentile(late, 0.95),
         "overdue_max_s": max(late, default=None),
     }

@@ -11,19 +11,19 @@ from dataclasses import dataclass, field
 from streamstt.audio.format import SAMPLE_RATE, Block, Samples, samples_from_ms
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.scheduling import Scheduler
-from streamstt.config.settings import Speech
-from streamstt.config.words import Words
+from streamstt.config.settings import SpeechSettings
+from streamstt.config.words import WordsSettings
 from streamstt.engine.base import Engine
 from streamstt.events import Event, Final, Partial
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.rewriting import Rewriting
+from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import Session
 
-BLOCK = samples_from_ms(100)  # samples: what a client sends at a time
+BLOCK_SAMPLES = samples_from_ms(100)  # samples: what a client sends at a time
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class TracePoint:
     """What a viewer of one source had from ``at`` (s) on: the finals so far, and the open partial."""
 
     at: float
@@ -32,7 +32,7 @@ class Moment:
 
 
 @dataclass(slots=True)
-class Track:
+class SourceTrace:
     """What came of one source.
 
     Attributes:
@@ -41,21 +41,21 @@ class Track:
     """
 
     finals: list[tuple[float, Final]] = field(default_factory=list)
-    moments: list[Moment] = field(default_factory=list)
+    points: list[TracePoint] = field(default_factory=list)
 
-    def take(self, at: float, events: Sequence[Event]) -> None:
+    def record(self, at: float, events: Sequence[Event]) -> None:
         """Notes what was published."""
         for event in events:
             match event:
                 case Final():
                     self.finals.append((at, event))
-                    self.moments.append(Moment(at, len(self.finals), None))
+                    self.points.append(TracePoint(at, len(self.finals), None))
                 case Partial():
-                    self.moments.append(Moment(at, len(self.finals), event))
+                    self.points.append(TracePoint(at, len(self.finals), event))
 
 
 @dataclass(slots=True)
-class Run:
+class SimulationResult:
     """A simulation.
 
     Attributes:
@@ -66,19 +66,19 @@ class Run:
         audio_s: Seconds of audio, of all recordings.
     """
 
-    tracks: list[Track]
-    decodes: list[float] = field(default_factory=list)
+    traces: list[SourceTrace]
+    decode_times: list[float] = field(default_factory=list)
     overdue: list[tuple[float, float]] = field(default_factory=list)
     cpu_s: float = 0.0
     audio_s: float = 0.0
 
 
-class _Stream:
+class _Playback:
     """A recording on its way into its session."""
 
-    def __init__(self, session: Session, samples: Samples, track: Track) -> None:
+    def __init__(self, session: Session, samples: Samples, trace: SourceTrace) -> None:
         self.session = session
-        self.track = track
+        self.trace = trace
         self._samples = samples
         self._sent = 0
         self._ended = False
@@ -86,7 +86,7 @@ class _Stream:
     @property
     def next_at(self) -> float:
         """When the next piece of audio is complete (s); infinity at the end."""
-        at = min(self._sent + BLOCK, len(self._samples)) / SAMPLE_RATE
+        at = min(self._sent + BLOCK_SAMPLES, len(self._samples)) / SAMPLE_RATE
         return float("inf") if self._ended else at
 
     def advance(self, now: float) -> None:
@@ -94,22 +94,22 @@ class _Stream:
         while self.next_at <= now:
             at = self.next_at
             if self._sent < len(self._samples):
-                block = Block(self._sent, self._samples[self._sent : self._sent + BLOCK])
+                block = Block(self._sent, self._samples[self._sent : self._sent + BLOCK_SAMPLES])
                 self._sent = block.end
-                self.track.take(at, self.session.push(block))
+                self.trace.record(at, self.session.push(block))
             else:
                 self._ended = True
-                self.track.take(at, self.session.interrupt())
+                self.trace.record(at, self.session.interrupt())
 
 
 def simulate(
     recordings: Sequence[Samples],
     engine: Engine,
-    settings: Speech,
+    settings: SpeechSettings,
     language: str | None,
     decode_s: float = 0,
-    words: Words | None = None,
-) -> Run:
+    words: WordsSettings | None = None,
+) -> SimulationResult:
     """Captions the recordings, all at once.
 
     Args:
@@ -123,14 +123,14 @@ def simulate(
     Raises:
         EngineError: The engine failed.
     """
-    run = Run([Track() for _ in recordings])
-    scheduler, rewriting = Scheduler(), Rewriting(words)
-    streams: dict[Session, _Stream] = {}
+    run = SimulationResult([SourceTrace() for _ in recordings])
+    scheduler, rewriting = Scheduler(), WordRewriter(words)
+    streams: dict[Session, _Playback] = {}
     for i, samples in enumerate(recordings):
         name = f"source-{i + 1}"
-        writer = CaptionWriter(name, rewriting=rewriting)
+        writer = CaptionWriter(name, rewriter=rewriting)
         session = Session(name, settings, make_detector(settings), language, writer)
-        streams[session] = _Stream(session, samples, run.tracks[i])
+        streams[session] = _Playback(session, samples, run.traces[i])
         scheduler.add(session)
         run.audio_s += len(samples) / SAMPLE_RATE
     now = 0.0
@@ -148,11 +148,11 @@ def simulate(
             continue
         start = time.perf_counter()
         hypothesis = engine.decode(job)
-        run.decodes.append(time.perf_counter() - start)
+        run.decode_times.append(time.perf_counter() - start)
         run.overdue.append((now, overdue))
-        now += decode_s or run.decodes[-1]
+        now += decode_s or run.decode_times[-1]
         for stream in streams.values():
             stream.advance(now)
-        streams[chosen].track.take(now, chosen.apply(hypothesis))
+        streams[chosen].trace.record(now, chosen.apply(hypothesis))
     run.cpu_s = time.process_time() - begun
     return run

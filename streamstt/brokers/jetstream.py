@@ -23,13 +23,13 @@ from nats.js.errors import BadRequestError, NotFoundError
 
 from streamstt.brokers.base import BROKER_TIMEOUT_S, Batch, BrokerAddress, broker_error
 from streamstt.brokers.messages import BrokerEntry, Position, StreamMissing, parse_position
-from streamstt.config.brokers import Nats
+from streamstt.config.brokers import NatsSettings
 
 MAX_BATCH = 500  # entries at once: half a megabyte
 UNIQUE_KINDS = {"final", "gap"}  # kinds of which every one is kept
 
 
-def display_name(settings: Nats) -> str:
+def display_name(settings: NatsSettings) -> str:
     """The server, for people."""
     return f"NATS at {BrokerAddress.parse(settings.url, 4222, 'tls')}"
 
@@ -46,7 +46,7 @@ async def translate_errors() -> AsyncIterator[None]:
 class _Connection:
     """One connection, opened and closed at will. It does not come back by itself: who reads must know where."""
 
-    def __init__(self, settings: Nats, secret: str) -> None:
+    def __init__(self, settings: NatsSettings, secret: str) -> None:
         self._address = BrokerAddress.parse(settings.url, 4222, "tls")
         self._secret = secret
         self._client: Client | None = None
@@ -90,7 +90,7 @@ class _Connection:
 class NatsWriter:
     """Implements ``Bus``."""
 
-    def __init__(self, settings: Nats, secret: str) -> None:
+    def __init__(self, settings: NatsSettings, secret: str) -> None:
         """Connects nothing yet.
 
         Args:
@@ -168,7 +168,7 @@ def _make_subject(entry: BrokerEntry) -> str:
 class NatsReader:
     """Implements ``Feed``."""
 
-    def __init__(self, settings: Nats, secret: str) -> None:
+    def __init__(self, settings: NatsSettings, secret: str) -> None:
         """Connects nothing yet.
 
         Args:

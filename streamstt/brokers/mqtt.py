@@ -16,7 +16,7 @@ from aiomqtt import Client, MqttError, Will
 
 from streamstt.brokers.base import BROKER_TIMEOUT_S, BrokerAddress, broker_error
 from streamstt.brokers.messages import BrokerEntry, Position
-from streamstt.config.brokers import Mqtt
+from streamstt.config.brokers import MqttSettings
 from streamstt.hub.hub import Hub
 
 KEEPALIVE_S = 15  # after one and a half of it without a sign of us, the broker publishes our last will
@@ -27,7 +27,7 @@ class MqttWriter:
 
     max_entries = 0
 
-    def __init__(self, settings: Mqtt, secret: str, hub: Hub) -> None:
+    def __init__(self, settings: MqttSettings, secret: str, hub: Hub) -> None:
         """Connects nothing yet.
 
         Args:

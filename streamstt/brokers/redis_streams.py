@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 
 from streamstt.brokers.base import BROKER_TIMEOUT_S, Batch, BrokerAddress, broker_error
 from streamstt.brokers.messages import BrokerEntry, Position, parse_position
-from streamstt.config.brokers import Redis
+from streamstt.config.brokers import RedisSettings
 
 MAX_LIVE_ENTRIES = 200  # partials and signs of life that Redis keeps, about: some seconds of many sources
 MAX_BATCH = 500  # entries at once: half a megabyte
@@ -27,7 +27,7 @@ StreamEntries = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
 class _Connection:
     """One connection, opened and closed at will; what is done with it either works or is a ``BusError``."""
 
-    def __init__(self, settings: Redis, secret: str) -> None:
+    def __init__(self, settings: RedisSettings, secret: str) -> None:
         self._address = BrokerAddress.parse(settings.url, 6379, "rediss")
         self._secret = secret
         self._client: Client | None = None
@@ -74,7 +74,7 @@ async def translate_errors() -> AsyncIterator[None]:
 class RedisWriter:
     """Implements ``Bus``."""
 
-    def __init__(self, settings: Redis, secret: str) -> None:
+    def __init__(self, settings: RedisSettings, secret: str) -> None:
         """Connects nothing yet.
 
         Args:
@@ -120,7 +120,7 @@ class RedisWriter:
 class RedisReader:
     """Implements ``Feed``."""
 
-    def __init__(self, settings: Redis, secret: str) -> None:
+    def __init__(self, settings: RedisSettings, secret: str) -> None:
         """Connects nothing yet.
 
         Args:

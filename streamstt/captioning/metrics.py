@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 
 from streamstt.audio.capture import Capture
 from streamstt.audio.format import SAMPLE_RATE
-from streamstt.engine.runner import EngineRoom
+from streamstt.engine.runner import EngineRunner
 from streamstt.hub.counters import Counters, MetricSample
 from streamstt.speech.session import Session
 
@@ -12,7 +12,7 @@ from streamstt.speech.session import Session
 class PipelineMetrics:
     """Of one studio; a probe of its hub's counters."""
 
-    def __init__(self, counters: Counters, engine: EngineRoom, sessions: Mapping[str, Session]) -> None:
+    def __init__(self, counters: Counters, engine: EngineRunner, sessions: Mapping[str, Session]) -> None:
         """Nothing is read yet.
 
         Args:

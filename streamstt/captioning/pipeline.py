@@ -13,21 +13,21 @@ from streamstt.captioning.liveness import Liveness
 from streamstt.captioning.metrics import PipelineMetrics
 from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest, free_name
 from streamstt.captioning.scheduling import LagMonitor, Scheduler
-from streamstt.clock import elapsed, loop_s, now
-from streamstt.config.settings import Settings, Speech
-from streamstt.engine.background import Errands
-from streamstt.engine.runner import EngineRoom
+from streamstt.clock import loop_time, now_samples, utc_timestamp
+from streamstt.config.settings import Settings, SpeechSettings
+from streamstt.engine.background import BackgroundDecoder
+from streamstt.engine.runner import EngineRunner
 from streamstt.errors import EngineError
 from streamstt.events import Event, Final, State, Status
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, SourceInfo
-from streamstt.logs import SPOKEN
+from streamstt.logs import CAPTION_LOGGER
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.rewriting import Rewriting
+from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import Session
 
 log = logging.getLogger(__name__)
-caption_log = logging.getLogger(SPOKEN)
+caption_log = logging.getLogger(CAPTION_LOGGER)
 
 
 class CaptionPipeline:
@@ -39,7 +39,7 @@ class CaptionPipeline:
         errands: What the engine does when no source needs it.
     """
 
-    def __init__(self, settings: Settings, engine: EngineRoom, hub: Hub) -> None:
+    def __init__(self, settings: Settings, engine: EngineRunner, hub: Hub) -> None:
         """Has no sources yet.
 
         Args:
@@ -50,7 +50,7 @@ class CaptionPipeline:
         self._settings = settings
         self._engine = engine
         self._hub = hub
-        self._rewriter = Rewriting(settings.words)
+        self._rewriter = WordRewriter(settings.words)
         self._scheduler = Scheduler()
         self._sessions: dict[str, Session] = {}
         self._overrides: dict[
@@ -64,19 +64,19 @@ class CaptionPipeline:
         self.liveness = Liveness()
         self._stopping = False
         self._work_available = asyncio.Event()  # audio came: the engine may have something to do
-        self.background_decoder = Errands(settings, self._work_available.set)
+        self.background_decoder = BackgroundDecoder(settings, self._work_available.set)
         self._decode_done = asyncio.Event()  # a decode is done: somebody may have room, or be settled
 
     def stall_reason(self, decode_s: float) -> str:
         """What is stuck, as a sentence; empty when all goes on. A decode may take ``decode_s``."""
-        return self.liveness.stall_reason(loop_s(), self._engine.busy_since, decode_s)
+        return self.liveness.stall_reason(loop_time(), self._engine.busy_since, decode_s)
 
     def reload(self, settings: Settings) -> None:
         """Takes other settings: of speech and language from each source's next silence, of words its next caption."""
         self._settings = self.background_decoder.settings = settings
-        self._rewriter.take(settings.words)
+        self._rewriter.update_settings(settings.words)
         for name, session in self._sessions.items():
-            session.retune(*self._source_settings(name))
+            session.update_settings(*self._source_settings(name))
 
     def add_source(self, name: str, label: str, language: str, color: str = "", end_silence_ms: int = 0) -> Session:
         """Adds a source.
@@ -96,10 +96,10 @@ class CaptionPipeline:
         session = Session(name, speech, make_detector(speech), spoken, writer)
         self._sessions[name] = session
         self._scheduler.add(session)
-        self._hub.add_source(SourceInfo(name, label, now(), color))
+        self._hub.add_source(SourceInfo(name, label, utc_timestamp(), color))
         return session
 
-    def _source_settings(self, name: str) -> tuple[Speech, str | None]:
+    def _source_settings(self, name: str) -> tuple[SpeechSettings, str | None]:
         """How a source is heard, and what it speaks, by its own wishes or the settings; None: it is to be detected."""
         language, end_silence_ms = self._overrides[name]
         own = {"end_silence_ms": end_silence_ms} if end_silence_ms else {}
@@ -111,9 +111,9 @@ class CaptionPipeline:
         if self._stopping:
             return
         if session.source not in self._lag_monitors:
-            self._lag_monitors[session.source] = LagMonitor(elapsed() - len(block.samples))
+            self._lag_monitors[session.source] = LagMonitor(now_samples() - len(block.samples))
         self._hub.counters.for_source(session.source).audio_s += len(block.samples) / SAMPLE_RATE
-        self._hub.levels.measure(session.source, block.samples, loop_s())
+        self._hub.levels.measure(session.source, block.samples, loop_time())
         self._publish(session.push(block))
         if session.need():  # in silence nobody is woken
             self._work_available.set()
@@ -168,7 +168,7 @@ class CaptionPipeline:
     def mark_listening(self, session: Session) -> None:
         """The source's audio begins, or goes on: tells viewers."""
         if session.position == 0:
-            self._hub.start_source(session.source, now())
+            self._hub.start_source(session.source, utc_timestamp())
         self._hub.pending_devices.discard(session.source)
         self._hub.publish(Status(session.source, State.LISTENING))
 
@@ -185,9 +185,9 @@ class CaptionPipeline:
             self._hub.notify("engine", "The speech engine is broken; captions end here.")
             self._stopping = True
             for session in self._sessions.values():
-                self._publish(session.abandon())
+                self._publish(session.fail_all())
             self._signal_decode_done()
-            self.background_decoder.abandon(problem)
+            self.background_decoder.fail_all(problem)
             raise
 
     async def _run(self) -> None:
@@ -202,12 +202,12 @@ class CaptionPipeline:
                     self._work_available.clear()
                     await self._work_available.wait()
                 continue
-            begun = loop_s()
+            begun = loop_time()
             hypothesis = await self._engine.decode(job, notify)
             log.debug("%s", hypothesis or f"{job}: given up")
-            self._publish(session.apply(hypothesis) if hypothesis else session.give_up())
+            self._publish(session.apply(hypothesis) if hypothesis else session.fail_job())
             age_s = (session.position - job.end) / SAMPLE_RATE
-            self._hub.counters.count_decode(final=job.final, decode_s=loop_s() - begun, age_s=age_s)
+            self._hub.counters.count_decode(final=job.final, decode_s=loop_time() - begun, age_s=age_s)
             self._report_lag(session)
             self._drop_finished()
             self._signal_decode_done()
@@ -230,7 +230,7 @@ class CaptionPipeline:
     def _report_lag(self, session: Session) -> None:
         """Tells viewers when captions become late, and when they no longer are."""
         lateness = self._lag_monitors.get(session.source)
-        if lateness and lateness.update(session.overdue, session.position, elapsed()):
+        if lateness and lateness.update(session.overdue, session.position, now_samples()):
             log.warning("source %s: the engine %s", session.source, "is behind" if lateness.late else "keeps up again")
             self._hub.notify("late", lateness.notice, session.source)
 

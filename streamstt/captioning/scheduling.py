@@ -7,7 +7,7 @@ from collections import deque
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.speech.session import Session
-from streamstt.speech.update_policy import Need
+from streamstt.speech.update_policy import DecodeNeed
 
 LATE = samples_from_ms(2000)  # samples that wait for the engine beyond the usual update: a reader notices
 
@@ -70,7 +70,7 @@ class Scheduler:
         """The session to serve now; it goes to the back of the line. None when nobody needs anything."""
         # max keeps the first of equals: the one that has waited longest.
         session = max(self._sessions, key=lambda s: s.need(), default=None)
-        if session is None or session.need() is Need.NOTHING:
+        if session is None or session.need() is DecodeNeed.NOTHING:
             return None
         self._sessions.remove(session)
         self._sessions.append(session)

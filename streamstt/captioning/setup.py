@@ -11,11 +11,11 @@ from streamstt.audio.capture import Capture
 from streamstt.audio.sources import AudioSource, make_source
 from streamstt.captioning.local_source import run_source
 from streamstt.captioning.pipeline import CaptionPipeline
-from streamstt.clock import now
-from streamstt.config.settings import Settings, Source
-from streamstt.config.settings import Source as SourceSettings
+from streamstt.clock import utc_timestamp
+from streamstt.config.settings import Settings, SourceSettings
+from streamstt.config.settings import SourceSettings as SourceSettings
 from streamstt.engine.base import EngineInfo
-from streamstt.engine.runner import EngineRoom
+from streamstt.engine.runner import EngineRunner
 from streamstt.errors import EngineError, SourceError
 from streamstt.hub.history import ResumeState
 from streamstt.hub.hub import Hub
@@ -25,7 +25,7 @@ from streamstt.whisper.checkpoints.search import Progress
 from streamstt.whisper.loader import load_engine, require_languages
 
 
-def may_appear_later(settings: Source, environ: Mapping[str, str] | None = None, pid: int = 0) -> bool:
+def may_appear_later(settings: SourceSettings, environ: Mapping[str, str] | None = None, pid: int = 0) -> bool:
     """Whether the source may come later; only a device may.
 
     Args:
@@ -80,7 +80,7 @@ async def open_sources(settings: Settings) -> Captures:
     return captures
 
 
-async def start_engine(settings: Settings, executor: Executor, progress: Progress | None) -> EngineRoom:
+async def start_engine(settings: Settings, executor: Executor, progress: Progress | None) -> EngineRunner:
     """Loads the model, in the engine's thread, and runs it once.
 
     Raises:
@@ -88,7 +88,7 @@ async def start_engine(settings: Settings, executor: Executor, progress: Progres
         ModelError: It cannot be found.
         ConfigError: It does not know a language that is asked for.
     """
-    engine = EngineRoom(lambda: load_engine(settings.engine, progress), executor)
+    engine = EngineRunner(lambda: load_engine(settings.engine, progress), executor)
     await engine.start()
     require_languages(engine.info, *(s.language for s in settings.source))
     log.info("model %s on %s in %s is ready", engine.info.model, engine.info.device, engine.info.precision)
@@ -100,7 +100,7 @@ def make_hub(settings: Settings, info: EngineInfo, resume_state: ResumeState | N
     about = DaemonInfo(
         version=__version__,
         session=resume_state.session if resume_state else uuid.uuid4().hex[:12],
-        started_at=now(),
+        started_at=utc_timestamp(),
         model=info.model,
         precision=info.precision,
         language=settings.engine.language,

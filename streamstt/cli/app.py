@@ -51,13 +51,15 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _print_version(requested: bool) -> None:
+    if requested:
         out.print(f"streamstt {__version__}", highlight=False)
         raise typer.Exit
 
 
 @app.callback()
-def _common(
-    _: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+def _global_options(
+    _: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None: ...

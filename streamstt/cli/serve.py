@@ -10,51 +10,51 @@ import typer
 
 from streamstt import logs
 from streamstt.brokers.factory import make_reader
-from streamstt.cli.options import Assignments, ConfigFile, options
+from streamstt.cli.options import ConfigOption, SetOption, setting_overrides
 from streamstt.cli.run import announce
 from streamstt.config.loader import load
-from streamstt.config.secrets import without_password
-from streamstt.config.settings import Log, Settings
+from streamstt.config.secrets import redact_password
+from streamstt.config.settings import LogSettings, Settings
 from streamstt.daemon.systemd import SystemdNotifier
 from streamstt.errors import ConfigError
 from streamstt.server.tokens import load_tokens, will_create_tokens
 
-KINDS = {"redis": "redis", "rediss": "redis", "nats": "nats", "tls": "nats"}
-EXAMPLE = "redis://broker:6379/0?stream=streamstt"
+BROKER_BY_SCHEME = {"redis": "redis", "rediss": "redis", "nats": "nats", "tls": "nats"}
+EXAMPLE_URL = "redis://broker:6379/0?stream=streamstt"
 
 
 def serve(
-    source: Annotated[str, typer.Option("--from", metavar="URL", help=f"The broker: {EXAMPLE}, or nats://...")],
-    config: ConfigFile = None,
+    source: Annotated[str, typer.Option("--from", metavar="URL", help=f"The broker: {EXAMPLE_URL}, or nats://...")],
+    config: ConfigOption = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
-    assign: Assignments = None,
+    assign: SetOption = None,
 ) -> None:
     """Serve captions that a daemon elsewhere makes: pages and viewers, without microphone or model."""
-    chosen = options(model=None, language=None, assign=assign)
+    chosen = setting_overrides(model=None, language=None, assign=assign)
     chosen += [(f"--{k}", f"server.{k}", v) for k, v in (("host", host), ("port", port)) if v is not None]
-    kind, more = _broker(source)
+    kind, more = _parse_broker_url(source)
     chosen += more
-    logs.configure(Log())
-    with logs.fatal_errors():
-        _serve(kind, lambda: load(chosen, file=config).settings)
+    logs.configure(LogSettings())
+    with logs.log_fatal_errors():
+        _run_edge(kind, lambda: load(chosen, file=config).settings)
 
 
-def _broker(url: str) -> tuple[str, list[tuple[str, str, Any]]]:
+def _parse_broker_url(url: str) -> tuple[str, list[tuple[str, str, Any]]]:
     """The kind of broker that an address names, and the settings that it stands for."""
     scheme = urlsplit(url).scheme
     address, _, query = url.partition("?")
     asked = parse_qs(query, keep_blank_values=True)
-    if scheme not in KINDS or set(asked) - {"stream"}:
-        shown = without_password(repr(url))
-        raise ConfigError(f"--from {shown}: this is no broker; one looks like {EXAMPLE} or nats://broker:4222")
-    kind = KINDS[scheme]
+    if scheme not in BROKER_BY_SCHEME or set(asked) - {"stream"}:
+        shown = redact_password(repr(url))
+        raise ConfigError(f"--from {shown}: this is no broker; one looks like {EXAMPLE_URL} or nats://broker:4222")
+    kind = BROKER_BY_SCHEME[scheme]
     given = [("--from", f"{kind}.url", address)]
     return kind, given + [("--from", f"{kind}.stream", value[-1]) for value in asked.values()]
 
 
-def _serve(kind: str, read: Callable[[], Settings]) -> None:
-    settings = read()
+def _run_edge(kind: str, load_settings: Callable[[], Settings]) -> None:
+    settings = load_settings()
     logs.configure(settings.log)
     feed = make_reader(settings, kind)
     new_tokens = will_create_tokens(settings.server)
@@ -62,4 +62,4 @@ def _serve(kind: str, read: Callable[[], Settings]) -> None:
     from streamstt.daemon import edge  # noqa: PLC0415 - the other commands need no server
 
     ready = partial(announce, settings, new_tokens)
-    asyncio.run(edge.run(settings, feed, edge.EdgeHooks(ready, read, SystemdNotifier.from_environment())))
+    asyncio.run(edge.run(settings, feed, edge.EdgeHooks(ready, load_settings, SystemdNotifier.from_environment())))

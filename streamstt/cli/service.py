@@ -10,24 +10,26 @@ from streamstt.service.units import UNIT_NAME, UnitLocation
 
 app = typer.Typer(help="Run streamstt as a service of systemd.", no_args_is_help=True)
 
-System = Annotated[bool, typer.Option("--system", help="For the whole machine, from boot on; else for you.")]
-Root = Annotated[str, typer.Option(metavar="DIR", help="With --system: into another file system, such as an image.")]
+SystemOption = Annotated[bool, typer.Option("--system", help="For the whole machine, from boot on; else for you.")]
+RootOption = Annotated[
+    str, typer.Option(metavar="DIR", help="With --system: into another file system, such as an image.")
+]
 
 
 @app.command()
-def install(system: System = False, root: Root = "") -> None:
+def install(system: SystemOption = False, root: RootOption = "") -> None:
     """Write the unit, enable it and start it; say what was done."""
-    installer.install(_place(system=system, root=root), _say)
+    installer.install(_unit_location(system=system, root=root), _report)
 
 
 @app.command()
-def uninstall(system: System = False, root: Root = "") -> None:
+def uninstall(system: SystemOption = False, root: RootOption = "") -> None:
     """Undo what install did."""
-    installer.uninstall(_place(system=system, root=root), _say)
+    installer.uninstall(_unit_location(system=system, root=root), _report)
 
 
 @app.command()
-def status(system: System = False) -> None:
+def status(system: SystemOption = False) -> None:
     """Show whether it runs, and what it says of itself."""
     place = UnitLocation(system)
     raise typer.Exit(
@@ -37,7 +39,7 @@ def status(system: System = False) -> None:
 
 @app.command()
 def logs(
-    system: System = False,
+    system: SystemOption = False,
     lines: Annotated[int, typer.Option("--lines", "-n", min=1, help="So many, the newest.")] = 100,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on showing what comes.")] = False,
 ) -> None:
@@ -51,11 +53,11 @@ def logs(
     )
 
 
-def _place(*, system: bool, root: str) -> UnitLocation:
+def _unit_location(*, system: bool, root: str) -> UnitLocation:
     if root and not system:
         raise typer.BadParameter("--root goes with --system: a user's units belong to a user of this machine")
     return UnitLocation(system, root)
 
 
-def _say(text: str) -> None:
+def _report(text: str) -> None:
     out.print(text, markup=False, highlight=False, soft_wrap=True)

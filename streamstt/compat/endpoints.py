@@ -7,7 +7,7 @@ from streamstt.compat.openai.errors import is_openai_path, to_openai_error
 from streamstt.compat.openai.realtime import serve_realtime
 from streamstt.compat.openai.transcriptions import Models, RecordingTranscriber, Transcriptions
 from streamstt.compat.vosk import serve_vosk
-from streamstt.config.compat import Compat
+from streamstt.config.compat import CompatSettings
 from streamstt.server.endpoint import Endpoint, EndpointContext
 from streamstt.server.http.request import NO_API, Api
 from streamstt.server.http.response import Response
@@ -15,7 +15,7 @@ from streamstt.server.http.response import Response
 __all__ = ["Endpoint", "EndpointContext", "make_api", "make_endpoints", "translate_error"]
 
 
-def make_api(settings: Compat, uploads: RecordingTranscriber, model: str) -> Api:
+def make_api(settings: CompatSettings, uploads: RecordingTranscriber, model: str) -> Api:
     """What is switched on of other programs' HTTP.
 
     Args:
@@ -33,7 +33,7 @@ def translate_error(path: str, response: Response) -> Response:
     return to_openai_error(response) if is_openai_path(path) else response
 
 
-def make_endpoints(settings: Compat) -> Mapping[str, Endpoint]:
+def make_endpoints(settings: CompatSettings) -> Mapping[str, Endpoint]:
     """The endpoints that are switched on, by path; each path needs an entry in ``access.NEEDED``."""
     endpoints: dict[str, Endpoint] = {}
     if settings.vosk:

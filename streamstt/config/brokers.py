@@ -8,10 +8,10 @@ from pydantic import AfterValidator, Field
 
 from streamstt.config.base import Section
 
-NAME = r"^[A-Za-z0-9_-]{1,64}$"
+STREAM_NAME_PATTERN = r"^[A-Za-z0-9_-]{1,64}$"
 
 
-def _address(*schemes: str) -> AfterValidator:
+def _url_validator(*schemes: str) -> AfterValidator:
     """A check that a text is an address with one of the schemes, without a password in it."""
 
     def check(value: str) -> str:
@@ -32,19 +32,17 @@ def _address(*schemes: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-MqttAddress = Annotated[str, _address("mqtt", "mqtts")]
-RedisAddress = Annotated[str, _address("redis", "rediss")]
-NatsAddress = Annotated[str, _address("nats", "tls")]
-FILE = "File with the password alone; empty: the credential {} of systemd, or none."
+MqttUrl = Annotated[str, _url_validator("mqtt", "mqtts")]
+RedisUrl = Annotated[str, _url_validator("redis", "rediss")]
+NatsUrl = Annotated[str, _url_validator("nats", "tls")]
+PASSWORD_FILE_HELP = "File with the password alone; empty: the credential {} of systemd, or none."
 
 
-class Mqtt(Section):
+class MqttSettings(Section):
     """Captions to an MQTT broker, for homes and dashboards."""
 
-    url: MqttAddress = Field(
-        "", description='Such as "mqtt://user@broker:1883", or mqtts:// with TLS; empty: not to MQTT.'
-    )
-    password_file: str = Field("", description=FILE.format("streamstt-mqtt-password"))
+    url: MqttUrl = Field("", description='Such as "mqtt://user@broker:1883", or mqtts:// with TLS; empty: not to MQTT.')
+    password_file: str = Field("", description=PASSWORD_FILE_HELP.format("streamstt-mqtt-password"))
     topic: str = Field(
         "streamstt",
         max_length=200,
@@ -54,27 +52,31 @@ class Mqtt(Section):
     partials: bool = Field(False, description="Captions that still grow as well, at TOPIC/SOURCE/partial.")
 
 
-class Redis(Section):
+class RedisSettings(Section):
     """Captions to a Redis stream, for edge servers and other programs."""
 
-    url: RedisAddress = Field(
+    url: RedisUrl = Field(
         "", description='Such as "redis://user@broker:6379/0", or rediss:// with TLS; empty: not to Redis.'
     )
-    password_file: str = Field("", description=FILE.format("streamstt-redis-password"))
-    stream: str = Field("streamstt", pattern=NAME, description="Name of the stream; one daemon writes to it.")
+    password_file: str = Field("", description=PASSWORD_FILE_HELP.format("streamstt-redis-password"))
+    stream: str = Field(
+        "streamstt", pattern=STREAM_NAME_PATTERN, description="Name of the stream; one daemon writes to it."
+    )
     keep: int = Field(10_000, ge=100, le=10**6, description="Entries that the broker keeps, about: finals and states.")
     keep_hours: int = Field(168, ge=1, le=100_000, description="Older ones are deleted (hours).")
 
 
-class Nats(Section):
+class NatsSettings(Section):
     """Captions to a NATS JetStream stream, for edge servers and other programs."""
 
-    url: NatsAddress = Field(
-        "", description='Such as "nats://user@broker:4222", or tls:// with TLS; empty: not to NATS.'
+    url: NatsUrl = Field("", description='Such as "nats://user@broker:4222", or tls:// with TLS; empty: not to NATS.')
+    password_file: str = Field(
+        "", description=PASSWORD_FILE_HELP.format("streamstt-nats-password") + " No user: a token."
     )
-    password_file: str = Field("", description=FILE.format("streamstt-nats-password") + " No user: a token.")
     stream: str = Field(
-        "streamstt", pattern=NAME, description="Name of the stream, and first part of its subjects; one daemon writes."
+        "streamstt",
+        pattern=STREAM_NAME_PATTERN,
+        description="Name of the stream, and first part of its subjects; one daemon writes.",
     )
     keep: int = Field(10_000, ge=100, le=10**6, description="Entries that the broker keeps: finals and states.")
     keep_hours: int = Field(168, ge=1, le=100_000, description="Older ones are deleted (hours).")

@@ -7,10 +7,10 @@ from pydantic import Field, field_validator, model_validator
 
 from streamstt.config.base import Section
 
-ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
-LOOPBACK = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1")
+ADDRESS_PATTERN = re.compile(r"(?:\[([0-9A-Fa-f:]+)\]|([A-Za-z0-9._-]+)):(\d{1,5})")
+LOOPBACK_PATTERN = re.compile(r"localhost|127\.\d{1,3}\.\d{1,3}\.\d{1,3}|::1")
 
-SWITCHES = {
+SETTING_BY_PATH = {
     "/vosk": "compat.vosk",
     "/v1/listen": "compat.deepgram",
     "/v1/realtime": "compat.openai",
@@ -20,7 +20,7 @@ SWITCHES = {
 """The setting that switches a path on."""
 
 
-class Compat(Section):
+class CompatSettings(Section):
     """Protocols that existing clients speak; each is off until it is switched on."""
 
     vosk: bool = Field(False, description="WS /vosk, as vosk-server speaks it.")
@@ -41,14 +41,14 @@ class Compat(Section):
 
     @field_validator("wyoming")
     @classmethod
-    def _address(cls, value: str) -> str:
-        if value and not ((match := ADDRESS.fullmatch(value)) and int(match[3]) <= 65535):
+    def _check_wyoming_address(cls, value: str) -> str:
+        if value and not ((match := ADDRESS_PATTERN.fullmatch(value)) and int(match[3]) <= 65535):
             raise ValueError(f"{value!r} is no address; one looks like 127.0.0.1:10300")
         return value
 
     @model_validator(mode="after")
-    def _closed(self) -> Self:
-        if self.wyoming and not self.wyoming_open and not LOOPBACK.fullmatch(self.wyoming_address[0]):
+    def _require_loopback(self) -> Self:
+        if self.wyoming and not self.wyoming_open and not LOOPBACK_PATTERN.fullmatch(self.wyoming_address[0]):
             raise ValueError(
                 f"wyoming has no tokens: others could reach {self.wyoming}; take 127.0.0.1, or set wyoming_open = true"
             )
@@ -57,5 +57,5 @@ class Compat(Section):
     @property
     def wyoming_address(self) -> tuple[str, int]:
         """Host and port; there is one if ``wyoming`` is set."""
-        match = ADDRESS.fullmatch(self.wyoming)
+        match = ADDRESS_PATTERN.fullmatch(self.wyoming)
         return (match[1] or match[2], int(match[3])) if match else ("", 0)

@@ -17,18 +17,18 @@ from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
 from streamstt.config.base import Section
-from streamstt.config.secrets import without_password
-from streamstt.config.settings import SECTIONS, Settings, Source
+from streamstt.config.secrets import redact_password
+from streamstt.config.settings import SECTIONS, Settings, SourceSettings
 from streamstt.errors import ConfigError
 
 SYSTEM_FILE = Path("/etc/streamstt/streamstt.toml")
-PREFIX = "STREAMSTT_"
-OTHERS = {"STREAMSTT_TOKEN"}  # of `streamstt listen`: no setting
-Key = tuple[str, ...]  # ("server", "port"), or ("source",) for the whole list
+ENVIRONMENT_PREFIX = "STREAMSTT_"
+NON_SETTING_VARIABLES = {"STREAMSTT_TOKEN"}  # of `streamstt listen`: no setting
+SettingKey = tuple[str, ...]  # ("server", "port"), or ("source",) for the whole list
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedSettings:
     """Settings in force, and where each that is no default comes from ("section.key" to a file, variable or option)."""
 
     settings: Settings
@@ -36,7 +36,7 @@ class Loaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class RawValue:
     """One value as somebody wrote it, and where."""
 
     value: Any
@@ -59,7 +59,7 @@ def load(
     *,
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
-) -> Loaded:
+) -> LoadedSettings:
     """Reads all layers.
 
     Args:
@@ -70,26 +70,26 @@ def load(
     Raises:
         ConfigError: Every mistake that was found, a line each.
     """
-    values: dict[Key, Given] = {}
+    values: dict[SettingKey, RawValue] = {}
     mistakes: list[str] = []
     for path in [file] if file else [p for p in (SYSTEM_FILE, user_file()) if p.exists()]:
-        values |= _from_file(path, mistakes)
-    values |= _from_environ(os.environ if environ is None else environ)
+        values |= _read_file(path, mistakes)
+    values |= _read_environ(os.environ if environ is None else environ)
     for option, key, value in options:
-        values[tuple(key.split("."))] = Given(value, option)
+        values[tuple(key.split("."))] = RawValue(value, option)
     return _validate(values, mistakes)
 
 
-def only(values: Mapping[str, Any]) -> Settings:
+def settings_from_mapping(values: Mapping[str, Any]) -> Settings:
     """Settings without any layer but these, "section.key" or "source" to its value.
 
     Raises:
         ConfigError: Every mistake that was found, a line each.
     """
-    return _validate({tuple(key.split(".")): Given(value, "given") for key, value in values.items()}, []).settings
+    return _validate({tuple(key.split(".")): RawValue(value, "given") for key, value in values.items()}, []).settings
 
 
-def _from_file(path: Path, mistakes: list[str]) -> dict[Key, Given]:
+def _read_file(path: Path, mistakes: list[str]) -> dict[SettingKey, RawValue]:
     try:
         data = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -99,30 +99,30 @@ def _from_file(path: Path, mistakes: list[str]) -> dict[Key, Given]:
         raise ConfigError(f"there is no configuration {path}; {hint}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the configuration {path}: {error}; it must be a text file (UTF-8)") from error
-    values: dict[Key, Given] = {}
+    values: dict[SettingKey, RawValue] = {}
     for name, content in data.items():
         if name == "source" or name not in SECTIONS:
-            values[name,] = Given(content, str(path))
+            values[name,] = RawValue(content, str(path))
         elif isinstance(content, dict):
-            values |= {(name, key): Given(value, str(path)) for key, value in content.items()}
+            values |= {(name, key): RawValue(value, str(path)) for key, value in content.items()}
         else:
             shown = "" if _is_secret([name, ""]) else f" = {content!r}"
             mistakes.append(f"{name}{shown} ({path}): is a section; write [{name}] and its settings below")
     return values
 
 
-def _from_environ(environ: Mapping[str, str]) -> dict[Key, Given]:
-    values: dict[Key, Given] = {}
-    for variable in sorted(v for v in environ if v.startswith(PREFIX) and v not in OTHERS):
-        key = tuple(variable.removeprefix(PREFIX).lower().split("__"))
+def _read_environ(environ: Mapping[str, str]) -> dict[SettingKey, RawValue]:
+    values: dict[SettingKey, RawValue] = {}
+    for variable in sorted(v for v in environ if v.startswith(ENVIRONMENT_PREFIX) and v not in NON_SETTING_VARIABLES):
+        key = tuple(variable.removeprefix(ENVIRONMENT_PREFIX).lower().split("__"))
         value: Any = environ[variable]
         if key == ("source",):
             value = [{"input": part} for part in value.split()]
-        values[key] = Given(value, variable)
+        values[key] = RawValue(value, variable)
     return values
 
 
-def _validate(values: Mapping[Key, Given], mistakes: list[str]) -> Loaded:
+def _validate(values: Mapping[SettingKey, RawValue], mistakes: list[str]) -> LoadedSettings:
     tree: dict[str, Any] = {}
     for key, given in values.items():
         if key[0] in SECTIONS and len(key) > 1:
@@ -130,18 +130,18 @@ def _validate(values: Mapping[Key, Given], mistakes: list[str]) -> Loaded:
         elif key == ("source",):
             tree["source"] = given.value
         else:
-            mistakes.append(f"{'.'.join(key)} ({given.origin}): unknown setting{_suggest(key)}")
+            mistakes.append(f"{'.'.join(key)} ({given.origin}): unknown setting{_suggestion(key)}")
     try:
         settings = Settings.model_validate(tree)
     except ValidationError as error:
-        mistakes += [without_password(_mistake(detail, values)) for detail in error.errors()]
+        mistakes += [redact_password(_describe_error(detail, values)) for detail in error.errors()]
     if mistakes:
         noun = "one mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
         raise ConfigError("\n  ".join([f"the configuration has {noun}:", *mistakes]))
-    return Loaded(settings, {".".join(key): given.origin for key, given in values.items()})
+    return LoadedSettings(settings, {".".join(key): given.origin for key, given in values.items()})
 
 
-def _mistake(detail: ErrorDetails, values: Mapping[Key, Given]) -> str:
+def _describe_error(detail: ErrorDetails, values: Mapping[SettingKey, RawValue]) -> str:
     """One line: the setting, the value, where it was written, what is wrong, what could have been meant."""
     where = [str(part) for part in detail["loc"]]
     given = values.get(tuple(where[:2])) or values.get(tuple(where[:1]))
@@ -150,16 +150,16 @@ def _mistake(detail: ErrorDetails, values: Mapping[Key, Given]) -> str:
     shown = f" = {detail['input']!r}" if isinstance(detail["input"], str | int | float | bool) else ""
     shown = "" if _is_secret(where) else shown
     if detail["type"] == "extra_forbidden":
-        return f"{name}{shown}{origin}: unknown setting{_suggest(tuple(where))}"
+        return f"{name}{shown}{origin}: unknown setting{_suggestion(tuple(where))}"
     text = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "string_pattern_mismatch":
-        text = f"does not fit; it is: {_described(where)}"
+        text = f"does not fit; it is: {_help_text(where)}"
     return f"{name}{shown}{origin}: {text[0].lower()}{text[1:]}"
 
 
-def _described(where: list[str]) -> str:
+def _help_text(where: list[str]) -> str:
     """What a setting is for, as its help says."""
-    section: type[Section] | None = Source if where[0] == "source" else SECTIONS.get(where[0])
+    section: type[Section] | None = SourceSettings if where[0] == "source" else SECTIONS.get(where[0])
     field = section.model_fields.get(where[-1]) if section else None
     return (field.description or "") if field else ""
 
@@ -173,15 +173,15 @@ def _is_secret(where: list[str]) -> bool:
     return SecretStr in {f.annotation for f in ([field] if field else section.model_fields.values())}
 
 
-def _suggest(key: Key) -> str:
+def _suggestion(key: SettingKey) -> str:
     """The end of a message: the known setting that was meant, or the choices."""
     name = ".".join(p for p in key if not p.isdigit())
     if name in SECTIONS:
         return f" by itself; write {name}.KEY, the choices are {', '.join(SECTIONS[name].model_fields)}"
-    if key[0] == "source" and name.removeprefix("source.") in Source.model_fields:
+    if key[0] == "source" and name.removeprefix("source.") in SourceSettings.model_fields:
         return "; sources are a list: use --source, or [[source]] tables in a file"
     known = [f"{s}.{k}" for s, model in SECTIONS.items() for k in model.model_fields]
-    known += [f"source.{k}" for k in Source.model_fields]
+    known += [f"source.{k}" for k in SourceSettings.model_fields]
     near = difflib.get_close_matches(name, [*SECTIONS, "source"], n=1, cutoff=0.8)
     near = near or [k for k in known if k.split(".")[-1] == key[-1]][:1]  # the right key in the wrong section
     near = near or difflib.get_close_matches(name, [*known, *SECTIONS, "source"], n=1, cutoff=0.6)

@@ -8,19 +8,19 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from streamstt.config.base import Section, split_list
 
 
-def _address(*schemes: str) -> AfterValidator:
+def _url_validator(*schemes: str) -> AfterValidator:
     """A check that a text is an address of one of the schemes; what it says never names the value."""
 
     def check(value: str | SecretStr) -> str | SecretStr:
         text = value if isinstance(value, str) else value.get_secret_value()
         if text:
-            check_address(text, *schemes)
+            check_url(text, *schemes)
         return value
 
     return AfterValidator(check)
 
 
-def check_address(text: str, *schemes: str) -> None:
+def check_url(text: str, *schemes: str) -> None:
     """Checks an address, which may be a secret.
 
     Raises:
@@ -36,32 +36,32 @@ def check_address(text: str, *schemes: str) -> None:
         raise ValueError(f"is no address that begins with {kinds} and has a host, and no user or password in it")
 
 
-WebSocketAddress = Annotated[str, _address("ws", "wss")]
-SecretAddress = Annotated[SecretStr, _address("https", "http")]
-NONE = SecretStr("")
-SOURCES = "Names of the sources whose captions go there; empty: all."
-ADDRESS_FILE = "File with the address alone, read anew at each connection; or the credential {} of systemd."
-ALONE_FILE = "File with it alone; or the credential {} of systemd."
+WebSocketUrl = Annotated[str, _url_validator("ws", "wss")]
+SecretUrl = Annotated[SecretStr, _url_validator("https", "http")]
+NO_SECRET = SecretStr("")
+SOURCES_HELP = "Names of the sources whose captions go there; empty: all."
+URL_FILE_HELP = "File with the address alone, read anew at each connection; or the credential {} of systemd."
+SECRET_FILE_HELP = "File with it alone; or the credential {} of systemd."
 
 
-class Outlet(Section):
+class TargetSettings(Section):
     """What the sections below have in common."""
 
-    sources: tuple[str, ...] = Field((), description=SOURCES)
+    sources: tuple[str, ...] = Field((), description=SOURCES_HELP)
 
     @field_validator("sources", mode="before")
     @classmethod
-    def _listed(cls, value: object) -> object:
+    def _parse_list(cls, value: object) -> object:
         """One string, as from the command line, is a list with commas."""
         return split_list(value)
 
 
-class Obs(Outlet):
+class ObsSettings(TargetSettings):
     """Captions to OBS Studio, through its WebSocket server (Tools, WebSocket Server Settings)."""
 
-    url: WebSocketAddress = Field("", description='Such as "ws://127.0.0.1:4455"; empty: not to OBS.')
-    password: SecretStr = Field(NONE, description="Of OBS's WebSocket server.")
-    password_file: str = Field("", description=ALONE_FILE.format("streamstt-obs-password"))
+    url: WebSocketUrl = Field("", description='Such as "ws://127.0.0.1:4455"; empty: not to OBS.')
+    password: SecretStr = Field(NO_SECRET, description="Of OBS's WebSocket server.")
+    password_file: str = Field("", description=SECRET_FILE_HELP.format("streamstt-obs-password"))
     text_source: str = Field(
         "",
         max_length=200,
@@ -74,11 +74,13 @@ class Obs(Outlet):
     clear_s: float = Field(5, ge=0, le=3600, description="text_source: emptied after so much silence (s); 0: never.")
 
 
-class Zoom(Outlet):
+class ZoomSettings(TargetSettings):
     """Captions to a Zoom meeting, by the address that its host copies (Set up manual captioner, Copy the API token)."""
 
-    url: SecretAddress = Field(NONE, description="That address: whoever has it can write captions. Empty: not to Zoom.")
-    url_file: str = Field("", description=ADDRESS_FILE.format("streamstt-zoom-url"))
+    url: SecretUrl = Field(
+        NO_SECRET, description="That address: whoever has it can write captions. Empty: not to Zoom."
+    )
+    url_file: str = Field("", description=URL_FILE_HELP.format("streamstt-zoom-url"))
     language: str = Field(
         "",
         pattern=r"^([A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*)?$",
@@ -87,25 +89,25 @@ class Zoom(Outlet):
     max_age_s: float = Field(15, ge=1, le=3600, description="Older captions are not sent any more (s).")
 
 
-class Youtube(Outlet):
+class YoutubeSettings(TargetSettings):
     """Captions to a YouTube live stream, by its closed captions ingestion URL (POST captions to URL)."""
 
-    url: SecretAddress = Field(NONE, description="That address, without seq: it is a secret. Empty: not to YouTube.")
-    url_file: str = Field("", description=ADDRESS_FILE.format("streamstt-youtube-url"))
+    url: SecretUrl = Field(NO_SECRET, description="That address, without seq: it is a secret. Empty: not to YouTube.")
+    url_file: str = Field("", description=URL_FILE_HELP.format("streamstt-youtube-url"))
     max_age_s: float = Field(30, ge=1, le=3600, description="Older captions are not sent any more (s).")
 
 
-class Webhook(Outlet):
+class WebhookSettings(TargetSettings):
     """Every final caption as a POST of JSON to an address of yours."""
 
-    url: SecretAddress = Field(NONE, description="Where to; it is kept secret. Empty: nowhere.")
-    url_file: str = Field("", description=ADDRESS_FILE.format("streamstt-webhook-url"))
-    secret: SecretStr = Field(NONE, description="Signs each POST (X-Streamstt-Signature); empty: none is signed.")
-    secret_file: str = Field("", description=ALONE_FILE.format("streamstt-webhook-secret"))
+    url: SecretUrl = Field(NO_SECRET, description="Where to; it is kept secret. Empty: nowhere.")
+    url_file: str = Field("", description=URL_FILE_HELP.format("streamstt-webhook-url"))
+    secret: SecretStr = Field(NO_SECRET, description="Signs each POST (X-Streamstt-Signature); empty: none is signed.")
+    secret_file: str = Field("", description=SECRET_FILE_HELP.format("streamstt-webhook-secret"))
     keep: int = Field(5000, ge=1, le=100_000, description="Captions kept while it is away; then the oldest are lost.")
 
 
-class Output(Outlet):
+class OutputSettings(TargetSettings):
     """Final captions to programs on this machine, a line each."""
 
     stdout: Literal["", "text", "json"] = Field("", description="To standard output; empty: not.")

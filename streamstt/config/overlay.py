@@ -9,13 +9,13 @@ from pydantic import Field, field_validator
 
 from streamstt.config.base import Section, split_list
 
-COLOR = r"^(#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})|[A-Za-z]{3,24}|rgba?\([0-9.,%/ ]{5,40}\))$"
+COLOR_PATTERN = r"^(#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})|[A-Za-z]{3,24}|rgba?\([0-9.,%/ ]{5,40}\))$"
 """A colour as CSS has it: ``#ffcc00``, ``#000c`` (the last digits: how opaque), ``gold``, ``rgb(0 0 0 / 80%)``."""
 
-Position = Literal["bottom", "bottom-left", "bottom-right", "middle", "top", "top-left", "top-right"]
+ScreenPosition = Literal["bottom", "bottom-left", "bottom-right", "middle", "top", "top-left", "top-right"]
 
 
-class Overlay(Section):
+class OverlaySettings(Section):
     """How the overlay looks; each setting can be given in its address as well, as in /overlay?lines=3&chars=32."""
 
     font: str = Field(
@@ -27,12 +27,14 @@ class Overlay(Section):
     size: float = Field(
         3.4, ge=0.5, le=20, description="Size of the letters (hundredths of the picture's width, CSS vw)."
     )
-    color: str = Field("#ffffff", pattern=COLOR, description="Colour of the text.")
-    background: str = Field("#000000cc", pattern=COLOR, description='Colour of the box, with opacity; "none": no box.')
+    color: str = Field("#ffffff", pattern=COLOR_PATTERN, description="Colour of the text.")
+    background: str = Field(
+        "#000000cc", pattern=COLOR_PATTERN, description='Colour of the box, with opacity; "none": no box.'
+    )
     outline: float = Field(
         0, ge=0, le=20, description="Width of an outline around the letters (hundredths of their size), 0: none."
     )
-    position: Position = Field("bottom", description="Where the captions stand.")
+    position: ScreenPosition = Field("bottom", description="Where the captions stand.")
     margin: float = Field(6, ge=0, le=45, description="Distance from that edge (hundredths of the picture's height).")
     align: Literal["auto", "left", "center", "right"] = Field(
         "auto", description="Where lines begin; auto: where the script begins. Centred lines move while they grow."
@@ -64,12 +66,12 @@ class Overlay(Section):
 
     @field_validator("source", mode="before")
     @classmethod
-    def _listed(cls, value: object) -> object:
+    def _parse_list(cls, value: object) -> object:
         """One string, as from the command line, is a list with commas."""
         return split_list(value)
 
 
-def described(overlay: Overlay) -> dict[str, Any]:
+def settings_and_schema(overlay: OverlaySettings) -> dict[str, Any]:
     """What the overlay and its designer need to know.
 
     Args:
@@ -78,4 +80,4 @@ def described(overlay: Overlay) -> dict[str, Any]:
     Returns:
         ``settings`` by name, and ``schema``: of each its type, default, limits and help (JSON Schema).
     """
-    return {"settings": overlay.model_dump(mode="json"), "schema": Overlay.model_json_schema()["properties"]}
+    return {"settings": overlay.model_dump(mode="json"), "schema": OverlaySettings.model_json_schema()["properties"]}

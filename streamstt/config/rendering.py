@@ -7,10 +7,10 @@ from pydantic import SecretStr
 from pydantic_core import PydanticUndefined
 
 from streamstt.config.base import Section
-from streamstt.config.loader import Loaded
-from streamstt.config.settings import SECTIONS, Source
+from streamstt.config.loader import LoadedSettings
+from streamstt.config.settings import SECTIONS, SourceSettings
 
-DEFAULT = "default"
+DEFAULT_ORIGIN = "default"
 
 
 HIDDEN = "(hidden)"  # in place of a secret
@@ -25,15 +25,15 @@ def toml_value(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def listing(loaded: Loaded) -> list[str]:
+def effective_toml(loaded: LoadedSettings) -> list[str]:
     """Lines of TOML: each setting in force, with its origin behind it."""
     lines = []
     for section in SECTIONS:
         lines.append(f"[{section}]")
         for key, value in getattr(loaded.settings, section).model_dump().items():
-            lines.append(f"{key} = {toml_value(value)}  # {loaded.origins.get(f'{section}.{key}', DEFAULT)}")
+            lines.append(f"{key} = {toml_value(value)}  # {loaded.origins.get(f'{section}.{key}', DEFAULT_ORIGIN)}")
         lines.append("")
-    origin = loaded.origins.get("source", DEFAULT)
+    origin = loaded.origins.get("source", DEFAULT_ORIGIN)
     for source in loaded.settings.source:
         lines += [f"[[source]]  # {origin}", *(f"{k} = {toml_value(v)}" for k, v in source.model_dump().items()), ""]
     return lines
@@ -46,17 +46,17 @@ def default_file() -> str:
         "# (for one user) or /etc/streamstt/streamstt.toml (for the machine).",
         "# An environment variable STREAMSTT_SECTION__KEY or a command line option overrides the file.",
     ]
-    tables: dict[str, type[Section]] = {**SECTIONS, "source": Source}
+    tables: dict[str, type[Section]] = {**SECTIONS, "source": SourceSettings}
     for name, model in tables.items():
-        header = f"[[{name}]]" if model is Source else f"[{name}]"
+        header = f"[[{name}]]" if model is SourceSettings else f"[{name}]"
         lines += ["", f"# {(model.__doc__ or '').strip().splitlines()[0]}", header]
         for key, field in model.model_fields.items():
             default = "" if field.default is PydanticUndefined else field.default
-            lines += [f"# {field.description}{_limits(field.metadata)}", f"{key} = {toml_value(default)}"]
+            lines += [f"# {field.description}{_format_limits(field.metadata)}", f"{key} = {toml_value(default)}"]
     return "\n".join(lines) + "\n"
 
 
-def _limits(metadata: Iterable[object]) -> str:
+def _format_limits(metadata: Iterable[object]) -> str:
     low = next((m.ge for m in metadata if hasattr(m, "ge")), None)
     high = next((m.le for m in metadata if hasattr(m, "le")), None)
     return "" if low is None or high is None else f" {low} to {high}."

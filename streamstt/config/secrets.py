@@ -35,6 +35,6 @@ def read_secret(setting: str, file: str, credential: str, environ: Mapping[str, 
     return secret
 
 
-def without_password(text: str) -> str:
+def redact_password(text: str) -> str:
     """A text for people, in which addresses such as ``redis://me:secret@host`` have no password any more."""
     return re.sub(r"(://[^/@:\s]*:)[^@\s]*@", r"\1***@", text)

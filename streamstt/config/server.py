@@ -7,11 +7,15 @@ from pydantic import Field, field_validator, model_validator
 
 from streamstt.config.base import Section, split_list
 
-ORIGIN = re.compile(r"file|https?://[^/?#\s]+")  # as browsers send it; "file" stands for pages that are local files
-HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]?")  # a name or address, no port
+ORIGIN_PATTERN = re.compile(
+    r"file|https?://[^/?#\s]+"
+)  # as browsers send it; "file" stands for pages that are local files
+HOST_PATTERN = re.compile(
+    r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]?"
+)  # a name or address, no port
 
 
-class Server(Section):
+class ServerSettings(Section):
     """Where captions are served."""
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on.")
@@ -51,28 +55,28 @@ class Server(Section):
 
     @field_validator("allowed_hosts", "allowed_origins", mode="before")
     @classmethod
-    def _listed(cls, value: object) -> object:
+    def _parse_list(cls, value: object) -> object:
         """One string, as from the command line, is a list with commas."""
         return split_list(value)
 
     @field_validator("allowed_hosts")
     @classmethod
-    def _hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [host for host in value if not HOST.fullmatch(host)]
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [host for host in value if not HOST_PATTERN.fullmatch(host)]
         if wrong:
             raise ValueError(f"{wrong[0]!r} is no name or address; one looks like captions.example, without a port")
         return value
 
     @field_validator("allowed_origins")
     @classmethod
-    def _origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [origin for origin in value if not ORIGIN.fullmatch(origin)]
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [origin for origin in value if not ORIGIN_PATTERN.fullmatch(origin)]
         if wrong:
             raise ValueError(f"{wrong[0]!r} is no origin; one looks like https://example.org:8443, without a path")
         return value
 
     @model_validator(mode="after")
-    def _pair(self) -> Self:
+    def _check_tls_pair(self) -> Self:
         if self.tls_key and not self.tls_certificate:
             raise ValueError("tls_key needs a tls_certificate")
         return self

@@ -9,17 +9,17 @@ from typing import Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from streamstt.config.base import Section, split_list
-from streamstt.config.brokers import Mqtt, Nats, Redis
-from streamstt.config.compat import Compat
-from streamstt.config.outputs import Obs, Output, Webhook, Youtube, Zoom
-from streamstt.config.overlay import COLOR, Overlay
-from streamstt.config.server import Server
-from streamstt.config.words import Words
+from streamstt.config.brokers import MqttSettings, NatsSettings, RedisSettings
+from streamstt.config.compat import CompatSettings
+from streamstt.config.outputs import ObsSettings, OutputSettings, WebhookSettings, YoutubeSettings, ZoomSettings
+from streamstt.config.overlay import COLOR_PATTERN, OverlaySettings
+from streamstt.config.server import ServerSettings
+from streamstt.config.words import WordsSettings
 
 INPUTS = "mic, mic:NAME, mic:INDEX, monitor, monitor:NAME, file:PATH, stdin, ws"
 
 
-class Speech(Section):
+class SpeechSettings(Section):
     """How speech is found in the audio, and when captions are updated and finished."""
 
     detector: Literal["silero", "webrtc"] = Field(
@@ -44,7 +44,7 @@ class Speech(Section):
     min_logprob: float = Field(-1.2, ge=-10, le=0, description="Mean log-probability below which text is dropped.")
 
 
-class Engine(Section):
+class EngineSettings(Section):
     """What turns speech into text."""
 
     model: str = Field(
@@ -71,12 +71,12 @@ class Engine(Section):
 
     @field_validator("vocabulary", mode="before")
     @classmethod
-    def _listed(cls, value: object) -> object:
+    def _parse_list(cls, value: object) -> object:
         """One string, as from the command line, is a list with commas."""
         return split_list(value)
 
 
-class Transcript(Section):
+class TranscriptSettings(Section):
     """Writing final captions to disk, for their owner only."""
 
     enabled: bool = Field(False, description="Keep transcripts; naming a folder switches them on as well.")
@@ -91,12 +91,12 @@ class Transcript(Section):
     keep_mb: int = Field(0, ge=0, le=10**9, description="The oldest sets beyond this are deleted (MB); 0: none is.")
 
     @property
-    def wanted(self) -> bool:
+    def is_active(self) -> bool:
         """Whether transcripts are kept."""
         return self.enabled or bool(self.folder)
 
 
-class Log(Section):
+class LogSettings(Section):
     """What the daemon says of itself; never what was spoken, unless asked."""
 
     level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
@@ -106,7 +106,7 @@ class Log(Section):
     text: bool = Field(False, description="Log every final caption as well: whoever reads the log reads what was said.")
 
 
-class Source(Section):
+class SourceSettings(Section):
     """One audio source; repeat the table for more."""
 
     input: str = Field("mic", description=f"One of: {INPUTS}.")
@@ -114,7 +114,7 @@ class Source(Section):
         "", pattern=r"^[A-Za-z0-9_.-]{0,64}$", description="Name in captions; empty: made from the input."
     )
     label: str = Field("", max_length=64, description="What viewers see; empty: the name.")
-    color: str = Field("", pattern=f"^$|{COLOR}", description="Its colour on the pages; empty: one is chosen.")
+    color: str = Field("", pattern=f"^$|{COLOR_PATTERN}", description="Its colour on the pages; empty: one is chosen.")
     language: str = Field("", pattern=r"^([a-z]{2,3}|auto)?$", description="Overrides the engine's language.")
     channel: int = Field(
         0, ge=0, le=64, description="mic and monitor only: the channel to listen to; 0: the mean of all."
@@ -133,7 +133,7 @@ class Source(Section):
 
     @field_validator("input")
     @classmethod
-    def _known(cls, value: str) -> str:
+    def _check_input(cls, value: str) -> str:
         kind, _, argument = value.partition(":")
         if kind not in {"mic", "monitor", "file", "stdin", "ws"}:
             raise ValueError(f"unknown kind of source; the choices are {INPUTS}")
@@ -145,7 +145,7 @@ class Source(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _named(cls, data: object) -> object:
+    def _set_default_name(cls, data: object) -> object:
         """Makes the name from the kind and the last part of the argument when there is none."""
         if isinstance(data, dict) and not data.get("name"):
             kind, _, argument = str(data.get("input", "mic")).partition(":")
@@ -172,26 +172,26 @@ class Source(Section):
 class Settings(Section):
     """All settings in force."""
 
-    server: Server = Server()
-    speech: Speech = Speech()
-    engine: Engine = Engine()
-    words: Words = Words()
-    transcript: Transcript = Transcript()
-    compat: Compat = Compat()
-    overlay: Overlay = Overlay()
-    obs: Obs = Obs()
-    zoom: Zoom = Zoom()
-    youtube: Youtube = Youtube()
-    webhook: Webhook = Webhook()
-    output: Output = Output()
-    mqtt: Mqtt = Mqtt()
-    redis: Redis = Redis()
-    nats: Nats = Nats()
-    log: Log = Log()
-    source: tuple[Source, ...] = (Source(),)
+    server: ServerSettings = ServerSettings()
+    speech: SpeechSettings = SpeechSettings()
+    engine: EngineSettings = EngineSettings()
+    words: WordsSettings = WordsSettings()
+    transcript: TranscriptSettings = TranscriptSettings()
+    compat: CompatSettings = CompatSettings()
+    overlay: OverlaySettings = OverlaySettings()
+    obs: ObsSettings = ObsSettings()
+    zoom: ZoomSettings = ZoomSettings()
+    youtube: YoutubeSettings = YoutubeSettings()
+    webhook: WebhookSettings = WebhookSettings()
+    output: OutputSettings = OutputSettings()
+    mqtt: MqttSettings = MqttSettings()
+    redis: RedisSettings = RedisSettings()
+    nats: NatsSettings = NatsSettings()
+    log: LogSettings = LogSettings()
+    source: tuple[SourceSettings, ...] = (SourceSettings(),)
 
     @model_validator(mode="after")
-    def _distinct(self) -> Self:
+    def _check_sources(self) -> Self:
         names = [s.name for s in self.source]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:

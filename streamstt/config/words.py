@@ -5,12 +5,12 @@ from typing import Literal
 from pydantic import Field, field_validator
 
 from streamstt.config.base import Section, split_list
-from streamstt.text.patterns import check_template, phrase, tokens
+from streamstt.text.patterns import check_template, parse_phrase, tokenize
 
-MOST = 1000  # replacements
+MAX_REPLACEMENTS = 1000  # replacements
 
 
-class Words(Section):
+class WordsSettings(Section):
     """How the words of captions are put right, in partials, finals, transcripts and files alike."""
 
     replace: tuple[tuple[str, str], ...] = Field(
@@ -28,7 +28,7 @@ class Words(Section):
 
     @field_validator("replace", mode="before")
     @classmethod
-    def _paired(cls, value: object) -> object:
+    def _parse_pairs(cls, value: object) -> object:
         """A table, or one string as from the command line ("jon=John, ..."), is a list of pairs."""
         if isinstance(value, dict):
             return list(value.items())
@@ -41,23 +41,23 @@ class Words(Section):
 
     @field_validator("replace")
     @classmethod
-    def _readable(cls, value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
-        if len(value) > MOST:
-            raise ValueError(f"there are {len(value)} replacements, {MOST} are the most")
+    def _check_patterns(cls, value: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+        if len(value) > MAX_REPLACEMENTS:
+            raise ValueError(f"there are {len(value)} replacements, {MAX_REPLACEMENTS} are the most")
         for heard, meant in value:
-            check_template(meant, phrase(heard))
+            check_template(meant, parse_phrase(heard))
         return value
 
     @field_validator("profanity_words", mode="before")
     @classmethod
-    def _listed(cls, value: object) -> object:
+    def _parse_list(cls, value: object) -> object:
         """One string, as from the command line, is a list with commas."""
         return split_list(value)
 
     @field_validator("profanity_words")
     @classmethod
-    def _single(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_single_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for word in value:
-            if len(tokens(word.removesuffix("*"))) != 1:
+            if len(tokenize(word.removesuffix("*"))) != 1:
                 raise ValueError(f"{word!r} is not one word; phrases go into words.replace")
         return value

@@ -30,9 +30,9 @@ from streamstt.daemon.reload import Reloader
 from streamstt.daemon.signals import reload_on_signal, stop_on_signal
 from streamstt.daemon.watchdog import Watchdog
 from streamstt.errors import StreamsttError
-from streamstt.logs import watch_loop
+from streamstt.logs import install_loop_handler
 from streamstt.outputs.factory import finish_outputs, make_outputs
-from streamstt.recordings.uploads import Uploads
+from streamstt.recordings.uploads import UploadTranscriber
 from streamstt.server.endpoint import Extensions
 from streamstt.server.server import CaptionServer
 from streamstt.transcripts.archive import Archive
@@ -51,7 +51,7 @@ async def run(settings: Settings, hooks: DaemonHooks) -> None:
     Raises:
         StreamsttError: Something that the daemon needs is not there, or failed.
     """
-    watch_loop()
+    install_loop_handler()
     make_detector(settings.speech)  # what it lacks is said now, not to the first client
     with ThreadPoolExecutor(1, "engine") as thread:
         parts = await _build(settings, hooks, thread)
@@ -68,7 +68,7 @@ async def run(settings: Settings, hooks: DaemonHooks) -> None:
 async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> Components:
     """Makes everything that runs; what is wrong is said before the slow start, as far as that can be."""
     captures = await open_sources(settings)
-    archive = await asyncio.to_thread(_open_archive, settings) if settings.transcript.wanted else None
+    archive = await asyncio.to_thread(_open_archive, settings) if settings.transcript.is_active else None
     engine = await start_engine(settings, executor, hooks.notifier.wrap_progress(hooks.on_progress))
     # What is there now stays: collecting garbage need not look at it again, which would take a tenth of a second.
     gc.collect()
@@ -76,7 +76,7 @@ async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> 
     hub = make_hub(settings, engine.info, archive.resume_state if archive else None)
     transcript = TranscriptWriter(archive, hub) if archive else None
     studio = CaptionPipeline(settings, engine, hub)
-    api = make_api(settings.compat, Uploads(studio.background_decoder, engine), engine.info.model)
+    api = make_api(settings.compat, UploadTranscriber(studio.background_decoder, engine), engine.info.model)
     services = Extensions(transcript, make_endpoints(settings.compat), api, translate_error=translate_error)
     server = CaptionServer(settings.server, hub, studio, services)
     server.set_overlay(settings.overlay)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from streamstt.audio.capture import Capture
 from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.compat.wyoming.server import WyomingServer
-from streamstt.config.settings import Source
-from streamstt.engine.runner import EngineRoom
+from streamstt.config.settings import SourceSettings
+from streamstt.engine.runner import EngineRunner
 from streamstt.hub.hub import Hub
 from streamstt.outputs.factory import CaptionOutput
 from streamstt.server.server import CaptionServer
@@ -20,10 +20,10 @@ class Components:
     """What a daemon is made of."""
 
     hub: Hub
-    engine: EngineRoom
+    engine: EngineRunner
     pipeline: CaptionPipeline
     server: CaptionServer
-    captures: Sequence[tuple[Source, Capture]]
+    captures: Sequence[tuple[SourceSettings, Capture]]
     accepts_remote: bool  # clients may come with audio when all other sources have ended
     archive: Archive | None
     transcript: TranscriptWriter | None

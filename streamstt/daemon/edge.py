@@ -18,7 +18,7 @@ from streamstt.daemon.watchdog import Watchdog
 from streamstt.errors import StreamsttError
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, DaemonInfo
-from streamstt.logs import watch_loop
+from streamstt.logs import install_loop_handler
 from streamstt.server.access import REQUIRED_ROLES
 from streamstt.server.endpoint import Extensions, RemoteStream
 from streamstt.server.http.response import Response, text_response
@@ -93,7 +93,7 @@ async def run(settings: Settings, reader: BrokerReader, hooks: EdgeHooks) -> Non
     Raises:
         StreamsttError: It cannot listen, or tokens or certificate cannot be used.
     """
-    watch_loop()
+    install_loop_handler()
     server = settings.server
     hub = Hub(_placeholder(), history=server.history, hello_history=server.hello_history, queue=server.client_queue)
     receiver, edge = BrokerSubscriber(reader, hub), Edge(hub)

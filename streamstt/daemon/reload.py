@@ -62,7 +62,7 @@ class Reloader:
         make_detector(settings.speech)
         require_languages(parts.engine.info, settings.engine.language)
         if "engine.vocabulary" in changes.live:
-            await parts.engine.expect(settings.engine.vocabulary)
+            await parts.engine.set_vocabulary(settings.engine.vocabulary)
         logs.configure(settings.log)
         server = settings.server
         parts.hub.set_limits(history=server.history, hello_history=server.hello_history, queue=server.client_queue)

@@ -33,7 +33,7 @@ class SourceFact:
     name: str
     kind: str
     title: str = ""
-    loudness: AudioLevel | None = None
+    level: AudioLevel | None = None
     problem: str = ""
 
 
@@ -50,9 +50,9 @@ class ModelFact:
     """
 
     name: str
-    here: bool
+    present: bool
     size_mb: float = 0.0
-    loaded: str = ""
+    precision: str = ""
     problem: str = ""
 
 
@@ -67,7 +67,7 @@ class SpeedFact:
     """
 
     update_s: float
-    every_s: float
+    interval_s: float
     sources: int
 
 
@@ -81,8 +81,8 @@ class MemoryFact:
         measured: Whether ``needed`` was measured, or estimated from the model's size.
     """
 
-    free: float
-    needed: float
+    free_mb: float
+    needed_mb: float
     measured: bool = False
 
 
@@ -116,7 +116,7 @@ class FolderFact:
         problem: Why nothing can be written there.
     """
 
-    wanted: bool
+    enabled: bool
     folder: str
     free_mb: float = 0.0
     problem: str = ""
@@ -150,4 +150,4 @@ class Facts:
     """
 
     known: tuple[Fact, ...] = ()
-    unknown: tuple[tuple[str, str], ...] = field(default=())
+    failed: tuple[tuple[str, str], ...] = field(default=())

@@ -22,16 +22,16 @@ from streamstt.audio.devices.selection import DeviceKind, DeviceSelector, choose
 from streamstt.audio.level import LevelMeter
 from streamstt.audio.sources import AudioFile, make_source
 from streamstt.config.loader import state_folder
-from streamstt.config.settings import Settings, Source
+from streamstt.config.settings import Settings, SourceSettings
 from streamstt.diagnostics.facts import Fact, Facts, FolderFact, PortFact, ServiceFact, SettingsFact, SourceFact
 from streamstt.errors import SourceError
 from streamstt.service.units import UNIT_NAME, UnitLocation
 
 LISTEN_S = 2.0
-ASK_S = 2.0  # for a daemon's health, and for systemd's answer
+PROBE_TIMEOUT_S = 2.0  # for a daemon's health, and for systemd's answer
 
 
-def gather(settings: Settings, about: SettingsFact, engine: Callable[[Settings], list[Fact]]) -> Facts:
+def gather(settings: Settings, settings_fact: SettingsFact, probe_engine: Callable[[Settings], list[Fact]]) -> Facts:
     """All facts.
 
     Args:
@@ -41,13 +41,13 @@ def gather(settings: Settings, about: SettingsFact, engine: Callable[[Settings],
     """
     with ThreadPoolExecutor(8) as pool:
         asked: list[tuple[str, Future[list[Fact]]]] = [
-            *((s.name, pool.submit(_alone, partial(source, s))) for s in settings.source[:4]),
-            ("model", pool.submit(engine, settings)),
-            ("port", pool.submit(_alone, partial(port, settings.server.host, settings.server.port))),
-            ("transcripts", pool.submit(_alone, partial(folder, settings))),
-            ("service", pool.submit(_alone, service)),
+            *((s.name, pool.submit(_as_list, partial(probe_source, s))) for s in settings.source[:4]),
+            ("model", pool.submit(probe_engine, settings)),
+            ("port", pool.submit(_as_list, partial(probe_port, settings.server.host, settings.server.port))),
+            ("transcripts", pool.submit(_as_list, partial(probe_transcripts, settings))),
+            ("service", pool.submit(_as_list, probe_service)),
         ]
-    known: list[Fact] = [about]
+    known: list[Fact] = [settings_fact]
     unknown = []
     for name, answer in asked:
         problem = answer.exception()
@@ -58,16 +58,16 @@ def gather(settings: Settings, about: SettingsFact, engine: Callable[[Settings],
     return Facts(tuple(known), tuple(unknown))
 
 
-def _alone(find: Callable[[], Fact]) -> list[Fact]:
-    return [find()]
+def _as_list(probe: Callable[[], Fact]) -> list[Fact]:
+    return [probe()]
 
 
-def source(settings: Source) -> SourceFact:
+def probe_source(settings: SourceSettings) -> SourceFact:
     """Opens a source and, if it is a device, listens to it."""
     name, kind = settings.name, settings.kind
     made = make_source(settings)
     try:
-        title = _device(settings) if kind in {"mic", "monitor"} else ""
+        title = _device_title(settings) if kind in {"mic", "monitor"} else ""
         if made is None or kind == "stdin":
             return SourceFact(name, kind)
         made.open()
@@ -84,24 +84,24 @@ def source(settings: Source) -> SourceFact:
     return SourceFact(name, kind, title, gauge.read())
 
 
-def _device(settings: Source) -> str:
+def _device_title(settings: SourceSettings) -> str:
     kind: DeviceKind = "mic" if settings.kind == "mic" else "monitor"
     wanted = DeviceSelector(kind, settings.argument, fallback=settings.fallback == "default", channel=settings.channel)
     return choose_device(wanted, list_devices()).title
 
 
-def port(host: str, number: int) -> PortFact:
+def probe_port(host: str, number: int) -> PortFact:
     """Whether it can be listened on, and who does so already."""
     try:
         with socket.create_server((host, number), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             return PortFact(host, number, free=True)
     except OSError as error:
         problem = error.strerror or str(error)
-        health = ask_health(host, number) if error.errno == errno.EADDRINUSE else ""
+        health = fetch_health(host, number) if error.errno == errno.EADDRINUSE else ""
         return PortFact(host, number, free=False, health=health, problem=problem)
 
 
-def ask_health(host: str, number: int) -> str:
+def fetch_health(host: str, number: int) -> str:
     """What a daemon says of itself in a line; empty if none answers."""
     name = "127.0.0.1" if host in {"", "0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
     bracketed = f"[{name}]" if ":" in name else name
@@ -110,17 +110,17 @@ def ask_health(host: str, number: int) -> str:
     for scheme in ("http", "https"):
         try:
             with urllib.request.urlopen(  # noqa: S310 - our own address
-                f"{scheme}://{bracketed}:{number}/healthz", timeout=ASK_S, context=any_certificate
+                f"{scheme}://{bracketed}:{number}/healthz", timeout=PROBE_TIMEOUT_S, context=any_certificate
             ) as answer:
-                return _health(answer.read(65536))
+                return _parse_health(answer.read(65536))
         except urllib.error.HTTPError as error:
-            return _health(error.read(65536))
+            return _parse_health(error.read(65536))
         except (OSError, ValueError):
             continue
     return ""
 
 
-def _health(body: bytes) -> str:
+def _parse_health(body: bytes) -> str:
     try:
         said = json.loads(body)
         return " ".join([str(said["status"]), *map(str, said.get("why", []))])
@@ -128,11 +128,11 @@ def _health(body: bytes) -> str:
         return ""  # somebody else's
 
 
-def folder(settings: Settings) -> FolderFact:
+def probe_transcripts(settings: Settings) -> FolderFact:
     """Whether transcripts can be written where they go."""
     named = settings.transcript.folder
     path = Path(named).expanduser() if named else state_folder() / "transcripts"
-    if not settings.transcript.wanted:
+    if not settings.transcript.is_active:
         return FolderFact(False, str(path))
     there = next(p for p in (path, *path.parents) if p.exists())
     try:
@@ -143,21 +143,21 @@ def folder(settings: Settings) -> FolderFact:
         return FolderFact(True, str(path), problem=f"nothing can be written in {there} ({error.strerror})")
 
 
-def service() -> ServiceFact:
+def probe_service() -> ServiceFact:
     """Whether it is installed for this user or for the machine, and what systemd says."""
     for place in (UnitLocation(False), UnitLocation(True)):
         if place.file.exists():
-            return ServiceFact(str(place.file), _state(place), place.system)
+            return ServiceFact(str(place.file), _unit_state(place), place.system)
     return ServiceFact()
 
 
-def _state(place: UnitLocation) -> str:
+def _unit_state(place: UnitLocation) -> str:
     if not shutil.which("systemctl"):
         return ""
     command = [*place.systemctl, "is-active", UNIT_NAME]
     try:
         done = subprocess.run(  # noqa: S603 - our own arguments
-            command, capture_output=True, text=True, timeout=ASK_S, check=False, env=os.environ
+            command, capture_output=True, text=True, timeout=PROBE_TIMEOUT_S, check=False, env=os.environ
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 from streamstt.config.settings import Settings
 from streamstt.engine.base import Hypothesis, Job
-from streamstt.engine.runner import EngineRoom
+from streamstt.engine.runner import EngineRunner
 from streamstt.errors import EngineError
 
 
-class Errands:
+class BackgroundDecoder:
     """Waits in line, behind the live sources.
 
     Attributes:
@@ -30,8 +30,8 @@ class Errands:
         self.settings = settings
         self._wake = wake
         # Each caller waits for its answer before it asks again: as many as there are callers, which they bound.
-        self._waiting: deque[tuple[Job, asyncio.Future[Hypothesis]]] = deque()
-        self._broken: EngineError | None = None
+        self._queue: deque[tuple[Job, asyncio.Future[Hypothesis]]] = deque()
+        self._failure: EngineError | None = None
 
     async def decode(self, job: Job) -> Hypothesis:
         """Has a job decoded in its turn; cancelling takes it out of the line.
@@ -39,24 +39,24 @@ class Errands:
         Raises:
             EngineError: The engine cannot do it.
         """
-        if self._broken:
-            raise self._broken
+        if self._failure:
+            raise self._failure
         answer: asyncio.Future[Hypothesis] = asyncio.get_running_loop().create_future()
-        self._waiting.append((job, answer))
+        self._queue.append((job, answer))
         self._wake()
         return await answer
 
-    async def run_one(self, engine: EngineRoom, notify: Callable[[str], None]) -> bool:
+    async def run_one(self, engine: EngineRunner, notify: Callable[[str], None]) -> bool:
         """Does what has waited longest; whether there was anything. ``notify`` as for the engine.
 
         Raises:
             EngineError: The engine could not be loaded again.
         """
-        while self._waiting:
-            job, answer = self._waiting.popleft()
+        while self._queue:
+            job, answer = self._queue.popleft()
             if answer.done():
                 continue  # nobody wants it any more
-            hypothesis = await engine.decode_aside(job, notify)
+            hypothesis = await engine.decode_background(job, notify)
             if hypothesis and not answer.done():
                 answer.set_result(hypothesis)
             elif not answer.done():
@@ -64,10 +64,10 @@ class Errands:
             return True
         return False
 
-    def abandon(self, problem: EngineError) -> None:
+    def fail_all(self, problem: EngineError) -> None:
         """There is no engine any more."""
-        self._broken = problem
-        for _, answer in self._waiting:
+        self._failure = problem
+        for _, answer in self._queue:
             if not answer.done():
                 answer.set_exception(problem)
-        self._waiting.clear()
+        self._queue.clear()

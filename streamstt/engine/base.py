@@ -11,7 +11,7 @@ from streamstt.audio.format import Samples
 
 
 @dataclass(frozen=True, slots=True)
-class HeardWord:
+class RecognizedWord:
     """A word as the engine heard it.
 
     Attributes:
@@ -50,10 +50,10 @@ class Job:
     audio: Samples
     final: bool
     language: str | None = None
-    committed: tuple[HeardWord, ...] = ()
-    draft: tuple[HeardWord, ...] = ()
-    expected: str | None = None
-    goes_on: bool = False
+    committed: tuple[RecognizedWord, ...] = ()
+    draft: tuple[RecognizedWord, ...] = ()
+    expected_language: str | None = None
+    must_continue: bool = False
 
     @property
     def end(self) -> int:
@@ -78,7 +78,7 @@ class Hypothesis:
     """
 
     job: Job
-    words: tuple[HeardWord, ...]
+    words: tuple[RecognizedWord, ...]
     language: str
     no_speech: float = 0.0
     logprob: float = 0.0
@@ -123,7 +123,7 @@ class Engine(Protocol):
         """
         ...
 
-    def expect(self, terms: Sequence[str]) -> None:
+    def set_vocabulary(self, terms: Sequence[str]) -> None:
         """Names and terms to expect from the next job on.
 
         Raises:
@@ -131,7 +131,7 @@ class Engine(Protocol):
         """
         ...
 
-    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+    def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         """Decodes many jobs; what they gain from each other is processor time, and the answers come in any order.
 
         Jobs are taken when there is room for them, so they need not all be there at once: what ``jobs`` gives may
@@ -144,6 +144,6 @@ class Engine(Protocol):
         ...
 
 
-def text_of(words: Sequence[HeardWord]) -> str:
+def text_of(words: Sequence[RecognizedWord]) -> str:
     """The words as a reader sees them."""
     return "".join(w.text for w in words).lstrip()

@@ -17,14 +17,14 @@ from streamstt.audio.format import SAMPLE_RATE
 from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job
 from streamstt.errors import EngineError, StreamsttError
 
-FAILED = "The speech engine failed and is being started again; captions will be late."
+FAILURE_NOTICE = "The speech engine failed and is being started again; captions will be late."
 
 Result = TypeVar("Result")
 
 log = logging.getLogger(__name__)
 
 
-class EngineRoom:
+class EngineRunner:
     """Loads the engine, runs it, and loads it again."""
 
     def __init__(self, load: Callable[[], Engine], thread: Executor) -> None:
@@ -38,8 +38,8 @@ class EngineRoom:
         self._thread = thread
         self._engine: Engine | None = None
         self._info: EngineInfo | None = None
-        self._gave_up = False  # on the job before
-        self._terms: tuple[str, ...] | None = None  # in place of those that it is loaded with
+        self._last_job_failed = False  # on the job before
+        self._vocabulary: tuple[str, ...] | None = None  # in place of those that it is loaded with
         self.failures = 0
         self.busy_since: float | None = None  # by the loop's clock (s): a decode, or a load
 
@@ -56,10 +56,10 @@ class EngineRoom:
             EngineError: It cannot be loaded, or does not work.
         """
         self._engine = None  # there may not be memory for two
-        self._engine = await self._in_thread("loading the model", self._load)
+        self._engine = await self._run_in_engine_thread("loading the model", self._load)
         self._info = self._engine.info
-        if self._terms is not None:
-            await self.expect(self._terms)
+        if self._vocabulary is not None:
+            await self.set_vocabulary(self._vocabulary)
         await self._decode(Job("warm-up", 0, np.zeros(SAMPLE_RATE, dtype=np.float32), final=True))
 
     async def decode(self, job: Job, notify: Callable[[str], None]) -> Hypothesis | None:
@@ -75,13 +75,13 @@ class EngineRoom:
         try:
             answer: Hypothesis | None = await self._decode(job)
         except EngineError as problem:
-            if self._gave_up:
+            if self._last_job_failed:
                 raise EngineError(f"the engine fails on whatever it hears: {problem}") from problem
-            answer = await self._again(job, problem, notify)
-        self._gave_up = answer is None
-        return self._well(answer, notify)
+            answer = await self._retry_fresh(job, problem, notify)
+        self._last_job_failed = answer is None
+        return self._report_recovery(answer, notify)
 
-    async def decode_aside(self, job: Job, notify: Callable[[str], None]) -> Hypothesis | None:
+    async def decode_background(self, job: Job, notify: Callable[[str], None]) -> Hypothesis | None:
         """The same for what somebody has sent to be heard: however often it fails, that is not held against the engine.
 
         Raises:
@@ -90,12 +90,12 @@ class EngineRoom:
         try:
             answer: Hypothesis | None = await self._decode(job)
         except EngineError as problem:
-            answer = await self._again(job, problem, notify)
-        return self._well(answer, notify)
+            answer = await self._retry_fresh(job, problem, notify)
+        return self._report_recovery(answer, notify)
 
-    async def _again(self, job: Job, problem: EngineError, notify: Callable[[str], None]) -> Hypothesis | None:
+    async def _retry_fresh(self, job: Job, problem: EngineError, notify: Callable[[str], None]) -> Hypothesis | None:
         """Decodes with a fresh engine; None if that fails as well."""
-        notify(FAILED)
+        notify(FAILURE_NOTICE)
         log.error("the engine failed, and is loaded again: %s", problem, exc_info=problem)
         await self.start()
         try:
@@ -107,30 +107,30 @@ class EngineRoom:
         return answer
 
     @staticmethod
-    def _well(answer: Hypothesis | None, notify: Callable[[str], None]) -> Hypothesis | None:
+    def _report_recovery(answer: Hypothesis | None, notify: Callable[[str], None]) -> Hypothesis | None:
         if answer:
             notify("")
         return answer
 
-    async def expect(self, terms: tuple[str, ...]) -> None:
+    async def set_vocabulary(self, terms: tuple[str, ...]) -> None:
         """Names and terms to expect from the next job on, also after a fresh load.
 
         Raises:
             ConfigError: They are too many for the model.
         """
         assert self._engine is not None, "start() comes first"  # a mistake of the caller
-        await self._in_thread("taking the vocabulary", partial(self._engine.expect, terms))
-        self._terms = terms
+        await self._run_in_engine_thread("taking the vocabulary", partial(self._engine.set_vocabulary, terms))
+        self._vocabulary = terms
 
     async def _decode(self, job: Job) -> Hypothesis:
         assert self._engine is not None, "start() comes first"  # a mistake of the caller
         try:
-            return await self._in_thread(f"decoding {job}", partial(self._engine.decode, job))
+            return await self._run_in_engine_thread(f"decoding {job}", partial(self._engine.decode, job))
         except EngineError:
             self.failures += 1
             raise
 
-    async def _in_thread(self, what: str, work: Callable[[], Result]) -> Result:
+    async def _run_in_engine_thread(self, action: str, work: Callable[[], Result]) -> Result:
         """Runs work in the engine's thread; what it raises and is no message for people becomes an ``EngineError``."""
         loop = asyncio.get_running_loop()
         self.busy_since = loop.time()
@@ -139,6 +139,6 @@ class EngineRoom:
         except StreamsttError:
             raise
         except Exception as problem:  # out of memory, or a mistake of ours: a fresh engine may do better
-            raise EngineError(f"{what} failed: {type(problem).__name__}: {problem}") from problem
+            raise EngineError(f"{action} failed: {type(problem).__name__}: {problem}") from problem
         finally:
             self.busy_since = None

@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from streamstt.audio.format import samples_from_ms
-from streamstt.engine.base import EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.engine.base import EngineInfo, Hypothesis, Job, RecognizedWord
 from streamstt.errors import EngineError, ModelError
 
 
@@ -58,7 +58,7 @@ class ScriptedEngine:
     """Implements ``Engine``."""
 
     script: Script
-    decoded: int = 0
+    decode_count: int = 0
 
     @property
     def info(self) -> EngineInfo:
@@ -89,26 +89,26 @@ class ScriptedEngine:
         time.sleep(self.script.decode_s)
         if 0 < samples_from_ms(self.script.hang_s * 1000) <= job.end:
             threading.Event().wait()
-        worn_out = 0 < self.script.fails_after <= self.decoded
+        worn_out = 0 < self.script.fails_after <= self.decode_count
         if worn_out or any(job.start <= samples_from_ms(at * 1000) < job.end for at in self.script.poison_s):
             raise EngineError(f"the script lets {job} fail")
-        self.decoded += 1
+        self.decode_count += 1
         after = max(job.committed[-1].end if job.committed else 0, job.start)
-        heard = [_hear(word, job) for word in self._spoken(job) if (word.start + word.end) // 2 >= after]
+        heard = [_recognize(word, job) for word in self._scheduled_words(job) if (word.start + word.end) // 2 >= after]
         return Hypothesis(job, tuple(w for w in heard if w), job.language or self.script.language)
 
-    def expect(self, terms: Sequence[str]) -> None:
+    def set_vocabulary(self, terms: Sequence[str]) -> None:
         """It says what it says."""
 
-    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+    def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         """One after the other."""
         return map(self.decode, jobs)
 
-    def _spoken(self, job: Job) -> list[HeardWord]:
+    def _scheduled_words(self, job: Job) -> list[RecognizedWord]:
         period = samples_from_ms(self.script.repeat_s * 1000)
         turns = range(job.start // period, job.end // period + 1) if period else range(1)
         return [
-            HeardWord(
+            RecognizedWord(
                 w.text,
                 samples_from_ms(w.start * 1000) + turn * period,
                 samples_from_ms(w.end * 1000) + turn * period,
@@ -119,7 +119,7 @@ class ScriptedEngine:
         ]
 
 
-def _hear(word: HeardWord, job: Job) -> HeardWord | None:
+def _recognize(word: RecognizedWord, job: Job) -> RecognizedWord | None:
     """The word as far as the job's audio goes; in a final, a word belongs to the audio that holds its middle."""
     if word.end <= job.end:
         return word
@@ -127,4 +127,4 @@ def _hear(word: HeardWord, job: Job) -> HeardWord | None:
         return None
     share = (job.end - word.start) / (word.end - word.start)
     text = word.text if job.final else word.text[: max(2, round(len(word.text) * share))]
-    return HeardWord(text, word.start, job.end, share)
+    return RecognizedWord(text, word.start, job.end, share)

@@ -13,7 +13,7 @@ from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, encode, make
 from streamstt.hub.source_status import Notice, SourceStatuses
 from streamstt.hub.subscription import DONE, RESTARTED, STOPPING, TOO_SLOW, CloseReason, Subscription
 from streamstt.hub.write_ahead import WriteAhead
-from streamstt.subtitles.timeline import aligned
+from streamstt.subtitles.timeline import align_captions
 
 __all__ = ["DONE", "STOPPING", "TOO_SLOW", "CloseReason", "Hub", "Subscription"]
 
@@ -60,7 +60,7 @@ class Hub:
     def finals(self) -> list[Final]:
         """The finals in history, oldest first, on one line of time, without those that took a partial back."""
         past = self._history.finals_up_to(self._delivered_seq)
-        return aligned([(m.event, m.at) for m in past if isinstance(m.event, Final) and m.event.text])
+        return align_captions([(m.event, m.at) for m in past if isinstance(m.event, Final) and m.event.text])
 
     def recent_captions(self, count: int, since: int = 0) -> list[Final | Partial]:
         """The newest finals with words that came after number ``since``, oldest first, then the open partials."""

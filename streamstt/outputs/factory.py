@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from streamstt.brokers.factory import make_publishers
-from streamstt.config.outputs import Obs
+from streamstt.config.outputs import ObsSettings
 from streamstt.config.settings import Settings
 from streamstt.hub.hub import Hub
 from streamstt.outputs.delivery import Delivery, DeliveryPolicy
@@ -85,7 +85,7 @@ def _make_http_outputs(settings: Settings, hub: Hub) -> Iterator[CaptionOutput]:
         yield Delivery(target, DeliveryPolicy("webhook", webhook.sources, webhook.keep, last_retry_s=60), hub)
 
 
-def _make_obs_output(settings: Obs, hub: Hub) -> CaptionOutput:
+def _make_obs_output(settings: ObsSettings, hub: Hub) -> CaptionOutput:
     from streamstt.outputs.obs.connection import ObsConnection  # noqa: PLC0415
 
     socket = ObsConnection(settings.url, SecretSource("obs.password", settings.password, settings.password_file))

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Literal
 
-from streamstt.errors import SinkError
+from streamstt.errors import OutputError
 from streamstt.outputs.base import CaptionItem, TargetGone, TargetUnavailable
 
 MAX_ATOMIC_WRITE = select.PIPE_BUF  # bytes: where so many fit, a write of so many does not wait (pipe(7))
@@ -57,9 +57,9 @@ def ensure_pipe(path: Path) -> None:
             os.mkfifo(path, 0o600)
         kind = path.stat().st_mode
     except OSError as error:
-        raise SinkError(f"cannot make the pipe {path} (output.pipe): {error.strerror}") from error
+        raise OutputError(f"cannot make the pipe {path} (output.pipe): {error.strerror}") from error
     if not stat.S_ISFIFO(kind):
-        raise SinkError(f"{path} (output.pipe) is there and is no pipe: remove it, or choose another path")
+        raise OutputError(f"{path} (output.pipe) is there and is no pipe: remove it, or choose another path")
 
 
 class Pipe:
@@ -103,7 +103,7 @@ class Pipe:
             ensure_pipe(self._path)  # somebody may have removed it
             # Without waiting: whoever opens a pipe to write waits for a reader otherwise.
             descriptor = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except SinkError as problem:
+        except OutputError as problem:
             raise TargetUnavailable(str(problem)) from problem
         except OSError as problem:
             if problem.errno == errno.ENXIO:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from streamstt.config.outputs import check_address
+from streamstt.config.outputs import check_url
 from streamstt.config.secrets import read_secret
 from streamstt.errors import ConfigError
 from streamstt.outputs.base import TargetUnavailable
@@ -61,7 +61,7 @@ class SecretSource:
         """
         text = await self.read()
         try:
-            check_address(text, "https", "http")
+            check_url(text, "https", "http")
         except ValueError as problem:
             raise TargetUnavailable(f"what {self.setting}_file holds {problem}") from problem
         return text

@@ -14,7 +14,7 @@ from streamstt.hub.protocol import Message
 from streamstt.outputs.base import CaptionItem
 from streamstt.outputs.http_client import HttpClient, add_query
 from streamstt.outputs.secrets import SecretSource
-from streamstt.text.line_breaking import lines
+from streamstt.text.line_breaking import break_lines
 
 LINE_CHARS, LINES_PER_CUE = 42, 2
 STATUS_MEANINGS = {400: "the stream has not started, or is over", 403: "the address is not whole, or of another stream"}
@@ -31,7 +31,7 @@ def make_body(message: Message, text: str, now: datetime) -> str:
     """
     final = message.event
     began = message.at or now
-    broken = lines(text, LINE_CHARS, str(message.data["language"]))
+    broken = break_lines(text, LINE_CHARS, str(message.data["language"]))
     cues, said = [], 0
     for first in range(0, len(broken), LINES_PER_CUE):
         shown = broken[first : first + LINES_PER_CUE]

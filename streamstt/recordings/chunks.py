@@ -14,21 +14,21 @@ from streamstt.audio.format import Block, Samples, samples_from_ms
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
 from streamstt.audio.vad import BatchDetector
-from streamstt.config.settings import Speech
-from streamstt.engine.base import HeardWord, Hypothesis, Job
+from streamstt.config.settings import SpeechSettings
+from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.events import Final
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.cut_points import cut_point, first_pause, quietest
-from streamstt.speech.local_agreement import first_break
-from streamstt.speech.reliability import TRIES, Voice, inside, is_doubtful
-from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, energy_of
+from streamstt.speech.cut_points import find_cut_point, find_first_pause, find_quietest
+from streamstt.speech.local_agreement import caption_break
+from streamstt.speech.reliability import MAX_RETRIES, SpeechFrames, cut_range, is_unreliable
+from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, mean_square
 
-LONGEST_S = 16  # of a passage: attention takes the square of its length, and shorter ones are heard worse
-ROOM = samples_from_ms(60_000)  # samples: an utterance that is spoken, and one before it that waits for it
+MAX_CHUNK_S = 16  # of a passage: attention takes the square of its length, and shorter ones are heard worse
+RING_SAMPLES = samples_from_ms(60_000)  # samples: an utterance that is spoken, and one before it that waits for it
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class Chunk:
     """Speech that is heard at once.
 
     Attributes:
@@ -39,13 +39,13 @@ class Passage:
 
     start: int
     samples: Samples
-    voice: Voice
+    speech_frames: SpeechFrames
 
 
-class Cutter:
+class ChunkSplitter:
     """Audio in, passages out."""
 
-    def __init__(self, settings: Speech, judge: BatchDetector, *, join: bool) -> None:
+    def __init__(self, settings: SpeechSettings, detector: BatchDetector, *, join: bool) -> None:
         """Starts at sample 0.
 
         Args:
@@ -53,64 +53,64 @@ class Cutter:
             judge: Fresh.
             join: Whether utterances make a passage together, for the more Whisper hears, the better; else each is one.
         """
-        self._longest = samples_from_ms(LONGEST_S * 1000) if join else 0
-        self._judge = judge
+        self._max_chunk = samples_from_ms(MAX_CHUNK_S * 1000) if join else 0
+        self._detector = detector
         self._segmenter = Segmenter(
-            settings.model_copy(update={"max_utterance_s": min(settings.max_utterance_s, LONGEST_S)})
+            settings.model_copy(update={"max_utterance_s": min(settings.max_utterance_s, MAX_CHUNK_S)})
         )
         self._framer = Framer()
-        self._ring = Ring(ROOM)
-        self._voice = Voice()
-        self._open = 0  # where the utterance begins that is spoken
-        self._waiting: tuple[int, int] | None = None  # start and end of one that another may join
+        self._ring = Ring(RING_SAMPLES)
+        self._speech_frames = SpeechFrames()
+        self._opened_at = 0  # where the utterance begins that is spoken
+        self._pending: tuple[int, int] | None = None  # start and end of one that another may join
 
-    def push(self, block: Block) -> Iterator[Passage]:
+    def push(self, block: Block) -> Iterator[Chunk]:
         """Takes the next audio, without a hole; gives the passages that are complete."""
         self._ring.append(block)
         frames = list(self._framer.push(block))
-        judged = self._judge(np.concatenate([frame.samples for frame in frames])) if frames else []
+        judged = self._detector(np.concatenate([frame.samples for frame in frames])) if frames else []
         for frame, voiced in zip(frames, judged, strict=True):
             if voiced:
-                self._voice.add(frame.start)
-            for boundary in self._segmenter.push(frame.start, voiced, energy_of(frame.samples)):
+                self._speech_frames.add(frame.start)
+            for boundary in self._segmenter.push(frame.start, voiced, mean_square(frame.samples)):
                 yield from self._on_boundary(boundary)
-        if self._waiting and self._ring.end - self._waiting[0] >= self._longest:
-            yield self._take(self._waiting)
-            self._waiting = None
-        self._voice.forget(self._ring.start)
+        if self._pending and self._ring.end - self._pending[0] >= self._max_chunk:
+            yield self._make_chunk(self._pending)
+            self._pending = None
+        self._speech_frames.discard_before(self._ring.start)
 
-    def end(self) -> Iterator[Passage]:
+    def flush(self) -> Iterator[Chunk]:
         """The audio ends here; gives what is left."""
         for boundary in self._segmenter.interrupt(self._framer.end):
             yield from self._on_boundary(boundary)
-        if self._waiting:
-            yield self._take(self._waiting)
-            self._waiting = None
+        if self._pending:
+            yield self._make_chunk(self._pending)
+            self._pending = None
 
-    def _on_boundary(self, boundary: Boundary) -> Iterator[Passage]:
+    def _on_boundary(self, boundary: Boundary) -> Iterator[Chunk]:
         match boundary:
             case Opened(at):
-                self._open = at
+                self._opened_at = at
             case Closed(at):
-                if self._waiting and at - self._waiting[0] > self._longest:
-                    yield self._take(self._waiting)
-                    self._waiting = None
-                self._waiting = self._waiting[0] if self._waiting else self._open, at
+                if self._pending and at - self._pending[0] > self._max_chunk:
+                    yield self._make_chunk(self._pending)
+                    self._pending = None
+                self._pending = self._pending[0] if self._pending else self._opened_at, at
 
-    def _take(self, span: tuple[int, int]) -> Passage:
-        return Passage(span[0], self._ring.read(*span), self._voice.within(*span))
+    def _make_chunk(self, span: tuple[int, int]) -> Chunk:
+        return Chunk(span[0], self._ring.read(*span), self._speech_frames.select(*span))
 
 
 @dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Span:
     """Part of a passage that is still to be heard, and how often it was asked for before."""
 
     start: int
     end: int
-    tries: int
+    retries: int
 
 
-class Listening:
+class ChunkDecode:
     """Hears a passage: whoever holds it has its ``job`` decoded, and hands the answer to ``take``, until all is heard.
 
     Attributes:
@@ -121,7 +121,7 @@ class Listening:
         expected: Language that was spoken before, or None.
     """
 
-    def __init__(self, passage: Passage, source: str, settings: Speech, language: str | None) -> None:
+    def __init__(self, chunk: Chunk, source: str, settings: SpeechSettings, language: str | None) -> None:
         """Nothing is heard yet.
 
         Args:
@@ -130,55 +130,57 @@ class Listening:
             settings: The ``[speech]`` section.
             language: Code, or None to detect it.
         """
-        self.start, self.end = passage.start, passage.start + len(passage.samples)
-        self.words: list[HeardWord] = []
+        self.start, self.end = chunk.start, chunk.start + len(chunk.samples)
+        self.words: list[RecognizedWord] = []
         self.language = language or ""
-        self.expected: str | None = None
-        self._passage = passage
+        self.expected_language: str | None = None
+        self._chunk = chunk
         self._source = source
         self._settings = settings
-        self._left = deque([_Stretch(self.start, self.end, 0)])  # in the order of their audio
+        self._remaining = deque([_Span(self.start, self.end, 0)])  # in the order of their audio
 
     @property
     def job(self) -> Job | None:
         """What to decode next; None when all is heard."""
-        if not self._left:
+        if not self._remaining:
             return None
-        stretch = self._left[0]
+        stretch = self._remaining[0]
         audio = self._samples(stretch.start, stretch.end)
         language = self.language or None
-        return Job(self._source, stretch.start, audio, final=True, language=language, expected=self.expected)
+        return Job(
+            self._source, stretch.start, audio, final=True, language=language, expected_language=self.expected_language
+        )
 
-    def take(self, hypothesis: Hypothesis) -> None:
+    def apply(self, hypothesis: Hypothesis) -> None:
         """Takes the answer to ``job``. Speech that has no words for it is asked for again, by itself."""
-        stretch = self._left.popleft()
+        stretch = self._remaining.popleft()
         self.language = hypothesis.language
-        words = () if is_doubtful(hypothesis, self._settings) else hypothesis.words
-        voice, tries = self._passage.voice, stretch.tries + 1
-        if tries > TRIES or not words:
+        words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words
+        voice, tries = self._chunk.speech_frames, stretch.retries + 1
+        if tries > MAX_RETRIES or not words:
             self.words += words
-        elif (skipped := voice.skipped(words)) is not None:
-            low, high = inside(words[skipped])
-            at = low + quietest(self._samples(low, high))
-            self._left.extendleft((_Stretch(at, stretch.end, tries), _Stretch(stretch.start, at, tries)))
-        elif voice.goes_on(words[-1], stretch.end):
+        elif (skipped := voice.find_skipped(words)) is not None:
+            low, high = cut_range(words[skipped])
+            at = low + find_quietest(self._samples(low, high))
+            self._remaining.extendleft((_Span(at, stretch.end, tries), _Span(stretch.start, at, tries)))
+        elif voice.continues_after(words[-1], stretch.end):
             self.words += words
-            if found := cut_point(words, (), stretch.start, stretch.end, 0):
-                at = found[1] + first_pause(self._samples(*found[1:]))
-                self._left.appendleft(_Stretch(at, stretch.end, tries))
+            if found := find_cut_point(words, (), stretch.start, stretch.end, 0):
+                at = found[1] + find_first_pause(self._samples(*found[1:]))
+                self._remaining.appendleft(_Span(at, stretch.end, tries))
         else:
             self.words += words
 
     def _samples(self, start: int, end: int) -> Samples:
-        return self._passage.samples[start - self.start : end - self.start]
+        return self._chunk.samples[start - self.start : end - self.start]
 
 
-def captions(heard: Listening, writer: CaptionWriter, settings: Speech) -> Iterator[Final]:
+def write_captions(decoded: ChunkDecode, writer: CaptionWriter, settings: SpeechSettings) -> Iterator[Final]:
     """The words of a passage as captions."""
-    words = heard.words
+    words = decoded.words
     longest = samples_from_ms(settings.max_caption_s * 1000)
     while words:
-        count = first_break(words, longest) or len(words)
-        if final := writer.final(words[:count], heard.end, heard.language):
+        count = caption_break(words, longest) or len(words)
+        if final := writer.final(words[:count], decoded.end, decoded.language):
             yield final
         words = words[count:]

@@ -17,18 +17,18 @@ from torch.nn.functional import conv1d, linear, pad
 
 from streamstt.audio.format import FRAME, Samples
 from streamstt.audio.vad import CHUNK_SAMPLES, BatchDetector, SileroBatchDetector, make_detector, silero_weights_path
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 
-MIRRORED = 64  # samples on either side
+REFLECT_PAD = 64  # samples on either side
 HOP = 128  # samples between two spectra, each of 256
 HIDDEN = 128
 HEADER = struct.Struct("<3i2i i12i 4i")  # version, chunk, context; layers with inputs, outputs, width; recurrent part
-SIZES = (CHUNK_SAMPLES, MIRRORED, 4, 129, 128, 3, 128, 64, 3, 64, 64, 3, 64, 128, 3, 128, HIDDEN, 128, 1)
+SIZES = (CHUNK_SAMPLES, REFLECT_PAD, 4, 129, 128, 3, 128, 64, 3, 64, 64, 3, 64, 128, 3, 128, HIDDEN, 128, 1)
 STRIDES = (1, 2, 2, 1)  # of the four layers
-TYPES: dict[int, np.dtype[Any]] = {0: np.dtype("<f4"), 1: np.dtype("<f2")}
+DTYPES: dict[int, np.dtype[Any]] = {0: np.dtype("<f4"), 1: np.dtype("<f2")}
 
 
-def make_judge(settings: Speech) -> BatchDetector:
+def make_batch_detector(settings: SpeechSettings) -> BatchDetector:
     """What judges as the detector that the settings ask for, with no history, in less time.
 
     Raises:
@@ -53,7 +53,7 @@ class SileroNetwork:
             OSError: The file cannot be read.
             ValueError: It does not hold this network.
         """
-        weights = _read(path)
+        weights = _read_weights(path)
         try:
             self._basis = weights["_model.stft.forward_basis_buffer"]  # (258, 1, 256)
             self._layers = [
@@ -73,7 +73,7 @@ class SileroNetwork:
     @torch.inference_mode()
     def __call__(self, chunks: Samples) -> npt.NDArray[np.float32]:
         """Probability of speech in each chunk, shape (n, 512) to (n,)."""
-        x = pad(torch.from_numpy(chunks)[:, None], (MIRRORED, MIRRORED), mode="reflect")  # (n, 1, 640)
+        x = pad(torch.from_numpy(chunks)[:, None], (REFLECT_PAD, REFLECT_PAD), mode="reflect")  # (n, 1, 640)
         real, imaginary = conv1d(x, self._basis, stride=HOP).chunk(2, dim=1)  # each (n, 129, 4)
         x = torch.hypot(real, imaginary)
         for weight, bias, stride in self._layers:
@@ -82,7 +82,7 @@ class SileroNetwork:
         return np.asarray(linear(said[:, 0].relu(), self._out, self._out_bias).sigmoid()[:, 0].numpy())
 
 
-def _read(path: Path) -> dict[str, torch.Tensor]:
+def _read_weights(path: Path) -> dict[str, torch.Tensor]:
     """The tensors of a file of whisper.cpp's format for Silero, in 32 bits."""
     data = path.read_bytes()
     try:
@@ -97,9 +97,9 @@ def _read(path: Path) -> dict[str, torch.Tensor]:
             rank, length, code = struct.unpack_from("<3i", data, at)
             shape = struct.unpack_from(f"<{rank}i", data, at + 12)[::-1]
             at += 12 + 4 * rank + length
-            values = np.frombuffer(data, TYPES[code], prod(shape), at).astype(np.float32)
+            values = np.frombuffer(data, DTYPES[code], prod(shape), at).astype(np.float32)
             tensors[data[at - length : at].decode()] = torch.from_numpy(values.reshape(shape))
-            at += prod(shape) * TYPES[code].itemsize
+            at += prod(shape) * DTYPES[code].itemsize
     except (struct.error, KeyError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} is damaged, or of another format: {error}") from error
     return tensors

@@ -9,27 +9,27 @@ from pathlib import Path
 from threading import Event as Never
 
 from streamstt.audio.sources import AudioFile
-from streamstt.concurrency import off_loop
-from streamstt.engine.background import Errands
-from streamstt.engine.runner import EngineRoom
+from streamstt.concurrency import run_in_thread
+from streamstt.engine.background import BackgroundDecoder
+from streamstt.engine.runner import EngineRunner
 from streamstt.errors import SourceError
 from streamstt.events import Final
-from streamstt.recordings.chunks import Cutter, Listening, Passage, captions
+from streamstt.recordings.chunks import Chunk, ChunkDecode, ChunkSplitter, write_captions
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.rewriting import Rewriting
+from streamstt.speech.rewriting import WordRewriter
 
 SOURCE = "upload"  # names their jobs in the log
 BLOCK_S = 4  # of audio that is read at once: the detector, too, shares the processor with what is live
 
 
-class Recording:
+class UploadedRecording:
     """One file. Whoever has opened it, or tried to, closes it.
 
     Attributes:
         duration_s: Of it, once it is open.
     """
 
-    def __init__(self, path: Path, name: str, language: str, errands: Errands) -> None:
+    def __init__(self, path: Path, name: str, language: str, background_decoder: BackgroundDecoder) -> None:
         """It is not open yet.
 
         Args:
@@ -39,14 +39,14 @@ class Recording:
             errands: Where the engine is asked.
         """
         self.duration_s = 0.0
-        self._names = str(path), name
+        self._path_and_name = str(path), name
         self._file = AudioFile(path, fast=True, block_s=BLOCK_S)
-        self._errands = errands
-        self._speech = errands.settings.speech
-        self._rewriting = Rewriting(errands.settings.words)
-        spoken = language or errands.settings.engine.language
+        self._background_decoder = background_decoder
+        self._speech = background_decoder.settings.speech
+        self._rewriter = WordRewriter(background_decoder.settings.words)
+        spoken = language or background_decoder.settings.engine.language
         self._language = None if spoken == "auto" else spoken
-        self._cutter: Cutter | None = None
+        self._splitter: ChunkSplitter | None = None
 
     async def open(self) -> None:
         """Opens it.
@@ -54,7 +54,7 @@ class Recording:
         Raises:
             SourceError: It cannot be read.
         """
-        await off_loop(self._open)
+        await run_in_thread(self._open)
 
     async def finals(self) -> AsyncIterator[Final]:
         """Its captions, in order, as they are heard.
@@ -63,64 +63,64 @@ class Recording:
             SourceError: It is damaged.
             EngineError: The engine failed.
         """
-        writer = CaptionWriter(SOURCE, rewriting=self._rewriting)
+        writer = CaptionWriter(SOURCE, rewriter=self._rewriter)
         spoken: str | None = None
-        async for passage in self._passages():
-            listening = Listening(passage, SOURCE, self._speech, self._language)
-            listening.expected = spoken
+        async for passage in self._read_chunks():
+            listening = ChunkDecode(passage, SOURCE, self._speech, self._language)
+            listening.expected_language = spoken
             while job := listening.job:
-                listening.take(await self._errands.decode(job))
+                listening.apply(await self._background_decoder.decode(job))
             spoken = listening.language if listening.words else spoken
-            for final in captions(listening, writer, self._speech):
+            for final in write_captions(listening, writer, self._speech):
                 if final.text:
                     yield final
 
     async def close(self) -> None:
         """Lets go of it."""
-        await off_loop(self._file.close)
+        await run_in_thread(self._file.close)
 
     def _open(self) -> None:
-        from streamstt.recordings.silero import make_judge  # noqa: PLC0415 - torch takes seconds to import
+        from streamstt.recordings.silero import make_batch_detector  # noqa: PLC0415 - torch takes seconds to import
 
         # When the language is to be detected, each utterance may have its own.
-        self._cutter = Cutter(self._speech, make_judge(self._speech), join=self._language is not None)
-        with self._renaming():
+        self._splitter = ChunkSplitter(self._speech, make_batch_detector(self._speech), join=self._language is not None)
+        with self._hiding_path():
             self._file.open()
         self.duration_s = self._file.duration_s
 
-    async def _passages(self) -> AsyncIterator[Passage]:
+    async def _read_chunks(self) -> AsyncIterator[Chunk]:
         more = True
         while more:
-            passages, more = await off_loop(self._cut)
+            passages, more = await run_in_thread(self._next_chunks)
             for passage in passages:
                 yield passage
 
-    def _cut(self) -> tuple[list[Passage], bool]:
+    def _next_chunks(self) -> tuple[list[Chunk], bool]:
         """The passages that the next audio completes, and whether more may come."""
-        assert self._cutter is not None, "open() comes first"  # a mistake of the caller
-        with self._renaming():
+        assert self._splitter is not None, "open() comes first"  # a mistake of the caller
+        with self._hiding_path():
             block = self._file.read(Never())
-        return list(self._cutter.push(block) if block else self._cutter.end()), block is not None
+        return list(self._splitter.push(block) if block else self._splitter.flush()), block is not None
 
     @contextmanager
-    def _renaming(self) -> Iterator[None]:
+    def _hiding_path(self) -> Iterator[None]:
         try:
             yield
         except SourceError as error:
-            raise SourceError(str(error).replace(*self._names)) from error
+            raise SourceError(str(error).replace(*self._path_and_name)) from error
 
 
-class Uploads:
+class UploadTranscriber:
     """Hears recordings."""
 
-    def __init__(self, errands: Errands, engine: EngineRoom) -> None:
+    def __init__(self, background_decoder: BackgroundDecoder, engine: EngineRunner) -> None:
         """Has heard none.
 
         Args:
             errands: Where the engine is asked.
             engine: Started; tells which languages there are.
         """
-        self._errands = errands
+        self._background_decoder = background_decoder
         self._engine = engine
 
     @property
@@ -128,6 +128,6 @@ class Uploads:
         """Codes that the model knows."""
         return self._engine.info.languages
 
-    def recording(self, path: Path, name: str, language: str) -> Recording:
+    def recording(self, path: Path, name: str, language: str) -> UploadedRecording:
         """A recording that is to be opened; arguments as for ``Recording``."""
-        return Recording(path, name, language, self._errands)
+        return UploadedRecording(path, name, language, self._background_decoder)

@@ -3,7 +3,7 @@
 import json
 from typing import Protocol
 
-from streamstt.errors import SinkError
+from streamstt.errors import OutputError
 from streamstt.hub.protocol import ClientError, to_json
 
 MAX_TITLE = 200  # characters
@@ -44,7 +44,7 @@ async def handle_command(text: str, transcripts: TranscriptControl | None) -> st
         raise ClientError("no_transcripts", "no transcripts are kept; switch them on with transcript.enabled = true")
     try:
         return to_json({"type": "marked", "name": await transcripts.mark(title)})
-    except SinkError as problem:
+    except OutputError as problem:
         raise ClientError("not_written", str(problem), 1011) from problem
 
 

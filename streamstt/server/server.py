@@ -10,8 +10,8 @@ from socket import SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
 from websockets.asyncio.server import Server as WebSocketServer
 from websockets.exceptions import ConnectionClosed
 
-from streamstt.config.overlay import Overlay
-from streamstt.config.server import Server as ServerSettings
+from streamstt.config.overlay import OverlaySettings
+from streamstt.config.server import ServerSettings
 from streamstt.errors import ConfigError, ServerError
 from streamstt.hub.hub import STOPPING, Hub
 from streamstt.hub.protocol import ClientError, make_error
@@ -73,7 +73,7 @@ class CaptionServer:
         self._tls: ssl.SSLContext | None = None
         self._websockets: WebSocketServer | None = None
 
-    def set_overlay(self, overlay: Overlay) -> None:
+    def set_overlay(self, overlay: OverlaySettings) -> None:
         """Sets how the overlay looks; pages apply it when they are opened next."""
         self._pages.overlay = overlay
 

@@ -3,11 +3,11 @@
 import ssl
 from pathlib import Path
 
-from streamstt.config.server import Server
+from streamstt.config.server import ServerSettings
 from streamstt.errors import ConfigError
 
 
-def make_context(settings: Server) -> ssl.SSLContext | None:
+def make_context(settings: ServerSettings) -> ssl.SSLContext | None:
     """A context with the certificate that the settings name; None if they name none.
 
     Raises:
@@ -21,7 +21,7 @@ def make_context(settings: Server) -> ssl.SSLContext | None:
     return context
 
 
-def reload_certificate(context: ssl.SSLContext, settings: Server) -> None:
+def reload_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
     """Reads the files again; connections from now on get the new certificate, open ones keep theirs.
 
     Raises:
@@ -31,7 +31,7 @@ def reload_certificate(context: ssl.SSLContext, settings: Server) -> None:
     _load_certificate(context, settings)
 
 
-def _load_certificate(context: ssl.SSLContext, settings: Server) -> None:
+def _load_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
     certificate = Path(settings.tls_certificate).expanduser()
     key = Path(settings.tls_key).expanduser() if settings.tls_key else certificate
     for path in (certificate, key):

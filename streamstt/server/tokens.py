@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streamstt.config.loader import state_folder
-from streamstt.config.server import Server
+from streamstt.config.server import ServerSettings
 from streamstt.errors import ConfigError
 from streamstt.server.access import ALL_ROLES, Role, TokenSet, requires_token
 
@@ -21,7 +21,7 @@ CREATED_ROLES = "viewer", "speaker", "all"
 FILE_HEADER = "# Tokens of streamstt, one a line: ROLE TOKEN. Delete this file for new ones.\n"
 
 
-def load_tokens(settings: Server, environ: Mapping[str, str] | None = None) -> TokenSet | None:
+def load_tokens(settings: ServerSettings, environ: Mapping[str, str] | None = None) -> TokenSet | None:
     """The tokens that are accepted; None if nobody needs one. Makes them at the first start.
 
     Args:
@@ -46,7 +46,7 @@ def load_tokens(settings: Server, environ: Mapping[str, str] | None = None) -> T
     return _read_token_file(own)
 
 
-def will_create_tokens(settings: Server, environ: Mapping[str, str] | None = None) -> bool:
+def will_create_tokens(settings: ServerSettings, environ: Mapping[str, str] | None = None) -> bool:
     """Whether ``load_keys`` would make new tokens now."""
     environ = os.environ if environ is None else environ
     given = settings.token_file or ((d := environ.get("CREDENTIALS_DIRECTORY")) and _read_credentials(Path(d)))

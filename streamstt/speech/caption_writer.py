@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from streamstt.audio.format import seconds_from_samples
-from streamstt.engine.base import HeardWord, text_of
+from streamstt.engine.base import RecognizedWord, text_of
 from streamstt.events import Final, Partial, Word
-from streamstt.speech.rewriting import Rewriting, Rules
+from streamstt.speech.rewriting import LanguageRules, WordRewriter
 
 
 class CaptionWriter:
     """One caption at a time is open; ``partial`` opens it, ``final`` ends it. Both say the words as rewritten."""
 
-    def __init__(self, source: str, ids: str = "", rewriting: Rewriting | None = None) -> None:
+    def __init__(self, source: str, id_prefix: str = "", rewriter: WordRewriter | None = None) -> None:
         """Starts with no caption.
 
         Args:
@@ -20,10 +20,10 @@ class CaptionWriter:
             ids: Caption ids begin with it; empty: with the source's name.
             rewriting: Puts words right; None: they are written as heard.
         """
-        self._rewriting = rewriting or Rewriting()
-        self._rules = self._rewriting.rules("")
+        self._rewriter = rewriter or WordRewriter()
+        self._rules = self._rewriter.rules("")
         self._source = source
-        self._ids = ids or source
+        self._id_prefix = id_prefix or source
         self._count = 0
         self._rev = 0
         self._stable = ""
@@ -35,7 +35,11 @@ class CaptionWriter:
         return self._rev > 0
 
     def partial(
-        self, committed: Sequence[HeardWord], tentative: Sequence[HeardWord], heard: int, language: str
+        self,
+        committed: Sequence[RecognizedWord],
+        tentative: Sequence[RecognizedWord],
+        decoded_until: int,
+        language: str,
     ) -> Partial | None:
         """The open caption's next revision; None when it would say nothing new.
 
@@ -45,36 +49,36 @@ class CaptionWriter:
             heard: Sample index up to which the audio was heard.
             language: Language code.
         """
-        rules = self._take_rules(language)
+        rules = self._current_rules(language)
         words = rules.rewrite([*committed, *tentative])
-        stable, text = rules.settled(committed), text_of(words).rstrip()
+        stable, text = rules.settled_text(committed), text_of(words).rstrip()
         if (text, stable) == (self._text, self._stable) or not (text or self.is_open):
             return None
-        self._check(stable)
-        self._open_if_needed()
+        self._check_stable(stable)
+        self._advance_revision()
         self._stable, self._text = stable, text
-        start = words[0].start if words else heard
+        start = words[0].start if words else decoded_until
         return Partial(
             self._source,
             self._id,
             self._rev,
             seconds_from_samples(start),
-            seconds_from_samples(heard),
+            seconds_from_samples(decoded_until),
             text,
             len(stable),
             language,
         )
 
-    def final(self, words: Sequence[HeardWord], heard: int, language: str) -> Final | None:
+    def final(self, words: Sequence[RecognizedWord], decoded_until: int, language: str) -> Final | None:
         """Ends the open caption, or writes one at once; None when there is nothing to say and nothing to take back."""
-        words = self._take_rules(language).rewrite(words)
+        words = self._current_rules(language).rewrite(words)
         text = text_of(words).rstrip()
         if not (text or self.is_open):
             return None
-        self._check(text)
-        self._open_if_needed()
-        start, end = (words[0].start, words[-1].end) if words else (heard, heard)
-        spoken = tuple(_word(w) for w in _joined(words) if w.text.strip())
+        self._check_stable(text)
+        self._advance_revision()
+        start, end = (words[0].start, words[-1].end) if words else (decoded_until, decoded_until)
+        spoken = tuple(_make_word(w) for w in _join_fragments(words) if w.text.strip())
         final = Final(
             self._source,
             self._id,
@@ -88,30 +92,30 @@ class CaptionWriter:
         self._rev, self._stable, self._text = 0, "", ""
         return final
 
-    def _take_rules(self, language: str) -> Rules:
+    def _current_rules(self, language: str) -> LanguageRules:
         """The rules in force; a caption that has promised something keeps those it had."""
         if not self._stable:
-            self._rules = self._rewriting.rules(language)
+            self._rules = self._rewriter.rules(language)
         return self._rules
 
-    def _open_if_needed(self) -> None:
+    def _advance_revision(self) -> None:
         if not self.is_open:
             self._count += 1
         self._rev += 1
 
     @property
     def _id(self) -> str:
-        return f"{self._ids}-{self._count}"
+        return f"{self._id_prefix}-{self._count}"
 
-    def _check(self, text: str) -> None:
+    def _check_stable(self, text: str) -> None:
         if not text.startswith(self._stable):
             raise RuntimeError(f"caption {self._id} promised {len(self._stable)} characters and broke them")
 
 
-def _joined(words: Sequence[HeardWord]) -> list[HeardWord]:
+def _join_fragments(words: Sequence[RecognizedWord]) -> list[RecognizedWord]:
     """The words, each with what came later and belongs to it: a full stop, or the rest of "ill-disposed"."""
     spaced = any(w.text.startswith(" ") for w in words)
-    joined: list[HeardWord] = []
+    joined: list[RecognizedWord] = []
     for word in words:
         own = word.text.startswith(" ") if spaced else any(c.isalnum() for c in word.text)
         if joined and not own:
@@ -121,7 +125,7 @@ def _joined(words: Sequence[HeardWord]) -> list[HeardWord]:
     return joined
 
 
-def _word(word: HeardWord) -> Word:
+def _make_word(word: RecognizedWord) -> Word:
     return Word(
         word.text.strip(), seconds_from_samples(word.start), seconds_from_samples(word.end), round(word.probability, 3)
     )

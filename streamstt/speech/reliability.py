@@ -4,16 +4,18 @@ from bisect import bisect_left
 from collections.abc import Sequence
 
 from streamstt.audio.format import FRAME, samples_from_ms
-from streamstt.config.settings import Speech
-from streamstt.engine.base import HeardWord, Hypothesis
+from streamstt.config.settings import SpeechSettings
+from streamstt.engine.base import Hypothesis, RecognizedWord
 
-UNHEARD = samples_from_ms(800)  # samples of speech that the engine has no word for: it may think that all is said
-SKIPPED = samples_from_ms(2100)  # samples of speech: no word is that long
-TRIES = 2  # so often what was not heard is asked for: a model that makes things up would go on for ever
-SHORTEST = samples_from_ms(160)  # samples: the word itself takes at least so long
+MIN_UNRECOGNIZED = samples_from_ms(
+    800
+)  # samples of speech that the engine has no word for: it may think that all is said
+MIN_SKIPPED = samples_from_ms(2100)  # samples of speech: no word is that long
+MAX_RETRIES = 2  # so often what was not heard is asked for: a model that makes things up would go on for ever
+MIN_WORD_DURATION = samples_from_ms(160)  # samples: the word itself takes at least so long
 
 
-def is_doubtful(hypothesis: Hypothesis, settings: Speech) -> bool:
+def is_unreliable(hypothesis: Hypothesis, settings: SpeechSettings) -> bool:
     """Whether the text was made up: Whisper's rule (Radford et al. 2022, section 4.5), stricter for short audio.
 
     On room noise the model says "you" or "Thank you." with a mean log-probability of -0.9 to -2.6; speech that
@@ -24,12 +26,12 @@ def is_doubtful(hypothesis: Hypothesis, settings: Speech) -> bool:
     return (silent and unsure) or hypothesis.logprob < settings.min_logprob
 
 
-def inside(word: HeardWord) -> tuple[int, int]:
+def cut_range(word: RecognizedWord) -> tuple[int, int]:
     """Between which sample indices to cut, when others were said in a word: it may have been the first or the last."""
-    return word.start + SHORTEST, word.end - SHORTEST
+    return word.start + MIN_WORD_DURATION, word.end - MIN_WORD_DURATION
 
 
-class Voice:
+class SpeechFrames:
     """Where somebody speaks, as far as the detector tells."""
 
     def __init__(self) -> None:
@@ -39,24 +41,24 @@ class Voice:
         """Somebody speaks in the frame that begins at this sample index, which is later than all before."""
         self._starts.append(start)
 
-    def within(self, start: int, end: int) -> "Voice":
+    def select(self, start: int, end: int) -> "SpeechFrames":
         """The part between two sample indices."""
-        part = Voice()
+        part = SpeechFrames()
         part._starts = self._starts[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
         return part
 
-    def forget(self, before: int) -> None:
+    def discard_before(self, start: int) -> None:
         """Drops frames before a sample index."""
-        del self._starts[: bisect_left(self._starts, before)]
+        del self._starts[: bisect_left(self._starts, start)]
 
-    def skipped(self, words: Sequence[HeardWord]) -> int | None:
+    def find_skipped(self, words: Sequence[RecognizedWord]) -> int | None:
         """Index of a word that takes so long that others must have been said in it, and were not heard."""
-        return next((i for i, w in enumerate(words) if self._between(w.start, w.end) >= SKIPPED), None)
+        return next((i for i, w in enumerate(words) if self._speech_samples(w.start, w.end) >= MIN_SKIPPED), None)
 
-    def goes_on(self, word: HeardWord, end: int) -> bool:
+    def continues_after(self, word: RecognizedWord, end: int) -> bool:
         """Whether somebody still speaks after a word, until the sample index ``end``."""
-        return self._between(word.end, end) >= UNHEARD
+        return self._speech_samples(word.end, end) >= MIN_UNRECOGNIZED
 
-    def _between(self, start: int, end: int) -> int:
+    def _speech_samples(self, start: int, end: int) -> int:
         """How many samples hold speech."""
         return FRAME * (bisect_left(self._starts, end) - bisect_left(self._starts, start))

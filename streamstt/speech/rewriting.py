@@ -10,15 +10,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 
-from streamstt.config.words import Words
-from streamstt.engine.base import HeardWord, text_of
-from streamstt.text.fillers import FILLERS, Drop, capital, drop
-from streamstt.text.patterns import MORE, Phrase, fill, phrase, tokens
-from streamstt.text.profanity import masked, swear_words
+from streamstt.config.words import WordsSettings
+from streamstt.engine.base import RecognizedWord, text_of
+from streamstt.text.fillers import FILLERS, Edit, capitalize_first, find_removal
+from streamstt.text.patterns import NEED_MORE, Phrase, expand_template, parse_phrase, tokenize
+from streamstt.text.profanity import mask_word, profanity_pattern
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class _Output:
     """Text that is written, and of which words: the first and the last."""
 
     text: str
@@ -33,9 +33,9 @@ class _Replacements:
         self.count = len(pairs)
         self._by_first: dict[str | None, list[tuple[int, Phrase, str]]] = {}
         for order, (wanted, meant) in enumerate(pairs):
-            self._by_first.setdefault(wanted.first, []).append((order, wanted, meant))
+            self._by_first.setdefault(wanted.first_token, []).append((order, wanted, meant))
 
-    def find(self, said: Sequence[str], at: int, *, whole: bool = False) -> tuple[int, str]:
+    def find(self, tokens: Sequence[str], at: int, *, complete: bool = False) -> tuple[int, str]:
         """How many tokens a replacement takes there (0: none, ``MORE``: more could complete one), and what it writes.
 
         Args:
@@ -43,39 +43,39 @@ class _Replacements:
             at: Which of them is the first.
             whole: No more will come.
         """
-        rules = self._by_first.get(said[at].casefold(), []) + self._by_first.get(None, [])
+        rules = self._by_first.get(tokens[at].casefold(), []) + self._by_first.get(None, [])
         for _, wanted, meant in sorted(rules, key=itemgetter(0)):
-            count = wanted.match(said, at)
-            if count == MORE and not whole:
-                return MORE, ""
-            if count and count != MORE:
-                groups = wanted.groups(said, at)
-                return count, fill(meant, groups) if groups else meant
+            count = wanted.match(tokens, at)
+            if count == NEED_MORE and not complete:
+                return NEED_MORE, ""
+            if count and count != NEED_MORE:
+                groups = wanted.captured_groups(tokens, at)
+                return count, expand_template(meant, groups) if groups else meant
         return 0, ""
 
 
-class Rules:
+class LanguageRules:
     """Those of one language."""
 
-    def __init__(self, settings: Words, language: str) -> None:
+    def __init__(self, settings: WordsSettings, language: str) -> None:
         """Reads the settings.
 
         Args:
             settings: The ``[words]`` section.
             language: Code; empty when it is not known.
         """
-        read = [(phrase(heard), meant.strip()) for heard, meant in settings.replace]
-        self._replace = _Replacements([(wanted, meant) for wanted, meant in read if meant])
-        self._drop = tuple(wanted for wanted, meant in read if not meant)
+        read = [(parse_phrase(heard), meant.strip()) for heard, meant in settings.replace]
+        self._replacements = _Replacements([(wanted, meant) for wanted, meant in read if meant])
+        self._removed_phrases = tuple(wanted for wanted, meant in read if not meant)
         self._fillers = FILLERS.get(language, frozenset()) if settings.fillers == "drop" else frozenset()
-        self._swear = swear_words(settings.profanity_words) if settings.profanity == "mask" else None
+        self._profanity = profanity_pattern(settings.profanity_words) if settings.profanity == "mask" else None
 
     @property
-    def idle(self) -> bool:
+    def is_noop(self) -> bool:
         """Whether they change nothing."""
-        return not (self._replace.count or self._drop or self._fillers or self._swear)
+        return not (self._replacements.count or self._removed_phrases or self._fillers or self._profanity)
 
-    def rewrite(self, words: Sequence[HeardWord]) -> list[HeardWord]:
+    def rewrite(self, words: Sequence[RecognizedWord]) -> list[RecognizedWord]:
         """The words as they are shown.
 
         A phrase that is replaced becomes one word that takes its time, with the least of its probabilities; what is
@@ -84,89 +84,89 @@ class Rules:
         Args:
             words: Of one caption, from its beginning.
         """
-        if self.idle:
+        if self.is_noop:
             return list(words)
-        made: list[HeardWord] = []
+        made: list[RecognizedWord] = []
         last = -1  # the last word that is in ``made``
-        for piece in self._pieces(words, settled=False):
+        for piece in self._outputs(words, settled_only=False):
             parts = words[max(piece.first, last + 1) : piece.last + 1]
             if made and (piece.first <= last or not parts):
-                made[-1] = _joined(made[-1], piece.text, parts)
+                made[-1] = _merge_words(made[-1], piece.text, parts)
             else:
-                made.append(_joined(None, piece.text, parts))
+                made.append(_merge_words(None, piece.text, parts))
             last = max(last, piece.last)
         return made
 
-    def settled(self, words: Sequence[HeardWord]) -> str:
+    def settled_text(self, words: Sequence[RecognizedWord]) -> str:
         """How the shown text begins, whatever is said next.
 
         Args:
             words: Of one caption, from its beginning; others may follow.
         """
-        if self.idle:
+        if self.is_noop:
             return text_of(words).rstrip()
-        return "".join(piece.text for piece in self._pieces(words, settled=True)).strip()
+        return "".join(piece.text for piece in self._outputs(words, settled_only=True)).strip()
 
-    def _pieces(self, words: Sequence[HeardWord], *, settled: bool) -> Iterator[_Piece]:
+    def _outputs(self, words: Sequence[RecognizedWord], *, settled_only: bool) -> Iterator[_Output]:
         """What is written; if only what is settled is wanted, up to where more words could change it."""
-        owned = [(token, n) for n, word in enumerate(words) for token in tokens(word.text)]
+        owned = [(token, n) for n, word in enumerate(words) for token in tokenize(word.text)]
         said = [token for token, _ in owned]
         written, raised, before, at = "", False, 0, 0  # raised: the next word takes the capital letter of a filler
         while at < len(said):
-            step = self._step(said, at, written, growing=settled)
+            step = self._next_edit(said, at, written, growing=settled_only)
             if step is None:
                 return
-            first, last = owned[at][1], owned[at + step.taken - 1][1]
+            first, last = owned[at][1], owned[at + step.consumed - 1][1]
             text = step.text
-            if step.dropped:  # a sign that stays belongs to the word before
+            if step.removed:  # a sign that stays belongs to the word before
                 first = last = before
-                raised = step.raised or raised
+                raised = step.capitalize_next or raised
             elif text.strip():
-                text, raised = capital(text) if raised else text, False
-            at += step.taken
+                text, raised = capitalize_first(text) if raised else text, False
+            at += step.consumed
             written += text
             if text:
                 before = last
-                yield _Piece(text, first, last)
+                yield _Output(text, first, last)
 
-    def _step(self, said: Sequence[str], at: int, written: str, *, growing: bool) -> Drop | None:
+    def _next_edit(self, tokens: Sequence[str], at: int, written: str, *, growing: bool) -> Edit | None:
         """What is done with the next tokens; None: that depends on what is said next."""
-        if self._fillers or self._drop:
-            found = drop(said, at, written, self._dropped, growing=growing)
-            if found is None or found.taken:
+        if self._fillers or self._removed_phrases:
+            found = find_removal(tokens, at, written, self._match_removal, growing=growing)
+            if found is None or found.consumed:
                 return found
-        count, text = self._replace.find(said, at)
-        if count == MORE:
+        count, text = self._replacements.find(tokens, at)
+        if count == NEED_MORE:
             if growing:
                 return None
-            count, text = self._replace.find(said, at, whole=True)
+            count, text = self._replacements.find(tokens, at, complete=True)
         if count:
-            return Drop(count, text)
-        token = said[at]
-        return Drop(1, masked(token) if self._swear and self._swear.fullmatch(token) else token)
+            return Edit(count, text)
+        token = tokens[at]
+        return Edit(1, mask_word(token) if self._profanity and self._profanity.fullmatch(token) else token)
 
-    def _dropped(self, said: Sequence[str], at: int, *, growing: bool) -> int:
+    def _match_removal(self, tokens: Sequence[str], at: int, *, growing: bool) -> int:
         """How many tokens are to be dropped there, without signs around them; MORE as above."""
-        count, _ = self._replace.find(said, at, whole=not growing)
+        count, _ = self._replacements.find(tokens, at, complete=not growing)
         if count:
-            return MORE if count == MORE else 0
-        if said[at].casefold() in self._fillers and (len(said[at]) == 1 or not said[at].isupper()):
+            return NEED_MORE if count == NEED_MORE else 0
+        if tokens[at].casefold() in self._fillers and (len(tokens[at]) == 1 or not tokens[at].isupper()):
             return 1
-        return _first(self._drop, said, at, growing=growing)
+        return _first_match(self._removed_phrases, tokens, at, growing=growing)
 
 
-def _first(phrases: Sequence[Phrase], said: Sequence[str], at: int, *, growing: bool) -> int:
+def _first_match(phrases: Sequence[Phrase], tokens: Sequence[str], at: int, *, growing: bool) -> int:
     for wanted in phrases:
-        count = wanted.match(said, at)
-        if count and (growing or count != MORE):
+        count = wanted.match(tokens, at)
+        if count and (growing or count != NEED_MORE):
             return count
     return 0
 
 
-def _joined(before: HeardWord | None, text: str, parts: Sequence[HeardWord]) -> HeardWord:
+def _merge_words(before: RecognizedWord | None, text: str, parts: Sequence[RecognizedWord]) -> RecognizedWord:
     """A word that says ``text`` in the time of ``parts``, or the one before with that behind it."""
     every = [before, *parts] if before else parts
-    return HeardWord(
+    return RecognizedWord(
         (before.text if before else "") + text,
         every[0].start,
         max(word.end for word in every),
@@ -175,21 +175,21 @@ def _joined(before: HeardWord | None, text: str, parts: Sequence[HeardWord]) -> 
     )
 
 
-class Rewriting:
+class WordRewriter:
     """The rules in force, for all sources."""
 
-    def __init__(self, settings: Words | None = None) -> None:
+    def __init__(self, settings: WordsSettings | None = None) -> None:
         """Takes the ``[words]`` section; without it, nothing is changed."""
-        self.take(settings or Words())
+        self.update_settings(settings or WordsSettings())
 
-    def take(self, settings: Words) -> None:
+    def update_settings(self, settings: WordsSettings) -> None:
         """Takes other settings: each source uses them from its next caption on."""
         self._settings = settings
-        self._rules: dict[str, Rules] = {}  # by language, of which there are few
+        self._rules: dict[str, LanguageRules] = {}  # by language, of which there are few
 
-    def rules(self, language: str) -> Rules:
+    def rules(self, language: str) -> LanguageRules:
         """The rules of a language."""
         known = language if language in FILLERS else ""
         if known not in self._rules:
-            self._rules[known] = Rules(self._settings, known)
+            self._rules[known] = LanguageRules(self._settings, known)
         return self._rules[known]

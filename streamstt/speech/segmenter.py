@@ -10,7 +10,7 @@ from enum import Enum, auto
 import numpy as np
 
 from streamstt.audio.format import FRAME, FRAME_MS, Samples, samples_from_ms
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 
 PAUSE_FRAMES = 15  # 300 ms: longer than the closure of a consonant, shorter than a breath
 
@@ -23,31 +23,31 @@ class Phase(Enum):
     PAUSE = auto()  # inside an utterance, but nobody speaks: the hang-over
 
 
-class Mark(Enum):
+class Observation(Enum):
     """What a frame can mean."""
 
     ONSET = auto()  # enough speech to open an utterance
-    VOICE = auto()
-    BREATH = auto()  # a frame without speech
+    VOICED = auto()
+    UNVOICED = auto()  # a frame without speech
     SILENCE = auto()  # enough of them to close the utterance
     FULL = auto()  # the utterance has its maximum length
     BREAK = auto()  # the audio ends or has a hole
 
 
-TABLE: dict[tuple[Phase, Mark], Phase] = {
-    (Phase.QUIET, Mark.ONSET): Phase.SPEECH,
-    (Phase.QUIET, Mark.VOICE): Phase.QUIET,
-    (Phase.QUIET, Mark.BREATH): Phase.QUIET,
-    (Phase.QUIET, Mark.BREAK): Phase.QUIET,
-    (Phase.SPEECH, Mark.VOICE): Phase.SPEECH,
-    (Phase.SPEECH, Mark.BREATH): Phase.PAUSE,
-    (Phase.SPEECH, Mark.FULL): Phase.SPEECH,
-    (Phase.SPEECH, Mark.BREAK): Phase.QUIET,
-    (Phase.PAUSE, Mark.VOICE): Phase.SPEECH,
-    (Phase.PAUSE, Mark.BREATH): Phase.PAUSE,
-    (Phase.PAUSE, Mark.SILENCE): Phase.QUIET,
-    (Phase.PAUSE, Mark.FULL): Phase.PAUSE,
-    (Phase.PAUSE, Mark.BREAK): Phase.QUIET,
+TRANSITIONS: dict[tuple[Phase, Observation], Phase] = {
+    (Phase.QUIET, Observation.ONSET): Phase.SPEECH,
+    (Phase.QUIET, Observation.VOICED): Phase.QUIET,
+    (Phase.QUIET, Observation.UNVOICED): Phase.QUIET,
+    (Phase.QUIET, Observation.BREAK): Phase.QUIET,
+    (Phase.SPEECH, Observation.VOICED): Phase.SPEECH,
+    (Phase.SPEECH, Observation.UNVOICED): Phase.PAUSE,
+    (Phase.SPEECH, Observation.FULL): Phase.SPEECH,
+    (Phase.SPEECH, Observation.BREAK): Phase.QUIET,
+    (Phase.PAUSE, Observation.VOICED): Phase.SPEECH,
+    (Phase.PAUSE, Observation.UNVOICED): Phase.PAUSE,
+    (Phase.PAUSE, Observation.SILENCE): Phase.QUIET,
+    (Phase.PAUSE, Observation.FULL): Phase.PAUSE,
+    (Phase.PAUSE, Observation.BREAK): Phase.QUIET,
 }
 
 
@@ -71,13 +71,13 @@ Boundary = Opened | Closed
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class _ClassifiedFrame:
     start: int
     voiced: bool
     energy: float
 
 
-def energy_of(frame: Samples) -> float:
+def mean_square(frame: Samples) -> float:
     """Mean square of a frame."""
     return float(np.dot(frame, frame)) / FRAME
 
@@ -85,24 +85,24 @@ def energy_of(frame: Samples) -> float:
 class Segmenter:
     """Turns judged frames into boundaries. Positions are sample indices."""
 
-    def __init__(self, settings: Speech) -> None:
-        self.retune(settings)
+    def __init__(self, settings: SpeechSettings) -> None:
+        self.update_settings(settings)
         self.phase = Phase.QUIET
         # Quiet: twice the onset, to count the speech in it. Speech: the utterance so far (max_utterance_s of frames).
-        self._frames: deque[_Judged] = deque()
+        self._frames: deque[_ClassifiedFrame] = deque()
         self._start = 0
-        self.last_voice = 0
+        self.last_voiced_end = 0
         self._closed_at = 0  # the pre-roll must not reach back further
-        self._next = 0
+        self._next_start = 0
 
-    def retune(self, settings: Speech) -> None:
+    def update_settings(self, settings: SpeechSettings) -> None:
         """Takes other limits from the next frame on."""
         self._onset_frames = max(1, settings.min_speech_ms // FRAME_MS)
         self._pre_roll = samples_from_ms(settings.pre_roll_ms)
         self._hang_over = samples_from_ms(settings.end_silence_ms)
-        self._longest = samples_from_ms(settings.max_utterance_s * 1000)
+        self._max_utterance = samples_from_ms(settings.max_utterance_s * 1000)
 
-    def push(self, start: int, voiced: bool, energy: float, floor: int = 0) -> tuple[Boundary, ...]:
+    def push(self, start: int, voiced: bool, energy: float, earliest_cut: int = 0) -> tuple[Boundary, ...]:
         """Takes the next frame.
 
         Args:
@@ -114,13 +114,13 @@ class Segmenter:
         Returns:
             What happened, in order; the caller acts on each.
         """
-        if start != self._next:  # after a hole: there is no audio before this frame
+        if start != self._next_start:  # after a hole: there is no audio before this frame
             self._closed_at = start
-        self._next = start + FRAME
-        self._frames.append(_Judged(start, voiced, energy))
+        self._next_start = start + FRAME
+        self._frames.append(_ClassifiedFrame(start, voiced, energy))
         if voiced:
-            self.last_voice = start + FRAME
-        return self._apply(self._mark(start + FRAME, voiced), start + FRAME, floor)
+            self.last_voiced_end = start + FRAME
+        return self._apply(self._observe(start + FRAME, voiced), start + FRAME, earliest_cut)
 
     def trim(self, at: int) -> None:
         """The open utterance goes on from here: what lies before is done with."""
@@ -130,35 +130,35 @@ class Segmenter:
 
     def interrupt(self, at: int) -> tuple[Boundary, ...]:
         """The audio stops at ``at``: closes what is open and forgets the frames before it."""
-        boundaries = self._apply(Mark.BREAK, at, at)
+        boundaries = self._apply(Observation.BREAK, at, at)
         self._frames.clear()
         self._closed_at = at
         return boundaries
 
-    def _mark(self, now: int, voiced: bool) -> Mark:
+    def _observe(self, now: int, voiced: bool) -> Observation:
         if self.phase is Phase.QUIET:
             while len(self._frames) > 2 * self._onset_frames:
                 self._frames.popleft()
             if voiced and sum(f.voiced for f in self._frames) >= self._onset_frames:
-                return Mark.ONSET
-        elif self.phase is Phase.PAUSE and not voiced and now - self.last_voice >= self._hang_over:
-            return Mark.SILENCE
-        elif now - self._start >= self._longest:
-            return Mark.FULL
-        return Mark.VOICE if voiced else Mark.BREATH
+                return Observation.ONSET
+        elif self.phase is Phase.PAUSE and not voiced and now - self.last_voiced_end >= self._hang_over:
+            return Observation.SILENCE
+        elif now - self._start >= self._max_utterance:
+            return Observation.FULL
+        return Observation.VOICED if voiced else Observation.UNVOICED
 
-    def _apply(self, mark: Mark, now: int, floor: int) -> tuple[Boundary, ...]:
+    def _apply(self, observation: Observation, now: int, earliest_cut: int) -> tuple[Boundary, ...]:
         before = self.phase
         try:
-            self.phase = TABLE[before, mark]
+            self.phase = TRANSITIONS[before, observation]
         except KeyError:
-            raise RuntimeError(f"{mark.name} cannot happen in {before.name}") from None
-        if mark is Mark.ONSET:
+            raise RuntimeError(f"{observation.name} cannot happen in {before.name}") from None
+        if observation is Observation.ONSET:
             first = next(f.start for f in self._frames if f.voiced)
             self._start = max(first - self._pre_roll, self._closed_at, 0)
             return (Opened(self._start),)
-        if mark is Mark.FULL:
-            self._start = self._best_pause(max(floor, self._start + self._longest // 2))
+        if observation is Observation.FULL:
+            self._start = self._best_pause(max(earliest_cut, self._start + self._max_utterance // 2))
             while self._frames and self._frames[0].start < self._start:
                 self._frames.popleft()
             return Closed(self._start, cut=True), Opened(self._start, cut=True)
@@ -171,7 +171,7 @@ class Segmenter:
     def _best_pause(self, earliest: int) -> int:
         """The middle of the quietest stretch after ``earliest``: what the detector calls speech may be a pause."""
         # Before the last voiced frame: what follows the cut must hold speech.
-        candidates = [f for f in self._frames if earliest <= f.start < self.last_voice] or [self._frames[-1]]
+        candidates = [f for f in self._frames if earliest <= f.start < self.last_voiced_end] or [self._frames[-1]]
         energies = np.array([f.energy for f in candidates])
         width = min(PAUSE_FRAMES, len(energies))
         nearness = np.hanning(width + 2)[1:-1]  # (width,), most in the middle: a short pause is cut in its middle too

@@ -3,14 +3,16 @@
 from dataclasses import dataclass, field
 
 from streamstt.audio.format import samples_from_ms
-from streamstt.engine.base import HeardWord
+from streamstt.engine.base import RecognizedWord
 
-WINDOW = samples_from_ms(28_000)  # samples: what one decode may hear; Whisper's own window is 30 s
-CONTEXT = samples_from_ms(
+MAX_WINDOW = samples_from_ms(28_000)  # samples: what one decode may hear; Whisper's own window is 30 s
+MAX_CONTEXT = samples_from_ms(
     6000
 )  # samples of the utterance before that the beginning of a new one is heard with, at most
-APART = samples_from_ms(3000)  # samples between two utterances, from which the first is no context for the second
-LEAD = samples_from_ms(160)  # samples that the context begins before its first word
+MAX_CONTEXT_GAP = samples_from_ms(
+    3000
+)  # samples between two utterances, from which the first is no context for the second
+CONTEXT_LEAD = samples_from_ms(160)  # samples that the context begins before its first word
 
 
 @dataclass(slots=True)
@@ -35,19 +37,19 @@ class Utterance:
 
     start: int
     end: int | None = None
-    heard: int = 0
-    again: bool = False
-    committed: list[HeardWord] = field(default_factory=list)
-    draft: tuple[HeardWord, ...] = ()
-    finished: int = 0
-    passed: int = 0
+    decoded_until: int = 0
+    decode_now: bool = False
+    committed: list[RecognizedWord] = field(default_factory=list)
+    draft: tuple[RecognizedWord, ...] = ()
+    captioned_words: int = 0
+    words_before_start: int = 0
     language: str = ""
-    tries: int = 0
-    asked: int = 0
-    context: int = 0
-    begin: int = 0
+    retries: int = 0
+    continuations: int = 0
+    context_words: int = 0
+    own_start: int = 0
 
-    def follow(self, last: "Utterance", since: int, now: int) -> None:
+    def add_context(self, previous: "Utterance", audio_start: int, audio_end: int) -> None:
         """Has it heard together with the end of the utterance before: Whisper hears words best among others.
 
         Args:
@@ -55,29 +57,29 @@ class Utterance:
             since: From where there is audio.
             now: Up to where.
         """
-        earliest = max(self.start - CONTEXT, last.start, since, (self.end or now) - WINDOW)
-        words = [w for w in last.committed[last.passed :] if w.start - LEAD >= earliest]
-        if not words or self.start - words[-1].end > APART:
+        earliest = max(self.start - MAX_CONTEXT, previous.start, audio_start, (self.end or audio_end) - MAX_WINDOW)
+        words = [w for w in previous.committed[previous.words_before_start :] if w.start - CONTEXT_LEAD >= earliest]
+        if not words or self.start - words[-1].end > MAX_CONTEXT_GAP:
             return
         self.committed = words
-        self.context = self.finished = len(words)
-        self.begin, self.start = self.start, words[0].start - LEAD
+        self.context_words = self.captioned_words = len(words)
+        self.own_start, self.start = self.start, words[0].start - CONTEXT_LEAD
 
     @property
-    def only_context(self) -> bool:
+    def has_only_context(self) -> bool:
         """Whether no word of its own is committed, and some of the utterance before are."""
-        return 0 < self.context == len(self.committed)
+        return 0 < self.context_words == len(self.committed)
 
-    def stand_alone(self) -> None:
+    def drop_context(self) -> None:
         """Has it heard without its context, as long as it has no words of its own."""
-        self.start = self.begin
+        self.start = self.own_start
         self.committed = []
-        self.context = self.finished = self.passed = self.asked = 0
+        self.context_words = self.captioned_words = self.words_before_start = self.continuations = 0
 
-    def forget(self) -> None:
+    def discard_used_words(self) -> None:
         """Drops words that nobody needs any more; speech may last for hours."""
-        done = min(self.passed, self.finished)
+        done = min(self.words_before_start, self.captioned_words)
         del self.committed[:done]
-        self.passed -= done
-        self.finished -= done
-        self.context = max(0, self.context - done)
+        self.words_before_start -= done
+        self.captioned_words -= done
+        self.context_words = max(0, self.context_words - done)

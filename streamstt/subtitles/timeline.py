@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from streamstt.events import Final
 
 
-def aligned(finals: Sequence[tuple[Final, datetime | None]]) -> list[Final]:
+def align_captions(finals: Sequence[tuple[Final, datetime | None]]) -> list[Final]:
     """Moves stream times, which begin at 0 for each source and run, so that they count from the earliest beginning.
 
     Args:
@@ -16,12 +16,12 @@ def aligned(finals: Sequence[tuple[Final, datetime | None]]) -> list[Final]:
     origins = [at - timedelta(seconds=final.start) if at else None for final, at in finals]
     earliest = min((origin for origin in origins if origin), default=None)
     return [
-        moved(final, (origin - earliest).total_seconds()) if origin and earliest else final
+        shift_caption(final, (origin - earliest).total_seconds()) if origin and earliest else final
         for (final, _), origin in zip(finals, origins, strict=True)
     ]
 
 
-def moved(final: Final, seconds: float) -> Final:
+def shift_caption(final: Final, seconds: float) -> Final:
     """The caption so much later; to the millisecond."""
     by = round(seconds, 3)
     if not by:

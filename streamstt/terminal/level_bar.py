@@ -5,7 +5,7 @@ from itertools import groupby
 from rich.text import Text
 
 QUIET_DB, LOUD_DB, CLIPPING_DB = -60.0, -12.0, -1.0
-FULL, REST, PEAK = "━", "─", "┃"
+FILLED, EMPTY, PEAK_MARK = "━", "─", "┃"
 SILENCE_DB = -90.0  # exact zeros, or as good as: nothing is connected, or it is muted
 
 
@@ -19,30 +19,30 @@ def bar(rms: float, peak: float, width: int) -> Text:
     """
     if width <= 0:
         return Text()
-    filled = round(_share(rms) * width)
-    mark = round(_share(peak) * (width - 1)) if peak > QUIET_DB else -1
-    steps = [_step(i, width, filled, mark, peak) for i in range(width)]
+    filled = round(_filled_share(rms) * width)
+    mark = round(_filled_share(peak) * (width - 1)) if peak > QUIET_DB else -1
+    steps = [_bar_cell(i, width, filled, mark, peak) for i in range(width)]
     runs = (("".join(sign for sign, _ in run), style) for style, run in groupby(steps, key=lambda step: step[1]))
     return Text.assemble(*runs)
 
 
-def _step(i: int, width: int, filled: int, mark: int, peak: float) -> tuple[str, str]:
+def _bar_cell(i: int, width: int, filled: int, mark: int, peak: float) -> tuple[str, str]:
     """One column of a bar: its sign and its style."""
     if i == mark:
-        return PEAK, _colour(peak)
-    return (FULL, _colour(QUIET_DB + (i + 1) / width * -QUIET_DB)) if i < filled else (REST, "dim")
+        return PEAK_MARK, _color(peak)
+    return (FILLED, _color(QUIET_DB + (i + 1) / width * -QUIET_DB)) if i < filled else (EMPTY, "dim")
 
 
-def decibels(db: float) -> str:
+def format_decibels(db: float) -> str:
     """A level in eight columns: ``  -31 dB``."""
     return f"{db:5.0f} dB" if db > SILENCE_DB else " silence"
 
 
-def _share(db: float) -> float:
+def _filled_share(db: float) -> float:
     return min(1.0, max(0.0, 1 - db / QUIET_DB))
 
 
-def _colour(db: float) -> str:
+def _color(db: float) -> str:
     if db >= CLIPPING_DB:
         return "red"
     return "yellow" if db >= LOUD_DB else "green"

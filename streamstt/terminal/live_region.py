@@ -12,14 +12,14 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
 
-from streamstt.terminal.tty import Modes
+from streamstt.terminal.tty import TerminalModes
 
-HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"
-ERASE = "\r\x1b[J"  # from the cursor's line to the end of the screen
+HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
+ERASE_BELOW = "\r\x1b[J"  # from the cursor's line to the end of the screen
 
 
 @dataclass(frozen=True, slots=True)
-class _Code:
+class _ControlSequence:
     """A control sequence as something that rich prints; between others, so that all is written at once."""
 
     text: str
@@ -29,7 +29,7 @@ class _Code:
         yield Segment(self.text, None, [])
 
 
-class Area:
+class LiveRegion:
     """Of one terminal, which nobody else writes to while it is open."""
 
     def __init__(self, console: Console) -> None:
@@ -40,14 +40,14 @@ class Area:
         """
         self._console = console
         self._lines: tuple[Text, ...] | None = ()  # as drawn; None: nobody knows what is there
-        self._hidden = False
-        self._left = False
-        self._modes = Modes(_descriptor(console))
+        self._cursor_hidden = False
+        self._released = False
+        self._modes = TerminalModes(_terminal_fd(console))
 
     @property
-    def in_front(self) -> bool:
+    def is_foreground(self) -> bool:
         """Whether this process, not another one of the shell's, has the terminal now."""
-        return self._modes.in_front
+        return self._modes.is_foreground
 
     @property
     def width(self) -> int:
@@ -67,41 +67,41 @@ class Area:
             return
         self._lines = fresh
         with self._console.capture() as picture:
-            self._code(ERASE if self._hidden or self._left else HIDE + ERASE)
+            self._print_control(ERASE_BELOW if self._cursor_hidden or self._released else HIDE_CURSOR + ERASE_BELOW)
             for text in above:
                 self._console.print(text, highlight=False)
             for i, text in enumerate(fresh):
                 last = i == len(fresh) - 1
                 self._console.print(text, end="" if last else "\n", highlight=False, no_wrap=True, overflow="crop")
-            self._code("\r" + (f"\x1b[{len(fresh) - 1}A" if len(fresh) > 1 else ""))
-        if not self._left:
-            self._hidden = True
-            self._modes.calm()
+            self._print_control("\r" + (f"\x1b[{len(fresh) - 1}A" if len(fresh) > 1 else ""))
+        if not self._released:
+            self._cursor_hidden = True
+            self._modes.suppress_echo()
         self._write(picture.get())
 
     def close(self, keep: Iterable[Text] = ()) -> None:
         """Puts what is to stay into the place of the lines, and gives the terminal back; may be called twice."""
         texts = list(keep)
         self._modes.restore()
-        if not (self._lines or self._hidden or texts):
+        if not (self._lines or self._cursor_hidden or texts):
             return
         with self._console.capture() as picture:
-            self._code(ERASE)
+            self._print_control(ERASE_BELOW)
             for text in texts:
                 self._console.print(text, highlight=False)
-            self._code(SHOW)
+            self._print_control(SHOW_CURSOR)
         self._write(picture.get())
-        self._lines, self._hidden = (), False
+        self._lines, self._cursor_hidden = (), False
 
-    def hand_back(self) -> None:
+    def release_terminal(self) -> None:
         """The terminal is as it was, though lines are still drawn: the program may end without another word."""
-        self._left = True
+        self._released = True
         self._modes.restore()
-        if self._hidden:
-            self._hidden = False
-            self._write(SHOW)
+        if self._cursor_hidden:
+            self._cursor_hidden = False
+            self._write(SHOW_CURSOR)
 
-    def forget(self) -> None:
+    def invalidate(self) -> None:
         """Somebody else wrote, or the size has changed: draws anew next time, whatever it is."""
         self._lines = None
 
@@ -110,11 +110,11 @@ class Area:
         self._console.file.write(picture)
         self._console.file.flush()
 
-    def _code(self, text: str) -> None:
-        self._console.print(_Code(text), end="")
+    def _print_control(self, text: str) -> None:
+        self._console.print(_ControlSequence(text), end="")
 
 
-def _descriptor(console: Console) -> int:
+def _terminal_fd(console: Console) -> int:
     """Of its terminal; -1 if it is none of the system's."""
     try:
         return console.file.fileno() if console.is_terminal else -1

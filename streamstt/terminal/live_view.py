@@ -16,40 +16,40 @@ from rich.text import Text
 
 from streamstt.hub.hub import Hub
 from streamstt.hub.levels import LevelMessage
-from streamstt.terminal.dashboard import CAPTIONS, Glance, Heard, caption, draw
-from streamstt.terminal.live_region import Area
+from streamstt.terminal.dashboard import CAPTION_LINES, DashboardState, SourceRow, dashboard_lines, format_caption
+from streamstt.terminal.live_region import LiveRegion
 from streamstt.terminal.text import Palette
 from streamstt.terminal.tty import Tty
 
-LOOK_S = 0.2
-FALL_DB = 4.0  # a peak's mark falls so far at each look, so that the eye can follow
-STALE = 5  # looks after which a level is no longer true: no audio comes
-LINES = 1000  # of the log that may wait for a terminal that is stopped; the oldest are dropped
+REFRESH_S = 0.2
+PEAK_FALL_DB = 4.0  # a peak's mark falls so far at each look, so that the eye can follow
+STALE_REFRESHES = 5  # looks after which a level is no longer true: no audio comes
+MAX_LOG_LINES = 1000  # of the log that may wait for a terminal that is stopped; the oldest are dropped
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Shown:
+class _ShownLevel:
     """A level on the screen, where its peak's mark has fallen to since, and at how many looks it was there."""
 
     level: LevelMessage
-    mark: float
-    looks: int = 0
+    peak_mark: float
+    refreshes: int = 0
 
 
-class _Lines:
+class _LogLines:
     """Standard error while the view is open: whole lines, from any thread."""
 
     encoding = "utf-8"
 
     def __init__(self) -> None:
-        self.waiting: deque[str] = deque(maxlen=LINES)
-        self._begun = ""
+        self.pending: deque[str] = deque(maxlen=MAX_LOG_LINES)
+        self._unfinished = ""
 
     def write(self, text: str) -> int:
-        *lines, self._begun = (self._begun + text).split("\n")
-        self.waiting.extend(lines)
+        *lines, self._unfinished = (self._unfinished + text).split("\n")
+        self.pending.extend(lines)
         return len(text)
 
     def flush(self) -> None:
@@ -58,9 +58,9 @@ class _Lines:
     def isatty(self) -> bool:
         return True
 
-    def take(self) -> list[Text]:
+    def pop_all(self) -> list[Text]:
         """All that waits, each line once."""
-        return [Text.from_ansi(self.waiting.popleft()) for _ in range(len(self.waiting))]
+        return [Text.from_ansi(self.pending.popleft()) for _ in range(len(self.pending))]
 
 
 class LiveView:
@@ -75,12 +75,12 @@ class LiveView:
         self._tty = tty
         file: TextIO = tty  # type: ignore[assignment]  # as much of one as rich needs
         self._console = Console(file=file, force_terminal=True)
-        self._area = Area(self._console)
-        self._lines = _Lines()
+        self._region = LiveRegion(self._console)
+        self._log_lines = _LogLines()
         self._palette = Palette()
-        self._levels: dict[str, _Shown] = {}  # of each source that is here and gives audio
-        self._ending = False
-        self._begun = time.monotonic()
+        self._levels: dict[str, _ShownLevel] = {}  # of each source that is here and gives audio
+        self._stopping = False
+        self._started_at = time.monotonic()
 
     async def run(self, hub: Hub, address: str) -> None:
         """Looks until it is cancelled; then the last captions stay on the terminal.
@@ -92,70 +92,78 @@ class LiveView:
         since = hub.seq
         stderr = sys.stderr
         try:
-            sys.stderr = self._lines
-            _log_to(self._lines)
-            with hub.levels.subscribe(self._hear):
+            sys.stderr = self._log_lines
+            _redirect_log(self._log_lines)
+            with hub.levels.subscribe(self._on_level):
                 while True:
-                    self._look(hub, since, address)
-                    await asyncio.sleep(LOOK_S)
+                    self._refresh(hub, since, address)
+                    await asyncio.sleep(REFRESH_S)
         except Exception:  # whatever it is, it is no reason to end
             log.exception("the live view has failed; captions go on without it")
         finally:
             sys.stderr = stderr
-            _log_to(stderr)
+            _redirect_log(stderr)
             self._finish(hub, since, address)
 
     def stopping(self) -> None:
         """The daemon finishes the last captions; it may end at any moment, and leaves the terminal as it was."""
-        self._ending = True
-        self._area.hand_back()
+        self._stopping = True
+        self._region.release_terminal()
 
-    def glance(self, hub: Hub, since: int, address: str) -> Glance:
+    def snapshot(self, hub: Hub, since: int, address: str) -> DashboardState:
         """How things are now."""
         for source in hub.sources:
-            self._palette.learn(source.name, source.label)
+            self._palette.add(source.name, source.label)
         lags = [reading.value for reading in hub.counters.collect() if reading.name == "lag_seconds"]
-        return Glance(
+        return DashboardState(
             address=address.partition("?")[0],
             model=hub.daemon_info.model,
-            sources=tuple(self._heard(hub, source.name) for source in hub.sources),
-            captions=tuple(hub.recent_captions(CAPTIONS, since)),
+            sources=tuple(self._source_row(hub, source.name) for source in hub.sources),
+            captions=tuple(hub.recent_captions(CAPTION_LINES, since)),
             notices=tuple(map(str, hub.notices)),
             viewers=hub.viewers,
             lag_s=max(lags, default=0.0),
-            up_s=time.monotonic() - self._begun,
-            ending=self._ending,
+            uptime_s=time.monotonic() - self._started_at,
+            stopping=self._stopping,
         )
 
-    def _heard(self, hub: Hub, name: str) -> Heard:
+    def _source_row(self, hub: Hub, name: str) -> SourceRow:
         shown = self._levels.get(name)
         state, detail = hub.states.get(name), hub.status_detail(name)
-        return Heard(name, state, detail, shown.level.rms, shown.mark) if shown else Heard(name, state, detail)
+        return (
+            SourceRow(name, state, detail, shown.level.rms, shown.peak_mark)
+            if shown
+            else SourceRow(name, state, detail)
+        )
 
-    def _hear(self, level: LevelMessage) -> None:
+    def _on_level(self, level: LevelMessage) -> None:
         before = self._levels.get(level.source)
-        self._levels[level.source] = _Shown(level, max(level.peak, before.mark if before else level.peak))
+        self._levels[level.source] = _ShownLevel(level, max(level.peak, before.peak_mark if before else level.peak))
 
-    def _look(self, hub: Hub, since: int, address: str) -> None:
-        fallen = {name: replace(s, mark=s.mark - FALL_DB, looks=s.looks + 1) for name, s in self._levels.items()}
-        self._levels = {name: shown for name, shown in fallen.items() if shown.looks <= STALE}
-        if not self._tty.is_ready or not self._area.in_front:
-            self._area.forget()
+    def _refresh(self, hub: Hub, since: int, address: str) -> None:
+        fallen = {
+            name: replace(s, mark=s.peak_mark - PEAK_FALL_DB, looks=s.refreshes + 1) for name, s in self._levels.items()
+        }
+        self._levels = {name: shown for name, shown in fallen.items() if shown.refreshes <= STALE_REFRESHES}
+        if not self._tty.is_ready or not self._region.is_foreground:
+            self._region.invalidate()
             return
-        self._area.draw(draw(self.glance(hub, since, address), self._palette, self._console), self._lines.take())
+        self._region.draw(
+            dashboard_lines(self.snapshot(hub, since, address), self._palette, self._console), self._log_lines.pop_all()
+        )
 
     def _finish(self, hub: Hub, since: int, address: str) -> None:
         """Leaves the last captions, and the terminal as it was."""
         try:
-            last = [caption(event, self._palette) for event in self.glance(hub, since, address).captions]
-            self._area.close([*self._lines.take(), *last])
+            last = [format_caption(event, self._palette) for event in self.snapshot(hub, since, address).captions]
+            self._region.close([*self._log_lines.pop_all(), *last])
         except Exception:  # the daemon ends well all the same
             log.exception("the live view has failed")
         finally:
             self._tty.close()
 
 
-def _log_to(stream: object) -> None:
+def _redirect_log(stream: object) -> None:
     """Sends the log of this process to another stream."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):

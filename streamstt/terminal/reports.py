@@ -8,7 +8,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from streamstt.diagnostics.verdicts import Finding
-from streamstt.terminal.text import harmless
+from streamstt.terminal.text import replace_controls
 
 SIGNS = {"good": ("✓", "green"), "look": ("!", "yellow"), "bad": ("✗", "bold red")}
 
@@ -18,9 +18,9 @@ def show_findings(console: Console, findings: Sequence[Finding]) -> None:
     table = Table(Column(width=1), Column(no_wrap=True), Column(overflow="fold"), box=None, show_header=False)
     for finding in findings:
         sign, style = SIGNS[finding.verdict]
-        says = Text(harmless_lines(finding.says))
+        says = Text(replace_controls_by_line(finding.says))
         if finding.remedy:
-            says.append(f"\n→ {harmless_lines(finding.remedy)}", "bold" if finding.verdict == "bad" else "")
+            says.append(f"\n→ {replace_controls_by_line(finding.remedy)}", "bold" if finding.verdict == "bad" else "")
         table.add_row(Text(sign, style), Text(finding.name), says)
     console.print(table)
     console.print(summary(findings), highlight=False)
@@ -37,12 +37,12 @@ def summary(findings: Sequence[Finding]) -> Text:
     return Text(f"\nReady{', with something to look at (!)' if look else ''}: streamstt run", "bold green")
 
 
-def harmless_lines(text: str) -> str:
+def replace_controls_by_line(text: str) -> str:
     """Several lines, each without what could steer the terminal."""
-    return "\n".join(map(harmless, text.splitlines()))
+    return "\n".join(map(replace_controls, text.splitlines()))
 
 
-FIGURES = {
+FIGURE_LABELS = {
     "wer": ("word error rate", "%"),
     "shown_p50_s": ("word shown, median", "s"),
     "shown_p95_s": ("word shown, 95 %", "s"),
@@ -72,8 +72,8 @@ def show_benchmark(console: Console, result: dict[str, Any]) -> None:
 def _show_machine(console: Console, result: dict[str, Any]) -> None:
     own = result["measured"]
     console.print(
-        f"An update takes {_ms(own['update_s'])} ms (95 %: {_ms(own['update_p95_s'])}), "
-        f"8 s of speech at once {_ms(own['utterance_s'])} ms.",
+        f"An update takes {_format_ms(own['update_s'])} ms (95 %: {_format_ms(own['update_p95_s'])}), "
+        f"8 s of speech at once {_format_ms(own['utterance_s'])} ms.",
         highlight=False,
     )
     for part, formats in own.get("formats_s", {}).items():
@@ -82,12 +82,22 @@ def _show_machine(console: Console, result: dict[str, Any]) -> None:
     columns = ("model", "update", "2 s", "4 s", "8 s", "16 tok", "1 tok", "cpu")
     table = Table(*(Column(name, no_wrap=True) for name in columns), "live captions", box=None, padding=(0, 1, 0, 0))
     table.add_row(
-        "measured", _ms(own["update_s"]), *_parts(own.get("parts")), f"{own['cpu_s_per_s']:.2f}", own["verdict"]
+        "measured",
+        _format_ms(own["update_s"]),
+        *_stage_cells(own.get("parts")),
+        f"{own['cpu_s_per_s']:.2f}",
+        own["verdict"],
     )
     if "estimated" in own:
-        table.add_row("its estimate", _ms(own["estimated"]["update_s"]), *_parts(own["estimated"]))
+        table.add_row("its estimate", _format_ms(own["estimated"]["update_s"]), *_stage_cells(own["estimated"]))
     for size in result["sizes"]:
-        cells = (size["model"], _ms(size["update_s"]), *_parts(size), f"{size['cpu_s_per_s']:.2f}", size["verdict"])
+        cells = (
+            size["model"],
+            _format_ms(size["update_s"]),
+            *_stage_cells(size),
+            f"{size['cpu_s_per_s']:.2f}",
+            size["verdict"],
+        )
         table.add_row(*cells)
     console.print(table)
     console.print(
@@ -98,17 +108,17 @@ def _show_machine(console: Console, result: dict[str, Any]) -> None:
     )
 
 
-def _parts(timed: dict[str, Any] | None) -> tuple[str, ...]:
+def _stage_cells(timed: dict[str, Any] | None) -> tuple[str, ...]:
     """Encoder of each window, and the decoder's two passes; empty when they were not timed."""
     if timed is None:
         return ("",) * 5
-    return (*map(_ms, timed["encoder_s"]), _ms(timed["read_s"]), f"{1000 * timed['say_s']:.1f}")
+    return (*map(_format_ms, timed["encoder_s"]), _format_ms(timed["read_s"]), f"{1000 * timed['say_s']:.1f}")
 
 
 def _show_recording(console: Console, result: dict[str, Any]) -> None:
     console.print(f"{result['audio_s']:.0f} s of audio, {result['sources']} at once", highlight=False)
     table = Table("figure", "", box=None)
-    for key, (name, unit) in FIGURES.items():
+    for key, (name, unit) in FIGURE_LABELS.items():
         value = result["figures"][key]
         if isinstance(value, dict):
             table.add_row(name, f"{value['mean']:.3g} ({value['min']:.3g} to {value['max']:.3g}) {unit}")
@@ -130,5 +140,5 @@ def _show_recording(console: Console, result: dict[str, Any]) -> None:
     console.print(files)
 
 
-def _ms(seconds: float) -> str:
+def _format_ms(seconds: float) -> str:
     return f"{1000 * seconds:.0f}"

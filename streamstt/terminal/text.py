@@ -9,32 +9,32 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-COLOURS = ("cyan", "yellow", "green", "magenta", "blue", "red")
+COLORS = ("cyan", "yellow", "green", "magenta", "blue", "red")
 TENTATIVE = "dim"
-REST = 3  # lines of one open caption; its beginning is cut off
+MAX_OPEN_LINES = 3  # lines of one open caption; its beginning is cut off
 
 
-def harmless(text: str) -> str:
+def replace_controls(text: str) -> str:
     """The text without characters that steer a terminal, or turn the direction of what follows."""
-    return "".join("\N{REPLACEMENT CHARACTER}" if _steers(character) else character for character in text)
+    return "".join("\N{REPLACEMENT CHARACTER}" if _is_control(character) else character for character in text)
 
 
-def _steers(character: str) -> bool:
+def _is_control(character: str) -> bool:
     kind = unicodedata.category(character)
     return kind == "Cc" or (kind == "Cf" and character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-def partial(text: str, stable: int) -> Text:
+def format_partial(text: str, stable: int) -> Text:
     """An open caption: what will not change, and dim what may.
 
     Args:
         text: Of the caption.
         stable: So many characters (code points) of it will not change.
     """
-    return Text(harmless(text[:stable])) + Text(harmless(text[stable:]), TENTATIVE)
+    return Text(replace_controls(text[:stable])) + Text(replace_controls(text[stable:]), TENTATIVE)
 
 
-def tail(text: Text, width: int, rows: int, console: Console) -> list[Text]:
+def last_lines(text: Text, width: int, rows: int, console: Console) -> list[Text]:
     """The last lines of a text that is broken at words; an ellipsis in place of what is cut off.
 
     Args:
@@ -49,11 +49,11 @@ def tail(text: Text, width: int, rows: int, console: Console) -> list[Text]:
     if len(lines) <= rows:
         return lines
     shown = lines[-rows:]
-    shown[0] = _cut(shown[0], width)
+    shown[0] = _cut_start(shown[0], width)
     return shown
 
 
-def _cut(line: Text, width: int) -> Text:
+def _cut_start(line: Text, width: int) -> Text:
     """The line with an ellipsis before it, and at its start so much less that it fits."""
     room = max(0, width - 1)
     dropped = 0
@@ -62,7 +62,7 @@ def _cut(line: Text, width: int) -> Text:
     return Text("…", TENTATIVE) + line[dropped:] if dropped < len(line) else Text("…", TENTATIVE)
 
 
-def fitted(text: str, width: int) -> str:
+def fit(text: str, width: int) -> str:
     """Cut or filled up to exactly so many columns; an ellipsis says that it was cut."""
     if cell_len(text) <= width:
         return set_cell_size(text, width)
@@ -76,26 +76,26 @@ class Palette:
         """Knows no source."""
         self._labels: dict[str, str] = {}  # of each source, in the order in which they were seen: of one terminal
 
-    def learn(self, source: str, label: str = "") -> None:
+    def add(self, source: str, label: str = "") -> None:
         """There is such a source; a label, if one is given, is what people see."""
-        self._labels[source] = harmless(label) or self._labels.get(source) or harmless(source)
+        self._labels[source] = replace_controls(label) or self._labels.get(source) or replace_controls(source)
 
     def label(self, source: str) -> str:
         """What people see."""
-        return self._labels.get(source) or harmless(source)
+        return self._labels.get(source) or replace_controls(source)
 
     def prefix(self, source: str) -> Text:
         """The label in its colour and a colon, when there is more than one source."""
-        self.learn(source)
+        self.add(source)
         if len(self._labels) < 2:
             return Text()
-        return Text.assemble((f"{self.label(source)}:", self.colour(source)), " ")
+        return Text.assemble((f"{self.label(source)}:", self.color(source)), " ")
 
-    def colour(self, source: str) -> str:
+    def color(self, source: str) -> str:
         """A colour's name."""
-        return COLOURS[self.place(source) % len(COLOURS)]
+        return COLORS[self.index(source) % len(COLORS)]
 
-    def place(self, source: str) -> int:
+    def index(self, source: str) -> int:
         """Which it is, in the order in which they were seen, from 0."""
-        self.learn(source)
+        self.add(source)
         return list(self._labels).index(source)

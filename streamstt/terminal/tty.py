@@ -11,10 +11,10 @@ import time
 from contextlib import suppress
 from typing import Any
 
-ECHO_AND_FLUSH = 3  # where local modes stand in what tcgetattr gives
+LOCAL_FLAGS = 3  # where local modes stand in what tcgetattr gives
 
 
-class Modes:
+class TerminalModes:
     """Of one terminal."""
 
     def __init__(self, descriptor: int) -> None:
@@ -24,36 +24,36 @@ class Modes:
             descriptor: Of the terminal; anything else is left alone.
         """
         self._descriptor = descriptor
-        self._before: list[Any] | None = None
+        self._saved: list[Any] | None = None
 
     @property
-    def in_front(self) -> bool:
+    def is_foreground(self) -> bool:
         """Whether this process, not another one of the shell's, has the terminal now."""
         try:
             return os.tcgetpgrp(self._descriptor) == os.getpgrp()
         except OSError:
             return False  # it is not our session's, or it is gone
 
-    def calm(self) -> None:
+    def suppress_echo(self) -> None:
         """Sets them, if the terminal is ours to change."""
-        if self._before or not self.in_front:  # else the kernel would stop us
+        if self._saved or not self.is_foreground:  # else the kernel would stop us
             return
         with suppress(termios.error):
-            self._before = termios.tcgetattr(self._descriptor)
+            self._saved = termios.tcgetattr(self._descriptor)
             modes = termios.tcgetattr(self._descriptor)
-            modes[ECHO_AND_FLUSH] = modes[ECHO_AND_FLUSH] & ~termios.ECHO | termios.NOFLSH
+            modes[LOCAL_FLAGS] = modes[LOCAL_FLAGS] & ~termios.ECHO | termios.NOFLSH
             termios.tcsetattr(self._descriptor, termios.TCSANOW, modes)
 
     def restore(self) -> None:
         """Sets them as they were before."""
-        before, self._before = self._before, None
-        if before and self.in_front:
+        before, self._saved = self._saved, None
+        if before and self.is_foreground:
             with suppress(termios.error):
                 termios.tcsetattr(self._descriptor, termios.TCSANOW, before)
 
 
-PENDING = 1 << 18  # characters that may wait for a terminal that is stopped; what is beyond is not written
-LAST_S = 1.0  # how long the end waits for it
+MAX_PENDING = 1 << 18  # characters that may wait for a terminal that is stopped; what is beyond is not written
+CLOSE_TIMEOUT_S = 1.0  # how long the end waits for it
 
 
 class Tty:
@@ -89,7 +89,7 @@ class Tty:
 
     def write(self, text: str) -> int:
         """Takes text; never waits."""
-        if len(self._pending) < PENDING:
+        if len(self._pending) < MAX_PENDING:
             self._pending += text.encode(errors="replace")
         return len(text)
 
@@ -105,7 +105,7 @@ class Tty:
 
     def close(self) -> None:
         """Writes the rest, if the terminal takes it soon."""
-        deadline = time.monotonic() + LAST_S
+        deadline = time.monotonic() + CLOSE_TIMEOUT_S
         while not self.is_ready and (left := deadline - time.monotonic()) > 0:
             select.select([], [self._file], [], left)
         os.close(self._file)

@@ -9,11 +9,11 @@ SPACELESS_LANGUAGES = frozenset(
 SENTENCE_ENDS = tuple(".?!…。？！")
 CLAUSE_ENDS = (*SENTENCE_ENDS, *",;:、，；：")
 # Ranges rather than Unicode's tables, so that JavaScript can have the very same.
-WIDE = re.compile(
+WIDE_CHARACTER = re.compile(
     "[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6"
     "\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001f9ff\U00020000-\U0003fffd]"
 )
-SPACELESS = re.compile(
+SPACELESS_CHARACTER = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u3029\u3030-\u312f\u31a0-\u4dbf\u4e00-\ua4cf"
     "\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff65\U00020000-\U0003fffd]"
 )

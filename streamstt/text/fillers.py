@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from streamstt.text.characters import SENTENCE_ENDS, SPACELESS
-from streamstt.text.patterns import MORE
+from streamstt.text.characters import SENTENCE_ENDS, SPACELESS_CHARACTER
+from streamstt.text.patterns import NEED_MORE
 
 FILLERS: dict[str, frozenset[str]] = {
     "en": frozenset({"um", "umm", "uh", "uhh", "uhm", "er", "erm", "hm", "hmm", "hmmm"}),
@@ -15,11 +15,11 @@ FILLERS: dict[str, frozenset[str]] = {
 }
 """By language, for "er" and "um" are words in German. Not "mm", which is a unit, nor what says yes or no ("uh-huh")."""
 COMMAS = frozenset(",、，،")
-PASSING = COMMAS | {"", "…", "..."}  # behind a filler these end no sentence: the speaker hesitates
+NON_ENDING = COMMAS | {"", "…", "..."}  # behind a filler these end no sentence: the speaker hesitates
 
 
 @dataclass(frozen=True, slots=True)
-class Drop:
+class Edit:
     """What is done with the next tokens.
 
     Attributes:
@@ -29,21 +29,21 @@ class Drop:
         raised: Whether the next word begins the sentence in their place, with a capital letter.
     """
 
-    taken: int
+    consumed: int
     text: str = ""
-    dropped: bool = False
-    raised: bool = False
+    removed: bool = False
+    capitalize_next: bool = False
 
 
-class Wanted(Protocol):
+class Matcher(Protocol):
     """Says how many tokens are to be dropped there; 0: none, ``MORE``: more could complete what is to be dropped."""
 
-    def __call__(self, said: Sequence[str], at: int, *, growing: bool) -> int:
+    def __call__(self, tokens: Sequence[str], at: int, *, growing: bool) -> int:
         """As above."""
         ...
 
 
-def drop(said: Sequence[str], at: int, written: str, wanted: Wanted, *, growing: bool) -> Drop | None:
+def find_removal(tokens: Sequence[str], at: int, written: str, matcher: Matcher, *, growing: bool) -> Edit | None:
     """Drops what begins there, with the comma and the space before it and the sign behind it.
 
     A comma stays when one stood before ("So, um, we" becomes "So, we"; "the um, thing" becomes "the thing"); so does
@@ -59,57 +59,57 @@ def drop(said: Sequence[str], at: int, written: str, wanted: Wanted, *, growing:
     Returns:
         What is done; None if that depends on what is said next.
     """
-    begin = _begin(said, at, written)
+    begin = _removal_start(tokens, at, written)
     if begin is None:
-        return Drop(0)
+        return Edit(0)
     following: int | None = begin
     stop, sign = at, ""
-    while following is not None and sign in PASSING:  # one after the other: "um, uh, well"
-        count = wanted(said, following, growing=growing) if following < len(said) else MORE * growing
+    while following is not None and sign in NON_ENDING:  # one after the other: "um, uh, well"
+        count = matcher(tokens, following, growing=growing) if following < len(tokens) else NEED_MORE * growing
         end = following + count
-        if not count or (count != MORE and not _stands_apart(said, following, end)):
+        if not count or (count != NEED_MORE and not _is_separate(tokens, following, end)):
             break
-        stop = _signs(said, end)
-        if growing and (count == MORE or stop == len(said)):
+        stop = _punctuation_end(tokens, end)
+        if growing and (count == NEED_MORE or stop == len(tokens)):
             return None
-        sign = "".join(said[end:stop])
-        following = _begin(said, stop, sign) if stop < len(said) else None
+        sign = "".join(tokens[end:stop])
+        following = _removal_start(tokens, stop, sign) if stop < len(tokens) else None
     alone = not written.strip() or written.rstrip().endswith(SENTENCE_ENDS)
     if stop == at or (alone and "?" in sign):
-        return Drop(0)
-    if sign not in PASSING:
-        return Drop(stop - at, "" if alone else sign, dropped=True)
-    comma = said[at] if said[at] in COMMAS else ""
-    return Drop(stop - at, comma, dropped=True, raised=alone and said[begin][0].isupper())
+        return Edit(0)
+    if sign not in NON_ENDING:
+        return Edit(stop - at, "" if alone else sign, removed=True)
+    comma = tokens[at] if tokens[at] in COMMAS else ""
+    return Edit(stop - at, comma, removed=True, capitalize_next=alone and tokens[begin][0].isupper())
 
 
-def _begin(said: Sequence[str], at: int, written: str) -> int | None:
+def _removal_start(tokens: Sequence[str], at: int, written: str) -> int | None:
     """Where what may be dropped begins: behind a space, with or without a comma before it, or at the very beginning."""
-    begin = at + 1 if said[at] in COMMAS and written.strip() else at
-    spaced = begin < len(said) and said[begin] == " "
+    begin = at + 1 if tokens[at] in COMMAS and written.strip() else at
+    spaced = begin < len(tokens) and tokens[begin] == " "
     begin += spaced
-    free = spaced or begin == len(said) or not written.strip() or SPACELESS.match(said[begin])
+    free = spaced or begin == len(tokens) or not written.strip() or SPACELESS_CHARACTER.match(tokens[begin])
     return begin if free else None
 
 
-def _stands_apart(said: Sequence[str], begin: int, end: int) -> bool:
+def _is_separate(tokens: Sequence[str], start: int, end: int) -> bool:
     """Whether nothing belongs to it, as the rest of "uh-huh" does."""
-    if end >= len(said):
+    if end >= len(tokens):
         return True
-    after = said[end]
+    after = tokens[end]
     apart = after == " " or after in COMMAS or after in SENTENCE_ENDS
-    return apart or bool(SPACELESS.match(said[begin]))
+    return apart or bool(SPACELESS_CHARACTER.match(tokens[start]))
 
 
-def _signs(said: Sequence[str], at: int) -> int:
+def _punctuation_end(tokens: Sequence[str], at: int) -> int:
     """Where the signs end that belong to what stood before: a comma, or a run of ends of a sentence."""
-    if at < len(said) and said[at] in COMMAS:
+    if at < len(tokens) and tokens[at] in COMMAS:
         return at + 1
-    while at < len(said) and said[at] in SENTENCE_ENDS:
+    while at < len(tokens) and tokens[at] in SENTENCE_ENDS:
         at += 1
     return at
 
 
-def capital(text: str) -> str:
+def capitalize_first(text: str) -> str:
     """The text with a capital letter at its beginning."""
     return text[0].upper() + text[1:]

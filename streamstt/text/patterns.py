@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from streamstt.text.characters import SPACELESS, is_letter
+from streamstt.text.characters import SPACELESS_CHARACTER, is_letter
 
-LONGEST = 20  # words or signs of a phrase
-LONGEST_WORD = 64  # letters: a longer word matches no expression
-MOST_REPEATS = 4  # and choices in the expression for one word, so that no word of this length takes it long
-MORE: Final = -1
+MAX_PHRASE_TOKENS = 20  # words or signs of a phrase
+MAX_WORD_LETTERS = 64  # letters: a longer word matches no expression
+MAX_REPEATS = 4  # and choices in the expression for one word, so that no word of this length takes it long
+NEED_MORE: Final = -1
 """More words could complete the phrase."""
 
-Token = str | re.Pattern[str]
+TokenPattern = str | re.Pattern[str]
 
 
-def tokens(text: str) -> list[str]:
+def tokenize(text: str) -> list[str]:
     """The text in tokens; together they are the text, but that each space is one ordinary space."""
     found: list[str] = []
-    for kind, chars in groupby(text, _kind):
+    for kind, chars in groupby(text, _character_class):
         match kind:
             case "word":
                 found.append("".join(chars))
@@ -36,10 +36,10 @@ def tokens(text: str) -> list[str]:
     return found
 
 
-def _kind(char: str) -> str:
+def _character_class(char: str) -> str:
     if char.isspace():
         return "space"
-    if SPACELESS.match(char):
+    if SPACELESS_CHARACTER.match(char):
         return "character"
     return "word" if is_letter(char) else "sign"
 
@@ -48,14 +48,14 @@ def _kind(char: str) -> str:
 class Phrase:
     """What is looked for: tokens in small letters, or expressions for whole words."""
 
-    tokens: tuple[Token, ...]
+    tokens: tuple[TokenPattern, ...]
 
     @property
-    def first(self) -> str | None:
+    def first_token(self) -> str | None:
         """Its first token in small letters; None: many."""
         return self.tokens[0] if isinstance(self.tokens[0], str) else None
 
-    def match(self, said: Sequence[str], at: int) -> int | None:
+    def match(self, tokens: Sequence[str], at: int) -> int | None:
         """How many tokens it takes there; ``MORE``, or None when it is not there.
 
         Args:
@@ -63,28 +63,28 @@ class Phrase:
             at: Which of them is the first.
         """
         for n, wanted in enumerate(self.tokens, at):
-            if n == len(said):
-                return MORE
-            if not _is(said[n], wanted):
+            if n == len(tokens):
+                return NEED_MORE
+            if not _token_matches(tokens[n], wanted):
                 return None
         return len(self.tokens)
 
-    def groups(self, said: Sequence[str], at: int) -> list[str]:
+    def captured_groups(self, tokens: Sequence[str], at: int) -> list[str]:
         """What the groups of its expressions hold there."""
         held: list[str] = []
         for n, wanted in enumerate(self.tokens, at):
-            if isinstance(wanted, re.Pattern) and (found := wanted.fullmatch(said[n])):
+            if isinstance(wanted, re.Pattern) and (found := wanted.fullmatch(tokens[n])):
                 held += (group or "" for group in found.groups())
         return held
 
 
-def _is(token: str, wanted: Token) -> bool:
-    if isinstance(wanted, str):
-        return token.casefold() == wanted
-    return len(token) <= LONGEST_WORD and wanted.fullmatch(token) is not None
+def _token_matches(token: str, pattern: TokenPattern) -> bool:
+    if isinstance(pattern, str):
+        return token.casefold() == pattern
+    return len(token) <= MAX_WORD_LETTERS and pattern.fullmatch(token) is not None
 
 
-def phrase(text: str) -> Phrase:
+def parse_phrase(text: str) -> Phrase:
     """Reads a phrase, or expressions written as ``/.../`` with one space between those for one word each.
 
     Raises:
@@ -92,27 +92,27 @@ def phrase(text: str) -> Phrase:
     """
     written = text.strip()
     if len(written) > 1 and written[0] == written[-1] == "/":
-        read = _expressions(written[1:-1])
+        read = _parse_expressions(written[1:-1])
     else:
-        read = tuple(token.casefold() for token in tokens(written))
+        read = tuple(token.casefold() for token in tokenize(written))
     if not read:
         raise ValueError("there is nothing to look for")
-    if len(read) > LONGEST:
-        raise ValueError(f"{text!r} is too long: it has {len(read)} words and signs, {LONGEST} are the most")
+    if len(read) > MAX_PHRASE_TOKENS:
+        raise ValueError(f"{text!r} is too long: it has {len(read)} words and signs, {MAX_PHRASE_TOKENS} are the most")
     return Phrase(read)
 
 
-def _expressions(text: str) -> tuple[Token, ...]:
+def _parse_expressions(text: str) -> tuple[TokenPattern, ...]:
     """Each part between spaces is for one word."""
-    read: list[Token] = []
+    read: list[TokenPattern] = []
     for part in text.split():
         plain = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", "x", part).replace("(?", "(")  # no sign in it is a letter
         if re.search(r"\)[*+{]", plain):
             raise ValueError(f"/{text}/ repeats a group, which can take for ever; write it without")
         choices = plain.count("(") if "|" in plain else 0
-        if len(re.findall(r"[*+?{]", plain)) + choices > MOST_REPEATS:
+        if len(re.findall(r"[*+?{]", plain)) + choices > MAX_REPEATS:
             raise ValueError(
-                f"/{text}/ has more than {MOST_REPEATS} of * + ? {{ and groups with | in one word, "
+                f"/{text}/ has more than {MAX_REPEATS} of * + ? {{ and groups with | in one word, "
                 "which can take for ever"
             )
         try:
@@ -123,18 +123,18 @@ def _expressions(text: str) -> tuple[Token, ...]:
     return tuple(read[1:])
 
 
-def fill(template: str, groups: Sequence[str]) -> str:
+def expand_template(template: str, groups: Sequence[str]) -> str:
     r"""A replacement with ``\1`` to ``\9`` filled in."""
     return re.sub(r"\\([1-9])", lambda found: groups[int(found[1]) - 1], template)
 
 
-def check_template(template: str, wanted: Phrase) -> None:
+def check_template(template: str, phrase: Phrase) -> None:
     r"""Checks that a replacement names no group that is not there.
 
     Raises:
         ValueError: It does.
     """
-    count = sum(token.groups for token in wanted.tokens if isinstance(token, re.Pattern))
+    count = sum(token.groups for token in phrase.tokens if isinstance(token, re.Pattern))
     highest = max((int(digit) for digit in re.findall(r"\\([1-9])", template)), default=0)
-    if highest > count and any(isinstance(token, re.Pattern) for token in wanted.tokens):
+    if highest > count and any(isinstance(token, re.Pattern) for token in phrase.tokens):
         raise ValueError(f"{template!r} names group {highest}, and there are {count}")

@@ -19,7 +19,7 @@ STEMS: dict[str, tuple[str, str]] = {
 """By language: stems, and what may stand behind them, with the last letter once more ("shitty") or not."""
 
 
-def swear_words(more: Sequence[str] = ()) -> re.Pattern[str]:
+def profanity_pattern(extra_words: Sequence[str] = ()) -> re.Pattern[str]:
     """Matches a whole word that is to be masked, in any of the languages, for people mix them.
 
     Args:
@@ -30,10 +30,10 @@ def swear_words(more: Sequence[str] = ()) -> re.Pattern[str]:
         for stems, endings in STEMS.values()
         for stem in stems.split()
     ]
-    own = [re.escape(word.removesuffix("*")) + (r"\w*" if word.endswith("*") else "") for word in more]
+    own = [re.escape(word.removesuffix("*")) + (r"\w*" if word.endswith("*") else "") for word in extra_words]
     return re.compile("|".join([*own, *built_in]), re.IGNORECASE)
 
 
-def masked(word: str) -> str:
+def mask_word(word: str) -> str:
     """The word with a star for each letter but the first."""
     return word[0] + "*" * (len(word) - 1)

@@ -14,8 +14,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from streamstt.config.settings import Transcript
-from streamstt.errors import SinkError
+from streamstt.config.settings import TranscriptSettings
+from streamstt.errors import OutputError
 from streamstt.hub.history import ResumeState
 from streamstt.hub.protocol import Message
 from streamstt.transcripts.files import SetFiles, TranscriptEntry, create_record
@@ -48,7 +48,7 @@ class Archive:
     """Sets of transcript files; ``write`` puts finals into the one that is open, or begins one."""
 
     def __init__(
-        self, folder: Path, settings: Transcript, history: int, clock: Callable[[], datetime] = local_time
+        self, folder: Path, settings: TranscriptSettings, history: int, clock: Callable[[], datetime] = local_time
     ) -> None:
         """Makes the folder, locks it, and reads what earlier runs have left.
 
@@ -71,12 +71,12 @@ class Archive:
             folder.mkdir(mode=0o700, exist_ok=True)
             self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
-            raise SinkError(f"cannot keep transcripts in {folder} ({error.strerror}): {FOLDER_HINT}") from error
+            raise OutputError(f"cannot keep transcripts in {folder} ({error.strerror}): {FOLDER_HINT}") from error
         try:
             self._lock_folder()
             self.resume_state = self._read_resume_state(history)
         except OSError as error:
-            raise SinkError(f"cannot read the transcripts in {folder}: {error.strerror}") from error
+            raise OutputError(f"cannot read the transcripts in {folder}: {error.strerror}") from error
         self._seq = self.resume_state.seq
         self._resume()
 
@@ -85,12 +85,12 @@ class Archive:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             hint = "stop it, or choose another transcript.folder"
-            raise SinkError(f"another streamstt keeps its transcripts in {self.folder}: {hint}") from error
+            raise OutputError(f"another streamstt keeps its transcripts in {self.folder}: {hint}") from error
         except OSError as error:  # some network file systems lock no folder
             log.debug("%s is not locked: %s", self.folder, error.strerror)
         read_only = os.fstatvfs(self._lock).f_flag & os.ST_RDONLY  # that can pass, and captions do not wait for it
         if not read_only and not os.access(self.folder, os.W_OK | os.X_OK):
-            raise SinkError(f"cannot keep transcripts in {self.folder}, which is not ours to write in: {FOLDER_HINT}")
+            raise OutputError(f"cannot keep transcripts in {self.folder}, which is not ours to write in: {FOLDER_HINT}")
 
     # ---- what earlier runs have left
 
@@ -212,7 +212,7 @@ class Archive:
 
     # ---- old sets
 
-    def reload(self, settings: Transcript) -> None:
+    def reload(self, settings: TranscriptSettings) -> None:
         """Takes ``keep_days`` and ``keep_mb`` anew, for the next sweep."""
         self._settings = settings
 

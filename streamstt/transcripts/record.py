@@ -17,8 +17,8 @@ from typing import Any
 
 from streamstt.events import Final
 from streamstt.hub.protocol import Message, make_message, parse_final, to_json
-from streamstt.subtitles.formats import HEADS, LiveFormat, cue, cue_count
-from streamstt.subtitles.timeline import moved
+from streamstt.subtitles.formats import HEADERS, LiveFormat, count_cues, render_cue
+from streamstt.subtitles.timeline import shift_caption
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,15 +158,15 @@ def render_cues(
     for data in finals:
         final, label = _parse_final(data), str(data.get("label", ""))
         start = max(0.0, (parse_time(data["at"]) - started_at).total_seconds())
-        text = cue(live_format, number, moved(final, start - final.start), label)
-        number += cue_count(final, label) if live_format == "srt" else 1
+        text = render_cue(live_format, number, shift_caption(final, start - final.start), label)
+        number += count_cues(final, label) if live_format == "srt" else 1
         made.append(text.encode(errors="replace"))
     return made
 
 
 def cue_total(finals: Sequence[Mapping[str, Any]]) -> int:
     """How many numbers the finals of a record take in SubRip."""
-    return sum(cue_count(_parse_final(data), str(data.get("label", ""))) for data in finals)
+    return sum(count_cues(_parse_final(data), str(data.get("label", ""))) for data in finals)
 
 
 def repair(live_format: LiveFormat, content: bytes, rendered: Sequence[bytes]) -> tuple[int, bytes]:
@@ -180,7 +180,7 @@ def repair(live_format: LiveFormat, content: bytes, rendered: Sequence[bytes]) -
         content: Of the file.
         made: The record's captions in this format.
     """
-    head = HEADS[live_format].encode()
+    head = HEADERS[live_format].encode()
     content = content.rstrip(b"\0")  # of a file system whose journal knew the length before the disk had the content
     whole = head + b"".join(rendered)
     if whole.startswith(content):

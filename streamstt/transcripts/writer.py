@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from streamstt.errors import SinkError
+from streamstt.errors import OutputError
 from streamstt.hub.counters import MetricSample
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import Message
@@ -81,7 +81,7 @@ class TranscriptWriter:
             SinkError: It cannot be written now.
         """
         if self._failing or self._disk_stuck or self._closing:
-            raise SinkError("no new set can be begun now: the transcript cannot be written")
+            raise OutputError("no new set can be begun now: the transcript cannot be written")
         wish = NewSetRequest(title, asyncio.get_running_loop().create_future())
         self._jobs.append(wish)
         self._work_available.set()
@@ -99,7 +99,7 @@ class TranscriptWriter:
 
     def _drop(self, job: TranscriptEntry | NewSetRequest) -> None:
         if isinstance(job, NewSetRequest):
-            job.set_name.set_exception(SinkError("no new set could be begun: the transcript cannot be written"))
+            job.set_name.set_exception(OutputError("no new set could be begun: the transcript cannot be written"))
             return
         if not self.lost:
             log.error("more than %d captions wait for the disk: the oldest are lost", WAITING)
@@ -160,7 +160,7 @@ class TranscriptWriter:
         try:
             name = await self._run_in_thread(self._archive.start_set, request.title)
         except OSError as error:
-            problem = SinkError(f"no new set could be begun in {self._archive.folder}: {error.strerror}")
+            problem = OutputError(f"no new set could be begun in {self._archive.folder}: {error.strerror}")
             request.set_name.set_exception(problem)
         else:
             request.set_name.set_result(name)

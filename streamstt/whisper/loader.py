@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from streamstt.config.settings import Engine as EngineSettings
+from streamstt.config.settings import EngineSettings as EngineSettings
 from streamstt.engine.base import Engine, EngineInfo
 from streamstt.errors import ConfigError
 from streamstt.whisper.checkpoints.search import Progress
 
-CACHED = "16"  # shapes
+CACHED_SHAPES = "16"  # shapes
 
 
 def require_languages(info: EngineInfo, *wanted: str) -> None:
@@ -49,7 +49,7 @@ def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
             from streamstt.whisper.checkpoints import search  # noqa: PLC0415
 
             found = search.find(settings.model, progress=progress)
-            _bound_caches()
+            _limit_primitive_caches()
             # Last, for torch takes seconds to import, and a wrong name should not.
             if settings.kind == "reference":
                 from streamstt.whisper.reference import ReferenceEngine  # noqa: PLC0415
@@ -60,11 +60,11 @@ def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
             return StreamingEngine(found, settings)
 
 
-def _bound_caches() -> None:
+def _limit_primitive_caches() -> None:
     """Has torch forget code that it made for shapes of 16-bit matrices that were long ago.
 
     It makes half a megabyte for each length of audio, and would keep a thousand: hundreds of megabytes within hours.
     What comes again is made again in no time that could be measured. torch reads these variables when it is imported.
     """
     for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-        os.environ.setdefault(name, CACHED)
+        os.environ.setdefault(name, CACHED_SHAPES)

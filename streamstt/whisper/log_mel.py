@@ -11,8 +11,8 @@ from streamstt.audio.format import SAMPLE_RATE, Samples
 
 N_FFT = 400  # samples: 25 ms
 HOP = 160  # samples: 10 ms; one column
-RANGE = 8.0  # powers of ten: what lies further below the loudest point is raised to there
-QUIETEST = 1e-10  # power
+DYNAMIC_RANGE = 8.0  # powers of ten: what lies further below the loudest point is raised to there
+MIN_POWER = 1e-10  # power
 
 
 class LogMel:
@@ -29,7 +29,7 @@ class LogMel:
         self._filters = torch.from_numpy(bank.T).float().contiguous().to(device)  # (n_mels, 201)
         self._window = torch.hann_window(N_FFT, device=device)
 
-    def __call__(self, audio: Samples, columns: int) -> torch.Tensor:
+    def __call__(self, audio: Samples, n_frames: int) -> torch.Tensor:
         """The spectrogram of ``audio``, with silence behind it up to ``columns``.
 
         Args:
@@ -39,15 +39,15 @@ class LogMel:
         Returns:
             Shape (n_mels, columns); its least value is the floor that silence has in this window.
         """
-        wave = torch.zeros(max(columns * HOP, N_FFT), device=self._window.device)
-        heard = torch.from_numpy(audio)[: columns * HOP]
+        wave = torch.zeros(max(n_frames * HOP, N_FFT), device=self._window.device)
+        heard = torch.from_numpy(audio)[: n_frames * HOP]
         wave[: len(heard)] = heard
-        spectrum = torch.stft(wave, N_FFT, HOP, window=self._window, return_complex=True)[:, :columns]
+        spectrum = torch.stft(wave, N_FFT, HOP, window=self._window, return_complex=True)[:, :n_frames]
         power = self._filters @ spectrum.abs().square()  # (n_mels, columns)
-        decades = power.clamp(min=QUIETEST).log10()
-        return (decades.clamp(min=float(decades.max()) - RANGE) + 4) / 4
+        decades = power.clamp(min=MIN_POWER).log10()
+        return (decades.clamp(min=float(decades.max()) - DYNAMIC_RANGE) + 4) / 4
 
 
-def floor_of(loudest: float) -> float:
+def silence_value(loudest: float) -> float:
     """The value that silence has in a window whose loudest point is ``loudest``, both in the encoder's scale."""
-    return loudest - RANGE / 4
+    return loudest - DYNAMIC_RANGE / 4

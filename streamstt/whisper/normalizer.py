@@ -10,7 +10,7 @@ from transformers.models.whisper.english_normalizer import BasicTextNormalizer, 
 from streamstt.text.characters import SPACELESS_LANGUAGES
 
 
-def make_normaliser(language: str, folder: Path | None = None) -> Callable[[str], list[str]]:
+def make_normalizer(language: str, folder: Path | None = None) -> Callable[[str], list[str]]:
     """Text to words.
 
     Args:

@@ -16,17 +16,17 @@ from transformers import logging as chatter
 from transformers.modeling_outputs import BaseModelOutput
 
 from streamstt.audio.format import SAMPLE_RATE, samples_from_ms
-from streamstt.config.settings import Engine
-from streamstt.engine.base import EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.config.settings import EngineSettings
+from streamstt.engine.base import EngineInfo, Hypothesis, Job, RecognizedWord
 from streamstt.errors import EngineError, ModelError
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.decoding.alignment import FRAME_S, attention_weights, token_starts
-from streamstt.whisper.decoding.generation_config import likeliest
+from streamstt.whisper.decoding.generation_config import detect_language
 from streamstt.whisper.decoding.prompt import prompt_tokens
 from streamstt.whisper.decoding.words import split_words
 from streamstt.whisper.runtime import find_device
 
-TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
+MAX_TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
 MAX_TEXT_TOKENS = 440  # of the decoder's 448 positions
 FRAME_SAMPLES = samples_from_ms(FRAME_S * 1000)
 
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Text:
+class _GeneratedText:
     """What generate said after the prompt.
 
     Attributes:
@@ -51,7 +51,7 @@ class _Text:
 class ReferenceEngine:
     """Implements ``Engine`` with ``transformers.WhisperForConditionalGeneration``."""
 
-    def __init__(self, checkpoint: Checkpoint, settings: Engine) -> None:
+    def __init__(self, checkpoint: Checkpoint, settings: EngineSettings) -> None:
         """Loads the model.
 
         Args:
@@ -82,10 +82,10 @@ class ReferenceEngine:
         self._device, self._dtype = device, dtype
         self._config: Any = self._model.generation_config
         self._task = settings.task
-        self.expect(settings.vocabulary)
-        known = tuple(sorted(self._languages)) or ("en",)
+        self.set_vocabulary(settings.vocabulary)
+        known = tuple(sorted(self._language_tokens)) or ("en",)
         self.info = EngineInfo(checkpoint.name, str(device), str(dtype).removeprefix("torch."), known)
-        if settings.task == "translate" and not self._languages:
+        if settings.task == "translate" and not self._language_tokens:
             raise ModelError(f"{checkpoint.name} knows English only and cannot translate; take base, or small")
         if not getattr(self._config, "alignment_heads", None):
             layers, heads = self._model.config.decoder_layers, self._model.config.decoder_attention_heads
@@ -93,20 +93,20 @@ class ReferenceEngine:
             self._config.alignment_heads = [[i, h] for i in range(layers // 2, layers) for h in range(heads)]
 
     @property
-    def _languages(self) -> dict[str, int]:
+    def _language_tokens(self) -> dict[str, int]:
         """Token of each language code; none in an English-only model."""
         return {code.strip("<|>"): token for code, token in (getattr(self._config, "lang_to_id", None) or {}).items()}
 
-    def expect(self, terms: Sequence[str]) -> None:
+    def set_vocabulary(self, terms: Sequence[str]) -> None:
         """Names and terms to expect from the next job on.
 
         Raises:
             ConfigError: They are too many for the model.
         """
-        self._vocabulary = prompt_tokens(
+        self._vocabulary_prompt = prompt_tokens(
             terms,
             lambda text: list(self._processor.tokenizer.encode(text, add_special_tokens=False)),
-            previous=self._config.no_timestamps_token_id - 2,
+            previous_text_token=self._config.no_timestamps_token_id - 2,
             max_tokens=self._model.config.max_target_positions,
         )
 
@@ -122,22 +122,22 @@ class ReferenceEngine:
         except (RuntimeError, ValueError, IndexError) as error:
             raise EngineError(f"decoding {job} failed: {error}") from error
 
-    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+    def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         """One after the other."""
         return map(self.decode, jobs)
 
     def _decode(self, job: Job) -> Hypothesis:
         encoded = self._encode(job.audio)
-        language, no_speech = self._listen(encoded, job)
+        language, no_speech = self._detect_language(encoded, job)
         text = self._generate(encoded, self._prompt(language), job)
         decode = self._processor.tokenizer.decode
-        words: list[HeardWord] = []
+        words: list[RecognizedWord] = []
         first = 0
         for word, tokens in split_words(text.tokens, lambda t: str(decode(t)), language):
             after = first + len(tokens)
             begin, end = (job.start + text.starts[i] * FRAME_SAMPLES for i in (first, after))
             probability = float(np.mean(text.probabilities[first:after]))
-            words.append(HeardWord(word, min(begin, job.end), min(end, job.end), probability, tokens))
+            words.append(RecognizedWord(word, min(begin, job.end), min(end, job.end), probability, tokens))
             first = after
         logprob = float(np.mean(np.log(np.maximum(text.probabilities, 1e-9)))) if text.tokens else 0.0
         return Hypothesis(job, tuple(words), language, no_speech, logprob)
@@ -147,26 +147,26 @@ class ReferenceEngine:
         mel = features.input_features.to(self._device, self._dtype)  # (1, n_mels, 3000)
         return BaseModelOutput(last_hidden_state=self._model.get_encoder()(mel).last_hidden_state)  # (1, 1500, d_model)
 
-    def _listen(self, encoded: BaseModelOutput, job: Job) -> tuple[str, float]:
+    def _detect_language(self, encoded: BaseModelOutput, job: Job) -> tuple[str, float]:
         """The language of the audio (if not given), and the probability that nobody speaks."""
         start = torch.tensor([[self._config.decoder_start_token_id]], device=self._device)
         logits = self._model(encoder_outputs=encoded, decoder_input_ids=start).logits[0, -1].float()  # (n_vocab,)
         no_speech = float(logits.softmax(-1)[self._config.no_timestamps_token_id - 1])
-        if job.language or not self._languages:
+        if job.language or not self._language_tokens:
             return job.language or "en", no_speech
-        return likeliest(logits, self._languages, job.expected), no_speech
+        return detect_language(logits, self._language_tokens, job.expected_language), no_speech
 
     def _prompt(self, language: str) -> list[int]:
-        tokens = [*self._vocabulary, self._config.decoder_start_token_id]
-        if self._languages:
-            tokens += [self._languages[language], self._config.task_to_id[self._task]]
+        tokens = [*self._vocabulary_prompt, self._config.decoder_start_token_id]
+        if self._language_tokens:
+            tokens += [self._language_tokens[language], self._config.task_to_id[self._task]]
         return [*tokens, self._config.no_timestamps_token_id]
 
-    def _generate(self, encoded: BaseModelOutput, prompt: list[int], job: Job) -> _Text:
+    def _generate(self, encoded: BaseModelOutput, prompt: list[int], job: Job) -> _GeneratedText:
         """Continues the prompt and the committed words greedily."""
         forced = [t for word in job.committed for t in word.tokens]
-        room = MAX_TEXT_TOKENS - len(self._vocabulary) - len(forced)
-        limit = min(room, TOKENS_PER_S * len(job.audio) // SAMPLE_RATE + 10)
+        room = MAX_TEXT_TOKENS - len(self._vocabulary_prompt) - len(forced)
+        limit = min(room, MAX_TOKENS_PER_S * len(job.audio) // SAMPLE_RATE + 10)
         # WhisperForConditionalGeneration.generate takes no decoder prefix any more; the one it is built on does.
         out: Any = GenerationMixin.generate(
             self._model,
@@ -175,7 +175,7 @@ class ReferenceEngine:
             generation_config=None,
             max_length=len(prompt) + len(forced) + max(limit, 1),
             do_sample=False,
-            begin_suppress_tokens=self._not_first(job),
+            begin_suppress_tokens=self._suppressed_at_start(job),
             return_dict_in_generate=True,
             output_scores=True,
             output_attentions=True,
@@ -183,15 +183,15 @@ class ReferenceEngine:
         said = out.sequences[0, len(prompt) + len(forced) :].tolist()
         chosen = [float(s[0].float().softmax(-1)[t]) for s, t in zip(out.scores, said, strict=True)]
         text = said[:-1] if said and said[-1] == self._config.eos_token_id else said
-        starts = self._starts(out.cross_attentions, len(prompt) - 1, len(job.audio))
-        return _Text(text, chosen[: len(text)], starts[len(forced) :])
+        starts = self._token_starts(out.cross_attentions, len(prompt) - 1, len(job.audio))
+        return _GeneratedText(text, chosen[: len(text)], starts[len(forced) :])
 
-    def _not_first(self, job: Job) -> list[int] | None:
+    def _suppressed_at_start(self, job: Job) -> list[int] | None:
         """Tokens that what follows the committed words does not begin with."""
         never = [] if job.committed else list(self._config.begin_suppress_tokens or ())
-        return [*never, self._config.eos_token_id] if job.goes_on else never or None
+        return [*never, self._config.eos_token_id] if job.must_continue else never or None
 
-    def _starts(self, attentions: Any, first_row: int, n_samples: int) -> list[int]:
+    def _token_starts(self, attentions: Any, first_row: int, n_samples: int) -> list[int]:
         """The frame at which each token after the prompt begins, and where the last one ends.
 
         Row r of the attention belongs to the step that predicts token r + 1.

@@ -10,16 +10,16 @@ from streamstt.errors import EngineError
 
 
 @cache
-def _trim() -> Any:
+def _malloc_trim() -> Any:
     try:
         return ctypes.CDLL(None).malloc_trim
     except (OSError, AttributeError, TypeError):  # another C library
         return None
 
 
-def trim() -> None:
+def release_free_memory() -> None:
     """Returns free memory to the system, where the C library can; takes about a millisecond."""
-    if (release := _trim()) is not None:
+    if (release := _malloc_trim()) is not None:
         release(0)
 
 

@@ -8,19 +8,23 @@ from collections.abc import Callable
 
 import torch
 
-from streamstt.whisper.network.decoder import Memory
-from streamstt.whisper.network.encoder import Encoder, Silence
-from streamstt.whisper.network.layers import Shape
+from streamstt.whisper.network.decoder import CrossKV
+from streamstt.whisper.network.encoder import Encoder, SilentContext
+from streamstt.whisper.network.layers import ModelDimensions
 
-KEPT = 8  # floors: a speaker's level changes little from one update to the next, but others speak too
-STEP = 0.1  # floors are this far apart: a window is raised to the next one
+MAX_CONTEXTS = 8  # floors: a speaker's level changes little from one update to the next, but others speak too
+FLOOR_STEP = 0.1  # floors are this far apart: a window is raised to the next one
 
 
-class Silences:
+class SilentContexts:
     """The silence of each floor, and the one memory that they are put into."""
 
     def __init__(
-        self, shape: Shape, encoder: Encoder, cross: Callable[[torch.Tensor], torch.Tensor], lead: torch.Tensor
+        self,
+        dims: ModelDimensions,
+        encoder: Encoder,
+        project_kv: Callable[[torch.Tensor], torch.Tensor],
+        lead_in: torch.Tensor,
     ) -> None:
         """Knows no silence yet.
 
@@ -30,46 +34,46 @@ class Silences:
             cross: What the encoder heard, (T, D), to the decoder's keys and values, (L, 2, H, T, D/H).
             lead: Spectrogram of a little speech, shape (n_mels, 2 n): silence after it is not silence alone.
         """
-        self._shape = shape
+        self._dims = dims
         self._encoder = encoder
-        self._cross = cross
-        self._lead = lead
-        self._known: dict[int, tuple[Silence, torch.Tensor]] = {}  # the last few floors, 5 MB each (base)
-        self._memory: Memory | None = None
-        self._current: int | None = None
+        self._project_kv = project_kv
+        self._lead_in = lead_in
+        self._contexts: dict[int, tuple[SilentContext, torch.Tensor]] = {}  # the last few floors, 5 MB each (base)
+        self._cross_kv: CrossKV | None = None
+        self._current_step: int | None = None
 
-    def hear(self, mel: torch.Tensor) -> Memory:
+    def encode_window(self, mel: torch.Tensor) -> CrossKV:
         """Encodes a window, shape (n_mels, 2 T), and puts it in front of its silence, into the one memory."""
         step, heard, (silence, kv) = self._encode(mel)
-        if self._memory is None:
-            self._memory = Memory(self._shape, len(silence.places), mel.device)
-        if step != self._current:
-            self._memory.put_silence(kv)
-            self._current = step
-        self._memory.put_window(self._cross(heard), silence.bias(len(heard)))
-        return self._memory
+        if self._cross_kv is None:
+            self._cross_kv = CrossKV(self._dims, len(silence.positions), mel.device)
+        if step != self._current_step:
+            self._cross_kv.set_silence(kv)
+            self._current_step = step
+        self._cross_kv.set_window(self._project_kv(heard), silence.attention_bias(len(heard)))
+        return self._cross_kv
 
-    def hear_apart(self, mel: torch.Tensor) -> Memory:
+    def encode_window_alone(self, mel: torch.Tensor) -> CrossKV:
         """The same into a memory of its own, which the next window does not touch; no larger than it must be."""
         _, heard, (silence, kv) = self._encode(mel)
-        hidden = silence.hidden(len(heard))
-        memory = Memory(self._shape, len(silence.places) - hidden, mel.device, len(heard))
-        memory.put_silence(kv[:, :, :, hidden:])
-        memory.put_window(self._cross(heard), silence.bias(len(heard))[hidden:])
+        hidden = silence.n_covered(len(heard))
+        memory = CrossKV(self._dims, len(silence.positions) - hidden, mel.device, len(heard))
+        memory.set_silence(kv[:, :, :, hidden:])
+        memory.set_window(self._project_kv(heard), silence.attention_bias(len(heard))[hidden:])
         return memory
 
-    def _encode(self, mel: torch.Tensor) -> tuple[int, torch.Tensor, tuple[Silence, torch.Tensor]]:
+    def _encode(self, mel: torch.Tensor) -> tuple[int, torch.Tensor, tuple[SilentContext, torch.Tensor]]:
         """The window's floor, what is heard in it, (T, D), and the silence behind it."""
-        step = int(torch.ceil(mel.min() / STEP - 0.5))
-        known = self._silence(step)
-        return step, self._encoder(mel.clamp(min=step * STEP), known[0]), known
+        step = int(torch.ceil(mel.min() / FLOOR_STEP - 0.5))
+        known = self._silent_context(step)
+        return step, self._encoder(mel.clamp(min=step * FLOOR_STEP), known[0]), known
 
-    def _silence(self, step: int) -> tuple[Silence, torch.Tensor]:
-        known = self._known.pop(step, None)
+    def _silent_context(self, step: int) -> tuple[SilentContext, torch.Tensor]:
+        known = self._contexts.pop(step, None)
         if known is None:
-            silence = self._encoder.silence(self._lead.clamp(min=step * STEP), step * STEP)
-            known = silence, self._cross(silence.heard)
-            if len(self._known) >= KEPT:
-                del self._known[next(iter(self._known))]  # the one that was not heard for longest
-        self._known[step] = known
+            silence = self._encoder.encode_silence(self._lead_in.clamp(min=step * FLOOR_STEP), step * FLOOR_STEP)
+            known = silence, self._project_kv(silence.encoded)
+            if len(self._contexts) >= MAX_CONTEXTS:
+                del self._contexts[next(iter(self._contexts))]  # the one that was not heard for longest
+        self._contexts[step] = known
         return known

@@ -14,16 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from streamstt.whisper.checkpoints.cache import default_root
-from streamstt.whisper.checkpoints.weights import Rows
+from streamstt.whisper.checkpoints.cache import default_cache_root
+from streamstt.whisper.checkpoints.weights import EmbeddingLookup
 from streamstt.whisper.network import precision
-from streamstt.whisper.network.decoder import CrossAttention, Decoder, Memory
+from streamstt.whisper.network.decoder import CrossKV, CrossKVProjection, Decoder
 from streamstt.whisper.network.encoder import Encoder
-from streamstt.whisper.network.layers import Shape
+from streamstt.whisper.network.layers import ModelDimensions
 from streamstt.whisper.network.linear import make_linear
 from streamstt.whisper.streaming import StreamingEngine
 
-_BASE = Shape(512, 6, 6, 8, 8, 80, 51865, 448)
+_BASE = ModelDimensions(512, 6, 6, 8, 8, 80, 51865, 448)
 SIZES = {
     "tiny": replace(_BASE, width=384, encoder_layers=4, decoder_layers=4, encoder_heads=6, decoder_heads=6),
     "base": _BASE,
@@ -32,21 +32,23 @@ SIZES = {
         _BASE, width=768, encoder_layers=12, decoder_layers=4, encoder_heads=12, decoder_heads=12, vocabulary=51864
     ),
     "medium": replace(_BASE, width=1024, encoder_layers=24, decoder_layers=24, encoder_heads=16, decoder_heads=16),
-    "large-v3-turbo": Shape(1280, 32, 4, 20, 20, 128, 51866, 448),
-    "distil-large-v3": Shape(1280, 32, 2, 20, 20, 128, 51866, 448),
-    "large-v3": Shape(1280, 32, 32, 20, 20, 128, 51866, 448),
+    "large-v3-turbo": ModelDimensions(1280, 32, 4, 20, 20, 128, 51866, 448),
+    "distil-large-v3": ModelDimensions(1280, 32, 2, 20, 20, 128, 51866, 448),
+    "large-v3": ModelDimensions(1280, 32, 32, 20, 20, 128, 51866, 448),
 }
 """From the models' config.json on Hugging Face."""
 
 WINDOWS = (150, 250, 450)  # positions: 2.4, 4.4 and 8.4 s of audio, and 0.6 s of silence
-DRAFT = 16  # tokens that an update reads in one pass
-NEW = 3  # tokens that it then says one by one: 0.6 s of speech
+DRAFT_TOKENS = 16  # tokens that an update reads in one pass
+NEW_TOKENS = 3  # tokens that it then says one by one: 0.6 s of speech
 ROUNDS = 3  # the least of so many times counts
-FEW = 64  # tokens: the vocabulary of models whose layers are timed; that of the size is timed by itself
-FORGOTTEN = 16 << 20  # numbers (64 MB) written before each run: a whole model does not stay in the processor's cache
+SMALL_VOCABULARY = 64  # tokens: the vocabulary of models whose layers are timed; that of the size is timed by itself
+CACHE_FLUSH_FLOATS = (
+    16 << 20
+)  # numbers (64 MB) written before each run: a whole model does not stay in the processor's cache
 
-Run = Callable[[], object]
-Times = npt.NDArray[np.float64]
+TimedCall = Callable[[], object]
+PartTimes = npt.NDArray[np.float64]
 """Seconds, shape (8,): encoder of each window, cross-attention of each, a pass over ``DRAFT`` tokens, over one."""
 
 
@@ -63,17 +65,17 @@ class Speed:
 
     formats: str
     encoder: tuple[float, ...]
-    read: float
-    say: float
+    prefill: float
+    step: float
 
     @property
     def update(self) -> float:
         """Of a usual update: six and a half seconds of audio."""
-        return (self.encoder[1] + self.encoder[2]) / 2 + self.read + NEW * self.say
+        return (self.encoder[1] + self.encoder[2]) / 2 + self.prefill + NEW_TOKENS * self.step
 
 
 @dataclass(frozen=True, slots=True)
-class Layers:
+class LayerTimings:
     """What layers of one kind take; models that differ only in their number share them.
 
     Attributes:
@@ -84,26 +86,28 @@ class Layers:
     """
 
     formats: str
-    one: Times
-    more: Times
-    vocabulary: tuple[float, float]
+    first_layer: PartTimes
+    per_extra_layer: PartTimes
+    projection: tuple[float, float]
 
-    def speed(self, shape: Shape) -> Speed:
+    def estimate(self, dims: ModelDimensions) -> Speed:
         """Of a whole model."""
         windows = len(WINDOWS)
-        layers = np.array([shape.encoder_layers] * windows + [shape.decoder_layers] * (windows + 2))
-        seconds = self.one + self.more * (layers - 1)  # (8,)
+        layers = np.array([dims.encoder_layers] * windows + [dims.decoder_layers] * (windows + 2))
+        seconds = self.first_layer + self.per_extra_layer * (layers - 1)  # (8,)
         encoder = tuple(float(s) for s in seconds[:windows] + seconds[windows : 2 * windows])
-        read, say = (float(s) + v for s, v in zip(seconds[-2:], self.vocabulary, strict=True))
+        read, say = (float(s) + v for s, v in zip(seconds[-2:], self.projection, strict=True))
         return Speed(self.formats, encoder, read, say)
 
 
-def kind(shape: Shape) -> Shape:
+def layer_key(dims: ModelDimensions) -> ModelDimensions:
     """The same for all shapes that ``Layers`` are shared by."""
-    return replace(shape, encoder_layers=1, decoder_layers=1, vocabulary=round(shape.vocabulary, -2))
+    return replace(dims, encoder_layers=1, decoder_layers=1, vocabulary=round(dims.vocabulary_size, -2))
 
 
-def measure_layers(shape: Shape, encoder: str = "auto", decoder: str = "auto", threads: int = 0) -> Layers:
+def measure_layers(
+    dims: ModelDimensions, encoder: str = "auto", decoder: str = "auto", threads: int = 0
+) -> LayerTimings:
     """Times layers of this shape.
 
     Args:
@@ -116,28 +120,31 @@ def measure_layers(shape: Shape, encoder: str = "auto", decoder: str = "auto", t
         EngineError: torch has no such format here.
     """
     torch.set_num_threads(threads or 1)
-    chosen = precision.choose(encoder, decoder, shape, torch.device("cpu"), default_root() / "precision.json")
+    chosen = precision.choose(encoder, decoder, dims, torch.device("cpu"), default_cache_root() / "precision.json")
     with torch.inference_mode():
-        models = [_runs(replace(shape, encoder_layers=n, decoder_layers=n, vocabulary=FEW), chosen) for n in (1, 2)]
-        head = make_linear(_Random().get("", shape.vocabulary, shape.width), None, chosen.decoder)
-        projections = [partial(head, torch.randn(n, shape.width)) for n in (DRAFT, 1)]
-        times = _least([*models[0], *models[1], *projections], threads)
+        models = [
+            _timed_calls(replace(dims, encoder_layers=n, decoder_layers=n, vocabulary=SMALL_VOCABULARY), chosen)
+            for n in (1, 2)
+        ]
+        head = make_linear(_RandomWeights().get("", dims.vocabulary_size, dims.width), None, chosen.decoder)
+        projections = [partial(head, torch.randn(n, dims.width)) for n in (DRAFT_TOKENS, 1)]
+        times = _minimum_times([*models[0], *models[1], *projections], threads)
     one, two, (many, single) = np.array(times[:8]), np.array(times[8:16]), times[16:]
-    return Layers(str(chosen), one, np.maximum(two - one, 0), (many, single))
+    return LayerTimings(str(chosen), one, np.maximum(two - one, 0), (many, single))
 
 
 def measure(engine: StreamingEngine, threads: int = 0) -> Speed:
     """Times the parts of a loaded model, which must be on the processor."""
     shape, silences, decoder = engine.network
-    mels = _windows(shape)
+    mels = _random_mels(shape)
     with torch.inference_mode():
-        memory = silences.hear(mels[1])
-        hear: list[Run] = [partial(silences.hear, mel) for mel in mels]
-        *encoder, read, say = _least([*hear, *_passes(decoder, memory)], threads)
+        memory = silences.encode_window(mels[1])
+        hear: list[TimedCall] = [partial(silences.encode_window, mel) for mel in mels]
+        *encoder, read, say = _minimum_times([*hear, *_decoder_calls(decoder, memory)], threads)
     return Speed(engine.info.precision, tuple(encoder), read, say)
 
 
-class _Random:
+class _RandomWeights:
     """Implements ``Tensors``: the same numbers over and over, for a million new ones take as long as a layer."""
 
     def __init__(self) -> None:
@@ -148,48 +155,48 @@ class _Random:
         size = prod(shape)
         return self._numbers.repeat(-(-size // len(self._numbers)))[:size].view(shape)
 
-    def rows(self, name: str, *shape: int) -> Rows:
+    def embedding_lookup(self, name: str, *shape: int) -> EmbeddingLookup:
         table = self.get(name, *shape)
         return lambda indexes: table[list(indexes)]
 
 
-def _runs(shape: Shape, formats: precision.Choice) -> list[Run]:
+def _timed_calls(dims: ModelDimensions, formats: precision.PrecisionPlan) -> list[TimedCall]:
     """What is timed of a model with random weights, in the order of ``Times``."""
-    cpu, weights = torch.device("cpu"), _Random()
-    encoder = Encoder(weights, shape, formats, cpu)
-    cross = CrossAttention(weights, shape, formats.encoder, cpu)
-    decoder = Decoder(weights, shape, formats.decoder, cpu, [(shape.decoder_layers - 1, 0)])
-    silence = encoder.silence(torch.randn(shape.n_mels, 100), -1.0)
-    heard = [torch.randn(n, shape.width) for n in WINDOWS]
-    memory = Memory(shape, len(silence.places), cpu)
-    memory.put_silence(cross(silence.heard))
-    memory.put_window(cross(heard[1]), silence.bias(WINDOWS[1]))
-    hear: list[Run] = [partial(encoder, mel, silence) for mel in _windows(shape)]
-    return [*hear, *(partial(cross, h) for h in heard), *_passes(decoder, memory)]
+    cpu, weights = torch.device("cpu"), _RandomWeights()
+    encoder = Encoder(weights, dims, formats, cpu)
+    cross = CrossKVProjection(weights, dims, formats.encoder, cpu)
+    decoder = Decoder(weights, dims, formats.decoder, cpu, [(dims.decoder_layers - 1, 0)])
+    silence = encoder.encode_silence(torch.randn(dims.n_mels, 100), -1.0)
+    heard = [torch.randn(n, dims.width) for n in WINDOWS]
+    memory = CrossKV(dims, len(silence.positions), cpu)
+    memory.set_silence(cross(silence.encoded))
+    memory.set_window(cross(heard[1]), silence.attention_bias(WINDOWS[1]))
+    hear: list[TimedCall] = [partial(encoder, mel, silence) for mel in _random_mels(dims)]
+    return [*hear, *(partial(cross, h) for h in heard), *_decoder_calls(decoder, memory)]
 
 
-def _windows(shape: Shape) -> list[torch.Tensor]:
+def _random_mels(dims: ModelDimensions) -> list[torch.Tensor]:
     """Noise on a floor, as a spectrogram has one, each (n_mels, 2 T)."""
-    mels = [torch.randn(shape.n_mels, 2 * n).clamp_(min=-1) for n in WINDOWS]
+    mels = [torch.randn(dims.n_mels, 2 * n).clamp_(min=-1) for n in WINDOWS]
     for mel in mels:
         mel[0, 0] = -1
     return mels
 
 
-def _passes(decoder: Decoder, memory: Memory) -> list[Run]:
-    tokens = list(range(DRAFT))
-    return [partial(decoder, tokens, 0, memory, tokens), partial(decoder, tokens[:1], DRAFT, memory, [0])]
+def _decoder_calls(decoder: Decoder, cross_kv: CrossKV) -> list[TimedCall]:
+    tokens = list(range(DRAFT_TOKENS))
+    return [partial(decoder, tokens, 0, cross_kv, tokens), partial(decoder, tokens[:1], DRAFT_TOKENS, cross_kv, [0])]
 
 
-def _least(runs: Sequence[Run], threads: int) -> list[float]:
+def _minimum_times(calls: Sequence[TimedCall], threads: int) -> list[float]:
     """The least time of each, in turns, so that a busy moment strikes all of them."""
     clock = time.thread_time if threads <= 1 else time.perf_counter
-    other = torch.zeros(FORGOTTEN)
-    least = [float("inf")] * len(runs)
-    for run in runs:
+    other = torch.zeros(CACHE_FLUSH_FLOATS)
+    least = [float("inf")] * len(calls)
+    for run in calls:
         run()  # the first time prepares
     for _ in range(ROUNDS):
-        for i, run in enumerate(runs):
+        for i, run in enumerate(calls):
             other.add_(1)
             start = clock()
             run()

@@ -15,7 +15,7 @@ from streamstt.engine.base import Hypothesis, Job
 from streamstt.errors import EngineError
 from streamstt.whisper import streaming
 from streamstt.whisper.checkpoints.search import Checkpoint
-from streamstt.whisper.decoding.generation_config import likeliest
+from streamstt.whisper.decoding.generation_config import detect_language
 from streamstt.whisper.streaming import StreamingEngine
 from tests.model.test_streaming_decoder import COARSE, EXACT, SHORT, drafted, job, recording, text_of, tokens_of
 
@@ -56,7 +56,7 @@ def most(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int
 def test_the_text_is_that_of_one_by_one(exact: StreamingEngine, most: int) -> None:
     """In float32 the same tokens, words, times and doubts come out, whatever is decoded beside."""
     alone = [exact.decode(one) for one in jobs()]
-    beside = in_order(exact.decode_many(jobs()))
+    beside = in_order(exact.decode_batch(jobs()))
     assert [tokens_of(h) for h in beside] == [tokens_of(h) for h in alone]
     for a, b in zip(beside, alone, strict=True):
         assert a.job.start == b.job.start
@@ -70,7 +70,7 @@ def test_the_text_is_that_of_one_by_one(exact: StreamingEngine, most: int) -> No
 def test_in_8_bits(coarse: StreamingEngine) -> None:
     """In 8 bits nearly all tokens are the same: a pass of several rounds otherwise than one of a single."""
     alone = [tokens_of(coarse.decode(one)) for one in jobs()]
-    beside = [tokens_of(h) for h in in_order(coarse.decode_many(jobs()))]
+    beside = [tokens_of(h) for h in in_order(coarse.decode_batch(jobs()))]
     same = sum(a == b for a, b in zip(alone, beside, strict=True))
     assert same >= len(alone) - 2
 
@@ -84,7 +84,7 @@ def test_committed_words_are_continued(exact: StreamingEngine) -> None:
         job(SHORT, start=2, draft=drafted([11, 40_000, 7])),
         job(SHORT, start=3, committed=whole),
     ]
-    first, *others, last = in_order(exact.decode_many(asked))
+    first, *others, last = in_order(exact.decode_batch(asked))
     assert tokens_of(first) == [t for w in whole[4:] for t in w.tokens]
     assert all(tokens_of(heard) == [t for w in whole for t in w.tokens] for heard in others)
     assert last.words == ()
@@ -94,7 +94,7 @@ def test_limits_are_each_ones_own(exact: StreamingEngine, monkeypatch: pytest.Mo
     """The limit of tokens is that of a job's own audio."""
     monkeypatch.setattr(streaming, "TOKENS_PER_S", 1)
     alone = [len(tokens_of(exact.decode(one))) for one in jobs()]
-    assert [len(tokens_of(h)) for h in in_order(exact.decode_many(jobs()))] == alone
+    assert [len(tokens_of(h)) for h in in_order(exact.decode_batch(jobs()))] == alone
     assert max(alone) <= 12 + 10
 
 
@@ -102,7 +102,7 @@ def test_languages_are_each_ones_own(base_folder: Path) -> None:
     """Each job has its language, given or detected, as if it were alone."""
     base = StreamingEngine(Checkpoint("base", base_folder, "cache"), EXACT)
     asked = [job(SHORT, start=i, language=code) for i, code in enumerate([None, "de", "en"])]
-    heard = in_order(base.decode_many(asked))
+    heard = in_order(base.decode_batch(asked))
     assert [h.language for h in heard] == ["en", "de", "en"]
     assert [text_of(h) for h in heard] == [text_of(base.decode(one)) for one in asked]
 
@@ -117,12 +117,12 @@ def test_the_language_before_is_expected(
 
     def note(logits: torch.Tensor, languages: Mapping[str, int], expected: str | None) -> str:
         heard.append(expected)
-        return likeliest(logits, languages, None)
+        return detect_language(logits, languages, None)
 
     monkeypatch.setattr(streaming, "likeliest", note)
     monkeypatch.setattr(streaming, "SURE", sure)
     languages = None, "de", None, None
-    list(base.decode_many(replace(job(SHORT, start=i, language=c), expected="fr") for i, c in enumerate(languages)))
+    list(base.decode_batch(replace(job(SHORT, start=i, language=c), expected="fr") for i, c in enumerate(languages)))
     assert heard == told
 
 
@@ -136,11 +136,11 @@ def test_jobs_are_taken_when_there_is_room(exact: StreamingEngine, monkeypatch: 
             yield one
 
     monkeypatch.setattr(streaming, "MOST", 4)
-    next(exact.decode_many(asked()))
+    next(exact.decode_batch(asked()))
     assert len(taken) <= 5
     taken.clear()
     monkeypatch.setattr(streaming, "ROOM", 1)
-    next(exact.decode_many(asked()))
+    next(exact.decode_batch(asked()))
     assert len(taken) == 1
 
 
@@ -152,15 +152,15 @@ def test_errors(exact: StreamingEngine) -> None:
         raise OSError("the disk is gone")
 
     with pytest.raises(EngineError, match="test final"):
-        list(exact.decode_many([job(np.zeros((2, 9), np.float32))]))
+        list(exact.decode_batch([job(np.zeros((2, 9), np.float32))]))
     with pytest.raises(OSError, match="the disk is gone"):
-        list(exact.decode_many(broken()))
-    assert text_of(next(exact.decode_many([job(SHORT)])))
+        list(exact.decode_batch(broken()))
+    assert text_of(next(exact.decode_batch([job(SHORT)])))
 
 
 def test_the_order_does_not_matter(exact: StreamingEngine) -> None:
     """Any order of the same jobs has the same texts."""
     asked = jobs()
-    expected = [tokens_of(h) for h in in_order(exact.decode_many(asked))]
+    expected = [tokens_of(h) for h in in_order(exact.decode_batch(asked))]
     random.Random(7).shuffle(asked)
-    assert [tokens_of(h) for h in in_order(exact.decode_many(asked))] == expected
+    assert [tokens_of(h) for h in in_order(exact.decode_batch(asked))] == expected

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from streamstt.bench.benchmark import machine
-from streamstt.config.settings import Engine as EngineSettings
+from streamstt.bench.benchmark import measure_machine
+from streamstt.config.settings import EngineSettings as EngineSettings
 from streamstt.config.settings import Settings
 from streamstt.terminal.reports import show_benchmark
 from streamstt.whisper import speed
 from streamstt.whisper.checkpoints.search import Checkpoint
-from streamstt.whisper.normalizer import make_normaliser
-from streamstt.whisper.speed import SIZES, Layers, Speed, kind, measure_layers
+from streamstt.whisper.normalizer import make_normalizer
+from streamstt.whisper.speed import SIZES, LayerTimings, Speed, layer_key, measure_layers
 from streamstt.whisper.streaming import StreamingEngine
 from tests.support.paths import DATA
 
@@ -82,7 +82,7 @@ def test_this_machine(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     settings = Settings(engine=EngineSettings(model="tiny.en"))
     engine = StreamingEngine(Checkpoint("tiny.en", tiny_folder, "cache"), settings.engine)
     told: list[str] = []
-    result = machine(settings, engine, told.append)
+    result = measure_machine(settings, engine, told.append)
     assert [size["model"] for size in result["sizes"]] == told[-2:] == list(few)
     for size in result["sizes"]:
         assert size["verdict"]
@@ -100,29 +100,29 @@ def test_this_machine(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_more_layers_take_longer() -> None:
     """A model is one layer and so much for each further one; cross-attention counts with the decoder's layers."""
     one = np.array([1, 2, 4, 10, 20, 40, 100, 200.0])
-    layers = Layers("int8", one, one / 10, (0.5, 0.25))
+    layers = LayerTimings("int8", one, one / 10, (0.5, 0.25))
     shape = replace(SIZES["large-v3-turbo"], encoder_layers=11, decoder_layers=3)
-    assert layers.speed(shape) == Speed(
+    assert layers.estimate(shape) == Speed(
         "int8", pytest.approx((14, 28, 56)), pytest.approx(120.5), pytest.approx(240.25)
     )
 
 
 def test_layers_are_shared() -> None:
     """Models that differ in the number of their layers only are of one kind."""
-    large = {name: kind(shape) for name, shape in SIZES.items() if "large" in name}
+    large = {name: layer_key(shape) for name, shape in SIZES.items() if "large" in name}
     assert len(large) == 3
     assert len(set(large.values())) == 1
-    assert kind(SIZES["tiny"]) != kind(SIZES["base"])
+    assert layer_key(SIZES["tiny"]) != layer_key(SIZES["base"])
     layers = measure_layers(replace(SIZES["tiny"], vocabulary=5000), "float32", "int8")
     assert layers.formats == "float32 and int8"
-    assert (layers.one > 0).all()
-    assert (layers.more >= 0).all()
+    assert (layers.first_layer > 0).all()
+    assert (layers.per_extra_layer >= 0).all()
 
 
 def test_words_as_they_are_counted(tmp_path: Path) -> None:
     """Case, punctuation and contractions do not count; spelling neither, when the checkpoint knows it."""
-    assert make_normaliser("en")("It's Twenty-One, Mr. Smith!") == ["it", "is", "21", "mister", "smith"]
-    assert make_normaliser("de")("Über, die Brücke.") == ["über", "die", "brücke"]
-    assert make_normaliser("zh")("你好。") == ["你", "好"]
+    assert make_normalizer("en")("It's Twenty-One, Mr. Smith!") == ["it", "is", "21", "mister", "smith"]
+    assert make_normalizer("de")("Über, die Brücke.") == ["über", "die", "brücke"]
+    assert make_normalizer("zh")("你好。") == ["你", "好"]
     (tmp_path / "normalizer.json").write_text('{"colour": "color"}')
-    assert make_normaliser("en", tmp_path)("Colour") == ["color"]
+    assert make_normalizer("en", tmp_path)("Colour") == ["color"]

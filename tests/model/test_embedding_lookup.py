@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from streamstt.errors import EngineError
-from streamstt.whisper.checkpoints.weights import FileRows, Weights
+from streamstt.whisper.checkpoints.weights import FileEmbedding, Weights
 
 NAME = "decoder.embed_tokens.weight"
 
@@ -20,7 +20,7 @@ def test_rows_are_those_of_the_tensor(tmp_path: Path, kind: str, dtype: torch.dt
     tensors = {"model.other": torch.ones(3, dtype=dtype), f"model.{NAME}": torch.randn(100, 24).to(dtype)}
     path = tmp_path / kind
     save_file(tensors, path) if kind.endswith("safetensors") else torch.save(tensors, path)
-    rows = Weights(tmp_path).rows(NAME, 100, 24)
+    rows = Weights(tmp_path).embedding_lookup(NAME, 100, 24)
     assert torch.equal(rows([99, 0, 7, 7]), tensors[f"model.{NAME}"][[99, 0, 7, 7]])
     assert rows([5]).dtype is dtype
 
@@ -30,7 +30,7 @@ def test_a_file_that_is_replaced_is_read_as_it_was(tmp_path: Path) -> None:
     path = tmp_path / "model.safetensors"
     table = torch.randn(100, 24)
     save_file({NAME: table}, path)
-    rows = FileRows(path, NAME, 24, table.dtype)
+    rows = FileEmbedding(path, NAME, 24, table.dtype)
     new = tmp_path / "new"
     save_file({NAME: torch.zeros(100, 24)}, new)
     new.rename(path)
@@ -42,7 +42,7 @@ def test_a_file_that_is_changed(tmp_path: Path, size: int | None) -> None:
     """A file that is written to under a loaded model is an error that names it: half of each model says nonsense."""
     path = tmp_path / "model.safetensors"
     save_file({NAME: torch.randn(100, 24)}, path)
-    rows = FileRows(path, NAME, 24, torch.float32)
+    rows = FileEmbedding(path, NAME, 24, torch.float32)
     with path.open("r+b") as file:
         file.seek(-24 * 4 * 50, 2)
         file.truncate(size) if size else file.write(bytes(24 * 4))

@@ -8,7 +8,7 @@ import torch
 from transformers import WhisperFeatureExtractor, WhisperForConditionalGeneration
 
 from streamstt.audio.format import samples_from_ms
-from streamstt.whisper.log_mel import LogMel, floor_of
+from streamstt.whisper.log_mel import LogMel, silence_value
 from streamstt.whisper.network.linear import Precision
 from tests.support.reference_model import (
     COLUMNS,
@@ -71,7 +71,7 @@ def test_short_spectrogram(columns: int) -> None:
     mel, whole = LogMel(80, CPU)(audio, columns), LogMel(80, CPU)(audio, COLUMNS)
     assert mel.shape == (80, columns)
     assert largest(mel - whole[:, :columns]) < 1e-4
-    assert largest(whole[:, 103:] - floor_of(float(whole.max()))) < 1e-6
+    assert largest(whole[:, 103:] - silence_value(float(whole.max()))) < 1e-6
     assert float(whole.min()) == float(whole[0, -1])
 
 
@@ -131,7 +131,7 @@ def test_another_window(base: Reading) -> None:
     """A memory that is given a shorter window forgets the longer one."""
     mel = LogMel(80, CPU)(recording("short"), 600)
     used, fresh = base.ours.hear(base.mel), base.ours.hear(mel)
-    used.put_window(base.ours.cross(base.ours.encoder(mel)))
+    used.set_window(base.ours.cross(base.ours.encoder(mel)))
     passes = [base.ours.decoder(base.tokens, 0, memory, [9]) for memory in (used, fresh)]
     assert passes[0].attention.shape[2] == 300
     assert torch.equal(passes[0].logits, passes[1].logits)

@@ -42,7 +42,7 @@ def test_the_remedy_works(cache: Path, from_index: dict[str, str]) -> None:
 
 def test_verify_and_catalogue(cache: Path, tmp_path: Path) -> None:
     """What is cached, where, how large, and what can come from wheels."""
-    known = {entry.name: entry for entry in search.catalogue(cache=cache)}
+    known = {entry.name: entry for entry in search.list_models(cache=cache)}
     assert known["tiny.en"].folder == cache / TINY
     assert known["tiny.en"].size > search.verify("tiny.en", cache=cache).size > 75_000_000
     assert known["tiny.en"].repository == "openai/whisper-tiny.en"

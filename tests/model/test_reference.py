@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 
 from streamstt.audio.format import Samples, samples_from_ms
-from streamstt.config.settings import Engine as Settings
+from streamstt.config.settings import EngineSettings as Settings
 from streamstt.engine.base import Job
 from streamstt.errors import EngineError, ModelError
 from streamstt.whisper.checkpoints.search import Checkpoint

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import Samples, samples_from_ms
-from streamstt.config.settings import Engine as Settings
-from streamstt.config.settings import Speech
-from streamstt.engine.base import HeardWord, Hypothesis, Job
+from streamstt.config.settings import EngineSettings as Settings
+from streamstt.config.settings import SpeechSettings
+from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.errors import EngineError
-from streamstt.speech.reliability import is_doubtful
+from streamstt.speech.reliability import is_unreliable
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.decoding import generation_config as whisper_settings
 from streamstt.whisper.reference import ReferenceEngine
@@ -44,8 +44,8 @@ def job(audio: Samples, *, final: bool = True, start: int = 0, **details: object
     return Job("test", start, audio, final=final, **details)  # type: ignore[arg-type]
 
 
-def drafted(tokens: list[int]) -> tuple[HeardWord, ...]:
-    return tuple(HeardWord("", 0, 0, 1.0, (token,)) for token in tokens)
+def drafted(tokens: list[int]) -> tuple[RecognizedWord, ...]:
+    return tuple(RecognizedWord("", 0, 0, 1.0, (token,)) for token in tokens)
 
 
 def tokens_of(heard: Hypothesis) -> list[int]:
@@ -236,7 +236,7 @@ def test_noise(tiny: StreamingEngine, window: tuple[int, int]) -> None:
     audio = recording("noise")[samples_from_ms(window[0]) : samples_from_ms(window[1])]
     for final in (True, False):
         heard = tiny.decode(job(audio, final=final))
-        assert not heard.words or is_doubtful(heard, Speech())
+        assert not heard.words or is_unreliable(heard, SpeechSettings())
 
 
 # ---- the default model

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from streamstt.config.settings import Engine as Settings
+from streamstt.config.settings import EngineSettings as Settings
 from streamstt.errors import ModelError
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.streaming import StreamingEngine

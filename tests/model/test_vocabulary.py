@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from streamstt.config.settings import Engine as Settings
-from streamstt.config.settings import Speech
+from streamstt.config.settings import EngineSettings as Settings
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Engine, Hypothesis
 from streamstt.errors import ConfigError
-from streamstt.speech.reliability import is_doubtful
+from streamstt.speech.reliability import is_unreliable
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.reference import ReferenceEngine
 from streamstt.whisper.streaming import StreamingEngine
@@ -59,9 +59,9 @@ def test_it_can_change(base_folder: Path) -> None:
     """Names that are told later are heard from then on, and no longer when they are taken back."""
     told = engine(base_folder, ())
     audio = recording("names")
-    told.expect(TERMS)
+    told.set_vocabulary(TERMS)
     assert known(told.decode(job(audio, language="en"))) == set(TERMS)
-    told.expect(())
+    told.set_vocabulary(())
     assert known(told.decode(job(audio, language="en"))) <= {"Istio"}
 
 
@@ -79,7 +79,7 @@ def test_other_speech_is_left_alone(told: Engine, name: str) -> None:
 def test_noise_stays_silent(told: Engine, start: int, final: bool) -> None:
     """A name is not heard in noise, or not in a way that a session would believe."""
     heard = told.decode(job(recording("noise")[start * 16000 : (start + 3) * 16000], final=final))
-    assert not heard.words or is_doubtful(heard, Speech())
+    assert not heard.words or is_unreliable(heard, SpeechSettings())
 
 
 def test_too_long(tiny_folder: Path) -> None:

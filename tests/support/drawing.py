@@ -12,13 +12,13 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples
-from streamstt.config.settings import Speech
-from streamstt.config.words import Words
+from streamstt.config.settings import SpeechSettings
+from streamstt.config.words import WordsSettings
 from streamstt.engine.base import Engine, Job
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.events import Event, Final, Gap, Partial
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.rewriting import Rewriting
+from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import Session
 
 LEVELS = {".": 0.0, ",": 0.01, "s": 0.2, "S": 0.4}
@@ -106,10 +106,12 @@ def frames(talk: Talk) -> Iterator[Block]:
     return cut(talk.audio, [FRAME])
 
 
-def session(speech: Speech | None = None, language: str | None = "en", words: Words | None = None) -> Session:
+def session(
+    speech: SpeechSettings | None = None, language: str | None = "en", words: WordsSettings | None = None
+) -> Session:
     """A session that sees what is drawn."""
-    writer = CaptionWriter("room", rewriting=Rewriting(words))
-    return Session("room", speech or Speech(), DrawnDetector(), language, writer)
+    writer = CaptionWriter("room", rewriter=WordRewriter(words))
+    return Session("room", speech or SpeechSettings(), DrawnDetector(), language, writer)
 
 
 def play(

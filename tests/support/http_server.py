@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
-from streamstt.config.server import Server as Settings
+from streamstt.config.server import ServerSettings as Settings
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError
 from streamstt.server.endpoint import NO_EXTENSIONS, Extensions

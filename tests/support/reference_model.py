@@ -11,17 +11,17 @@ from transformers import WhisperForConditionalGeneration, WhisperTokenizerFast
 from streamstt.audio.format import Samples
 from streamstt.whisper.checkpoints.layout import read_json
 from streamstt.whisper.checkpoints.weights import Weights
-from streamstt.whisper.decoding.generation_config import Speaking, read_settings
+from streamstt.whisper.decoding.generation_config import GenerationConfig, read_generation_config
 from streamstt.whisper.log_mel import LogMel
-from streamstt.whisper.network.decoder import CrossAttention, Decoder, Memory, Pass
+from streamstt.whisper.network.decoder import CrossKV, CrossKVProjection, Decoder, DecoderOutput
 from streamstt.whisper.network.encoder import Encoder
-from streamstt.whisper.network.layers import POSITIONS, Shape
+from streamstt.whisper.network.layers import MAX_POSITIONS, ModelDimensions
 from streamstt.whisper.network.linear import Precision
-from streamstt.whisper.network.precision import Choice
+from streamstt.whisper.network.precision import PrecisionPlan
 from tests.support.paths import DATA
 
 CPU = torch.device("cpu")
-COLUMNS = 2 * POSITIONS  # of the spectrogram: 30 s
+COLUMNS = 2 * MAX_POSITIONS  # of the spectrogram: 30 s
 Heads = Sequence[tuple[int, int]]
 
 
@@ -29,18 +29,18 @@ Heads = Sequence[tuple[int, int]]
 class Ours:
     """The parts of a model, ready to run."""
 
-    shape: Shape
+    shape: ModelDimensions
     encoder: Encoder
-    cross: CrossAttention
+    cross: CrossKVProjection
     decoder: Decoder
 
-    def hear(self, mel: torch.Tensor) -> Memory:
+    def hear(self, mel: torch.Tensor) -> CrossKV:
         """The memory of a window with no silence behind it."""
-        memory = Memory(self.shape, 0, CPU)
-        memory.put_window(self.cross(self.encoder(mel)))
+        memory = CrossKV(self.shape, 0, CPU)
+        memory.set_window(self.cross(self.encoder(mel)))
         return memory
 
-    def read(self, mel: torch.Tensor, tokens: Sequence[int]) -> Pass:
+    def read(self, mel: torch.Tensor, tokens: Sequence[int]) -> DecoderOutput:
         """All tokens at once, logits after each."""
         return self.decoder(tokens, 0, self.hear(mel), range(len(tokens)))
 
@@ -49,11 +49,11 @@ def load(
     folder: Path, heads: Heads, encoder: Precision = Precision.FLOAT32, decoder: Precision = Precision.FLOAT32
 ) -> Ours:
     """Our model from a folder; ``heads`` are the alignment heads."""
-    shape, weights = Shape.read(read_json(folder / "config.json")), Weights(folder)
+    shape, weights = ModelDimensions.from_config(read_json(folder / "config.json")), Weights(folder)
     return Ours(
         shape,
-        Encoder(weights, shape, Choice(encoder, decoder), CPU),
-        CrossAttention(weights, shape, encoder, CPU),
+        Encoder(weights, shape, PrecisionPlan(encoder, decoder), CPU),
+        CrossKVProjection(weights, shape, encoder, CPU),
         Decoder(weights, shape, decoder, CPU, heads),
     )
 
@@ -93,18 +93,18 @@ class Reading:
     """A model, a window, what is said in it, and what float32 makes of that."""
 
     folder: Path
-    speaking: Speaking
+    speaking: GenerationConfig
     mel: torch.Tensor
     tokens: list[int]
     ours: Ours
-    read: Pass
+    read: DecoderOutput
 
 
 def reading_of(folder: Path) -> Reading:
-    speaking = read_settings(folder)
+    speaking = read_generation_config(folder)
     tokenizer = WhisperTokenizerFast.from_pretrained(folder)
     text = " " + " ".join((DATA / "meeting.txt").read_text().split())
     tokens = [*speaking.prompt("en", "transcribe"), *tokenizer(text, add_special_tokens=False).input_ids]
-    mel = LogMel(speaking.shape.n_mels, CPU)(recording("meeting"), COLUMNS)
+    mel = LogMel(speaking.dims.n_mels, CPU)(recording("meeting"), COLUMNS)
     ours = load(folder, speaking.alignment_heads)
     return Reading(folder, speaking, mel, tokens, ours, ours.read(mel, tokens))

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
-from streamstt.config.overlay import Overlay
+from streamstt.config.overlay import OverlaySettings
 from streamstt.config.settings import Settings
 from tests.support.daemon import DATA, Daemon
 from tests.system.test_overlay import browser, chrome, console
@@ -41,7 +41,7 @@ def asked(address: str) -> dict[str, list[str]]:
 def test_every_setting_has_a_field(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """Each setting of the overlay has a field with its value, a label and its help."""
     design(browser, scripted_daemon)
-    for name, field in Overlay.model_fields.items():
+    for name, field in OverlaySettings.model_fields.items():
         element = browser.find_element(By.ID, f"setting-{name}")
         assert element.accessible_name
         assert browser.find_element(By.ID, f"help-{name}").text == field.description
@@ -78,7 +78,9 @@ def test_a_setting_is_seen_and_told(browser: webdriver.Chrome, scripted_daemon: 
     assert preview == {name: value for name, value in expected.items() if name != "source"}  # samples have no sources
     told = tomllib.loads(browser.execute_script("return document.querySelector('#toml').value"))
     settings = Settings.model_validate(told).overlay
-    assert settings == Overlay(lines=3, background="#123456cc", upper=True, source=("you", "them"), font="Inter")
+    assert settings == OverlaySettings(
+        lines=3, background="#123456cc", upper=True, source=("you", "them"), font="Inter"
+    )
     design(browser, scripted_daemon, f"?{urlsplit(browser.execute_script(ADDRESS)).query}")
     assert asked(browser.execute_script(ADDRESS)) == expected
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streamstt.engine.runner import FAILED
+from streamstt.engine.runner import FAILURE_NOTICE
 from streamstt.whisper.checkpoints import search
 from tests.support.daemon import DATA, SCRIPT, Daemon, captions, receive_all, receive_until, said
 
@@ -38,7 +38,7 @@ async def test_captions_go_on_with_a_fresh_engine(failing: Any) -> None:
         assert daemon.log.count("is loaded again") > 1
     assert said(messages) in SCRIPT
     assert len(said(messages)) > 0.8 * len(SCRIPT), "the recording ends a little earlier than the script"
-    assert any(FAILED in detail for detail in details(messages))
+    assert any(FAILURE_NOTICE in detail for detail in details(messages))
     assert not any(m["type"] == "gap" for m in messages)
     assert details(messages)[-1] == "The source has ended."
 
@@ -84,4 +84,4 @@ async def test_weights_that_break_under_a_running_daemon(tmp_path: Path) -> None
         assert "streamstt models fetch tiny.en --force" in daemon.log
     opened = {m["id"] for m in messages if m["type"] == "partial"}
     assert opened <= {m["id"] for m in messages if m["type"] == "final"}
-    assert any(FAILED in detail for detail in details(messages))
+    assert any(FAILURE_NOTICE in detail for detail in details(messages))

@@ -10,7 +10,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 from websockets.asyncio.client import connect
 
-from streamstt.config.server import Server as Settings
+from streamstt.config.server import ServerSettings as Settings
 from streamstt.server import connection, websocket
 from streamstt.server.endpoint import Extensions
 from streamstt.server.http import stream

@@ -7,7 +7,7 @@ import pytest
 
 from streamstt.brokers.jetstream import NatsReader, NatsWriter
 from streamstt.brokers.messages import BrokerEntry, Position
-from streamstt.config.brokers import Nats
+from streamstt.config.brokers import NatsSettings
 from tests.support.brokers import SECRET, Broker
 
 pytestmark = pytest.mark.timeout(60)
@@ -35,7 +35,7 @@ async def read(feed: NatsReader) -> None:
 async def test_a_reader_catches_up_while_others_write(tmp_path: Path) -> None:
     """However messages are replaced while it connects, a reader is soon told that nothing older waits."""
     with Broker("nats", tmp_path / "broker") as broker:
-        settings = Nats(url=broker.url)
+        settings = NatsSettings(url=broker.url)
         bus = NatsWriter(settings, SECRET)
         await bus.connect()
         writing = asyncio.create_task(write(bus))
@@ -57,7 +57,7 @@ async def test_a_reader_catches_up_while_others_write(tmp_path: Path) -> None:
 async def test_a_reader_can_always_be_stopped(tmp_path: Path) -> None:
     """An edge that stops ends its reader at whatever moment: also when a message arrives in that very moment."""
     with Broker("nats", tmp_path / "broker") as broker:
-        settings = Nats(url=broker.url)
+        settings = NatsSettings(url=broker.url)
         bus, feed = NatsWriter(settings, SECRET), NatsReader(settings, SECRET)
         await bus.connect()
         await feed.connect()

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import trustme
 
-from streamstt.config.loader import only
+from streamstt.config.loader import settings_from_mapping
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import TargetUnavailable
@@ -30,7 +30,7 @@ LONG = "Every word of this has been written down before, and it is said again so
 async def publishing(**settings: Any) -> AsyncIterator[Hub]:
     """A hub with the outlets that these settings switch on (``zoom__url``: ``zoom.url``); at its end all is sent."""
     hub = make_hub()
-    made = make_outputs(only({key.replace("__", "."): value for key, value in settings.items()}), hub)
+    made = make_outputs(settings_from_mapping({key.replace("__", "."): value for key, value in settings.items()}), hub)
     assert made
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(outlet.run()) for outlet in made]

@@ -16,7 +16,7 @@ import pytest
 from selenium import webdriver
 from selenium.common.exceptions import NoAlertPresentException
 
-from streamstt.config.overlay import Overlay
+from streamstt.config.overlay import OverlaySettings
 from streamstt.events import Gap, State, Status
 from streamstt.hub.protocol import SourceInfo
 from tests.support.captions_page import hub_of
@@ -481,7 +481,7 @@ def test_wrong_settings_are_passed_over(browser: webdriver.Chrome, scripted_daem
     scripted_daemon.publish(final("Good morning."))
     until_equal(browser, ROWS, ["Good morning."])
     style = "return getComputedStyle(document.documentElement).getPropertyValue(arguments[0]).trim()"
-    assert browser.execute_script(style, "--lines") == str(Overlay().lines)
+    assert browser.execute_script(style, "--lines") == str(OverlaySettings().lines)
     told = console(browser)
     for name in ("lines", "chars", "color", "mode", "nothing", "clear", "upper", "size"):
         assert any(f"overlay: {name} is passed over" in line for line in told), name

@@ -16,7 +16,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
 from streamstt.captioning.remote_source import RemoteSourceRequest
-from streamstt.config.server import Server as Settings
+from streamstt.config.server import ServerSettings as Settings
 from streamstt.events import Event, Final, Gap, Partial, State, Status
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, DaemonInfo, SourceInfo

@@ -14,7 +14,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from streamstt.captioning.remote_source import RemoteSourceRequest
-from streamstt.config.server import Server as Settings
+from streamstt.config.server import ServerSettings as Settings
 from streamstt.hub.protocol import ClientError
 from streamstt.server.server import CaptionServer, RemoteStream
 from tests.support.captions import make_hub

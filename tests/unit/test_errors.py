@@ -6,8 +6,8 @@ from streamstt.errors import (
     ConfigError,
     EngineError,
     ModelError,
+    OutputError,
     ServerError,
-    SinkError,
     SourceError,
     StreamsttError,
 )
@@ -21,7 +21,7 @@ from streamstt.errors import (
         (EngineError, 4),
         (ModelError, 4),
         (ServerError, 5),
-        (SinkError, 6),
+        (OutputError, 6),
     ],
 )
 def test_exit_codes(kind: type[StreamsttError], code: int) -> None:

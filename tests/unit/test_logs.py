@@ -8,8 +8,8 @@ import sys
 
 import pytest
 
-from streamstt.config.settings import Log
-from streamstt.logs import FORMS, form_of
+from streamstt.config.settings import LogSettings
+from streamstt.logs import FORMATTERS, choose_formatter
 from streamstt.progress import LogProgress
 
 
@@ -24,19 +24,19 @@ def record(level: int, message: str, *, error: Exception | None = None) -> loggi
 )
 def test_journal_levels(level: int, priority: int) -> None:
     """The journal gets syslog's levels, and no time, for it has its own."""
-    assert FORMS["journal"].format(record(level, "It is so.")) == f"<{priority}>It is so."
+    assert FORMATTERS["journal"].format(record(level, "It is so.")) == f"<{priority}>It is so."
 
 
 def test_journal_lines() -> None:
     """Each line of a traceback has the level, for the journal makes an entry of each."""
-    lines = FORMS["journal"].format(record(logging.ERROR, "first\nsecond", error=ValueError("third"))).splitlines()
+    lines = FORMATTERS["journal"].format(record(logging.ERROR, "first\nsecond", error=ValueError("third"))).splitlines()
     assert len(lines) == 3
     assert all(line.startswith("<3>") for line in lines)
 
 
 def test_json_is_one_line() -> None:
     """A record with a traceback is one object on one line."""
-    text = FORMS["json"].format(record(logging.ERROR, "first\nsecond", error=ValueError("Grüße")))
+    text = FORMATTERS["json"].format(record(logging.ERROR, "first\nsecond", error=ValueError("Grüße")))
     assert "\n" not in text
     fields = json.loads(text)
     assert fields["level"] == "error"
@@ -49,7 +49,7 @@ def test_json_is_one_line() -> None:
 @pytest.mark.parametrize("form", ["human", "journal"])
 def test_strangers_cannot_draw(form: str) -> None:
     """Control characters, which could move the cursor of whoever reads the log, are written out."""
-    text = FORMS[form].format(record(logging.INFO, "client \x1b[2Jx\r\x9b1m"))
+    text = FORMATTERS[form].format(record(logging.INFO, "client \x1b[2Jx\r\x9b1m"))
     assert r"client \x1b[2Jx\x0d\x9b1m" in text
 
 
@@ -57,10 +57,10 @@ def test_the_journal_is_found() -> None:
     """Only if standard error is the very stream that systemd announced; a setting stands above it."""
     here = os.stat(".")
     journal = {"JOURNAL_STREAM": f"{here.st_dev}:{here.st_ino}"}
-    assert form_of(Log(), here, journal) is FORMS["journal"]
-    assert form_of(Log(), here, {"JOURNAL_STREAM": "1:2"}) is FORMS["human"]
-    assert form_of(Log(), here, {}) is FORMS["human"]
-    assert form_of(Log(format="json"), here, journal) is FORMS["json"]
+    assert choose_formatter(LogSettings(), here, journal) is FORMATTERS["journal"]
+    assert choose_formatter(LogSettings(), here, {"JOURNAL_STREAM": "1:2"}) is FORMATTERS["human"]
+    assert choose_formatter(LogSettings(), here, {}) is FORMATTERS["human"]
+    assert choose_formatter(LogSettings(format="json"), here, journal) is FORMATTERS["json"]
 
 
 BROKEN = """

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from streamstt.config.compat import SWITCHES
+from streamstt.config.compat import SETTING_BY_PATH
 from streamstt.hub.protocol import to_json
 from streamstt.server.http.response import Response
 
@@ -56,7 +56,7 @@ class ApiError(Exception):
 
 def is_openai_path(path: str) -> bool:
     """Whether who asks for a path reads errors as OpenAI sends them."""
-    return SWITCHES.get(path) == OPENAI_SWITCH
+    return SETTING_BY_PATH.get(path) == OPENAI_SWITCH
 
 
 def json_response(status: HTTPStatus, data: JsonObject, headers: tuple[tuple[str, str], ...] = ()) -> Response:

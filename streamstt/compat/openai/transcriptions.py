@@ -21,8 +21,8 @@ from streamstt.compat.openai.formats import (
     join_finals,
 )
 from streamstt.compat.openai.turns import join_text
-from streamstt.concurrency import first_completed, off_loop
-from streamstt.config.compat import Compat
+from streamstt.concurrency import first_completed, run_in_thread
+from streamstt.config.compat import CompatSettings
 from streamstt.errors import EngineError, SourceError
 from streamstt.events import Final
 from streamstt.server.http.multipart import FormError, MultipartForm
@@ -77,7 +77,7 @@ class RecordingTranscriber(Protocol):
 class Transcriptions:
     """Serves uploads, so many at once and no more."""
 
-    def __init__(self, settings: Compat, uploads: RecordingTranscriber) -> None:
+    def __init__(self, settings: CompatSettings, uploads: RecordingTranscriber) -> None:
         """Serves nobody.
 
         Args:
@@ -116,7 +116,7 @@ class Transcriptions:
             if form.file_name is None:
                 raise ApiError("the form has no file in it", "missing_required_parameter", "file")
             wishes = parse_options(form.fields, self._uploads.languages)
-            await off_loop(partial(file.seek, 0))  # which writes what is still held back
+            await run_in_thread(partial(file.seek, 0))  # which writes what is still held back
             await first_completed(
                 self._respond(request, Path(f"/dev/fd/{file.fileno()}"), form.file_name, wishes),
                 request.wait_disconnected(),
@@ -126,14 +126,14 @@ class Transcriptions:
                 raise
             raise _storage_error(problem) from problem
         finally:
-            await off_loop(file.close)
+            await run_in_thread(file.close)
 
     async def _receive(self, request: HttpRequest, file: BinaryIO) -> MultipartForm:
         """The form, with its file in ``file``: on disk, for its size is the sender's choice."""
         try:
             form = MultipartForm(next(iter(request.headers("content-type")), ""), file)
             async for data in request.body(self._max_bytes):
-                await off_loop(partial(form.feed, data))
+                await run_in_thread(partial(form.feed, data))
             form.end()
         except FormError as problem:
             raise ApiError(str(problem), "invalid_form") from problem

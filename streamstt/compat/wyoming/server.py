@@ -9,7 +9,7 @@ from contextlib import suppress
 from streamstt.compat.wyoming.connection import WyomingConnection, WyomingContext
 from streamstt.compat.wyoming.messages import make_error
 from streamstt.compat.wyoming.wire import MAX_LINE
-from streamstt.config.compat import Compat
+from streamstt.config.compat import CompatSettings
 from streamstt.errors import ServerError
 from streamstt.hub.protocol import ClientError
 from streamstt.server.limits import RateLimitedLog, printable
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 class WyomingServer:
     """Listens, and takes each client to the desk."""
 
-    def __init__(self, settings: Compat, context: WyomingContext) -> None:
+    def __init__(self, settings: CompatSettings, context: WyomingContext) -> None:
         """Does not listen yet.
 
         Args:

@@ -2,11 +2,11 @@
 
 import asyncio
 
-from streamstt.config.outputs import Obs
+from streamstt.config.outputs import ObsSettings
 from streamstt.outputs.base import CaptionItem, CaptionRejected, TargetUnavailable
 from streamstt.outputs.obs.connection import ObsConnection
 from streamstt.outputs.obs.protocol import NOT_READY, NOT_STREAMING
-from streamstt.text.line_breaking import lines
+from streamstt.text.line_breaking import break_lines
 
 MAX_COLUMNS = 32  # columns of CEA-608
 MAX_CHARS_PER_S = (
@@ -14,16 +14,16 @@ MAX_CHARS_PER_S = (
 )
 
 
-def split_caption(text: str, language: str, settings: Obs) -> list[str]:
+def split_caption(text: str, language: str, settings: ObsSettings) -> list[str]:
     """A caption as OBS gets it: parts of a few lines, each put in place of the one before it."""
-    broken = lines(text, min(settings.line_chars, MAX_COLUMNS), language)
+    broken = break_lines(text, min(settings.line_chars, MAX_COLUMNS), language)
     return ["\n".join(broken[n : n + settings.lines]) for n in range(0, len(broken), settings.lines)]
 
 
 class ObsStreamCaptions:
     """A ``Target``."""
 
-    def __init__(self, connection: ObsConnection, settings: Obs) -> None:
+    def __init__(self, connection: ObsConnection, settings: ObsSettings) -> None:
         """Sends nothing yet.
 
         Args:

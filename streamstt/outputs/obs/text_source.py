@@ -8,14 +8,14 @@ import logging
 import math
 from contextlib import suppress
 
-from streamstt.config.outputs import Obs
+from streamstt.config.outputs import ObsSettings
 from streamstt.events import Final, Partial
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import TargetGone, TargetUnavailable, subscribe_captions
 from streamstt.outputs.obs.connection import ObsConnection
 from streamstt.outputs.obs.protocol import NOT_FOUND
 from streamstt.outputs.target_status import TargetStatus
-from streamstt.text.line_breaking import lines
+from streamstt.text.line_breaking import break_lines
 
 
 class RollUpText:
@@ -43,7 +43,7 @@ class RollUpText:
         if self._partial and self._partial.source == event.source:
             self._partial = None
         self._final_text = f"{self._final_text} {event.text}".strip()
-        broken = lines(self._final_text, self._line_chars, self._language)
+        broken = break_lines(self._final_text, self._line_chars, self._language)
         self._final_text = " ".join(broken[-self._max_lines :])
 
     def clear(self) -> None:
@@ -54,7 +54,7 @@ class RollUpText:
     def text(self) -> str:
         """As it is shown, its lines apart."""
         speech = f"{self._final_text} {self._partial.text if self._partial else ''}"
-        return "\n".join(lines(speech, self._line_chars, self._language)[-self._max_lines :])
+        return "\n".join(break_lines(speech, self._line_chars, self._language)[-self._max_lines :])
 
 
 LAST_RETRY_S = 5.0
@@ -65,7 +65,7 @@ log = logging.getLogger(__name__)
 class ObsTextSource:
     """An ``Outlet``."""
 
-    def __init__(self, connection: ObsConnection, settings: Obs, hub: Hub) -> None:
+    def __init__(self, connection: ObsConnection, settings: ObsSettings, hub: Hub) -> None:
         """Shows nothing yet.
 
         Args:

@@ -8,7 +8,7 @@ from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-from streamstt.config.overlay import Overlay, described
+from streamstt.config.overlay import OverlaySettings, settings_and_schema
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import to_json
@@ -43,7 +43,7 @@ class Pages:
             hub: Whose history the transcript is, and whose state health and metrics tell.
         """
         self._hub = hub
-        self.overlay = Overlay()
+        self.overlay = OverlaySettings()
         self._prometheus = Metrics(hub)
         self._files = _read_files(files("streamstt.server").joinpath("pages"))
         self._handlers: dict[str, Callable[[str], Response]] = {"/healthz": self._health, "/metrics": self._metrics}
@@ -80,7 +80,7 @@ class Pages:
         return Response(status, "application/json", (to_json(body) + "\n").encode())
 
     def _overlay(self, _: str) -> Response:
-        return Response(HTTPStatus.OK, "application/json", to_json(described(self.overlay)).encode())
+        return Response(HTTPStatus.OK, "application/json", to_json(settings_and_schema(self.overlay)).encode())
 
     def _metrics(self, _: str) -> Response:
         return Response(HTTPStatus.OK, CONTENT_TYPE, self._prometheus.render())

@@ -23,16 +23,16 @@ from streamstt.errors import ModelError
 from streamstt.whisper.checkpoints.layout import read_json
 
 MANIFEST = "manifest.json"
-FORMAT = 1  # of an entry: raise it when convert.py writes something else; older entries are then made anew
+ENTRY_FORMAT = 1  # of an entry: raise it when convert.py writes something else; older entries are then made anew
 
-Maker = Callable[[Path, Path], None]
+EntryWriter = Callable[[Path, Path], None]
 """Fills the folder that is its first argument; may use the second for what need not be kept."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class ModelCache:
     """A folder of model entries, each under its key.
 
     Attributes:
@@ -45,11 +45,11 @@ class Store:
         """The entry's folder, unchecked; None when there is none, or one of an older format."""
         folder = self.root / key
         manifest = folder / MANIFEST
-        if not folder.is_dir() or (manifest.is_file() and _format(manifest) not in (FORMAT, None)):
+        if not folder.is_dir() or (manifest.is_file() and _read_format(manifest) not in (ENTRY_FORMAT, None)):
             return None
         return folder
 
-    def check(self, key: str, *, remedy: str) -> int:
+    def verify(self, key: str, *, remedy: str) -> int:
         """Compares all files of an entry with their sums.
 
         Returns:
@@ -59,7 +59,7 @@ class Store:
             ModelError: A file is missing or changed; the message names it, and ``remedy``.
         """
         folder = self.root / key
-        sums = _manifest(folder / MANIFEST, remedy)
+        sums = _read_manifest(folder / MANIFEST, remedy)
         for name, (size, digest) in sums.items():
             path = folder / name
             try:
@@ -70,7 +70,7 @@ class Store:
                 raise ModelError(f"the cached file {path} is damaged: its checksum is wrong; run `{remedy}`")
         return sum(size for size, _ in sums.values())
 
-    def build(self, key: str, make: Maker, *, replace: bool = False) -> Path:
+    def build(self, key: str, write_entry: EntryWriter, *, replace: bool = False) -> Path:
         """Gives the entry, after making it if it is not there; only one process at a time makes it.
 
         Args:
@@ -84,16 +84,16 @@ class Store:
         target = self.root / key
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            with _locked(self.root / f".{key}.lock"):
-                self._sweep(key)
+            with _hold_lock(self.root / f".{key}.lock"):
+                self._remove_leftovers(key)
                 if not replace and (found := self.find(key)) is not None:
                     return found
-                scratch = Path(tempfile.mkdtemp(prefix=_scratch(key), dir=self.root))
+                scratch = Path(tempfile.mkdtemp(prefix=_scratch_prefix(key), dir=self.root))
                 try:
                     entry = scratch / "entry"  # mkdtemp's own folder is for our eyes only, the entry is not
                     entry.mkdir()
-                    make(entry, scratch)
-                    _seal(entry)
+                    write_entry(entry, scratch)
+                    _write_manifest(entry)
                     if target.exists():
                         target.rename(scratch / "old")  # a folder cannot be replaced by another in one step
                     entry.rename(target)
@@ -110,14 +110,14 @@ class Store:
         """Removes an entry, if it is there."""
         shutil.rmtree(self.root / key, ignore_errors=True)
 
-    def _sweep(self, key: str) -> None:
+    def _remove_leftovers(self, key: str) -> None:
         """Removes what killed processes left; call it with the lock held, so that nobody is at work there."""
-        for left in self.root.glob(f"{_scratch(key)}*"):
+        for left in self.root.glob(f"{_scratch_prefix(key)}*"):
             log.info("removing what an interrupted fetch left: %s", left)
             shutil.rmtree(left, ignore_errors=True)
 
 
-def default_root() -> Path:
+def default_cache_root() -> Path:
     """$XDG_CACHE_HOME/streamstt/models on Linux."""
     return user_cache_path("streamstt") / "models"
 
@@ -128,12 +128,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _scratch(key: str) -> str:
+def _scratch_prefix(key: str) -> str:
     return f".{key}.new-"
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _hold_lock(path: Path) -> Iterator[None]:
     """Holds a lock among processes; the kernel frees that of a process that dies."""
     lock = FileLock(path)
     try:
@@ -147,26 +147,26 @@ def _locked(path: Path) -> Iterator[None]:
         lock.release()
 
 
-def _seal(entry: Path) -> None:
+def _write_manifest(entry: Path) -> None:
     """Writes the manifest, and brings all files to the disk: a rename must not outlive its content in a power cut."""
     files = sorted(path for path in entry.iterdir() if path.is_file())
     sums = {path.name: {"size": path.stat().st_size, "sha256": sha256(path)} for path in files}
     manifest = entry / MANIFEST
-    manifest.write_text(json.dumps({"format": FORMAT, "files": sums}, indent=1), encoding="utf-8")
+    manifest.write_text(json.dumps({"format": ENTRY_FORMAT, "files": sums}, indent=1), encoding="utf-8")
     for path in (*files, manifest):
         path.chmod(manifest.stat().st_mode & 0o777)  # safetensors makes its files for their owner only
         with path.open("rb") as file:
             os.fsync(file.fileno())
 
 
-def _format(manifest: Path) -> object:
+def _read_format(manifest: Path) -> object:
     try:
         return read_json(manifest).get("format")
     except ModelError:
         return None  # check() will say that it is damaged
 
 
-def _manifest(path: Path, remedy: str) -> dict[str, tuple[int, str]]:
+def _read_manifest(path: Path, remedy: str) -> dict[str, tuple[int, str]]:
     """Size and checksum by file name."""
     try:
         return {str(name): (int(of["size"]), str(of["sha256"])) for name, of in read_json(path)["files"].items()}

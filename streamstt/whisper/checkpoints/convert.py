@@ -15,13 +15,13 @@ from safetensors.numpy import save_file
 
 from streamstt.errors import ModelError
 from streamstt.whisper.checkpoints import tokenizer_files
-from streamstt.whisper.checkpoints.ctranslate2 import Dimensions, Tensors, WeightFile, read
+from streamstt.whisper.checkpoints.ctranslate2 import Tensors, WeightFile, WeightFileDimensions, read_weight_file
 from streamstt.whisper.checkpoints.layout import read_json
 
 MULTILINGUAL_VOCABULARY = 51865  # tokens; English-only models have 51864 (openai/whisper model.py, is_multilingual)
 POSITIONS_PER_SECOND = 50  # of the encoder: two mel frames of 10 ms each
 
-Settings = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 def convert(source: Path, target: Path) -> None:
@@ -31,21 +31,21 @@ def convert(source: Path, target: Path) -> None:
         ModelError: A file is missing, damaged or of an unknown kind.
         OSError: ``target`` cannot be written.
     """
-    file = read(source / "model.bin")
+    file = read_weight_file(source / "model.bin")
     size = file.dimensions()
     hints = read_json(source / "config.json") if (source / "config.json").is_file() else {}
     bpe = read_json(source / "tokenizer.json")
     try:
-        tokens = tokenizer_files.complete(bpe, size.vocabulary)
+        tokens = tokenizer_files.complete(bpe, size.vocabulary_size)
         written = {
-            "config.json": _config(size, tokens),
-            "generation_config.json": _generation(size, tokens, hints),
-            "preprocessor_config.json": _preprocessor(size),
+            "config.json": _model_config(size, tokens),
+            "generation_config.json": _generation_config(size, tokens, hints),
+            "preprocessor_config.json": _preprocessor_config(size),
             "tokenizer.json": bpe,
-            "tokenizer_config.json": tokenizer_files.settings(bpe),
+            "tokenizer_config.json": tokenizer_files.make_tokenizer_config(bpe),
             # transformers 4 makes its slow tokenizer of these two.
             "vocab.json": bpe["model"]["vocab"],
-            "merges.txt": tokenizer_files.merges_txt(bpe["model"]["merges"]),
+            "merges.txt": tokenizer_files.format_merges(bpe["model"]["merges"]),
         }
     except (KeyError, TypeError, AttributeError) as error:
         raise ModelError(f"{source / 'tokenizer.json'} is not Whisper's tokenizer: {error!r}") from error
@@ -67,11 +67,11 @@ def to_transformers(file: WeightFile) -> Tensors:
     size = file.dimensions()
     d = size.width
     named: Tensors = {
-        "model.encoder.conv1.weight": file.get("encoder/conv1/weight", d, size.mels, 3),
+        "model.encoder.conv1.weight": file.get("encoder/conv1/weight", d, size.n_mels, 3),
         "model.encoder.conv1.bias": file.get("encoder/conv1/bias", d),
         "model.encoder.conv2.weight": file.get("encoder/conv2/weight", d, d, 3),
         "model.encoder.conv2.bias": file.get("encoder/conv2/bias", d),
-        "model.decoder.embed_tokens.weight": file.get("decoder/embeddings/weight", size.vocabulary, d),
+        "model.decoder.embed_tokens.weight": file.get("decoder/embeddings/weight", size.vocabulary_size, d),
     }
     for side, layers, ffn in (
         ("encoder", size.encoder_layers, size.encoder_ffn),
@@ -127,13 +127,13 @@ def _cross_attention(file: WeightFile, source: str, target: str, d: int) -> Tens
     }
 
 
-def _special_ids(tokens: Mapping[str, int]) -> Settings:
+def _special_ids(tokens: Mapping[str, int]) -> JsonObject:
     end = tokens["<|endoftext|>"]
     start = tokens["<|startoftranscript|>"]
     return {"bos_token_id": end, "eos_token_id": end, "pad_token_id": end, "decoder_start_token_id": start}
 
 
-def _config(size: Dimensions, tokens: Mapping[str, int]) -> Settings:
+def _model_config(size: WeightFileDimensions, tokens: Mapping[str, int]) -> JsonObject:
     return _special_ids(tokens) | {
         "architectures": ["WhisperForConditionalGeneration"],
         "model_type": "whisper",
@@ -142,9 +142,9 @@ def _config(size: Dimensions, tokens: Mapping[str, int]) -> Settings:
         "activation_function": "gelu",
         "scale_embedding": False,
         "tie_word_embeddings": True,
-        "begin_suppress_tokens": _blank(tokens),
-        "vocab_size": size.vocabulary,
-        "num_mel_bins": size.mels,
+        "begin_suppress_tokens": _blank_tokens(tokens),
+        "vocab_size": size.vocabulary_size,
+        "num_mel_bins": size.n_mels,
         "d_model": size.width,
         "max_source_positions": size.audio_positions,
         "max_target_positions": size.text_positions,
@@ -159,15 +159,18 @@ def _config(size: Dimensions, tokens: Mapping[str, int]) -> Settings:
     }
 
 
-def _generation(size: Dimensions, tokens: Mapping[str, int], hints: Settings) -> Settings:
+def _generation_config(
+    size: WeightFileDimensions, tokens: Mapping[str, int], ctranslate2_config: JsonObject
+) -> JsonObject:
     """Settings of decoding; ``hints`` is CTranslate2's config.json, which keeps the part that differs by model."""
-    multilingual = size.vocabulary >= MULTILINGUAL_VOCABULARY
+    multilingual = size.vocabulary_size >= MULTILINGUAL_VOCABULARY
     languages = range(tokens["<|startoftranscript|>"] + 1, tokens["<|translate|>"])
     half = range(size.decoder_layers // 2, size.decoder_layers)  # as CTranslate2 and openai/whisper, when not known
     settings = _special_ids(tokens) | {
-        "alignment_heads": hints.get("alignment_heads") or [[i, head] for i in half for head in range(size.heads)],
-        "begin_suppress_tokens": hints.get("suppress_ids_begin") or _blank(tokens),
-        "suppress_tokens": hints.get("suppress_ids") or [],
+        "alignment_heads": ctranslate2_config.get("alignment_heads")
+        or [[i, head] for i in half for head in range(size.heads)],
+        "begin_suppress_tokens": ctranslate2_config.get("suppress_ids_begin") or _blank_tokens(tokens),
+        "suppress_tokens": ctranslate2_config.get("suppress_ids") or [],
         "is_multilingual": multilingual,
         "max_initial_timestamp_index": 50,  # the first timestamp is at most 1 s
         "max_length": size.text_positions,
@@ -181,16 +184,16 @@ def _generation(size: Dimensions, tokens: Mapping[str, int], hints: Settings) ->
     return settings
 
 
-def _blank(tokens: Mapping[str, int]) -> list[int]:
+def _blank_tokens(tokens: Mapping[str, int]) -> list[int]:
     return [220, tokens["<|endoftext|>"]]  # " " (the same id in both tokenizers) and the end: no empty text
 
 
-def _preprocessor(size: Dimensions) -> Settings:
+def _preprocessor_config(size: WeightFileDimensions) -> JsonObject:
     seconds = size.audio_positions // POSITIONS_PER_SECOND
     return {
         "feature_extractor_type": "WhisperFeatureExtractor",
         "processor_class": "WhisperProcessor",
-        "feature_size": size.mels,
+        "feature_size": size.n_mels,
         "sampling_rate": 16_000,
         "chunk_length": seconds,
         "n_samples": seconds * 16_000,

@@ -28,21 +28,21 @@ Array = npt.NDArray[Any]
 Tensors = dict[str, Array]
 
 BINARY_VERSION = 6  # CURRENT_BINARY_VERSION in model_spec.py
-HEAD = 64  # width of an attention head, in every Whisper
+HEAD_WIDTH = 64  # width of an attention head, in every Whisper
 
 # DataType in CTranslate2's include/ctranslate2/types.h; numpy has no bfloat16.
-_TYPES = MappingProxyType({0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2", 5: "<u2"})
+_DTYPES = MappingProxyType({0: "<f4", 1: "i1", 2: "<i2", 3: "<i4", 4: "<f2", 5: "<u2"})
 _BFLOAT16 = 5
-_READABLE = "float32, float16, bfloat16, int16 and int8 (also int8_float16, int8_float32, int8_bfloat16)"
+_SUPPORTED_FORMATS = "float32, float16, bfloat16, int16 and int8 (also int8_float16, int8_float32, int8_bfloat16)"
 
 
 @dataclass(frozen=True, slots=True)
-class Dimensions:
+class WeightFileDimensions:
     """The size of a Whisper, read off its tensors' shapes."""
 
-    mels: int
+    n_mels: int
     width: int
-    vocabulary: int
+    vocabulary_size: int
     audio_positions: int
     text_positions: int
     encoder_layers: int
@@ -53,7 +53,7 @@ class Dimensions:
     @property
     def heads(self) -> int:
         """Attention heads of every layer."""
-        return self.width // HEAD
+        return self.width // HEAD_WIDTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,43 +87,45 @@ class WeightFile:
             return value
         scale = self.tensors.get(f"{name}_scale")
         if value.dtype not in (np.int8, np.int16) or scale is None or scale.size not in (1, len(value)):
-            raise ModelError(f"{self.path}: tensor {name!r} is quantised in an unknown way; known are {_READABLE}")
+            raise ModelError(
+                f"{self.path}: tensor {name!r} is quantised in an unknown way; known are {_SUPPORTED_FORMATS}"
+            )
         rows = scale.astype(np.float32).reshape(-1, *[1] * (value.ndim - 1))  # one factor a row, or one for all
         return np.divide(value, rows, dtype=np.float32)
 
-    def dimensions(self) -> Dimensions:
+    def dimensions(self) -> WeightFileDimensions:
         """The model's size.
 
         Raises:
             ModelError: The tensors it is read from are missing or contradict each other.
         """
         width, mels, _ = self.get("encoder/conv1/weight", -1, -1, 3).shape
-        if width < HEAD or width % HEAD:
-            raise ModelError(f"{self.path}: the width is {width}, not a multiple of {HEAD} as in every Whisper")
+        if width < HEAD_WIDTH or width % HEAD_WIDTH:
+            raise ModelError(f"{self.path}: the width is {width}, not a multiple of {HEAD_WIDTH} as in every Whisper")
         for side in ("encoder", "decoder"):
             heads = self.tensors.get(f"{side}/num_heads")
-            if heads is not None and int(heads.flat[0]) != width // HEAD:
-                raise ModelError(f"{self.path}: {int(heads.flat[0])} {side} heads, expected {width // HEAD}")
-        return Dimensions(
-            mels=mels,
+            if heads is not None and int(heads.flat[0]) != width // HEAD_WIDTH:
+                raise ModelError(f"{self.path}: {int(heads.flat[0])} {side} heads, expected {width // HEAD_WIDTH}")
+        return WeightFileDimensions(
+            n_mels=mels,
             width=width,
-            vocabulary=len(self.get("decoder/embeddings/weight", -1, width)),
+            vocabulary_size=len(self.get("decoder/embeddings/weight", -1, width)),
             audio_positions=len(self.get("encoder/position_encodings/encodings", -1, width)),
             text_positions=len(self.get("decoder/position_encodings/encodings", -1, width)),
-            encoder_layers=self._layers("encoder"),
-            decoder_layers=self._layers("decoder"),
+            encoder_layers=self._count_layers("encoder"),
+            decoder_layers=self._count_layers("decoder"),
             encoder_ffn=len(self.get("encoder/layer_0/ffn/linear_0/weight", -1, width)),
             decoder_ffn=len(self.get("decoder/layer_0/ffn/linear_0/weight", -1, width)),
         )
 
-    def _layers(self, side: str) -> int:
+    def _count_layers(self, side: str) -> int:
         count = 0
         while f"{side}/layer_{count}/ffn/linear_0/weight" in self.tensors:
             count += 1
         return count
 
 
-def read(path: Path) -> WeightFile:
+def read_weight_file(path: Path) -> WeightFile:
     """Maps a model.bin into memory and finds the tensors in it; nothing is copied but bfloat16.
 
     Raises:
@@ -149,48 +151,50 @@ class _Cursor:
         self._data = data
         self._offset = 0
 
-    def take(self, size: int) -> memoryview:
+    def read_bytes(self, size: int) -> memoryview:
         end = self._offset + size
         if end > len(self._data):
             raise EOFError(f"it ends at byte {len(self._data)}, in the middle of what should reach to byte {end}")
         piece, self._offset = self._data[self._offset : end], end
         return piece
 
-    def number(self, form: str) -> int:
-        (value,) = struct.unpack(form, self.take(struct.calcsize(form)))
+    def read_number(self, fmt: str) -> int:
+        (value,) = struct.unpack(fmt, self.read_bytes(struct.calcsize(fmt)))
         return int(value)
 
-    def string(self) -> str:
-        return bytes(self.take(self.number("<H"))).removesuffix(b"\0").decode()  # UnicodeDecodeError is a ValueError
+    def read_string(self) -> str:
+        return (
+            bytes(self.read_bytes(self.read_number("<H"))).removesuffix(b"\0").decode()
+        )  # UnicodeDecodeError is a ValueError
 
 
 def _parse(cursor: _Cursor) -> Tensors:
-    version = cursor.number("<I")
+    version = cursor.read_number("<I")
     if version != BINARY_VERSION:
         raise ValueError(f"its format version is {version}, known is {BINARY_VERSION}")
-    spec = cursor.string()
+    spec = cursor.read_string()
     if spec != "WhisperSpec":
         raise ValueError(f"it holds a {spec!r}, not a 'WhisperSpec'")
-    cursor.number("<I")  # revision of the spec: instead of it, each tensor that is used is checked
-    tensors = dict(_tensors(cursor))
-    for _ in range(cursor.number("<I")):
-        alias, name = cursor.string(), cursor.string()
+    cursor.read_number("<I")  # revision of the spec: instead of it, each tensor that is used is checked
+    tensors = dict(_read_tensors(cursor))
+    for _ in range(cursor.read_number("<I")):
+        alias, name = cursor.read_string(), cursor.read_string()
         if name not in tensors:
             raise ValueError(f"{alias!r} stands for {name!r}, which is not there")
         tensors[alias] = tensors[name]
     return tensors
 
 
-def _tensors(cursor: _Cursor) -> Iterator[tuple[str, Array]]:
-    for _ in range(cursor.number("<I")):
-        name = cursor.string()
-        shape = [cursor.number("<I") for _ in range(cursor.number("<B"))]
-        kind, size = cursor.number("<B"), cursor.number("<I")
-        if kind not in _TYPES:
-            raise ValueError(f"tensor {name!r} has number format {kind}; known are {_READABLE}")
-        if size != prod(shape) * np.dtype(_TYPES[kind]).itemsize or len(shape) > 4:
+def _read_tensors(cursor: _Cursor) -> Iterator[tuple[str, Array]]:
+    for _ in range(cursor.read_number("<I")):
+        name = cursor.read_string()
+        shape = [cursor.read_number("<I") for _ in range(cursor.read_number("<B"))]
+        kind, size = cursor.read_number("<B"), cursor.read_number("<I")
+        if kind not in _DTYPES:
+            raise ValueError(f"tensor {name!r} has number format {kind}; known are {_SUPPORTED_FORMATS}")
+        if size != prod(shape) * np.dtype(_DTYPES[kind]).itemsize or len(shape) > 4:
             raise ValueError(f"tensor {name!r} has shape {shape} in {size} bytes")
-        flat = np.frombuffer(cursor.take(size), _TYPES[kind])
+        flat = np.frombuffer(cursor.read_bytes(size), _DTYPES[kind])
         if kind == _BFLOAT16:
             flat = (flat.astype(np.uint32) << 16).view(np.float32)  # the upper half of a float32
         yield name, flat.reshape(shape)

@@ -19,7 +19,7 @@ PROBE_CONNECT_S = 3.0
 PROBE_TOTAL_S = 5.0  # looking up a name has no time limit of its own
 
 # What is needed to run a Whisper, and no other framework's copy of it. The last four are of CTranslate2 models.
-_FILES = (
+_MODEL_FILES = (
     "config.json",
     "generation_config.json",
     "preprocessor_config.json",
@@ -42,7 +42,7 @@ _REPOSITORY_ID = re.compile(r"\w[\w.-]*/\w[\w.-]*")  # not ./folder
 log = logging.getLogger(__name__)
 
 
-def offline() -> bool:
+def is_offline() -> bool:
     """Whether the user forbids the network with HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE)."""
     return bool(constants.HF_HUB_OFFLINE)
 
@@ -52,7 +52,7 @@ def endpoint() -> str:
     return str(constants.ENDPOINT)
 
 
-def cache() -> Path:
+def cache_folder() -> Path:
     """The Hugging Face cache; HF_HUB_CACHE or HF_HOME set it."""
     return Path(constants.HF_HUB_CACHE)
 
@@ -62,20 +62,20 @@ def is_repository_id(name: str) -> bool:
     return _REPOSITORY_ID.fullmatch(name) is not None
 
 
-def cached(repository: str) -> Path | None:
+def find_cached(repository: str) -> Path | None:
     """Folder of a whole model in the Hugging Face cache, unchecked; None when it is not there or not whole."""
     config = try_to_load_from_cache(repository, "config.json")
     if not isinstance(config, str):
         return None
     try:
-        layout.layout(Path(config).parent)
+        layout.detect_layout(Path(config).parent)
     except ModelError as error:
         log.info("not used from the Hugging Face cache: %s", error)
         return None
     return Path(config).parent
 
 
-def check(folder: Path, *, remedy: str) -> int:
+def verify(folder: Path, *, remedy: str) -> int:
     """Compares a cached model with the sums that are the names of its files' blobs.
 
     Returns:
@@ -89,7 +89,7 @@ def check(folder: Path, *, remedy: str) -> int:
         for path in sorted(folder.iterdir()):
             if path.is_file():
                 total += path.stat().st_size
-                if not _matches(path):
+                if not _matches_blob_name(path):
                     raise ModelError(f"the cached file {path} is damaged: its checksum is wrong; run `{remedy}`")
     except OSError as error:
         raise ModelError(f"the cached model {folder} cannot be read: {error}; run `{remedy}`") from error
@@ -107,22 +107,22 @@ def fetch(repository: str, progress: Progress, *, force: bool = False) -> Path:
     Raises:
         ModelError: It cannot be had; the message says why.
     """
-    _probe()
+    _check_reachable()
     try:
         folder = snapshot_download(
             repository,
-            allow_patterns=list(_FILES),
+            allow_patterns=list(_MODEL_FILES),
             force_download=force,
-            tqdm_class=_bar(repository, progress),
+            tqdm_class=_make_tqdm_class(repository, progress),
             max_workers=1,  # one file is most of the bytes; and ``progress`` is not called by two threads at once
         )
     except Exception as error:  # its own, those of three HTTP libraries (by version), and of hf_xet
-        raise ModelError(_explain(repository, error)) from error
-    layout.layout(Path(folder))
+        raise ModelError(_error_message(repository, error)) from error
+    layout.detect_layout(Path(folder))
     return Path(folder)
 
 
-def _probe() -> None:
+def _check_reachable() -> None:
     """Asks the hub for anything at all, once.
 
     Raises:
@@ -145,7 +145,7 @@ def _probe() -> None:
         raise ModelError(f"cannot be reached: {reason}")
 
 
-def _explain(repository: str, error: BaseException) -> str:
+def _error_message(repository: str, error: BaseException) -> str:
     if isinstance(error, LocalEntryNotFoundError) and error.__cause__ is not None:
         error = error.__cause__  # it only says that nothing is cached; the cause says why nothing was fetched
     first = (str(error).strip().splitlines() or [""])[0]
@@ -157,12 +157,12 @@ def _explain(repository: str, error: BaseException) -> str:
         case HfHubHTTPError():
             return f"the hub refused {repository}: {first}"
         case OSError(errno=int()):
-            return f"{repository} could not be written to {cache()}: {error}"
+            return f"{repository} could not be written to {cache_folder()}: {error}"
         case _:
             return f"{repository} could not be downloaded: {type(error).__name__}: {first}"
 
 
-def _matches(path: Path) -> bool:
+def _matches_blob_name(path: Path) -> bool:
     """Whether a file is what its blob's name says: the sha256 of large files, git's sha1 of small ones."""
     name = path.resolve().name
     if not path.is_symlink() or len(name) not in (40, 64):
@@ -174,7 +174,7 @@ def _matches(path: Path) -> bool:
         return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest() == name
 
 
-def _bar(what: str, progress: Progress) -> type[Any]:
+def _make_tqdm_class(what: str, progress: Progress) -> type[Any]:
     """The class that ``snapshot_download`` wants for its progress: it must be a tqdm in every version of the hub."""
 
     class Bar(tqdm):
@@ -184,12 +184,12 @@ def _bar(what: str, progress: Progress) -> type[Any]:
         """
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self._tells = kwargs.get("unit") == "B" and not str(kwargs.get("name")).endswith(".transfer")
+            self._counts_bytes = kwargs.get("unit") == "B" and not str(kwargs.get("name")).endswith(".transfer")
             super().__init__(*args, **kwargs | {"disable": True})  # type: ignore[no-untyped-call] # tqdm has no types
 
         def update(self, n: float | None = 1) -> None:
             self.n += n or 0
-            if self._tells:
+            if self._counts_bytes:
                 progress(what, int(self.n), int(self.total) if self.total else None)
 
     return Bar

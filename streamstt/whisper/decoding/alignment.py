@@ -27,7 +27,7 @@ def attention_weights(heads: torch.Tensor) -> npt.NDArray[np.float32]:
     weights = heads.float()
     weights = weights - weights.mean(dim=1, keepdim=True)  # (n_heads, n_tokens, n_frames)
     weights /= weights.square().mean(dim=1, keepdim=True).sqrt_().clamp_(min=1e-6)  # std_mean takes ten times as long
-    return np.asarray(_smooth(weights).mean(dim=0).cpu().numpy(), dtype=np.float32)  # (n_tokens, n_frames)
+    return np.asarray(_median_filter(weights).mean(dim=0).cpu().numpy(), dtype=np.float32)  # (n_tokens, n_frames)
 
 
 def token_starts(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
@@ -55,7 +55,7 @@ def token_starts(weights: npt.NDArray[np.float32]) -> npt.NDArray[np.intp]:
     return starts
 
 
-def share_behind(attention: torch.Tensor, start: int, end: int) -> float:
+def attention_share_after(attention: torch.Tensor, start: int, end: int) -> float:
     """How much of what a token looks at before ``end`` lies behind ``start``, 0 to 1.
 
     Args:
@@ -67,7 +67,7 @@ def share_behind(attention: torch.Tensor, start: int, end: int) -> float:
     return float(looks[start:].sum() / looks.sum().clamp(min=1e-6))
 
 
-def _smooth(rows: torch.Tensor) -> torch.Tensor:
+def _median_filter(rows: torch.Tensor) -> torch.Tensor:
     """Median filter over the last dimension."""
     half = MEDIAN_WIDTH // 2
     if rows.shape[-1] <= half:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from streamstt.errors import ConfigError
 
-SHARE = 4  # of the tokens that the decoder knows places for, a quarter is the most: each update reads them
+PROMPT_DIVISOR = 4  # of the tokens that the decoder knows places for, a quarter is the most: each update reads them
 
 
 def prompt_tokens(
-    terms: Sequence[str], encode: Callable[[str], list[int]], *, previous: int, max_tokens: int
+    terms: Sequence[str], encode: Callable[[str], list[int]], *, previous_text_token: int, max_tokens: int
 ) -> list[int]:
     """What stands before the start token.
 
@@ -24,10 +24,10 @@ def prompt_tokens(
     if not terms:
         return []
     tokens = encode(f" {', '.join(terms)}.")
-    most = max_tokens // SHARE
+    most = max_tokens // PROMPT_DIVISOR
     if len(tokens) > most:
         raise ConfigError(
             f"engine.vocabulary is too long: its {len(terms)} terms make {len(tokens)} tokens, {most} fit;"
             " keep those that are misheard without it"
         )
-    return [previous, *tokens]
+    return [previous_text_token, *tokens]

@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from streamstt.whisper.decoding.alignment import share_behind
-from streamstt.whisper.decoding.repetition import loop_length
-from streamstt.whisper.network.decoder import Decoder, Memory, Part, Pass
+from streamstt.whisper.decoding.alignment import attention_share_after
+from streamstt.whisper.decoding.repetition import repeated_suffix_length
+from streamstt.whisper.network.decoder import CrossKV, Decoder, DecoderInput, DecoderOutput
 
-CUT_OFF = 0.35  # share of a token's attention on audio that is not over yet, from which it is not said
+MAX_UNFINISHED_ATTENTION = 0.35  # share of a token's attention on audio that is not over yet, from which it is not said
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class TokenFilter:
     """Which tokens may be said.
 
     Attributes:
@@ -29,23 +29,23 @@ class Rules:
         vocabulary: How many tokens there are.
     """
 
-    end: int
+    end_token: int
     suppressed: tuple[int, ...]
-    suppressed_first: tuple[int, ...]
-    vocabulary: int
+    suppressed_at_start: tuple[int, ...]
+    vocabulary_size: int
 
-    def bias(self, device: torch.device, *, first: bool) -> torch.Tensor:
+    def logit_bias(self, device: torch.device, *, at_start: bool) -> torch.Tensor:
         """What to add to the logits, shape (vocabulary,): minus infinity for what may not be said."""
-        bias = torch.zeros(self.vocabulary)
-        bias[self.end + 1 :] = -torch.inf
+        bias = torch.zeros(self.vocabulary_size)
+        bias[self.end_token + 1 :] = -torch.inf
         bias[list(self.suppressed)] = -torch.inf
-        if first:
-            bias[list(self.suppressed_first)] = -torch.inf
+        if at_start:
+            bias[list(self.suppressed_at_start)] = -torch.inf
         return bias.to(device)
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class DecodeRequest:
     """What to decode.
 
     Attributes:
@@ -60,17 +60,17 @@ class Task:
     """
 
     prompt: list[int]
-    start: int
+    start_index: int
     forced: list[int]
     draft: list[int]
-    limit: int
-    heard: int
-    unfinished: int
-    goes_on: bool = False
+    max_new_tokens: int
+    audio_positions: int
+    unfinished_positions: int
+    must_continue: bool = False
 
 
 @dataclass(slots=True)
-class Text:
+class DecodedText:
     """What was said after the forced tokens.
 
     Attributes:
@@ -84,14 +84,14 @@ class Text:
 
     tokens: list[int]
     logprobs: list[float]
-    confirmed: int
-    first: torch.Tensor
+    n_accepted: int
+    first_logits: torch.Tensor
     attention: torch.Tensor
     looped: bool = False
 
 
 @dataclass(slots=True)
-class Telling:
+class DecodeState:
     """A text in the making.
 
     Attributes:
@@ -100,13 +100,13 @@ class Telling:
         part: What the decoder must read next; None when all is said.
     """
 
-    task: Task
-    text: Text | None
-    part: Part | None
+    request: DecodeRequest
+    result: DecodedText | None
+    next_input: DecoderInput | None
 
 
 @dataclass(slots=True)
-class Greedy:
+class SpeculativeDecoder:
     """Decodes greedily.
 
     Attributes:
@@ -116,24 +116,24 @@ class Greedy:
     """
 
     decoder: Decoder
-    rules: Rules
+    token_filter: TokenFilter
     device: torch.device
     _bias: torch.Tensor = field(init=False)
-    _first_bias: torch.Tensor = field(init=False)
+    _start_bias: torch.Tensor = field(init=False)
 
     def __post_init__(self) -> None:
-        self._bias = self.rules.bias(self.device, first=False)
-        self._first_bias = self.rules.bias(self.device, first=True)
+        self._bias = self.token_filter.logit_bias(self.device, at_start=False)
+        self._start_bias = self.token_filter.logit_bias(self.device, at_start=True)
 
-    def __call__(self, task: Task, memory: Memory) -> Text:
+    def __call__(self, request: DecodeRequest, cross_kv: CrossKV) -> DecodedText:
         """Verifies the draft in one pass, then says what follows, token by token."""
-        telling = self.begin(task, memory)
-        while telling.part:
-            self.take(telling, self.decoder.together([telling.part])[0])
-        assert telling.text is not None, "the first pass begins it"
-        return telling.text
+        telling = self.start(request, cross_kv)
+        while telling.next_input:
+            self.step(telling, self.decoder.forward_batch([telling.next_input])[0])
+        assert telling.result is not None, "the first pass begins it"
+        return telling.result
 
-    def begin(self, task: Task, memory: Memory, cache: torch.Tensor | None = None) -> Telling:
+    def start(self, request: DecodeRequest, cross_kv: CrossKV, kv_cache: torch.Tensor | None = None) -> DecodeState:
         """Begins a text: whoever holds it has its ``part`` read, and hands the answer to ``take``, until there is none.
 
         Args:
@@ -141,84 +141,97 @@ class Greedy:
             memory: What is heard.
             cache: From ``Decoder.cache``; texts that are told side by side need one each.
         """
-        given = [*task.prompt, *task.forced, *task.draft]
-        known = len(given) - len(task.draft)  # tokens before the first that may be chosen
-        rows = [task.start, *range(known - 1, len(given))]
-        return Telling(task, None, Part(given, 0, self.decoder.own if cache is None else cache, memory, rows))
+        given = [*request.prompt, *request.forced, *request.draft]
+        known = len(given) - len(request.draft)  # tokens before the first that may be chosen
+        rows = [request.start_index, *range(known - 1, len(given))]
+        return DecodeState(
+            request,
+            None,
+            DecoderInput(given, 0, self.decoder.default_cache if kv_cache is None else kv_cache, cross_kv, rows),
+        )
 
-    def take(self, telling: Telling, read: Pass) -> None:
+    def step(self, state: DecodeState, output: DecoderOutput) -> None:
         """Takes what the decoder makes of ``telling.part``, and says what it must read next."""
-        text, part = telling.text, telling.part
+        text, part = state.result, state.next_input
         assert part is not None, "all is said"
         if text is None:
-            telling.text, choice, logprob = self._verify(telling.task, read)
+            state.result, choice, logprob = self._verify_draft(state.request, output)
         else:
-            text.attention = torch.cat([text.attention, read.attention], dim=1)
-            score = self._scores(read.logits)[0]  # (V,)
+            text.attention = torch.cat([text.attention, output.attention], dim=1)
+            score = self._log_probabilities(output.logits)[0]  # (V,)
             choice = int(score.cpu().numpy().argmax())  # torch takes as long for this as for the logarithms
             logprob = float(score[choice])
-        telling.part = self._next(telling, part, choice, logprob)
+        state.next_input = self._append_token(state, part, choice, logprob)
 
-    def _verify(self, task: Task, read: Pass) -> tuple[Text, int, float]:
+    def _verify_draft(self, request: DecodeRequest, output: DecoderOutput) -> tuple[DecodedText, int, float]:
         """What of the draft is right, the token that follows, and its log-probability."""
-        scores = self._scores(read.logits[1:], task)  # (draft + 1, V)
+        scores = self._log_probabilities(output.logits[1:], request)  # (draft + 1, V)
         choices = scores.argmax(dim=1).tolist()
-        attention = read.attention[:, len(task.prompt) - 1 :]  # (A, forced + draft + 1, T)
-        confirmed, said = 0, len(task.forced) + 1
-        while confirmed < len(task.draft) and choices[confirmed] == task.draft[confirmed]:
-            if self._is_past(attention[:, : said + confirmed], task):
+        attention = output.attention[:, len(request.prompt) - 1 :]  # (A, forced + draft + 1, T)
+        confirmed, said = 0, len(request.forced) + 1
+        while confirmed < len(request.draft) and choices[confirmed] == request.draft[confirmed]:
+            if self._attends_unfinished(attention[:, : said + confirmed], request):
                 break
             confirmed += 1
-        text = Text(
-            tokens=task.draft[:confirmed],
-            logprobs=scores[range(confirmed), task.draft[:confirmed]].tolist(),
-            confirmed=confirmed,
-            first=read.logits[0].clone(),  # a copy: the other rows are not kept for its sake
+        text = DecodedText(
+            tokens=request.draft[:confirmed],
+            logprobs=scores[range(confirmed), request.draft[:confirmed]].tolist(),
+            n_accepted=confirmed,
+            first_logits=output.logits[0].clone(),  # a copy: the other rows are not kept for its sake
             attention=attention[:, : said + confirmed],
         )
         return text, choices[confirmed], float(scores[confirmed, choices[confirmed]])
 
-    def _next(self, telling: Telling, part: Part, choice: int, logprob: float) -> Part | None:
+    def _append_token(
+        self, state: DecodeState, last_input: DecoderInput, token: int, logprob: float
+    ) -> DecoderInput | None:
         """Says the token that was chosen, if anything is to be said."""
-        task, text = telling.task, telling.text
+        task, text = state.request, state.result
         assert text is not None, "the first pass begins it"
-        if choice == self.rules.end or len(text.tokens) >= task.limit or self._is_past(text.attention, task):
+        if (
+            token == self.token_filter.end_token
+            or len(text.tokens) >= task.max_new_tokens
+            or self._attends_unfinished(text.attention, task)
+        ):
             return None
-        text.tokens.append(choice)
+        text.tokens.append(token)
         text.logprobs.append(logprob)
-        if self._cut_loop(text, task):
+        if self._remove_loop(text, task):
             return None
         past = len(task.prompt) + len(task.forced) + len(text.tokens) - 1
-        return Part([choice], past, part.cache, part.memory, [0])
+        return DecoderInput([token], past, last_input.kv_cache, last_input.cross_kv, [0])
 
-    def _is_past(self, attention: torch.Tensor, task: Task) -> bool:
+    def _attends_unfinished(self, attention: torch.Tensor, request: DecodeRequest) -> bool:
         """Whether the next token is heard where audio is still to come; silence behind it is not looked at.
 
         By plain attention: normalised over tokens, as word timing has it, it stops a fortieth of all updates half a
         second early or more, for where no token looked yet the smallest glance counts most.
         """
-        end = task.heard - task.unfinished
-        return task.unfinished > 0 and share_behind(attention[:, -1], end, task.heard) > CUT_OFF
+        end = request.audio_positions - request.unfinished_positions
+        return (
+            request.unfinished_positions > 0
+            and attention_share_after(attention[:, -1], end, request.audio_positions) > MAX_UNFINISHED_ATTENTION
+        )
 
-    def _scores(self, logits: torch.Tensor, begun: Task | None = None) -> torch.Tensor:
+    def _log_probabilities(self, logits: torch.Tensor, first_pass: DecodeRequest | None = None) -> torch.Tensor:
         """Log-probabilities of what may be said; ``begun``: row 0 begins its text. Uses up the logits."""
         allowed = logits.add_(self._bias)
-        if begun and not begun.forced:
-            allowed[0] += self._first_bias
-        if begun and begun.goes_on:
-            allowed[0, self.rules.end] = -torch.inf
+        if first_pass and not first_pass.forced:
+            allowed[0] += self._start_bias
+        if first_pass and first_pass.must_continue:
+            allowed[0, self.token_filter.end_token] = -torch.inf
         return allowed.log_softmax(dim=-1)
 
-    def _cut_loop(self, text: Text, task: Task) -> bool:
+    def _remove_loop(self, result: DecodedText, request: DecodeRequest) -> bool:
         """Takes back what the model repeats without hearing it again."""
-        extra = loop_length([*task.forced, *text.tokens], text.attention)
+        extra = repeated_suffix_length([*request.forced, *result.tokens], result.attention)
         if not extra:
             return False
-        keep = max(len(text.tokens) - extra, 0)
-        text.attention = text.attention[:, : len(task.forced) + keep + 1]
-        del text.tokens[keep:], text.logprobs[keep:]
-        text.confirmed = min(text.confirmed, keep)
-        text.looped = True
+        keep = max(len(result.tokens) - extra, 0)
+        result.attention = result.attention[:, : len(request.forced) + keep + 1]
+        del result.tokens[keep:], result.logprobs[keep:]
+        result.n_accepted = min(result.n_accepted, keep)
+        result.looped = True
         return True
 
 

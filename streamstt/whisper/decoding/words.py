@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from streamstt.text.characters import SPACELESS_LANGUAGES
 
-BROKEN = "\ufffd"  # what a decoder puts for half a character
+REPLACEMENT_CHARACTER = "\ufffd"  # what a decoder puts for half a character
 
 
 def split_words(
@@ -21,7 +21,7 @@ def split_words(
         For each word its text, with the leading space the model gave it, and its tokens.
     """
     words: list[tuple[str, tuple[int, ...]]] = []
-    for text, piece in _whole_characters(tokens, decode):
+    for text, piece in _join_characters(tokens, decode):
         starts = text.startswith(" ") or (language in SPACELESS_LANGUAGES and any(c.isalnum() for c in text))
         if words and not starts:
             before, before_tokens = words.pop()
@@ -31,16 +31,16 @@ def split_words(
     return words
 
 
-def _whole_characters(tokens: Sequence[int], decode: Callable[[list[int]], str]) -> list[tuple[str, tuple[int, ...]]]:
+def _join_characters(tokens: Sequence[int], decode: Callable[[list[int]], str]) -> list[tuple[str, tuple[int, ...]]]:
     """Joins tokens until they make whole characters: a character may be spread over several."""
     pieces: list[tuple[str, tuple[int, ...]]] = []
     pending: list[int] = []
     for token in tokens:
         pending.append(token)
         text = decode(pending)
-        if BROKEN not in text:
+        if REPLACEMENT_CHARACTER not in text:
             pieces.append((text, tuple(pending)))
             pending = []
     if pending:
-        pieces.append((decode(pending).replace(BROKEN, ""), tuple(pending)))
+        pieces.append((decode(pending).replace(REPLACEMENT_CHARACTER, ""), tuple(pending)))
     return pieces

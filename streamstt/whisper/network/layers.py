@@ -11,16 +11,16 @@ import torch
 from torch.nn.functional import layer_norm
 
 from streamstt.errors import ModelError
-from streamstt.whisper.checkpoints.weights import Rows
+from streamstt.whisper.checkpoints.weights import EmbeddingLookup
 from streamstt.whisper.network.linear import Linear, Precision, make_linear
 
-POSITIONS = 1500  # of the encoder: 30 s
-Pair = tuple[torch.Tensor, torch.Tensor]
+MAX_POSITIONS = 1500  # of the encoder: 30 s
+KeyValue = tuple[torch.Tensor, torch.Tensor]
 """Keys and values, each (heads, positions, size)."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ModelDimensions:
     """Sizes of a Whisper; names as in transformers' configuration, where there are two of a kind."""
 
     width: int
@@ -29,11 +29,11 @@ class Shape:
     encoder_heads: int
     decoder_heads: int
     n_mels: int
-    vocabulary: int
+    vocabulary_size: int
     max_tokens: int
 
     @classmethod
-    def read(cls, config: dict[str, Any]) -> "Shape":
+    def from_config(cls, config: dict[str, Any]) -> "ModelDimensions":
         """Takes the sizes from config.json.
 
         Raises:
@@ -52,14 +52,14 @@ class Shape:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"config.json does not describe a Whisper: {error!r}") from error
-        usual = {"activation_function": "gelu", "scale_embedding": False, "max_source_positions": POSITIONS}
+        usual = {"activation_function": "gelu", "scale_embedding": False, "max_source_positions": MAX_POSITIONS}
         for key, value in usual.items():
             if config.get(key, value) != value:
                 raise ModelError(f"a Whisper with {key} = {config[key]!r} is not supported, only {value!r}")
         return shape
 
 
-class Tensors(Protocol):
+class WeightSource(Protocol):
     """Where weights come from."""
 
     def get(self, name: str, *shape: int) -> torch.Tensor:
@@ -70,7 +70,7 @@ class Tensors(Protocol):
         """
         ...
 
-    def rows(self, name: str, *shape: int) -> Rows:
+    def embedding_lookup(self, name: str, *shape: int) -> EmbeddingLookup:
         """Looks up rows of one tensor, without keeping all of it in memory if possible.
 
         Raises:
@@ -79,10 +79,10 @@ class Tensors(Protocol):
         ...
 
 
-class Norm:
+class LayerNorm:
     """Layer normalisation."""
 
-    def __init__(self, weights: Tensors, name: str, width: int, device: torch.device) -> None:
+    def __init__(self, weights: WeightSource, name: str, width: int, device: torch.device) -> None:
         self._weight = weights.get(f"{name}.weight", width).float().to(device)
         self._bias = weights.get(f"{name}.bias", width).float().to(device)
 
@@ -91,18 +91,18 @@ class Norm:
         return layer_norm(x, self._weight.shape, self._weight, self._bias)
 
 
-class Builder:
+class LayerBuilder:
     """Makes the parts of one side of the model, in its precision."""
 
-    def __init__(self, weights: Tensors, width: int, precision: Precision, device: torch.device) -> None:
+    def __init__(self, weights: WeightSource, width: int, precision: Precision, device: torch.device) -> None:
         self._weights = weights
         self._width = width
         self._precision = precision
         self._device = device
 
-    def norm(self, name: str) -> Norm:
+    def norm(self, name: str) -> LayerNorm:
         """A layer normalisation."""
-        return Norm(self._weights, name, self._width, self._device)
+        return LayerNorm(self._weights, name, self._width, self._device)
 
     def linear(self, *names: str, outputs: int = 0, inputs: int = 0) -> Linear:
         """One linear of the given ones, side by side; that of the keys has no bias."""
@@ -128,9 +128,9 @@ class Builder:
         """A tensor as it is in the checkpoint."""
         return self._weights.get(name, *shape).to(self._device)
 
-    def rows(self, name: str, *shape: int) -> Rows:
+    def embedding_lookup(self, name: str, *shape: int) -> EmbeddingLookup:
         """Looks up rows of a tensor of the checkpoint: on the processor from where it is stored."""
         if self._device.type == "cpu":
-            return self._weights.rows(name, *shape)
+            return self._weights.embedding_lookup(name, *shape)
         table = self.tensor(name, *shape)
         return lambda indexes: table[list(indexes)]

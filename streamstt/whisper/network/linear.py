@@ -17,7 +17,7 @@ Linear = Callable[[torch.Tensor], torch.Tensor]
 
 Ops: Any = torch.ops
 
-ROWS = 4096  # of a weight that are rounded at a time: a vocabulary in 32 bits would take 100 MB and more
+QUANTIZE_ROWS = 4096  # of a weight that are rounded at a time: a vocabulary in 32 bits would take 100 MB and more
 
 
 class Precision(StrEnum):
@@ -36,11 +36,11 @@ def make_linear(weight: torch.Tensor, bias: torch.Tensor | None, precision: Prec
         RuntimeError: torch cannot do this here.
     """
     if precision is Precision.INT8:
-        return Quantised(weight, None if bias is None else bias.float())
-    return Plain(weight, bias, getattr(torch, precision.value))
+        return Int8Linear(weight, None if bias is None else bias.float())
+    return FloatLinear(weight, bias, getattr(torch, precision.value))
 
 
-class Plain:
+class FloatLinear:
     """One floating-point type throughout."""
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype) -> None:
@@ -52,7 +52,7 @@ class Plain:
         return linear(x.to(self._weight.dtype), self._weight, self._bias)
 
 
-class Quantised:
+class Int8Linear:
     """Products of 8-bit integers, summed in 32 bits.
 
     Every row has its own scale. torch's operator has one for all rows, and a few tokens of a Whisper are a hundred
@@ -60,25 +60,25 @@ class Quantised:
     """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
-        self._packed = _pack(weight)
+        self._packed = _quantize(weight)
         self._bias = torch.zeros(len(weight)) if bias is None else bias
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """(n, inputs) to (n, outputs), float32."""
         if len(x) == 1:
-            return _product(x.float(), self._packed, _overflows()).add_(self._bias)
+            return _int8_matmul(x.float(), self._packed, _needs_reduced_range()).add_(self._bias)
         sizes = (
             torch.maximum(x.amax(dim=1, keepdim=True), -x.amin(dim=1, keepdim=True)).float().clamp_(min=1e-8)
         )  # (n, 1)
-        y = _product(x / sizes, self._packed, _overflows())
+        y = _int8_matmul(x / sizes, self._packed, _needs_reduced_range())
         return torch.addcmul(self._bias, y, sizes, out=y)  # in place: of a vocabulary this is megabytes a row of x
 
 
-def _pack(weight: torch.Tensor) -> Any:
+def _quantize(weight: torch.Tensor) -> Any:
     scales = torch.maximum(weight.amax(dim=1), -weight.amin(dim=1)).float().clamp_(min=1e-8) / 127  # (outputs,)
     rounded = torch.empty(weight.shape, dtype=torch.int8)
-    for i in range(0, len(weight), ROWS):
-        rows = slice(i, i + ROWS)
+    for i in range(0, len(weight), QUANTIZE_ROWS):
+        rows = slice(i, i + QUANTIZE_ROWS)
         rounded[rows] = (weight[rows].float() / scales[rows, None]).round_().to(torch.int8)
     zeros = torch.zeros(len(weight), dtype=torch.long)
     with warnings.catch_warnings():
@@ -87,16 +87,16 @@ def _pack(weight: torch.Tensor) -> Any:
         return Ops.quantized.linear_prepack(quantised, None)
 
 
-def _product(x: torch.Tensor, packed: Any, reduce_range: bool) -> torch.Tensor:
+def _int8_matmul(x: torch.Tensor, packed: Any, reduce_range: bool) -> torch.Tensor:
     y: torch.Tensor = Ops.quantized.linear_dynamic(x, packed, reduce_range)
     return y
 
 
 @cache
-def _overflows() -> bool:
+def _needs_reduced_range() -> bool:
     """Whether this processor adds pairs of products in 16 bits: inputs must then keep to 7 bits.
 
     All values at their largest, so that a sum that does not fit shows.
     """
     ones = torch.ones(16, 64)
-    return bool((_product(ones, _pack(ones), False) - 64).abs().max() > 0.5)
+    return bool((_int8_matmul(ones, _quantize(ones), False) - 64).abs().max() > 0.5)

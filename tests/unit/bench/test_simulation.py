@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from streamstt.bench.figures import Reference, figures, mean_and_range, screens
-from streamstt.bench.simulation import Run, Track, simulate
-from streamstt.config.settings import Speech
-from streamstt.engine.base import HeardWord, Hypothesis, Job
+from streamstt.bench.figures import Reference, compute_figures, display_states, mean_and_range
+from streamstt.bench.simulation import SimulationResult, SourceTrace, simulate
+from streamstt.config.settings import SpeechSettings
+from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import SourceError
 from streamstt.events import Partial
@@ -29,8 +29,8 @@ def reference() -> Reference:
     return Reference(tuple(normalise(" ".join(TALK.text))))
 
 
-def play(decode_s: float = 0.1, sources: int = 1) -> Run:
-    return simulate([TALK.audio] * sources, TALK.engine, Speech(), "en", decode_s)
+def play(decode_s: float = 0.1, sources: int = 1) -> SimulationResult:
+    return simulate([TALK.audio] * sources, TALK.engine, SpeechSettings(), "en", decode_s)
 
 
 @pytest.fixture(autouse=True)
@@ -43,18 +43,18 @@ def test_all_words_come(tmp_path: Path) -> None:
     """The finals say what was said; every word comes after it was spoken, and no later than the decodes explain."""
     (tmp_path / "words.json").write_text(json.dumps(WORDS))
     run = play()
-    found = figures(run, Reference.read(None, tmp_path / "words.json", normalise), normalise)
+    found = compute_figures(run, Reference.read(None, tmp_path / "words.json", normalise), normalise)
     assert found["wer"] == 0
     assert found["word_end_error_ms"] == pytest.approx(0, abs=1)
     assert -0.3 < found["shown_p50_s"] < 0.8
     assert found["shown_p50_s"] <= found["settled_p50_s"] <= found["final_p50_s"] < 3
-    assert found["updates"] == len(run.decodes) > 5
+    assert found["updates"] == len(run.decode_times) > 5
     assert found["cpu_s_per_s"] > 0
 
 
 def test_a_slow_engine_is_seen() -> None:
     """When decodes take longer, words come later by about as much, updates are fewer, and some are overdue."""
-    quick, slow = (figures(play(decode_s), None, normalise) for decode_s in (0.05, 1.5))
+    quick, slow = (compute_figures(play(decode_s), None, normalise) for decode_s in (0.05, 1.5))
     assert slow["shown_p50_s"] > quick["shown_p50_s"] + 1
     assert slow["updates"] < quick["updates"]
     assert quick["overdue_max_s"] < 0.2 < slow["overdue_max_s"]
@@ -63,7 +63,7 @@ def test_a_slow_engine_is_seen() -> None:
 def test_several_sources() -> None:
     """Each source has its own track, and one engine serves them all."""
     run = play(sources=3)
-    assert [normalise(" ".join(f.text for _, f in t.finals)) for t in run.tracks] == [
+    assert [normalise(" ".join(f.text for _, f in t.finals)) for t in run.traces] == [
         normalise(" ".join(TALK.text))
     ] * 3
     assert run.audio_s == pytest.approx(3 * len(TALK.audio) / 16000)
@@ -77,11 +77,11 @@ def test_each_source_is_late_by_its_own_time(tmp_path: Path) -> None:
     run = simulate(
         [TALK.audio[cut:], np.concatenate([pause, TALK.audio[cut:]])],
         Shifted({"source-1": -0.3, "source-2": 0.2}),
-        Speech(),
+        SpeechSettings(),
         "en",
         0.01,
     )
-    found = figures(run, said, normalise, [-0.3, 0.2])
+    found = compute_figures(run, said, normalise, [-0.3, 0.2])
     assert found["wer"] == 0
     assert found["word_end_error_ms"] == pytest.approx(0, abs=1)
     assert -0.3 < found["shown_p50_s"] < 0.8
@@ -89,17 +89,17 @@ def test_each_source_is_late_by_its_own_time(tmp_path: Path) -> None:
 
 def test_a_normaliser_that_joins_words() -> None:
     """A stable word that is counted as one with the next takes nothing back from those before it."""
-    track = Track()
+    track = SourceTrace()
     for at, stable in ((1.0, len("we have ")), (2.0, len("we have twenty"))):
-        track.take(at, [Partial("a", "a-1", 1, 0, at, "we have twenty one", stable, "en")])
-    seen = screens(track, lambda text: text.replace("twenty one", "21").split())
+        track.record(at, [Partial("a", "a-1", 1, 0, at, "we have twenty one", stable, "en")])
+    seen = display_states(track, lambda text: text.replace("twenty one", "21").split())
     assert [s.words[: s.settled] for s in seen] == [("we", "have"), ("we", "have")]
 
 
 def test_time_only_goes_on() -> None:
     """What a viewer sees comes in order, and nothing before it was spoken."""
-    (track,) = play().tracks
-    times = [s.at for s in screens(track, normalise)]
+    (track,) = play().traces
+    times = [s.at for s in display_states(track, normalise)]
     assert times == sorted(times)
     assert all(at >= f.end - 0.001 for at, f in track.finals)
 
@@ -123,13 +123,13 @@ class Liar:
     info = TALK.engine.info
 
     def decode(self, job: Job) -> Hypothesis:
-        return Hypothesis(job, (HeardWord(" nonsense", job.start, job.end, 1.0, (1,)),), "en")
+        return Hypothesis(job, (RecognizedWord(" nonsense", job.start, job.end, 1.0, (1,)),), "en")
 
 
 def test_errors_are_counted() -> None:
     """An engine that hears something else has a word error rate to match."""
-    run = simulate([TALK.audio], Liar(), Speech(), "en", 0.1)
-    assert figures(run, reference(), normalise)["wer"] >= 100
+    run = simulate([TALK.audio], Liar(), SpeechSettings(), "en", 0.1)
+    assert compute_figures(run, reference(), normalise)["wer"] >= 100
 
 
 def test_mean_and_range() -> None:

@@ -14,8 +14,8 @@ from streamstt.brokers.messages import (
     parse_entries,
     parse_position,
 )
-from streamstt.config.brokers import Mqtt, Nats, Redis
-from streamstt.config.secrets import without_password
+from streamstt.config.brokers import MqttSettings, NatsSettings, RedisSettings
+from streamstt.config.secrets import redact_password
 from streamstt.events import Event, Gap, State, Status
 from streamstt.hub.protocol import SourceInfo, encode
 from tests.support.captions import ABOUT, final, partial
@@ -97,16 +97,16 @@ def test_addresses() -> None:
 @pytest.mark.parametrize(
     ("section", "url"),
     [
-        (Redis, "http://broker"),
-        (Redis, "redis://"),
-        (Redis, "redis://broker/name"),
-        (Redis, "redis://broker:99999"),
-        (Redis, "redis://me:secret@broker"),
-        (Nats, "redis://broker"),
-        (Mqtt, "mqtt://broker?x=1"),
+        (RedisSettings, "http://broker"),
+        (RedisSettings, "redis://"),
+        (RedisSettings, "redis://broker/name"),
+        (RedisSettings, "redis://broker:99999"),
+        (RedisSettings, "redis://me:secret@broker"),
+        (NatsSettings, "redis://broker"),
+        (MqttSettings, "mqtt://broker?x=1"),
     ],
 )
-def test_addresses_that_are_none(section: type[Redis | Nats | Mqtt], url: str) -> None:
+def test_addresses_that_are_none(section: type[RedisSettings | NatsSettings | MqttSettings], url: str) -> None:
     """They are refused when settings are read, and so is a password that would be shown and logged."""
     with pytest.raises(ValueError, match="address"):
         section(url=url)
@@ -114,8 +114,8 @@ def test_addresses_that_are_none(section: type[Redis | Nats | Mqtt], url: str) -
 
 def test_passwords_are_not_told() -> None:
     """What is said of an address has its user, not the password."""
-    assert without_password("x = 'redis://me:secr:et@host/0' is") == "x = 'redis://me:***@host/0' is"
-    assert without_password("redis://me@host:6379/0 and nats://host:1") == "redis://me@host:6379/0 and nats://host:1"
+    assert redact_password("x = 'redis://me:secr:et@host/0' is") == "x = 'redis://me:***@host/0' is"
+    assert redact_password("redis://me@host:6379/0 and nats://host:1") == "redis://me@host:6379/0 and nats://host:1"
 
 
 def test_what_a_library_raises_is_told_plainly() -> None:

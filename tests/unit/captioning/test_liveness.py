@@ -4,7 +4,15 @@ import pytest
 
 from streamstt.captioning.liveness import Liveness
 from streamstt.config.changes import FIXED_SETTINGS, LIVE_SETTINGS, compare, is_live
-from streamstt.config.settings import SECTIONS, Engine, Log, Server, Settings, Source, Speech
+from streamstt.config.settings import (
+    SECTIONS,
+    EngineSettings,
+    LogSettings,
+    ServerSettings,
+    Settings,
+    SourceSettings,
+    SpeechSettings,
+)
 from streamstt.daemon.watchdog import status_line
 from streamstt.events import State
 
@@ -60,11 +68,11 @@ def test_live_and_waiting() -> None:
     """What can change does, at once; the others stay as they are, and are named until the restart."""
     now = Settings()
     read = Settings(
-        server=Server(history=7, port=1),
-        speech=Speech(update_ms=700, buffer_s=60),
-        engine=Engine(language="en", model="small", vocabulary=("Velmora",)),
-        log=Log(level="debug"),
-        source=(Source(input="ws"),),
+        server=ServerSettings(history=7, port=1),
+        speech=SpeechSettings(update_ms=700, buffer_s=60),
+        engine=EngineSettings(language="en", model="small", vocabulary=("Velmora",)),
+        log=LogSettings(level="debug"),
+        source=(SourceSettings(input="ws"),),
     )
     changes = compare(now, read)
     assert set(changes.live) == {

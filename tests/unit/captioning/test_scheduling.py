@@ -3,7 +3,7 @@
 from streamstt.audio.format import FRAME
 from streamstt.captioning.scheduling import Scheduler
 from streamstt.speech.session import Session
-from streamstt.speech.update_policy import Need
+from streamstt.speech.update_policy import DecodeNeed
 from tests.support.drawing import cut, draw, frames, session, tell
 
 TALK = tell("Hello everybody in the room.")
@@ -13,7 +13,7 @@ def quiet() -> Session:
     stage = session()
     for block in cut(draw("." * 100), [FRAME]):
         stage.push(block)
-    assert stage.need() is Need.NOTHING
+    assert stage.need() is DecodeNeed.NOTHING
     return stage
 
 
@@ -21,7 +21,7 @@ def speaking() -> Session:
     stage = session()
     for block in cut(TALK.audio[: TALK.words[3][2] * FRAME], [FRAME]):
         stage.push(block)
-    assert stage.need() is Need.PARTIAL
+    assert stage.need() is DecodeNeed.PARTIAL
     return stage
 
 
@@ -29,7 +29,7 @@ def finished() -> Session:
     stage = session()
     for block in frames(TALK):
         stage.push(block)
-    assert stage.need() is Need.FINAL
+    assert stage.need() is DecodeNeed.FINAL
     return stage
 
 

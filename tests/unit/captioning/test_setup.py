@@ -6,7 +6,7 @@ import pytest
 
 from streamstt.audio.sources import AudioFile
 from streamstt.captioning.setup import may_appear_later, probe_source
-from streamstt.config.settings import Source
+from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
 
 TERMINAL = {"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": "77", "JOURNAL_STREAM": "8:1"}  # a desktop's shell has these
@@ -27,7 +27,7 @@ TERMINAL = {"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": "77", "JOURNAL_STREAM": 
 )
 def test_waits(source: dict[str, str], environ: dict[str, str], expected: bool) -> None:
     """A device is waited for by a service; a mistake on the command line is told at once."""
-    assert may_appear_later(Source.model_validate(source), environ, pid=100) is expected
+    assert may_appear_later(SourceSettings.model_validate(source), environ, pid=100) is expected
 
 
 def test_look() -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from streamstt.config import loader
 from streamstt.config.loader import load, user_file
-from streamstt.config.rendering import default_file, listing, toml_value
-from streamstt.config.settings import SECTIONS, Settings, Source
+from streamstt.config.rendering import default_file, effective_toml, toml_value
+from streamstt.config.settings import SECTIONS, Settings, SourceSettings
 from streamstt.errors import ConfigError
 from tests.support.paths import ROOT
 
@@ -175,14 +175,14 @@ def test_words_are_checked(section: str, key: str, value: str, tmp_path: Path) -
 )
 def test_source_names(given: str, name: str, kind: str, argument: str) -> None:
     """A source without a name is named after its input."""
-    source = Source(input=given)
+    source = SourceSettings(input=given)
     assert (source.name, source.kind, source.argument, source.title) == (name, kind, argument, name)
 
 
 def test_source_given_names() -> None:
     """A name that is given is kept; viewers see the label, or else the name."""
-    assert Source(input="mic", name="stage").title == "stage"
-    assert Source(input="mic", name="stage", label="On stage").title == "On stage"
+    assert SourceSettings(input="mic", name="stage").title == "stage"
+    assert SourceSettings(input="mic", name="stage", label="On stage").title == "On stage"
 
 
 @pytest.mark.parametrize(
@@ -428,7 +428,7 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
     text = (
         '[obs]\nurl = "ws://a"\npassword = "hunter2"\n[zoom]\nurl = "https://a/?hunter2"\n[webhook]\nsecret = "hunter2"'
     )
-    shown = "\n".join(listing(load(file=write(tmp_path / "given.toml", text), environ={})))
+    shown = "\n".join(effective_toml(load(file=write(tmp_path / "given.toml", text), environ={})))
     assert "hunter2" not in shown
     assert shown.count('"(hidden)"') == 3
     for wrong in (

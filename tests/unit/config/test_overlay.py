@@ -7,8 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from streamstt.config.changes import compare
-from streamstt.config.overlay import Overlay
-from streamstt.config.settings import Settings, Source
+from streamstt.config.overlay import OverlaySettings
+from streamstt.config.settings import Settings, SourceSettings
 from streamstt.hub.protocol import DaemonInfo, SourceInfo, make_hello
 from streamstt.server.http.pages import Pages
 from streamstt.server.http.response import HEADERS
@@ -21,11 +21,11 @@ BAD = ["", "#12", "#12345", "url(x)", "red;}", "rgb(0 0 0", 'gold"', "var(--x)",
 def test_the_page_is_told() -> None:
     """``/overlay.json`` has every setting in force, and of each its type, default, limits and help."""
     routes = Pages(make_hub())
-    routes.overlay = Overlay(lines=3, source=("you",))
+    routes.overlay = OverlaySettings(lines=3, source=("you",))
     answer = routes.respond("/overlay.json?token=x")
     told = json.loads(answer.body)
     assert (answer.status, answer.content_type) == (HTTPStatus.OK, "application/json")
-    assert set(told["settings"]) == set(told["schema"]) == set(Overlay.model_fields)
+    assert set(told["settings"]) == set(told["schema"]) == set(OverlaySettings.model_fields)
     assert (told["settings"]["lines"], told["settings"]["source"]) == (3, ["you"])
     assert told["schema"]["lines"]["default"] == 2
     assert (told["schema"]["lines"]["minimum"], told["schema"]["lines"]["maximum"]) == (1, 4)
@@ -47,28 +47,28 @@ def test_what_the_page_can_read() -> None:
 @pytest.mark.parametrize("color", GOOD)
 def test_colors(color: str) -> None:
     """A colour is what CSS calls one; the # may be left out."""
-    assert Overlay(color=color).color == color
-    assert Source(color=color).color == color
+    assert OverlaySettings(color=color).color == color
+    assert SourceSettings(color=color).color == color
 
 
 @pytest.mark.parametrize("color", BAD)
 def test_no_colors(color: str) -> None:
     """What could be more than a colour is none."""
     with pytest.raises(ValidationError):
-        Overlay(color=color)
+        OverlaySettings(color=color)
     if color:  # empty: the page chooses
         with pytest.raises(ValidationError):
-            Source(color=color)
+            SourceSettings(color=color)
 
 
 def test_sources_from_the_command_line() -> None:
     """One string is a list with commas."""
-    assert Overlay.model_validate({"source": "you, them"}).source == ("you", "them")
+    assert OverlaySettings.model_validate({"source": "you, them"}).source == ("you", "them")
 
 
 def test_it_changes_on_a_reload() -> None:
     """The overlay's look is read again; a source's colour needs a restart, as all of a source does."""
-    now, read = Settings(), Settings(overlay=Overlay(lines=4), source=(Source(color="gold"),))
+    now, read = Settings(), Settings(overlay=OverlaySettings(lines=4), source=(SourceSettings(color="gold"),))
     assert compare(now, read).live == ("overlay.lines",)
     assert compare(now, read).needs_restart == ("source",)
 

@@ -15,7 +15,7 @@ from streamstt.diagnostics.facts import (
     SourceFact,
     SpeedFact,
 )
-from streamstt.diagnostics.verdicts import exit_code, judge
+from streamstt.diagnostics.verdicts import exit_code, make_findings
 
 
 def heard(rms: float, peak: float, kind: str = "mic") -> SourceFact:
@@ -27,7 +27,7 @@ GOOD: list[Fact] = [
     heard(-40, -20),
     heard(-100, -100, "monitor"),  # nobody plays anything: no fault
     SourceFact("remote", "ws"),
-    ModelFact("base", here=True, size_mb=149, loaded="int8"),
+    ModelFact("base", present=True, size_mb=149, precision="int8"),
     SpeedFact(0.1, 0.6, 1),
     MemoryFact(8000, 600),
     PortFact("127.0.0.1", 8765, free=True),
@@ -50,8 +50,8 @@ BAD: list[tuple[Fact, str, int]] = [
     (SourceFact("you", "mic", problem="there is no microphone 'x'"), "streamstt devices", 3),
     (SourceFact("talk", "file", problem="there is no file x"), "--source file:PATH", 3),
     (heard(-100, -100), "muted", 3),
-    (ModelFact("small", here=False), "streamstt models fetch small", 4),
-    (ModelFact("nosuch", here=False, problem="unknown model"), "streamstt models list", 4),
+    (ModelFact("small", present=False), "streamstt models fetch small", 4),
+    (ModelFact("nosuch", present=False, problem="unknown model"), "streamstt models list", 4),
     (SpeedFact(3.0, 0.6, 1), "another machine", 4),
     (MemoryFact(500, 900), "smaller model", 4),
     (PortFact("127.0.0.1", 8765, free=False, problem="in use"), "--port", 5),
@@ -63,7 +63,7 @@ BAD: list[tuple[Fact, str, int]] = [
 @pytest.mark.parametrize("fact", GOOD, ids=repr)
 def test_good(fact: Fact) -> None:
     """Nothing to do."""
-    (finding,) = judge(Facts((fact,)))
+    (finding,) = make_findings(Facts((fact,)))
     assert (finding.verdict, finding.remedy) == ("good", "")
     assert finding.says
 
@@ -71,8 +71,8 @@ def test_good(fact: Fact) -> None:
 @pytest.mark.parametrize(("fact", "remedy"), LOOK, ids=repr)
 def test_worth_a_look(fact: Fact, remedy: str) -> None:
     """Captions would come; it is said what would make them better."""
-    model = ModelFact("base", here=True)
-    finding = judge(Facts((model, fact)))[1]
+    model = ModelFact("base", present=True)
+    finding = make_findings(Facts((model, fact)))[1]
     assert finding.verdict == "look"
     assert remedy in finding.remedy
     assert exit_code([finding]) == 0
@@ -81,8 +81,8 @@ def test_worth_a_look(fact: Fact, remedy: str) -> None:
 @pytest.mark.parametrize(("fact", "remedy", "code"), BAD, ids=repr)
 def test_bad(fact: Fact, remedy: str, code: int) -> None:
     """No captions would come: what to do, and the exit code that the daemon would have had."""
-    model = ModelFact("base", here=True)
-    findings = judge(Facts((model, fact)))
+    model = ModelFact("base", present=True)
+    findings = make_findings(Facts((model, fact)))
     assert findings[1].verdict == "bad"
     assert remedy in findings[1].remedy
     assert exit_code(findings) == code
@@ -91,15 +91,15 @@ def test_bad(fact: Fact, remedy: str, code: int) -> None:
 def test_the_first_that_is_bad_counts() -> None:
     """And none hides another; a check that failed itself is told, too."""
     facts = Facts(
-        (ModelFact("small", here=False), PortFact("x", 1, free=False, problem="in use")), (("service", "no"),)
+        (ModelFact("small", present=False), PortFact("x", 1, free=False, problem="in use")), (("service", "no"),)
     )
-    findings = judge(facts)
+    findings = make_findings(facts)
     assert [finding.verdict for finding in findings] == ["bad", "bad", "look"]
     assert exit_code(findings) == 4
 
 
 def test_a_model_that_fits_is_named() -> None:
     """The largest that would carry all sources: of a fast machine a larger one, of a slow one a smaller."""
-    fast, slow = (judge(Facts((ModelFact("base", here=True), SpeedFact(s, 0.6, 1))))[1] for s in (0.1, 0.9))
+    fast, slow = (make_findings(Facts((ModelFact("base", present=True), SpeedFact(s, 0.6, 1))))[1] for s in (0.1, 0.9))
     assert "small should fit as well" in fast.says
     assert "--model tiny" in slow.remedy

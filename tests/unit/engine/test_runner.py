@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from streamstt.engine.base import Engine, Hypothesis, Job
-from streamstt.engine.runner import FAILED, EngineRoom
+from streamstt.engine.runner import FAILURE_NOTICE, EngineRunner
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import EngineError, ModelError
 
@@ -41,30 +41,30 @@ async def test_a_fresh_engine_does_what_the_old_one_could_not(thread: Executor) 
     """The job that failed is decoded by an engine that is loaded anew; people are told meanwhile."""
     loads = Loads(Script(words=WORDS, fails_after=2))
     told: list[str] = []
-    room = EngineRoom(loads, thread)
+    room = EngineRunner(loads, thread)
     await room.start()
     answers = [await room.decode(job(0), told.append) for _ in range(3)]
     assert all(a and [w.text for w in a.words] == [" Hello"] for a in answers)
     assert loads.count == 3, "it works for one job, each time"
-    assert told == ["", FAILED, "", FAILED, ""]
+    assert told == ["", FAILURE_NOTICE, "", FAILURE_NOTICE, ""]
     assert room.failures == 2
 
 
 async def test_poison_is_given_up_and_the_next_one_is_decoded(thread: Executor) -> None:
     """What a fresh engine cannot decode either is given up, and people stay told until the next one works."""
-    room = EngineRoom(Loads(Script(words=WORDS, poison_s=(5.5,))), thread)
+    room = EngineRunner(Loads(Script(words=WORDS, poison_s=(5.5,))), thread)
     await room.start()
     told: list[str] = []
     assert await room.decode(job(5), told.append) is None
-    assert told == [FAILED]
+    assert told == [FAILURE_NOTICE]
     assert await room.decode(job(0), told.append)
-    assert told == [FAILED, ""]
+    assert told == [FAILURE_NOTICE, ""]
     assert await room.decode(job(5), told.append) is None, "it is no crash loop: this time too only itself is lost"
 
 
 async def test_an_engine_that_always_fails_is_broken(thread: Executor) -> None:
     """Two utterances in a row that a fresh engine cannot decode: the daemon has to end."""
-    room = EngineRoom(Loads(Script(words=WORDS, poison_s=(5.5, 8.5))), thread)
+    room = EngineRunner(Loads(Script(words=WORDS, poison_s=(5.5, 8.5))), thread)
     await room.start()
     assert await room.decode(job(5), lambda _: None) is None
     with pytest.raises(EngineError, match="whatever it hears"):
@@ -82,7 +82,7 @@ async def test_weights_that_broke_meanwhile(thread: Executor) -> None:
     def load() -> Engine:
         return makers.pop(0)()
 
-    room = EngineRoom(load, thread)
+    room = EngineRunner(load, thread)
     await room.start()
     with pytest.raises(ModelError, match="the weights are gone"):
         await room.decode(job(0), lambda _: None)
@@ -97,7 +97,7 @@ async def test_whatever_is_raised_is_an_error_of_the_engine(thread: Executor) ->
                 raise MemoryError
             return ScriptedEngine.decode(self, job)
 
-    room = EngineRoom(lambda: Starved(Script(words=WORDS)), thread)
+    room = EngineRunner(lambda: Starved(Script(words=WORDS)), thread)
     await room.start()
     assert await room.decode(job(0), lambda _: None) is None
     with pytest.raises(EngineError, match="MemoryError"):
@@ -112,10 +112,10 @@ async def test_a_vocabulary_outlives_a_fresh_load(thread: Executor) -> None:
         def expect(self, terms: Sequence[str]) -> None:
             told.append(tuple(terms))
 
-    room = EngineRoom(lambda: Listening(Script(words=WORDS, fails_after=2)), thread)
+    room = EngineRunner(lambda: Listening(Script(words=WORDS, fails_after=2)), thread)
     await room.start()
     assert told == []
-    await room.expect(("Velmora",))
+    await room.set_vocabulary(("Velmora",))
     await room.decode(job(0), lambda _: None)
     await room.decode(job(0), lambda _: None)
     assert room.failures == 1
@@ -131,7 +131,7 @@ async def test_busy_only_while_it_works(thread: Executor) -> None:
             seen.append(room.busy_since)
             return super().decode(job)
 
-    room = EngineRoom(lambda: Watched(Script(words=WORDS, poison_s=(5.5,))), thread)
+    room = EngineRunner(lambda: Watched(Script(words=WORDS, poison_s=(5.5,))), thread)
     assert room.busy_since is None
     await room.start()
     await room.decode(job(5), lambda _: None)

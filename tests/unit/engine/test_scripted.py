@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamstt.engine.base import HeardWord, Job
+from streamstt.engine.base import Job, RecognizedWord
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import ModelError
 
@@ -18,7 +18,7 @@ WORDS = (
 ENGINE = ScriptedEngine(Script(words=WORDS))
 
 
-def job(start_s: float, end_s: float, *, final: bool = True, committed: tuple[HeardWord, ...] = ()) -> Job:
+def job(start_s: float, end_s: float, *, final: bool = True, committed: tuple[RecognizedWord, ...] = ()) -> Job:
     audio = np.zeros(round((end_s - start_s) * 16000), dtype=np.float32)
     return Job("mic", round(start_s * 16000), audio, final, None, committed)
 

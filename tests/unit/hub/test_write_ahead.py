@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from streamstt.config.settings import Transcript as Settings
-from streamstt.errors import SinkError
+from streamstt.config.settings import TranscriptSettings as Settings
+from streamstt.errors import OutputError
 from streamstt.events import State, Status
 from streamstt.hub import write_ahead
 from streamstt.hub.history import Resume
@@ -223,7 +223,7 @@ async def test_what_waits_in_memory_is_bounded(tmp_path: Path, monkeypatch: pyte
     transcript.close()
     await transcript.run()
     assert (transcript.waiting, transcript.written) == (0, 20)
-    with pytest.raises(SinkError, match="no new set"):
+    with pytest.raises(OutputError, match="no new set"):
         await transcript.mark("Late")
 
 
@@ -266,7 +266,7 @@ async def test_captions_go_on_while_the_disk_hangs(tmp_path: Path, monkeypatch: 
                 detail = message.data.get("detail", "") if isinstance(message, Message) else ""
         hub.publish(final("Two.", number=2))
         assert await taken(outbox) == ["Two."]
-        with pytest.raises(SinkError):
+        with pytest.raises(OutputError):
             await transcript.mark("Now")
         disk.answers.set()
         transcript.close()
@@ -293,5 +293,5 @@ async def test_a_mistake_in_the_writer_ends_no_captions(tmp_path: Path, caplog: 
         assert await taken(outbox) == ["hello", "status", "One.", "status", "Two."]
     assert "captions go on" in str(hub.notices[0])
     assert "ValueError: a mistake" in caplog.text
-    with pytest.raises(SinkError):
+    with pytest.raises(OutputError):
         await transcript.mark("Now")

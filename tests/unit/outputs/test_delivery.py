@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from streamstt.config.outputs import Webhook
+from streamstt.config.outputs import WebhookSettings
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import CaptionItem, CaptionRejected, TargetGone, TargetUnavailable
@@ -288,7 +288,7 @@ async def test_secrets_are_not_told(tmp_path: Path) -> None:
     file = tmp_path / "own"
     file.write_text("gopher://hunter2\n")
     secret = SecretSource("zoom.url", SecretStr("hunter2"), str(file))
-    assert "hunter2" not in repr(secret) + repr(Webhook(secret=SecretStr("hunter2")))
+    assert "hunter2" not in repr(secret) + repr(WebhookSettings(secret=SecretStr("hunter2")))
     with pytest.raises(TargetUnavailable) as caught:
         await SecretSource("zoom.url", SecretStr(""), str(file)).read_url()
     assert "hunter2" not in str(caught.value)

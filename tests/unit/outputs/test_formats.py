@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from streamstt.config.outputs import Obs
+from streamstt.config.outputs import ObsSettings
 from streamstt.hub.protocol import encode
 from streamstt.outputs.base import CaptionItem, TargetUnavailable
 from streamstt.outputs.http_client import HttpResponse, add_query, parse_retry_after
@@ -97,11 +97,11 @@ def test_what_is_no_outcome(status: Any) -> None:
 def test_closed_captions_are_wrapped() -> None:
     """Lines of 32 at most, three at once; what is longer comes in parts, and no word is lost."""
     text = "Every word of this has been written down before, and it is said again so that the tests know it by heart."
-    parts = split_caption(text, "en", Obs())
+    parts = split_caption(text, "en", ObsSettings())
     assert " ".join(" ".join(parts).split()) == text
     assert [len(part.split("\n")) for part in parts] == [3, 1] or len(parts) == 2
     assert all(len(line) <= 32 for part in parts for line in part.split("\n"))
-    wide = split_caption(text, "en", Obs(line_chars=100, lines=1))
+    wide = split_caption(text, "en", ObsSettings(line_chars=100, lines=1))
     assert all(len(line) <= 32 for line in wide)  # CEA-608 has no more
 
 

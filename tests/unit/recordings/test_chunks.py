@@ -9,13 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples, samples_from_ms
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import EngineInfo, Hypothesis, Job
 from streamstt.events import Final
-from streamstt.recordings.chunks import LONGEST_S, Cutter, Listening, Passage, captions
-from streamstt.recordings.transcribe import hear
+from streamstt.recordings.chunks import MAX_CHUNK_S, Chunk, ChunkDecode, ChunkSplitter, write_captions
+from streamstt.recordings.transcribe import decode_chunks
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.reliability import TRIES
+from streamstt.speech.reliability import MAX_RETRIES
 from tests.support.drawing import FRAMES_A_SECOND, PROPERTY, DrawnDetector, Talk, cut, draw, talks, tell
 from tests.unit.speech.test_skipped_speech import TALK, Hallucinating, Skipping
 
@@ -33,7 +33,7 @@ class Many:
     room: int = 1
     info: EngineInfo = TALK.engine.info
 
-    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+    def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         waiting, held = iter(jobs), []
         while True:
             while len(held) < self.room and (job := next(waiting, None)):
@@ -43,17 +43,17 @@ class Many:
             yield self.decode(held.pop())
 
 
-def passages(audio: Samples, sizes: Iterable[int] = (samples_from_ms(10_000),), *, join: bool = True) -> list[Passage]:
-    cutter = Cutter(Speech(), judge, join=join)
-    return [*(p for block in cut(audio, sizes) for p in cutter.push(block)), *cutter.end()]
+def passages(audio: Samples, sizes: Iterable[int] = (samples_from_ms(10_000),), *, join: bool = True) -> list[Chunk]:
+    cutter = ChunkSplitter(SpeechSettings(), judge, join=join)
+    return [*(p for block in cut(audio, sizes) for p in cutter.push(block)), *cutter.flush()]
 
 
 def listen(talk: Talk, engine: Many, *, language: str | None = "en") -> list[Final]:
     cut_up = passages(talk.audio, join=language is not None)
-    heard = list(hear((Listening(p, "room", Speech(), language) for p in cut_up), engine))
+    heard = list(decode_chunks((ChunkDecode(p, "room", SpeechSettings(), language) for p in cut_up), engine))
     heard.sort(key=lambda listening: listening.start)
     writer = CaptionWriter("room")
-    return [final for listening in heard for final in captions(listening, writer, Speech())]
+    return [final for listening in heard for final in write_captions(listening, writer, SpeechSettings())]
 
 
 def said(finals: list[Final]) -> list[str]:
@@ -87,24 +87,24 @@ def test_passages_are_as_long_as_serves() -> None:
     assert len(apart) == 20
     assert len(joined) < 6
     speech = passages(draw("s" * 60 * FRAMES_A_SECOND))
-    assert max(len(p.samples) for p in (*joined, *speech)) <= samples_from_ms(LONGEST_S * 1000)
+    assert max(len(p.samples) for p in (*joined, *speech)) <= samples_from_ms(MAX_CHUNK_S * 1000)
     assert sum(len(p.samples) for p in speech) == samples_from_ms(60_000)
 
 
 def test_a_passage_does_not_wait_for_ever() -> None:
     """After an utterance minutes of silence may follow: its audio is kept no longer than another could join it."""
-    cutter = Cutter(Speech(), judge, join=True)
-    picture = "." * FRAMES_A_SECOND + "s" * FRAMES_A_SECOND + "." * (LONGEST_S + 1) * FRAMES_A_SECOND
+    cutter = ChunkSplitter(SpeechSettings(), judge, join=True)
+    picture = "." * FRAMES_A_SECOND + "s" * FRAMES_A_SECOND + "." * (MAX_CHUNK_S + 1) * FRAMES_A_SECOND
     early = [p for block in cut(draw(picture), [SAMPLE_RATE]) for p in cutter.push(block)]
     assert len(early) == 1
-    assert list(cutter.end()) == []
+    assert list(cutter.flush()) == []
     assert float(early[0].samples.max()) > 0.1
 
 
 def test_nothing() -> None:
     """No audio, or silence, has no passage."""
     assert passages(draw("")) == passages(draw("." * 500)) == []
-    assert list(Cutter(Speech(), judge, join=True).push(Block(0, np.zeros(5, np.float32)))) == []
+    assert list(ChunkSplitter(SpeechSettings(), judge, join=True).push(Block(0, np.zeros(5, np.float32)))) == []
 
 
 @pytest.mark.parametrize("room", [1, 4])
@@ -123,8 +123,8 @@ def test_what_is_made_up_is_not_asked_for_again_and_again(length: int) -> None:
     """A word that stands at the beginning of any audio, however long, does not keep the engine."""
     engine = Hallucinating(length)
     words = said(listen(TALK, Many(engine.decode)))
-    assert 1 <= len(words) <= 2**TRIES
-    assert len(engine.jobs) <= 2 ** (TRIES + 1)
+    assert 1 <= len(words) <= 2**MAX_RETRIES
+    assert len(engine.jobs) <= 2 ** (MAX_RETRIES + 1)
 
 
 def test_doubtful_text_is_dropped() -> None:
@@ -148,13 +148,13 @@ def test_the_language_before_is_expected() -> None:
     spoken = iter(["de", "xx", "en", "de"])
 
     def decode(job: Job) -> Hypothesis:
-        told.append(job.expected)
+        told.append(job.expected_language)
         language = next(spoken)
         words = () if language == "xx" else talk.engine.decode(job).words
         return Hypothesis(job, words, language)
 
     cut_up = passages(talk.audio, join=False)
-    heard = list(hear((Listening(p, "room", Speech(), None) for p in cut_up), Many(decode)))
+    heard = list(decode_chunks((ChunkDecode(p, "room", SpeechSettings(), None) for p in cut_up), Many(decode)))
     assert told == [None, "de", "de", "en"]
     assert [listening.language for listening in heard] == ["de", "xx", "en", "de"]
 
@@ -163,13 +163,13 @@ def test_no_more_is_read_than_the_engine_takes() -> None:
     """Passages are cut when the engine has room for them: a recording of hours is not held."""
     taken = 0
 
-    def fresh() -> Iterator[Listening]:
+    def fresh() -> Iterator[ChunkDecode]:
         nonlocal taken
         for passage in passages(tell(*(p for _ in range(30) for p in ("Yes indeed.", 1.0))).audio, join=False):
             taken += 1
-            yield Listening(passage, "room", Speech(), "en")
+            yield ChunkDecode(passage, "room", SpeechSettings(), "en")
 
-    answers = hear(fresh(), Many(lambda job: Hypothesis(job, (), "en"), room=4))
+    answers = decode_chunks(fresh(), Many(lambda job: Hypothesis(job, (), "en"), room=4))
     for done in range(1, 10):
         next(answers)
         assert taken <= done + 4

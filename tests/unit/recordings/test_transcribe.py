@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from streamstt.config.settings import Speech
+from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import SourceError
@@ -28,7 +28,9 @@ ENGINE = ScriptedEngine(
 def test_a_recording() -> None:
     """A spoken sentence becomes its words once, and progress is told up to its length."""
     told: list[tuple[float, float]] = []
-    finals = transcribe(DATA / "short.flac", ENGINE, Speech(), "en", lambda done, total: told.append((done, total)))
+    finals = transcribe(
+        DATA / "short.flac", ENGINE, SpeechSettings(), "en", lambda done, total: told.append((done, total))
+    )
     assert [w.text for f in finals for w in f.words] == WORDS
     assert {f.source for f in finals} == {"short"}
     assert told == sorted(told)
@@ -39,7 +41,7 @@ def test_cut_off(tmp_path: Path) -> None:
     """A recording that ends in the middle of speech is transcribed to its end."""
     audio, rate = soundfile.read(DATA / "short.flac")
     soundfile.write(tmp_path / "half.flac", audio[: 4 * rate], rate)
-    finals = transcribe(tmp_path / "half.flac", ENGINE, Speech(), "en")
+    finals = transcribe(tmp_path / "half.flac", ENGINE, SpeechSettings(), "en")
     spoken = [w.text for f in finals for w in f.words]
     assert spoken == WORDS[: len(spoken)]
     assert len(spoken) in {round(2.9 / STEP), round(2.9 / STEP) - 1}
@@ -48,13 +50,13 @@ def test_cut_off(tmp_path: Path) -> None:
 def test_silence(tmp_path: Path) -> None:
     """A silent recording has no captions."""
     soundfile.write(tmp_path / "silence.wav", np.zeros(48000), 16000)
-    assert transcribe(tmp_path / "silence.wav", ENGINE, Speech(), "en") == []
+    assert transcribe(tmp_path / "silence.wav", ENGINE, SpeechSettings(), "en") == []
 
 
 def test_no_recording(tmp_path: Path) -> None:
     """A file that is not there is an error."""
     with pytest.raises(SourceError, match="there is no file"):
-        transcribe(tmp_path / "gone.wav", ENGINE, Speech(), "en")
+        transcribe(tmp_path / "gone.wav", ENGINE, SpeechSettings(), "en")
 
 
 class Listener:
@@ -69,7 +71,7 @@ class Listener:
         self.jobs.append(job)
         return Hypothesis(job, (), "en")
 
-    def decode_many(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
+    def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         return map(self.decode, jobs)
 
 
@@ -86,7 +88,7 @@ def test_a_small_buffer_loses_nothing(long_file: Path) -> None:
     heard = []
     for buffer_s in (30, 600):
         engine = Listener()
-        transcribe(long_file, engine, Speech(buffer_s=buffer_s, max_utterance_s=28, detector="webrtc"), "en")
+        transcribe(long_file, engine, SpeechSettings(buffer_s=buffer_s, max_utterance_s=28, detector="webrtc"), "en")
         heard.append([(j.start, j.end) for j in engine.jobs])
     assert heard[0] == heard[1]
 
@@ -96,6 +98,6 @@ def test_each_utterance_has_its_language(tmp_path: Path) -> None:
     audio, rate = soundfile.read(DATA / "short.flac")
     soundfile.write(tmp_path / "two.flac", np.tile(audio, 2), rate)
     apart, together = Listener(), Listener()
-    transcribe(tmp_path / "two.flac", apart, Speech(), None)
-    transcribe(tmp_path / "two.flac", together, Speech(), "en")
+    transcribe(tmp_path / "two.flac", apart, SpeechSettings(), None)
+    transcribe(tmp_path / "two.flac", together, SpeechSettings(), "en")
     assert (len(apart.jobs), len(together.jobs)) == (2, 1)

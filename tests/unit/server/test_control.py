@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from streamstt.errors import SinkError
+from streamstt.errors import OutputError
 from streamstt.hub.protocol import ClientError
 from streamstt.server.control import MAX_TITLE, handle_command
 
@@ -17,7 +17,7 @@ class Marks:
 
     async def mark(self, title: str) -> str:
         if title == "full":
-            raise SinkError("no room")
+            raise OutputError("no room")
         self.titles.append(title)
         return f"set-{title}"
 

@@ -5,16 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from streamstt.config.server import Server
+from streamstt.config.server import ServerSettings
 from streamstt.errors import ConfigError
 from streamstt.server.access import ALL_ROLES, NO_ROLE, Role, TokenSet
 from streamstt.server.tokens import load_tokens, token_for, will_create_tokens
 
-EVERYBODY = Server(host="0.0.0.0")
+EVERYBODY = ServerSettings(host="0.0.0.0")
 LONG = "a-long-enough-token.1"
 
 
-def keys(settings: Server, environ: dict[str, str]) -> TokenSet:
+def keys(settings: ServerSettings, environ: dict[str, str]) -> TokenSet:
     found = load_tokens(settings, environ)
     assert found is not None
     return found
@@ -23,13 +23,13 @@ def keys(settings: Server, environ: dict[str, str]) -> TokenSet:
 def test_loopback_needs_none(tmp_path: Path) -> None:
     """On loopback nothing is demanded, and nothing written."""
     state = {"STATE_DIRECTORY": str(tmp_path)}
-    assert load_tokens(Server(), state) is None
-    assert not will_create_tokens(Server(), state)
+    assert load_tokens(ServerSettings(), state) is None
+    assert not will_create_tokens(ServerSettings(), state)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("settings", [EVERYBODY, Server(require_token=True)])
-def test_first_start(tmp_path: Path, settings: Server) -> None:
+@pytest.mark.parametrize("settings", [EVERYBODY, ServerSettings(require_token=True)])
+def test_first_start(tmp_path: Path, settings: ServerSettings) -> None:
     """Tokens are made once, long ones, a role each, in a file and folder for the owner's eyes only."""
     state = {"STATE_DIRECTORY": str(tmp_path / "state")}
     assert will_create_tokens(settings, state)
@@ -57,7 +57,7 @@ def test_file_of_the_settings(tmp_path: Path) -> None:
     """A token file has a role and a token a line, and comments; it counts more than credentials; none is made."""
     file = tmp_path / "tokens"
     file.write_text(f"# ours\n\nviewer {LONG}v\nSpeaker {LONG}s\ncontrol {LONG}c\nall {LONG}a\n")
-    settings = Server(host="0.0.0.0", token_file=str(file))
+    settings = ServerSettings(host="0.0.0.0", token_file=str(file))
     environ = {"STATE_DIRECTORY": str(tmp_path / "state"), "CREDENTIALS_DIRECTORY": str(tmp_path)}
     (tmp_path / "streamstt-token").write_text(LONG)
     found = keys(settings, environ)
@@ -71,7 +71,7 @@ def test_one_token_alone(tmp_path: Path) -> None:
     """A file with nothing but a token, as from a secret store, allows all."""
     file = tmp_path / "secret"
     file.write_text(f"{LONG}\n")
-    assert keys(Server(host="0.0.0.0", token_file=str(file)), {}).roles(LONG) == ALL_ROLES
+    assert keys(ServerSettings(host="0.0.0.0", token_file=str(file)), {}).roles(LONG) == ALL_ROLES
 
 
 def test_credentials(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_bad_file(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "tokens"
     file.write_text(text)
     with pytest.raises(ConfigError, match=says) as caught:
-        load_tokens(Server(host="0.0.0.0", token_file=str(file)), {})
+        load_tokens(ServerSettings(host="0.0.0.0", token_file=str(file)), {})
     assert str(file) in str(caught.value)
     assert LONG not in str(caught.value)
 
@@ -112,7 +112,7 @@ def test_bad_file(tmp_path: Path, text: str, says: str) -> None:
 def test_no_file(tmp_path: Path) -> None:
     """A file that is not there, or a folder that cannot be made, is an error with its path."""
     with pytest.raises(ConfigError, match="nothing"):
-        load_tokens(Server(host="0.0.0.0", token_file=str(tmp_path / "nothing")), {})
+        load_tokens(ServerSettings(host="0.0.0.0", token_file=str(tmp_path / "nothing")), {})
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match=r"server\.token_file"):
         load_tokens(EVERYBODY, {"STATE_DIRECTORY": str(tmp_path / "file" / "below")})

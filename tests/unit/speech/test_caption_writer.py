@@ -2,16 +2,16 @@
 
 import pytest
 
-from streamstt.engine.base import HeardWord
+from streamstt.engine.base import RecognizedWord
 from streamstt.events import Final, Partial, Word
 from streamstt.speech.caption_writer import CaptionWriter
 
 HEARD = 32_000
 
 
-def heard(text: str, first: int = 0) -> list[HeardWord]:
+def heard(text: str, first: int = 0) -> list[RecognizedWord]:
     return [
-        HeardWord(f" {word}", (first + i) * 8000, (first + i + 1) * 8000, 0.87654)
+        RecognizedWord(f" {word}", (first + i) * 8000, (first + i + 1) * 8000, 0.87654)
         for i, word in enumerate(text.split())
     ]
 
@@ -54,7 +54,7 @@ def test_silence_says_nothing() -> None:
     """No words and nothing shown: no final, and no id is used up."""
     writer = CaptionWriter("mic")
     assert writer.final([], HEARD, "en") is None
-    assert writer.final([HeardWord("  ", 0, 1, 1.0)], HEARD, "en") is None
+    assert writer.final([RecognizedWord("  ", 0, 1, 1.0)], HEARD, "en") is None
     final = writer.final(heard("one"), HEARD, "en")
     assert final
     assert final.id == "mic-1"
@@ -90,7 +90,7 @@ def test_promises_end_with_the_caption() -> None:
 def test_space_at_the_end_is_no_promise() -> None:
     """A final has no space at its end, so the stable part of a partial has none either."""
     writer = CaptionWriter("mic")
-    words = [*heard("one"), HeardWord(" ", 8000, 8000, 1.0)]
+    words = [*heard("one"), RecognizedWord(" ", 8000, 8000, 1.0)]
     partial, final = writer.partial(words, [], HEARD, "en"), writer.final(words, HEARD, "en")
     assert partial
     assert final
@@ -109,7 +109,7 @@ def test_space_at_the_end_is_no_promise() -> None:
 )
 def test_what_comes_late_belongs_to_its_word(pieces: list[str], words: list[str]) -> None:
     """A full stop, or the rest of a word, that was committed on its own is not a word of its own."""
-    heard_pieces = [HeardWord(text, i * 8000, (i + 1) * 8000, 0.9) for i, text in enumerate(pieces)]
+    heard_pieces = [RecognizedWord(text, i * 8000, (i + 1) * 8000, 0.9) for i, text in enumerate(pieces)]
     final = CaptionWriter("mic").final(heard_pieces, HEARD, "en")
     assert final
     assert [w.text for w in final.words] == words

@@ -8,28 +8,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import Samples, samples_from_ms
-from streamstt.engine.base import HeardWord
-from streamstt.speech.cut_points import KEPT, REACH, SEARCH, cut_point, first_pause, quietest
+from streamstt.engine.base import RecognizedWord
+from streamstt.speech.cut_points import (
+    MIN_KEPT,
+    PAUSE_SEARCH_AFTER,
+    PAUSE_SEARCH_BEFORE,
+    find_cut_point,
+    find_first_pause,
+    find_quietest,
+)
 from tests.support.drawing import PROPERTY
 
 START = samples_from_ms(60_000)
 """Where the window begins: not at 0, so that a mix-up of indices shows."""
 
 
-def tell(text: str, *, gaps: dict[int, int] | None = None, at: int = START) -> list[HeardWord]:
+def tell(text: str, *, gaps: dict[int, int] | None = None, at: int = START) -> list[RecognizedWord]:
     """A word each half second from ``at`` on; ``gaps``: ms of pause before the word of this number."""
     words = []
     for i, word in enumerate(text.split()):
         at += samples_from_ms((gaps or {}).get(i, 0))
-        words.append(HeardWord(f" {word}", at, at + samples_from_ms(500), 1.0))
+        words.append(RecognizedWord(f" {word}", at, at + samples_from_ms(500), 1.0))
         at += samples_from_ms(500)
     return words
 
 
-def gone(committed: list[HeardWord], tentative: list[HeardWord], kept_ms: int = 2500) -> list[str]:
+def gone(committed: list[RecognizedWord], tentative: list[RecognizedWord], kept_ms: int = 2500) -> list[str]:
     """The words that go, of a window that was heard to the end of its last word."""
     heard = (committed + tentative)[-1].end
-    found = cut_point(committed, tentative, START, heard, samples_from_ms(kept_ms))
+    found = find_cut_point(committed, tentative, START, heard, samples_from_ms(kept_ms))
     return [w.text.strip() for w in committed[: found[0]]] if found else []
 
 
@@ -71,7 +78,7 @@ def test_only_committed_words_go() -> None:
 def test_not_in_front_of_punctuation(late: str) -> None:
     """A full stop that came late stays with the word it ends."""
     end = START + samples_from_ms(500)
-    mark = HeardWord(late, end, end, 1.0)
+    mark = RecognizedWord(late, end, end, 1.0)
     rest = tell("c d e f g h i j", at=end)
     assert gone([*tell("a"), mark, *rest], [], kept_ms=3999) in (["a", late.strip()], [])
     assert gone(tell("a"), [mark, *rest], kept_ms=3999) == []
@@ -85,17 +92,17 @@ def test_what_is_kept(kept_ms: int, count: int) -> None:
 
 def test_nothing_to_cut() -> None:
     """A window without committed words is not cut, whatever is kept."""
-    assert cut_point([], [], START, START + samples_from_ms(9000), KEPT) is None
-    assert cut_point([], [], START, START + samples_from_ms(9000), 0) is None
+    assert find_cut_point([], [], START, START + samples_from_ms(9000), MIN_KEPT) is None
+    assert find_cut_point([], [], START, START + samples_from_ms(9000), 0) is None
 
 
 def test_all_go() -> None:
     """With nothing to keep, all committed words go, and the pause is looked for behind the last."""
     words = tell("a b. c d")
-    found = cut_point(words, [], START, words[-1].end + samples_from_ms(3000), 0)
+    found = find_cut_point(words, [], START, words[-1].end + samples_from_ms(3000), 0)
     assert found is not None
     assert found[0] == 4
-    assert found[1] <= words[-1].end <= found[2] <= words[-1].end + REACH
+    assert found[1] <= words[-1].end <= found[2] <= words[-1].end + PAUSE_SEARCH_AFTER
 
 
 # ---- properties
@@ -105,29 +112,29 @@ texts = st.sampled_from([" word", " end.", " well,", ".", " -", " 5", "ã€‚", "äº
 
 
 @st.composite
-def windows(draw: st.DrawFn) -> tuple[list[HeardWord], list[HeardWord], int]:
+def windows(draw: st.DrawFn) -> tuple[list[RecognizedWord], list[RecognizedWord], int]:
     """Words in order within a window, those that are committed apart, and the end of the window."""
     spoken = draw(st.lists(st.tuples(texts, lengths, lengths), max_size=24))
     edges = list(
         accumulate((samples_from_ms(x) for _, pause, length in spoken for x in (pause, length)), initial=START)
     )
-    words = [HeardWord(text, edges[2 * i + 1], edges[2 * i + 2], 1.0) for i, (text, _, _) in enumerate(spoken)]
+    words = [RecognizedWord(text, edges[2 * i + 1], edges[2 * i + 2], 1.0) for i, (text, _, _) in enumerate(spoken)]
     count = draw(st.integers(0, len(words)))
     return words[:count], words[count:], edges[-1] + samples_from_ms(draw(lengths))
 
 
 @settings(PROPERTY, max_examples=400)
 @given(windows(), st.sampled_from([1, 20, 500, 2500]))
-def test_any_window(window: tuple[list[HeardWord], list[HeardWord], int], kept_ms: int) -> None:
+def test_any_window(window: tuple[list[RecognizedWord], list[RecognizedWord], int], kept_ms: int) -> None:
     """The pause lies in the window, around the border of two words, in front of what is kept."""
     committed, tentative, heard = window
-    found = cut_point(committed, tentative, START, heard, samples_from_ms(kept_ms))
+    found = find_cut_point(committed, tentative, START, heard, samples_from_ms(kept_ms))
     if found is None:
         return
     count, low, high = found
     assert 1 <= count <= len(committed)
     assert START <= low < high <= heard - samples_from_ms(kept_ms)
-    assert committed[count - 1].end - SEARCH <= low <= committed[count - 1].end
+    assert committed[count - 1].end - PAUSE_SEARCH_BEFORE <= low <= committed[count - 1].end
     after = [*committed, *tentative][count]  # there is one: a word ends before the end of the window
     assert high >= after.start
     assert any(c.isalnum() for c in after.text)
@@ -135,10 +142,10 @@ def test_any_window(window: tuple[list[HeardWord], list[HeardWord], int], kept_m
 
 @settings(PROPERTY, max_examples=200)
 @given(windows())
-def test_any_window_of_which_all_goes(window: tuple[list[HeardWord], list[HeardWord], int]) -> None:
+def test_any_window_of_which_all_goes(window: tuple[list[RecognizedWord], list[RecognizedWord], int]) -> None:
     """With nothing to keep, all committed words go, and the pause lies in the window, around the end of the last."""
     committed, _, heard = window
-    found = cut_point(committed, [], START, heard, 0)
+    found = find_cut_point(committed, [], START, heard, 0)
     assert (found is None) == (not committed)
     if found:
         count, low, high = found
@@ -149,13 +156,13 @@ def test_any_window_of_which_all_goes(window: tuple[list[HeardWord], list[HeardW
 
 @settings(PROPERTY, max_examples=200)
 @given(windows())
-def test_whenever_a_word_can_go(window: tuple[list[HeardWord], list[HeardWord], int]) -> None:
+def test_whenever_a_word_can_go(window: tuple[list[RecognizedWord], list[RecognizedWord], int]) -> None:
     """When a word ends before what is kept, and another follows, there is a place to cut."""
     committed, tentative, heard = window
     words = [*committed, *tentative]
     places = [b for a, b in zip(committed, words[1:], strict=False) if b.start - a.start >= samples_from_ms(20)]
-    if any(START < b.start <= heard - KEPT and any(c.isalnum() for c in b.text) for b in places):
-        assert cut_point(committed, tentative, START, heard, KEPT) is not None
+    if any(START < b.start <= heard - MIN_KEPT and any(c.isalnum() for c in b.text) for b in places):
+        assert find_cut_point(committed, tentative, START, heard, MIN_KEPT) is not None
 
 
 # ---- the pause itself
@@ -171,7 +178,7 @@ def test_the_pause_is_found(at_ms: int, level: float) -> None:
     """The cut lies in the pause, wherever that is."""
     samples = loud(samples_from_ms(300))
     samples[samples_from_ms(at_ms) : samples_from_ms(at_ms + 60)] *= level
-    assert samples_from_ms(at_ms) <= quietest(samples) < samples_from_ms(at_ms + 60)
+    assert samples_from_ms(at_ms) <= find_quietest(samples) < samples_from_ms(at_ms + 60)
 
 
 def test_the_quieter_of_two() -> None:
@@ -179,11 +186,11 @@ def test_the_quieter_of_two() -> None:
     samples = loud(samples_from_ms(300))
     samples[samples_from_ms(40) : samples_from_ms(100)] *= 0.1
     samples[samples_from_ms(160) : samples_from_ms(220)] *= 0.05
-    assert samples_from_ms(160) <= quietest(samples) < samples_from_ms(220)
+    assert samples_from_ms(160) <= find_quietest(samples) < samples_from_ms(220)
     samples = loud(samples_from_ms(300))
     samples[samples_from_ms(50) : samples_from_ms(60)] = 0
     samples[samples_from_ms(160) : samples_from_ms(220)] *= 0.3
-    assert samples_from_ms(160) <= quietest(samples) < samples_from_ms(220)
+    assert samples_from_ms(160) <= find_quietest(samples) < samples_from_ms(220)
 
 
 def test_the_first_pause() -> None:
@@ -192,8 +199,8 @@ def test_the_first_pause() -> None:
     samples[samples_from_ms(150) : samples_from_ms(210)] *= 0.4
     samples[samples_from_ms(500) : samples_from_ms(560)] *= 0.05
     samples[samples_from_ms(800) : samples_from_ms(860)] *= 0.045
-    assert samples_from_ms(500) <= first_pause(samples) < samples_from_ms(560)
-    assert samples_from_ms(800) <= quietest(samples) < samples_from_ms(860)
+    assert samples_from_ms(500) <= find_first_pause(samples) < samples_from_ms(560)
+    assert samples_from_ms(800) <= find_quietest(samples) < samples_from_ms(860)
 
 
 @PROPERTY
@@ -201,8 +208,8 @@ def test_the_first_pause() -> None:
 def test_the_first_of_any_samples(length: int, seed: int) -> None:
     """It lies within the samples; within a quarter of a second it is the quietest place."""
     samples = np.random.default_rng(seed).normal(size=length).astype(np.float32)
-    assert 0 <= first_pause(samples) <= length
-    assert first_pause(samples[: samples_from_ms(240)]) == quietest(samples[: samples_from_ms(240)])
+    assert 0 <= find_first_pause(samples) <= length
+    assert find_first_pause(samples[: samples_from_ms(240)]) == find_quietest(samples[: samples_from_ms(240)])
 
 
 @PROPERTY
@@ -210,7 +217,7 @@ def test_the_first_of_any_samples(length: int, seed: int) -> None:
 def test_any_samples(length: int, seed: int) -> None:
     """The place lies within the samples, and no stretch of 50 ms is much quieter than the one around it."""
     samples = np.random.default_rng(seed).normal(size=length).astype(np.float32)
-    at = quietest(samples)
+    at = find_quietest(samples)
     assert 0 <= at <= length
     step, half = samples_from_ms(10), samples_from_ms(20)
     if length >= 5 * step:

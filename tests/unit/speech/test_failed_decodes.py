@@ -26,7 +26,7 @@ def play_failing(stage: Session, talk: Talk, engine: ScriptedEngine, fails: Sequ
                     raise EngineError("for this test")
                 events.extend(stage.apply(engine.decode(job)))
             except EngineError:
-                events.extend(stage.give_up())
+                events.extend(stage.fail_job())
 
     for block in frames(talk):
         events.extend(stage.push(block))
@@ -82,7 +82,7 @@ def test_without_an_engine_what_was_heard_stays(talk: Talk, share: float, waits:
     for block in blocks[max(1, round(share * len(blocks))) :][:40] if waits else []:
         events.extend(stage.push(block))
         stage.next_job()
-    events.extend(stage.abandon())
+    events.extend(stage.fail_all())
     assert stage.settled
     assert_promises_kept(events)
     assert all(final.text for final in finals(events))

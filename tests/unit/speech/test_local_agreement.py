@@ -3,20 +3,25 @@
 import pytest
 
 from streamstt.audio.format import samples_from_ms
-from streamstt.engine.base import HeardWord, text_of
-from streamstt.speech.local_agreement import SURE, agreed, first_break
+from streamstt.engine.base import RecognizedWord, text_of
+from streamstt.speech.local_agreement import COMMIT_PROBABILITY, agreed_prefix, caption_break
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 
 LONGEST = samples_from_ms(4000)
 
 
-def heard(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[int, ...] = ()) -> list[HeardWord]:
+def heard(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[int, ...] = ()) -> list[RecognizedWord]:
     """A word each half second; ``gaps``: ms of pause before the word of this number; ``unsure``: words of doubt."""
     words, at = [], 0
     for i, word in enumerate(text.split()):
         at += (gaps or {}).get(i, 0)
         words.append(
-            HeardWord(f" {word}", samples_from_ms(at), samples_from_ms(at + 500), SURE - 0.01 if i in unsure else SURE)
+            RecognizedWord(
+                f" {word}",
+                samples_from_ms(at),
+                samples_from_ms(at + 500),
+                COMMIT_PROBABILITY - 0.01 if i in unsure else COMMIT_PROBABILITY,
+            )
         )
         at += 500
     return words
@@ -41,7 +46,7 @@ def heard(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[int, .
 )
 def test_agreed(draft: str, words: str, before_ms: int, count: int) -> None:
     """What two updates in a row say alike is committed, if it was said long enough ago."""
-    assert agreed(heard(draft), heard(words), samples_from_ms(before_ms), 0) == count
+    assert agreed_prefix(heard(draft), heard(words), samples_from_ms(before_ms), 0) == count
 
 
 @pytest.mark.parametrize(
@@ -56,70 +61,72 @@ def test_agreed(draft: str, words: str, before_ms: int, count: int) -> None:
 def test_doubtful_words_wait_longer(unsure: tuple[int, ...], doubted_ms: int, count: int) -> None:
     """A word that the engine is not sure of is committed only when it ended before ``doubted``."""
     words = heard("one two three four", unsure=unsure)
-    assert agreed(heard("one two three four"), words, samples_from_ms(1500), samples_from_ms(doubted_ms)) == count
+    assert (
+        agreed_prefix(heard("one two three four"), words, samples_from_ms(1500), samples_from_ms(doubted_ms)) == count
+    )
 
 
 def test_doubt_is_that_of_the_new_update() -> None:
     """The update that confirms a word says how sure the engine is of it."""
     sure, unsure = heard("one"), heard("one", unsure=(0,))
-    assert agreed(unsure, sure, samples_from_ms(500), 0) == 1
-    assert agreed(sure, unsure, samples_from_ms(500), 0) == 0
+    assert agreed_prefix(unsure, sure, samples_from_ms(500), 0) == 1
+    assert agreed_prefix(sure, unsure, samples_from_ms(500), 0) == 0
 
 
 def test_agreed_looks_at_the_new_times() -> None:
     """The update that confirms a word says when it ended."""
-    late = [HeardWord(" one", 0, samples_from_ms(2000), 1.0)]
-    assert agreed(heard("one"), late, samples_from_ms(1000), 0) == 0
-    assert agreed(late, heard("one"), samples_from_ms(1000), 0) == 1
+    late = [RecognizedWord(" one", 0, samples_from_ms(2000), 1.0)]
+    assert agreed_prefix(heard("one"), late, samples_from_ms(1000), 0) == 0
+    assert agreed_prefix(late, heard("one"), samples_from_ms(1000), 0) == 1
 
 
 def test_text_of() -> None:
     """A caption begins without the space that the model writes before words; others stay as they are."""
     assert text_of(heard("one two,")) == "one two,"
     assert text_of([]) == ""
-    assert text_of([HeardWord("東", 0, 1, 1.0), HeardWord("京。", 1, 2, 1.0)]) == "東京。"
+    assert text_of([RecognizedWord("東", 0, 1, 1.0), RecognizedWord("京。", 1, 2, 1.0)]) == "東京。"
 
 
 @pytest.mark.parametrize("end", SENTENCE_ENDS)
 def test_a_sentence_ends_a_caption(end: str) -> None:
     """A caption ends with its first sentence, in any script."""
     words = heard(f"it was late{end} we went")
-    assert first_break(words, LONGEST) == 3
-    assert first_break(words[:2], LONGEST) is None
+    assert caption_break(words, LONGEST) == 3
+    assert caption_break(words[:2], LONGEST) is None
 
 
 def test_a_short_sentence_does_not() -> None:
     """Less than three words are no sentence: Mr. and No. 5 stay with what follows."""
-    assert first_break(heard("Mr. Smith"), LONGEST) is None
-    assert first_break(heard("No. five."), LONGEST) is None
-    assert first_break(heard("Mr. Smith went. Then"), LONGEST) == 3
+    assert caption_break(heard("Mr. Smith"), LONGEST) is None
+    assert caption_break(heard("No. five."), LONGEST) is None
+    assert caption_break(heard("Mr. Smith went. Then"), LONGEST) == 3
 
 
 @pytest.mark.parametrize("end", sorted(set(CLAUSE_ENDS) - set(SENTENCE_ENDS)))
 def test_a_clause_ends_the_second_half(end: str) -> None:
     """A clause ends a caption that is longer than half of the longest, not a shorter one."""
-    assert first_break(heard(f"one two three four five{end} six"), LONGEST) == 5
-    assert first_break(heard(f"one two three four{end} five"), LONGEST) is None
+    assert caption_break(heard(f"one two three four five{end} six"), LONGEST) == 5
+    assert caption_break(heard(f"one two three four{end} five"), LONGEST) is None
 
 
 def test_the_longest() -> None:
     """Without a mark, a caption that is too long ends before its longest pause in the second half."""
-    assert first_break(heard("a b c d e f g h"), LONGEST) is None
-    assert first_break(heard("a b c d e f g h i", gaps={6: 100}), LONGEST) == 6
-    assert first_break(heard("a b c d e f g h i", gaps={2: 200, 5: 50}), LONGEST) == 5
-    assert first_break(heard("a b c d e f g h", gaps={7: 1000}), LONGEST) == 7
+    assert caption_break(heard("a b c d e f g h"), LONGEST) is None
+    assert caption_break(heard("a b c d e f g h i", gaps={6: 100}), LONGEST) == 6
+    assert caption_break(heard("a b c d e f g h i", gaps={2: 200, 5: 50}), LONGEST) == 5
+    assert caption_break(heard("a b c d e f g h", gaps={7: 1000}), LONGEST) == 7
 
 
 def test_one_endless_word() -> None:
     """A single word that is longer than a caption may be ends it."""
-    assert first_break([HeardWord(" aah", 0, LONGEST + 1, 1.0)], LONGEST) == 1
+    assert caption_break([RecognizedWord(" aah", 0, LONGEST + 1, 1.0)], LONGEST) == 1
 
 
 @pytest.mark.parametrize("promised", range(10))
 def test_never_before_promised_words(promised: int) -> None:
     """Words that are shown as stable stay in the open caption, whatever they end with."""
     words = heard("one two three. four five, six seven eight nine ten", gaps={4: 300})
-    count = first_break(words, LONGEST, promised)
+    count = caption_break(words, LONGEST, promised)
     assert count is not None
     assert count >= max(promised, 1)
     assert count == 3 or promised > 3
@@ -127,10 +134,10 @@ def test_never_before_promised_words(promised: int) -> None:
 
 def test_a_promised_sentence_end_still_ends_it() -> None:
     """A caption whose stable words end a sentence ends with them."""
-    assert first_break(heard("one two three. four"), LONGEST, 3) == 3
-    assert first_break(heard("one two three. four"), LONGEST, 4) is None
+    assert caption_break(heard("one two three. four"), LONGEST, 3) == 3
+    assert caption_break(heard("one two three. four"), LONGEST, 4) is None
 
 
 def test_nothing() -> None:
     """No words, no caption."""
-    assert first_break([], LONGEST) is None
+    assert caption_break([], LONGEST) is None

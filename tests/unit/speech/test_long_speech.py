@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, samples_from_ms
-from streamstt.config.settings import Speech
-from streamstt.engine.base import Engine, EngineInfo, HeardWord, Hypothesis, Job
+from streamstt.config.settings import SpeechSettings
+from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord
 from streamstt.events import Event
-from streamstt.speech.cut_points import KEPT, PAUSE, REACH, SEARCH
-from streamstt.speech.decode_window import ASKED
-from streamstt.speech.reliability import UNHEARD
+from streamstt.speech.cut_points import MIN_KEPT, NEW_START_PAUSE, PAUSE_SEARCH_AFTER, PAUSE_SEARCH_BEFORE
+from streamstt.speech.decode_window import MAX_CONTINUATIONS
+from streamstt.speech.reliability import MIN_UNRECOGNIZED
 from tests.support.drawing import (
     FRAMES_A_SECOND,
     PROPERTY,
@@ -30,7 +30,7 @@ from tests.support.drawing import (
     tell,
 )
 
-NARROW = Speech(window_s=4, update_ms=300)
+NARROW = SpeechSettings(window_s=4, update_ms=300)
 """Trims often."""
 ENDLESS = tell(" ".join(f"w{i}" for i in range(400)))
 """Eighty seconds without a pause, and no sentence in it."""
@@ -41,7 +41,7 @@ class Through:
     """An engine that hears what another one does, changed."""
 
     spoken: Engine
-    change: Callable[[Job, tuple[HeardWord, ...]], tuple[HeardWord, ...]]
+    change: Callable[[Job, tuple[RecognizedWord, ...]], tuple[RecognizedWord, ...]]
     logprob: float = -0.1
 
     @property
@@ -55,7 +55,7 @@ class Through:
 
 
 def listen(
-    talk: Talk, speech: Speech | None = None, engine: Engine | None = None, delays: tuple[int, ...] = (0,)
+    talk: Talk, speech: SpeechSettings | None = None, engine: Engine | None = None, delays: tuple[int, ...] = (0,)
 ) -> tuple[list[Event], list[Job]]:
     """What is published, and what the engine was asked."""
     jobs: list[Job] = []
@@ -69,7 +69,7 @@ def assert_nothing_is_lost(talk: Talk, events: list[Event]) -> None:
     assert said(events) == talk.text
 
 
-def assert_bounded(jobs: list[Job], speech: Speech) -> None:
+def assert_bounded(jobs: list[Job], speech: SpeechSettings) -> None:
     """No job hears more than the window and what came since the update that filled it."""
     assert max(len(j.audio) for j in jobs) <= samples_from_ms(speech.window_s * 1000 + speech.update_ms)
 
@@ -80,7 +80,7 @@ def assert_bounded(jobs: list[Job], speech: Speech) -> None:
 @pytest.mark.parametrize(("window_s", "update_ms"), [(4, 300), (4, 1000), (6, 600), (10, 600), (19, 900)])
 def test_the_window_is_bounded(window_s: float, update_ms: int) -> None:
     """However long somebody speaks, an update listens to the window and no more; no word is lost or doubled."""
-    speech = Speech(window_s=window_s, update_ms=update_ms)
+    speech = SpeechSettings(window_s=window_s, update_ms=update_ms)
     events, jobs = listen(ENDLESS, speech)
     assert_bounded(jobs, speech)
     assert_nothing_is_lost(ENDLESS, events)
@@ -97,14 +97,14 @@ def test_the_window_moves_on() -> None:
     """It moves forward only, and keeps what the next update should still hear."""
     _, jobs = listen(ENDLESS, NARROW)
     for before, after in pairwise(jobs):
-        assert before.start <= after.start <= max(before.end - KEPT, before.start)
+        assert before.start <= after.start <= max(before.end - MIN_KEPT, before.start)
     assert len({j.start for j in jobs}) > 20
 
 
 def test_the_engine_is_told_what_it_still_hears() -> None:
     """Committed words are given while they are in the audio, none of those from before, each as it was committed."""
     _, jobs = listen(ENDLESS, NARROW)
-    known: dict[int, HeardWord] = {}
+    known: dict[int, RecognizedWord] = {}
     for job in jobs:
         assert all((w.start + w.end) // 2 >= job.start for w in job.committed)
         assert all(a.end <= b.start for a, b in pairwise([*job.committed, *job.draft]))
@@ -116,7 +116,7 @@ def test_the_engine_is_told_what_it_still_hears() -> None:
 def test_cut_between_sentences() -> None:
     """Where there are sentences, a window begins with one."""
     talk = tell(" ".join("we went home and then it was night." for _ in range(30)))
-    events, jobs = listen(talk, Speech(window_s=6))
+    events, jobs = listen(talk, SpeechSettings(window_s=6))
     assert_nothing_is_lost(talk, events)
     begins = [w.text for j in jobs if j.start > jobs[0].start for w in (*j.committed, *j.draft)[:1]]
     assert set(begins) == {" we"}
@@ -140,7 +140,7 @@ def speeches(draw_from: st.DrawFn) -> Talk:
 @given(speeches(), st.sampled_from([300, 600]))
 def test_any_long_speech(talk: Talk, update_ms: int) -> None:
     """Whatever is said, the window stays bounded, and captions keep their promises and every word."""
-    speech = Speech(window_s=4, update_ms=update_ms)
+    speech = SpeechSettings(window_s=4, update_ms=update_ms)
     events, jobs = listen(talk, speech)
     assert_bounded(jobs, speech)
     assert_nothing_is_lost(talk, events)
@@ -159,7 +159,7 @@ def test_any_long_speech_with_a_slow_engine(talk: Talk, delays: list[int]) -> No
 def test_an_engine_that_changes_its_mind(settled_ms: int) -> None:
     """Words that change with every update until they are old are committed late, and neither lost nor doubled."""
 
-    def waver(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
+    def waver(job: Job, heard: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
         if job.final:
             return heard
         return tuple(
@@ -186,21 +186,23 @@ def laughter(seconds: int, gap: str = "s") -> Talk:
     return Talk(picture, (*first.words, *late))
 
 
-@pytest.mark.parametrize(("gap", "patience"), [("s", UNHEARD), (".", PAUSE)], ids=["voices", "silence"])
+@pytest.mark.parametrize(
+    ("gap", "patience"), [("s", MIN_UNRECOGNIZED), (".", NEW_START_PAUSE)], ids=["voices", "silence"]
+)
 def test_a_new_beginning(gap: str, patience: int) -> None:
     """When somebody speaks and the engine hears nothing, and after a long pause, the window begins anew."""
     talk = laughter(4, gap)
     last = talk.words[6][2] * FRAME
-    events, jobs = listen(talk, Speech(window_s=28, max_utterance_s=28, end_silence_ms=5000))
+    events, jobs = listen(talk, SpeechSettings(window_s=28, max_utterance_s=28, end_silence_ms=5000))
     old = [j for j in jobs if j.start == jobs[0].start]
     new = jobs[len(old) :]
-    asked = [j.goes_on for j in jobs].count(True)
-    assert asked == (ASKED if gap == "s" else 0)
+    asked = [j.must_continue for j in jobs].count(True)
+    assert asked == (MAX_CONTINUATIONS if gap == "s" else 0)
     # One update commits the words, and one lies between the two times that the engine is asked for more.
-    assert patience <= old[-1].end - last < patience + samples_from_ms(Speech().update_ms) * (2 + asked // 2)
+    assert patience <= old[-1].end - last < patience + samples_from_ms(SpeechSettings().update_ms) * (2 + asked // 2)
     assert (new[0].end == old[-1].end) is (gap == "s")  # a word may be waiting: at once
     assert {j.start for j in new} == {new[0].start}
-    assert last - SEARCH // 2 <= new[0].start <= last + REACH
+    assert last - PAUSE_SEARCH_BEFORE // 2 <= new[0].start <= last + PAUSE_SEARCH_AFTER
     assert new[0].committed == ()
     assert_nothing_is_lost(talk, events)
 
@@ -211,22 +213,22 @@ def test_an_engine_that_thinks_all_is_said() -> None:
     talk = tell(f"{first} {then}")
     known = len(first.split())
 
-    def stop(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
+    def stop(job: Job, heard: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
         left = known - len(job.committed)
-        return heard[: max(left, 0)] if left >= 0 and not job.goes_on else heard
+        return heard[: max(left, 0)] if left >= 0 and not job.must_continue else heard
 
     events, jobs = listen(talk, engine=Through(talk.engine, stop))
     assert_nothing_is_lost(talk, events)
     assert {j.start for j in jobs} == {jobs[0].start}
-    told = [j for j in jobs if j.goes_on]
+    told = [j for j in jobs if j.must_continue]
     assert told
     assert all(len(j.committed) == known for j in told)
-    assert not jobs[-1].goes_on
+    assert not jobs[-1].must_continue
 
 
 @pytest.mark.parametrize("seconds", [1, 2, 4, 9, 15])
-@pytest.mark.parametrize("speech", [pytest.param(Speech(), id="usual"), pytest.param(NARROW, id="narrow")])
-def test_any_time_without_words(speech: Speech, seconds: int) -> None:
+@pytest.mark.parametrize("speech", [pytest.param(SpeechSettings(), id="usual"), pytest.param(NARROW, id="narrow")])
+def test_any_time_without_words(speech: SpeechSettings, seconds: int) -> None:
     """However long nothing is heard, no word of before or after is lost or doubled, and the window stays bounded."""
     talk = laughter(seconds)
     events, jobs = listen(talk, speech)
@@ -238,10 +240,10 @@ def test_doubt_is_not_silence() -> None:
     """Words that are too doubtful to show are still words: the window does not begin anew."""
     talk = laughter(6)
 
-    def mumble(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
-        return heard or (HeardWord(" mm", job.end - samples_from_ms(400), job.end, 0.1),)
+    def mumble(job: Job, heard: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
+        return heard or (RecognizedWord(" mm", job.end - samples_from_ms(400), job.end, 0.1),)
 
-    speech = Speech(window_s=28, max_utterance_s=28)
+    speech = SpeechSettings(window_s=28, max_utterance_s=28)
     events, jobs = listen(talk, speech, Through(talk.engine, mumble, logprob=-5.0))
     assert {j.start for j in jobs} == {jobs[0].start}
     assert_nothing_is_lost(talk, events)
@@ -251,11 +253,11 @@ def test_doubt_when_it_is_told_that_somebody_speaks() -> None:
     """Then words that are too doubtful to show are a guess: the window does begin anew."""
     talk = laughter(6)
 
-    def guess(job: Job, heard: tuple[HeardWord, ...]) -> tuple[HeardWord, ...]:
-        made_up = (HeardWord(" mm", job.end - samples_from_ms(400), job.end, 0.1),) if job.goes_on else ()
+    def guess(job: Job, heard: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
+        made_up = (RecognizedWord(" mm", job.end - samples_from_ms(400), job.end, 0.1),) if job.must_continue else ()
         return heard or made_up
 
-    speech = Speech(window_s=28, max_utterance_s=28)
+    speech = SpeechSettings(window_s=28, max_utterance_s=28)
     events, jobs = listen(talk, speech, Through(talk.engine, guess, logprob=-5.0))
     assert len({j.start for j in jobs}) > 1
     assert_nothing_is_lost(talk, events)

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from streamstt.config.settings import Speech
-from streamstt.config.words import Words
-from streamstt.engine.base import HeardWord, text_of
+from streamstt.config.settings import SpeechSettings
+from streamstt.config.words import WordsSettings
+from streamstt.engine.base import RecognizedWord, text_of
 from streamstt.events import Final, Partial
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.rewriting import Rewriting, Rules
+from streamstt.speech.rewriting import LanguageRules, WordRewriter
 from tests.support.drawing import PROPERTY, Talk, assert_promises_kept, finals, frames, play, session, talks, tell
 
 HEARD = 64_000
-ALL = Words(
+ALL = WordsSettings(
     replace=(
         ("cube net ease", "Kubernetes"),
         ("cube", "Cube"),
@@ -33,19 +33,20 @@ ALL = Words(
     fillers="drop",
 )
 
-SOME = Words(replace=(("net ease", "NetEase"), ("cube net ease", "Kubernetes"), ("/\\w+ know/", "")))
-PLAIN = Words(replace=tuple(pair for pair in ALL.replace if pair[1]), profanity="mask")
+SOME = WordsSettings(replace=(("net ease", "NetEase"), ("cube net ease", "Kubernetes"), ("/\\w+ know/", "")))
+PLAIN = WordsSettings(replace=tuple(pair for pair in ALL.replace if pair[1]), profanity="mask")
 
 
-def heard(text: str, first: int = 0) -> list[HeardWord]:
+def heard(text: str, first: int = 0) -> list[RecognizedWord]:
     """Words of half a second each, each a little less sure."""
     return [
-        HeardWord(f" {word}", i * 8000, (i + 1) * 8000, 0.9 - 0.01 * i) for i, word in enumerate(text.split(), first)
+        RecognizedWord(f" {word}", i * 8000, (i + 1) * 8000, 0.9 - 0.01 * i)
+        for i, word in enumerate(text.split(), first)
     ]
 
 
-def shown(text: str, rules: Words = ALL, language: str = "en") -> str:
-    return text_of(Rules(rules, language).rewrite(heard(text)))
+def shown(text: str, rules: WordsSettings = ALL, language: str = "en") -> str:
+    return text_of(LanguageRules(rules, language).rewrite(heard(text)))
 
 
 @pytest.mark.parametrize(
@@ -70,7 +71,7 @@ def test_replacements(said: str, meant: str) -> None:
 
 def test_case_as_wanted() -> None:
     """An expression may insist on its case; of the pairs, the first wins."""
-    assert shown("US us", Words(replace=(("/(?-i:US)/", "America"), ("us", "we")))) == "America we"
+    assert shown("US us", WordsSettings(replace=(("/(?-i:US)/", "America"), ("us", "we")))) == "America we"
 
 
 @pytest.mark.parametrize(
@@ -120,22 +121,22 @@ def test_fillers_are_of_a_language(language: str, kept: bool) -> None:
 
 def test_a_user_rule_is_stronger_than_a_filler() -> None:
     """What is to be replaced is not dropped."""
-    rules = Words(replace=(("er", "ER"), ("uh oh", "Uh-oh")), fillers="drop")
+    rules = WordsSettings(replace=(("er", "ER"), ("uh oh", "Uh-oh")), fillers="drop")
     assert shown("the er, uh oh and uh", rules) == "the ER, Uh-oh and"
 
 
 def test_scripts_without_spaces() -> None:
     """A phrase is found between other characters, whatever pieces it was heard in."""
     pieces = [
-        HeardWord(text, i * 8000, i * 8000 + 8000, 0.9) for i, text in enumerate(["えー", "と、東", "京", "都は"])
+        RecognizedWord(text, i * 8000, i * 8000 + 8000, 0.9) for i, text in enumerate(["えー", "と、東", "京", "都は"])
     ]
-    made = Rules(ALL, "ja").rewrite(pieces)
+    made = LanguageRules(ALL, "ja").rewrite(pieces)
     assert [(w.text, w.start, w.end) for w in made] == [("Tokyoは", 8000, 32_000)]
 
 
 def test_times_and_probabilities() -> None:
     """A replaced phrase is one word in its time, as sure as its least sure word; others keep what they have."""
-    made = Rules(ALL, "en").rewrite(heard("So, um, we run cube net ease, you shit."))
+    made = LanguageRules(ALL, "en").rewrite(heard("So, um, we run cube net ease, you shit."))
     assert [(w.text, w.start // 8000, w.end // 8000, round(w.probability, 2)) for w in made] == [
         (" So,", 0, 1, 0.9),
         (" we", 2, 3, 0.88),
@@ -162,7 +163,7 @@ def test_times_and_probabilities() -> None:
 )
 def test_held_back(said: str, stable: str) -> None:
     """What could still become part of a phrase, and a comma that a filler could make superfluous, is not promised."""
-    assert Rules(ALL, "en").settled(heard(said)) == stable
+    assert LanguageRules(ALL, "en").settled_text(heard(said)) == stable
 
 
 PIECES = (
@@ -171,7 +172,7 @@ PIECES = (
     " C", "++", " ", "", " ?",
 )  # fmt: skip
 words_of = st.lists(st.sampled_from(PIECES), max_size=14).map(
-    lambda texts: [HeardWord(text, i * 8000, (i + 1) * 8000, 0.9) for i, text in enumerate(texts)]
+    lambda texts: [RecognizedWord(text, i * 8000, (i + 1) * 8000, 0.9) for i, text in enumerate(texts)]
 )
 languages = st.sampled_from(["en", "de", "ja", ""])
 
@@ -180,54 +181,56 @@ languages = st.sampled_from(["en", "de", "ja", ""])
 @given(words_of, words_of, languages, st.sampled_from([ALL, SOME, PLAIN]))
 @example(heard("we went,"), heard("um, uh.", 2), "en", ALL)
 @example(heard("we run cube"), heard("net ease", 3), "en", PLAIN)
-def test_what_is_settled_stays(said: list[HeardWord], more: list[HeardWord], language: str, words: Words) -> None:
+def test_what_is_settled_stays(
+    said: list[RecognizedWord], more: list[RecognizedWord], language: str, words: WordsSettings
+) -> None:
     """Whatever is said next, the text begins with what was settled; and what is settled only grows."""
-    rules = Rules(words, language)
-    settled = rules.settled(said)
+    rules = LanguageRules(words, language)
+    settled = rules.settled_text(said)
     assert text_of(rules.rewrite([*said, *more])).startswith(settled)
-    assert rules.settled([*said, *more]).startswith(settled)
+    assert rules.settled_text([*said, *more]).startswith(settled)
 
 
 @settings(PROPERTY, max_examples=200)
 @given(words_of, languages)
-def test_words_say_the_text(said: list[HeardWord], language: str) -> None:
+def test_words_say_the_text(said: list[RecognizedWord], language: str) -> None:
     """Words are in order and in the time of what was heard; once more rewritten, masks and drops change nothing."""
-    rules = Rules(ALL, language)
+    rules = LanguageRules(ALL, language)
     made = rules.rewrite(said)
     assert all(w.text for w in made)
     assert all(a.end <= b.start for a, b in pairwise(made))
     assert not made or (made[0].start >= said[0].start and made[-1].end <= said[-1].end)
-    quiet = Rules(ALL.model_copy(update={"replace": ()}), language)
+    quiet = LanguageRules(ALL.model_copy(update={"replace": ()}), language)
     once = quiet.rewrite(said)
     assert text_of(quiet.rewrite(once)).strip() == text_of(once).strip()
 
 
 @PROPERTY
 @given(words_of, st.integers(0, 14), languages)
-def test_without_rules_nothing_changes(said: list[HeardWord], committed: int, language: str) -> None:
+def test_without_rules_nothing_changes(said: list[RecognizedWord], committed: int, language: str) -> None:
     """By default every event is as if there were no rules at all."""
-    rules = Rules(Words(), language)
+    rules = LanguageRules(WordsSettings(), language)
     assert rules.rewrite(said) == said
-    assert rules.settled(said[:committed]) == text_of(said[:committed]).rstrip()
+    assert rules.settled_text(said[:committed]) == text_of(said[:committed]).rstrip()
 
 
 @settings(PROPERTY, max_examples=200)
 @given(words_of, st.lists(st.tuples(st.integers(0, 4), words_of), max_size=5), languages)
 def test_a_writer_keeps_its_promises(
-    said: list[HeardWord], updates: list[tuple[int, list[HeardWord]]], language: str
+    said: list[RecognizedWord], updates: list[tuple[int, list[RecognizedWord]]], language: str
 ) -> None:
     """However updates are cut, and whatever they guess: promises are kept, and the final is the same."""
-    writer = CaptionWriter("room", rewriting=Rewriting(ALL))
+    writer = CaptionWriter("room", rewriter=WordRewriter(ALL))
     events: list[Partial | Final | None] = []
     count = 0
     for more, guess in updates:
         count = min(len(said), count + more)
-        tail = [HeardWord(w.text, HEARD, HEARD, 0.5) for w in guess]
+        tail = [RecognizedWord(w.text, HEARD, HEARD, 0.5) for w in guess]
         events.append(writer.partial(said[:count], tail, 2 * HEARD, language))
     events.append(writer.final(said, 2 * HEARD, language))
     written = [event for event in events if event]
     assert_promises_kept(written)
-    at_once = CaptionWriter("room", rewriting=Rewriting(ALL)).final(said, 2 * HEARD, language)
+    at_once = CaptionWriter("room", rewriter=WordRewriter(ALL)).final(said, 2 * HEARD, language)
     text = at_once.text if at_once else ""
     assert [final.text for final in finals(written)] in ([text], [""] if not text else [], [])
 
@@ -236,16 +239,16 @@ def test_a_writer_keeps_its_promises(
 @given(talks(), st.lists(st.integers(0, 40), min_size=1, max_size=4), st.booleans())
 def test_a_session_keeps_its_promises(talk: Talk, delays: Sequence[int], idle: bool) -> None:
     """Through the whole way from audio to captions, promises are kept whatever the rules are."""
-    rules = Words(replace=(("/\\d+I \\d+say/", "x"), ("0I", "zero")), fillers="drop")
-    speech = Speech(max_utterance_s=4, max_caption_s=2, buffer_s=30)
-    stage = session(speech, words=Words() if idle else rules)
+    rules = WordsSettings(replace=(("/\\d+I \\d+say/", "x"), ("0I", "zero")), fillers="drop")
+    speech = SpeechSettings(max_utterance_s=4, max_caption_s=2, buffer_s=30)
+    stage = session(speech, words=WordsSettings() if idle else rules)
     events = play(stage, frames(talk), talk.engine, delays)
     assert_promises_kept(events)
 
 
 def test_taken_back() -> None:
     """A caption that turns out to be a filler only is taken back; one that was never shown is not heard of."""
-    writer = CaptionWriter("mic", rewriting=Rewriting(ALL))
+    writer = CaptionWriter("mic", rewriter=WordRewriter(ALL))
     assert writer.partial([], heard("um"), HEARD, "en") is None
     assert writer.partial([], heard("umbrella"), HEARD, "en")
     assert writer.partial(heard("Um,"), [], HEARD, "en") == Partial("mic", "mic-1", 2, 4.0, 4.0, "", 0, "en")
@@ -255,10 +258,10 @@ def test_taken_back() -> None:
 
 def test_other_rules_from_the_next_caption_on() -> None:
     """A caption that has promised something is ended by the rules it was begun with."""
-    rewriting = Rewriting(Words(replace=(("jon", "John"),)))
-    writer = CaptionWriter("mic", rewriting=rewriting)
+    rewriting = WordRewriter(WordsSettings(replace=(("jon", "John"),)))
+    writer = CaptionWriter("mic", rewriter=rewriting)
     writer.partial(heard("jon said"), [], HEARD, "en")
-    rewriting.take(Words(replace=(("jon", "Jonas"),)))
+    rewriting.update_settings(WordsSettings(replace=(("jon", "Jonas"),)))
     first, second = writer.final(heard("jon said so"), HEARD, "en"), writer.final(heard("jon"), HEARD, "en")
     assert [final.text for final in (first, second) if final] == ["John said so", "Jonas"]
 

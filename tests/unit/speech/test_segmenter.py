@@ -8,12 +8,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME
-from streamstt.config.settings import Speech
-from streamstt.speech.segmenter import TABLE, Boundary, Closed, Mark, Opened, Phase, Segmenter
+from streamstt.config.settings import SpeechSettings
+from streamstt.speech.segmenter import TRANSITIONS, Boundary, Closed, Observation, Opened, Phase, Segmenter
 from tests.support.drawing import LEVELS, PROPERTY
 
 # In frames: 3 of 6 open, 4 of pre-roll, 5 of silence close, 200 at most.
-SPEECH = Speech(min_speech_ms=60, pre_roll_ms=80, end_silence_ms=100, max_utterance_s=4)
+SPEECH = SpeechSettings(min_speech_ms=60, pre_roll_ms=80, end_silence_ms=100, max_utterance_s=4)
 LONGEST = 200
 
 
@@ -64,7 +64,7 @@ def test_boundaries(picture: str, expected: str) -> None:
 
 def test_each_utterance_needs_speech_of_its_own() -> None:
     """Speech of an utterance that is over does not count towards the next one."""
-    segmenter = Segmenter(Speech(min_speech_ms=200, end_silence_ms=100))
+    segmenter = Segmenter(SpeechSettings(min_speech_ms=200, end_silence_ms=100))
     found = run("s" * 15 + "." * 5 + "s" * 9 + "." * 20, segmenter=segmenter)
     assert found == [Opened(0), Closed(20 * FRAME)]
 
@@ -145,16 +145,16 @@ def test_any_stream(runs: list[tuple[str, int]], floor: int) -> None:
 
 
 @pytest.mark.parametrize("phase", Phase)
-@pytest.mark.parametrize("mark", Mark)
-def test_state_machine(phase: Phase, mark: Mark) -> None:
+@pytest.mark.parametrize("mark", Observation)
+def test_state_machine(phase: Phase, mark: Observation) -> None:
     """What the table does not allow raises, names the event and the state, and changes nothing."""
     segmenter = Segmenter(SPEECH)
     run("....ssss..", segmenter=segmenter)
     segmenter.phase = phase
     before = deepcopy(vars(segmenter))
-    if (phase, mark) in TABLE:
+    if (phase, mark) in TRANSITIONS:
         segmenter._apply(mark, 10 * FRAME, 0)
-        assert segmenter.phase is TABLE[phase, mark]
+        assert segmenter.phase is TRANSITIONS[phase, mark]
     else:
         with pytest.raises(RuntimeError, match=rf"\b{mark.name}\b.*\b{phase.name}\b"):
             segmenter._apply(mark, 10 * FRAME, 0)

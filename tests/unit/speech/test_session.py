@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, samples_from_ms
-from streamstt.config.settings import Speech
-from streamstt.engine.base import Engine, EngineInfo, HeardWord, Hypothesis, Job, text_of
+from streamstt.config.settings import SpeechSettings
+from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord, text_of
 from streamstt.engine.scripted import ScriptedEngine
 from streamstt.events import Event, Gap, State, Status
 from streamstt.speech.session import Session
-from streamstt.speech.update_policy import PAUSED, Need
-from streamstt.speech.utterance import APART, CONTEXT, WINDOW
+from streamstt.speech.update_policy import WORD_END_PAUSE, DecodeNeed
+from streamstt.speech.utterance import MAX_CONTEXT, MAX_CONTEXT_GAP, MAX_WINDOW
 from tests.support.drawing import (
     PROPERTY,
     DrawnDetector,
@@ -35,7 +35,7 @@ from tests.support.drawing import (
     tell,
 )
 
-SHORT = Speech(max_utterance_s=4, max_caption_s=2, buffer_s=30)
+SHORT = SpeechSettings(max_utterance_s=4, max_caption_s=2, buffer_s=30)
 """Cuts and ends captions often."""
 HELLO = tell("Hello everybody in the room.", 1.0, "Good morning!")
 
@@ -53,7 +53,7 @@ class Unsure:
         return EngineInfo("unsure", "none", "exact", ("en",))
 
     def decode(self, job: Job) -> Hypothesis:
-        heard = HeardWord(self.text, job.start + 1600, min(job.start + 4800, job.end), 0.3)
+        heard = RecognizedWord(self.text, job.start + 1600, min(job.start + 4800, job.end), 0.3)
         words = () if job.committed else (heard,)
         return Hypothesis(job, words, "en", self.no_speech, self.logprob)
 
@@ -91,7 +91,7 @@ def test_silence_stays_silent() -> None:
     stage = session()
     events = [e for b in cut(draw("." * 500 + "," * 500), [FRAME]) for e in stage.push(b)]
     assert events == []
-    assert stage.need() is Need.NOTHING
+    assert stage.need() is DecodeNeed.NOTHING
     assert stage.next_job() is None
     assert stage.settled
 
@@ -100,20 +100,20 @@ def test_first_syllable_is_heard() -> None:
     """The engine gets the audio from before the detector's first speech: its onset is late on soft sounds."""
     jobs: list[Job] = []
     play(session(), frames(HELLO), HELLO.engine, watch=jobs.append)
-    assert jobs[0].start == HELLO.words[0][1] * FRAME - samples_from_ms(Speech().pre_roll_ms)
+    assert jobs[0].start == HELLO.words[0][1] * FRAME - samples_from_ms(SpeechSettings().pre_roll_ms)
 
 
 def test_updates_come_as_set() -> None:
     """The first update waits for enough audio, the next ones for enough new audio or for a pause."""
     jobs: list[Job] = []
     talk = tell("a-very-long-word " * 3)
-    play(session(Speech(first_update_ms=1000, update_ms=500)), frames(talk), talk.engine, watch=jobs.append)
+    play(session(SpeechSettings(first_update_ms=1000, update_ms=500)), frames(talk), talk.engine, watch=jobs.append)
     ends = [j.end for j in jobs if not j.final]
-    assert ends[0] - jobs[0].start == samples_from_ms(1000 + Speech().pre_roll_ms)
+    assert ends[0] - jobs[0].start == samples_from_ms(1000 + SpeechSettings().pre_roll_ms)
     *steps, last = (b - a for a, b in pairwise(ends))
     assert set(steps) == {samples_from_ms(500)}
     assert 0 < last <= samples_from_ms(500)
-    assert ends[-1] == talk.words[-1][2] * FRAME + PAUSED, "the last word is heard as soon as it is over"
+    assert ends[-1] == talk.words[-1][2] * FRAME + WORD_END_PAUSE, "the last word is heard as soon as it is over"
 
 
 def test_a_job_has_what_is_known() -> None:
@@ -126,7 +126,7 @@ def test_a_job_has_what_is_known() -> None:
     assert jobs[-1].draft
     for before, after in pairwise(jobs):
         assert after.committed[: len(before.committed)] == before.committed
-    assert all(w.end <= j.end - samples_from_ms(Speech().hold_ms) for j in jobs for w in j.committed)
+    assert all(w.end <= j.end - samples_from_ms(SpeechSettings().hold_ms) for j in jobs for w in j.committed)
 
 
 def test_settings_change_with_the_next_silence() -> None:
@@ -137,7 +137,7 @@ def test_settings_change_with_the_next_silence() -> None:
     def watch(job: Job) -> None:
         jobs.append(job)
         if len(jobs) == 2:
-            stage.retune(Speech(first_update_ms=5000, buffer_s=30), "de")
+            stage.update_settings(SpeechSettings(first_update_ms=5000, buffer_s=30), "de")
 
     events = play(stage, frames(HELLO), HELLO.engine, watch=watch)
     assert [f.text for f in finals(events)] == ["Hello everybody in the room.", "Good morning!"]
@@ -147,7 +147,7 @@ def test_settings_change_with_the_next_silence() -> None:
     assert {job.language for job in before} != {"de"}
     assert {job.language for job in second} == {"de"}
     assert all(job.final for job in second), "it is too short now for an update"
-    assert stage.capacity == samples_from_ms(Speech().buffer_s * 1000), "the ring has its size"
+    assert stage.capacity == samples_from_ms(SpeechSettings().buffer_s * 1000), "the ring has its size"
 
 
 def test_language_is_set() -> None:
@@ -183,18 +183,18 @@ def test_an_utterance_is_heard_with_the_one_before() -> None:
     assert job.start <= job.committed[0].start
 
 
-@pytest.mark.parametrize("pause", [APART / SAMPLE_RATE - 0.5, APART / SAMPLE_RATE + 0.6])
+@pytest.mark.parametrize("pause", [MAX_CONTEXT_GAP / SAMPLE_RATE - 0.5, MAX_CONTEXT_GAP / SAMPLE_RATE + 0.6])
 def test_what_was_said_long_ago_is_no_context(pause: float) -> None:
     """After a long pause an utterance is heard alone."""
     job = first_job_of_the_second(tell("We went.", pause, "It rained there."))
-    assert bool(job.committed) == (pause < APART / SAMPLE_RATE)
+    assert bool(job.committed) == (pause < MAX_CONTEXT_GAP / SAMPLE_RATE)
 
 
 def test_context_is_bounded() -> None:
     """Of a long utterance only the end is heard again, in whole words."""
     job = first_job_of_the_second(tell("so " * 50 + "it was.", 1.0, "It rained there."))
     assert job.committed
-    assert samples_from_ms(4000) < job.committed[-1].end - job.start < CONTEXT
+    assert samples_from_ms(4000) < job.committed[-1].end - job.start < MAX_CONTEXT
 
 
 def test_no_context_when_the_language_is_to_be_detected() -> None:
@@ -246,7 +246,7 @@ class Polyglot:
         return EngineInfo("polyglot", "none", "exact", ("de", "en"))
 
     def decode(self, job: Job) -> Hypothesis:
-        heard = HeardWord(" so", job.start + 1600, min(job.start + 4800, job.end), 0.9)
+        heard = RecognizedWord(" so", job.start + 1600, min(job.start + 4800, job.end), 0.9)
         words = () if job.committed else (heard,)
         language = self.languages.pop(0) if job.final else "xx"
         return Hypothesis(job, words, language, 0.0, self.logprob)
@@ -257,16 +257,16 @@ def test_the_language_of_the_last_utterance_is_expected() -> None:
     talk = tell("One.", 1.0, "Two.", 1.0, "Three.")
     jobs: list[Job] = []
     play(session(language=None), frames(talk), Polyglot(["de", "en", "de"]), watch=jobs.append)
-    assert [j.expected for j in jobs if j.final] == [None, "de", "en"]
+    assert [j.expected_language for j in jobs if j.final] == [None, "de", "en"]
     jobs.clear()
     play(session(language=None), frames(talk), Polyglot(["de", "en", "de"], logprob=-9), watch=jobs.append)
-    assert {j.expected for j in jobs} == {None}
+    assert {j.expected_language for j in jobs} == {None}
 
 
 def test_long_speech_is_finalised_on_the_way() -> None:
     """Speech without a pause becomes finals no longer than a caption may be, soon after it was said."""
     talk = tell("and so he went along the river for many days until he came upon a house where nobody lived " * 3)
-    events = play(session(Speech(max_caption_s=3)), frames(talk), talk.engine)
+    events = play(session(SpeechSettings(max_caption_s=3)), frames(talk), talk.engine)
     assert_promises_kept(events)
     assert said(events) == talk.text
     assert len(finals(events)) >= 5
@@ -277,7 +277,7 @@ def test_long_speech_is_finalised_on_the_way() -> None:
 def test_sentences_of_one_decode() -> None:
     """When one decode brings several sentences, each is a caption, though the first had stable words already."""
     talk = tell("one two three four five six seven. and so on. that is all.")
-    stage, events = session(Speech(hold_ms=100, update_ms=100)), []
+    stage, events = session(SpeechSettings(hold_ms=100, update_ms=100)), []
     promised_at = talk.words[6][1]
     for i, block in enumerate(frames(talk)):
         events += stage.push(block)
@@ -311,7 +311,7 @@ def only_finals(stage: Session, blocks: Sequence[Block], engine: Engine) -> list
     events: list[Event] = []
 
     def decode() -> None:
-        while stage.need() is Need.FINAL and (job := stage.next_job()):
+        while stage.need() is DecodeNeed.FINAL and (job := stage.next_job()):
             events.extend(stage.apply(engine.decode(job)))
 
     for block in blocks:
@@ -326,7 +326,7 @@ def only_finals(stage: Session, blocks: Sequence[Block], engine: Engine) -> list
 @given(talks(), sizes)
 def test_any_cutting_gives_the_same_finals(talk: Talk, sizes: list[int]) -> None:
     """However the audio is cut into blocks, a recording's finals are the same."""
-    speech = Speech(max_utterance_s=28, max_caption_s=2)
+    speech = SpeechSettings(max_utterance_s=28, max_caption_s=2)
     whole = only_finals(session(speech), list(frames(talk)), talk.engine)
     pieces = only_finals(session(speech), list(cut(talk.audio, sizes)), talk.engine)
     assert finals(pieces) == finals(whole)
@@ -398,7 +398,7 @@ def test_a_job_hears_what_was_pushed(talk: Talk, delays: list[int], sizes: list[
     audio = talk.audio
 
     def watch(job: Job) -> None:
-        assert len(job.audio) <= WINDOW
+        assert len(job.audio) <= MAX_WINDOW
         assert np.array_equal(job.audio, audio[job.start : job.end])
 
     play(session(SHORT), cut(audio, sizes), talk.engine, delays, watch)
@@ -434,10 +434,10 @@ def test_gap_ends_the_utterance_at_once() -> None:
     end = talk.words[-1][2]
     for block in cut(talk.audio[: end * FRAME], [FRAME]):
         stage.push(block)
-    assert stage.need() is not Need.FINAL
+    assert stage.need() is not DecodeNeed.FINAL
     events = stage.push(Block(end * FRAME + samples_from_ms(2000), draw(".")))
     assert events == [Gap("room", end / 50, end / 50 + 2), Status("room", State.LISTENING)]
-    assert stage.need() is Need.FINAL
+    assert stage.need() is DecodeNeed.FINAL
     job = stage.next_job()
     assert job
     assert job.end == end * FRAME
@@ -529,7 +529,7 @@ def test_merged_jobs_fit_the_window() -> None:
     jobs: list[Job] = []
     events = play(session(), frames(talk), talk.engine, [10_000], jobs.append)
     assert max(len(j.audio) for j in jobs) > samples_from_ms(20_000)
-    assert all(len(j.audio) <= WINDOW for j in jobs)
+    assert all(len(j.audio) <= MAX_WINDOW for j in jobs)
     assert said(events) == talk.text
 
 
@@ -609,7 +609,7 @@ def test_overrun_in_the_middle_of_a_sentence() -> None:
 def test_overrun_of_a_cut_utterance() -> None:
     """An update heard beyond the place where speech is cut afterwards: its words from there on are not said twice."""
     talk = tell(" ".join(f"w{i}" for i in range(400)))
-    stage, events = session(Speech(max_utterance_s=28, buffer_s=30)), []
+    stage, events = session(SpeechSettings(max_utterance_s=28, buffer_s=30)), []
     for block in frames(talk):
         events += stage.push(block)
         now = block.end / SAMPLE_RATE
@@ -639,7 +639,7 @@ def test_overrun_of_a_cut_utterance() -> None:
 def test_doubtful_text_is_dropped(no_speech: float, logprob: float, doubtful: bool) -> None:
     """Text is dropped when it is improbable, or when nobody seems to speak and it is not sure."""
     talk = tell("mmm")
-    speech = Speech(no_speech=0.6, unsure_logprob=-0.5, min_logprob=-1.5)
+    speech = SpeechSettings(no_speech=0.6, unsure_logprob=-0.5, min_logprob=-1.5)
     events = play(session(speech), frames(talk), Unsure(no_speech, logprob))
     assert said(events) == ([] if doubtful else ["Thanks."])
     assert [e for e in events if not isinstance(e, Status)] == [] or not doubtful
@@ -648,7 +648,7 @@ def test_doubtful_text_is_dropped(no_speech: float, logprob: float, doubtful: bo
 @pytest.mark.parametrize("no_speech", [0.0, 0.9])
 def test_improbable_text_is_always_dropped(no_speech: float) -> None:
     """The least log-probability holds whatever the probability of no speech is."""
-    speech = Speech(min_logprob=-0.3, unsure_logprob=-0.5)
+    speech = SpeechSettings(min_logprob=-0.3, unsure_logprob=-0.5)
     talk = tell("mmm")
     assert said(play(session(speech), frames(talk), Unsure(no_speech, -0.4))) == []
 
@@ -662,7 +662,7 @@ def test_doubt_takes_back_a_partial() -> None:
             self.logprob = -2.0 if job.final else -0.1
             return super().decode(job)
 
-    events = play(session(Speech(hold_ms=3000)), frames(talk), Later(0.0, 0.0))
+    events = play(session(SpeechSettings(hold_ms=3000)), frames(talk), Later(0.0, 0.0))
     assert_promises_kept(events)
     assert partials(events)[0].text == "Thanks."
     (final,) = finals(events)
@@ -697,7 +697,7 @@ def test_one_job_at_a_time() -> None:
         stage.push(block)
     job = stage.next_job()
     assert job
-    assert stage.need() is Need.NOTHING
+    assert stage.need() is DecodeNeed.NOTHING
     assert stage.next_job() is None
     assert not stage.settled
     stage.apply(HELLO.engine.decode(job))
@@ -722,14 +722,16 @@ def test_interrupt_completes_what_is_said() -> None:
 
 def test_capacity() -> None:
     """The buffer is as long as it is set."""
-    assert Session("a", Speech(buffer_s=60), DrawnDetector(), None).capacity == 60 * SAMPLE_RATE
+    assert Session("a", SpeechSettings(buffer_s=60), DrawnDetector(), None).capacity == 60 * SAMPLE_RATE
 
 
 def test_context_leaves_room_for_the_longest_utterance() -> None:
     """An utterance that grows as long as the window is heard whole, if need be without its context."""
     talk = tell("We went.", 1.0, "so " * 220 + "it was.", 1.0, "Right.")
     jobs: list[Job] = []
-    events = play(session(Speech(max_utterance_s=28, window_s=28)), frames(talk), talk.engine, watch=jobs.append)
+    events = play(
+        session(SpeechSettings(max_utterance_s=28, window_s=28)), frames(talk), talk.engine, watch=jobs.append
+    )
     assert max(len(j.audio) for j in jobs) > samples_from_ms(25_000)
-    assert all(len(j.audio) <= WINDOW for j in jobs)
+    assert all(len(j.audio) <= MAX_WINDOW for j in jobs)
     assert said(events) == talk.text

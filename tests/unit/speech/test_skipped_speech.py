@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 import pytest
 
 from streamstt.audio.format import samples_from_ms
-from streamstt.config.settings import Speech
-from streamstt.engine.base import Engine, EngineInfo, HeardWord, Hypothesis, Job
-from streamstt.speech.reliability import SKIPPED, TRIES, UNHEARD
+from streamstt.config.settings import SpeechSettings
+from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord
+from streamstt.speech.reliability import MAX_RETRIES, MIN_SKIPPED, MIN_UNRECOGNIZED
 from tests.support.drawing import assert_promises_kept, finals, frames, play, said, session, tell
 
 TALK = tell(
@@ -16,7 +16,7 @@ TALK = tell(
     "Nobody disagreed with that.",
 )  # fmt: skip
 SENTENCES = (9, 15, 19)  # words up to the end of each
-LATE = Speech(first_update_ms=5000, update_ms=5000, max_utterance_s=28, window_s=28, max_caption_s=28)
+LATE = SpeechSettings(first_update_ms=5000, update_ms=5000, max_utterance_s=28, window_s=28, max_caption_s=28)
 
 
 @dataclass
@@ -98,7 +98,7 @@ def test_it_does_not_insist() -> None:
 
 def test_limits() -> None:
     """What counts as unheard is longer than a word that was misheard, and no word is as long as what is split."""
-    assert samples_from_ms(500) < UNHEARD < SKIPPED
+    assert samples_from_ms(500) < MIN_UNRECOGNIZED < MIN_SKIPPED
 
 
 class Hallucinating:
@@ -113,7 +113,7 @@ class Hallucinating:
     def decode(self, job: Job) -> Hypothesis:
         self.jobs.append(job)
         end = min(job.start + self._length, job.end)
-        return Hypothesis(job, (HeardWord(" Okay", job.start, end, 0.9),) if job.final else (), "en")
+        return Hypothesis(job, (RecognizedWord(" Okay", job.start, end, 0.9),) if job.final else (), "en")
 
 
 @pytest.mark.parametrize("length", [samples_from_ms(20), samples_from_ms(500), samples_from_ms(30_000)])
@@ -121,5 +121,5 @@ def test_what_is_made_up_is_not_asked_for_again_and_again(length: int) -> None:
     """A word that stands at the beginning of any audio, however long, neither fills the screen nor keeps the engine."""
     engine = Hallucinating(length)
     words = said(play(session(LATE), frames(TALK), engine))
-    assert 1 <= len(words) <= 2**TRIES
-    assert sum(j.final for j in engine.jobs) <= 2 ** (TRIES + 1)
+    assert 1 <= len(words) <= 2**MAX_RETRIES
+    assert sum(j.final for j in engine.jobs) <= 2 ** (MAX_RETRIES + 1)

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamstt.events import Word
-from streamstt.subtitles.cues import cues_of
-from streamstt.subtitles.formats import FORMATS, clock, cue, cue_count, render
-from streamstt.text.line_breaking import lines, width
+from streamstt.subtitles.cues import make_cues
+from streamstt.subtitles.formats import FORMATS, count_cues, format_timestamp, render, render_cue
+from streamstt.text.line_breaking import break_lines, width
 from tests.support.captions import final
 from tests.support.drawing import PROPERTY
 
@@ -108,14 +108,14 @@ def test_one_line(form: str) -> None:
 )
 def test_clock(seconds: float, text: str) -> None:
     """Times are rounded to the millisecond, carrying over; after 99 hours they go on."""
-    assert clock(seconds, ".") == text
-    assert clock(seconds, ",") == text.replace(".", ",")
+    assert format_timestamp(seconds, ".") == text
+    assert format_timestamp(seconds, ",") == text.replace(".", ",")
 
 
 def test_a_cue_lasts() -> None:
     """A cue never ends before or when it begins: players drop it."""
-    assert "00:00:01,000 --> 00:00:01,001" in cue("srt", 1, final("x", 1.0, 1.0))
-    assert "00:00:01.000 --> 00:00:01.001" in cue("vtt", 1, final("x", 1.0, 0.5))
+    assert "00:00:01,000 --> 00:00:01,001" in render_cue("srt", 1, final("x", 1.0, 1.0))
+    assert "00:00:01.000 --> 00:00:01.001" in render_cue("vtt", 1, final("x", 1.0, 0.5))
 
 
 @pytest.mark.parametrize(
@@ -139,13 +139,13 @@ def test_a_long_caption() -> None:
         "2\n00:00:22,000 --> 00:00:34,000\nit was the age of wisdom,\nit was the age of foolishness.\n\n"
         "3\n00:00:50,000 --> 00:00:51,000\nWell.\n\n"
     )
-    assert cue_count(final(LONG)) == 2
+    assert count_cues(final(LONG)) == 2
 
 
 def test_three_lines() -> None:
     """Of three lines, those are shown together that belong together."""
     text = "It was the season of all light, and we were seen going direct to heaven by all of them."
-    spoken = [tuple(c.lines) for c in cues_of(final(text))]
+    spoken = [tuple(c.lines) for c in make_cues(final(text))]
     assert spoken == [
         ("It was the season of all light,",),
         ("and we were seen going direct to heaven", "by all of them."),
@@ -155,7 +155,7 @@ def test_three_lines() -> None:
 def test_no_word_by_itself() -> None:
     """What two lines can hold is no third line: a cue with one word is gone before it is read."""
     text = "Please leave the window open for a while because this room is very warm today."
-    (only,) = cues_of(final(text))
+    (only,) = make_cues(final(text))
     assert only.lines == ("Please leave the window open for a while", "because this room is very warm today.")
 
 
@@ -169,7 +169,7 @@ def test_label_of_a_long_caption() -> None:
 def test_without_words() -> None:
     """A caption whose words are not known, or say something else, is cut by its length."""
     bare = replace(final(LONG, 0.0, 23.0), words=(Word("?", 0.0, 1.0, 0.5),))
-    first, second = cues_of(bare)
+    first, second = make_cues(bare)
     assert 0 == first.start < first.end == second.start < second.end == 23.0
 
 
@@ -189,7 +189,7 @@ def test_cues_are_for_reading(spoken: list[tuple[int, str]]) -> None:
         assert all(before[1] <= after[0] for before, after in pairwise(times))
         assert (
             "".join(line for _, shown in written for line in shown).split()
-            == "".join("".join(lines(text, 42, "en")) for _, text in spoken).split()
+            == "".join("".join(break_lines(text, 42, "en")) for _, text in spoken).split()
         )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from streamstt.subtitles.timeline import aligned, moved
+from streamstt.subtitles.timeline import align_captions, shift_caption
 from tests.support.captions import final
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
@@ -11,21 +11,21 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 def test_one_source_stays() -> None:
     """Captions of one source in one run keep their stream times, whenever it began."""
     finals = [final("One.", 1.0, 2.0), final("Two.", 61.25, 62.0)]
-    assert aligned([(f, NOON + timedelta(seconds=f.start)) for f in finals]) == finals
+    assert align_captions([(f, NOON + timedelta(seconds=f.start)) for f in finals]) == finals
 
 
 def test_an_earlier_run_comes_first() -> None:
     """What another run, or a source that came later, calls its first second is not the first of all."""
     before, after = final("Before.", 5.0, 6.0), final("After.", 1.0, 2.0)
     both = [(before, NOON + timedelta(seconds=5)), (after, NOON + timedelta(seconds=101))]
-    assert aligned(both) == [before, moved(after, 100.0)]
-    assert (moved(after, 100.0).start, moved(after, 100.0).end) == (101.0, 102.0)
-    assert moved(after, 100.0).words[0].start == 101.0
+    assert align_captions(both) == [before, shift_caption(after, 100.0)]
+    assert (shift_caption(after, 100.0).start, shift_caption(after, 100.0).end) == (101.0, 102.0)
+    assert shift_caption(after, 100.0).words[0].start == 101.0
 
 
 def test_unknown_times_stay() -> None:
     """A caption whose wall time is not known is left where it is."""
     known, unknown = final("One.", 5.0, 6.0), final("Two.", 1.0, 2.0)
-    assert aligned([(known, NOON), (unknown, None)]) == [known, unknown]
-    assert aligned([(unknown, None)]) == [unknown]
-    assert aligned([]) == []
+    assert align_captions([(known, NOON), (unknown, None)]) == [known, unknown]
+    assert align_captions([(unknown, None)]) == [unknown]
+    assert align_captions([]) == []

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamstt.text.line_break_data import OPENERS
-from streamstt.text.line_breaking import SPACE, halves, lines, width
+from streamstt.text.line_break_data import PHRASE_OPENERS
+from streamstt.text.line_breaking import BREAKING_SPACE, balance_lines, break_lines, width
 from tests.support.drawing import PROPERTY
 from tests.support.paths import DATA
 
@@ -19,31 +19,31 @@ WORDS = (
 )  # fmt: skip
 texts = st.lists(st.sampled_from(WORDS), max_size=16).map(" ".join)
 limits = st.integers(2, 30)
-languages = st.sampled_from(["", *OPENERS])
+languages = st.sampled_from(["", *PHRASE_OPENERS])
 
 
 @pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["text"][:30])
 def test_vectors(case: dict[str, Any]) -> None:
     """The lines that readers want; the overlay breaks the same texts in the same way."""
-    assert lines(case["text"], case["limit"], case["language"]) == case["lines"]
+    assert break_lines(case["text"], case["limit"], case["language"]) == case["lines"]
 
 
 @PROPERTY
 @given(texts, texts, limits, languages)
 def test_a_full_line_stays(text: str, more: str, limit: int, language: str) -> None:
     """When more words follow, every line but the last is as it was."""
-    *full, _ = lines(text, limit, language) or [""]
-    assert lines(f"{text} {more}", limit, language)[: len(full)] == full
+    *full, _ = break_lines(text, limit, language) or [""]
+    assert break_lines(f"{text} {more}", limit, language)[: len(full)] == full
 
 
 @PROPERTY
 @given(st.one_of(texts, st.text(max_size=60)), limits, languages)
 def test_nothing_is_lost_and_all_fits(text: str, limit: int, language: str) -> None:
     """Lines hold every character but space, in order; none is empty, and none is wider than the limit."""
-    broken = lines(text, limit, language)
-    assert "".join(SPACE.sub("", line) for line in broken) == SPACE.sub("", text)
+    broken = break_lines(text, limit, language)
+    assert "".join(BREAKING_SPACE.sub("", line) for line in broken) == BREAKING_SPACE.sub("", text)
     assert all(line and width(line) <= limit for line in broken)
-    assert all(line == " ".join(filter(None, SPACE.split(line))) for line in broken)
+    assert all(line == " ".join(filter(None, BREAKING_SPACE.split(line))) for line in broken)
 
 
 @PROPERTY
@@ -51,15 +51,15 @@ def test_nothing_is_lost_and_all_fits(text: str, limit: int, language: str) -> N
 def test_what_belongs_together(parts: list[str], language: str) -> None:
     """A number and its unit, or a title and its name, are on one line when a line can hold them."""
     text = " ".join(parts)
-    broken = "|".join(lines(text, 12, language))
+    broken = "|".join(break_lines(text, 12, language))
     assert all(broken.replace("|", " ").count(pair) == broken.count(pair) for pair in ("10 000", "5 kg", "Dr. Smith"))
     assert broken.replace("|", " ") == text
 
 
 def test_long_texts() -> None:
     """Ten thousand words, or one word of a hundred thousand letters, take no time."""
-    assert len(lines("word " * 10_000, 42)) == 1250
-    assert len(lines("x" * 100_000, 42)) == 2381
+    assert len(break_lines("word " * 10_000, 42)) == 1250
+    assert len(break_lines("x" * 100_000, 42)) == 2381
 
 
 @pytest.mark.parametrize(
@@ -75,4 +75,4 @@ def test_long_texts() -> None:
 )
 def test_two_lines_of_a_whole_text(text: str, two: list[str] | None) -> None:
     """A text that will not grow is two lines by phrase, where each fits; what belongs together stays so."""
-    assert halves(text, 32, "en") == two
+    assert balance_lines(text, 32, "en") == two

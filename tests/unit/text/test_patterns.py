@@ -8,7 +8,7 @@ import pytest
 
 from streamstt.config.loader import load
 from streamstt.errors import ConfigError
-from streamstt.text.patterns import LONGEST_WORD, MORE, Phrase, phrase, tokens
+from streamstt.text.patterns import MAX_WORD_LETTERS, NEED_MORE, Phrase, parse_phrase, tokenize
 
 
 def settings(text: str, folder: Path) -> tuple[tuple[str, str], ...]:
@@ -29,29 +29,29 @@ def settings(text: str, folder: Path) -> tuple[tuple[str, str], ...]:
 )
 def test_tokens(text: str, found: list[str]) -> None:
     """Words with their marks, each run of space as one, each sign, and each character of a script without spaces."""
-    assert tokens(text) == found
+    assert tokenize(text) == found
 
 
 @pytest.mark.parametrize(
     ("wanted", "said", "count"),
     [
         ("New York", "new york city", 3),
-        ("New York", "new", MORE),
+        ("New York", "new", NEED_MORE),
         ("New York", "newer york", None),
         ("C++", "c++", 3),
         ("node.js", "Node.js", 3),
         ("/colou?r/", "Color", 1),
         ("/colou?r/", "colors", None),
         ("/(new|old) york/", "old York", 3),
-        ("/new york/", "new", MORE),
+        ("/new york/", "new", NEED_MORE),
         ("/", "/", 1),
         (r"/\d+/", "1234", 1),
-        (r"/\w+/", "x" * (LONGEST_WORD + 1), None),
+        (r"/\w+/", "x" * (MAX_WORD_LETTERS + 1), None),
     ],
 )
 def test_phrases(wanted: str, said: str, count: int | None) -> None:
     """A phrase is found whole, in any case; an expression matches whole words; more words could complete a phrase."""
-    assert phrase(wanted).match(tokens(said), 0) == count
+    assert parse_phrase(wanted).match(tokenize(said), 0) == count
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_ways_to_write_it(written: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("written", ["/a*a*a*a*b/", "/(a|aa)a*a*a*b/", "/.*.*.*.*x/", r"/\w*\w*\w*\w{3,}_/"])
 def test_no_expression_takes_long(written: str) -> None:
     """The worst that is let in decides on the longest word within a tenth of a second: captions wait for it."""
-    wanted: Phrase = phrase(written)
+    wanted: Phrase = parse_phrase(written)
     begun = time.process_time()
-    wanted.match(["a" * LONGEST_WORD], 0)
+    wanted.match(["a" * MAX_WORD_LETTERS], 0)
     assert time.process_time() - begun < 0.1

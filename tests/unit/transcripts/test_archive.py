@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from streamstt.config.settings import Transcript
-from streamstt.errors import SinkError
+from streamstt.config.settings import TranscriptSettings
+from streamstt.errors import OutputError
 from streamstt.hub.protocol import encode
 from streamstt.transcripts.archive import SEQ_MARGIN, Archive
 from streamstt.transcripts.files import TranscriptEntry
@@ -39,7 +39,7 @@ def clock() -> Clock:
 
 @contextmanager
 def opened(folder: Path, clock: Clock, history: int = 100, **settings: Any) -> Iterator[Archive]:
-    archive = Archive(folder, Transcript(**settings), history, clock)
+    archive = Archive(folder, TranscriptSettings(**settings), history, clock)
     try:
         yield archive
     finally:
@@ -304,13 +304,13 @@ def test_a_link_is_not_followed(tmp_path: Path, clock: Clock) -> None:
 def test_cannot_be_used(tmp_path: Path, clock: Clock) -> None:
     """A folder that is none, or that another daemon writes to, is an error with its path and the reason."""
     (tmp_path / "file").touch()
-    with pytest.raises(SinkError, match=r"cannot keep transcripts in .*/file"):
-        Archive(tmp_path / "file", Transcript(), 1, clock)
+    with pytest.raises(OutputError, match=r"cannot keep transcripts in .*/file"):
+        Archive(tmp_path / "file", TranscriptSettings(), 1, clock)
     with (
         opened(tmp_path / "f", clock),
-        pytest.raises(SinkError, match=r"another streamstt keeps its transcripts in .*transcript\.folder"),
+        pytest.raises(OutputError, match=r"another streamstt keeps its transcripts in .*transcript\.folder"),
     ):
-        Archive(tmp_path / "f", Transcript(), 1, clock)
+        Archive(tmp_path / "f", TranscriptSettings(), 1, clock)
 
 
 def test_damaged_folder(tmp_path: Path, clock: Clock) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from streamstt.hub.protocol import encode, wall_time
-from streamstt.subtitles.formats import HEADS, LiveFormat
+from streamstt.subtitles.formats import HEADERS, LiveFormat
 from streamstt.transcripts.record import (
     SetHeader,
     cue_total,
@@ -123,7 +123,7 @@ def test_labels() -> None:
 
 def whole(form: LiveFormat) -> tuple[list[bytes], bytes]:
     made = render_cues(form, FINALS, BEGIN)
-    return made, HEADS[form].encode() + b"".join(made)
+    return made, HEADERS[form].encode() + b"".join(made)
 
 
 @pytest.mark.parametrize("form", LIVE)

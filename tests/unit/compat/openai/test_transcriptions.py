@@ -15,9 +15,9 @@ from streamstt.compat.openai.errors import ApiError
 from streamstt.compat.openai.formats import TranscriptionOptions, format_response
 from streamstt.compat.openai.transcriptions import parse_options
 from streamstt.config.settings import Settings
-from streamstt.engine.background import Errands
+from streamstt.engine.background import BackgroundDecoder
 from streamstt.engine.base import Job
-from streamstt.engine.runner import EngineRoom
+from streamstt.engine.runner import EngineRunner
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import EngineError
 from streamstt.events import Final, Word
@@ -135,9 +135,9 @@ async def test_errands_in_turn() -> None:
     """What has waited longest is next; who has gone is passed over; what always fails is its sender's loss only."""
     script = Script(words=(ScriptWord(text=" Hello", start=0.1, end=0.5),), poison_s=(5.5,))
     woken: list[int] = []
-    errands = Errands(Settings(), lambda: woken.append(1))
+    errands = BackgroundDecoder(Settings(), lambda: woken.append(1))
     with ThreadPoolExecutor(1) as thread:
-        engine = EngineRoom(lambda: ScriptedEngine(script), thread)
+        engine = EngineRunner(lambda: ScriptedEngine(script), thread)
         await engine.start()
         asked = [asyncio.ensure_future(errands.decode(job(at))) for at in (5, 0, 5, 5)]
         await asyncio.sleep(0)
@@ -155,10 +155,10 @@ async def test_errands_in_turn() -> None:
 
 async def test_no_engine_any_more() -> None:
     """Whoever waits, and whoever comes later, is told."""
-    errands = Errands(Settings(), lambda: None)
+    errands = BackgroundDecoder(Settings(), lambda: None)
     asked = asyncio.ensure_future(errands.decode(job(0)))
     await asyncio.sleep(0)
-    errands.abandon(EngineError("broken"))
+    errands.fail_all(EngineError("broken"))
     with pytest.raises(EngineError, match="broken"):
         await asked
     with pytest.raises(EngineError, match="broken"):

@@ -17,7 +17,7 @@ from streamstt.compat.wyoming.messages import (
     parse_language,
 )
 from streamstt.compat.wyoming.wire import MAX_DATA, MAX_LINE, MAX_PAYLOAD, WyomingEvent, encode_event, read_event
-from streamstt.config.compat import Compat
+from streamstt.config.compat import CompatSettings
 from streamstt.events import Partial
 from streamstt.hub.protocol import ClientError
 from tests.support.captions import ABOUT, final, partial
@@ -168,7 +168,7 @@ def test_bad_audio(form: dict[str, object]) -> None:
 )
 def test_addresses(address: str, found: tuple[str, int]) -> None:
     """Host and port, of either kind."""
-    assert Compat(wyoming=address).wyoming_address == found
+    assert CompatSettings(wyoming=address).wyoming_address == found
 
 
 @pytest.mark.parametrize(
@@ -177,12 +177,12 @@ def test_addresses(address: str, found: tuple[str, int]) -> None:
 def test_no_address(address: str) -> None:
     """What is none is refused, with an example."""
     with pytest.raises(ValueError, match=r"127\.0\.0\.1:10300"):
-        Compat(wyoming=address)
+        CompatSettings(wyoming=address)
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0:10300", "[::]:10300", "192.168.1.2:10300", "127.example:1", "example:1"])
 def test_an_address_that_others_can_reach(address: str) -> None:
     """It has no tokens: that takes a setting of its own."""
     with pytest.raises(ValueError, match="wyoming_open"):
-        Compat(wyoming=address)
-    assert Compat(wyoming=address, wyoming_open=True).wyoming == address
+        CompatSettings(wyoming=address)
+    assert CompatSettings(wyoming=address, wyoming_open=True).wyoming == address

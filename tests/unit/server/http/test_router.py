@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 import pytest
 
-from streamstt.config.compat import SWITCHES
+from streamstt.config.compat import SETTING_BY_PATH
 from streamstt.events import State, Status
 from streamstt.server.access import COMPAT_PATHS, NO_ROLE, AccessPolicy, AccessRequest, Role, TokenSet
 from streamstt.server.http.pages import Pages
@@ -91,7 +91,7 @@ def test_methods() -> None:
     assert answer.status is HTTPStatus.METHOD_NOT_ALLOWED
 
 
-@pytest.mark.parametrize(("path", "setting"), SWITCHES.items())
+@pytest.mark.parametrize(("path", "setting"), SETTING_BY_PATH.items())
 def test_other_protocols(path: str, setting: str) -> None:
     """A protocol that is switched off is not found, and the answer names its setting; when it is on, it opens."""
     free = AccessPolicy(None)
@@ -108,4 +108,4 @@ def test_other_protocols(path: str, setting: str) -> None:
 
 def test_every_foreign_path_has_its_switch() -> None:
     """None can be open without a setting."""
-    assert set(SWITCHES) == set(COMPAT_PATHS)
+    assert set(SETTING_BY_PATH) == set(COMPAT_PATHS)

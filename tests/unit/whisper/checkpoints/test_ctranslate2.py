@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streamstt.errors import ModelError
-from streamstt.whisper.checkpoints.ctranslate2 import WeightFile, read
+from streamstt.whisper.checkpoints.ctranslate2 import WeightFile, read_weight_file
 from streamstt.whisper.checkpoints.tokenizer_files import complete
 
 FLOAT32, INT8, INT16, INT32, FLOAT16, BFLOAT16 = range(6)
@@ -33,7 +33,7 @@ def model(
 
 def load(folder: Path, data: bytes) -> WeightFile:
     (folder / "model.bin").write_bytes(data)
-    return read(folder / "model.bin")
+    return read_weight_file(folder / "model.bin")
 
 
 def halves(*values: float) -> bytes:
@@ -114,7 +114,7 @@ def test_what_is_no_model_is_refused_with_the_reason(tmp_path: Path, data: bytes
 def test_a_missing_file_is_a_model_error(tmp_path: Path) -> None:
     """Nothing but ModelError reaches the user."""
     with pytest.raises(ModelError, match=r"model\.bin"):
-        read(tmp_path / "model.bin")
+        read_weight_file(tmp_path / "model.bin")
 
 
 def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamstt.whisper.decoding.alignment import MEDIAN_WIDTH, attention_weights, share_behind, token_starts
+from streamstt.whisper.decoding.alignment import MEDIAN_WIDTH, attention_share_after, attention_weights, token_starts
 from tests.support.drawing import PROPERTY
 
 Matrix = npt.NDArray[np.float32]
@@ -102,6 +102,6 @@ def test_half_precision() -> None:
 def test_share_behind() -> None:
     """The mean of the heads counts, and nothing behind the end."""
     heads = torch.tensor([[0.2, 0.0, 0.1, 0.7], [0.2, 0.2, 0.1, 0.5]])
-    assert share_behind(heads, 2, 3) == pytest.approx(0.1 / 0.4)
-    assert share_behind(heads, 0, 3) == pytest.approx(1)
-    assert share_behind(torch.zeros(2, 4), 2, 3) == 0
+    assert attention_share_after(heads, 2, 3) == pytest.approx(0.1 / 0.4)
+    assert attention_share_after(heads, 0, 3) == pytest.approx(1)
+    assert attention_share_after(torch.zeros(2, 4), 2, 3) == 0

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from streamstt.errors import ModelError
-from streamstt.whisper.decoding.generation_config import Speaking, likeliest, read_settings
-from streamstt.whisper.network.layers import Shape
+from streamstt.whisper.decoding.generation_config import GenerationConfig, detect_language, read_generation_config
+from streamstt.whisper.network.layers import ModelDimensions
 
 CONFIG: dict[str, Any] = {
     "d_model": 64,
@@ -43,10 +43,10 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def read(folder: Path, generation: dict[str, Any], config: dict[str, Any] = CONFIG) -> Speaking:
+def read(folder: Path, generation: dict[str, Any], config: dict[str, Any] = CONFIG) -> GenerationConfig:
     (folder / "config.json").write_text(json.dumps(config))
     (folder / "generation_config.json").write_text(json.dumps(generation))
-    return read_settings(folder)
+    return read_generation_config(folder)
 
 
 def without(settings: dict[str, Any], key: str) -> dict[str, Any]:
@@ -56,51 +56,53 @@ def without(settings: dict[str, Any], key: str) -> dict[str, Any]:
 def test_multilingual(folder: Path) -> None:
     """A multilingual model is told the language and the task, and has languages by their codes."""
     speaking = read(folder, MULTILINGUAL)
-    assert speaking.languages == {"en": 902, "de": 903, "yue": 904}
+    assert speaking.language_tokens == {"en": 902, "de": 903, "yue": 904}
     assert speaking.prompt("de", "transcribe") == [901, 903, 930, 950]
     assert speaking.prompt("yue", "translate") == [901, 904, 929, 950]
-    assert speaking.no_speech == 949
+    assert speaking.no_speech_token == 949
 
 
 @pytest.mark.parametrize("more", [{}, {"lang_to_id": None, "task_to_id": None}, {"lang_to_id": {}}])
 def test_english_only(folder: Path, more: dict[str, Any]) -> None:
     """An English-only model is told neither language nor task."""
     speaking = read(folder, ENGLISH_ONLY | more)
-    assert speaking.languages == {}
+    assert speaking.language_tokens == {}
     assert speaking.prompt("en", "transcribe") == [901, 950]
-    assert speaking.no_speech == 949
+    assert speaking.no_speech_token == 949
 
 
 def test_what_may_be_said(folder: Path) -> None:
     """The rules have the end, and the tokens that are never said, or not first."""
-    rules = read(folder, MULTILINGUAL).rules
-    assert (rules.end, rules.suppressed, rules.suppressed_first) == (900, (1, 2, 7), (220, 900))
-    assert rules.vocabulary == 1000
+    rules = read(folder, MULTILINGUAL).token_filter
+    assert (rules.end_token, rules.suppressed, rules.suppressed_at_start) == (900, (1, 2, 7), (220, 900))
+    assert rules.vocabulary_size == 1000
 
 
 @pytest.mark.parametrize("end", [900, [900], [900, 12]])
 def test_one_end_or_several(folder: Path, end: int | list[int]) -> None:
     """The end of the text is written as a token or as a list of them; the first counts."""
-    assert read(folder, MULTILINGUAL | {"eos_token_id": end}).rules.end == 900
+    assert read(folder, MULTILINGUAL | {"eos_token_id": end}).token_filter.end_token == 900
 
 
 @pytest.mark.parametrize("given", [{}, {"suppress_tokens": None, "begin_suppress_tokens": None}])
 def test_nothing_is_suppressed(folder: Path, given: dict[str, Any]) -> None:
     """A model may be free to say everything."""
-    rules = read(folder, without(without(ENGLISH_ONLY, "suppress_tokens"), "begin_suppress_tokens") | given).rules
-    assert (rules.suppressed, rules.suppressed_first) == ((), ())
+    rules = read(
+        folder, without(without(ENGLISH_ONLY, "suppress_tokens"), "begin_suppress_tokens") | given
+    ).token_filter
+    assert (rules.suppressed, rules.suppressed_at_start) == ((), ())
 
 
 def test_minus_one(folder: Path) -> None:
     """Among suppressed tokens -1 stands for a list that is not there, and not for the last token."""
-    assert read(folder, ENGLISH_ONLY | {"suppress_tokens": [-1]}).rules.suppressed == ()
+    assert read(folder, ENGLISH_ONLY | {"suppress_tokens": [-1]}).token_filter.suppressed == ()
 
 
 def test_sizes(folder: Path) -> None:
     """The sizes are those of config.json, and bins and tokens have Whisper's first sizes where it does not say."""
-    assert read(folder, MULTILINGUAL).shape == Shape(64, 6, 4, 8, 2, 128, 1000, 40)
+    assert read(folder, MULTILINGUAL).dims == ModelDimensions(64, 6, 4, 8, 2, 128, 1000, 40)
     older = without(without(CONFIG, "num_mel_bins"), "max_target_positions")
-    assert read(folder, MULTILINGUAL, older).shape == Shape(64, 6, 4, 8, 2, 80, 1000, 448)
+    assert read(folder, MULTILINGUAL, older).dims == ModelDimensions(64, 6, 4, 8, 2, 80, 1000, 448)
 
 
 def test_alignment_heads(folder: Path) -> None:
@@ -187,7 +189,7 @@ def test_a_file_is_missing_or_damaged(folder: Path, name: str, content: bytes | 
     if content is not None:
         (folder / name).write_bytes(content)
     with pytest.raises(ModelError, match=name):
-        read_settings(folder)
+        read_generation_config(folder)
 
 
 @pytest.mark.parametrize(
@@ -202,4 +204,4 @@ def test_a_file_is_missing_or_damaged(folder: Path, name: str, content: bytes | 
 def test_the_expected_language_is_favoured(probabilities: tuple[float, ...], expected: str | None, heard: str) -> None:
     """When it can hardly be told, it is what was spoken before; when it can, it is what is spoken now."""
     logits = torch.tensor([5.0, *probabilities]).log()
-    assert likeliest(logits, {"en": 1, "de": 2, "fr": 3}, expected) == heard
+    assert detect_language(logits, {"en": 1, "de": 2, "fr": 3}, expected) == heard

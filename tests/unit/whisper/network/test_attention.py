@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from streamstt.whisper.network.attention import look, look_all, look_far
+from streamstt.whisper.network.attention import attend, attend_cross, attend_full
 
 HEADS, SIZE = 3, 16
 
@@ -28,11 +28,11 @@ def test_attention(bias: torch.Tensor | None) -> None:
     q, k, v = some(7, 40)
     kept = None if bias is None else bias.clone()
     expected = plain(q, k, v, bias)
-    few, weights = look(q * SIZE**-0.5, k, v, bias)
+    few, weights = attend(q * SIZE**-0.5, k, v, bias)
     assert (few - expected).abs().max() < 1e-5
     assert torch.allclose(weights.sum(-1), torch.ones(HEADS, 7))
-    assert (look_all(q, k, v, bias, halve=False) - expected).abs().max() < 1e-5
-    halved = look_all(q, k, v, bias, halve=True)
+    assert (attend_full(q, k, v, bias, use_bf16=False) - expected).abs().max() < 1e-5
+    halved = attend_full(q, k, v, bias, use_bf16=True)
     assert halved.dtype == q.dtype
     assert (halved - expected).abs().max() < 0.03
     assert kept is None or torch.equal(bias, kept)
@@ -43,7 +43,7 @@ def test_far_attention(queries: int) -> None:
     """One query and several see what the formula gives."""
     q, k, v = some(queries, 40)
     bias = torch.linspace(-3, 3, 40)
-    seen, weights = look_far(q * SIZE**-0.5, k, v.transpose(1, 2).contiguous(), bias)
+    seen, weights = attend_cross(q * SIZE**-0.5, k, v.transpose(1, 2).contiguous(), bias)
     assert (seen - plain(q, k, v, bias)).abs().max() < 1e-5
     assert weights.shape == (HEADS, queries, 40)
     assert torch.allclose(weights.sum(-1), torch.ones(HEADS, queries))
@@ -54,5 +54,5 @@ def test_scores_of_any_size(shift: float) -> None:
     """Nothing depends on a number that is added to all scores."""
     q, k, v = some(7, 40)
     bias = torch.full((40,), shift)
-    halved = look_all(q, k, v, bias, halve=True)
+    halved = attend_full(q, k, v, bias, use_bf16=True)
     assert (halved - plain(q, k, v, None)).abs().max() < 0.03

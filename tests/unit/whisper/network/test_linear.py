@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.functional import linear
 
-from streamstt.whisper.network.linear import Precision, Quantised, make_linear
+from streamstt.whisper.network.linear import Int8Linear, Precision, make_linear
 from tests.support.drawing import PROPERTY
 
 FLOATS = [torch.float32, torch.bfloat16, torch.float16]
@@ -41,7 +41,7 @@ def test_error_is_that_of_rounding(n: int, inputs: int, outputs: int, sizes: lis
     """In 8 bits each row is wrong by no more than its own size explains, in whatever company."""
     x = rows_of(n, inputs, seed) * torch.tensor(sizes[:n])[:, None]
     weight, bias = rows_of(outputs, inputs, seed + 1), rows_of(1, outputs, seed + 2)[0]
-    y = Quantised(weight, bias)(x)
+    y = Int8Linear(weight, bias)(x)
     assert y.shape == (n, outputs)
     assert y.dtype == torch.float32
     assert bool(((y - linear(x, weight, bias)).abs() <= bound(x, weight)).all())
@@ -51,7 +51,7 @@ def test_usual_error() -> None:
     """Of values as a model has them, 8 bits lose about a hundredth."""
     x, weight, bias = rows_of(50, 512), rows_of(256, 512, 1), rows_of(1, 256, 2)[0]
     exact = linear(x, weight, bias)
-    error = (Quantised(weight, bias)(x) - exact).square().mean().sqrt()
+    error = (Int8Linear(weight, bias)(x) - exact).square().mean().sqrt()
     assert float(error / exact.std()) < 0.04
 
 
@@ -59,9 +59,9 @@ def test_usual_error() -> None:
 def test_one_huge_row(factor: float) -> None:
     """A row that is far larger than the rest leaves the rest as exact as without it."""
     x, weight = rows_of(8, 256), rows_of(64, 256, 1)
-    exact, alone = linear(x, weight), Quantised(weight, None)(x)
+    exact, alone = linear(x, weight), Int8Linear(weight, None)(x)
     x[3] *= factor
-    together = Quantised(weight, None)(x)
+    together = Int8Linear(weight, None)(x)
     others = [i for i in range(8) if i != 3]
     usual = (alone - exact)[others].square().mean().sqrt()
     assert float((together - exact)[others].square().mean().sqrt()) < 2 * float(usual)
@@ -73,7 +73,7 @@ def test_one_huge_row(factor: float) -> None:
 def test_one_row_is_like_many(n: int, at: int, seed: int) -> None:
     """A row alone gives what it gives inside a batch, but for rounding."""
     x, weight, bias = rows_of(n, 128, seed), rows_of(32, 128, seed + 1), rows_of(1, 32, seed + 2)[0]
-    quantised, at = Quantised(weight, bias), at % n
+    quantised, at = Int8Linear(weight, bias), at % n
     alone, inside = quantised(x[at : at + 1])[0], quantised(x)[at]
     assert float((alone - inside).square().mean().sqrt()) < 0.05 * float(linear(x, weight).std())
 

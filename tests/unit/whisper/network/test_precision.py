@@ -13,19 +13,19 @@ from hypothesis import strategies as st
 
 from streamstt.errors import EngineError
 from streamstt.whisper.network import precision
-from streamstt.whisper.network.layers import Shape
+from streamstt.whisper.network.layers import ModelDimensions
 from streamstt.whisper.network.linear import Linear, Precision, make_linear
-from streamstt.whisper.network.precision import COST, Choice, choose, fastest, measure
+from streamstt.whisper.network.precision import MIN_SPEEDUP, PrecisionPlan, choose, fastest, measure
 from tests.support.drawing import PROPERTY
 
 CPU = torch.device("cpu")
-SHAPE = Shape(16, 2, 2, 2, 2, 80, 100, 50)
+SHAPE = ModelDimensions(16, 2, 2, 2, 2, 80, 100, 50)
 F32, BF16, F16, INT8 = Precision.FLOAT32, Precision.BFLOAT16, Precision.FLOAT16, Precision.INT8
 TIMES = {
     "encoder": {"float32": 3.0, "bfloat16": 1.0, "int8": 0.9},
     "decoder": {"float32": 3.0, "bfloat16": 2.0, "int8": 1.0},
 }
-MEASURED = Choice(BF16, INT8)
+MEASURED = PrecisionPlan(BF16, INT8)
 
 
 def refuse(*_: object) -> NoReturn:
@@ -39,11 +39,11 @@ def cache(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def measured(monkeypatch: pytest.MonkeyPatch) -> list[Shape]:
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[ModelDimensions]:
     """The shapes that were measured; the result is made up."""
-    shapes: list[Shape] = []
+    shapes: list[ModelDimensions] = []
 
-    def made_up(shape: Shape) -> dict[str, dict[str, float]]:
+    def made_up(shape: ModelDimensions) -> dict[str, dict[str, float]]:
         shapes.append(shape)
         return TIMES
 
@@ -71,39 +71,39 @@ def test_int8_must_be_worth_it(float32: float, bfloat16: float, int8: float) -> 
     """8 bits are chosen when they are faster than any other format by more than their cost, and only then."""
     choice = fastest({"float32": float32, "bfloat16": bfloat16, "int8": int8})
     other = min(float32, bfloat16)
-    if int8 * COST[INT8] < other:
+    if int8 * MIN_SPEEDUP[INT8] < other:
         assert choice is INT8
-    if int8 * COST[INT8] > other:
+    if int8 * MIN_SPEEDUP[INT8] > other:
         assert choice is (F32 if float32 <= bfloat16 else BF16)
 
 
 def test_the_cost() -> None:
     """A gain that 8 bits do not pay for is left; with the gain twice their cost they are taken."""
-    assert COST[INT8] > 1
-    assert fastest({"float32": 1.0, "int8": 0.99 / COST[INT8]}) is INT8
-    assert fastest({"float32": 1.0, "int8": 1.01 / COST[INT8]}) is F32
+    assert MIN_SPEEDUP[INT8] > 1
+    assert fastest({"float32": 1.0, "int8": 0.99 / MIN_SPEEDUP[INT8]}) is INT8
+    assert fastest({"float32": 1.0, "int8": 1.01 / MIN_SPEEDUP[INT8]}) is F32
     assert fastest({"float32": 1.0, "int8": 0.99}) is F32
     assert fastest({"float32": 1.0}) is F32
 
 
-def test_each_part_has_its_own(measured: list[Shape], cache: Path) -> None:
+def test_each_part_has_its_own(measured: list[ModelDimensions], cache: Path) -> None:
     """What was measured decides for encoder and decoder separately."""
     assert choose("auto", "auto", SHAPE, CPU, cache) == MEASURED
     assert measured == [SHAPE]
 
 
-def test_it_is_remembered(measured: list[Shape], cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_remembered(measured: list[ModelDimensions], cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second call measures nothing, and comes to the same."""
     choose("auto", "auto", SHAPE, CPU, cache)
     monkeypatch.setattr(precision, "measure", refuse)
     assert choose("auto", "auto", SHAPE, CPU, cache) == MEASURED
-    assert choose("auto", "float32", SHAPE, CPU, cache) == Choice(BF16, F32)
-    assert choose("float32", "auto", SHAPE, CPU, cache) == Choice(F32, INT8)
+    assert choose("auto", "float32", SHAPE, CPU, cache) == PrecisionPlan(BF16, F32)
+    assert choose("float32", "auto", SHAPE, CPU, cache) == PrecisionPlan(F32, INT8)
 
 
-def test_another_model(measured: list[Shape], cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_model(measured: list[ModelDimensions], cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another size of model, another number of threads, another machine, another torch: each is measured for itself."""
-    other = Shape(32, 2, 2, 2, 2, 80, 100, 50)
+    other = ModelDimensions(32, 2, 2, 2, 2, 80, 100, 50)
     choose("auto", "auto", SHAPE, CPU, cache)
     choose("auto", "auto", other, CPU, cache)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
@@ -122,7 +122,7 @@ def test_another_model(measured: list[Shape], cache: Path, monkeypatch: pytest.M
     "content",
     [b"", b"{", b"[]", b"null", b"3", b'"text"', b"\xff\xfe\x00", b'{"another": 3}'],
 )
-def test_a_damaged_file(measured: list[Shape], cache: Path, content: bytes) -> None:
+def test_a_damaged_file(measured: list[ModelDimensions], cache: Path, content: bytes) -> None:
     """A cache that cannot be read is measured anew, and mended."""
     cache.parent.mkdir()
     cache.write_bytes(content)
@@ -132,7 +132,7 @@ def test_a_damaged_file(measured: list[Shape], cache: Path, content: bytes) -> N
 
 
 @pytest.mark.parametrize("value", [None, [], 3, "int8", {}, {"encoder": "int8"}, {"encoder": "int3", "decoder": []}])
-def test_a_damaged_entry(measured: list[Shape], cache: Path, value: Any) -> None:
+def test_a_damaged_entry(measured: list[ModelDimensions], cache: Path, value: Any) -> None:
     """An entry that says nothing, or names a format that does not exist, is measured anew; others stay."""
     choose("auto", "auto", SHAPE, CPU, cache)
     (key,) = json.loads(cache.read_text())
@@ -145,7 +145,7 @@ def test_a_damaged_entry(measured: list[Shape], cache: Path, value: Any) -> None
 
 @pytest.mark.parametrize("obstacle", ["file in the way", "folder of its name"])
 def test_an_unwritable_cache(
-    measured: list[Shape], cache: Path, obstacle: str, caplog: pytest.LogCaptureFixture
+    measured: list[ModelDimensions], cache: Path, obstacle: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A cache that cannot be written is told in the log, and measured each time."""
     if obstacle == "file in the way":
@@ -167,7 +167,7 @@ def test_a_format_is_asked_for(
     """Formats that are asked for are taken as they are: nothing is measured or written, but what stands beside int8."""
     monkeypatch.setattr(precision, "measure", (lambda _: TIMES) if encoder is INT8 else refuse)
     beside = BF16 if encoder is INT8 else F32
-    assert choose(encoder.value, decoder.value, SHAPE, CPU, cache) == Choice(encoder, decoder, beside)
+    assert choose(encoder.value, decoder.value, SHAPE, CPU, cache) == PrecisionPlan(encoder, decoder, beside)
     assert cache.parent.exists() == (encoder is INT8)
 
 
@@ -178,11 +178,11 @@ def test_what_stands_beside_int8(
     """Attention beside an encoder in 8 bits is in 16 where they are much faster; it is remembered with the rest."""
     times = {"float32": 3.0, "int8": 0.5} | ({"bfloat16": bfloat16} if bfloat16 else {})
     monkeypatch.setattr(precision, "measure", lambda _: {"encoder": times, "decoder": times})
-    assert choose("auto", "auto", SHAPE, CPU, cache) == Choice(INT8, INT8, beside)
+    assert choose("auto", "auto", SHAPE, CPU, cache) == PrecisionPlan(INT8, INT8, beside)
     monkeypatch.setattr(precision, "measure", refuse)
-    assert choose("auto", "auto", SHAPE, CPU, cache) == Choice(INT8, INT8, beside)
-    assert choose("int8", "float32", SHAPE, CPU, cache) == Choice(INT8, F32, beside)
-    assert choose("bfloat16", "int8", SHAPE, CPU, cache) == Choice(BF16, INT8)
+    assert choose("auto", "auto", SHAPE, CPU, cache) == PrecisionPlan(INT8, INT8, beside)
+    assert choose("int8", "float32", SHAPE, CPU, cache) == PrecisionPlan(INT8, F32, beside)
+    assert choose("bfloat16", "int8", SHAPE, CPU, cache) == PrecisionPlan(BF16, INT8)
 
 
 @pytest.mark.parametrize(("encoder", "decoder"), [("int8", "float32"), ("float32", "int8"), ("int8", "int8")])
@@ -202,7 +202,7 @@ def test_auto_leaves_out_what_does_not_work(
     broken |= {INT8, BF16}
     monkeypatch.setattr(precision, "BUDGET_S", 0.0)
     assert [set(times) for times in measure(SHAPE).values()] == [{"float32"}, {"float32"}]
-    assert choose("auto", "auto", SHAPE, CPU, cache) == Choice(F32, F32)
+    assert choose("auto", "auto", SHAPE, CPU, cache) == PrecisionPlan(F32, F32)
 
 
 @pytest.mark.parametrize("budget", [0.0, 0.005])
@@ -212,7 +212,7 @@ def test_measuring(broken: set[Precision], monkeypatch: pytest.MonkeyPatch, budg
     times = measure(SHAPE)
     assert set(times) == {"encoder", "decoder"}
     for part in times.values():
-        assert set(part) <= set(COST)
+        assert set(part) <= set(MIN_SPEEDUP)
         assert part["float32"] > 0
         assert all(0 < seconds < float("inf") for seconds in part.values())
 
@@ -221,21 +221,21 @@ def test_not_a_cpu(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """On another device nothing is measured: auto is float16, and what is asked for is taken."""
     monkeypatch.setattr(precision, "measure", refuse)
     device = torch.device("meta")  # stands for a GPU: it is not the CPU, and is always there
-    assert choose("auto", "auto", SHAPE, device, cache) == Choice(F16, F16)
-    assert choose("float32", "auto", SHAPE, device, cache) == Choice(F32, F16)
+    assert choose("auto", "auto", SHAPE, device, cache) == PrecisionPlan(F16, F16)
+    assert choose("float32", "auto", SHAPE, device, cache) == PrecisionPlan(F32, F16)
 
 
 @pytest.mark.parametrize(
     ("choice", "text"),
     [
-        (Choice(BF16, BF16), "bfloat16"),
-        (Choice(BF16, INT8), "bfloat16 and int8"),
-        (Choice(INT8, INT8), "int8 with float32 attention"),
-        (Choice(INT8, INT8, BF16), "int8 with bfloat16 attention"),
-        (Choice(INT8, F32, BF16), "int8 with bfloat16 attention and float32"),
+        (PrecisionPlan(BF16, BF16), "bfloat16"),
+        (PrecisionPlan(BF16, INT8), "bfloat16 and int8"),
+        (PrecisionPlan(INT8, INT8), "int8 with float32 attention"),
+        (PrecisionPlan(INT8, INT8, BF16), "int8 with bfloat16 attention"),
+        (PrecisionPlan(INT8, F32, BF16), "int8 with bfloat16 attention and float32"),
     ],
     ids=str,
 )
-def test_in_words(choice: Choice, text: str) -> None:
+def test_in_words(choice: PrecisionPlan, text: str) -> None:
     """One format is said once, two are both said, the encoder's first, with what stands beside its 8 bits."""
     assert str(choice) == text
