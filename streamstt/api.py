@@ -137,7 +137,7 @@ async def _run(
         engine = await start_engine(settings, thread, progress)
         hub = make_hub(settings, engine.info, None)
         studio = CaptionPipeline(settings, engine, hub)
-        with hub.subscribe(viewer=False, queue=MAX_PENDING) as outbox:
+        with hub.subscribe(counted=False, queue=MAX_PENDING) as outbox:
             ready.set_result(outbox)
             async with asyncio.TaskGroup() as tasks:
                 decoding = tasks.create_task(run_pipeline(studio))

@@ -76,12 +76,12 @@ class BrokerPublisher:
         last = await self._writer.last_position()
         since = last.seq if last and last.session == session else 0
         self._sent_position, self._snapshot_state = Position(session, since), None
-        with self._hub.subscribe(Resume(since), viewer=False) as outbox:
-            await self._send_missed(await outbox.take_all())
+        with self._hub.subscribe(Resume(since), counted=False) as outbox:
+            await self._send_missed(await outbox.get_all())
             self._on_success()
             while (batch := await self._next_batch(outbox)) is not None:
                 await self._send_messages([m.data for m in batch if isinstance(m, Message)])
-            if outbox.farewell is not STOPPING:
+            if outbox.close_reason is not STOPPING:
                 return False  # it fell behind, and resumes
         await self._writer.send([Heartbeat(self._sent_position, online=False).to_entry()])
         return True

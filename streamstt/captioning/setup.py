@@ -75,7 +75,7 @@ async def open_sources(settings: Settings) -> Captures:
     for source in settings.source:
         made = make_source(source)
         if made:
-            await asyncio.to_thread(probe_source, made, waits=may_appear_later(source))
+            await asyncio.to_thread(probe_source, made, allow_missing=may_appear_later(source))
             captures.append((source, Capture(source.name, made)))
     return captures
 

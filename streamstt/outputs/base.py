@@ -24,11 +24,11 @@ async def subscribe_captions(hub: Hub, sources: Collection[str]) -> AsyncGenerat
     """
     while True:
         now = Resume(hub.seq, hub.daemon_info.session)  # an outlet wants no history
-        with hub.subscribe(now, queue=MAX_QUEUED, viewer=False) as outbox:
+        with hub.subscribe(now, queue=MAX_QUEUED, counted=False) as outbox:
             while (message := await outbox.get()) is not None:
                 if isinstance(message, Message) and (not sources or message.event.source in sources):
                     yield message
-            if outbox.farewell is not TOO_SLOW:
+            if outbox.close_reason is not TOO_SLOW:
                 return
         log.error("more than %d messages came at once: some captions go to viewers only", MAX_QUEUED)
 

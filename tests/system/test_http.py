@@ -255,7 +255,7 @@ async def test_errors_have_one_shape(caplog: pytest.LogCaptureFixture) -> None:
         b"\x16\x03\x01\x02": 400,
         b"GET /" + b"a" * 10_000: 414,
         request("/", "GET", "X: " + "a" * 10_000): 431,
-        request("/", "GET", *["X: a"] * 129): 431,
+        request("/", "GET", *["X: a"] * 128): 431,
         request("/", "BREW", "Connection: close"): 405,
     }
     async with serving() as server:

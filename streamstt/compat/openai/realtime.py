@@ -137,7 +137,7 @@ class _RealtimeSession:
             case "session.update" if not self._config.beta:
                 return self._update_session(self._config, event)
             case "transcription_session.update":
-                return self._update_session(replace(self._config, former=True), event)
+                return self._update_session(replace(self._config, beta=True), event)
             case _:
                 text = f"{str(event.get('type'))[:60]!r} is not understood: this daemon only transcribes"
                 raise ApiError(text, "unknown_event", "type")

@@ -93,14 +93,14 @@ def _update_turn_detection(config: SessionConfig, section: JsonObject, path: str
         return config
     wanted = section["turn_detection"]
     if wanted is None:
-        return replace(config, detects=False)
+        return replace(config, detects_turns=False)
     if not isinstance(wanted, dict) or wanted.get("type", "server_vad") != "server_vad":
         raise ApiError("turn_detection can be server_vad, or null", param=f"{path}.turn_detection.type")
     low, high = PAUSE_RANGE_MS
     pause = wanted.get("silence_duration_ms") or config.pause_ms
     if not isinstance(pause, int | float) or math.isnan(pause):
         raise ApiError("silence_duration_ms must be a number", param=f"{path}.turn_detection.silence_duration_ms")
-    return replace(config, detects=True, pause_ms=round(min(max(pause, low), high)) if pause else 0)
+    return replace(config, detects_turns=True, pause_ms=round(min(max(pause, low), high)) if pause else 0)
 
 
 def _get_object(data: JsonObject, key: str, path: str) -> JsonObject:

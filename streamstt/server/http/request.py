@@ -150,8 +150,9 @@ class HttpRequest:
     def _begin(self, status: HTTPStatus, headers: list[tuple[str, str]]) -> h11.Response:
         self.status = status
         every = [*HEADERS.items(), *headers]
-        if not self._keep_alive or self._head is None or self._stream.is_body_pending:
-            every.append(("Connection", "close"))  # nobody reads the rest of the body
+        # Nobody reads the rest of a body; and a client that wanted another protocol has no other request.
+        if not self._keep_alive or self._stream.is_body_pending or self._head is None or self.headers("upgrade"):
+            every.append(("Connection", "close"))
         return h11.Response(status_code=status.value, reason=status.phrase, headers=every)
 
 

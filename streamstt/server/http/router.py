@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
-from streamstt.compat.openai.errors import is_openai_path, to_openai_error
 from streamstt.config.compat import SETTING_BY_PATH
 from streamstt.hub.protocol import to_json
 from streamstt.server.access import (
@@ -74,24 +73,24 @@ class Router:
             headers = {"WWW_Authenticate": "Bearer"} if verdict.status is HTTPStatus.UNAUTHORIZED else {}
             return text_response(verdict.status, f"{verdict.text}\n", **headers)
         path = request.target.partition("?")[0]
-        if elsewhere := self._unavailable(path):
-            return elsewhere
-        if path in self._api.post_handlers:
-            return verdict if method == "POST" else _method_not_allowed("POST")
-        if method != "GET":
-            return (
-                self._not_found(path)
-                if path in SETTING_BY_PATH and not self._api.get_response(path)
-                else _method_not_allowed("GET")
-            )
-        return self._get(request, path, verdict)
+        if response := self._unavailable(path):
+            return response
+        is_upload = path in self._api.post_handlers
+        if path in SETTING_BY_PATH and not (is_upload or path in self._websocket_paths or self._api.get_response(path)):
+            return self._not_found(path)
+        methods = POST_METHODS if is_upload else READ_METHODS
+        if method not in methods:
+            return _method_not_allowed(methods)
+        if method == "OPTIONS":
+            return Response(HTTPStatus.NO_CONTENT, "", b"", (("Allow", ", ".join(methods)),))
+        return verdict if is_upload else self._get(request, path, verdict)
 
     def _get(self, request: AccessRequest, path: str, verdict: Role) -> Role | Response:
         if path in self._websocket_paths:
             return verdict if request.is_websocket else _upgrade_required(path)
-        if answer := self._api.get_response(path):
-            return answer
-        if path in SETTING_BY_PATH or (request.is_websocket and verdict is NO_ROLE):
+        if response := self._api.get_response(path):
+            return response
+        if request.is_websocket and verdict is NO_ROLE:
             return self._not_found(path)
         if self.policy.token_set and path in PAGES and (token := query_token(request.target)):
             return self._set_token_cookie(request, token)

@@ -18,6 +18,7 @@ MAX_HEADERS = 128
 MAX_HEAD_BYTES = 2**16  # bytes of a request without its body
 KEEP_ALIVE_S = 5.0  # an idle connection is closed after this time; pages load within a second
 SEND_S = 30.0  # a client that does not read its response for this time is disconnected
+END_OF_HEAD = re.compile(rb"\n\r?\n")
 REQUEST_LINE = re.compile(rb"[!-~]+ [!-~]+ HTTP/1\.[01]\r?")
 
 
@@ -101,7 +102,6 @@ class HttpStream:
             text = f"no whole request came within {self.request_s:g} s"
             raise HttpError(HTTPStatus.REQUEST_TIMEOUT, text) from None
         self.served += 1
-        _check_head(head_bytes(head))
         if not has_body(head):
             self._parse()  # the end of it, so that the client's part is complete
         return head
@@ -121,13 +121,15 @@ class HttpStream:
         return True
 
     async def _receive_head(self) -> h11.Request:
-        while not isinstance(event := self._parse(), h11.Request):
-            _check_head(self.unread)
+        while True:
+            _check_head(END_OF_HEAD.split(self.unread, 1)[0])  # before h11, which would name other mistakes first
+            event = self._parse()
+            if isinstance(event, h11.Request):
+                return event
             data = await self.connection.read()
             if not data:
                 raise ConnectionError("closed in the middle of a request")
             self._http.receive_data(data)
-        return event
 
     async def next_event(self) -> h11.Event:
         """Returns the next part of a request's body.
@@ -188,6 +190,9 @@ def head_bytes(head: h11.Request) -> bytes:
 def _check_head(head: bytes) -> None:
     """Refuses a request as soon as it is clear that it is none, or too large.
 
+    Args:
+        head: As much of it as has come, without the empty line at its end.
+
     Raises:
         HttpError: It is refused.
     """
@@ -196,6 +201,7 @@ def _check_head(head: bytes) -> None:
         raise HttpError(HTTPStatus.REQUEST_URI_TOO_LONG, f"an address may have {MAX_LINE} bytes")
     if lines and not REQUEST_LINE.fullmatch(first):
         raise HttpError(HTTPStatus.BAD_REQUEST, "that is no HTTP/1.1 request")
-    if len(lines) > MAX_HEADERS + 2 or any(len(line) >= MAX_LINE for line in lines):  # 2: the end of the head
+    headers = [line for line in lines if line.strip(b"\r")]  # the last may only just have begun
+    if len(headers) > MAX_HEADERS or any(len(line) >= MAX_LINE for line in headers):
         text = f"a request may have {MAX_HEADERS} headers of {MAX_LINE} bytes each"
         raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)

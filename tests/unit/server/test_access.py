@@ -57,7 +57,7 @@ def status(verdict: Role | Refusal) -> HTTPStatus | None:
 def test_own_names(host: str) -> None:
     """Loopback, the address that was reached, and the names in the settings are this daemon, on any port."""
     guard = AccessPolicy(None, hosts=frozenset({"captions.example"}))
-    assert guard.check(replace(LOCAL, hosts=(host,), here="192.168.1.5")) == ALL_ROLES
+    assert guard.check(replace(LOCAL, hosts=(host,), local_address="192.168.1.5")) == ALL_ROLES
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,7 @@ def test_own_names(host: str) -> None:
 def test_rebound_names(host: str) -> None:
     """A name that somebody else lets point here is not this daemon; the answer names the setting that allows it."""
     guard = AccessPolicy(None, hosts=frozenset({"captions.example"}))
-    verdict = guard.check(replace(LOCAL, hosts=(host,), here="192.168.1.5"))
+    verdict = guard.check(replace(LOCAL, hosts=(host,), local_address="192.168.1.5"))
     assert isinstance(verdict, Refusal)
     assert verdict.status is HTTPStatus.MISDIRECTED_REQUEST
     assert "server.allowed_hosts" in verdict.text
@@ -192,7 +192,7 @@ def test_viewer_who_wants_to_speak() -> None:
     """A viewer's cookie comes along by itself: whoever holds a speaker's token as well may still send that."""
     cookie = f"streamstt-8765={VIEWER}"
     assert CLOSED.check(replace(LOCAL, target="/audio", cookies=cookie)) is NO_ROLE
-    assert status(CLOSED.check(replace(LOCAL, target="/audio", cookies=cookie, socket=False))) is HTTPStatus.FORBIDDEN
+    assert status(CLOSED.check(replace(LOCAL, target="/audio", cookies=cookie, is_websocket=False))) is HTTPStatus.FORBIDDEN
     unknown = replace(LOCAL, target="/audio", cookies="streamstt-8765=of-yesterday-and-replaced")
     assert status(CLOSED.check(unknown)) is HTTPStatus.UNAUTHORIZED
     assert status(CLOSED.check_token(VIEWER, "/audio")) is HTTPStatus.FORBIDDEN
@@ -239,7 +239,7 @@ def test_any_other_token(token: str) -> None:
         origins=st.lists(st.text(max_size=9), max_size=2).map(tuple),
         authorization=st.text(max_size=40),
         cookies=st.text(max_size=40),
-        socket=st.booleans(),
+        is_websocket=st.booleans(),
     )
 )
 def test_any_request(visit: AccessRequest) -> None:
