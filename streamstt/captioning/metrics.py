@@ -1,52 +1,42 @@
-"""What the studio's parts have to say to the counters when they are read."""
+"""What the parts of the pipeline add to the hub's metrics."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from streamstt.audio.capture import Capture
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.engine.runner import EngineRunner
-from streamstt.hub.counters import Counters, MetricSample
+from streamstt.hub.counters import Counters
 from streamstt.speech.session import Session
 
 
 class PipelineMetrics:
-    """Of one studio; a probe of its hub's counters."""
+    """Adds the lag of each source, lost audio and failed decodes to the metrics."""
 
     def __init__(self, counters: Counters, engine: EngineRunner, sessions: Mapping[str, Session]) -> None:
-        """Nothing is read yet.
+        """Adds the metrics of the pipeline.
 
         Args:
-            counters: Asked how sources are labelled.
-            engine: Its failures are told.
-            sessions: Of the studio, by the source's name; read whenever it is asked.
+            counters: Where they are added.
+            engine: Counts failed decodes.
+            sessions: The pipeline's sessions by the source's name, read at each scrape.
         """
         self._counters = counters
-        self._engine = engine
         self._sessions = sessions
-        self._captures: dict[str, Capture] = {}  # of the settings' sources: as many as there are
+        counters.read_lags = self._lags
+        counters.add_counter("engine_failures", "Decodes that failed.", lambda: engine.failures)
 
     def add_capture(self, source: str, capture: Capture) -> None:
-        """Tells of a capture's losses from now on, after its end as well."""
-        self._captures[source] = capture
+        """Adds a capture's losses, from now on and after its end as well."""
+        label = self._counters.source_label(source)
+        text = "Blocks of audio that came faster than they were taken."
+        self._counters.add_counter("blocks_dropped", text, lambda: capture.dropped, source=label)
+        text = "How often a device reported lost audio."
+        self._counters.add_counter("device_overflows", text, lambda: capture.overflows, source=label)
 
-    def __call__(self) -> Iterator[MetricSample]:
-        """All readings."""
-        late: dict[str, float] = {}
+    def _lags(self) -> dict[str, float]:
+        """The largest lag of the sources with each label, in seconds."""
+        lags: dict[str, float] = {}
         for name, session in self._sessions.items():
             label = self._counters.source_label(name)
-            late[label] = max(late.get(label, 0.0), session.overdue / SAMPLE_RATE)
-        text = "Audio that the engine should have been asked for by now; of several remote sources, the most."
-        yield from (MetricSample("lag_seconds", text, lag, (("source", label),)) for label, lag in late.items())
-        for name, capture in self._captures.items():
-            of = (("source", self._counters.source_label(name)),)
-            yield MetricSample(
-                "blocks_dropped",
-                "Blocks of audio that came faster than they were taken.",
-                capture.dropped,
-                of,
-                is_counter=True,
-            )
-            yield MetricSample(
-                "device_overflows", "How often a device reported lost audio.", capture.overflows, of, is_counter=True
-            )
-        yield MetricSample("engine_failures", "Decodes that failed.", self._engine.failures, is_counter=True)
+            lags[label] = max(lags.get(label, 0.0), session.overdue / SAMPLE_RATE)
+        return lags

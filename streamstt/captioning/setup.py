@@ -13,7 +13,6 @@ from streamstt.captioning.local_source import run_source
 from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.clock import utc_timestamp
 from streamstt.config.settings import Settings, SourceSettings
-from streamstt.config.settings import SourceSettings as SourceSettings
 from streamstt.engine.base import EngineInfo
 from streamstt.engine.runner import EngineRunner
 from streamstt.errors import EngineError, SourceError

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from streamstt.compat.deepgram.endpoint import serve_deepgram
 from streamstt.compat.openai.errors import is_openai_path, to_openai_error
 from streamstt.compat.openai.realtime import serve_realtime
-from streamstt.compat.openai.transcriptions import Models, RecordingTranscriber, Transcriptions
+from streamstt.compat.openai.transcriptions import Models, Transcriptions
 from streamstt.compat.vosk import serve_vosk
 from streamstt.config.compat import CompatSettings
+from streamstt.recordings.uploads import UploadTranscriber
 from streamstt.server.endpoint import Endpoint, EndpointContext
 from streamstt.server.http.request import NO_API, Api
 from streamstt.server.http.response import Response
@@ -15,7 +16,7 @@ from streamstt.server.http.response import Response
 __all__ = ["Endpoint", "EndpointContext", "make_api", "make_endpoints", "translate_error"]
 
 
-def make_api(settings: CompatSettings, uploads: RecordingTranscriber, model: str) -> Api:
+def make_api(settings: CompatSettings, uploads: UploadTranscriber, model: str) -> Api:
     """What is switched on of other programs' HTTP.
 
     Args:

@@ -5,7 +5,6 @@ import gc
 import logging
 from collections.abc import Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 
 from streamstt.audio.vad import make_detector
@@ -36,7 +35,7 @@ from streamstt.recordings.uploads import UploadTranscriber
 from streamstt.server.endpoint import Extensions
 from streamstt.server.server import CaptionServer
 from streamstt.transcripts.archive import Archive
-from streamstt.transcripts.writer import TranscriptWriter, transcript_metrics
+from streamstt.transcripts.writer import TranscriptWriter, add_transcript_metrics
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +97,7 @@ async def _serve(
         await components.wyoming.start()
         decoding = tasks.create_task(run_pipeline(studio))
         if transcript:
-            hub.counters.add_collector(partial(transcript_metrics, transcript))
+            add_transcript_metrics(transcript, hub.counters)
             tasks.create_task(transcript.run())
         outlets = [tasks.create_task(outlet.run()) for outlet in components.outputs]
         followers = await start_sources(tasks, components.pipeline, hub, components.captures)

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from streamstt import logs
 from streamstt.brokers.base import BrokerReader
 from streamstt.brokers.subscriber import BrokerSubscriber
-from streamstt.captioning.remote_source import RemoteSourceRequest
+from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
 from streamstt.config.changes import compare
 from streamstt.config.settings import Settings
 from streamstt.daemon.signals import reload_on_signal, stop_on_signal
@@ -20,7 +20,7 @@ from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, DaemonInfo
 from streamstt.logs import install_loop_handler
 from streamstt.server.access import REQUIRED_ROLES
-from streamstt.server.endpoint import Extensions, RemoteStream
+from streamstt.server.endpoint import Extensions
 from streamstt.server.http.response import Response, text_response
 from streamstt.server.server import CaptionServer
 from streamstt.version import __version__
@@ -55,7 +55,7 @@ class Edge:
             return text_response(HTTPStatus.SERVICE_UNAVAILABLE, f"{NOT_YET}\n", Retry_After=RETRY_S) if waits else None
         return text_response(HTTPStatus.NOT_FOUND, f"{NOT_AT_EDGE.format(path)}\n") if path in REQUIRED_ROLES else None
 
-    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
         """Takes no audio.
 
         Raises:

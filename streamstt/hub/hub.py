@@ -41,7 +41,6 @@ class Hub:
             sources: Names of sources that are counted apart.
         """
         self.daemon_info = daemon_info
-        self.counters = Counters(sources)
         self.pending_devices: set[str] = set()
         self.levels = Levels()
         self._queue = queue
@@ -55,6 +54,21 @@ class Hub:
         self._sources: dict[str, SourceInfo] = {}
         self._open_partials: dict[str, Message] = {}  # each source's open partial
         self._source_statuses = SourceStatuses()
+        self.counters = Counters(sources)
+        self._add_gauges()
+
+    def _add_gauges(self) -> None:
+        counters = self.counters
+        counters.set_info(self.daemon_info)
+        counters.add_gauge("viewers", "Viewers now.", lambda: self.viewers)
+        counters.add_gauge("notices", "Things that are wrong now; /healthz says which.", lambda: len(self.notices))
+        text = "1 while a source's device is not there."
+        counters.add_gauges("source_missing", text, "source", self._count_missing)
+
+    def _count_missing(self) -> dict[str, float]:
+        """1 for each label of a source that is missing, else 0."""
+        missing = dict.fromkeys(map(self.counters.source_label, self.states), 0.0)
+        return missing | dict.fromkeys(map(self.counters.source_label, self.missing_sources), 1.0)
 
     @property
     def finals(self) -> list[Final]:
@@ -146,6 +160,7 @@ class Hub:
         for name in list(self._sources):
             self.remove_source(name)
         self.daemon_info, self._is_replica = daemon_info, True
+        self.counters.set_info(daemon_info)
         self._open_partials.clear()
         self._sources = {source.name: source for source in sources}
         for outbox in self._subscriptions:
@@ -255,12 +270,12 @@ class Hub:
         if self._finished:
             outbox.finish(STOPPING)
         if counted:
-            self.counters.count_connection(viewer=source is None)
+            (self.counters.viewers if source is None else self.counters.speakers).inc()
         try:
             yield outbox
         finally:
             self._subscriptions.discard(outbox)
-            self.counters.too_slow += outbox.close_reason is TOO_SLOW
+            self.counters.too_slow.inc(outbox.close_reason is TOO_SLOW)
 
     def finish(self) -> None:
         """The daemon stops: every queue runs dry, also of those that subscribe now."""

@@ -30,6 +30,32 @@ class ClientError(Exception):
         self.close_code = close_code
 
 
+def load_json_object(text: str | bytes) -> dict[str, Any] | None:
+    """Reads a JSON object that may come from anybody; None: it is something else."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def parse_json_object(text: str | bytes, hint: str, close_code: int = 1003) -> dict[str, Any]:
+    """Reads a client's JSON object.
+
+    Args:
+        text: What the client has sent.
+        hint: What it is told if that is something else.
+        close_code: WebSocket close code in that case.
+
+    Raises:
+        ClientError: It is something else.
+    """
+    data = load_json_object(text)
+    if data is None:
+        raise ClientError("bad_message", hint, close_code)
+    return data
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """An event as it goes over the wire, encoded once for all clients: as text, and as a WebSocket frame."""

@@ -2,9 +2,9 @@
 
 import logging
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
-from streamstt.hub.counters import MetricSample
+from streamstt.hub.counters import Counters
 from streamstt.hub.health import OUTPUT_TOPIC
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import TargetUnavailable
@@ -41,7 +41,7 @@ class TargetStatus:
         self._failures_in_a_row = 0
         self._reported = ""
         self.delivered = self.dropped = self.failures = 0
-        hub.counters.add_collector(self.collect_metrics)
+        self._add_metrics(hub.counters)
 
     def record_success(self, captions: int = 0) -> None:
         """It took so many captions, or a connection."""
@@ -81,13 +81,15 @@ class TargetStatus:
         self._reported = text
         self._hub.notify(OUTPUT_TOPIC, text, f"to {self.name}")
 
-    def collect_metrics(self) -> Iterator[MetricSample]:
-        """For monitors."""
-        of = (("target", self.name),)
-        yield MetricSample("outlet_delivered", "Captions that a target took.", self.delivered, of, is_counter=True)
-        yield MetricSample("outlet_dropped", "Captions that a target never got.", self.dropped, of, is_counter=True)
-        yield MetricSample(
-            "outlet_retries", "Attempts that failed and were to be repeated.", self.failures, of, is_counter=True
-        )
-        yield MetricSample("outlet_waiting", "Captions that wait for a target.", self.count_waiting(), of)
-        yield MetricSample("outlet_away", "1 while a target does not take captions.", bool(self._reported), of)
+    def _add_metrics(self, counters: Counters) -> None:
+        name = self.name
+        counters.add_counter("outlet_delivered", "Captions that a target took.", lambda: self.delivered, target=name)
+        counters.add_counter("outlet_dropped", "Captions that a target never got.", lambda: self.dropped, target=name)
+        text = "Attempts that failed and were to be repeated."
+        counters.add_counter("outlet_retries", text, lambda: self.failures, target=name)
+        counters.add_gauge("outlet_waiting", "Captions that wait for a target.", self._count_waiting, target=name)
+        text = "1 while a target does not take captions."
+        counters.add_gauge("outlet_away", text, lambda: bool(self._reported), target=name)
+
+    def _count_waiting(self) -> int:
+        return self.count_waiting()  # which may be set later

@@ -1,10 +1,9 @@
 """What may be asked of a running daemon over ``WS /control``: JSON in, JSON out. No sockets here."""
 
-import json
 from typing import Protocol
 
 from streamstt.errors import OutputError
-from streamstt.hub.protocol import ClientError, to_json
+from streamstt.hub.protocol import ClientError, load_json_object, to_json
 
 MAX_TITLE = 200  # characters
 
@@ -31,11 +30,8 @@ async def handle_command(text: str, transcripts: TranscriptControl | None) -> st
     Raises:
         ClientError: It asks for what cannot be.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict) or data.get("type") != "mark":
+    data = load_json_object(text)
+    if data is None or data.get("type") != "mark":
         raise ClientError("bad_message", 'a message on /control looks like {"type":"mark","title":"Weekly"}')
     title = data.get("title", "")
     if not isinstance(title, str) or len(title) > MAX_TITLE or not _is_valid_unicode(title):

@@ -6,8 +6,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from streamstt.audio.format import Samples
-from streamstt.captioning.remote_source import RemoteSourceRequest
+from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
 from streamstt.hub.hub import TOO_SLOW, CloseReason, Hub, Subscription
 from streamstt.server.control import TranscriptControl
 from streamstt.server.http.request import NO_API, Api
@@ -42,49 +41,10 @@ class WebSocket(Protocol):
         ...
 
 
-class RemoteStream(Protocol):
-    """A client's audio on its way to captions."""
-
-    @property
-    def name(self) -> str:
-        """Name of the source that it became."""
-        ...
-
-    @property
-    def position(self) -> float:
-        """Stream time up to which audio has come, in seconds."""
-        ...
-
-    @property
-    def settled(self) -> bool:
-        """Whether all that was said is in finals."""
-        ...
-
-    async def push(self, samples: Samples) -> None:
-        """Takes 16 kHz audio; waits when the engine is far behind."""
-        ...
-
-    async def drain(self) -> None:
-        """No more audio comes, for good or for a while; returns when the last final is published."""
-        ...
-
-    def end_utterance(self) -> None:
-        """What was said so far is complete: it becomes final soon."""
-        ...
-
-    async def wait_until_final(self, until: float) -> None:
-        """Returns when all that was said before a stream time (s) is published as final."""
-        ...
-
-    def close(self) -> None:
-        """The client is gone; what it said and is not final yet is still captioned for the others."""
-        ...
-
-
 class AudioIngest(Protocol):
-    """Takes in remote sources."""
+    """Accepts remote sources: what the server needs of the caption pipeline."""
 
-    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
         """Makes a source of a client.
 
         Raises:

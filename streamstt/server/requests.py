@@ -1,13 +1,12 @@
 """What a client may ask for: read from its address and its text messages. No sockets here."""
 
-import json
 import re
 from urllib.parse import parse_qs, urlsplit
 
 from streamstt.audio.format import MAX_RATE, MIN_RATE, SAMPLE_RATE
 from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.hub.history import Resume
-from streamstt.hub.protocol import ClientError
+from streamstt.hub.protocol import ClientError, load_json_object
 
 MAX_NAME = 64  # characters of a remote source's name, and of its label
 
@@ -58,28 +57,21 @@ def sanitize_source_name(text: str) -> str:
     return re.sub(r"[^\w.-]+", "-", text)[:MAX_NAME].strip("-")
 
 
-def require_end(text: str) -> bool:
-    """Whether a text message on ``/audio`` says that no more audio will come.
+def require_end(text: str) -> None:
+    """Checks that a text message on ``/audio`` says that no more audio will come.
 
     Raises:
-        ClientError: It is something else.
+        ClientError: It says something else.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        data = None
-    if isinstance(data, dict) and data.get("type") == "end":
-        return True
-    raise ClientError("bad_message", 'text on /audio can only be {"type":"end"}; audio is binary', 1003)
+    data = load_json_object(text)
+    if data is None or data.get("type") != "end":
+        raise ClientError("bad_message", 'text on /audio can only be {"type":"end"}; audio is binary', 1003)
 
 
 def parse_auth_token(message: str | bytes) -> str | None:
-    """The token in a message ``{"type":"auth","token":"..."}``; None if it is something else."""
-    try:
-        data = json.loads(message)
-    except (ValueError, RecursionError):
-        return None
-    token = data.get("token") if isinstance(data, dict) and data.get("type") == "auth" else None
+    """Returns the token in a message ``{"type":"auth","token":"..."}``; None if it is something else."""
+    data = load_json_object(message)
+    token = data.get("token") if data and data.get("type") == "auth" else None
     return token if isinstance(token, str) else None
 
 

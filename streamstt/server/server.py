@@ -17,7 +17,7 @@ from streamstt.hub.hub import STOPPING, Hub
 from streamstt.hub.protocol import ClientError, make_error
 from streamstt.server.access import LOCAL_FILE_ORIGINS, NO_ROLE, AccessPolicy, AccessRequest, Role, TokenSet, parse_host
 from streamstt.server.connection import Client, Connection, ConnectionPolicy, HttpService
-from streamstt.server.endpoint import NO_EXTENSIONS, AudioIngest, EndpointContext, Extensions, RemoteStream
+from streamstt.server.endpoint import NO_EXTENSIONS, AudioIngest, EndpointContext, Extensions
 from streamstt.server.handlers import authenticate, serve_controller, serve_speaker, serve_viewer
 from streamstt.server.http.pages import Pages
 from streamstt.server.http.response import Response
@@ -26,8 +26,6 @@ from streamstt.server.limits import ConnectionCounter, raise_fd_limit
 from streamstt.server.tls import make_context, reload_certificate
 from streamstt.server.tokens import load_tokens
 from streamstt.server.websocket import WebSocketConnection, make_connection, make_websocket_server
-
-__all__ = ["AudioIngest", "CaptionServer", "RemoteStream"]
 
 WILDCARD_HOSTS = {"0.0.0.0": "localhost", "::": "localhost"}  # noqa: S104 - compared, not bound
 # Bytes that the kernel may hold for one client, as websockets does above it; beyond, sending waits and messages pile up

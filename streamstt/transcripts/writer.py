@@ -4,14 +4,14 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
 from streamstt.errors import OutputError
-from streamstt.hub.counters import MetricSample
+from streamstt.hub.counters import Counters
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import Message
 from streamstt.transcripts.archive import Archive
@@ -254,9 +254,9 @@ def _log_failure(syncing: asyncio.Future[None]) -> None:
         log.error("the disk did not keep the transcript: %s", error)
 
 
-def transcript_metrics(transcript: TranscriptWriter) -> Iterator[MetricSample]:
-    """What became of the finals that are to be kept."""
-    yield MetricSample("transcript_written", "Finals that reached the disk.", transcript.written, is_counter=True)
-    yield MetricSample("transcript_lost", "Finals that did not, and are gone.", transcript.lost, is_counter=True)
-    yield MetricSample("transcript_failures", "Attempts to write that failed.", transcript.failures, is_counter=True)
-    yield MetricSample("transcript_waiting", "Finals that are not on disk yet.", transcript.waiting)
+def add_transcript_metrics(transcript: TranscriptWriter, counters: Counters) -> None:
+    """Adds what became of the finals that are to be kept."""
+    counters.add_counter("transcript_written", "Finals that reached the disk.", lambda: transcript.written)
+    counters.add_counter("transcript_lost", "Finals that did not, and are gone.", lambda: transcript.lost)
+    counters.add_counter("transcript_failures", "Attempts to write that failed.", lambda: transcript.failures)
+    counters.add_gauge("transcript_waiting", "Finals that are not on disk yet.", lambda: transcript.waiting)

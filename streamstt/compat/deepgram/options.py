@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qs, urlsplit
 
-from streamstt.compat.client_audio import base_language, check_format
+from streamstt.compat.language import base_language
 from streamstt.hub.protocol import ClientError
+from streamstt.server.client_audio import check_format
 from streamstt.server.requests import sanitize_source_name
 
 MAX_FIELDS = 200  # clients send dozens, and a ``keyterm`` for each name

@@ -9,10 +9,10 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from streamstt.config.overlay import OverlaySettings, settings_and_schema
+from streamstt.hub.counters import CONTENT_TYPE
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import to_json
-from streamstt.server.http.metrics import CONTENT_TYPE, Metrics
 from streamstt.server.http.response import Response, text_response
 from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, Format, render
 
@@ -44,7 +44,6 @@ class Pages:
         """
         self._hub = hub
         self.overlay = OverlaySettings()
-        self._prometheus = Metrics(hub)
         self._files = _read_files(files("streamstt.server").joinpath("pages"))
         self._handlers: dict[str, Callable[[str], Response]] = {"/healthz": self._health, "/metrics": self._metrics}
         self._handlers["/overlay.json"] = self._overlay
@@ -83,7 +82,7 @@ class Pages:
         return Response(HTTPStatus.OK, "application/json", to_json(settings_and_schema(self.overlay)).encode())
 
     def _metrics(self, _: str) -> Response:
-        return Response(HTTPStatus.OK, CONTENT_TYPE, self._prometheus.render())
+        return Response(HTTPStatus.OK, CONTENT_TYPE, self._hub.counters.render())
 
     def _transcript(self, form: Format, _: str) -> Response:
         return Response(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())

@@ -251,11 +251,12 @@ def test_targets_are_measured() -> None:
     standing.record_success(2)
     standing.record_failure(TargetUnavailable("out"))
     standing.record_rejection("no")
-    read = {r.name: r.value for r in hub.counters.collect() if ("target", "zoom") in r.labels}
-    assert read == {
-        "outlet_delivered": 2,
-        "outlet_dropped": 1,
-        "outlet_retries": 1,
+    metrics = ("outlet_delivered_total", "outlet_dropped_total", "outlet_retries_total", "outlet_waiting", "outlet_away")
+    values = {m: hub.counters.registry.get_sample_value(f"streamstt_{m}", {"target": "zoom"}) for m in metrics}
+    assert values == {
+        "outlet_delivered_total": 2,
+        "outlet_dropped_total": 1,
+        "outlet_retries_total": 1,
         "outlet_waiting": 4,
         "outlet_away": 1,
     }

@@ -192,7 +192,10 @@ def test_viewer_who_wants_to_speak() -> None:
     """A viewer's cookie comes along by itself: whoever holds a speaker's token as well may still send that."""
     cookie = f"streamstt-8765={VIEWER}"
     assert CLOSED.check(replace(LOCAL, target="/audio", cookies=cookie)) is NO_ROLE
-    assert status(CLOSED.check(replace(LOCAL, target="/audio", cookies=cookie, is_websocket=False))) is HTTPStatus.FORBIDDEN
+    assert (
+        status(CLOSED.check(replace(LOCAL, target="/audio", cookies=cookie, is_websocket=False)))
+        is HTTPStatus.FORBIDDEN
+    )
     unknown = replace(LOCAL, target="/audio", cookies="streamstt-8765=of-yesterday-and-replaced")
     assert status(CLOSED.check(unknown)) is HTTPStatus.UNAUTHORIZED
     assert status(CLOSED.check_token(VIEWER, "/audio")) is HTTPStatus.FORBIDDEN
