@@ -17,7 +17,12 @@ TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils ch
 # Message brokers, which captions go over.
 TEST_PACKAGES += redis-server nats-server mosquitto
 
-.PHONY: install run test lint clean
+# Formats and lints JavaScript and CSS. Biome comes from the npm registry; Deno, a wheel from PyPI, fetches and starts it,
+# so neither node nor npm is needed. biome.lock has the checksums; after a new version here, write it without --frozen.
+BIOME := DENO_DIR=.venv/deno $(BIN)/deno run --quiet --allow-all --no-config --frozen --lock=biome.lock \
+         npm:@biomejs/biome@2.6.8
+
+.PHONY: install run test lint format clean
 
 install: .venv/installed
 
@@ -33,6 +38,13 @@ lint: .venv/installed-dev
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	$(BIOME) check --error-on-warnings
+	@! LC_ALL=C.UTF-8 grep -rnE '.{121}' --include=*.html --include=*.css --include=*.js streamstt
+
+format: .venv/installed-dev
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+	$(BIOME) check --write
 
 clean:
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -21,8 +21,7 @@ from streamstt.captioning.setup import (
 )
 from streamstt.client import stream_messages
 from streamstt.config.loader import settings_from_mapping
-from streamstt.config.settings import Settings
-from streamstt.config.settings import SourceSettings as SourceSettings
+from streamstt.config.settings import Settings, SourceSettings
 from streamstt.errors import OutputError
 from streamstt.events import Event, Final
 from streamstt.hub.hub import TOO_SLOW, Subscription

@@ -52,10 +52,10 @@ async def stream_messages(
     """Yields the daemon's messages, each final once, across lost connections and restarts.
 
     Args:
-        url: As for ``captions_address``; a token in it is taken.
+        url: As for ``captions_url``; a token in it is taken.
         token: For a daemon that wants one.
         ca: PEM file with a certificate to trust, in place of the system's.
-        tell: Told in a sentence when the connection is lost, and when it is there again.
+        on_status: Told in a sentence when the connection is lost, and when it is there again.
 
     Raises:
         ServerError: The first connection fails, or the daemon refuses.
@@ -104,10 +104,10 @@ async def request_control(
     """Sends one request to a daemon's ``/control``, and returns the answer.
 
     Args:
-        url: As for ``captions_address``.
+        url: As for ``captions_url``.
         request: With ``type``.
-        token: As for ``follow``.
-        ca: As for ``follow``.
+        token: As for ``stream_messages``.
+        ca: As for ``stream_messages``.
 
     Raises:
         ServerError: No daemon answers, or it refuses.

@@ -19,7 +19,7 @@ import soundfile
 from streamstt.audio.devices.microphone import Microphone
 from streamstt.audio.devices.selection import DeviceSelector
 from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, from_s16le, mix_down
-from streamstt.config.settings import SourceSettings as SourceSettings
+from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
 
 BLOCK_S = FRAME_MS / 1000  # one block

@@ -64,7 +64,7 @@ def measure_machine(
     Args:
         settings: In force.
         engine: The configured one, loaded.
-        advance: Told what is measured next.
+        report_stage: Told what is measured next.
 
     Raises:
         EngineError: The engine failed.
@@ -132,7 +132,7 @@ def measure_recording(plan: Plan, settings: Settings, engine: Engine, normalize:
         plan: What to measure.
         settings: In force.
         engine: Loaded.
-        normalise: Text to words as they are counted.
+        normalize: Text to words as they are counted.
 
     Raises:
         SourceError: A file cannot be read.

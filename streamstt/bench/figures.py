@@ -23,7 +23,7 @@ class Reference:
 
     Attributes:
         text: Normalised words.
-        spoken: The same, each with its end, or none when the times are not known.
+        timed_words: The same, each with its end, or none when the times are not known.
     """
 
     text: tuple[str, ...]
@@ -91,8 +91,8 @@ def compute_figures(
     Args:
         run: With one track of the reference, or several of the same.
         reference: What was said.
-        normalise: Text to words.
-        late_by: So much later (s) than in the reference each track hears the words; negative when its beginning was cut
+        normalize: Text to words.
+        shifts_s: So much later (s) than in the reference each track hears the words; negative when its beginning was cut
             off. Empty: none is late.
     """
     shown: list[float] = []

@@ -58,7 +58,7 @@ def delays(states: Sequence[DisplayState], reference: Sequence[TimedWord], *, se
     """Seconds from the end of each word that was heard right until it was on the screen to stay.
 
     Args:
-        screens: In the order of time; the last is the result.
+        states: In the order of time; the last is the result.
         reference: In the order they were spoken.
         settled: Count from when it could not change any more, not from when it was shown.
     """
@@ -98,6 +98,6 @@ def common_prefix_length(a: Sequence[str], b: Sequence[str]) -> int:
 
 
 def percentile(values: Sequence[float], fraction: float) -> float | None:
-    """The least value that at least ``share`` of all do not exceed; None of none."""
+    """The least value that at least ``fraction`` of all do not exceed; None of none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))] if ordered else None

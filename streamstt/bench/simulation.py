@@ -37,7 +37,7 @@ class SourceTrace:
 
     Attributes:
         finals: Each with the time (s) at which it was published.
-        moments: Every change of what a viewer had.
+        points: Every change of what a viewer had.
     """
 
     finals: list[tuple[float, Final]] = field(default_factory=list)
@@ -59,8 +59,8 @@ class SimulationResult:
     """A simulation.
 
     Attributes:
-        tracks: Of each recording.
-        decodes: Seconds that each decode took.
+        traces: Of each recording.
+        decode_times: Seconds that each decode took.
         overdue: For each decode, when on the clock (s), and how long (s) it had been due by then.
         cpu_s: Processor seconds of sessions and engine.
         audio_s: Seconds of audio, of all recordings.

@@ -12,11 +12,11 @@ BROKER_TIMEOUT_S = 5.0  # a broker that does not answer for so long is away
 
 
 class BrokerWriter(Protocol):
-    """A broker that captions go to. Every method but ``close`` raises ``BusError`` if it is away or refuses.
+    """A broker that captions go to. Every method but ``close`` raises ``BrokerError`` if it is away or refuses.
 
     Attributes:
         name: For people.
-        keep: How many entries it keeps, about; 0: it keeps none.
+        max_entries: How many entries it keeps, about; 0: it keeps none.
     """
 
     name: str
@@ -45,8 +45,8 @@ class Batch:
 
     Attributes:
         texts: Entries, in their order.
-        more: More waits there.
-        old: They were there before they were asked for: no sign that anybody lives.
+        more_waiting: More waits there.
+        is_backlog: They were there before they were asked for: no sign that anybody lives.
         gap: Before these, some are missing that the broker has deleted.
     """
 
@@ -102,8 +102,8 @@ class BrokerAddress:
 
         Args:
             url: Checked by the settings.
-            port: If it names none.
-            secure: The scheme that means TLS.
+            default_port: If it names none.
+            tls_scheme: The scheme that means TLS.
         """
         parts = urlsplit(url)
         user = unquote(parts.username or "")

@@ -29,7 +29,7 @@ def make_reader(settings: Settings, kind: str) -> BrokerReader:
         kind: ``redis`` or ``nats``.
 
     Raises:
-        ConfigError: As for ``make_buses``.
+        ConfigError: As for ``make_publishers``.
     """
     with _require_client_library(kind):
         if kind == "redis":

@@ -38,7 +38,7 @@ class BrokerEntry:
     Attributes:
         kind: Its ``type``.
         source: Name of the source; empty if it is of none.
-        place: Where it stands in the order.
+        position: Where it stands in the order.
         text: JSON.
     """
 
@@ -58,10 +58,10 @@ class Snapshot:
     """Who writes, and how its sources are.
 
     Attributes:
-        about: The daemon.
+        daemon_info: The daemon.
         sources: Those that are there.
         seq: Of the last entry before it.
-        states: Each source's last status.
+        statuses: Each source's last status.
         forgotten: ``seq`` of the newest final that is on no bus, and never will be; 0: none is.
     """
 

@@ -37,7 +37,7 @@ class BrokerPublisher:
 
         Args:
             kind: ``redis``, for logs and metrics.
-            bus: Where captions go.
+            writer: Where captions go.
             hub: Where they come from, and where health is told that they do not arrive.
         """
         self._kind = kind

@@ -157,7 +157,7 @@ class RedisReader:
         async with translate_errors():
             places: Any = self._last_read_ids
             found = await self._connection.client.xread(places, count=MAX_BATCH, block=block)
-        entries = dict(cast("Streams", found or []))
+        entries = dict(cast("StreamEntries", found or []))
         full = len(entries.get(self._main_stream, ())) == MAX_BATCH
         if full:
             entries.pop(self._live_stream, None)

@@ -17,7 +17,7 @@ class HubReplica:
 
     Attributes:
         online: What the daemon last said of itself; None: nothing yet.
-        repeated: Entries that had come already.
+        duplicates: Entries that had come already.
     """
 
     def __init__(self, hub: Hub) -> None:

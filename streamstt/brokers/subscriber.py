@@ -32,7 +32,7 @@ class BrokerSubscriber:
         """Connects nothing yet.
 
         Args:
-            feed: Where captions come from.
+            reader: Where captions come from.
             hub: Where they go, and where people are told that they do not come.
         """
         self._reader = reader

@@ -34,9 +34,9 @@ class CaptionPipeline:
     """Owns the sessions. ``run`` must be running for captions to come out.
 
     Attributes:
-        measures: What is told to monitors.
-        vitals: When devices gave audio last.
-        errands: What the engine does when no source needs it.
+        metrics: What is told to monitors.
+        liveness: When devices gave audio last.
+        background_decoder: What the engine does when no source needs it.
     """
 
     def __init__(self, settings: Settings, engine: EngineRunner, hub: Hub) -> None:

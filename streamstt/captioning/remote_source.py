@@ -67,9 +67,9 @@ class RemoteSource:
         """Takes over a session.
 
         Args:
-            studio: Where the audio goes.
+            host: Where the audio goes.
             session: Made for this client.
-            present: Names of the clients that are here; the client's is taken out when it leaves.
+            active_names: Names of the clients that are here; the client's is taken out when it leaves.
         """
         self._host = host
         self._session = session

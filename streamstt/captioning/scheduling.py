@@ -27,7 +27,7 @@ class LagMonitor:
         """All is well.
 
         Args:
-            begun: A clock in samples, when the source's first sample came.
+            started_at: A clock in samples, when the source's first sample came.
         """
         self.late = False
         self._started_at = started_at

@@ -30,7 +30,7 @@ def may_appear_later(settings: SourceSettings, environ: Mapping[str, str] | None
     Args:
         settings: Of the source.
         environ: In place of the process's environment.
-        process: In place of the process's number.
+        pid: In place of the process's number.
     """
     if settings.kind not in {"mic", "monitor"}:
         return False

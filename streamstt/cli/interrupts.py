@@ -46,7 +46,7 @@ def report_interrupt(message: str) -> Iterator[None]:
     """Ctrl-C breaks this off: says how things were left.
 
     Args:
-        left: A sentence.
+        message: A sentence.
 
     Raises:
         Exit: With code 130.

@@ -66,7 +66,7 @@ def format_reply(events: Iterable[Event], partial: str, config: VoskConfig) -> t
     Args:
         events: What was published since the last answer.
         partial: The words so far, as of then.
-        wishes: The client's.
+        config: The client's.
     """
     finals = []
     for event in events:

@@ -35,7 +35,7 @@ def _url_validator(*schemes: str) -> AfterValidator:
 MqttUrl = Annotated[str, _url_validator("mqtt", "mqtts")]
 RedisUrl = Annotated[str, _url_validator("redis", "rediss")]
 NatsUrl = Annotated[str, _url_validator("nats", "tls")]
-PASSWORD_FILE_HELP = "File with the password alone; empty: the credential {} of systemd, or none."
+PASSWORD_FILE_HELP = "File with the password alone; empty: the credential {} of systemd, or none."  # noqa: S105 - a help text
 
 
 class MqttSettings(Section):

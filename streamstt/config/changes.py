@@ -20,7 +20,7 @@ class Changes:
     Attributes:
         settings: Those that are to be in force now.
         live: Names of the settings that change.
-        waiting: Names of those that would, after a restart.
+        needs_restart: Names of those that would, after a restart.
     """
 
     settings: Settings
@@ -37,8 +37,8 @@ def compare(current: Settings, loaded: Settings) -> Changes:
     """Compares settings.
 
     Args:
-        now: In force.
-        read: As they have just been read.
+        current: In force.
+        loaded: As they have just been read.
     """
     changed = [
         (section, key)

@@ -41,7 +41,7 @@ SecretUrl = Annotated[SecretStr, _url_validator("https", "http")]
 NO_SECRET = SecretStr("")
 SOURCES_HELP = "Names of the sources whose captions go there; empty: all."
 URL_FILE_HELP = "File with the address alone, read anew at each connection; or the credential {} of systemd."
-SECRET_FILE_HELP = "File with it alone; or the credential {} of systemd."
+SECRET_FILE_HELP = "File with it alone; or the credential {} of systemd."  # noqa: S105 - a help text
 
 
 class TargetSettings(Section):

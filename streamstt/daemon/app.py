@@ -45,7 +45,7 @@ async def run(settings: Settings, hooks: DaemonHooks) -> None:
 
     Args:
         settings: All of them.
-        around: Who starts it.
+        hooks: Who starts it.
 
     Raises:
         StreamsttError: Something that the daemon needs is not there, or failed.

@@ -72,9 +72,9 @@ class EdgeHooks:
     """Who starts the edge, and what it tells them.
 
     Attributes:
-        ready: Called with the address of the captions page when it can be opened.
-        reload: Reads the settings again.
-        manager: The service manager.
+        on_ready: Called with the address of the captions page when it can be opened.
+        load_settings: Reads the settings again.
+        notifier: The service manager.
     """
 
     on_ready: Callable[[str], None]
@@ -87,8 +87,8 @@ async def run(settings: Settings, reader: BrokerReader, hooks: EdgeHooks) -> Non
 
     Args:
         settings: Those of ``[server]`` and ``[log]`` matter.
-        feed: Where captions come from.
-        around: Who starts it.
+        reader: Where captions come from.
+        hooks: Who starts it.
 
     Raises:
         StreamsttError: It cannot listen, or tokens or certificate cannot be used.

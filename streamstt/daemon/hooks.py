@@ -27,11 +27,11 @@ class DaemonHooks:
     """Who starts the daemon, and what it tells them.
 
     Attributes:
-        ready: Called with the address of the captions page when it can be opened.
-        reload: Reads the settings again.
-        progress: Told how far a model download is.
-        manager: The service manager.
-        onlooker: A person in front of a terminal, if there is one.
+        on_ready: Called with the address of the captions page when it can be opened.
+        load_settings: Reads the settings again.
+        on_progress: Told how far a model download is.
+        notifier: The service manager.
+        status_view: A person in front of a terminal, if there is one.
     """
 
     on_ready: Callable[[str], None]

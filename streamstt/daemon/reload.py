@@ -31,9 +31,9 @@ class Reloader:
 
         Args:
             settings: In force.
-            read: Reads all layers of the configuration again.
-            parts: Told of their settings.
-            manager: Told that, and when, settings are being read.
+            load_settings: Reads all layers of the configuration again.
+            components: Told of their settings.
+            notifier: Told that, and when, settings are being read.
         """
         self._settings = settings
         self._load_settings = load_settings

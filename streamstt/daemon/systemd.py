@@ -39,7 +39,7 @@ class SystemdNotifier:
 
         Args:
             environ: In place of the process's environment.
-            process: In place of the process's number.
+            pid: In place of the process's number.
         """
         mine = environ.get("WATCHDOG_PID", "") in {"", str(pid or os.getpid())}
         watchdog = environ.get("WATCHDOG_USEC", "")

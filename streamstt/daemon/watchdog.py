@@ -31,9 +31,9 @@ class Watchdog:
         """Looks at nothing yet.
 
         Args:
-            manager: Told what it sees; its watchdog is fed only while nothing is stuck.
+            notifier: Told what it sees; its watchdog is fed only while nothing is stuck.
             hub: Asked for viewers, states and notices; told what is stuck.
-            watched: Asked what is stuck.
+            stall_detector: Asked what is stuck.
             address: Of the captions page.
         """
         self._notifier = notifier

@@ -26,7 +26,7 @@ class SourceFact:
         name: Its name in captions.
         kind: ``mic``, ``monitor``, ``file``, ``stdin`` or ``ws``.
         title: The device or file; empty: it was not found.
-        loudness: Of the first seconds; None: it was not listened to.
+        level: Of the first seconds; None: it was not listened to.
         problem: Why it cannot be opened.
     """
 
@@ -43,9 +43,9 @@ class ModelFact:
 
     Attributes:
         name: By the settings.
-        here: Whether it is on this machine.
+        present: Whether it is on this machine.
         size_mb: On disk.
-        loaded: What it was loaded as (precision); empty: it was not.
+        precision: What it was loaded as (precision); empty: it was not.
         problem: Why it cannot be used.
     """
 
@@ -62,7 +62,7 @@ class SpeedFact:
 
     Attributes:
         update_s: Processor time of a usual update.
-        every_s: So often an update is wanted.
+        interval_s: So often an update is wanted.
         sources: So many sources are to be captioned.
     """
 
@@ -76,9 +76,9 @@ class MemoryFact:
     """Memory, in MB.
 
     Attributes:
-        free: What programs can still take.
-        needed: What the daemon takes with this model.
-        measured: Whether ``needed`` was measured, or estimated from the model's size.
+        free_mb: What programs can still take.
+        needed_mb: What the daemon takes with this model.
+        measured: Whether ``needed_mb`` was measured, or estimated from the model's size.
     """
 
     free_mb: float
@@ -110,7 +110,7 @@ class FolderFact:
     """Where transcripts go.
 
     Attributes:
-        wanted: Whether they are kept.
+        enabled: Whether they are kept.
         folder: The folder.
         free_mb: Free on its disk.
         problem: Why nothing can be written there.
@@ -146,7 +146,7 @@ class Facts:
 
     Attributes:
         known: In the order in which people are told.
-        unknown: Name of a check, and what went wrong with it.
+        failed: Name of a check, and what went wrong with it.
     """
 
     known: tuple[Fact, ...] = ()

@@ -36,8 +36,8 @@ def gather(settings: Settings, settings_fact: SettingsFact, probe_engine: Callab
 
     Args:
         settings: In force; the defaults if there are mistakes in them.
-        about: Where they come from, and the mistakes.
-        engine: Finds out what there is to know of the model; it takes longest.
+        settings_fact: Where they come from, and the mistakes.
+        probe_engine: Finds out what there is to know of the model; it takes longest.
     """
     with ThreadPoolExecutor(8) as pool:
         asked: list[tuple[str, Future[list[Fact]]]] = [

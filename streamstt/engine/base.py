@@ -41,8 +41,8 @@ class Job:
         language: Language code, or None to detect it.
         committed: Words spoken in ``audio`` that will not change: the decoder continues after them.
         draft: What the last update of this audio said after the committed words, to be verified.
-        expected: Language of the last utterance of this source: a scrap that could be in several is likely in this one.
-        goes_on: Somebody speaks behind the committed words: at least one word follows, whatever the engine thinks.
+        expected_language: Language of the last utterance of this source: a scrap that could be in several is likely in this one.
+        must_continue: Somebody speaks behind the committed words: at least one word follows, whatever the engine thinks.
     """
 
     source: str
@@ -144,6 +144,6 @@ class Engine(Protocol):
         ...
 
 
-def text_of(words: Sequence[RecognizedWord]) -> str:
+def join_words(words: Sequence[RecognizedWord]) -> str:
     """The words as a reader sees them."""
     return "".join(w.text for w in words).lstrip()

@@ -83,7 +83,7 @@ class Counters:
         self._readings: dict[str, _Readings] = {}
         self._gauges: dict[str, Gauge] = {}
         text = "Audio that the engine should have been asked for by now; of several remote sources, the most."
-        self.add_gauges("lag_seconds", text, "source", lambda: self.read_lags())
+        self.add_gauges("lag_seconds", text, "source", self._read_lags)
         ProcessCollector(registry=self.registry)  # memory, CPU time, open files
 
     def render(self) -> bytes:
@@ -169,6 +169,9 @@ class Counters:
         readings = _Readings(GaugeMetricFamily(f"{PREFIX}_{name}", documentation, labels=[label]))
         readings.add(lambda: {(key,): value for key, value in read().items()})
         self.registry.register(readings)
+
+    def _read_lags(self) -> Mapping[str, float]:
+        return self.read_lags()  # which is set later
 
     def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
         return Counter(name, documentation, labels, namespace=PREFIX, registry=self.registry)

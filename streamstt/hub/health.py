@@ -18,7 +18,7 @@ class Health:
 
     Attributes:
         ready: Captions come, of all sources, in time, and are kept if they are to be.
-        why: What is wrong, a sentence each; of a daemon that is ready, what deserves a look.
+        reasons: What is wrong, a sentence each; of a daemon that is ready, what deserves a look.
     """
 
     ready: bool

@@ -36,15 +36,15 @@ class History:
     """Finals in their order; the oldest are forgotten, and it is known up to which.
 
     Attributes:
-        forgotten: ``seq`` of the newest final that is gone; 0: none is.
+        forgotten_seq: ``seq`` of the newest final that is gone; 0: none is.
     """
 
     def __init__(self, max_finals: int, hello_finals: int) -> None:
         """Is empty.
 
         Args:
-            most: Finals that are kept.
-            shown: Finals that a new client is greeted with.
+            max_finals: Finals that are kept.
+            hello_finals: Finals that a new client is greeted with.
         """
         self._finals: deque[Message] = deque(maxlen=max_finals)
         self._hello_finals = hello_finals
@@ -79,10 +79,10 @@ class History:
         return [m for m in self._finals if m.seq <= seq]
 
     def hello_message(self, daemon_info: DaemonInfo, sources: list[SourceInfo], seq: int, resume: Resume) -> str:
-        """``hello`` with what a client has missed, or for a new one with the newest finals.
+        """``make_hello`` with what a client has missed, or for a new one with the newest finals.
 
         Args:
-            about: What does not change.
+            daemon_info: What does not change.
             sources: Those that are here.
             seq: Of the last message that clients have.
             resume: What the client has seen already.

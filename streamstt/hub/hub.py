@@ -22,9 +22,9 @@ class Hub:
     """The one place where captions are published.
 
     Attributes:
-        about: What ``hello`` says of the daemon.
+        daemon_info: What ``hello`` says of the daemon.
         counters: What was published, and to how many.
-        awaited: Names of the sources whose device has not been there yet.
+        pending_devices: Names of the sources whose device has not been there yet.
         levels: How loud each source is, for those who ask.
     """
 
@@ -34,8 +34,8 @@ class Hub:
         """Starts with nothing published.
 
         Args:
-            about: What ``hello`` says of the daemon.
-            history: Finals kept for clients that come back; older ones are forgotten, and ``hello`` says so.
+            daemon_info: What ``hello`` says of the daemon.
+            history: Finals kept for clients that come back; older ones are forgotten, and ``make_hello`` says so.
             hello_history: Finals that a new client is greeted with.
             queue: Messages that may wait for one subscriber.
             sources: Names of sources that are counted apart.
@@ -126,7 +126,7 @@ class Hub:
         """Adds a sentence to the ``detail`` of a source's status, or of every source's, and publishes it.
 
         Args:
-            about: What it is about; a new text replaces the last one.
+            topic: What it is about; a new text replaces the last one.
             text: A sentence for people; empty: it is over.
             source: Name of the source; empty: every source.
         """
@@ -139,7 +139,7 @@ class Hub:
         Args:
             finals: What it published, oldest first; as many as history takes are kept.
             seq: Numbers go on above it.
-            forgotten: ``seq`` of the newest final that is gone; 0: none is.
+            forgotten_seq: ``seq`` of the newest final that is gone; 0: none is.
         """
         self._history.restore(finals, forgotten_seq)
         self.seq = self._delivered_seq = seq
@@ -148,10 +148,10 @@ class Hub:
         """Becomes a copy of another daemon's hub as a run of it begins; every client is asked to come back.
 
         Args:
-            about: The other daemon. If it is of another session, what is in history is of no use any more.
+            daemon_info: The other daemon. If it is of another session, what is in history is of no use any more.
             sources: Its sources.
             seq: What it publishes next has a higher number.
-            forgotten: ``seq`` of the newest final that cannot be had; 0: all can.
+            forgotten_seq: ``seq`` of the newest final that cannot be had; 0: all can.
         """
         if daemon_info.session != self.daemon_info.session:
             self._history.clear()
@@ -167,7 +167,7 @@ class Hub:
             outbox.finish(RESTARTED)
 
     def add_source(self, info: SourceInfo) -> None:
-        """Names a source in every ``hello`` from now on."""
+        """Names a source in every ``make_hello`` from now on."""
         self._sources[info.name] = info
 
     def start_source(self, name: str, started_at: str) -> None:
@@ -203,7 +203,7 @@ class Hub:
             self._deliver(mine)
 
     def enable_write_ahead(self, store: Callable[[Message], bool]) -> WriteAhead:
-        """Has finals written before anybody gets them; ``keep`` as for ``WriteAhead``."""
+        """Has finals written before anybody gets them; ``store`` as for ``WriteAhead``."""
         self._write_ahead = WriteAhead(store, self._deliver)
         return self._write_ahead
 
@@ -244,13 +244,13 @@ class Hub:
     def subscribe(
         self, resume: Resume | None = None, *, source: str | None = None, queue: int = 0, counted: bool = True
     ) -> Iterator[Subscription]:
-        """A queue that begins with ``hello`` and the present state, and gets all that is published while it is open.
+        """A queue that begins with ``make_hello`` and the present state, and gets all that is published while it is open.
 
         Args:
             resume: What the subscriber has seen already; None: it is new.
             source: It wants this source only, and no history.
             queue: In place of the hub's bound.
-            viewer: False: a part of the daemon, which is not counted.
+            counted: False: a part of the daemon, which is not counted.
         """
         resume = resume or Resume()
         if self._is_replica and resume.session == self.daemon_info.session and resume.since is not None:

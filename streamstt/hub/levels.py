@@ -46,7 +46,7 @@ class Levels:
         """Hands every level to ``take`` while this is open.
 
         Args:
-            take: Never waits, never raises.
+            callback: Never waits, never raises.
         """
         self._subscribers.append(callback)
         try:

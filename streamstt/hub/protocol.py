@@ -1,6 +1,6 @@
 """Protocol v1: events to JSON messages, and back. No sockets here.
 
-Every message is one JSON object with ``type`` first and ``seq`` second (but ``error``, which has none).
+Every message is one JSON object with ``type`` first and ``seq`` second (but ``make_error``, which has none).
 """
 
 import json
@@ -17,7 +17,7 @@ PROTOCOL_VERSION = 1
 
 
 class ClientError(Exception):
-    """A client asked for what it cannot have: told to it as ``error``, then the connection is closed.
+    """A client asked for what it cannot have: told to it as ``make_error``, then the connection is closed.
 
     Attributes:
         code: A word for programs, such as ``bad_rate``.
@@ -85,7 +85,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """A source as ``hello`` names it; ``started_at`` is the wall time (ISO 8601) of its stream time 0.
+    """A source as ``make_hello`` names it; ``started_at`` is the wall time (ISO 8601) of its stream time 0.
 
     ``color`` is a colour as CSS has it, or empty: then each page chooses.
     """
@@ -98,7 +98,7 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class DaemonInfo:
-    """The part of ``hello`` that stays the same while the daemon runs."""
+    """The part of ``make_hello`` that stays the same while the daemon runs."""
 
     version: str
     session: str
@@ -192,7 +192,7 @@ def make_hello(
     """The first message to every client.
 
     Args:
-        about: What does not change.
+        daemon_info: What does not change.
         sources: The sources there are now.
         seq: Number of the last message that was published.
         history: Finals that the client has missed.

@@ -28,7 +28,7 @@ class Notices:
         """Says something, or with an empty text takes it back; whether that changed anything.
 
         Args:
-            about: What it is about, such as ``late`` or ``disk``: one sentence for each.
+            topic: What it is about, such as ``late`` or ``disk``: one sentence for each.
             text: A sentence for people.
             source: Name of the source; empty: it is true of the whole daemon.
         """

@@ -30,7 +30,7 @@ class Subscription:
         Args:
             limit: Messages that may wait; with one more, all are dropped and the subscription is over.
             source: Take this source's messages only.
-            viewer: It is somebody who reads along, and is counted.
+            counted: It is somebody who reads along, and is counted.
         """
         self._limit = limit
         self.source = source
@@ -50,7 +50,7 @@ class Subscription:
         the last would wait for most of a tenth of a second.
 
         Args:
-            direct: Takes frames at once and returns True, or cannot, and returns False; never waits, never raises.
+            write: Takes frames at once and returns True, or cannot, and returns False; never waits, never raises.
         """
         self._direct_write = write
 

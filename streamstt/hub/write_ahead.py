@@ -21,7 +21,7 @@ class WriteAhead:
         """Holds nothing.
 
         Args:
-            keep: Takes a final that is to be written; whether viewers wait for it, until ``release``.
+            store: Takes a final that is to be written; whether viewers wait for it, until ``release``.
             deliver: Gives messages to the viewers.
         """
         self._store = store

@@ -37,8 +37,8 @@ class TargetUnavailable(Exception):  # noqa: N818 - a state of the target, which
     """The target cannot take anything now; it is tried again.
 
     Attributes:
-        after_s: It asked not to be tried again sooner; 0: it did not say.
-        sure: That is no connection which has only idled too long: to try again at once will not help.
+        retry_after_s: It asked not to be tried again sooner; 0: it did not say.
+        report_now: That is no connection which has only idled too long: to try again at once will not help.
     """
 
     def __init__(self, reason: str, retry_after_s: float = 0, *, report_now: bool = False) -> None:
@@ -62,8 +62,8 @@ class CaptionItem:
     Attributes:
         message: As viewers get it.
         label: What people call its source.
-        named: It has to be said whose it is: there are several sources.
-        taken_at: When it was published, on the event loop's clock (s).
+        show_label: It has to be said whose it is: there are several sources.
+        published_at: When it was published, on the event loop's clock (s).
     """
 
     message: Message
@@ -113,7 +113,7 @@ class Target(Protocol):
         ...
 
     async def send(self, item: CaptionItem) -> bool:
-        """Delivers; called again with the same parcel after ``Away``. False: nobody wants it just now.
+        """Delivers; called again with the same parcel after ``TargetUnavailable``. False: nobody wants it just now.
 
         Raises:
             Away, Refused, Over: As they say.

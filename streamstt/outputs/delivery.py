@@ -29,10 +29,10 @@ class DeliveryPolicy:
     Attributes:
         name: For logs, health and metrics.
         sources: Whose captions go there; empty: everybody's.
-        keep: Captions that wait while it is away: beyond, the oldest is dropped, and counted.
+        max_waiting: Captions that wait while it is away: beyond, the oldest is dropped, and counted.
         max_age_s: An older caption is worth nothing there: it is dropped, and counted.
         last_retry_s: It is tried again at least so often.
-        eager: It is connected to at once, not with the first caption.
+        connect_at_start: It is connected to at once, not with the first caption.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Delivery:
 
         Args:
             target: Where captions go.
-            terms: What is due to it.
+            policy: What is due to it.
             hub: Where they come from.
         """
         self._target = target

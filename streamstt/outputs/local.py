@@ -70,7 +70,7 @@ class Pipe:
 
         Args:
             path: Of the pipe, which is there.
-            form: Of a line.
+            line_format: Of a line.
             session: Of the hub.
         """
         self._path = path
@@ -148,7 +148,7 @@ class Stdout:
         """Takes a descriptor of its own, so that waiting for it disturbs nobody else's.
 
         Args:
-            form: Of a line.
+            line_format: Of a line.
             session: Of the hub.
             descriptor: In place of standard output.
         """

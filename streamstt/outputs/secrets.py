@@ -18,7 +18,7 @@ class SecretSource:
 
     Attributes:
         setting: Such as ``obs.password``; the credential is then ``streamstt-obs-password``.
-        given: In the settings; empty: elsewhere.
+        value: In the settings; empty: elsewhere.
         file: Name of the file it is in; empty: there is none.
     """
 
@@ -35,7 +35,7 @@ class SecretSource:
         """Whether somebody gave one.
 
         Args:
-            credentials: Folder of systemd's credentials; empty: there is none.
+            credentials_folder: Folder of systemd's credentials; empty: there is none.
         """
         given = self.value.get_secret_value() or self.file
         return bool(given or (credentials_folder and (Path(credentials_folder) / self.credential_name).is_file()))

@@ -22,7 +22,7 @@ class TargetStatus:
         delivered: Captions that it took.
         dropped: Captions that it never got: too old, too many, refused, or the daemon's end.
         failures: Attempts that failed.
-        waiting: Asked how many captions wait, whenever somebody wants to know.
+        count_waiting: Asked how many captions wait, whenever somebody wants to know.
     """
 
     def __init__(self, name: str, hub: Hub, last_retry_s: float, count_waiting: Callable[[], int] = lambda: 0) -> None:
@@ -32,7 +32,7 @@ class TargetStatus:
             name: ``obs``, ``zoom`` and so on: for logs, health and metrics.
             hub: Told when the target is away.
             last_retry_s: It is tried again at least so often.
-            waiting: As above.
+            count_waiting: As above.
         """
         self.name = name
         self._hub = hub

@@ -29,7 +29,7 @@ def make_headers(body: bytes, idempotency_key: str, secret: str, timestamp: str)
 
     Args:
         body: Of it.
-        key: Names the caption for ever, however often it is sent.
+        idempotency_key: Names the caption for ever, however often it is sent.
         secret: Shared with the receiver; empty: it is not signed.
         timestamp: Seconds since 1970.
     """

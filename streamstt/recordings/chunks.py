@@ -34,7 +34,7 @@ class Chunk:
     Attributes:
         start: Sample index where it begins.
         samples: Shape (n,).
-        voice: Where in it somebody speaks.
+        speech_frames: Where in it somebody speaks.
     """
 
     start: int
@@ -50,7 +50,7 @@ class ChunkSplitter:
 
         Args:
             settings: The ``[speech]`` section.
-            judge: Fresh.
+            detector: Fresh.
             join: Whether utterances make a passage together, for the more Whisper hears, the better; else each is one.
         """
         self._max_chunk = samples_from_ms(MAX_CHUNK_S * 1000) if join else 0
@@ -111,21 +111,21 @@ class _Span:
 
 
 class ChunkDecode:
-    """Hears a passage: whoever holds it has its ``job`` decoded, and hands the answer to ``take``, until all is heard.
+    """Hears a passage: whoever holds it has its ``job`` decoded, and hands the answer to ``apply``, until all is heard.
 
     Attributes:
         start: Sample index where the passage begins.
         end: Sample index where it ends.
         words: What was heard so far.
         language: Code; empty until it is known.
-        expected: Language that was spoken before, or None.
+        expected_language: Language that was spoken before, or None.
     """
 
     def __init__(self, chunk: Chunk, source: str, settings: SpeechSettings, language: str | None) -> None:
         """Nothing is heard yet.
 
         Args:
-            passage: What to hear.
+            chunk: What to hear.
             source: Name for its jobs.
             settings: The ``[speech]`` section.
             language: Code, or None to detect it.

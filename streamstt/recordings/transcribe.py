@@ -35,7 +35,7 @@ def transcribe(
         engine: A loaded engine.
         settings: The ``[speech]`` section.
         language: Code, or None to detect it in each utterance.
-        advance: Called as it goes on.
+        on_progress: Called as it goes on.
         words: The ``[words]`` section; None: words are written as heard.
 
     Raises:

@@ -36,7 +36,7 @@ class UploadedRecording:
             path: Any file that libsndfile reads.
             name: What its owner calls it; nobody else's business is what we call it.
             language: Code, ``auto``, or empty for the engine's setting.
-            errands: Where the engine is asked.
+            background_decoder: Where the engine is asked.
         """
         self.duration_s = 0.0
         self._path_and_name = str(path), name
@@ -117,7 +117,7 @@ class UploadTranscriber:
         """Has heard none.
 
         Args:
-            errands: Where the engine is asked.
+            background_decoder: Where the engine is asked.
             engine: Started; tells which languages there are.
         """
         self._background_decoder = background_decoder
@@ -129,5 +129,5 @@ class UploadTranscriber:
         return self._engine.info.languages
 
     def recording(self, path: Path, name: str, language: str) -> UploadedRecording:
-        """A recording that is to be opened; arguments as for ``Recording``."""
+        """A recording that is to be opened; arguments as for ``UploadedRecording``."""
         return UploadedRecording(path, name, language, self._background_decoder)

@@ -46,7 +46,7 @@ class TokenSet:
 
     Attributes:
         tokens: Each with its roles; never shown.
-        where: Where they are kept, for people.
+        location: Where they are kept, for people.
     """
 
     tokens: tuple[tuple[str, Role], ...] = field(repr=False)
@@ -72,8 +72,8 @@ class AccessRequest:
         origins: Every ``Origin`` header; browsers send one, programs none.
         authorization: The ``Authorization`` header, or empty.
         cookies: The ``Cookie`` header, or empty.
-        here: The address of this machine that the client has reached.
-        socket: Whether it asks for a WebSocket, over which a token may come later.
+        local_address: The address of this machine that the client has reached.
+        is_websocket: Whether it asks for a WebSocket, over which a token may come later.
     """
 
     target: str
@@ -118,11 +118,11 @@ class AccessPolicy:
     """The rules in force.
 
     Attributes:
-        keys: The tokens; None: everybody may do everything.
+        token_set: The tokens; None: everybody may do everything.
         hosts: Names and addresses allowed in ``Host`` beside loopback and the address that was reached; lower case.
         origins: Origins of pages from elsewhere that may connect, as browsers send them; lower case.
         secure: Whether the daemon itself speaks TLS, so that its own pages come by https only.
-        cookie: Name of the cookie in which a browser keeps the token.
+        cookie_name: Name of the cookie in which a browser keeps the token.
     """
 
     token_set: TokenSet | None
@@ -134,7 +134,7 @@ class AccessPolicy:
     def check(self, request: AccessRequest) -> Role | Refusal:
         """What the visitor may do, or why it gets nothing.
 
-        ``NOBODY`` is a WebSocket that has to send its token as the first message, or a request for a word of health.
+        ``NO_ROLE`` is a WebSocket that has to send its token as the first message, or a request for a word of health.
         """
         return self._check_host(request) or self._check_origin(request) or self._authenticate(request)
 

@@ -25,7 +25,7 @@ async def handle_command(text: str, transcripts: TranscriptControl | None) -> st
 
     Args:
         text: ``{"type":"mark","title":"Weekly"}``; without a title the set is named by the time.
-        marker: None: no transcripts are kept.
+        transcripts: None: no transcripts are kept.
 
     Raises:
         ClientError: It asks for what cannot be.

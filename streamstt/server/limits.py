@@ -60,8 +60,8 @@ class ConnectionCounter:
         """Nobody is here.
 
         Args:
-            most: Connections at once.
-            most_from_one: The same from one address.
+            max_total: Connections at once.
+            max_per_address: The same from one address.
         """
         self.max_total, self.max_per_address = max_total, max_per_address
         self._counts: Counter[str] = Counter()
@@ -86,7 +86,7 @@ class ConnectionCounter:
 
         Args:
             address: Where it comes from.
-            spare: So many more than the bound are let in, to be told why they cannot stay.
+            margin: So many more than the bound are let in, to be told why they cannot stay.
         """
         if self.total > self.max_total + margin:
             return f"{self.max_total} clients are connected already (server.max_connections)"

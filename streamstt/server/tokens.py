@@ -47,7 +47,7 @@ def load_tokens(settings: ServerSettings, environ: Mapping[str, str] | None = No
 
 
 def will_create_tokens(settings: ServerSettings, environ: Mapping[str, str] | None = None) -> bool:
-    """Whether ``load_keys`` would make new tokens now."""
+    """Whether ``load_tokens`` would make new tokens now."""
     environ = os.environ if environ is None else environ
     given = settings.token_file or ((d := environ.get("CREDENTIALS_DIRECTORY")) and _read_credentials(Path(d)))
     return (

@@ -19,8 +19,8 @@ def install(location: UnitLocation, report: Report) -> None:
     """Writes the unit, enables it, and starts it if systemd runs.
 
     Args:
-        place: For whom.
-        say: Told each thing that was done.
+        location: For whom.
+        report: Told each thing that was done.
 
     Raises:
         ServiceError: It cannot be; nothing is left behind that was not there before.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from streamstt.audio.format import seconds_from_samples
-from streamstt.engine.base import RecognizedWord, text_of
+from streamstt.engine.base import RecognizedWord, join_words
 from streamstt.events import Final, Partial, Word
 from streamstt.speech.rewriting import LanguageRules, WordRewriter
 
@@ -17,8 +17,8 @@ class CaptionWriter:
 
         Args:
             source: Name of the source.
-            ids: Caption ids begin with it; empty: with the source's name.
-            rewriting: Puts words right; None: they are written as heard.
+            id_prefix: Caption ids begin with it; empty: with the source's name.
+            rewriter: Puts words right; None: they are written as heard.
         """
         self._rewriter = rewriter or WordRewriter()
         self._rules = self._rewriter.rules("")
@@ -46,12 +46,12 @@ class CaptionWriter:
         Args:
             committed: Words that will not change.
             tentative: Words that may.
-            heard: Sample index up to which the audio was heard.
+            decoded_until: Sample index up to which the audio was heard.
             language: Language code.
         """
         rules = self._current_rules(language)
         words = rules.rewrite([*committed, *tentative])
-        stable, text = rules.settled_text(committed), text_of(words).rstrip()
+        stable, text = rules.settled_text(committed), join_words(words).rstrip()
         if (text, stable) == (self._text, self._stable) or not (text or self.is_open):
             return None
         self._check_stable(stable)
@@ -72,7 +72,7 @@ class CaptionWriter:
     def final(self, words: Sequence[RecognizedWord], decoded_until: int, language: str) -> Final | None:
         """Ends the open caption, or writes one at once; None when there is nothing to say and nothing to take back."""
         words = self._current_rules(language).rewrite(words)
-        text = text_of(words).rstrip()
+        text = join_words(words).rstrip()
         if not (text or self.is_open):
             return None
         self._check_stable(text)

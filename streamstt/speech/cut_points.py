@@ -36,8 +36,8 @@ def find_cut_point(
         committed: Words in the window that will not change.
         tentative: Words that follow and may.
         start: Sample index of the window.
-        heard: Sample index up to which it was heard.
-        kept: How many samples must stay; with 0 all committed words go.
+        decoded_until: Sample index up to which it was heard.
+        min_kept: How many samples must stay; with 0 all committed words go.
 
     Returns:
         How many committed words go, and the sample indices between which the pause behind them lies; None when

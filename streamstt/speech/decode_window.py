@@ -21,7 +21,7 @@ class DecodeWindow:
 
         Args:
             ring: The audio.
-            voice: As far back as the ring reaches.
+            speech_frames: As far back as the ring reaches.
             settings: The ``[speech]`` section.
         """
         self._ring = ring
@@ -83,7 +83,7 @@ class DecodeWindow:
         return True
 
     def move_start(self, utterance: Utterance, min_kept: int) -> None:
-        """Moves the start of what is listened to behind committed words, if it can; ``kept`` as in ``cut_point``."""
+        """Moves the start of what is listened to behind committed words, if it can; ``min_kept`` as in ``find_cut_point``."""
         committed = utterance.committed[utterance.words_before_start :]
         found = find_cut_point(committed, utterance.draft, utterance.start, utterance.decoded_until, min_kept)
         if found:

@@ -27,7 +27,7 @@ def agreed_prefix(
         draft: What the last update said after the committed words.
         words: What this one says.
         before: Sample index; words that end later may still be cut off or misheard.
-        doubted: The same for words that the engine is not sure of: more context may make it hear them better.
+        unsure_before: The same for words that the engine is not sure of: more context may make it hear them better.
     """
     said = iter([spoken for w in draft if (spoken := _normalized_text(w))])
     count = 0
@@ -50,12 +50,12 @@ def caption_break(words: Sequence[RecognizedWord], max_samples: int, stable_word
     """How many of the committed words the first caption takes, or None while it may still grow.
 
     A caption ends with a sentence; in its second half, with a clause; and at the latest when it is longer than
-    ``longest`` samples, before its longest pause.
+    ``max_samples`` samples, before its longest pause.
 
     Args:
         words: Committed words that are in no final yet.
-        longest: Samples.
-        promised: So many words are shown as stable in the open caption: it cannot end before them.
+        max_samples: Samples.
+        stable_words: So many words are shown as stable in the open caption: it cannot end before them.
     """
     for n in range(max(stable_words, 1), len(words) + 1):
         length = words[n - 1].end - words[0].start

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 from streamstt.config.words import WordsSettings
-from streamstt.engine.base import RecognizedWord, text_of
+from streamstt.engine.base import RecognizedWord, join_words
 from streamstt.text.fillers import FILLERS, Edit, capitalize_first, find_removal
 from streamstt.text.patterns import NEED_MORE, Phrase, expand_template, parse_phrase, tokenize
 from streamstt.text.profanity import mask_word, profanity_pattern
@@ -36,12 +36,12 @@ class _Replacements:
             self._by_first.setdefault(wanted.first_token, []).append((order, wanted, meant))
 
     def find(self, tokens: Sequence[str], at: int, *, complete: bool = False) -> tuple[int, str]:
-        """How many tokens a replacement takes there (0: none, ``MORE``: more could complete one), and what it writes.
+        """How many tokens a replacement takes there (0: none, ``NEED_MORE``: more could complete one), and what it writes.
 
         Args:
-            said: Tokens.
+            tokens: Tokens.
             at: Which of them is the first.
-            whole: No more will come.
+            complete: No more will come.
         """
         rules = self._by_first.get(tokens[at].casefold(), []) + self._by_first.get(None, [])
         for _, wanted, meant in sorted(rules, key=itemgetter(0)):
@@ -104,7 +104,7 @@ class LanguageRules:
             words: Of one caption, from its beginning; others may follow.
         """
         if self.is_noop:
-            return text_of(words).rstrip()
+            return join_words(words).rstrip()
         return "".join(piece.text for piece in self._outputs(words, settled_only=True)).strip()
 
     def _outputs(self, words: Sequence[RecognizedWord], *, settled_only: bool) -> Iterator[_Output]:

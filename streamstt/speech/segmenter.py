@@ -1,6 +1,6 @@
 """Frames in, utterances out: where speech begins, where it ends, and where to cut when it does not end.
 
-A state machine: ``Phase`` and ``TABLE`` say what may follow what, ``Segmenter`` says when.
+A state machine: ``Phase`` and ``TRANSITIONS`` say what may follow what, ``Segmenter`` says when.
 """
 
 from collections import deque
@@ -109,7 +109,7 @@ class Segmenter:
             start: Sample index of the frame.
             voiced: What the detector says of it.
             energy: Its mean square.
-            floor: A cut must not come before this sample index (words up to there are committed).
+            earliest_cut: A cut must not come before this sample index (words up to there are committed).
 
         Returns:
             What happened, in order; the caller acts on each.

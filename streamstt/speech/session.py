@@ -248,7 +248,7 @@ class Session:
         return events + self._discard(utterance)
 
     def fail_all(self) -> list[Event]:
-        """There is no engine any more: as ``give_up``, for all that is not final yet."""
+        """There is no engine any more: as ``fail_job``, for all that is not final yet."""
         events = self.interrupt()
         self._decoding = None
         while self._closed:

@@ -23,7 +23,7 @@ def is_due(utterance: Utterance, now: int, last_voiced_end: int, settings: Speec
     Args:
         utterance: What is spoken.
         now: Sample index up to which there is audio.
-        last_voice: Sample index where somebody last spoke.
+        last_voiced_end: Sample index where somebody last spoke.
         settings: The ``[speech]`` section.
     """
     if utterance.decode_now:

@@ -22,16 +22,16 @@ class Utterance:
     Attributes:
         start: Of what is still listened to: it moves up as words are committed.
         end: None while it is still spoken.
-        heard: Up to where it was decoded; 0 before the first time.
-        again: It should be decoded again without waiting for more audio.
+        decoded_until: Up to where it was decoded; 0 before the first time.
+        decode_now: It should be decoded again without waiting for more audio.
         committed: Words that will not change, first those of the context.
         draft: Words that may.
-        finished: How many committed words are in finals already.
-        passed: How many committed words lie before ``start``: their audio is not listened to again.
+        captioned_words: How many committed words are in finals already.
+        words_before_start: How many committed words lie before ``start``: their audio is not listened to again.
         language: Code.
-        tries: How often its audio was asked for again, after it was closed.
-        asked: How often the engine was told that speech follows the committed words, since the last of these.
-        context: How many of the committed words belong to the utterance before.
+        retries: How often its audio was asked for again, after it was closed.
+        continuations: How often the engine was told that speech follows the committed words, since the last of these.
+        context_words: How many of the committed words belong to the utterance before.
         begin: Where it begins itself, when it has a context.
     """
 
@@ -53,9 +53,9 @@ class Utterance:
         """Has it heard together with the end of the utterance before: Whisper hears words best among others.
 
         Args:
-            last: The utterance before; all of its words are committed.
-            since: From where there is audio.
-            now: Up to where.
+            previous: The utterance before; all of its words are committed.
+            audio_start: From where there is audio.
+            audio_end: Up to where.
         """
         earliest = max(self.start - MAX_CONTEXT, previous.start, audio_start, (self.end or audio_end) - MAX_WINDOW)
         words = [w for w in previous.committed[previous.words_before_start :] if w.start - CONTEXT_LEAD >= earliest]

@@ -73,7 +73,7 @@ class UtteranceCaptioner:
         return self._write_complete(utterance, promised)
 
     def _write_complete(self, utterance: Utterance, stable_words: int) -> list[Event]:
-        """Writes the captions that are complete among the committed words; ``promised`` as in ``first_break``."""
+        """Writes the captions that are complete among the committed words; ``promised`` as in ``caption_break``."""
         events: list[Event] = []
         longest = samples_from_ms(self.settings.max_caption_s * 1000)
         while count := caption_break(utterance.committed[utterance.captioned_words :], longest, stable_words):

@@ -83,7 +83,7 @@ class _LetterTimes:
 
         Args:
             final: With its words; without, or if they do not say its text, letters are spread over its time.
-            before: So many letters stand before the text, in no time.
+            prefix_letters: So many letters stand before the text, in no time.
         """
         self._prefix_letters = prefix_letters
         count = _count_letters(final.text)

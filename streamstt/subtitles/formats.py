@@ -30,7 +30,7 @@ def render(finals: Iterable[Final], file_format: Format) -> str:
 
     Args:
         finals: Of one or more sources; with more, each line names its source.
-        form: ``txt`` (a line a caption), ``srt``, ``vtt`` (https://www.w3.org/TR/webvtt1/) or ``json``.
+        file_format: ``txt`` (a line a caption), ``srt``, ``vtt`` (https://www.w3.org/TR/webvtt1/) or ``json``.
     """
     captions = sorted((f for f in finals if f.text), key=lambda f: f.start)
     named = len({f.source for f in captions}) > 1
@@ -58,7 +58,7 @@ def render_cue(file_format: LiveFormat, number: int, final: Final, label: str = 
     """One caption, as it is appended to a file that begins with ``HEADS[form]``: one cue, or several.
 
     Args:
-        form: The file's format.
+        file_format: The file's format.
         number: Of its first cue; counts from 1 in the file.
         final: With a text.
         label: Whose it is; empty: it is not said.
@@ -105,7 +105,7 @@ def _one_line(text: str) -> str:
 
 
 def format_timestamp(seconds: float, decimal_sign: str) -> str:
-    """``01:02:03,456`` (``point`` is the decimal sign)."""
+    """``01:02:03,456`` (``decimal_sign`` is the decimal sign)."""
     total = math.floor(seconds * 1000 + 0.5)
     rest, millis = divmod(total, 1000)
     minutes, secs = divmod(rest, 60)

@@ -22,7 +22,7 @@ class CaptionView:
         Args:
             console: Where captions go. Open ones are shown if it is a terminal that can move its cursor.
             notes: Where it is said what happens, when captions are piped.
-            only: Names or labels of the sources that are wanted; empty: all.
+            selected: Names or labels of the sources that are wanted; empty: all.
         """
         self._console = console
         self._interactive = console.is_terminal and not console.is_dumb_terminal

@@ -53,8 +53,8 @@ class DashboardState:
         notices: What is wrong.
         viewers: How many follow.
         lag_s: Audio that waits for the engine.
-        up_s: It has been running so long.
-        ending: It is finishing the last captions.
+        uptime_s: It has been running so long.
+        stopping: It is finishing the last captions.
     """
 
     address: str

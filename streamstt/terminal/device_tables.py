@@ -39,8 +39,8 @@ def level_lines(levels: Sequence[DeviceLevel], peak_marks: Sequence[float], widt
     """A line for each device as it sounds now.
 
     Args:
-        measured: All of them.
-        marks: Where each one's peak stood a moment ago (dB).
+        levels: All of them.
+        peak_marks: Where each one's peak stood a moment ago (dB).
         width: Columns.
     """
     name = min(NAME_COLUMNS, max(12, width // 3))

@@ -141,7 +141,8 @@ class LiveView:
 
     def _refresh(self, hub: Hub, since: int, address: str) -> None:
         fallen = {
-            name: replace(s, mark=s.peak_mark - PEAK_FALL_DB, looks=s.refreshes + 1) for name, s in self._levels.items()
+            name: replace(s, peak_mark=s.peak_mark - PEAK_FALL_DB, refreshes=s.refreshes + 1)
+            for name, s in self._levels.items()
         }
         self._levels = {name: shown for name, shown in fallen.items() if shown.refreshes <= STALE_REFRESHES}
         if not self._tty.is_ready or not self._region.is_foreground:

@@ -23,10 +23,10 @@ class Edit:
     """What is done with the next tokens.
 
     Attributes:
-        taken: So many are done with; 0: this is not for them.
+        consumed: So many are done with; 0: this is not for them.
         text: What is written for them.
-        dropped: Whether they were taken out.
-        raised: Whether the next word begins the sentence in their place, with a capital letter.
+        removed: Whether they were taken out.
+        capitalize_next: Whether the next word begins the sentence in their place, with a capital letter.
     """
 
     consumed: int
@@ -36,7 +36,7 @@ class Edit:
 
 
 class Matcher(Protocol):
-    """Says how many tokens are to be dropped there; 0: none, ``MORE``: more could complete what is to be dropped."""
+    """Says how many tokens are to be dropped there; 0: none, ``NEED_MORE``: more could complete what is to be dropped."""
 
     def __call__(self, tokens: Sequence[str], at: int, *, growing: bool) -> int:
         """As above."""
@@ -50,10 +50,10 @@ def find_removal(tokens: Sequence[str], at: int, written: str, matcher: Matcher,
     the end of a sentence, unless all of the sentence is dropped. A question of its own ("Hmm?") is not dropped.
 
     Args:
-        said: Tokens.
+        tokens: Tokens.
         at: Which of them is the first.
         written: What stands before.
-        wanted: Says what is to be dropped.
+        matcher: Says what is to be dropped.
         growing: More may be said.
 
     Returns:

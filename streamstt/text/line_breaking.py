@@ -40,7 +40,7 @@ DIGIT_GROUP = re.compile(r"\d{3}(?!\d)")  # "000" of "10 000"
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """What is not broken; ``tied``: it stays with the one before it."""
+    """What is not broken; ``keep_with_previous``: it stays with the one before it."""
 
     text: str
     space_before: bool
@@ -74,7 +74,7 @@ def balance_lines(text: str, limit: int, language: str = "") -> list[str] | None
     Not for a text that still grows: its lines would move.
 
     Args:
-        text: As for ``lines``.
+        text: As for ``break_lines``.
         limit: The same.
         language: The same.
     """

@@ -56,10 +56,10 @@ class Phrase:
         return self.tokens[0] if isinstance(self.tokens[0], str) else None
 
     def match(self, tokens: Sequence[str], at: int) -> int | None:
-        """How many tokens it takes there; ``MORE``, or None when it is not there.
+        """How many tokens it takes there; ``NEED_MORE``, or None when it is not there.
 
         Args:
-            said: Tokens.
+            tokens: Tokens.
             at: Which of them is the first.
         """
         for n, wanted in enumerate(self.tokens, at):

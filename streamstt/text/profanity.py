@@ -23,7 +23,7 @@ def profanity_pattern(extra_words: Sequence[str] = ()) -> re.Pattern[str]:
     """Matches a whole word that is to be masked, in any of the languages, for people mix them.
 
     Args:
-        more: Words of the user; a star at the end stands for any ending.
+        extra_words: Words of the user; a star at the end stands for any ending.
     """
     built_in = [
         rf"{re.escape(stem)}(?:{re.escape(stem[-1])}?(?:{endings}))?"

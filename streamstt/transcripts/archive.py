@@ -102,7 +102,7 @@ class Archive:
                 mark = parse_record(file.readline()).header
             if mark:
                 begins[path.stem] = mark
-        order = sorted(begins, key=lambda name: (begins[name].seq, begins[name].at, name))
+        order = sorted(begins, key=lambda name: (begins[name].seq, begins[name].started_at, name))
         if not order:
             return ResumeState(uuid.uuid4().hex[:12])
         finals: list[Message] = []

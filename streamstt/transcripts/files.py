@@ -35,7 +35,7 @@ class TranscriptEntry:
     Attributes:
         data: As clients get it, with ``at``.
         label: Of its source.
-        several: There are other sources now, so that whose it is has to be said.
+        several_sources: There are other sources now, so that whose it is has to be said.
     """
 
     data: Mapping[str, Any]

@@ -28,7 +28,7 @@ def make_set_name(split: Split, now: datetime, is_taken: Callable[[str], bool], 
     Args:
         split: The setting.
         now: Local time.
-        taken: Whether a name is in use.
+        is_taken: Whether a name is in use.
         title: What somebody called it; None: it begins by itself.
     """
     base = now.date().isoformat()
@@ -55,7 +55,7 @@ class StoredSet:
     Attributes:
         name: Of its files, without what they end in.
         size: Of all of them, in bytes.
-        changed: When something was last written, in seconds since 1970.
+        modified_at: When something was last written, in seconds since 1970.
     """
 
     name: str

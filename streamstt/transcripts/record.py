@@ -47,11 +47,11 @@ class TranscriptRecord:
     """What a record says.
 
     Attributes:
-        mark: Its first line; None if that is not there.
+        header: Its first line; None if that is not there.
         session: The last one that was written.
         seq: The highest number in it.
         finals: With ``label`` where there is one, in their order.
-        whole: Bytes of the file that are whole lines; what is behind was never finished.
+        complete_bytes: Bytes of the file that are whole lines; what is behind was never finished.
     """
 
     header: SetHeader | None = None
@@ -148,10 +148,10 @@ def render_cues(
     """The finals of a record in another format, each by itself; times count from the beginning of the set.
 
     Args:
-        form: ``srt``, ``vtt`` or ``txt``.
+        live_format: ``srt``, ``vtt`` or ``txt``.
         finals: Lines of the record.
-        begin: Wall time of the beginning of the set.
-        first: Number of the first cue; a long caption has several.
+        started_at: Wall time of the beginning of the set.
+        first_number: Number of the first cue; a long caption has several.
     """
     made = []
     number = first_number
@@ -176,9 +176,9 @@ def repair(live_format: LiveFormat, content: bytes, rendered: Sequence[bytes]) -
     again in that, the file goes on behind it.
 
     Args:
-        form: ``srt``, ``vtt`` or ``txt``.
+        live_format: ``srt``, ``vtt`` or ``txt``.
         content: Of the file.
-        made: The record's captions in this format.
+        rendered: The record's captions in this format.
     """
     head = HEADERS[live_format].encode()
     content = content.rstrip(b"\0")  # of a file system whose journal knew the length before the disk had the content

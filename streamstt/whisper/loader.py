@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from streamstt.config.settings import EngineSettings as EngineSettings
+from streamstt.config.settings import EngineSettings
 from streamstt.engine.base import Engine, EngineInfo
 from streamstt.errors import ConfigError
 from streamstt.whisper.checkpoints.search import Progress

@@ -30,11 +30,11 @@ class LogMel:
         self._window = torch.hann_window(N_FFT, device=device)
 
     def __call__(self, audio: Samples, n_frames: int) -> torch.Tensor:
-        """The spectrogram of ``audio``, with silence behind it up to ``columns``.
+        """The spectrogram of ``audio``, with silence behind it up to ``n_frames``.
 
         Args:
             audio: Shape (n,), 16 kHz; what does not fit is left out.
-            columns: Each 10 ms.
+            n_frames: Each 10 ms.
 
         Returns:
             Shape (n_mels, columns); its least value is the floor that silence has in this window.

@@ -49,7 +49,7 @@ class _GeneratedText:
 
 
 class ReferenceEngine:
-    """Implements ``Engine`` with ``transformers.WhisperForConditionalGeneration``."""
+    """Implements ``EngineSettings`` with ``transformers.WhisperForConditionalGeneration``."""
 
     def __init__(self, checkpoint: Checkpoint, settings: EngineSettings) -> None:
         """Loads the model.

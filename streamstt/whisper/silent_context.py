@@ -29,10 +29,10 @@ class SilentContexts:
         """Knows no silence yet.
 
         Args:
-            shape: Sizes of the model.
+            dims: Sizes of the model.
             encoder: Of the model.
-            cross: What the encoder heard, (T, D), to the decoder's keys and values, (L, 2, H, T, D/H).
-            lead: Spectrogram of a little speech, shape (n_mels, 2 n): silence after it is not silence alone.
+            project_kv: What the encoder heard, (T, D), to the decoder's keys and values, (L, 2, H, T, D/H).
+            lead_in: Spectrogram of a little speech, shape (n_mels, 2 n): silence after it is not silence alone.
         """
         self._dims = dims
         self._encoder = encoder

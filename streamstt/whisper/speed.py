@@ -29,7 +29,7 @@ SIZES = {
     "base": _BASE,
     "small": replace(_BASE, width=768, encoder_layers=12, decoder_layers=12, encoder_heads=12, decoder_heads=12),
     "distil-small.en": replace(
-        _BASE, width=768, encoder_layers=12, decoder_layers=4, encoder_heads=12, decoder_heads=12, vocabulary=51864
+        _BASE, width=768, encoder_layers=12, decoder_layers=4, encoder_heads=12, decoder_heads=12, vocabulary_size=51864
     ),
     "medium": replace(_BASE, width=1024, encoder_layers=24, decoder_layers=24, encoder_heads=16, decoder_heads=16),
     "large-v3-turbo": ModelDimensions(1280, 32, 4, 20, 20, 128, 51866, 448),
@@ -59,8 +59,8 @@ class Speed:
     Attributes:
         formats: Number formats that it was measured in.
         encoder: Of windows of ``WINDOWS`` positions.
-        read: Of a pass over ``DRAFT`` tokens.
-        say: Of a pass over one token.
+        prefill: Of a pass over ``DRAFT`` tokens.
+        step: Of a pass over one token.
     """
 
     formats: str
@@ -80,9 +80,9 @@ class LayerTimings:
 
     Attributes:
         formats: Number formats.
-        one: Of a model with one layer on each side, without its vocabulary.
-        more: Of each further layer.
-        vocabulary: Seconds of the projection of ``DRAFT`` tokens, and of one.
+        first_layer: Of a model with one layer on each side, without its vocabulary.
+        per_extra_layer: Of each further layer.
+        projection: Seconds of the projection of ``DRAFT`` tokens, and of one.
     """
 
     formats: str
@@ -101,8 +101,8 @@ class LayerTimings:
 
 
 def layer_key(dims: ModelDimensions) -> ModelDimensions:
-    """The same for all shapes that ``Layers`` are shared by."""
-    return replace(dims, encoder_layers=1, decoder_layers=1, vocabulary=round(dims.vocabulary_size, -2))
+    """The same for all shapes that ``LayerTimings`` are shared by."""
+    return replace(dims, encoder_layers=1, decoder_layers=1, vocabulary_size=round(dims.vocabulary_size, -2))
 
 
 def measure_layers(
@@ -111,7 +111,7 @@ def measure_layers(
     """Times layers of this shape.
 
     Args:
-        shape: Sizes of a model.
+        dims: Sizes of a model.
         encoder: A ``Precision``, or "auto".
         decoder: Likewise.
         threads: As in the settings.
@@ -123,7 +123,7 @@ def measure_layers(
     chosen = precision.choose(encoder, decoder, dims, torch.device("cpu"), default_cache_root() / "precision.json")
     with torch.inference_mode():
         models = [
-            _timed_calls(replace(dims, encoder_layers=n, decoder_layers=n, vocabulary=SMALL_VOCABULARY), chosen)
+            _timed_calls(replace(dims, encoder_layers=n, decoder_layers=n, vocabulary_size=SMALL_VOCABULARY), chosen)
             for n in (1, 2)
         ]
         head = make_linear(_RandomWeights().get("", dims.vocabulary_size, dims.width), None, chosen.decoder)
@@ -161,7 +161,7 @@ class _RandomWeights:
 
 
 def _timed_calls(dims: ModelDimensions, formats: precision.PrecisionPlan) -> list[TimedCall]:
-    """What is timed of a model with random weights, in the order of ``Times``."""
+    """What is timed of a model with random weights, in the order of ``PartTimes``."""
     cpu, weights = torch.device("cpu"), _RandomWeights()
     encoder = Encoder(weights, dims, formats, cpu)
     cross = CrossKVProjection(weights, dims, formats.encoder, cpu)

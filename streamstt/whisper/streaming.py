@@ -61,7 +61,7 @@ MAX_TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a 
 
 
 class StreamingEngine:
-    """Implements ``Engine`` with a forward pass of our own."""
+    """Implements ``EngineSettings`` with a forward pass of our own."""
 
     def __init__(self, checkpoint: Checkpoint, settings: EngineSettings) -> None:
         """Loads the model.

@@ -49,7 +49,7 @@ def coarse(tiny_folder: Path) -> StreamingEngine:
 @pytest.fixture(params=[1, 3, 16])
 def most(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
     """So many jobs side by side: one after the other, some that take the places of others, all at once."""
-    monkeypatch.setattr(streaming, "MOST", request.param)
+    monkeypatch.setattr(streaming, "MAX_BATCH", request.param)
     return int(request.param)
 
 
@@ -92,7 +92,7 @@ def test_committed_words_are_continued(exact: StreamingEngine) -> None:
 
 def test_limits_are_each_ones_own(exact: StreamingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit of tokens is that of a job's own audio."""
-    monkeypatch.setattr(streaming, "TOKENS_PER_S", 1)
+    monkeypatch.setattr(streaming, "MAX_TOKENS_PER_S", 1)
     alone = [len(tokens_of(exact.decode(one))) for one in jobs()]
     assert [len(tokens_of(h)) for h in in_order(exact.decode_batch(jobs()))] == alone
     assert max(alone) <= 12 + 10
@@ -119,10 +119,10 @@ def test_the_language_before_is_expected(
         heard.append(expected)
         return detect_language(logits, languages, None)
 
-    monkeypatch.setattr(streaming, "likeliest", note)
-    monkeypatch.setattr(streaming, "SURE", sure)
+    monkeypatch.setattr(streaming, "detect_language", note)
+    monkeypatch.setattr(streaming, "MIN_LANGUAGE_PROBABILITY", sure)
     languages = None, "de", None, None
-    list(base.decode_batch(replace(job(SHORT, start=i, language=c), expected="fr") for i, c in enumerate(languages)))
+    list(base.decode_batch(replace(job(SHORT, start=i, language=c), expected_language="fr") for i, c in enumerate(languages)))
     assert heard == told
 
 
@@ -135,11 +135,11 @@ def test_jobs_are_taken_when_there_is_room(exact: StreamingEngine, monkeypatch: 
             taken.append(one.start)
             yield one
 
-    monkeypatch.setattr(streaming, "MOST", 4)
+    monkeypatch.setattr(streaming, "MAX_BATCH", 4)
     next(exact.decode_batch(asked()))
     assert len(taken) <= 5
     taken.clear()
-    monkeypatch.setattr(streaming, "ROOM", 1)
+    monkeypatch.setattr(streaming, "MAX_BATCH_BYTES", 1)
     next(exact.decode_batch(asked()))
     assert len(taken) == 1
 

@@ -12,8 +12,7 @@ import pytest
 from rich.console import Console
 
 from streamstt.bench.benchmark import measure_machine
-from streamstt.config.settings import EngineSettings as EngineSettings
-from streamstt.config.settings import Settings
+from streamstt.config.settings import EngineSettings, Settings
 from streamstt.terminal.reports import show_benchmark
 from streamstt.whisper import speed
 from streamstt.whisper.checkpoints.search import Checkpoint
@@ -113,7 +112,7 @@ def test_layers_are_shared() -> None:
     assert len(large) == 3
     assert len(set(large.values())) == 1
     assert layer_key(SIZES["tiny"]) != layer_key(SIZES["base"])
-    layers = measure_layers(replace(SIZES["tiny"], vocabulary=5000), "float32", "int8")
+    layers = measure_layers(replace(SIZES["tiny"], vocabulary_size=5000), "float32", "int8")
     assert layers.formats == "float32 and int8"
     assert (layers.first_layer > 0).all()
     assert (layers.per_extra_layer >= 0).all()

@@ -260,5 +260,5 @@ def test_the_language(base: StreamingEngine) -> None:
 def test_an_expected_language_does_not_stick(base: StreamingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sentence is heard in its own language, whatever was spoken before; unless that weighs more than any sound."""
     assert base.decode(job(recording("short"), expected="de")).language == "en"
-    monkeypatch.setattr(whisper_settings, "FAVOUR", 1e30)
+    monkeypatch.setattr(whisper_settings, "LANGUAGE_SWITCH_RATIO", 1e30)
     assert base.decode(job(recording("short"), expected="de")).language == "de"

@@ -97,7 +97,7 @@ async def test_roles(closed: Daemon, tmp_path: Path) -> None:
 
 def test_pages_need_a_token(closed: Daemon, tmp_path: Path) -> None:
     """Without a token no page, no transcript, and of health one word."""
-    for path in ("/", "/overlay", "/transcript.txt", "/transcript.json", "/pages/feed.js", "/nothing"):
+    for path in ("/", "/overlay", "/transcript.txt", "/transcript.json", "/pages/shared/feed.js", "/nothing"):
         assert get(closed.url + path)[0] == 401
     assert json.loads(get(f"{closed.url}/healthz")[1]).keys() == {"status"}
     bearer = f"Bearer {tokens(tmp_path)['viewer']}"

@@ -70,7 +70,7 @@ def test_browser_becomes_a_source(waiting: Daemon, tmp_path: Path) -> None:
         start(browser, waiting.url)
         until_words(browser, lambda text: text == ON)
         until(browser, PARTIALS, lambda texts: any("Every word" in text for text in texts), "words while one speaks")
-        meters = "return Array.from(document.querySelectorAll('[role=meter].hears'), e => e.ariaLabel)"
+        meters = "return Array.from(document.querySelectorAll('[role=meter].active'), e => e.ariaLabel)"
         named = ["Level of Anna's laptop", "Level of this device’s microphone"]  # noqa: RUF001 - as it is written
         until_equal(browser, meters, named)
         until(browser, FINALS, lambda texts: FIRST in texts, "the first sentence")
@@ -86,7 +86,7 @@ def test_browser_becomes_a_source(waiting: Daemon, tmp_path: Path) -> None:
         again(browser)
         until_words(browser, lambda text: text == ON)
         browser.execute_script("stream.getTracks()[0].dispatchEvent(new Event('ended'))")  # it was unplugged
-        until_words(browser, lambda text: "has gone away" in text)
+        until_words(browser, lambda text: "was disconnected" in text)
         assert browser.find_element(By.ID, "microphone-form").is_displayed()
 
 
@@ -99,9 +99,9 @@ def test_lost_connection(waiting: Daemon, script: list[str], tmp_path: Path) -> 
         waiting.process.send_signal(signal.SIGKILL)
         waiting.process.wait()
         until_words(browser, lambda text: "No connection" in text)
-        assert "trouble" in browser.find_element(By.ID, "microphone-words").get_attribute("class")
+        assert "problem" in browser.find_element(By.ID, "microphone-words").get_attribute("class")
         with Daemon(*script, "--source", "ws", "--port", port):
-            until_words(browser, lambda text: re.fullmatch(f"{ON} [0-9.]+ s of sound were lost before[.]", text))
+            until_words(browser, lambda text: re.fullmatch(f"{ON} [0-9.]+ s of sound was lost[.]", text))
             until(browser, PARTIALS, bool, "words again")
 
 
@@ -115,7 +115,7 @@ def test_token(script: list[str], tmp_path: Path) -> None:
     ):
         key = tokens(state)
         start(browser, f"{daemon.url}/?token={key['viewer']}")
-        until_words(browser, lambda text: "wants a token" in text)
+        until_words(browser, lambda text: "requires a speaker" in text)
         field = browser.switch_to.active_element
         assert field.accessible_name == "Speaker’s token"  # noqa: RUF001 - as it is written
         field.send_keys(key["viewer"])
@@ -140,7 +140,7 @@ REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMExc
     [
         (REFUSED.format("NotAllowedError"), "not allowed to use the microphone"),
         (REFUSED.format("NotFoundError"), "has no microphone"),
-        (REFUSED.format("NotReadableError"), "another program may hold it"),
+        (REFUSED.format("NotReadableError"), "another program may be using it"),
         (REFUSED.format("AbortError"), "cannot be used (AbortError)"),
         ("Object.defineProperty(window, 'isSecureContext', {value: false})", "tls_certificate"),
         ("AudioWorkletNode = undefined", "cannot capture sound here"),

@@ -50,11 +50,11 @@ def test_search(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
     field = page.switch_to.active_element
     field.send_keys("the")
     until_equal(page, COUNT, "3 of 3")
-    marked = "return ['found', 'found-here'].map(name => Array.from(CSS.highlights.get(name), String))"
+    marked = "return ['found', 'found-current'].map(name => Array.from(CSS.highlights.get(name), String))"
     assert page.execute_script(marked) == [["The", "THE"], ["The"]]
     field.send_keys(Keys.ENTER)
     until_equal(page, COUNT, "1 of 3")
-    seen = """const box = [...CSS.highlights.get('found-here')][0].getBoundingClientRect();
+    seen = """const box = [...CSS.highlights.get('found-current')][0].getBoundingClientRect();
               return document.elementFromPoint(box.x + 2, box.y + 2).closest('.caption')?.textContent"""
     assert "The heat pump." in page.execute_script(seen), "the match is in view"
     field.send_keys(Keys.SHIFT, Keys.ENTER)
@@ -182,12 +182,12 @@ def test_level(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
                const full = meter.getBoundingClientRect().width - 2;
                return [meter.getAttribute('aria-valuetext'), meter.classList.contains('clipped'),
                        Math.round(100 * meter.querySelector('.bar').getBoundingClientRect().width / full)]"""
-    until(page, meter, lambda value: value == ["no sound comes", False, 0], "an empty meter")
+    until(page, meter, lambda value: value == ["no sound", False, 0], "an empty meter")
     label = "return document.querySelector('#state [role=meter]').getAttribute('aria-label')"
     assert page.execute_script(label) == "Level of Desk"
     hear(daemon, 0.1)
-    until(page, meter, lambda value: value == ["well heard, -20 dB", False, 67], "a level of -20 dB, two thirds of 60")
-    until(page, meter, lambda value: value == ["no sound comes", False, 0], "nothing comes any more")
+    until(page, meter, lambda value: value == ["good level, -20 dB", False, 67], "a level of -20 dB, two thirds of 60")
+    until(page, meter, lambda value: value == ["no sound", False, 0], "nothing comes any more")
     hear(daemon, 1.0)
     until(page, meter, lambda value: value == ["too loud, 0 dB", True, 100], "clipping")
     until(page, meter, lambda value: value[1] is False, "clipping is over")

@@ -90,7 +90,7 @@ def test_a_mistake_is_shown_where_it_is(browser: webdriver.Chrome, scripted_daem
     design(browser, scripted_daemon)
     state = """const f = document.querySelector(`#setting-${arguments[0]}`);
       return [f.getAttribute('aria-invalid'), document.querySelector(`#help-${arguments[0]}`).textContent]"""
-    for name, wrong, right, words in [("lines", "9", "1", "from 1 to 4"), ("color", "#12", "gold", "no colour")]:
+    for name, wrong, right, words in [("lines", "9", "1", "from 1 to 4"), ("color", "#12", "gold", "a colour")]:
         browser.execute_script(ENTER, name, wrong)
         invalid, text = browser.execute_script(state, name)
         assert invalid == "true"
@@ -107,7 +107,7 @@ def test_it_warns_of_low_contrast(browser: webdriver.Chrome, scripted_daemon: Sc
     contrast = "return document.querySelector('#contrast').textContent"
     assert "at least 12.6 : 1" in browser.execute_script(contrast)
     browser.execute_script(ENTER, "background", "none")
-    assert "Take a darker box" in browser.execute_script(contrast)
+    assert "Use a darker box" in browser.execute_script(contrast)
     browser.execute_script(ENTER, "outline", "4")
     assert "at least 21.0 : 1" in browser.execute_script(contrast)
 

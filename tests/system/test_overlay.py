@@ -3,7 +3,6 @@
 Every test also ends with an empty browser console: no error, no warning, no breach of the content security policy.
 """
 
-import json
 import random
 import signal
 import time
@@ -52,13 +51,16 @@ def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrom
 
 @pytest.fixture
 def browser(chrome: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
-    """An empty page of 1280 by 720; at the end its console must be empty."""
+    """An empty page of 1280 by 720; at the end its console must be empty.
+
+    The daemon of a test may end while a page, or the designer's preview, is still being loaded.
+    """
     sized(chrome, 1280, 720)
     emulate(chrome, prefers_reduced_motion="no-preference")
     yield chrome
     chrome.get("about:blank")
-    console = [entry for entry in chrome.get_log("browser") if "WebSocket connection to" not in entry["message"]]
-    assert console == []
+    gone = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")
+    assert [text for text in console(chrome) if not any(word in text for word in gone)] == []
 
 
 def show(browser: webdriver.Chrome, daemon: ScriptedDaemon, query: str = "") -> None:
@@ -77,23 +79,6 @@ def console(browser: webdriver.Chrome) -> list[str]:
 
 
 # --- Nothing moves ---------------------------------------------------------------------------------------------------
-
-
-def test_the_same_lines_as_in_files(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """The rule of tests/data/lines.json is the overlay's, too."""
-    vectors = json.loads((DATA / "lines.json").read_text())
-    show(browser, scripted_daemon)
-    until_equal(browser, "return document.fonts.status", "loaded")
-    broken = browser.execute_async_script(
-        """
-        const [vectors, done] = arguments;
-        import('/pages/lines.js').then(({ breakLines }) =>
-          done(vectors.map(({ text, limit, language }) => breakLines(text, () => ({ limit }), language))));
-        """,
-        vectors,
-    )
-    assert broken == [vector["lines"] for vector in vectors]
-    assert len(broken) > 30
 
 
 def test_a_shown_word_stays(browser: webdriver.Chrome, script: list[str]) -> None:
@@ -484,7 +469,7 @@ def test_wrong_settings_are_passed_over(browser: webdriver.Chrome, scripted_daem
     assert browser.execute_script(style, "--lines") == str(OverlaySettings().lines)
     told = console(browser)
     for name in ("lines", "chars", "color", "mode", "nothing", "clear", "upper", "size"):
-        assert any(f"overlay: {name} is passed over" in line for line in told), name
+        assert any(f"overlay: {name} is ignored" in line for line in told), name
 
 
 def squeezed(*texts: str) -> str:

@@ -59,7 +59,7 @@ def test_the_wheel_runs(installed: Path, tmp_path: Path, script: list[str]) -> N
     assert list((tmp_path / "root").rglob("streamstt.service"))
     assert (installed.parent / "share/man/man1/streamstt.1").is_file()
     with Daemon(*script, "--source", f"file:{DATA / 'short.flac'}", "--loop", program=[program]) as daemon:
-        for path in ("/", "/overlay", "/pages/feed.js"):
+        for path in ("/", "/overlay", "/pages/shared/feed.js"):
             assert urllib.request.urlopen(daemon.url + path).status == 200
 
 

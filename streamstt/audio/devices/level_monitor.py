@@ -28,8 +28,8 @@ class DeviceLevel:
 
     Attributes:
         device: It.
-        now: Since it was read last; None: nothing came.
-        whole: Since the beginning; None: nothing ever came.
+        current: Since it was read last; None: nothing came.
+        overall: Since the beginning; None: nothing ever came.
         problem: Why nothing comes, a sentence; empty: all is well.
     """
 

@@ -33,7 +33,7 @@ class Microphone:
         """Names the device; nothing is opened yet.
 
         Args:
-            wanted: By the settings.
+            selector: By the settings.
         """
         self._selector = selector
         self._recorder: RecorderProcess | None = None

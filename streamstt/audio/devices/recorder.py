@@ -40,7 +40,7 @@ class MessageType(IntEnum):
 
 
 def main() -> None:
-    """Records what the first argument wants (JSON of ``Wanted``), or lists devices if there is none."""
+    """Records what the first argument wants (JSON of ``DeviceSelector``), or lists devices if there is none."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)  # they go to the whole group; the daemon still wants its last words
     threading.Thread(target=_exit_with_parent, daemon=True).start()

@@ -57,7 +57,7 @@ class DeviceSelector:
         kind: A microphone or a monitor.
         name: Index, or part of the name or title in any case; empty: the default one.
         fallback: Take the default one when it is not there.
-        remembered: Name of the device that was listened to before; empty: none yet.
+        last_device: Name of the device that was listened to before; empty: none yet.
         system: The system that listed it; empty: none yet.
         channel: The one to listen to, from 1; 0: the mean of all.
     """
@@ -86,14 +86,14 @@ class DeviceSelector:
         """The same, and when it is lost that very device is waited for."""
         if not self.name and self.may_switch:
             return self
-        return replace(self, remembered=device.name, system=device.system)
+        return replace(self, last_device=device.name, system=device.system)
 
 
 def choose_device(selector: DeviceSelector, devices: Sequence[Device]) -> Device:
     """Finds the device that is meant.
 
     Args:
-        wanted: By the settings.
+        selector: By the settings.
         devices: What there is.
 
     Raises:

@@ -46,7 +46,7 @@ async def _serve(context: EndpointContext) -> None:
 
 
 class _DeepgramSession:
-    """One client's. ``take_audio`` never sends: what it has to tell goes as a slip through the outbox, in order."""
+    """One client's. ``receive_audio`` never sends: what it has to tell goes as a slip through the outbox, in order."""
 
     def __init__(
         self, context: EndpointContext, options: ListenOptions, stream: RemoteSource, subscription: Subscription

@@ -40,7 +40,7 @@ class ResultTranslator:
 
         Args:
             options: What is to be told.
-            about: The daemon, whose model is named.
+            daemon_info: The daemon, whose model is named.
             request_id: Names the connection.
         """
         self._options = options
@@ -82,7 +82,7 @@ class ResultTranslator:
         return [*sent, *self._pause_result(now), *self._utterance_end(now)]
 
     def has_output(self, now: StreamPosition) -> bool:
-        """Whether ``take`` has something to say without any event."""
+        """Whether ``translate`` has something to say without any event."""
         return self._has_paused(now) or self._has_utterance_ended(now)
 
     def _has_paused(self, now: StreamPosition) -> bool:
@@ -120,7 +120,7 @@ class ResultTranslator:
         """The last message.
 
         Args:
-            created: Wall time (ISO 8601) of the connection.
+            created_at: Wall time (ISO 8601) of the connection.
             sha256: Of all the audio.
             duration: Of it, in seconds.
         """

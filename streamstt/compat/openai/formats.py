@@ -26,7 +26,7 @@ class TranscriptionOptions:
 
     Attributes:
         language: Code, ``auto``, or empty for the daemon's setting.
-        form: Of the answer.
+        response_format: Of the answer.
         segments: ``verbose_json`` tells each caption.
         words: ``verbose_json`` tells each word.
         stream: Captions are told as they are heard.
@@ -45,7 +45,7 @@ def format_response(finals: Sequence[Final], duration_s: float, options: Transcr
     Args:
         finals: In order.
         duration_s: Of the recording.
-        wishes: The client's.
+        options: The client's.
     """
     text = join_finals(finals)
     usage = {"type": "duration", "seconds": math.ceil(duration_s)}

@@ -51,7 +51,7 @@ async def serve_realtime(context: EndpointContext) -> None:
 
 
 class _RealtimeSession:
-    """One client's. ``listen`` never sends: what it has to tell goes as a slip through the outbox, in order."""
+    """One client's. ``receive_events`` never sends: what it has to tell goes as a slip through the outbox, in order."""
 
     def __init__(self, context: EndpointContext, subscription: Subscription) -> None:
         self._context = context

@@ -23,10 +23,10 @@ class SessionConfig:
     """A session's settings.
 
     Attributes:
-        former: It speaks the former dialect.
+        beta: It speaks the former dialect.
         model: As the client calls it; the daemon has one.
         language: Code; empty: the daemon's setting.
-        detects: Turns end when the speaker pauses; else when the client commits.
+        detects_turns: Turns end when the speaker pauses; else when the client commits.
         pause_ms: Silence that is a pause; 0: as the daemon has it.
     """
 
@@ -41,7 +41,7 @@ def update_config(config: SessionConfig, session: object) -> SessionConfig:
     """The settings after an update; what it does not mention stays.
 
     Args:
-        wishes: Before.
+        config: Before.
         session: Of ``session.update`` or ``transcription_session.update``.
 
     Raises:
@@ -114,8 +114,8 @@ def describe_session(config: SessionConfig, session_id: str) -> JsonObject:
     """The session as its client is told of it. The detector's other numbers are the daemon's settings.
 
     Args:
-        wishes: Its settings.
-        name: Its id.
+        config: Its settings.
+        session_id: Its id.
     """
     transcription = {"model": config.model} | ({"language": config.language} if config.language else {})
     pause = {"silence_duration_ms": config.pause_ms} if config.pause_ms else {}

@@ -23,14 +23,14 @@ class _Turn:
     """One item of the conversation.
 
     Attributes:
-        item: Its id.
+        item_id: Its id.
         start: Stream time, in seconds.
         end: The same; None while it goes on.
-        said: Text of its captions that are final.
-        told: What of it the client has.
-        lost: Some of its audio was not heard.
-        silent: The client does not want it.
-        noted: Somebody knows that it has ended.
+        final_text: Text of its captions that are final.
+        sent: What of it the client has.
+        audio_lost: Some of its audio was not heard.
+        discarded: The client does not want it.
+        end_reported: Somebody knows that it has ended.
     """
 
     item_id: str
@@ -47,15 +47,15 @@ class TurnTranslator:
     """Of one connection.
 
     Attributes:
-        former: The client speaks the former dialect.
-        detects: Turns end when the speaker pauses; else when the client commits.
+        beta: The client speaks the former dialect.
+        detects_turns: Turns end when the speaker pauses; else when the client commits.
     """
 
     def __init__(self, *, beta: bool) -> None:
         """Nothing is said yet, and turns end when the speaker pauses.
 
         Args:
-            former: As the attribute.
+            beta: As the attribute.
         """
         self.detects_turns = True
         self.beta = beta

@@ -29,7 +29,7 @@ class WyomingContext:
 
     Attributes:
         hub: Where captions come from.
-        studio: Where audio goes.
+        ingest: Where audio goes.
         languages: Codes that the model knows.
         idle_s: A connection without a word for so long is closed.
     """
@@ -44,7 +44,7 @@ class WyomingConnection:
     """One connection.
 
     Attributes:
-        speaks: Whether it is in the middle of a stream of audio, or waits for the words of one.
+        busy: Whether it is in the middle of a stream of audio, or waits for the words of one.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: WyomingContext) -> None:
@@ -53,7 +53,7 @@ class WyomingConnection:
         Args:
             reader: What it sends.
             writer: What it gets.
-            desk: What all connections share.
+            context: What all connections share.
         """
         self._reader = reader
         self._writer = writer

@@ -42,10 +42,10 @@ class TranscriptBuilder:
 
 
 def make_info(daemon_info: DaemonInfo, languages: Sequence[str]) -> WyomingEvent:
-    """The answer to ``describe``.
+    """The answer to ``make_info``.
 
     Args:
-        about: The daemon.
+        daemon_info: The daemon.
         languages: Those that its model knows.
     """
     common = {"installed": True, "version": daemon_info.version}

@@ -28,7 +28,7 @@ class WyomingServer:
 
         Args:
             settings: The ``[compat]`` section; without an address for it nothing ever listens.
-            desk: What all connections share.
+            context: What all connections share.
         """
         self._host, self._port = settings.wyoming_address
         self._context = context

@@ -31,7 +31,7 @@ TIMEOUT_S = 5.0  # for a connection, and for the answer to a request
 
 
 class ObsConnection:
-    """Connects when it is told to; says what is wrong as ``Away`` or ``Over``."""
+    """Connects when it is told to; says what is wrong as ``TargetUnavailable`` or ``TargetGone``."""
 
     def __init__(self, url: str, password: SecretSource) -> None:
         """Connects nothing.

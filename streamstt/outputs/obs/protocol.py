@@ -17,7 +17,7 @@ WRONG_PASSWORD, KICKED = 4009, 4011  # close codes
 NOT_READY, NOT_STREAMING, NOT_FOUND = 207, 501, 600  # request status codes
 
 
-class ObsProtocolError(ValueError):  # noqa: N818 - what it is, not what failed
+class ObsProtocolError(ValueError):
     """What came is no message of this protocol."""
 
 
@@ -80,7 +80,7 @@ def requires_password(hello: Mapping[str, Any]) -> bool:
 
 
 def encode_request(kind: str, request_id: str, data: Mapping[str, Any]) -> str:
-    """A request; ``number`` comes back with the answer."""
+    """A request; ``request_id`` comes back with the answer."""
     return _encode_message(REQUEST, {"requestType": kind, "requestId": request_id, "requestData": data})
 
 

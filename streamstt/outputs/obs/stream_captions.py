@@ -27,7 +27,7 @@ class ObsStreamCaptions:
         """Sends nothing yet.
 
         Args:
-            socket: To OBS.
+            connection: To OBS.
             settings: The ``[obs]`` section.
         """
         self._connection = connection

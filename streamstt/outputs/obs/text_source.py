@@ -26,7 +26,7 @@ class RollUpText:
 
         Args:
             line_chars: Width of a line.
-            most: Lines at once.
+            max_lines: Lines at once.
         """
         self._line_chars = line_chars
         self._max_lines = max_lines
@@ -69,7 +69,7 @@ class ObsTextSource:
         """Shows nothing yet.
 
         Args:
-            socket: To OBS.
+            connection: To OBS.
             settings: The ``[obs]`` section.
             hub: Where captions come from.
         """

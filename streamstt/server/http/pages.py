@@ -16,7 +16,11 @@ from streamstt.hub.protocol import to_json
 from streamstt.server.http.response import Response, text_response
 from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, Format, render
 
-PAGES = {"/": "index.html", "/overlay": "overlay.html", "/designer": "designer.html"}
+PAGES = {
+    "/": "captions/captions.html",
+    "/overlay": "overlay/overlay.html",
+    "/designer": "designer/designer.html",
+}
 PAGE_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",

@@ -75,11 +75,11 @@ class ModelCache:
 
         Args:
             key: Its name; a plain file name.
-            make: Fills the folder.
+            write_entry: Fills the folder.
             replace: Make it even if it is there.
 
         Raises:
-            ModelError: ``make`` failed, or the cache cannot be written; nothing is left behind.
+            ModelError: ``write_entry`` failed, or the cache cannot be written; nothing is left behind.
         """
         target = self.root / key
         try:

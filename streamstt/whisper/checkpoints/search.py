@@ -17,7 +17,7 @@ from streamstt.whisper.checkpoints.cache import ModelCache, default_cache_root, 
 from streamstt.whisper.checkpoints.convert import convert
 from streamstt.whisper.checkpoints.names import REPOSITORIES
 
-__all__ = ["Checkpoint", "CatalogEntry", "Progress", "VerifiedModel", "list_models", "find", "verify", "find_local"]
+__all__ = ["CatalogEntry", "Checkpoint", "Progress", "VerifiedModel", "find", "find_local", "list_models", "verify"]
 
 log = logging.getLogger(__name__)
 

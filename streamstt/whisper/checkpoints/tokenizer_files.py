@@ -15,7 +15,7 @@ def complete(tokenizer: JsonObject, vocabulary_size: int) -> dict[str, int]:
     """Adds what older files lack to ``tokenizer``, and gives the ids of all added tokens.
 
     Raises:
-        KeyError: The tokenizer is not Whisper's, or of another Whisper than one with ``vocabulary`` tokens.
+        KeyError: The tokenizer is not Whisper's, or of another Whisper than one with ``vocabulary_size`` tokens.
     """
     _restore_merges(tokenizer["model"])
     added: list[JsonObject] = tokenizer["added_tokens"]

@@ -23,12 +23,12 @@ class GenerationConfig:
     """How a Whisper is told what to do.
 
     Attributes:
-        shape: Sizes of the model.
-        rules: What it may say.
-        start: The token every text starts with.
-        no_timestamps: The token that asks for text only; the one before it means that nobody speaks.
-        languages: Token of each language code; none in an English-only model.
-        tasks: Token of ``transcribe`` and ``translate``.
+        dims: Sizes of the model.
+        token_filter: What it may say.
+        start_token: The token every text starts with.
+        no_timestamps_token: The token that asks for text only; the one before it means that nobody speaks.
+        language_tokens: Token of each language code; none in an English-only model.
+        task_tokens: Token of ``transcribe`` and ``translate``.
         alignment_heads: (layer, head) of the decoder heads that look where the word is heard.
     """
 
@@ -63,14 +63,14 @@ def detect_language(logits: torch.Tensor, languages: Mapping[str, int], expected
     Args:
         logits: What comes after the start token, shape (V,).
         languages: Token of each code; at least one.
-        expected: The code that was spoken before, if any: others must be ``FAVOUR`` times as likely.
+        expected: The code that was spoken before, if any: others must be ``LANGUAGE_SWITCH_RATIO`` times as likely.
     """
     favoured = {expected: math.log(LANGUAGE_SWITCH_RATIO)}
     return max(languages, key=lambda code: float(logits[languages[code]]) + favoured.get(code, 0.0))
 
 
 def language_probability(logits: torch.Tensor, languages: Mapping[str, int], code: str) -> float:
-    """The probability of one language among all; arguments as of ``likeliest``."""
+    """The probability of one language among all; arguments as of ``detect_language``."""
     each = logits[list(languages.values())].softmax(-1)  # (languages,)
     return float(each[list(languages).index(code)])
 

@@ -15,7 +15,7 @@ def prompt_tokens(
     Args:
         terms: As they should be written; of none there is no prompt.
         encode: Text to tokens, without special ones.
-        previous: The token that earlier text begins with.
+        previous_text_token: The token that earlier text begins with.
         max_tokens: How many places the decoder has.
 
     Raises:

@@ -23,10 +23,10 @@ class TokenFilter:
     """Which tokens may be said.
 
     Attributes:
-        end: The token that ends the text; all from here on are not text.
+        end_token: The token that ends the text; all from here on are not text.
         suppressed: Text tokens that are never said (sounds in brackets and the like).
-        suppressed_first: Tokens that no text begins with.
-        vocabulary: How many tokens there are.
+        suppressed_at_start: Tokens that no text begins with.
+        vocabulary_size: How many tokens there are.
     """
 
     end_token: int
@@ -50,13 +50,13 @@ class DecodeRequest:
 
     Attributes:
         prompt: What comes before the text: start, language, task; maybe a vocabulary before them.
-        start: Index of the start token in ``prompt``.
+        start_index: Index of the start token in ``prompt``.
         forced: Text that is committed.
         draft: Text that probably follows.
-        limit: How many tokens may follow ``forced``.
-        heard: Positions of the window with audio in them; behind them is silence.
-        unfinished: How many of these are not over yet: a token that looks there is not said.
-        goes_on: The text does not end with the forced tokens.
+        max_new_tokens: How many tokens may follow ``forced``.
+        audio_positions: Positions of the window with audio in them; behind them is silence.
+        unfinished_positions: How many of these are not over yet: a token that looks there is not said.
+        must_continue: The text does not end with the forced tokens.
     """
 
     prompt: list[int]
@@ -76,8 +76,8 @@ class DecodedText:
     Attributes:
         tokens: Without the end token.
         logprobs: Log-probability of each token.
-        confirmed: How many come from the draft.
-        first: Logits after the start token, shape (V,): language, and whether anybody speaks.
+        n_accepted: How many come from the draft.
+        first_logits: Logits after the start token, shape (V,): language, and whether anybody speaks.
         attention: Shape (A, forced + tokens + 1, T): where each token, and the one that was not said, is heard.
         looped: Whether a repetition was cut off.
     """
@@ -95,9 +95,9 @@ class DecodeState:
     """A text in the making.
 
     Attributes:
-        task: What to decode.
-        text: What was said so far.
-        part: What the decoder must read next; None when all is said.
+        request: What to decode.
+        result: What was said so far.
+        next_input: What the decoder must read next; None when all is said.
     """
 
     request: DecodeRequest
@@ -111,7 +111,7 @@ class SpeculativeDecoder:
 
     Attributes:
         decoder: The model.
-        rules: What may be said.
+        token_filter: What may be said.
         device: Where it runs.
     """
 
@@ -134,12 +134,12 @@ class SpeculativeDecoder:
         return telling.result
 
     def start(self, request: DecodeRequest, cross_kv: CrossKV, kv_cache: torch.Tensor | None = None) -> DecodeState:
-        """Begins a text: whoever holds it has its ``part`` read, and hands the answer to ``take``, until there is none.
+        """Begins a text: whoever holds it has its ``part`` read, and hands the answer to ``step``, until there is none.
 
         Args:
-            task: What to decode.
-            memory: What is heard.
-            cache: From ``Decoder.cache``; texts that are told side by side need one each.
+            request: What to decode.
+            cross_kv: What is heard.
+            kv_cache: From ``Decoder.cache``; texts that are told side by side need one each.
         """
         given = [*request.prompt, *request.forced, *request.draft]
         known = len(given) - len(request.draft)  # tokens before the first that may be chosen
@@ -214,7 +214,7 @@ class SpeculativeDecoder:
         )
 
     def _log_probabilities(self, logits: torch.Tensor, first_pass: DecodeRequest | None = None) -> torch.Tensor:
-        """Log-probabilities of what may be said; ``begun``: row 0 begins its text. Uses up the logits."""
+        """Log-probabilities of what may be said; ``first_pass``: row 0 begins its text. Uses up the logits."""
         allowed = logits.add_(self._bias)
         if first_pass and not first_pass.forced:
             allowed[0] += self._start_bias

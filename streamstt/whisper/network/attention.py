@@ -49,7 +49,7 @@ def attend_full(
         k: Shape (H, S, D/H).
         v: Shape (H, S, D/H).
         bias: What to add to the scores of the first keys, (up to S,).
-        halve: Compute in bfloat16.
+        use_bf16: Compute in bfloat16.
 
     Returns:
         Shape (H, T, D/H), in the type of ``q``.

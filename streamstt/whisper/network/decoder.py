@@ -28,10 +28,10 @@ class CrossKV:
         """Makes room.
 
         Args:
-            shape: Sizes of the model.
-            silent: How many positions of silence there are; may be none.
+            dims: Sizes of the model.
+            n_silent: How many positions of silence there are; may be none.
             device: Where the model runs.
-            longest: How many positions a window may have.
+            max_window: How many positions a window may have.
         """
         layers, heads, size = dims.decoder_layers, dims.decoder_heads, dims.width // dims.decoder_heads
         room = n_silent + max_window
@@ -69,10 +69,10 @@ class DecoderInput:
 
     Attributes:
         tokens: At least one.
-        past: How many earlier tokens stay; what was said after them is forgotten.
-        cache: Keys and values of the tokens so far, shape (L, 2, H, most tokens, D/H), from ``Decoder.cache``.
-        memory: What is heard.
-        rows: After which of ``tokens`` logits are wanted, by index.
+        n_past: How many earlier tokens stay; what was said after them is forgotten.
+        kv_cache: Keys and values of the tokens so far, shape (L, 2, H, most tokens, D/H), from ``Decoder.cache``.
+        cross_kv: What is heard.
+        logit_indexes: After which of ``tokens`` logits are wanted, by index.
     """
 
     tokens: Sequence[int]
@@ -156,7 +156,7 @@ class Decoder:
     """Says what comes next.
 
     Attributes:
-        own: A cache for whoever needs no more than one text at a time.
+        default_cache: A cache for whoever needs no more than one text at a time.
     """
 
     def __init__(
@@ -171,10 +171,10 @@ class Decoder:
 
         Args:
             weights: Of the checkpoint.
-            shape: Sizes.
+            dims: Sizes.
             precision: Of the linears.
             device: Where it runs.
-            watched: Alignment heads: (layer, head).
+            alignment_heads: Alignment heads: (layer, head).
         """
         make = LayerBuilder(weights, dims.width, precision, device)
         d = dims.width
@@ -202,7 +202,7 @@ class Decoder:
     def __call__(
         self, tokens: Sequence[int], n_past: int, cross_kv: CrossKV, logit_indexes: Sequence[int]
     ) -> DecoderOutput:
-        """Reads ``tokens`` of the text in its own cache, as in ``Part``."""
+        """Reads ``tokens`` of the text in its own cache, as in ``DecoderInput``."""
         return self.forward_batch([DecoderInput(tokens, n_past, self.default_cache, cross_kv, logit_indexes)])[0]
 
     def forward_batch(self, inputs: Sequence[DecoderInput]) -> list[DecoderOutput]:

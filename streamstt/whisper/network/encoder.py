@@ -51,9 +51,9 @@ class SilentContext:
     """The silence that follows a window, up to 30 s: of every ``STRIDE`` positions one stands for all.
 
     Attributes:
-        places: Which positions, shape (S,).
-        layers: Keys and values in each encoder layer, each (H, S, D/H).
-        heard: What the encoder makes of it, shape (S, D).
+        positions: Which positions, shape (S,).
+        layer_kv: Keys and values in each encoder layer, each (H, S, D/H).
+        encoded: What the encoder makes of it, shape (S, D).
     """
 
     positions: torch.Tensor
@@ -80,7 +80,7 @@ class Encoder:
 
         Args:
             weights: Of the whole model.
-            shape: Its sizes.
+            dims: Its sizes.
             formats: What is left of float beside 8 bits may be in 16: their error is much the smaller one.
             device: Where it runs.
         """
@@ -107,7 +107,7 @@ class Encoder:
 
         Args:
             mel: Shape (n_mels, 2 T), from ``LogMel``.
-            silence: What follows it; Whisper was trained on 30 s, and hears worse when there is nothing.
+            silent_context: What follows it; Whisper was trained on 30 s, and hears worse when there is nothing.
 
         Returns:
             Shape (T, D), float32.
@@ -128,7 +128,7 @@ class Encoder:
         """Encodes the silence after a little speech, which it is not the same without.
 
         Args:
-            lead: Spectrogram of the speech, shape (n_mels, 2 n); windows must be longer.
+            lead_in: Spectrogram of the speech, shape (n_mels, 2 n); windows must be longer.
             floor: The value that silence has.
         """
         n = lead_in.shape[1] // 2

@@ -47,7 +47,7 @@ class ModelDimensions:
                 encoder_heads=int(config["encoder_attention_heads"]),
                 decoder_heads=int(config["decoder_attention_heads"]),
                 n_mels=int(config.get("num_mel_bins", 80)),
-                vocabulary=int(config["vocab_size"]),
+                vocabulary_size=int(config["vocab_size"]),
                 max_tokens=int(config.get("max_target_positions", 448)),
             )
         except (KeyError, TypeError, ValueError) as error:

@@ -35,7 +35,7 @@ class PrecisionPlan:
     Attributes:
         encoder: Of the encoder's layers.
         decoder: Of the decoder's.
-        beside: Of what stays exact beside 8 bits in the encoder: convolutions, the first layer, attention.
+        encoder_float: Of what stays exact beside 8 bits in the encoder: convolutions, the first layer, attention.
     """
 
     encoder: Precision
@@ -57,7 +57,7 @@ def choose(encoder: str, decoder: str, dims: ModelDimensions, device: torch.devi
     Args:
         encoder: A ``Precision``, or "auto".
         decoder: Likewise.
-        shape: Sizes of the model.
+        dims: Sizes of the model.
         device: Where it runs; on CUDA "auto" is float16, which was never run here.
         cache: A file that remembers measurements; need not exist.
 
@@ -75,7 +75,7 @@ def choose(encoder: str, decoder: str, dims: ModelDimensions, device: torch.devi
         fast.decoder if decoder == "auto" else Precision(decoder),
     )
     if chosen.encoder is Precision.INT8:
-        chosen = replace(chosen, beside=fast.encoder_float)
+        chosen = replace(chosen, encoder_float=fast.encoder_float)
     for part in {chosen.encoder, chosen.decoder}:
         _require_files(part, device)
     return chosen

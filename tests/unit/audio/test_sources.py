@@ -12,7 +12,7 @@ import soundfile
 from streamstt.audio.devices.microphone import Microphone
 from streamstt.audio.format import SAMPLE_RATE, Samples, to_s16le
 from streamstt.audio.sources import AudioFile, AudioSource, StandardInput, make_source
-from streamstt.config.settings import SourceSettings as SourceSettings
+from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
 
 GO_ON = threading.Event()

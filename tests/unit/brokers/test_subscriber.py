@@ -52,7 +52,7 @@ async def written(hub: Hub, events: Sequence[Event], cuts: Sequence[int]) -> lis
 
 
 def greeting(hub: Hub, resume: Resume) -> dict[str, Any]:
-    with hub.subscribe(resume, viewer=False) as outbox:
+    with hub.subscribe(resume, counted=False) as outbox:
         return dict(json.loads(waiting_in(outbox)[0]))
 
 

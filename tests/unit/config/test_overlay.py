@@ -74,7 +74,7 @@ def test_it_changes_on_a_reload() -> None:
 
 
 def test_hello_tells_a_color() -> None:
-    """``hello`` has the colour of a source that has one."""
+    """``make_hello`` has the colour of a source that has one."""
     about = DaemonInfo("1", "s", "2026-01-02T03:04:05+00:00", "base", "int8", "en")
     sources = [SourceInfo("you", "You", "now", "gold"), SourceInfo("them", "Them", "now")]
     told = json.loads(make_hello(about, sources, 0, []))["sources"]

@@ -109,7 +109,7 @@ async def test_a_vocabulary_outlives_a_fresh_load(thread: Executor) -> None:
     told: list[tuple[str, ...]] = []
 
     class Listening(ScriptedEngine):
-        def expect(self, terms: Sequence[str]) -> None:
+        def set_vocabulary(self, terms: Sequence[str]) -> None:
             told.append(tuple(terms))
 
     room = EngineRunner(lambda: Listening(Script(words=WORDS, fails_after=2)), thread)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from prometheus_client.parser import text_string_to_metric_families
 
 from streamstt.events import Gap, State, Status
+from streamstt.hub.counters import BUCKETS_S
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import SourceInfo
 from streamstt.server.http.pages import Pages
@@ -161,7 +162,7 @@ def test_names_stay() -> None:
     assert lines == set(EXPOSED.strip().splitlines())
     (decode,) = [family for family in own if family.name == "streamstt_decode_seconds"]
     bounds = [s.labels["le"] for s in decode.samples if s.labels == {"kind": "final", "le": s.labels.get("le")}]
-    assert bounds == "0.05 0.1 0.15 0.2 0.3 0.5 0.75 1.0 1.5 2.0 3.0 5.0 10.0 30.0 +Inf".split()
+    assert bounds == [*map(str, BUCKETS_S), "+Inf"]
     assert {s.name for s in decode.samples} == {
         f"streamstt_decode_seconds_{part}" for part in ("bucket", "sum", "count")
     }

@@ -174,7 +174,9 @@ def test_ways_to_show_a_token(shown: dict[str, str]) -> None:
     assert CLOSED.check(replace(LOCAL, **shown)) == Role.VIEWER
 
 
-@pytest.mark.parametrize("path", ["/", "/overlay", "/transcript.txt", "/metrics", "/pages/feed.js", "/%63aptions"])
+@pytest.mark.parametrize(
+    "path", ["/", "/overlay", "/transcript.txt", "/metrics", "/pages/shared/feed.js", "/%63aptions"]
+)
 def test_no_token(path: str) -> None:
     """Without a token there is no page and no transcript."""
     assert status(CLOSED.check(AccessRequest(path, ("localhost",)))) is HTTPStatus.UNAUTHORIZED

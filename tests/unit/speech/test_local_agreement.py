@@ -3,7 +3,7 @@
 import pytest
 
 from streamstt.audio.format import samples_from_ms
-from streamstt.engine.base import RecognizedWord, text_of
+from streamstt.engine.base import RecognizedWord, join_words
 from streamstt.speech.local_agreement import COMMIT_PROBABILITY, agreed_prefix, caption_break
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 
@@ -82,9 +82,9 @@ def test_agreed_looks_at_the_new_times() -> None:
 
 def test_text_of() -> None:
     """A caption begins without the space that the model writes before words; others stay as they are."""
-    assert text_of(heard("one two,")) == "one two,"
-    assert text_of([]) == ""
-    assert text_of([RecognizedWord("東", 0, 1, 1.0), RecognizedWord("京。", 1, 2, 1.0)]) == "東京。"
+    assert join_words(heard("one two,")) == "one two,"
+    assert join_words([]) == ""
+    assert join_words([RecognizedWord("東", 0, 1, 1.0), RecognizedWord("京。", 1, 2, 1.0)]) == "東京。"
 
 
 @pytest.mark.parametrize("end", SENTENCE_ENDS)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streamstt.config.settings import SpeechSettings
 from streamstt.config.words import WordsSettings
-from streamstt.engine.base import RecognizedWord, text_of
+from streamstt.engine.base import RecognizedWord, join_words
 from streamstt.events import Final, Partial
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import LanguageRules, WordRewriter
@@ -46,7 +46,7 @@ def heard(text: str, first: int = 0) -> list[RecognizedWord]:
 
 
 def shown(text: str, rules: WordsSettings = ALL, language: str = "en") -> str:
-    return text_of(LanguageRules(rules, language).rewrite(heard(text)))
+    return join_words(LanguageRules(rules, language).rewrite(heard(text)))
 
 
 @pytest.mark.parametrize(
@@ -187,7 +187,7 @@ def test_what_is_settled_stays(
     """Whatever is said next, the text begins with what was settled; and what is settled only grows."""
     rules = LanguageRules(words, language)
     settled = rules.settled_text(said)
-    assert text_of(rules.rewrite([*said, *more])).startswith(settled)
+    assert join_words(rules.rewrite([*said, *more])).startswith(settled)
     assert rules.settled_text([*said, *more]).startswith(settled)
 
 
@@ -202,7 +202,7 @@ def test_words_say_the_text(said: list[RecognizedWord], language: str) -> None:
     assert not made or (made[0].start >= said[0].start and made[-1].end <= said[-1].end)
     quiet = LanguageRules(ALL.model_copy(update={"replace": ()}), language)
     once = quiet.rewrite(said)
-    assert text_of(quiet.rewrite(once)).strip() == text_of(once).strip()
+    assert join_words(quiet.rewrite(once)).strip() == join_words(once).strip()
 
 
 @PROPERTY
@@ -211,7 +211,7 @@ def test_without_rules_nothing_changes(said: list[RecognizedWord], committed: in
     """By default every event is as if there were no rules at all."""
     rules = LanguageRules(WordsSettings(), language)
     assert rules.rewrite(said) == said
-    assert rules.settled_text(said[:committed]) == text_of(said[:committed]).rstrip()
+    assert rules.settled_text(said[:committed]) == join_words(said[:committed]).rstrip()
 
 
 @settings(PROPERTY, max_examples=200)

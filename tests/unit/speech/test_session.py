@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, samples_from_ms
 from streamstt.config.settings import SpeechSettings
-from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord, text_of
+from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord, join_words
 from streamstt.engine.scripted import ScriptedEngine
 from streamstt.events import Event, Gap, State, Status
 from streamstt.speech.session import Session
@@ -179,7 +179,7 @@ def first_job_of_the_second(talk: Talk, language: str | None = "en") -> Job:
 def test_an_utterance_is_heard_with_the_one_before() -> None:
     """Its first words are heard among others: the sound and the words of what was said just before, but not twice."""
     job = first_job_of_the_second(PAIR)
-    assert text_of(job.committed) == "We went to the sea."
+    assert join_words(job.committed) == "We went to the sea."
     assert job.start <= job.committed[0].start
 
 
@@ -224,7 +224,7 @@ class Satisfied:
         return self.engine.info
 
     def decode(self, job: Job) -> Hypothesis:
-        done = text_of(job.committed).endswith(".")
+        done = join_words(job.committed).endswith(".")
         return Hypothesis(job, (), "en") if done else self.engine.decode(job)
 
 

@@ -26,8 +26,8 @@ ROUTES = Pages(make_hub())
         ("/?theme=dark", "text/html", b"<html"),
         ("/overlay", "text/html", b"<html"),
         ("/overlay?source=mic&lines=2", "text/html", b"<html"),
-        ("/pages/captions.css", "text/css", b"{"),
-        ("/pages/feed.js", "text/javascript", b"WebSocket"),
+        ("/pages/captions/captions.css", "text/css", b"{"),
+        ("/pages/shared/feed.js", "text/javascript", b"WebSocket"),
     ],
 )
 def test_pages(target: str, kind: str, content: bytes) -> None:

@@ -108,7 +108,7 @@ def test_another_model(measured: list[ModelDimensions], cache: Path, monkeypatch
     choose("auto", "auto", other, CPU, cache)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 77)
     choose("auto", "auto", SHAPE, CPU, cache)
-    monkeypatch.setattr(precision, "_machine", lambda: "another")
+    monkeypatch.setattr(precision, "_cpu_signature", lambda: "another")
     choose("auto", "auto", SHAPE, CPU, cache)
     monkeypatch.setattr(torch, "__version__", "99.0")
     choose("auto", "auto", SHAPE, CPU, cache)

@@ -1,0 +1,99 @@
+// Whole phrases at once. Each stays for as long as it takes to read while the next ones wait. If many wait, each stays
+// for less, but never for less than the minimum time; if more wait than the queue holds, the oldest are skipped.
+
+import { splitStable } from "../shared/feed.js";
+import { breakLines, columns, phraseEnd } from "../shared/line_breaking.js";
+
+const MAX_WAITING = 6; // screens, half a minute of speech: a reader further behind than that is lost anyway
+const MIN_TIMER_MS = 20;
+
+export class PopOn {
+  #rows;
+  #style;
+  #speakers;
+  #onChange;
+  #queued = new Map(); // source -> {id, shownLength}: how much of its caption was queued; at most one each
+  #waiting = []; // screens: lists of row specs
+  #fullyReadAt = 0; // when the screen may change
+  #timer = 0;
+
+  /** onChange(): there are other words on the screen. */
+  constructor(rows, style, speakers, onChange) {
+    this.#rows = rows;
+    this.#style = style;
+    this.#speakers = speakers;
+    this.#onChange = onChange;
+    document.addEventListener("visibilitychange", () => this.#advance());
+  }
+
+  /** Takes the complete phrases of a partial or a final. Returns whether there are words on the screen. */
+  show(message) {
+    let caption = this.#queued.get(message.source);
+    if (caption?.id !== message.id) {
+      caption = { id: message.id, shownLength: 0 };
+      this.#queued.set(message.source, caption);
+    }
+    const isFinal = message.type === "final";
+    const stable = isFinal ? message.text : splitStable(message)[0]; // only ever grows
+    const rest = stable.slice(caption.shownLength);
+    const length = isFinal ? rest.length : phraseEnd(rest, this.#style.values.chars);
+    caption.shownLength += length;
+    if (isFinal) this.#queued.delete(message.source);
+    if (length) this.#enqueue(message, rest.slice(0, length));
+    return !this.#rows.empty;
+  }
+
+  /** Open captions will get no final: nothing of them is on the screen. */
+  discardOpen() {
+    this.#queued.clear();
+  }
+
+  onCleared() {
+    // What was queued is never shown again.
+  }
+
+  #enqueue({ source, language }, phrase) {
+    const text = this.#style.displayed(phrase, language);
+    const label = this.#speakers.labelAfter(undefined, source);
+    const labelOf = (line) => (line === 0 ? label : "");
+    const texts = breakLines(text, (line) => this.#style.lineCapacity(labelOf(line)), language);
+    const dir = this.#style.direction(text);
+    const specs = texts.map((line, n) => ({
+      ...this.#speakers.rowSpec(source, { label: labelOf(n), dir, language }),
+      text: line,
+    }));
+    const { lines } = this.#style.values;
+    for (let n = 0; n < specs.length; n += lines) this.#waiting.push(specs.slice(n, n + lines));
+    // While the page is hidden, timers hardly run: only the newest is kept.
+    this.#waiting = this.#waiting.slice(document.hidden ? -1 : -MAX_WAITING);
+    this.#advance();
+  }
+
+  #advance() {
+    clearTimeout(this.#timer);
+    if (!this.#waiting.length) return;
+    const now = performance.now();
+    const due = this.#rows.empty ? now : this.#fullyReadAt - this.#shortenedByMs();
+    if (due <= now) {
+      this.#rows.replace(this.#waiting.shift());
+      this.#fullyReadAt = now + 1_000 * this.#readingTime();
+      this.#onChange();
+    }
+    if (this.#waiting.length) {
+      this.#timer = setTimeout(() => this.#advance(), Math.max(MIN_TIMER_MS, due - now));
+    }
+  }
+
+  /** Seconds that it takes to read the screen, at least the minimum time. */
+  #readingTime() {
+    const { min, cps } = this.#style.values;
+    return Math.max(min, columns(this.#rows.text) / cps);
+  }
+
+  /** Milliseconds by which the screen changes earlier because other phrases wait. */
+  #shortenedByMs() {
+    const readingTime = this.#readingTime();
+    const shownFor = Math.max(this.#style.values.min, readingTime / (1 + (this.#waiting.length - 1) / 2));
+    return 1_000 * (readingTime - shownFor);
+  }
+}

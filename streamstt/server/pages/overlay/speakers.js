@@ -1,0 +1,45 @@
+// How speakers are told apart: the label before their words, and their color.
+
+import { toCss } from "../shared/colors.js";
+import { columns } from "../shared/line_breaking.js";
+
+export class Speakers {
+  #sources;
+  #style;
+
+  /** sources: Sources of feed.js. */
+  constructor(sources, style) {
+    this.#sources = sources;
+    this.#style = style;
+  }
+
+  /** The label of a new row of `source`, below a row of the source `above`; empty if it needs none. */
+  labelAfter(above, source) {
+    const { labels, chars, source: selected } = this.#style.values;
+    const { label } = this.#sources.get(source); // first, because it may add the second source
+    const labelled = labels === "on" || (labels === "auto" && this.#sources.several && selected.length !== 1);
+    if (!labelled || above === source) return "";
+    return truncate(label, chars / 2);
+  }
+
+  /** What Rows needs to know of a row beside its words. */
+  rowSpec(source, { label, dir, language }) {
+    const { colors } = this.#style.values;
+    const spec = { source, label, dir, language };
+    if (colors === "off") return spec;
+    const color = this.#style.sourceColor(this.#sources.get(source));
+    if (label) spec.labelColor = toCss(color);
+    if (colors === "text") {
+      spec.textColor = toCss(color);
+      spec.tentativeColor = toCss(this.#style.tentativeColor(color));
+    }
+    return spec;
+  }
+}
+
+function truncate(label, limit) {
+  if (columns(label) <= limit) return label;
+  const chars = Array.from(label);
+  while (columns(chars.join("")) >= limit) chars.pop();
+  return `${chars.join("").trimEnd()}…`;
+}

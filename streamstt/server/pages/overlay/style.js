@@ -1,0 +1,130 @@
+// The overlay's appearance: puts the settings into the variables of the style sheet, and measures what fits on a line.
+
+import { dim, luminanceOpposite, makeReadable, parseColor, toCss } from "../shared/colors.js";
+import { columns } from "../shared/line_breaking.js";
+import { toCssColor } from "./settings.js";
+
+const FONT_TIMEOUT_MS = 3_000; // captions matter more than a font that loads slowly
+const WIDTH_RESERVE = 1.06; // of a line of average letters: few lines have more wide letters than that
+const SAMPLE = "The quick brown fox jumps over the lazy dog, and all of them went home. ";
+const RIGHT_TO_LEFT =
+  /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
+
+export class OverlayStyle {
+  #values;
+  #root;
+  #canvas = document.createElement("canvas").getContext("2d");
+  #lineWidth = 0; // pixels
+  #backdrop; // the color that letters contrast with: that of the box, or of their outline
+
+  /** values: all settings; root: the element that gets the variables. */
+  constructor(values, root) {
+    this.#values = values;
+    this.#root = root;
+    this.#apply();
+  }
+
+  get values() {
+    return this.#values;
+  }
+
+  /** Waits for the bundled font, and measures. */
+  async load() {
+    const { weight } = this.#values;
+    const timeout = new Promise((resolve) => setTimeout(resolve, FONT_TIMEOUT_MS));
+    await Promise.race([document.fonts.load(`${weight} 20px ${this.#family()}`), timeout]).catch(() => undefined);
+    this.measure();
+  }
+
+  /** Measures again for another size of the window. Returns whether the width of a line has changed. */
+  measure() {
+    const style = getComputedStyle(this.#root);
+    const before = this.#lineWidth;
+    this.#canvas.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+    const mean = this.#canvas.measureText(this.displayed(SAMPLE, "en")).width / SAMPLE.length;
+    const wanted = this.#values.chars * mean * WIDTH_RESERVE;
+    const size = parseFloat(style.fontSize);
+    this.#lineWidth = Math.min(wanted, innerWidth * 0.94 - 1.2 * size);
+    this.#root.style.setProperty("--line-width", `${this.#lineWidth}px`);
+    return before !== this.#lineWidth;
+  }
+
+  /** {limit, fits}, for line_breaking.js, of a line that begins with a label. */
+  lineCapacity(label) {
+    const prefix = label ? `${label}  ` : "";
+    return {
+      limit: Math.max(8, this.#values.chars - columns(prefix)),
+      fits: (line) => this.#canvas.measureText(prefix + line).width <= this.#lineWidth,
+    };
+  }
+
+  /** The text as it is displayed: in capitals if the settings say so. */
+  displayed(text, language) {
+    if (!this.#values.upper) return text;
+    try {
+      return text.toLocaleUpperCase(language || undefined);
+    } catch {
+      return text.toUpperCase(); // the browser does not know this language code
+    }
+  }
+
+  /** "ltr" or "rtl": decided by the first letter, for all lines of a caption. */
+  direction(text) {
+    if (this.#values.dir !== "auto") return this.#values.dir;
+    const letter = /\p{L}/u.exec(text);
+    return letter && RIGHT_TO_LEFT.test(letter[0]) ? "rtl" : "ltr";
+  }
+
+  /** The color of a source ({className, color}), changed if it would not be readable. */
+  sourceColor({ className, color }) {
+    const configured = color && CSS.supports("color", toCssColor(color)) ? toCssColor(color) : "";
+    const css = configured || getComputedStyle(this.#root).getPropertyValue(`--${className}`);
+    return makeReadable(parseColor(css.trim()), this.#backdrop);
+  }
+
+  /** The color for words that may still change. */
+  tentativeColor(color) {
+    return this.#values.tentative === "dim" ? dim(color, this.#backdrop) : color;
+  }
+
+  #family() {
+    return this.#values.font
+      .split(",")
+      .map((name) => JSON.stringify(name.trim()))
+      .join(", ");
+  }
+
+  #apply() {
+    const { values } = this;
+    const [color, box] = [parseColor(toCssColor(values.color)), parseColor(toCssColor(values.background))];
+    const edge = luminanceOpposite(color);
+    this.#backdrop = values.outline ? edge : box;
+    const variables = {
+      font: `${this.#family()}, system-ui, "Noto Sans", "Liberation Sans", sans-serif`,
+      weight: values.weight,
+      size: values.size,
+      margin: values.margin,
+      lines: values.lines,
+      color: toCss(color),
+      tentative: toCss(this.tentativeColor(color)),
+      background: toCss(box),
+      outline: outline(values.outline, toCss(edge)),
+    };
+    for (const [name, value] of Object.entries(variables)) this.#root.style.setProperty(`--${name}`, value);
+    Object.assign(this.#root.dataset, { position: values.position, align: values.align });
+  }
+}
+
+/** An outline made of shadows, because OBS's browser is too old for one that lies behind the letters. */
+function outline(width, color) {
+  if (!width) return "none";
+  const angles = Array.from({ length: 16 }, (_, n) => (n * Math.PI) / 8);
+  const radii = width > 6 ? [width / 2, width] : [width];
+  const shadows = radii.flatMap((radius) =>
+    angles.map((angle) => {
+      const [x, y] = [Math.cos(angle), Math.sin(angle)].map((part) => ((part * radius) / 100).toFixed(4));
+      return `${x}em ${y}em 0.01em ${color}`;
+    }),
+  );
+  return shadows.join(", ");
+}
