@@ -58,8 +58,8 @@ def greeting(hub: Hub, resume: Resume) -> dict[str, Any]:
 
 def waiting_in(outbox: Any) -> list[str]:
     """What waits, as text; takes it away."""
-    found = [m.text if isinstance(m, Message) else m for m in outbox._waiting.values()]
-    outbox._waiting.clear()
+    found = [m.text if isinstance(m, Message) else m for m in outbox._pending.values()]
+    outbox._pending.clear()
     return found
 
 

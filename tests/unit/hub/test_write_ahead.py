@@ -237,10 +237,10 @@ class HungDisk:
     def write(self, entry: TranscriptEntry) -> None:
         self.answers.wait()
 
-    def sweep(self) -> list[str]:
+    def delete_expired(self) -> list[str]:
         return []
 
-    def duplicate(self) -> None:
+    def duplicate_record(self) -> None:
         return None
 
     def close(self) -> None:
