@@ -66,15 +66,15 @@ def test_the_journal_is_found() -> None:
 BROKEN = """
 import asyncio, logging, threading, warnings
 from streamstt import logs
-from streamstt.config.settings import Log
-logs.configure(Log(format="json"))
+from streamstt.config.settings import LogSettings
+logs.configure(LogSettings(format="json"))
 thread = threading.Thread(target=lambda: 1 / 0, name="capture-x")
 thread.start()
 thread.join()
 async def forgotten():
     raise KeyError("task")
 async def main():
-    logs.watch_loop()
+    logs.install_loop_handler()
     task = asyncio.ensure_future(forgotten())
     await asyncio.sleep(0)
     del task
