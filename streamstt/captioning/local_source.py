@@ -50,7 +50,7 @@ async def _finish_source(
         log.warning("source %s: %d blocks of audio came too fast", session.source, capture.dropped)
     pipeline.interrupt(session)
     await pipeline.wait_until_final(session)
-    hub.pending_devices.discard(session.source)
+    hub.set_device_pending(session.source, pending=False)
     detail = str(error) if error else "The source has ended."
     hub.publish(Status(session.source, State.LOST if error else State.WAITING, detail))
     return error
@@ -62,5 +62,5 @@ def _on_device_lost(pipeline: CaptionPipeline, hub: Hub, session: Session, outag
     pipeline.interrupt(session)
     pipeline.liveness.expect_no_audio(session.source)
     if isinstance(outage, Waiting):
-        hub.pending_devices.add(session.source)
+        hub.set_device_pending(session.source, pending=True)
     hub.publish(Status(session.source, state, outage.reason))

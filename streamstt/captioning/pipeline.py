@@ -168,7 +168,7 @@ class CaptionPipeline:
         """The source's audio begins, or goes on: tells viewers."""
         if session.position == 0:
             self._hub.start_source(session.source, utc_timestamp())
-        self._hub.pending_devices.discard(session.source)
+        self._hub.set_device_pending(session.source, pending=False)
         self._hub.publish(Status(session.source, State.LISTENING))
 
     async def run(self) -> None:

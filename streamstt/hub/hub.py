@@ -41,7 +41,7 @@ class Hub:
             sources: Names of sources that are counted apart.
         """
         self.daemon_info = daemon_info
-        self.pending_devices: set[str] = set()
+        self._pending_devices: set[str] = set()
         self.levels = Levels()
         self._queue = queue
         self.seq = 0  # of the last event that was published
@@ -106,7 +106,7 @@ class Hub:
     @property
     def missing_sources(self) -> list[str]:
         """Names of the sources from which no audio can come now."""
-        return [name for name, state in self.states.items() if state is State.LOST or name in self.pending_devices]
+        return [name for name, state in self.states.items() if state is State.LOST or name in self._pending_devices]
 
     @property
     def notices(self) -> list[Notice]:
@@ -131,7 +131,10 @@ class Hub:
             source: Name of the source; empty: every source.
         """
         for status in self._source_statuses.set_notice(topic, text, source):
-            self.relay([self._encode(status)]) if self._is_replica else self.publish(status)
+            if self._is_replica:
+                self.relay([self._encode(status)])
+            else:
+                self.publish(status)
 
     def restore(self, finals: Sequence[Message], seq: int, forgotten_seq: int) -> None:
         """Goes on where an earlier run ended.
@@ -174,13 +177,20 @@ class Hub:
         """Sets the wall time of the source's stream time 0."""
         self._sources[name] = replace(self._sources[name], started_at=started_at)
 
+    def set_device_pending(self, source: str, *, pending: bool) -> None:
+        """Sets whether a source waits for a device that has not been there yet."""
+        if pending:
+            self._pending_devices.add(source)
+        else:
+            self._pending_devices.discard(source)
+
     def remove_source(self, name: str) -> None:
         """Forgets a source that has ended; its finals stay in history."""
         for known in (self._sources, self._open_partials):
             known.pop(name, None)
         self._source_statuses.remove_source(name)
         self.levels.remove_source(name)
-        self.pending_devices.discard(name)
+        self._pending_devices.discard(name)
 
     def publish(self, *events: Event) -> None:
         """Numbers events and puts them into every queue; never waits.

@@ -17,7 +17,7 @@ def parse_resume(target: str) -> Resume:
     Raises:
         ClientError: ``since`` is no sequence number.
     """
-    query = _query_fields(target)
+    query = parse_query(target)
     since = query.get("since")
     if since is None:
         return Resume()
@@ -28,7 +28,7 @@ def parse_resume(target: str) -> Resume:
 
 def wants_levels(target: str) -> bool:
     """Whether ``/captions?levels=1`` asks for the level of each source as well."""
-    return _query_fields(target).get("levels") == "1"
+    return parse_query(target).get("levels") == "1"
 
 
 def parse_source_request(target: str, name: str = "remote") -> RemoteSourceRequest:
@@ -41,7 +41,7 @@ def parse_source_request(target: str, name: str = "remote") -> RemoteSourceReque
     Raises:
         ClientError: A value is out of range.
     """
-    query = _query_fields(target)
+    query = parse_query(target)
     rate = query.get("rate", str(SAMPLE_RATE))
     if not re.fullmatch(r"\d{1,6}", rate) or not MIN_RATE <= int(rate) <= MAX_RATE:
         raise ClientError("bad_rate", f"rate={rate[:20]!r}: audio may have {MIN_RATE} to {MAX_RATE} samples a second")
@@ -75,9 +75,18 @@ def parse_auth_token(message: str | bytes) -> str | None:
     return token if isinstance(token, str) else None
 
 
-def _query_fields(target: str) -> dict[str, str]:
+def parse_query(target: str, max_fields: int = 20) -> dict[str, str]:
+    """Reads the query of a target; of a field that is there more than once, the last value counts.
+
+    Args:
+        target: Path and query.
+        max_fields: How many fields there may be.
+
+    Raises:
+        ClientError: It cannot be read.
+    """
     try:
-        fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=20)
-    except ValueError as problem:
-        raise ClientError("bad_address", f"the address cannot be read: {problem}") from problem
+        fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=max_fields)
+    except ValueError as error:
+        raise ClientError("bad_address", f"the address cannot be read: {error}") from error
     return {key: values[-1] for key, values in fields.items()}
