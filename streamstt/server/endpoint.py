@@ -1,4 +1,7 @@
-"""A client of another protocol, once its WebSocket is open."""
+"""What protocols over WebSocket share: the open socket, what their clients may use, and how they end.
+
+Other protocols are given to the server as ``Extensions``; it does not import them.
+"""
 
 import asyncio
 import logging
@@ -16,28 +19,32 @@ log = logging.getLogger(__name__)
 
 
 class WebSocket(Protocol):
-    """An open WebSocket."""
+    """An open WebSocket.
+
+    Attributes:
+        address: Address of the client.
+    """
 
     address: str
 
     def header(self, name: str) -> str:
-        """A header of its request, the first of this name; empty if there is none."""
+        """Returns the first header of the request with this name; empty if there is none."""
         ...
 
     async def recv(self) -> str | bytes:
-        """The next message; cancelling it loses none."""
+        """Waits for the next message; cancelling it loses none."""
         ...
 
     async def send(self, message: str, /) -> None:
-        """Sends, and waits while the client is far behind."""
+        """Sends a message; waits while the client is far behind."""
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Says goodbye."""
+        """Sends a close frame, and waits for the end of the connection."""
         ...
 
     def write_now(self, frames: bytes) -> bool:
-        """Sends frames at once, or not at all."""
+        """Sends whole frames at once; returns False if the client is behind, and nothing was sent."""
         ...
 
 
@@ -45,27 +52,33 @@ class AudioIngest(Protocol):
     """Accepts remote sources: what the server needs of the caption pipeline."""
 
     def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
-        """Makes a source of a client.
+        """Adds a source for a client's audio.
 
         Raises:
-            ClientError: There are too many, or the language is unknown.
+            ClientError: There are too many sources, or the language is unknown.
         """
         ...
 
 
 async def close_connection(socket: WebSocket, reason: CloseReason) -> None:
-    """Closes a connection, if the client has not."""
+    """Closes a WebSocket, if the client has not."""
     if reason is TOO_SLOW:
         log.warning("client %s is too slow: closed; it can resume with since", socket.address)
     await socket.close(reason.code, reason.reason)
 
 
 async def drain_audio(audio: Coroutine[None, None, None], hub: Hub, subscription: Subscription) -> None:
-    """Takes a client's audio, and has the outbox run dry behind its last caption."""
+    """Receives a client's audio to its end, then ends its subscription behind the last caption; never returns.
+
+    Args:
+        audio: Receives the audio.
+        hub: Where its captions are published.
+        subscription: The client's captions.
+    """
     await audio
     await hub.flush()
     subscription.finish()
-    await asyncio.Future()  # the sender comes to its end first
+    await asyncio.Future()  # the task that sends what waits ends first
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What a client may ask for: read from its address and its text messages. No sockets here."""
+"""Reads what clients ask for in addresses and text messages. No sockets here."""
 
 import re
 from urllib.parse import parse_qs, urlsplit
@@ -27,7 +27,7 @@ def parse_resume(target: str) -> Resume:
 
 
 def wants_levels(target: str) -> bool:
-    """Whether ``/captions?levels=1`` asks for the level of each source as well."""
+    """Whether ``/captions?levels=1`` asks for the level of each source."""
     return parse_query(target).get("levels") == "1"
 
 
@@ -36,7 +36,7 @@ def parse_source_request(target: str, name: str = "remote") -> RemoteSourceReque
 
     Args:
         target: Path and query.
-        name: Of a source that gives itself none.
+        name: Name of the source if the query has none.
 
     Raises:
         ClientError: A value is out of range.
@@ -53,7 +53,7 @@ def parse_source_request(target: str, name: str = "remote") -> RemoteSourceReque
 
 
 def sanitize_source_name(text: str) -> str:
-    """What a client calls itself, as the name of a source; empty if nothing of it is left."""
+    """Returns the name that a client gives itself as the name of a source; empty if no valid character is left."""
     return re.sub(r"[^\w.-]+", "-", text)[:MAX_NAME].strip("-")
 
 

@@ -1,4 +1,4 @@
-"""What a plain GET gets: the pages, their files, health, metrics, and the transcript so far. No sockets."""
+"""Responses to plain requests: the pages and their files, health, metrics, the transcript so far. No sockets."""
 
 from collections.abc import Callable
 from functools import partial
@@ -28,23 +28,23 @@ PAGE_TYPES = {
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
 }
-# Only the captions page may ask for the microphone, and no page for anything else.
+# Only the captions page may ask for the microphone, and no page for any other device.
 NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=()"
 PERMISSIONS = {"/": NO_DEVICES.replace("microphone=()", "microphone=(self)")}
 
 
 class Pages:
-    """Answers by path; the pages are read once.
+    """Responds by path; the files of the pages are read once.
 
     Attributes:
-        overlay: How the overlay looks unless its address says otherwise.
+        overlay: Style of the overlay unless its address sets another.
     """
 
     def __init__(self, hub: Hub) -> None:
-        """Reads the pages.
+        """Reads the files of the pages.
 
         Args:
-            hub: Whose history the transcript is, and whose state health and metrics tell.
+            hub: Source of the transcript, the health and the metrics.
         """
         self._hub = hub
         self.overlay = OverlaySettings()
@@ -54,16 +54,16 @@ class Pages:
         self._handlers |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
 
     def respond(self, target: str) -> Response:
-        """The answer to ``GET target``."""
+        """Returns the response to ``GET target``."""
         path, _, query = target.partition("?")
         path = unquote(path)
         name = PAGES.get(path) or path.removeprefix("/pages/")
         if (path in PAGES or path.startswith("/pages/")) and name in self._files:
             devices = ("Permissions-Policy", PERMISSIONS.get(path, NO_DEVICES))
             return Response(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name], (devices,))
-        route = self._handlers.get(path)
-        if route:
-            return route(query)
+        handler = self._handlers.get(path)
+        if handler:
+            return handler(query)
         known = ", ".join([*PAGES, *self._handlers])
         return text_response(
             HTTPStatus.NOT_FOUND, f"Nothing is here. Pages: {known}. WebSocket: /captions, /audio, /control.\n"
@@ -93,11 +93,11 @@ class Pages:
 
 
 def _read_files(folder: Traversable, prefix: str = "") -> dict[str, bytes]:
-    """The files that pages are made of, by their path from the folder."""
-    found: dict[str, bytes] = {}
+    """Returns the files of the pages by their path below the folder."""
+    contents: dict[str, bytes] = {}
     for entry in folder.iterdir():
         if entry.is_dir():
-            found |= _read_files(entry, f"{prefix}{entry.name}/")
+            contents |= _read_files(entry, f"{prefix}{entry.name}/")
         elif PurePosixPath(entry.name).suffix in PAGE_TYPES:
-            found[prefix + entry.name] = entry.read_bytes()
-    return found
+            contents[prefix + entry.name] = entry.read_bytes()
+    return contents
