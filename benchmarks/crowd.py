@@ -103,6 +103,12 @@ class Crowd:
             for key, _ in self._selector.select(left):
                 self._receive(key.data)
 
+    def read_rest(self, quiet_s: float) -> None:
+        """Takes what comes until nothing has come for so long."""
+        while found := self._selector.select(quiet_s):
+            for key, _ in found:
+                self._receive(key.data)
+
     def _receive(self, viewer: Viewer) -> None:
         try:
             piece = viewer.socket.recv(65536)

@@ -101,7 +101,7 @@ def measure(viewers: int, stalled: int, seconds: float, model: str) -> dict[str,
             first, busy = len(crowd.sent_at), sum(watched.cpu_times()[:2])
             crowd.send_audio(np.resize(samples, int(seconds * SAMPLE_RATE)).tobytes(), 1)
             busy = sum(watched.cpu_times()[:2]) - busy
-            crowd.read_until(time.perf_counter() + 2)
+            crowd.read_rest(2)
             result = {"viewers": viewers, "stalled": stalled, "seconds": seconds, **evaluate(crowd, first)}
             result |= {"cpu": round(busy / seconds, 3), "memory_mb": round(watched.memory_info().rss / 1e6)}
             return result | {"too_slow": (Path(name) / "log").read_text().count("too slow")}

@@ -35,7 +35,7 @@ from tests.support.wire import INPUTS, TOKEN, Input
 
 BATCH = 1000  # inputs; hypothesis remembers all of a run, so that a long one would grow by itself
 TURNS = 20  # of the event loop
-WAIT_S = 10  # for the server's end of a connection
+WAIT_S = 60  # for the server's end of a connection
 
 
 class Target:

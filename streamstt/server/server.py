@@ -16,12 +16,13 @@ from streamstt.errors import ConfigError, ServerError
 from streamstt.hub.hub import STOPPING, Hub
 from streamstt.hub.protocol import ClientError, make_error
 from streamstt.server.access import LOCAL_FILE_ORIGINS, NO_ROLE, AccessPolicy, AccessRequest, Role, TokenSet, parse_host
-from streamstt.server.connection import Client, Connection, ConnectionPolicy, HttpService
+from streamstt.server.connection import Client, ConnectionPolicy
 from streamstt.server.endpoint import NO_EXTENSIONS, AudioIngest, EndpointContext, Extensions
 from streamstt.server.handlers import authenticate, serve_controller, serve_speaker, serve_viewer
 from streamstt.server.http.pages import Pages
 from streamstt.server.http.response import Response
 from streamstt.server.http.router import Router
+from streamstt.server.http_service import HttpService
 from streamstt.server.limits import ConnectionCounter, raise_fd_limit
 from streamstt.server.tls import make_context, reload_certificate
 from streamstt.server.tokens import load_tokens
@@ -179,9 +180,9 @@ class CaptionServer:
         await self._websockets.wait_closed()
 
     async def _listen(self) -> asyncio.Server:
-        """Opens the port; nobody is accepted before the access rules are in force."""
+        """Opens the port; clients are accepted only when the access rules are in force."""
         return await asyncio.get_running_loop().create_server(
-            lambda: Connection(self._http),
+            self._http.accept,
             self._settings.host,
             self._settings.port,
             ssl=self._tls,

@@ -122,7 +122,11 @@ def test_the_language_before_is_expected(
     monkeypatch.setattr(streaming, "detect_language", note)
     monkeypatch.setattr(streaming, "MIN_LANGUAGE_PROBABILITY", sure)
     languages = None, "de", None, None
-    list(base.decode_batch(replace(job(SHORT, start=i, language=c), expected_language="fr") for i, c in enumerate(languages)))
+    list(
+        base.decode_batch(
+            replace(job(SHORT, start=i, language=c), expected_language="fr") for i, c in enumerate(languages)
+        )
+    )
     assert heard == told
 
 

@@ -7,7 +7,7 @@ import threading
 import time
 from pathlib import Path
 
-START_S = 10
+START_S = 90
 ROOM = "module-null-sink sink_name=room rate=16000 channels=1"
 
 # A server that catches up after a standstill takes the processor for itself, for which it is killed: by the kernel when
@@ -88,6 +88,9 @@ class AudioServer:
         """Lets somebody else record, too: until then a null sink makes a new listener wait for two seconds."""
         command = ["parec", "--device=room.monitor", "--latency-msec=20"]
         self._helpers.append(subprocess.Popen(command, env=os.environ | self.env, stdout=subprocess.DEVNULL))
+        deadline = time.monotonic() + START_S
+        while not self.control("list", "short", "source-outputs").strip():
+            assert time.monotonic() < deadline, "parec does not record"
 
     def control(self, *command: str) -> str:
         """Tells the server to do something, and returns what it answers."""
@@ -112,7 +115,7 @@ class AudioServer:
         return self._run("paplay", "--device=room", str(recording)).returncode == 0
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(command, env=os.environ | self.env, capture_output=True, timeout=60, check=False)
+        return subprocess.run(command, env=os.environ | self.env, capture_output=True, timeout=180, check=False)
 
     def __enter__(self) -> "AudioServer":
         self.start()

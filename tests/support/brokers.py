@@ -11,13 +11,14 @@ from pathlib import Path
 
 from tests.support.daemon import Daemon
 
-START_S = 20
+START_S = 90
 SECRET = "open-sesame-4711"
 
 
 def redis_command(port: int, folder: Path) -> list[str]:
     """Every entry is on disk before Redis answers."""
     options = {"port": str(port), "bind": "127.0.0.1", "dir": str(folder), "requirepass": SECRET}
+    options["set-proc-title"] = "no"  # it would lie over the environment, by which it is known to be ours
     options |= {"appendonly": "yes", "appendfsync": "always", "save": ""}
     return ["redis-server", *(part for key, value in options.items() for part in (f"--{key}", value))]
 

@@ -1,5 +1,6 @@
 """A reader of the captions page: a browser of a certain size, and what can be seen and heard in it."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,7 @@ def reading(browser: webdriver.Chrome, daemon: ScriptedDaemon) -> Iterator[webdr
     show(browser, 1280, 800)
     open_connected(browser, daemon.url)
     yield browser
+    browser.get("about:blank")  # what it may still be loading would be missed when the daemon ends
     console = [entry for entry in browser.get_log("browser") if "WebSocket connection to" not in entry["message"]]
     assert console == []
 
@@ -52,11 +54,21 @@ def hub_of(daemon: ScriptedDaemon) -> Hub:
     return daemon._hub
 
 
-def hear(daemon: ScriptedDaemon, amplitude: float, source: str = "desk") -> None:
-    """Half a second of a steady sound, in no time."""
-    sound = np.full(8000, amplitude, np.float32)
-    for now in (0.0, time.monotonic()):
-        daemon._loop.call_soon_threadsafe(hub_of(daemon).levels.measure, source, sound, now)
+@contextmanager
+def sounding(daemon: ScriptedDaemon, amplitude: float, source: str = "desk") -> Iterator[None]:
+    """A steady sound while it lasts."""
+    sound = np.full(800, amplitude, np.float32)
+
+    async def sing() -> None:
+        while True:
+            hub_of(daemon).levels.measure(source, sound, time.monotonic())
+            await asyncio.sleep(0.05)
+
+    singing = asyncio.run_coroutine_threadsafe(sing(), daemon._loop)
+    try:
+        yield
+    finally:
+        singing.cancel()
 
 
 def say(daemon: ScriptedDaemon, *texts: str, source: str = "desk") -> None:

@@ -30,8 +30,11 @@ from tests.support.paths import DATA
 SCRIPT = "Every word of this has been written down before. It is said again and again so that tests know it."
 SENTENCES = ["Every word of this has been written down before.", "It is said again and again so that tests know it."]
 SYSTEMD = ("NOTIFY_SOCKET", "WATCHDOG_", "JOURNAL_STREAM")  # the tests' own manager, if one started them
-START_S = 60  # a cold start reads 150 MB of weights and imports torch
-STOP_S = 30
+# How long what must come is waited for: far longer than it takes on a slow machine that has much else to do. It costs
+# time only when it does not come.
+START_S = 180  # a cold start reads 150 MB of weights and imports torch
+STOP_S = 90
+WITHIN_S = 90
 
 
 def command(*arguments: str) -> list[str]:
@@ -49,7 +52,7 @@ def run(
 ) -> subprocess.CompletedProcess[str]:
     """Runs a command to its end."""
     done = subprocess.run(
-        command(*arguments), capture_output=True, env=environment(env), input=stdin, timeout=120, check=False
+        command(*arguments), capture_output=True, env=environment(env), input=stdin, timeout=300, check=False
     )
     return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
@@ -95,14 +98,17 @@ class Daemon:
                 self._log.append(line.decode())
                 self._logged.notify_all()
 
-    def wait_for_log(self, text: str, within_s: float = 30) -> None:
+    def wait_for_log(self, text: str, within_s: float = WITHIN_S) -> None:
         """Waits until it has logged ``text``."""
         with self._logged:
-            assert self._logged.wait_for(lambda: text in self.log, within_s), f"{text!r} is not in {self.log}"
+            found = self._logged.wait_for(lambda: text in "".join(self._log), within_s)
+            assert found, f"{text!r} is not in {''.join(self._log)}"
 
     @property
     def log(self) -> str:
-        """What it wrote to standard error so far."""
+        """What it wrote to standard error so far; once it has ended, all of it."""
+        if self.process.poll() is not None:
+            self._reader.join(STOP_S)
         return "".join(self._log)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -125,9 +131,7 @@ class Daemon:
 
 def write_script(folder: Path, **more: float) -> list[str]:
     """Options that make the daemon say SCRIPT by heart, in step with the audio, every eight seconds."""
-    words = [
-        {"text": f" {word}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, word in enumerate(SCRIPT.split())
-    ]
+    words = [{"text": f" {word}", "start": 0.5 + 0.3 * i, "end": word_end(i)} for i, word in enumerate(SCRIPT.split())]
     file = folder / "script.json"
     file.write_text(json.dumps({"words": words, "repeat_s": 8, **more}))
     return ["--model", f"script:{file}"]
@@ -135,16 +139,18 @@ def write_script(folder: Path, **more: float) -> list[str]:
 
 def captions(daemon: Daemon, path: str = "/captions", **options: Any) -> connect:
     """A connection to the daemon."""
+    # The answer to a ping would wait behind audio that comes faster than it can be heard.
+    options = {"ping_interval": None, "open_timeout": WITHIN_S} | options
     return connect(daemon.url.replace("http", "ws", 1) + path, max_size=2**24, compression=None, **options)
 
 
-async def receive(socket: ClientConnection, within_s: float = 30) -> dict[str, Any]:
+async def receive(socket: ClientConnection, within_s: float = WITHIN_S) -> dict[str, Any]:
     """The next message."""
     async with asyncio.timeout(within_s):
         return json.loads(await socket.recv())
 
 
-async def receive_until(socket: ClientConnection, kind: str, within_s: float = 60) -> list[dict[str, Any]]:
+async def receive_until(socket: ClientConnection, kind: str, within_s: float = 2 * WITHIN_S) -> list[dict[str, Any]]:
     """All messages up to the first of ``kind``."""
     messages: list[dict[str, Any]] = []
     async with asyncio.timeout(within_s):
@@ -153,7 +159,7 @@ async def receive_until(socket: ClientConnection, kind: str, within_s: float = 6
     return messages
 
 
-async def receive_all(socket: ClientConnection, within_s: float = 90) -> list[dict[str, Any]]:
+async def receive_all(socket: ClientConnection, within_s: float = 2 * WITHIN_S) -> list[dict[str, Any]]:
     """All messages until the daemon closes the connection, with whatever code."""
     messages: list[dict[str, Any]] = []
     async with asyncio.timeout(within_s):
@@ -169,6 +175,41 @@ async def speak(socket: ClientConnection, pcm: bytes, rate: int = 16000, *, spee
     for i in range(0, len(pcm), size):
         await socket.send(pcm[i : i + size])
         await asyncio.sleep(0.1 / speed)
+
+
+async def until_alone(daemon: Daemon) -> None:
+    """Waits until nobody speaks to it any more: those of a test before may still be leaving."""
+    async with asyncio.timeout(WITHIN_S):
+        while json.loads((await asyncio.to_thread(get, f"{daemon.url}/healthz"))[1])["sources"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+class Shown:
+    """What viewers see of SCRIPT while it is said; so that a speaker can wait for its words to be heard.
+
+    However slow the machine is, what is said in steps, each of which waits for its words, comes in as many captions.
+    """
+
+    def __init__(self, viewer: ClientConnection) -> None:
+        self._viewer = viewer
+        self._captions: dict[str, str] = {}
+
+    async def until(self, count: int) -> None:
+        """Waits until so many words have been shown."""
+        async with asyncio.timeout(2 * WITHIN_S):
+            while sum(len(text.split()) for text in self._captions.values()) < count:
+                message = json.loads(await self._viewer.recv())
+                if message["type"] in {"partial", "final"}:
+                    self._captions[message["id"]] = message["text"]
+
+    async def until_heard(self, said_s: float) -> None:
+        """The same for the words that must have been heard when so much of the script's first seven seconds is said."""
+        await self.until(sum(word_end(n) + 1 < said_s for n in range(len(SCRIPT.split()))))
+
+
+def word_end(number: int) -> float:
+    """When a word of SCRIPT has been said, in seconds."""
+    return 0.75 + 0.3 * number
 
 
 def pcm_of(name: str) -> bytes:
@@ -197,7 +238,7 @@ def get(url: str, context: ssl.SSLContext | None = None, **headers: str) -> tupl
     """Status and body of a page."""
     request = urllib.request.Request(url, headers={k.replace("_", "-"): v for k, v in headers.items()})
     try:
-        with urllib.request.urlopen(request, timeout=10, context=context) as answer:
+        with urllib.request.urlopen(request, timeout=WITHIN_S, context=context) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -213,8 +254,7 @@ async def refused(daemon: Daemon, path: str = "/captions", **headers: str) -> in
 
 def exchange(daemon: Daemon, data: bytes) -> bytes:
     """Sends bytes, and returns all that comes back until the end."""
-    with socket.create_connection(("127.0.0.1", urlsplit(daemon.url).port or 0), timeout=20) as raw:
-        raw.settimeout(20)
+    with socket.create_connection(("127.0.0.1", urlsplit(daemon.url).port or 0), timeout=WITHIN_S) as raw:
         received = b""
         try:
             raw.sendall(data)

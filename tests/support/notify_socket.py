@@ -2,7 +2,10 @@
 
 import socket
 import time
+from contextlib import suppress
 from pathlib import Path
+
+WITHIN_S = 90
 
 
 class NotifySocket:
@@ -20,18 +23,28 @@ class NotifySocket:
         watchdog = {"WATCHDOG_USEC": str(round(watchdog_s * 1e6))} if watchdog_s else {}
         return {"NOTIFY_SOCKET": self._address, **watchdog}
 
-    def receive(self, within_s: float = 20) -> str:
+    def receive(self, within_s: float = WITHIN_S) -> str:
         """The next message."""
         self._socket.settimeout(within_s)
         self.messages.append(self._socket.recv(65536).decode())
         return self.messages[-1]
 
-    def receive_until(self, part: str, within_s: float = 20) -> str:
+    def receive_until(self, part: str, within_s: float = WITHIN_S) -> str:
         """The next message that holds ``part``."""
         deadline = time.monotonic() + within_s
         while part not in (message := self.receive(max(0.01, deadline - time.monotonic()))):
             pass
         return message
+
+    def waiting(self) -> list[str]:
+        """All messages that have been sent and not been received."""
+        got = []
+        self._socket.setblocking(False)
+        with suppress(BlockingIOError):
+            while True:
+                got.append(self._socket.recv(65536).decode())
+        self.messages += got
+        return got
 
     def drain(self, for_s: float) -> list[str]:
         """All messages that come in so long."""

@@ -70,6 +70,22 @@ WATCH = """
   look();
 """
 
+# Records as `aired` each text that is on the screen, and as `rowsAired` each list of rows, in their order.
+RECORD = """
+  window.aired = [];
+  window.rowsAired = [];
+  const note = () => {
+    const text = document.body.innerText.trim();
+    if (text !== aired.at(-1)) aired.push(text);
+    const rows = Array.from(document.querySelectorAll('#lines .line:not(.vacant)'), e => e.textContent);
+    if (JSON.stringify(rows) !== JSON.stringify(rowsAired.at(-1))) rowsAired.push(rows);
+    localStorage.aired = JSON.stringify(aired); // for another tab
+  };
+  note();
+  new MutationObserver(note).observe(document.body, {
+    attributes: true, characterData: true, childList: true, subtree: true });
+"""
+
 
 def sized(browser: webdriver.Chrome, width: int, height: int) -> None:
     """Gives the page another size."""

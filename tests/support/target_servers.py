@@ -46,7 +46,7 @@ class Reply:
     fault: str = ""
 
 
-async def eventually(true: Callable[[], object], within_s: float = 10) -> None:
+async def eventually(true: Callable[[], object], within_s: float = 90) -> None:
     """Waits until something is so."""
     async with asyncio.timeout(within_s):
         while not true():  # noqa: ASYNC110 - what is looked at is of many kinds, and none of them tells

@@ -50,6 +50,8 @@ class Terminal:
 
     def resize(self, columns: int, rows: int) -> None:
         """Makes the window larger or smaller; like xterm, what is shown is cut, not wrapped anew."""
+        while self.read():
+            pass  # what was drawn for the old size
         self._size(columns, rows)
         self._screen.resize(rows, columns)
 
@@ -99,7 +101,7 @@ class Terminal:
         self._stream.feed(data)
         return True
 
-    def wait_for(self, shown: str | Callable[[str], object], within_s: float = 30) -> str:
+    def wait_for(self, shown: str | Callable[[str], object], within_s: float = 90) -> str:
         """Watches until a text is on the screen, or until a function of what is there says so."""
         seen = (lambda text: shown in text) if isinstance(shown, str) else shown
         deadline = time.monotonic() + within_s
@@ -109,7 +111,7 @@ class Terminal:
             self.read(min(left, 0.2))
         return self.text
 
-    def wait(self, within_s: float = 30) -> int:
+    def wait(self, within_s: float = 90) -> int:
         """Watches until the command has ended; its exit code."""
         deadline = time.monotonic() + within_s
         while self.process.poll() is None:
@@ -119,7 +121,7 @@ class Terminal:
             pass
         return self.process.returncode
 
-    def interrupt(self, within_s: float = 30) -> int:
+    def interrupt(self, within_s: float = 90) -> int:
         """Presses Ctrl-C, and waits for the end."""
         self.type("\x03")
         return self.wait(within_s)

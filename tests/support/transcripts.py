@@ -10,6 +10,8 @@ from typing import Any, Protocol
 
 import webvtt
 
+from tests.support import guardian
+
 FULL = 2**20  # bytes at a time, until the disk is full
 
 
@@ -67,8 +69,8 @@ class FullDisk:
 
     @staticmethod
     def mount(folder: Path) -> bool:
-        """Whether this machine lets us."""
-        command = ["mount", "-t", "tmpfs", "-o", "size=64k", "streamstt-test", str(folder)]
+        """Whether this machine lets us. It is unmounted when the test's process ends, by its name."""
+        command = ["mount", "-t", "tmpfs", "-o", "size=64k", guardian.mark() or "streamstt-test", str(folder)]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
     def begin(self, process: int) -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.daemon import Daemon, captions, pcm_of, speak
+from tests.support.daemon import WITHIN_S, Daemon, captions, pcm_of, speak
 
 SPEECH = pcm_of("long_sentence") * 10
 
@@ -19,6 +19,7 @@ class Viewer:
     def __init__(self) -> None:
         self.finals: list[dict[str, Any]] = []
         self.sessions: set[str] = set()
+        self.greetings = 0
         self._last: dict[str, Any] = {}
         self._came = asyncio.Event()
 
@@ -31,8 +32,15 @@ class Viewer:
 
     async def wait(self, count: int) -> None:
         """Until it has so many finals."""
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(WITHIN_S):
             while len(self.finals) < count:
+                self._came.clear()
+                await self._came.wait()
+
+    async def wait_for_greeting(self, number: int) -> None:
+        """Until it has been greeted so often."""
+        async with asyncio.timeout(WITHIN_S):
+            while self.greetings < number:
                 self._came.clear()
                 await self._came.wait()
 
@@ -41,6 +49,7 @@ class Viewer:
             assert "gap_in_history" not in message
             self._last["session"] = message["session"]
             self.sessions.add(message["session"])
+            self.greetings += 1
         finals = message.get("history", [message] if message["type"] == "final" else [])
         self.finals += [f for f in finals if f["text"]]
         self._last["since"] = message["seq"]
@@ -51,4 +60,5 @@ async def talk(daemon: Daemon, name: str, speed: float) -> None:
     """Somebody speaks until the daemon ends."""
     with suppress(ConnectionClosed, OSError):
         async with captions(daemon, f"/audio?name={name}", max_queue=None) as speaker:  # it reads nothing
-            await speak(speaker, SPEECH, speed=speed)
+            while True:
+                await speak(speaker, SPEECH, speed=speed)

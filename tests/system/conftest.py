@@ -61,6 +61,7 @@ def chromium(folder: Path, *flags: str) -> Iterator[webdriver.Chrome]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
+    driver.set_script_timeout(90)
     try:
         yield driver
     finally:

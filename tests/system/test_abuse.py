@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -11,13 +10,13 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.daemon import Daemon, captions, exchange, get, receive, receive_all, refused
+from tests.support.daemon import WITHIN_S, Daemon, captions, exchange, get, receive, receive_all, refused
 
 
 @pytest.fixture
 def waiting(script: list[str]) -> Iterator[Daemon]:
     """A daemon that waits for remote clients, with tight bounds."""
-    bounds = ("max_per_address=8", "handshake_s=1", "audio_idle_s=1", "max_messages_s=50")
+    bounds = ("max_per_address=8", "handshake_s=4", "audio_idle_s=4", "max_messages_s=50")
     with Daemon(*script, "--source", "ws", *(x for b in bounds for x in ("--set", f"server.{b}"))) as daemon:
         yield daemon
         assert "Traceback" not in daemon.log
@@ -67,7 +66,7 @@ async def test_bounds_on_messages(waiting: Daemon) -> None:
         await receive(viewer)
         assert (await _end_of(waiting, "/audio", b"\0" * (2**20 + 2)))[0] == 1009
         assert (await _end_of(waiting, "/captions", "x" * 5000))[0] == 1009
-        assert (await _end_of(waiting, "/captions", *["x"] * 100))[0] == 1008
+        assert (await _end_of(waiting, "/captions", *["x"] * 1000))[0] == 1008
         assert (await _end_of(waiting, "/audio", *[b"\0\0"] * 1000))[0] == 1008
         code, received = await _end_of(waiting, "/audio", b"", b"\0\0")
         assert (code, received[-1]["code"]) == (1008, "idle")
@@ -97,15 +96,13 @@ async def test_connections_from_one_address(waiting: Daemon) -> None:
     """More connections from one address than it may have get 503, even if the first say nothing, until they leave."""
     port = urlsplit(waiting.url).port or 0
     silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
-    began = time.monotonic()
     assert (await asyncio.to_thread(get, f"{waiting.url}/healthz"))[0] == 503
     assert await refused(waiting) == 503
     waiting.wait_for_log("server.max_per_address")
     for raw in silent:  # the time for a handshake is over, and they are closed
-        raw.settimeout(10)
+        raw.settimeout(WITHIN_S)
         assert await asyncio.to_thread(_rest, raw) == b""
         raw.close()
-    assert time.monotonic() - began < 8
     async with captions(waiting) as viewer:
         assert (await receive(viewer))["type"] == "hello"
 
@@ -131,10 +128,10 @@ async def test_a_flood_does_not_fill_the_log(waiting: Daemon) -> None:
 
 async def test_no_token_in_time(script: list[str]) -> None:
     """A WebSocket that sends no token is closed when the time for it is over."""
-    options = ("--set", "server.require_token=true", "--set", "server.handshake_s=0.5")
+    options = ("--set", "server.require_token=true", "--set", "server.handshake_s=3")
     with Daemon(*script, "--source", "ws", *options) as daemon:
         async with captions(daemon) as client:
-            assert (await receive_all(client, within_s=10))[-1]["code"] == "no_token"
+            assert (await receive_all(client))[-1]["code"] == "no_token"
             assert client.close_code == 1008
 
 

@@ -15,10 +15,11 @@ import soundfile
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 
+from tests.support.brokers import free_port
 from tests.support.daemon import DATA, SCRIPT, Daemon
 from tests.system.conftest import chromium
 from tests.system.test_access import tokens
-from tests.system.test_pages import FINALS, PARTIALS, STATE, until, until_equal
+from tests.system.test_pages import FINALS, PARTIALS, REMEMBER, until, until_equal
 
 FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 FIRST = SCRIPT.partition(".")[0] + "."
@@ -75,14 +76,16 @@ def test_browser_becomes_a_source(waiting: Daemon, tmp_path: Path) -> None:
         until_equal(browser, meters, named)
         until(browser, FINALS, lambda texts: FIRST in texts, "the first sentence")
         until(browser, PARTIALS, bool, "the next sentence has begun")
+        browser.execute_script(REMEMBER, "#state", "states")
         browser.find_element(By.ID, "microphone-stop").click()
-        assert browser.execute_script("return stream.getTracks().map(t => t.readyState)") == ["ended"]
+        until_equal(browser, "return stream.getTracks().map(t => t.readyState)", ["ended"])
         until_words(browser, lambda text: text == OFF)
         until_equal(browser, PARTIALS, [])
         finals = browser.execute_script(FINALS)
         assert len(finals) >= 2
         assert SCRIPT.startswith(" ".join(finals)[: len(SCRIPT)])
-        until(browser, STATE, lambda text: "anna's laptop has left" in text, "the source is gone")
+        gone = "Anna's laptop has left"
+        until(browser, "return states", lambda texts: any(gone in text for text in texts), "the source is gone")
         again(browser)
         until_words(browser, lambda text: text == ON)
         browser.execute_script("stream.getTracks()[0].dispatchEvent(new Event('ended'))")  # it was unplugged
@@ -90,14 +93,14 @@ def test_browser_becomes_a_source(waiting: Daemon, tmp_path: Path) -> None:
         assert browser.find_element(By.ID, "microphone-form").is_displayed()
 
 
-def test_lost_connection(waiting: Daemon, script: list[str], tmp_path: Path) -> None:
+def test_lost_connection(script: list[str], tmp_path: Path) -> None:
     """When the daemon dies the panel says so, and tries again; when it is back, sound goes on, and the loss is told."""
-    port = waiting.url.rpartition(":")[2]
-    with speaking(tmp_path) as browser:
-        start(browser, waiting.url)
+    port = str(free_port())
+    with Daemon(*script, "--source", "ws", "--port", port) as first, speaking(tmp_path) as browser:
+        start(browser, first.url)
         until_words(browser, lambda text: text == ON)
-        waiting.process.send_signal(signal.SIGKILL)
-        waiting.process.wait()
+        first.process.send_signal(signal.SIGKILL)
+        first.process.wait()
         until_words(browser, lambda text: "No connection" in text)
         assert "problem" in browser.find_element(By.ID, "microphone-words").get_attribute("class")
         with Daemon(*script, "--source", "ws", "--port", port):

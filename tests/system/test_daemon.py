@@ -13,6 +13,7 @@ import soundfile
 
 from tests.support.daemon import (
     DATA,
+    STOP_S,
     Daemon,
     captions,
     pcm_of,
@@ -23,6 +24,7 @@ from tests.support.daemon import (
     said,
     speak,
     text_of,
+    write_script,
 )
 from tests.support.transcripts import finals as recorded
 from tests.support.word_errors import word_error_rate
@@ -73,10 +75,10 @@ async def test_speech_becomes_captions(remote_only: Daemon) -> None:
         assert own[0]["type"] == "hello"
         assert [s["name"] for s in own[0]["sources"]] == ["desk"]
         assert word_error_rate(text_of("meeting"), said(own)) < MAX_WER
-        seen = []
-        while said(seen) != said(own):
-            seen.append(await receive(viewer))
-        mine = [m for m in seen if m.get("source") == "desk"]
+        mine: list[dict[str, Any]] = []
+        while said(mine) != said(own):
+            message = await receive(viewer)
+            mine += [message] if message.get("source") == "desk" else []  # others may still be leaving
         check_rules(mine)
         kinds = [m["type"] for m in mine if m["type"] in {"partial", "final"}]
         assert kinds[0] == "partial"
@@ -94,14 +96,17 @@ async def test_late_client_gets_history(remote_only: Daemon) -> None:
     async with captions(remote_only, "/audio") as speaker:
         await speak(speaker, pcm_of("short"), speed=4)
         await speaker.send('{"type":"end"}')
-        finals = [m for m in await receive_all(speaker) if m["type"] == "final"]
+        messages = await receive_all(speaker)
+    finals = [m for m in messages if m["type"] == "final"]
+    ids = {m["id"] for m in finals}
     async with captions(remote_only) as viewer:
         hello = await receive(viewer)
-    assert hello["history"][-len(finals) :] == finals
+    assert [f for f in hello["history"] if f["id"] in ids] == finals
     before = finals[0]["seq"] - 1
     async with captions(remote_only, f"/captions?since={before}&session={hello['session']}") as viewer:
         resumed = await receive(viewer)
-    assert resumed["history"] == finals
+    assert [f for f in resumed["history"] if f["id"] in ids] == finals
+    assert resumed["history"][0] == finals[0], "nothing from before"
     assert "gap_in_history" not in resumed
     async with captions(remote_only, f"/captions?since={before}&session=another") as viewer:
         assert (await receive(viewer))["gap_in_history"] is True
@@ -132,9 +137,8 @@ async def test_client_that_vanishes(remote_only: Daemon) -> None:
             await speak(speaker, pcm_of("short")[: 2 * 16000 * 4], speed=2)
             speaker.transport.abort()
         messages: list[dict[str, Any]] = []
-        while not any(m["type"] == "final" and m["source"] == "gone" and m["text"] for m in messages):
+        while "window open" not in said([m for m in messages if m.get("source") == "gone"]):
             messages.append(await receive(viewer))
-    assert "window open" in said(messages)
 
 
 async def test_sigterm_in_mid_sentence_keeps_the_words(tmp_path: Path) -> None:
@@ -149,7 +153,7 @@ async def test_sigterm_in_mid_sentence_keeps_the_words(tmp_path: Path) -> None:
             messages += await receive_all(viewer)
             assert viewer.close_code == 1001
         assert await code == 0
-    finals = [m for m in messages if m["type"] == "final"]
+    finals = [*messages[0]["history"], *(m for m in messages if m["type"] == "final")]
     check_rules(messages[1:])
     assert "Last summer my brother and I" in said(finals)
     assert recorded(tmp_path) == [f for f in finals if f["text"]]
@@ -171,7 +175,7 @@ async def test_standard_input_and_file_at_once(tmp_path: Path) -> None:
             daemon.process.stdin.close()
             daemon.process.stdin = None
             messages = await receive_all(viewer)
-        assert daemon.process.wait(30) == 0
+        assert daemon.process.wait(STOP_S) == 0
     finals = [*hello["history"], *(m for m in messages if m["type"] == "final")]
     for source, name in (("room", "short"), ("pipe", "meeting")):
         text = said([m for m in finals if m["source"] == source])
@@ -189,10 +193,11 @@ def test_transcribe(tmp_path: Path) -> None:
     assert word_error_rate(text_of("short"), text) < MAX_WER
 
 
-def test_second_signal_leaves_at_once() -> None:
-    """A second signal does not wait for the last words."""
-    with Daemon("--source", f"file:{DATA / 'long_sentence.flac'}", "--fast") as daemon:
+def test_second_signal_leaves_at_once(tmp_path: Path) -> None:
+    """A second signal does not wait for the last words, of which each decode would take ten minutes."""
+    slow = write_script(tmp_path, decode_s=600)
+    with Daemon(*slow, "--source", f"file:{DATA / 'long_sentence.flac'}", "--fast") as daemon:
         daemon.process.send_signal(signal.SIGINT)
         daemon.wait_for_log("once more")
         daemon.process.send_signal(signal.SIGINT)
-        assert daemon.process.wait(2) == 128 + signal.SIGINT
+        assert daemon.process.wait(STOP_S) == 128 + signal.SIGINT

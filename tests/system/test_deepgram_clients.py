@@ -20,9 +20,13 @@ from websockets.exceptions import InvalidStatus
 from tests.support.daemon import (
     SCRIPT,
     SENTENCES,
+    WITHIN_S,
     Daemon,
+    Shown,
+    captions,
     pcm_of,
     refused,
+    until_alone,
     write_script,
 )  # fmt: skip
 from tests.support.paths import DATA
@@ -37,10 +41,16 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK
 
 
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    script = write_script(tmp_path_factory.mktemp("script"))
-    with Daemon(*script, *SETTINGS, "--set", "server.audio_idle_s=1.5") as running:
-        yield running
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(*write_script(tmp_path_factory.mktemp("script")), *SETTINGS) as started:
+        yield started
+
+
+@pytest.fixture
+async def daemon(running: Daemon) -> Daemon:
+    """One for all tests; the clients of the test before have left."""
+    await until_alone(running)
+    return running
 
 
 def environment_of(daemon: Daemon) -> DeepgramClientEnvironment:
@@ -62,7 +72,7 @@ async def send(connection: Any, pcm: bytes, pause_s: float = 0.01) -> None:
 async def until(connection: Any, kind: str) -> list[Any]:
     """All messages up to the first of a kind, or up to what comes from ``Finalize``."""
     got: list[Any] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN_S):
         while not got or not (
             got[-1].type == kind or (kind == "finalized" and getattr(got[-1], "from_finalize", False))
         ):
@@ -87,8 +97,11 @@ async def test_the_sdk(daemon: Daemon) -> None:
         "endpointing": 300,
         "language": "en-US",
     }
-    async with listen(daemon, **wanted) as connection:
-        await send(connection, SEVEN_S, 0.02)
+    async with captions(daemon) as viewer, listen(daemon, **wanted) as connection:
+        shown = Shown(viewer)
+        for second in range(7):
+            await send(connection, SEVEN_S[2 * 16000 * second : 2 * 16000 * (second + 1)])
+            await shown.until_heard(second + 1)
         await send(connection, bytes(2 * 16000 * 2))
         await connection.send_close_stream()
         messages = await until(connection, "Metadata")
@@ -136,14 +149,20 @@ async def test_endpointing(daemon: Daemon, endpointing: int | bool, paused: bool
         assert [m.speech_final for m in messages[:-1]] == ([] if paused else [endpointing is not False])
 
 
-async def test_finalize_and_keep_alive(daemon: Daemon) -> None:
+async def test_finalize_and_keep_alive(tmp_path: Path) -> None:
     """``Finalize`` makes all that was said final at once, and audio goes on; ``KeepAlive`` keeps a silent client."""
+    with Daemon(*write_script(tmp_path), *SETTINGS, "--set", "server.audio_idle_s=4") as daemon:
+        await finalize_and_keep_alive(daemon)
+
+
+async def finalize_and_keep_alive(daemon: Daemon) -> None:
     async with listen(daemon) as connection:
         await send(connection, SEVEN_S[: 2 * 16000 * 2], 0)
         await connection.send_finalize()
         first = await until(connection, "finalized")
-        for _ in range(3):
-            await asyncio.sleep(0.6)
+        begun = time.monotonic()
+        while time.monotonic() - begun < 5:  # longer than it may be silent
+            await asyncio.sleep(0.3)
             await connection.send_keep_alive()
         await connection.send_finalize()
         (nothing,) = await until(connection, "finalized")
@@ -169,7 +188,7 @@ def test_the_sdk_with_threads(daemon: Daemon) -> None:
             connection.send_media(SEVEN_S[i : i + PIECE])
             time.sleep(0.005)
         connection.send_close_stream()
-        listener.join(20)
+        listener.join(WITHIN_S)
     assert " ".join(text(m) for m in results(got, final=True) if text(m)) == SCRIPT
     assert (got[-1].type, errors) == ("Metadata", [])
 
@@ -188,6 +207,8 @@ async def test_keys_and_the_end_of_the_daemon(tmp_path: Path) -> None:
         right = AsyncDeepgramClient(api_key="s" * 20, environment=environment_of(stopping))
         async with right.listen.v1.connect(**OPTIONS, interim_results=True) as connection:
             await send(connection, SEVEN_S[: 2 * 16000 * 3], 0.01)
+            while "this has been" not in text(await connection.recv()):
+                pass  # it has come to the daemon
             code = asyncio.create_task(asyncio.to_thread(stopping.stop))
             messages = await until(connection, "Metadata")
         assert await code == 0

@@ -1,22 +1,43 @@
 """What Deepgram's clients meet on the wire: errors, cut connections, and messages that the SDK does not send."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import Daemon, captions, pcm_of, receive, receive_all, receive_until, said, write_script
+from tests.support.daemon import (
+    Daemon,
+    captions,
+    pcm_of,
+    receive,
+    receive_all,
+    receive_until,
+    said,
+    until_alone,
+    write_script,
+)
 
-SETTINGS = ["compat.deepgram=true", "server.max_audio_clients=2", "server.audio_idle_s=1.5"]
+SETTINGS = ["compat.deepgram=true", "server.max_audio_clients=2"]
 SEVEN_S = pcm_of("long_sentence")[: 2 * 16000 * 7]
 PIECE = 2 * 1600  # bytes: 0.1 s
 LISTEN = "/v1/listen?encoding=linear16&sample_rate=16000"
 
 
+def options(*more: str) -> list[str]:
+    return ["--source", "ws", *[part for name in [*SETTINGS, *more] for part in ("--set", name)]]
+
+
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    script = write_script(tmp_path_factory.mktemp("script"))
-    with Daemon(*script, "--source", "ws", *[part for name in SETTINGS for part in ("--set", name)]) as running:
-        yield running
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(*write_script(tmp_path_factory.mktemp("script")), *options()) as started:
+        yield started
+
+
+@pytest.fixture
+async def daemon(running: Daemon) -> Daemon:
+    """One for all tests; the clients of the test before have left."""
+    await until_alone(running)
+    return running
 
 
 @pytest.mark.parametrize(
@@ -27,11 +48,20 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
         ("encoding=linear16&sample_rate=16000&language=xx", None, 1008, "bad_language"),
         ("encoding=linear16&sample_rate=16000", "hello", 1008, "DATA-0000"),
         ("encoding=linear16&sample_rate=16000", '{"type":"Sing"}', 1008, "DATA-0000"),
-        ("encoding=linear16&sample_rate=16000", bytes(3200), 1011, "NET-0001"),
     ],
 )
 async def test_errors(daemon: Daemon, query: str, message: str | bytes | None, code: int, word: str) -> None:
     """What Deepgram's clients know how to read: an ``Error`` with a sentence, and a close code with its name."""
+    await expect_error(daemon, query, message, code, word)
+
+
+async def test_silence(tmp_path: Path) -> None:
+    """A client that sends no audio for too long is told so in the same way."""
+    with Daemon(*write_script(tmp_path), *options("server.audio_idle_s=1")) as impatient:
+        await expect_error(impatient, "encoding=linear16&sample_rate=16000", bytes(3200), 1011, "NET-0001")
+
+
+async def expect_error(daemon: Daemon, query: str, message: str | bytes | None, code: int, word: str) -> None:
     async with captions(daemon, f"/v1/listen?{query}") as client:
         if message is not None:
             await client.send(message)

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -11,11 +11,9 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.support.brokers import SECRET, Broker, edge
-from tests.support.daemon import Daemon, captions, get, receive, refused, run
+from tests.support.daemon import WITHIN_S, Daemon, captions, get, receive, refused, run
 from tests.support.transcripts import finals
 from tests.support.viewers import Viewer, talk
-
-pytestmark = pytest.mark.timeout(120)
 
 
 @pytest.fixture(params=["redis", "nats"])
@@ -31,7 +29,7 @@ def daemon_of(broker: Broker, script: list[str], folder: Path) -> Daemon:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Asks again and again, for what nobody tells."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WITHIN_S):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - it is another process's
             await asyncio.sleep(0.1)
 
@@ -76,8 +74,10 @@ async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[
     """Viewers of an edge get the daemon's finals with its numbers, session and times; one that goes from daemon to
     edge with ``since`` misses nothing. What is not there answers 404 with a sentence. No model library is loaded. The
     broker's password is told to nobody."""
-    with daemon_of(broker, script, tmp_path / "t") as daemon, edge(broker) as served:
-        assert health(served)["status"] == "degraded", "nobody speaks to it yet"
+    with edge(broker) as served, ExitStack() as started:
+        await until_health_says(served, "No daemon has sent captions")
+        assert health(served)["status"] == "degraded"
+        daemon = started.enter_context(daemon_of(broker, script, tmp_path / "t"))
         here, there = Viewer(), Viewer()
         async with watched(daemon, here), watched(served, there):
             speaking = asyncio.create_task(talk(daemon, "desk", 8))
@@ -85,7 +85,7 @@ async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[
             await here.wait(4)
             speaking.cancel()
         assert there.finals[:4] == here.finals[:4]
-        assert health(served)["status"] == "ready"
+        await until(lambda: health(served)["status"] == "ready")
         assert there.sessions == here.sessions
         first = here.finals[0]["seq"]
         async with captions(
@@ -98,7 +98,7 @@ async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[
             assert await refused(served, path) == 404
         assert "This is an edge" in get(f"{served.url}/audio")[1]
         assert get(f"{served.url}/transcript.vtt")[1].startswith("WEBVTT")
-        assert get(f"{served.url}/transcript.vtt")[1] == get(f"{daemon.url}/transcript.vtt")[1]
+        await until(lambda: get(f"{served.url}/transcript.vtt")[1] == get(f"{daemon.url}/transcript.vtt")[1])
         assert "broker_away 0" in get(f"{served.url}/metrics")[1]
         assert "bus_finals" in get(f"{daemon.url}/metrics")[1]
         assert not [name for name in ("torch", "transformers", "portaudio") if name in loaded(served)]
@@ -120,7 +120,7 @@ async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path
                 await until(lambda: len(finals(kept)) >= before + 3)  # nobody gets them for now
                 await until_health_says(served, "lost its connection to the broker")
                 await until_health_says(daemon, "Captions do not reach")
-                assert (health(served)["status"], health(daemon)["status"]) == ("degraded", "ready")
+                await until(lambda: (health(served)["status"], health(daemon)["status"]) == ("degraded", "ready"))
                 broker.start()
                 await viewer.wait(before + 4)
                 await until_health_says(served, "lost its connection", present=False)

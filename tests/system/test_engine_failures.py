@@ -1,8 +1,11 @@
 """The engine fails while people speak: viewers are told, nothing that was heard is lost, and captions go on."""
 
+import asyncio
 import json
 import os
 import shutil
+import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +13,28 @@ import pytest
 
 from streamstt.engine.runner import FAILURE_NOTICE
 from streamstt.whisper.checkpoints import search
-from tests.support.daemon import DATA, SCRIPT, Daemon, captions, receive_all, receive_until, said
+from tests.support.daemon import (
+    DATA,
+    SCRIPT,
+    STOP_S,
+    Daemon,
+    captions,
+    pcm_of,
+    receive,
+    receive_all,
+    receive_until,
+    said,
+)
 
 
 @pytest.fixture
 def failing(script: list[str]) -> Any:
-    """Makes options for the script, with what is to fail."""
+    """Makes options for the script, with what is to fail; the source is standard input."""
     file = Path(script[-1].removeprefix("script:"))
 
     def make(**how: Any) -> list[str]:
         file.write_text(json.dumps({**json.loads(file.read_bytes()), **how}))
-        return [*script, "--source", f"file:{DATA / 'short.flac'}"]
+        return [*script, "--source", "stdin"]
 
     return make
 
@@ -29,12 +43,32 @@ def details(messages: list[dict[str, Any]]) -> list[str]:
     return [m["detail"] for m in messages if m["type"] == "status"]
 
 
+async def follow(daemon: Daemon) -> tuple[list[dict[str, Any]], int | None]:
+    """What a viewer gets who was there before the first word, and how its connection ends."""
+    async with captions(daemon) as viewer:
+        messages = [await receive(viewer)]
+        speaking = asyncio.create_task(asyncio.to_thread(speak, daemon))
+        messages += await receive_all(viewer)
+        await speaking
+        return messages, viewer.close_code
+
+
+def speak(daemon: Daemon) -> None:
+    """Speaks into it, at the pace of speech, until the recording or the daemon ends."""
+    pcm = pcm_of("short")
+    with suppress(OSError), daemon.process.stdin or nullcontext() as pipe:
+        assert pipe
+        for at in range(0, len(pcm), 3200):  # a tenth of a second
+            pipe.write(pcm[at : at + 3200])
+            pipe.flush()
+            time.sleep(0.1)
+
+
 async def test_captions_go_on_with_a_fresh_engine(failing: Any) -> None:
     """An engine that fails again and again, and works when it is loaded afresh: every word comes, status says why."""
-    with Daemon(*failing(fails_after=4)) as daemon:
-        async with captions(daemon) as viewer:
-            messages = await receive_all(viewer)
-        assert daemon.process.wait(30) == 0
+    with Daemon(*failing(fails_after=4), pipe=True) as daemon:
+        messages, _ = await follow(daemon)
+        assert daemon.process.wait(STOP_S) == 0
         assert daemon.log.count("is loaded again") > 1
     assert said(messages) in SCRIPT
     assert len(said(messages)) > 0.8 * len(SCRIPT), "the recording ends a little earlier than the script"
@@ -45,10 +79,9 @@ async def test_captions_go_on_with_a_fresh_engine(failing: Any) -> None:
 
 async def test_one_utterance_that_cannot_be_decoded(failing: Any) -> None:
     """It is given up and reported as a gap; what was heard before stays, and captions go on in the same process."""
-    with Daemon(*failing(poison_s=[2.0])) as daemon:
-        async with captions(daemon) as viewer:
-            messages = await receive_all(viewer)
-        assert daemon.process.wait(30) == 0
+    with Daemon(*failing(poison_s=[2.0]), pipe=True) as daemon:
+        messages, _ = await follow(daemon)
+        assert daemon.process.wait(STOP_S) == 0
     gaps = [m for m in messages if m["type"] == "gap"]
     assert len(gaps) == 1
     assert gaps[0]["start"] <= 2.0 <= gaps[0]["end"]
@@ -57,11 +90,10 @@ async def test_one_utterance_that_cannot_be_decoded(failing: Any) -> None:
 
 async def test_an_engine_that_is_broken(failing: Any) -> None:
     """Exit 4, for a service manager to start anew; viewers keep what was heard, are told, and are sent away (1001)."""
-    with Daemon(*failing(poison_s=[2.0 + 0.2 * n for n in range(100)])) as daemon:
-        async with captions(daemon) as viewer:
-            messages = await receive_all(viewer)
-            assert viewer.close_code == 1001
-        assert daemon.process.wait(30) == 4
+    with Daemon(*failing(poison_s=[2.0 + 0.2 * n for n in range(100)]), pipe=True) as daemon:
+        messages, close_code = await follow(daemon)
+        assert close_code == 1001
+        assert daemon.process.wait(STOP_S) == 4
         assert "Traceback" not in daemon.log.rpartition("is given up")[2]
     partials = [m for m in messages if m["type"] == "partial"]
     assert partials, "something was heard"
@@ -80,7 +112,7 @@ async def test_weights_that_break_under_a_running_daemon(tmp_path: Path) -> None
             messages = await receive_until(viewer, "partial")
             os.truncate(cache / "model.safetensors", 1_000_000)
             messages += await receive_all(viewer)
-        assert daemon.process.wait(30) == 4
+        assert daemon.process.wait(STOP_S) == 4
         assert "streamstt models fetch tiny.en --force" in daemon.log
     opened = {m["id"] for m in messages if m["type"] == "partial"}
     assert opened <= {m["id"] for m in messages if m["type"] == "final"}

@@ -13,7 +13,7 @@ from wyoming.asr import Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 
-from tests.support.daemon import DATA, Daemon, captions, pcm_of, receive, resampled, text_of
+from tests.support.daemon import DATA, WITHIN_S, Daemon, captions, pcm_of, receive, resampled, text_of
 from tests.support.word_errors import word_error_rate
 
 PIECE = 2 * 1600  # bytes: 0.1 s
@@ -92,7 +92,7 @@ async def by_upload(daemon: Daemon) -> str:
 
 async def test_everybody_gets_what_was_said(daemon: Daemon) -> None:
     """Clients of all protocols speak at once, and each gets its own words."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(2 * WITHIN_S):
         heard = await asyncio.gather(
             by_vosk(daemon), by_deepgram(daemon), by_wyoming(daemon), by_openai(daemon), by_upload(daemon)
         )

@@ -34,10 +34,9 @@ async def test_spoken_into_a_microphone(server: AudioServer) -> None:
         async with captions(daemon) as viewer:
             messages = await receive_until_state(viewer, "listening")
             speaking = asyncio.create_task(asyncio.to_thread(server.play, DATA / "short.flac"))
-            while not said(messages).rstrip().endswith("."):
+            while word_error_rate(text_of("short"), said(messages)) > 0.1:
                 messages.append(await receive(viewer))
             await speaking
-    assert word_error_rate(text_of("short"), said(messages)) <= 0.1
     states = [m["state"] for m in messages if m["type"] == "status"]
     assert states[:2] == ["listening", "speech"]
 
@@ -58,7 +57,8 @@ async def test_audio_server_restarts(server: AudioServer, script: list[str]) -> 
     with Daemon(*script, "--source", "mic:pulse", env=server.env) as daemon:
         async with captions(daemon) as viewer:
             messages = await receive_until_state(viewer, "listening")
-            speaking = asyncio.create_task(asyncio.to_thread(server.play, DATA / "short.flac"))
+            # It goes on for long, so that the server ends in its midst.
+            speaking = asyncio.create_task(asyncio.to_thread(server.play, DATA / "meeting.flac"))
             while messages[-1]["type"] != "partial":
                 messages.append(await receive(viewer))
             server.kill()

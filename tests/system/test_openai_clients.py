@@ -20,13 +20,16 @@ from tests.support.daemon import (
     DATA,
     SCRIPT,
     SENTENCES,
+    WITHIN_S,
     Daemon,
+    Shown,
     captions,
     get,
     pcm_of,
     receive,
     refused,
     resampled,
+    until_alone,
     write_script,
 )
 
@@ -40,12 +43,21 @@ DELTA = "conversation.item.input_audio_transcription.delta"
 COMPLETED = "conversation.item.input_audio_transcription.completed"
 
 
+SETTINGS = ["--source", "ws", "--set", "compat.openai=true"]
+
+
 @pytest.fixture(scope="module")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
-    script = write_script(tmp_path_factory.mktemp("script"))
-    with Daemon(*script, "--source", "ws", "--set", "compat.openai=true", "--set", "server.audio_idle_s=2") as running:
-        yield running
-        assert "Traceback" not in running.log
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(*write_script(tmp_path_factory.mktemp("script")), *SETTINGS) as started:
+        yield started
+        assert "Traceback" not in started.log
+
+
+@pytest.fixture
+async def daemon(running: Daemon) -> Daemon:
+    """One for all tests; the clients of the test before have left."""
+    await until_alone(running)
+    return running
 
 
 def client_of(daemon: Daemon) -> AsyncOpenAI:
@@ -64,7 +76,7 @@ PRESENT, FORMER = models_of(PresentEvent), models_of(FormerEvent)
 async def hear(connection: Any, until: str, models: dict[str, type[BaseModel]]) -> list[dict[str, Any]]:
     """All events up to one of this type; each must be what the SDK's model of it says."""
     events: list[dict[str, Any]] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(WITHIN_S):
         while not events or events[-1]["type"] != until:
             events.append(json.loads(await connection.recv_bytes()))
             validate(events[-1], models)
@@ -95,7 +107,10 @@ def told(events: list[dict[str, Any]]) -> str:
 
 async def test_realtime(daemon: Daemon) -> None:
     """Words come while they are spoken; when the speaker pauses, the turn is committed, and completed with them."""
-    async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
+    async with (
+        captions(daemon) as viewer,
+        client_of(daemon).realtime.connect(extra_query=INTENT) as connection,
+    ):
         await connection.session.update(
             session={
                 "type": "transcription",
@@ -103,7 +118,11 @@ async def test_realtime(daemon: Daemon) -> None:
             }
         )
         assert kinds(await hear(connection, "session.updated", PRESENT)) == ["session.created", "session.updated"]
-        speaking = asyncio.create_task(append(connection, SPEECH + SILENCE))
+        shown = Shown(viewer)
+        for second in range(7):
+            await append(connection, SPEECH[2 * 24_000 * second : 2 * 24_000 * (second + 1)])
+            await shown.until_heard(second + 1)
+        speaking = asyncio.create_task(append(connection, SILENCE))
         events = await hear(connection, COMPLETED, PRESENT)
         await speaking
     assert kinds(events) == [
@@ -170,7 +189,7 @@ async def test_a_commit_in_mid_sentence(daemon: Daemon) -> None:
 
 
 async def test_what_realtime_does_not_do(daemon: Daemon) -> None:
-    """G.711, answers, nonsense: each is an error that names it, and the connection goes on. Silence ends it."""
+    """G.711, answers, nonsense: each is an error that names it, and the connection goes on."""
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
         wrong: list[Any] = [
             {"type": "session.update", "session": {"audio": {"input": {"format": {"type": "audio/pcmu"}}}}},
@@ -191,7 +210,13 @@ async def test_what_realtime_does_not_do(daemon: Daemon) -> None:
         assert (await hear(connection, "error", PRESENT))[-1]["error"]["code"] == "invalid_json"
         await append(connection, SPEECH + SILENCE)
         assert (await hear(connection, COMPLETED, PRESENT))[-1]["transcript"] == SCRIPT
-        assert (await hear(connection, "error", PRESENT))[-1]["error"]["code"] == "idle"
+
+
+async def test_silence_ends_it(script: list[str]) -> None:
+    """A client that sends no audio for too long is told so."""
+    with Daemon(*script, *SETTINGS, "--set", "server.audio_idle_s=1") as impatient:
+        async with client_of(impatient).realtime.connect(extra_query=INTENT) as connection:
+            assert (await hear(connection, "error", PRESENT))[-1]["error"]["code"] == "idle"
 
 
 async def test_a_long_message_and_a_flood(daemon: Daemon) -> None:
@@ -227,7 +252,7 @@ async def test_a_file(daemon: Daemon, form: Any) -> None:
             file=LONG, model="whisper-1", response_format=form, timestamp_granularities=["word", "segment"]
         )
         now = await receive_seq(daemon)
-        while seq < now:  # a speaker of another test may still be leaving
+        while seq < now:
             message = await receive(viewer)
             assert message["type"] not in {"partial", "final"}, "nothing that was heard is published"
             seq = message.get("seq", seq)

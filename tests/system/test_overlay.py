@@ -18,9 +18,10 @@ from selenium.common.exceptions import NoAlertPresentException
 from streamstt.config.overlay import OverlaySettings
 from streamstt.events import Gap, State, Status
 from streamstt.hub.protocol import SourceInfo
+from tests.support.brokers import free_port
 from tests.support.captions_page import hub_of
 from tests.support.daemon import DATA, SCRIPT, Daemon
-from tests.support.overlay import BOX, ROWS, STILL, VISIBLE, WATCH, emulate, pixel, sized
+from tests.support.overlay import BOX, RECORD, ROWS, STILL, VISIBLE, WATCH, emulate, pixel, sized
 from tests.system.conftest import chromium
 from tests.system.test_pages import (
     ON_AIR,
@@ -64,13 +65,10 @@ def browser(chrome: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
 
 
 def show(browser: webdriver.Chrome, daemon: ScriptedDaemon, query: str = "") -> None:
-    """Opens the overlay, and returns when it is connected."""
-    browser.get(f"{daemon.url}/overlay{query}")
-    for _ in range(300):
-        if daemon.viewers:
-            return
-        time.sleep(0.02)
-    raise AssertionError("the overlay does not connect")
+    """Opens the overlay, and returns when it is connected; what is shown stays, unless the query says otherwise."""
+    stays = "" if "clear=" in query else "&clear=0" if query else "?clear=0"
+    browser.get(f"{daemon.url}/overlay{query}{stays}")
+    until(browser, "return 0", lambda _: daemon.viewers > 0, "the overlay connects")
 
 
 def console(browser: webdriver.Chrome) -> list[str]:
@@ -83,12 +81,12 @@ def console(browser: webdriver.Chrome) -> list[str]:
 
 def test_a_shown_word_stays(browser: webdriver.Chrome, script: list[str]) -> None:
     """With a real daemon, at every frame: a word that is shown stays on its line, and moves up only, by whole lines."""
-    with Daemon("--source", f"file:{DATA / 'meeting.flac'}", *script) as daemon:
+    with Daemon("--source", f"file:{DATA / 'meeting.flac'}", "--loop", *script) as daemon:
         browser.get(f"{daemon.url}/overlay?chars=24")
         browser.execute_script(WATCH)
         words = set(SCRIPT.split())
         until(browser, "return [...everShown]", lambda seen: len(words & set(seen)) > 14, "most of the script")
-    assert browser.execute_script("return frames") > 50
+        until(browser, "return frames", lambda count: count > 50, "enough frames")
     assert browser.execute_script("return shifts") == []
 
 
@@ -115,8 +113,9 @@ def test_a_shown_word_stays_whatever_is_said(
         else:
             text = f"{settled} {tail}".strip()
             scripted_daemon.publish(partial(text, len(settled), caption, source, step + 1))
-        time.sleep(0.012)
-    assert browser.execute_script("return frames") > 20
+        if step % 4 == 3:
+            frames = browser.execute_script("return frames")
+            until(browser, "return frames", lambda count, frames=frames: count > frames, "another frame")
     assert browser.execute_script("return shifts") == []
 
 
@@ -172,43 +171,44 @@ def test_so_many_lines(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemo
 def test_clears_in_silence(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """A while after the last word the screen is empty, not before it could be read; the next one stands alone."""
     show(browser, scripted_daemon, "?clear=1&cps=10")
+    browser.execute_script(RECORD)
     published = time.monotonic()
     scripted_daemon.publish(final("Twenty letters in it."))
-    until_equal(browser, ROWS, ["Twenty letters in it."])
-    until_equal(browser, ON_AIR, "")
-    assert 2 < time.monotonic() - published < 5
+    until_equal(browser, "return aired", ["", "Twenty letters in it.", ""])
+    assert time.monotonic() - published > 2
     scripted_daemon.publish(partial("Next", caption="c2"))
-    until_equal(browser, ON_AIR, "Next")
+    until(browser, "return aired", lambda texts: texts[3:4] == ["Next"], "the next one")
 
 
 def test_speech_goes_on_after_clearing(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """What was cleared does not come back with the next word of the same caption."""
     show(browser, scripted_daemon, "?clear=0.5&cps=60")
+    browser.execute_script(RECORD)
     scripted_daemon.publish(partial("Wait for", 8))
-    until_equal(browser, ROWS, ["Wait for"])
-    until_equal(browser, ON_AIR, "")
+    until_equal(browser, "return rowsAired", [[], ["Wait for"], []])
     scripted_daemon.publish(partial("Wait for it now", 8))
-    until_equal(browser, ROWS, ["it now"])
+    until(browser, "return rowsAired", lambda rows: rows[3:4] == [["it now"]], "the next words")
 
 
 def test_nothing_is_said_of_trouble(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """Lost microphones, gaps, and old captions are no business of those who watch, nor is a restart."""
     scripted_daemon.publish(final("Said before anybody watched.", "c1"))
     show(browser, scripted_daemon, "?clear=2")
+    browser.execute_script(RECORD)
     scripted_daemon.publish(Status("desk", State.LOST, "unplugged"))
     scripted_daemon.publish(Gap("desk", 1.0, 2.0))
     scripted_daemon.publish(partial("Good mor", 4, caption="c2"))
-    until_equal(browser, ON_AIR, "Good mor")
+    until(browser, "return aired", lambda texts: "Good mor" in texts, "what is said")
     scripted_daemon.restart()
-    until(browser, ON_AIR, lambda text: text in {"Good", ""}, "what was certain stays for its time, and goes")
     until_equal(browser, ON_AIR, "")
     scripted_daemon.publish(final("Back.", "c1"))
-    until_equal(browser, ON_AIR, "Back.")
+    until(browser, "return aired", lambda texts: "Back." in texts, "what is said then")
+    assert set(browser.execute_script("return aired")) <= {"", "Good mor", "Good", "Back."}
 
 
 def test_a_killed_daemon(browser: webdriver.Chrome, script: list[str]) -> None:
     """``kill -9`` and a new start: nothing but captions is ever on air, they are cleared in time, and go on."""
-    words = ["--source", f"file:{DATA / 'meeting.flac'}", *script]
+    words = ["--source", f"file:{DATA / 'meeting.flac'}", "--loop", *script, "--port", str(free_port())]
     with Daemon(*words) as daemon:
         browser.get(f"{daemon.url}/overlay?clear=1")
         browser.execute_script(WATCH)
@@ -216,7 +216,7 @@ def test_a_killed_daemon(browser: webdriver.Chrome, script: list[str]) -> None:
         daemon.stop(signal.SIGKILL)
         until_equal(browser, ON_AIR, "")
         browser.execute_script("everShown.clear()")
-    with Daemon(*words, "--port", daemon.url.rpartition(":")[2]):
+    with Daemon(*words):
         until(browser, "return everShown.size", lambda count: count > 4, "words of the new run")
     pieces = {word[:n] for word in SCRIPT.split() for n in range(1, 20)}  # a word that is being spoken is heard in part
     assert set(browser.execute_script("return [...everShown]")) <= pieces
@@ -226,15 +226,18 @@ def test_a_killed_daemon(browser: webdriver.Chrome, script: list[str]) -> None:
 def test_hidden(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """While OBS hides the source nothing piles up; shown again, it has what is said now, and nothing old."""
     show(browser, scripted_daemon, "?clear=1&mode=popon&min=1")
+    browser.execute_script(RECORD)
     watched = browser.current_window_handle
     browser.switch_to.new_window("tab")
     other = browser.current_window_handle
+    browser.get(f"{scripted_daemon.url}/overlay?source=nobody")
     for number in range(20):
         scripted_daemon.publish(final(f"Caption number {number}.", f"c{number}"))
-    time.sleep(1.5)
+    newest = "Caption number 19."
+    until(browser, "return JSON.parse(localStorage.aired)", lambda texts: newest in texts, "the newest comes meanwhile")
     browser.switch_to.window(watched)
-    until(browser, ROWS, lambda rows: rows in ([], ["Caption number 19."]), "the newest at most")
     until_equal(browser, ON_AIR, "")
+    assert set(browser.execute_script("return aired")) <= {"", "Caption number 0.", newest}, "none of those between"
     browser.switch_to.window(other)
     browser.close()
     browser.switch_to.window(watched)
@@ -299,7 +302,7 @@ def test_motion(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, moti
     browser.execute_script(count)
     for number in range(3):
         scripted_daemon.publish(final(f"Caption number {number}.", f"c{number}"))
-    until(browser, ROWS, lambda rows: len(rows) == 3, "three rows")
+        until(browser, ROWS, lambda rows, number=number: len(rows) == number + 1, "one row more")
     assert browser.execute_script("return moved") == (2 if motion == "no-preference" else 0)
 
 
@@ -389,12 +392,14 @@ def test_configured(browser: webdriver.Chrome, script: list[str], tmp_path: Path
         chars = 30
         [[source]]
         input = "file:{DATA / "meeting.flac"}"
+        loop = true
         label = "Ada"
         color = "gold"
     """)
     with Daemon("--config", str(config), *script) as daemon:
-        browser.get(f"{daemon.url}/overlay?upper=0&chars=60")
-        until(browser, ROWS, lambda rows: rows and rows[0].startswith("AdaEvery word"), "words")
+        browser.get(f"{daemon.url}/overlay?upper=0&chars=60&clear=0")
+        first = [f"Ada{word}" for word in SCRIPT.split()]  # whichever is said when the page is there
+        until(browser, ROWS, lambda rows: any(row.split(" ")[0] in first for row in rows), "words")
         style = "return getComputedStyle(document.querySelector(arguments[0])).getPropertyValue(arguments[1])"
         assert browser.execute_script(style, ".label", "color") == "rgb(255, 215, 0)"
         assert browser.execute_script(style, ":root", "--lines") == "4"
@@ -432,8 +437,9 @@ def test_popon_gives_time_to_read(browser: webdriver.Chrome, scripted_daemon: Sc
     shown = browser.execute_script("return log")
     assert [text for text, _ in shown] == phrases
     stood = [(after[1] - before[1]) / 1000 for before, after in pairwise(shown)]
-    assert 0.75 < stood[0] < 1.2  # 16 characters at 20 a second
-    assert 0.2 <= stood[2] < 0.6  # three were waiting
+    assert stood[0] > 0.75  # 16 characters at 20 a second
+    assert min(stood) >= 0.2
+    assert min(stood[2:]) < 0.75, "where others wait, it is less"
 
 
 # --- What others say -------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from streamstt.events import Gap, State, Status
-from tests.support.captions_page import ALERTS, by_id, findings, hear, reading, say, scripted, show
+from tests.support.captions_page import ALERTS, by_id, findings, reading, say, scripted, show, sounding
 from tests.system.conftest import chromium
 from tests.system.test_pages import FINALS, PARTIALS, ScriptedDaemon, final, partial, until, until_equal
 
@@ -51,7 +51,7 @@ def test_no_sideways_scrolling(page: webdriver.Chrome, daemon: ScriptedDaemon, w
     until(page, PARTIALS, lambda texts: len(texts) == 1, "a partial")
     fits = "return [document, ...arguments].every(e => (e = e.documentElement ?? e, e.scrollWidth <= e.clientWidth))"
     share = "return document.querySelector('#scroller').clientHeight / innerHeight"
-    assert page.execute_script(share) > 0.33
+    until(page, share, lambda part: part > 0.33, "room for captions")
     by_id(page, "search-open").click()
     for scale in (1, 3):
         page.execute_script(f"document.documentElement.style.setProperty('--scale', {scale})")
@@ -88,13 +88,13 @@ def test_reduced_motion(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
     daemon.publish(Status("desk", State.SPEECH))
     daemon.publish(partial("Good morning"))
     until_equal(page, PARTIALS, ["Good morning"])
-    hear(daemon, 0.1)
     moving = """return Array.from(document.querySelectorAll('*'), e => getComputedStyle(e))
                   .filter(s => s.animationName !== 'none' || parseFloat(s.transitionDuration) > 0).length"""
     assert page.execute_script("return document.getAnimations().filter(a => a instanceof CSSAnimation).length") == 0
-    assert page.execute_script(moving) > 0, "a meter glides"
-    show(page, 1280, 800, prefers_reduced_motion="reduce")
-    assert page.execute_script(moving) == 0
+    with sounding(daemon, 0.1):
+        until(page, moving, lambda count: count > 0, "a meter glides")
+        show(page, 1280, 800, prefers_reduced_motion="reduce")
+        until_equal(page, moving, 0)
 
 
 def test_by_keyboard(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:

@@ -9,7 +9,7 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.support.daemon import DATA, SCRIPT, Daemon, environment
+from tests.support.daemon import DATA, SCRIPT, SENTENCES, WITHIN_S, Daemon, environment
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def test_python_client(talking: Daemon) -> None:
     code = block("python").replace(ADDRESS, talking.url.replace("http", "ws", 1))
     client = subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, env=environment(), text=True)
     assert client.stdout is not None
-    assert client.stdout.readline() == f"{FIRST}\n"
+    assert client.stdout.readline().strip() in SENTENCES  # whichever is said when it comes
     client.kill()
     client.wait()
     client.stdout.close()
@@ -47,5 +47,6 @@ def test_javascript_client(talking: Daemon, browser: Chrome) -> None:
     browser.get(talking.url)
     code = block("js").replace(ADDRESS, talking.url.replace("http", "ws", 1))
     browser.execute_script(f"window.said = []; console.log = (...words) => said.push(words.join(' ')); {code}")
-    WebDriverWait(browser, 30).until(lambda b: FIRST in b.execute_script("return said"))
-    assert any(re.match(r"… Every( \w+)* \|  \w", line) for line in browser.execute_script("return said"))
+    WebDriverWait(browser, WITHIN_S).until(lambda b: FIRST in b.execute_script("return said"))
+    partial = re.compile(r"… Every( \w+)* \|  \w")
+    WebDriverWait(browser, WITHIN_S).until(lambda b: any(map(partial.match, b.execute_script("return said"))))

@@ -14,7 +14,7 @@ import soundfile
 
 import streamstt
 from streamstt.audio.format import Block
-from tests.support.daemon import DATA, SCRIPT, Daemon, environment
+from tests.support.daemon import DATA, SCRIPT, SENTENCES, WITHIN_S, Daemon, environment
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
@@ -29,7 +29,7 @@ def play(code: str, *changes: tuple[str, str]) -> subprocess.CompletedProcess[st
         assert old in code
         code = code.replace(old, new)
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, env=environment(), text=True, timeout=100, check=False
+        [sys.executable, "-c", code], capture_output=True, env=environment(), text=True, timeout=300, check=False
     )
 
 
@@ -48,7 +48,9 @@ def test_connect(script: list[str]) -> None:
         code = CONNECT.replace("ws://127.0.0.1:8765", daemon.url.replace("http", "ws", 1))
         program = subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, env=environment(), text=True)
         assert program.stdout is not None
-        assert program.stdout.readline() == f"file-long_sentence.flac: {FIRST}\n"
+        source, _, text = program.stdout.readline().strip().partition(": ")
+        assert source == "file-long_sentence.flac"
+        assert text in SENTENCES  # whichever is said when it comes
         program.kill()
         program.wait()
         program.stdout.close()
@@ -94,7 +96,7 @@ async def test_own_source(script: list[str]) -> None:
 
 async def test_leaving_early(script: list[str]) -> None:
     """A program that has heard enough leaves, and nothing goes on behind it."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(WITHIN_S):
         async with streamstt.listen(f"file:{LONG}", model=script[1], language="en") as captions:
             async for event in captions:
                 if isinstance(event, streamstt.Partial):

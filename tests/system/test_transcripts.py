@@ -3,7 +3,6 @@
 import asyncio
 import random
 import re
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,8 +12,10 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 from websockets.exceptions import InvalidStatus
 
+from tests.support.brokers import free_port
 from tests.support.daemon import (
     SCRIPT,
+    WITHIN_S,
     Daemon,
     captions,
     command,
@@ -53,9 +54,11 @@ async def test_killed_at_any_moment(script: list[str], tmp_path: Path) -> None:
         assert [f for f in viewer.finals if kept.get(f["seq"]) != f] == [], "what was shown is on disk"
         check_readable(tmp_path)
     with Daemon(*script, *keeping(tmp_path)) as daemon:
+        greetings = viewer.greetings
         watching = asyncio.create_task(viewer.watch(daemon))
+        await viewer.wait_for_greeting(greetings + 1)
         await viewer.wait(len(finals(tmp_path)))
-        daemon.stop()
+        await asyncio.to_thread(daemon.stop)
         await watching
     assert [f["seq"] for f in viewer.finals] == [f["seq"] for f in finals(tmp_path)], "none missing, none twice"
     assert len({f["id"] for f in viewer.finals}) == len(viewer.finals), "no id means two captions"
@@ -90,8 +93,8 @@ async def test_disk_that_takes_no_more(script: list[str], trouble: Trouble) -> N
             trouble.end(daemon.process.pid)
             while got[-1].get("detail", " "):
                 got += await receive_until(viewer, "status")
-            speaking.cancel()
             got += await receive_until(viewer, "final")
+            speaking.cancel()
             ending = asyncio.create_task(asyncio.to_thread(daemon.stop))
             got += await receive_all(viewer)
             assert await ending == 0
@@ -150,8 +153,7 @@ def test_one_setting(script: list[str], tmp_path: Path) -> None:
 @pytest.fixture
 def port() -> str:
     """A port that is free, to come back to."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return str(free.getsockname()[1])
+    return str(free_port())
 
 
 @pytest.fixture
@@ -192,7 +194,7 @@ def test_viewers_across_a_restart(
             asyncio.run(say_two(daemon))
             said = SENTENCES * (turn + 1)
             assert [f["text"] for f in finals(tmp_path)] == said
-            WebDriverWait(browser, 20).until(lambda b, said=said: b.execute_script(SHOWN) == said)
+            WebDriverWait(browser, WITHIN_S).until(lambda b, said=said: b.execute_script(SHOWN) == said)
             while lines.count(SENTENCES[-1]) <= turn:
                 lines.append(listener.stdout.readline().strip())
             daemon.process.kill()

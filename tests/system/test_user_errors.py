@@ -109,7 +109,7 @@ def commands() -> Iterator[CommandServer]:
 def guarded(here: Path) -> Iterator[Daemon]:
     """A daemon that wants a token."""
     options = ["--model", f"script:{here / 'words.json'}", "--source", "ws", "--set", "server.require_token=true"]
-    options += ["--set", "server.handshake_s=1"]  # so long it waits for a token
+    options += ["--set", "server.handshake_s=4"]  # so long it waits for a token
     with Daemon(*options, env={"STATE_DIRECTORY": str(here)}) as daemon:
         yield daemon
 

@@ -89,7 +89,7 @@ raise RuntimeError("the end")
 
 def test_what_nobody_caught() -> None:
     """A failed thread, a failed task, a failed callback and the end of the process are records, each on one line."""
-    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, timeout=180, check=False)
     records = [json.loads(line) for line in done.stderr.splitlines()]
     raised = [r["exception"].splitlines()[-1] for r in records if "exception" in r]
     assert set(raised) == {

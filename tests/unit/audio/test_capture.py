@@ -95,7 +95,7 @@ async def collect(capture: Capture) -> list[CaptureItem]:
 
 
 async def happened(event: threading.Event) -> None:
-    assert await asyncio.to_thread(event.wait, 10)
+    assert await asyncio.to_thread(event.wait, 60)
 
 
 def audio(items: Iterable[CaptureItem]) -> list[Block]:
@@ -199,7 +199,7 @@ async def test_dropped_audio_is_a_hole() -> None:
         def read(self, stop: threading.Event) -> Block | None:
             if len(self._left) == 4:
                 self.done.set()
-                more.wait(10)
+                more.wait(60)
             return super().read(stop)
 
     device = Pausing(QUEUE_BLOCKS + 23, live=True)
@@ -296,7 +296,7 @@ async def test_a_device_that_hangs() -> None:
     class Hanging(Device):
         def read(self, stop: threading.Event) -> Block | None:
             self.done.set()
-            release.wait(10)
+            release.wait(90)
             return None
 
     device = Hanging(0, live=True)
@@ -304,7 +304,7 @@ async def test_a_device_that_hangs() -> None:
     await capture.start()
     await happened(device.done)
     await capture.stop()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         items = capture.items()
         assert await anext(items) == Ended()
     release.set()
@@ -314,7 +314,7 @@ def run_beside(main: Callable[[], None]) -> bool:
     """Runs something that may hang in a thread of its own, and says whether it came to its end."""
     thread = threading.Thread(target=main, daemon=True)
     thread.start()
-    thread.join(3)
+    thread.join(60)
     return not thread.is_alive()
 
 

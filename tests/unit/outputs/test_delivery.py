@@ -77,7 +77,7 @@ async def deliver(
     """Runs a delivery from its beginning to its end."""
     hub = make_hub(sources=("mic", "door"))
     delivery = Delivery(target, given or terms(), hub)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(delivery.run())
         await turn()
         said(hub)
@@ -111,7 +111,7 @@ async def test_a_target_that_is_away_gets_everything_when_it_is_back() -> None:
     target = Scripted(TargetUnavailable("out"), TargetUnavailable("out"), True)
     hub = make_hub()
     delivery = Delivery(target, terms(), hub)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(delivery.run())
         await turn()
         hub.publish(final("One."), final("Two.", number=2))
@@ -129,7 +129,7 @@ async def test_a_target_that_hangs_holds_back_nobody() -> None:
     target.hold = asyncio.Event()
     hub = make_hub(queue=1000)
     delivery = Delivery(target, terms(keep=3), hub)
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         running = tasks.create_task(delivery.run())
         await turn()
         with hub.subscribe() as viewer:
@@ -193,7 +193,7 @@ async def test_an_eager_target_comes_back_by_itself() -> None:
     """It is connected before anybody speaks, and again as soon as it is lost."""
     target = Scripted()
     hub = make_hub()
-    async with asyncio.timeout(5), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
         tasks.create_task(Delivery(target, terms(eager=True), hub).run())
         await turn()
         assert target.opened == 1

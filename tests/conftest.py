@@ -1,0 +1,62 @@
+"""For all tests: what a run has started ends with it, and each failure is named when it happens."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import pytest
+
+from tests.support import guardian
+
+RESULTS = "test-results.txt"  # in the root; of an aborted run it says what had failed
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    guardian.guard()
+    if not hasattr(config, "workerinput"):  # the workers of xdist report to the process that started them
+        config.pluginmanager.register(FailuresAtOnce(config), "failures-at-once")
+
+
+class FailuresAtOnce:
+    """Names each failure on the terminal and in a file, a line each."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._file: TextIO | None = None
+        self._failed = 0
+
+    def pytest_sessionstart(self) -> None:
+        if not self._config.option.collectonly:
+            path = Path(self._config.rootpath, RESULTS)
+            self._file = path.open("w", encoding="utf-8", buffering=1)
+
+    @pytest.hookimpl(trylast=True)  # its dot or letter comes first
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._name("FAILED" if report.when == "call" else f"ERROR at {report.when} of", report)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self._name("ERROR", report)
+
+    def _name(self, what: str, report: pytest.TestReport | pytest.CollectReport) -> None:
+        self._failed += 1
+        line = f"{what} {report.nodeid}"
+        if terminal := self._config.pluginmanager.get_plugin("terminalreporter"):
+            if terminal._tw.width_of_current_line:  # dots, of which the reporter says nothing
+                terminal.line("")
+            terminal.line(line, red=True)
+            terminal.flush()
+        self._write(line)
+
+    def _write(self, line: str) -> None:
+        if self._file:
+            self._file.write(f"{line}\n")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_sessionfinish(self, exitstatus: int) -> Iterator[None]:
+        yield
+        end = "the run was interrupted" if exitstatus == pytest.ExitCode.INTERRUPTED else "the run came to its end"
+        self._write(f"{end}; {self._failed} failures")
+        if self._file:
+            self._file.close()
