@@ -1,4 +1,4 @@
-"""What strangers can send, and how little it does: each gets a status or a close code, and a line in the log."""
+"""Malformed and abusive clients: each gets a status or a close code, and a line in the log; others notice nothing."""
 
 import asyncio
 import socket
@@ -41,7 +41,7 @@ def waiting(script: list[str]) -> Iterator[Daemon]:
     ],
 )  # fmt: skip
 def test_no_request(waiting: Daemon, data: bytes, status: bytes) -> None:
-    """Whatever is no request gets a status or the end, and one line in the log; the daemon goes on."""
+    """What is no valid request gets a status, and one line in the log; the daemon goes on."""
     assert exchange(waiting, data)[9:12] == status
     waiting.wait_for_log("client 127.0.0.1: ")
     assert waiting.log.count("client 127.0.0.1: ") == 1
@@ -108,7 +108,7 @@ async def test_connections_from_one_address(waiting: Daemon) -> None:
 
 
 async def test_no_room_at_all(script: list[str]) -> None:
-    """With all places taken, the next is told so; who was there before stays."""
+    """With all connections taken, the next gets 503; those before it stay."""
     with Daemon(*script, "--source", "ws", "--set", "server.max_connections=2") as daemon:
         async with captions(daemon) as one, captions(daemon) as two:
             await receive(one)

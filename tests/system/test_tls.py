@@ -104,7 +104,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[CaptionServer, str]
 
 
 async def test_new_certificate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """After a reload new clients see the new certificate; open ones stay. A broken one changes nothing, and is told."""
+    """After a reload, new clients see the new certificate; open ones stay. A broken one sets a notice only."""
     chain, key = certificate(trustme.CA(), tmp_path)
     settings = Settings(port=0, tls_certificate=str(chain), tls_key=str(key))
     async with serving(settings) as (server, address):

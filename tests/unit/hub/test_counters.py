@@ -1,4 +1,4 @@
-"""What Prometheus is told."""
+"""The metrics, as Prometheus reads them."""
 
 from dataclasses import replace
 
@@ -102,7 +102,7 @@ def test_durations() -> None:
 
 
 def test_what_other_parts_add() -> None:
-    """Other parts add their values; the model and its precision are told, and what the process takes."""
+    """Other parts add their values; model, precision and the process's resources are there."""
     hub = make_hub()
     lags = {"a": 1.5, "b": 0.5}
     hub.counters.read_lags = lambda: lags
