@@ -19,6 +19,7 @@ CHUNK = 2**16  # bytes; while twice as many wait to be read, the client has to w
 REJECT_MARGIN = 64  # connections over the bound that are answered with 503; more are cut off
 LINGER_S = 10.0  # a client that is still sending is read for this time, or a reset would take its response away
 LINGER_IDLE_S = 2.0  # ... and for this time without any data
+FLUSH_S = 10.0  # a client that does not read the end of its last response for this time is cut off
 
 log = logging.getLogger(__name__)
 
@@ -217,9 +218,12 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def close(self) -> None:
-        """Closes the connection when all is sent, unless it is another protocol's."""
-        if not self.closed.is_set():
-            self._transport.close()
+        """Closes the connection when all is sent, at the latest after ``FLUSH_S``, unless it is another protocol's."""
+        if self.closed.is_set():
+            return
+        self._transport.close()
+        if self._transport.get_write_buffer_size():
+            asyncio.get_running_loop().call_later(FLUSH_S, self._transport.abort)
 
     def abort(self) -> None:
         """Closes the connection at once."""

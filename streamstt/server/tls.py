@@ -27,9 +27,8 @@ def reload_certificate(context: ssl.SSLContext, settings: ServerSettings) -> Non
     Raises:
         ConfigError: As in ``make_context``; the old certificate stays in use.
     """
-    make_context(
-        settings
-    )  # a load that fails half-way would leave the context in use with a certificate and another's key
+    # A load that fails half-way would leave the context in use with a certificate and the key of another.
+    make_context(settings)
     _load_certificate(context, settings)
 
 

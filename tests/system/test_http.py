@@ -11,7 +11,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 from websockets.asyncio.client import connect
 
 from streamstt.config.server import ServerSettings as Settings
-from streamstt.server import http_service, websocket
+from streamstt.server import connection, http_service, websocket
 from streamstt.server.endpoint import Extensions
 from streamstt.server.http import stream
 from streamstt.server.http.request import Api, HttpRequest
@@ -207,6 +207,22 @@ async def test_silence_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
     assert [r.getMessage() for r in caplog.records if "client 127" in r.getMessage()] == [
         "client 127.0.0.1: no request came: closed, or too slow"
     ]
+
+
+async def test_a_client_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A response that is not read takes a bounded time, and no place for ever."""
+    monkeypatch.setattr(stream, "SEND_S", 0.2)
+    monkeypatch.setattr(connection, "FLUSH_S", 0.2)
+    large = Response(HTTPStatus.OK, "text/plain", bytes(50_000_000))  # more than the kernel takes
+    extensions = Extensions(api=Api({}, lambda path: large if path == "/large" else None))
+    async with serving(extensions=extensions) as server, connected(server) as client:
+        client.writer.transport.pause_reading()
+        client.send(request("/large"))
+        await asyncio.sleep(0.1)
+        assert server.connections == 1
+        async with asyncio.timeout(10):
+            while server.connections:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
 
 
 # ---- methods
