@@ -61,7 +61,7 @@ class SourceHost(Protocol):
 
 
 class RemoteSource:
-    """A client's audio; implements the server's ``RemoteStream``."""
+    """The audio of a remote client on its way to its source."""
 
     def __init__(self, host: SourceHost, session: Session, active_names: set[str]) -> None:
         """Takes over a session.
