@@ -28,7 +28,7 @@ class PipelineMetrics:
     def add_capture(self, source: str, capture: Capture) -> None:
         """Adds a capture's losses, from now on and after its end as well."""
         label = self._counters.source_label(source)
-        text = "Blocks of audio that came faster than they were taken."
+        text = "Blocks of audio that arrived faster than they were processed."
         self._counters.add_counter("blocks_dropped", text, lambda: capture.dropped, source=label)
         text = "How often a device reported lost audio."
         self._counters.add_counter("device_overflows", text, lambda: capture.overflows, source=label)

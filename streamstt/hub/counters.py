@@ -82,7 +82,7 @@ class Counters:
         )
         self._readings: dict[str, _Readings] = {}
         self._gauges: dict[str, Gauge] = {}
-        text = "Audio that the engine should have been asked for by now; of several remote sources, the most."
+        text = "Audio that should have been decoded by now; the greatest of all remote sources."
         self.add_gauges("lag_seconds", text, "source", self._read_lags)
         ProcessCollector(registry=self.registry)  # memory, CPU time, open files
 

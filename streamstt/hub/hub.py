@@ -177,6 +177,18 @@ class Hub:
         for subscription in self._subscriptions:
             subscription.finish(RESTARTED)
 
+    def set_device_pending(self, source: str, pending: bool) -> None:
+        """Sets whether the device of a source is waited for: it has not been available since the start.
+
+        Args:
+            source: Name of the source.
+            pending: Whether its device is missing; until it comes, the source counts as missing.
+        """
+        if pending:
+            self._pending_devices.add(source)
+        else:
+            self._pending_devices.discard(source)
+
     def add_source(self, info: SourceInfo) -> None:
         """Adds a source; every later ``hello`` names it."""
         self._sources[info.name] = info
@@ -184,13 +196,6 @@ class Hub:
     def start_source(self, name: str, started_at: str) -> None:
         """Sets the wall time of the source's stream time 0."""
         self._sources[name] = replace(self._sources[name], started_at=started_at)
-
-    def set_device_pending(self, source: str, *, pending: bool) -> None:
-        """Sets whether a source waits for a device that has not been available yet."""
-        if pending:
-            self._pending_devices.add(source)
-        else:
-            self._pending_devices.discard(source)
 
     def remove_source(self, name: str) -> None:
         """Removes a source that has ended; its finals stay in the history."""

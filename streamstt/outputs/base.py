@@ -1,7 +1,6 @@
 """What goes to a target, and what can become of it."""
 
 import logging
-import os
 from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 from typing import Protocol
@@ -84,13 +83,6 @@ class CaptionItem:
     def json(self, session: str) -> str:
         """The final as viewers get it, with ``label`` and ``session``, which makes ``seq`` unique."""
         return to_json({**self.message.data, "label": self.label, "session": session})
-
-
-def describe_os_error(error: OSError) -> str:
-    """The system's words for an error; asyncio puts addresses into its own."""
-    if error.errno and error.errno > 0:  # others are of the look-up of names
-        return os.strerror(error.errno)
-    return error.strerror or type(error).__name__
 
 
 class Target(Protocol):

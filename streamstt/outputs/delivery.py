@@ -7,6 +7,8 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 
+from streamstt.clock import loop_time
+from streamstt.concurrency import first_completed
 from streamstt.events import Final
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import (
@@ -89,7 +91,7 @@ class Delivery:
             if isinstance(message.event, Final) and message.event.text:
                 labels = {source.name: source.label for source in self._hub.sources}
                 label = labels.get(message.event.source, message.event.source)
-                self._queue.append(CaptionItem(message, label, len(labels) > 1, _now()))
+                self._queue.append(CaptionItem(message, label, len(labels) > 1, loop_time()))
                 self._drop_excess()
                 self._work_available.set()
         self._closing.set()
@@ -97,7 +99,7 @@ class Delivery:
 
     def _drop_excess(self) -> None:
         """Drops what is too much, then what is too old."""
-        oldest = _now() - self._policy.max_age_s
+        oldest = loop_time() - self._policy.max_age_s
         most = 0 if self._target_gone else self._policy.max_waiting
         while len(self._queue) > most or (self._queue and self._queue[0].published_at < oldest):
             self._queue.popleft()
@@ -153,21 +155,11 @@ class Delivery:
     async def _wait_for_work(self) -> None:
         """Until there is work, or the target is lost."""
         self._work_available.clear()
-        waits: list[asyncio.Future[object]] = [asyncio.ensure_future(self._work_available.wait())]
-        if self._target.is_open:
-            waits.append(asyncio.ensure_future(self._target.wait_closed()))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        lost = [self._target.wait_closed()] if self._target.is_open else []
+        await first_completed(self._work_available.wait(), *lost)
 
     async def _wait_before_retry(self, pause_s: float) -> None:
         """So long, or until it is time to close."""
         with suppress(TimeoutError):
             async with asyncio.timeout(pause_s):
                 await self._closing.wait()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -1,13 +1,13 @@
 """Where captions go besides viewers and transcripts: other programs and services, each a subscriber of the hub."""
 
 import asyncio
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from streamstt.brokers.factory import make_publishers
 from streamstt.config.outputs import ObsSettings
+from streamstt.config.secrets import credentials_folder
 from streamstt.config.settings import Settings
 from streamstt.hub.hub import Hub
 from streamstt.outputs.delivery import Delivery, DeliveryPolicy
@@ -61,7 +61,7 @@ def _make_local_outputs(settings: Settings, hub: Hub) -> Iterator[CaptionOutput]
 
 
 def _make_http_outputs(settings: Settings, hub: Hub) -> Iterator[CaptionOutput]:
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    credentials = credentials_folder()
     zoom, youtube, webhook = settings.zoom, settings.youtube, settings.webhook
     address = SecretSource("zoom.url", zoom.url, zoom.url_file)
     if address.is_set(credentials):

@@ -13,7 +13,8 @@ from email.utils import parsedate_to_datetime
 
 import httpx2
 
-from streamstt.outputs.base import TargetUnavailable, describe_os_error
+from streamstt.errors import causes, describe_os_error
+from streamstt.outputs.base import TargetUnavailable
 from streamstt.version import __version__
 
 HTTP_TIMEOUT_S = 5.0  # for a whole exchange, from the name's look-up to the end of the answer
@@ -103,13 +104,11 @@ async def _read_body(response: httpx2.Response) -> str:
 
 def _describe_error(error: BaseException) -> str:
     """What went wrong, in words that hold no address: those of the system's own error behind it, or its kind."""
-    cause: BaseException | None = error
-    while cause:
+    for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted: {cause.verify_message}"
         if isinstance(cause, OSError) and cause.errno:
             return f"no connection: {describe_os_error(cause)}"
-        cause = cause.__cause__ or cause.__context__
     if isinstance(error, httpx2.ConnectError):
         return "no connection"
     return f"the connection broke ({type(error).__name__})"

@@ -1,13 +1,13 @@
 """What only we and a target may know: written in the settings, in a file, or given by the service manager."""
 
-import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from streamstt.config.outputs import check_url
+from streamstt.concurrency import run_in_thread
 from streamstt.config.secrets import read_secret
+from streamstt.config.urls import check_url
 from streamstt.errors import ConfigError
 from streamstt.outputs.base import TargetUnavailable
 
@@ -49,7 +49,7 @@ class SecretSource:
         if given := self.value.get_secret_value():
             return given
         try:
-            return await asyncio.to_thread(read_secret, f"{self.setting}_file", self.file, self.credential_name)
+            return await run_in_thread(read_secret, f"{self.setting}_file", self.file, self.credential_name)
         except ConfigError as problem:
             raise TargetUnavailable(str(problem)) from problem
 
@@ -63,5 +63,5 @@ class SecretSource:
         try:
             check_url(text, "https", "http")
         except ValueError as problem:
-            raise TargetUnavailable(f"what {self.setting}_file holds {problem}") from problem
+            raise TargetUnavailable(f"{self.setting}_file: {problem}") from problem
         return text

@@ -1,9 +1,9 @@
 """How a target stands: counts, when it is tried again, and what people are told of it, once."""
 
 import logging
-import random
 from collections.abc import Callable
 
+from streamstt.concurrency import Backoff
 from streamstt.hub.counters import Counters
 from streamstt.hub.health import OUTPUT_TOPIC
 from streamstt.hub.hub import Hub
@@ -36,7 +36,7 @@ class TargetStatus:
         """
         self.name = name
         self._hub = hub
-        self._last_retry_s = last_retry_s
+        self._backoff = Backoff(FIRST_RETRY_S, last_retry_s)
         self.count_waiting = count_waiting
         self._failures_in_a_row = 0
         self._reported = ""
@@ -46,7 +46,7 @@ class TargetStatus:
     def record_success(self, captions: int = 0) -> None:
         """It took so many captions, or a connection."""
         self.delivered += captions
-        self._failures_in_a_row = 0
+        self._end_failures()
         if self._reported:
             log.info("captions reach %s again", self.name)
             self._report("")
@@ -59,14 +59,12 @@ class TargetStatus:
         if (error.report_now or self._failures_in_a_row >= REPORT_AFTER_FAILURES) and not self._reported:
             log.warning("captions do not reach %s: %s; trying again", self.name, error)
             self._report(f"Captions do not reach it: {error}. It is tried again.")
-        pause_s = min(FIRST_RETRY_S * 2.0 ** min(self._failures_in_a_row - 1, 16), self._last_retry_s)
-        # So that many daemons do not come back at the same moment; nothing is to be kept secret here.
-        return max(pause_s * random.uniform(0.75, 1.0), error.retry_after_s)  # noqa: S311
+        return max(self._backoff.next_delay(), error.retry_after_s)
 
     def record_rejection(self, reason: str) -> None:
         """It did not want a caption, which is lost."""
         self.dropped += 1
-        self._failures_in_a_row = 0
+        self._end_failures()
         if not self._reported:
             log.warning("%s refuses captions: %s", self.name, reason)
             self._report(f"It refuses captions: {reason}.")
@@ -75,6 +73,10 @@ class TargetStatus:
         """It wants nothing any more."""
         log.error("%s takes no more captions until the next start: %s", self.name, reason)
         self._report(f"It takes no more captions until the next start: {reason}.")
+
+    def _end_failures(self) -> None:
+        self._failures_in_a_row = 0
+        self._backoff.reset()
 
     def _report(self, text: str) -> None:
         """Tells monitors, not viewers: they have their captions."""

@@ -10,6 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+from streamstt.clock import loop_time
+from streamstt.concurrency import Backoff
 from streamstt.errors import OutputError
 from streamstt.hub.counters import Counters
 from streamstt.hub.hub import Hub
@@ -59,7 +61,7 @@ class TranscriptWriter:
         self._work_available = asyncio.Event()
         self._closing = False
         self._failing = self._disk_stuck = False
-        self._retry_delay_s = FIRST_RETRY_S
+        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
         self._retry_at = self._sync_at = math.inf
         self._cleanup_at = 0.0
         self._syncing: asyncio.Future[None] | None = None
@@ -115,11 +117,11 @@ class TranscriptWriter:
         try:
             while not self._closing:
                 await self._wait_for_work(min(self._retry_at, self._sync_at, self._cleanup_at))
-                if not self._failing or _now() >= self._retry_at:
+                if not self._failing or loop_time() >= self._retry_at:
                     await self._write_all()
-                if _now() >= self._sync_at:
+                if loop_time() >= self._sync_at:
                     self._start_sync()
-                if _now() >= self._cleanup_at:
+                if loop_time() >= self._cleanup_at:
                     await self._delete_expired()
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await self._write_all()
@@ -164,7 +166,7 @@ class TranscriptWriter:
             request.set_name.set_exception(problem)
         else:
             request.set_name.set_result(name)
-            self._cleanup_at = _now()
+            self._cleanup_at = loop_time()
 
     async def _write(self, entry: TranscriptEntry) -> bool:
         """Whether it is on disk now."""
@@ -176,7 +178,7 @@ class TranscriptWriter:
         finally:
             self._write_ahead.release(entry.data["seq"])
         self.written += 1
-        self._sync_at = min(self._sync_at, _now() + SYNC_DELAY_S)
+        self._sync_at = min(self._sync_at, loop_time() + SYNC_DELAY_S)
         self._on_success()
         return True
 
@@ -199,8 +201,7 @@ class TranscriptWriter:
         if not self._failing:
             log.error("captions cannot be written to %s: %s", self._archive.folder, reason)
         self.failures += 1
-        self._retry_at = _now() + self._retry_delay_s
-        self._retry_delay_s = min(2 * self._retry_delay_s, LAST_RETRY_S)
+        self._retry_at = loop_time() + self._backoff.next_delay()
         self._release_waiting()
         self._report(reason)
 
@@ -219,7 +220,8 @@ class TranscriptWriter:
         if self._failing:
             log.info("captions are written to %s again", self._archive.folder)
         self._failing = False
-        self._retry_delay_s, self._retry_at = FIRST_RETRY_S, math.inf
+        self._backoff.reset()
+        self._retry_at = math.inf
         self._hub.notify("transcript", "")
 
     # ---- beside writing
@@ -227,7 +229,7 @@ class TranscriptWriter:
     def _start_sync(self) -> None:
         """Has the disk keep what was written; meanwhile writing goes on."""
         if self._syncing and not self._syncing.done():
-            self._sync_at = _now() + SYNC_DELAY_S
+            self._sync_at = loop_time() + SYNC_DELAY_S
             return
         self._sync_at = math.inf
         file = self._archive.duplicate_record()
@@ -237,16 +239,12 @@ class TranscriptWriter:
 
     async def _delete_expired(self) -> None:
         """Deletes old sets: at the start, with each new set, and daily."""
-        self._cleanup_at = _now() + CLEANUP_INTERVAL_S
+        self._cleanup_at = loop_time() + CLEANUP_INTERVAL_S
         try:
             for name in await self._run_in_thread(self._archive.delete_expired):
                 log.info("transcript %s is deleted: transcript.keep_days and keep_mb say so", name)
         except OSError as error:
             log.error("old transcripts in %s cannot be deleted: %s", self._archive.folder, error)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
 
 
 def _log_failure(syncing: asyncio.Future[None]) -> None:

@@ -111,7 +111,7 @@ def session(
 ) -> Session:
     """A session that sees what is drawn."""
     writer = CaptionWriter("room", rewriter=WordRewriter(words))
-    return Session("room", speech or SpeechSettings(), DrawnDetector(), language, writer)
+    return Session("room", speech or SpeechSettings(), lambda _: DrawnDetector(), language, writer)
 
 
 def play(

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -158,11 +159,27 @@ async def test_an_edge_before_its_broker(tmp_path: Path) -> None:
         assert served.stop() == 0
 
 
+def test_an_edge_reloads_its_settings(tmp_path: Path) -> None:
+    """SIGHUP has an edge read its settings again, as a daemon does; a mistake changes nothing, and health says so."""
+    broker, config = Broker("redis", tmp_path / "broker"), tmp_path / "settings.toml"
+    config.write_text("")
+    with edge(broker, "--config", str(config)) as served:
+        for text, log in (
+            ("[server]\nprot = 1\n", "the settings stay as they were"),
+            ("[server]\nhistory = 7\n", "settings reloaded; changed: server.history"),
+        ):
+            config.write_text(text)
+            served.process.send_signal(signal.SIGHUP)
+            served.wait_for_log(log)
+            assert ("new settings have errors" in json.dumps(health(served))) is ("prot" in text)
+        assert served.stop() == 0
+
+
 def test_a_broker_that_is_none() -> None:
     """An address that names no broker, and one with a password in it, are refused with a sentence."""
     wrong = run("serve", "--from", "http://localhost")
     assert wrong.returncode == 78
-    assert "this is no broker; one looks like redis://" in wrong.stderr
+    assert "expected for example redis://" in wrong.stderr
     for address in (f"redis://me:{SECRET}@localhost", f"amqp://me:{SECRET}@localhost"):
         told = run("serve", "--from", address)
         assert told.returncode == 78

@@ -50,7 +50,7 @@ def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
         for done in range(100):
             report("base", done, 100)
         assert seen == list(range(100))
-        assert socket.waiting() == ["STATUS=Fetching base: 0%", "EXTEND_TIMEOUT_USEC=120000000"]
+        assert socket.waiting() == ["STATUS=Downloading base: 0%", "EXTEND_TIMEOUT_USEC=120000000"]
         manager = SystemdNotifier.from_environment(socket.env())
         for text in ("one", "one", "two\nlines", "one"):
             manager.status(text)
@@ -107,7 +107,7 @@ def test_a_stuck_engine(notify: NotifySocket, script: list[str], tmp_path: Path)
         notify.waiting()
         assert "WATCHDOG=1" not in notify.drain(3), "a manager would end it by now"
         daemon.process.send_signal(signal.SIGTERM)
-        daemon.wait_for_log("once more to leave at once")
+        daemon.wait_for_log("send it again to exit at once")
         daemon.process.send_signal(signal.SIGABRT)
         assert daemon.process.wait(STOP_S) == -signal.SIGABRT
         daemon.wait_for_log("scripted.py")  # where the engine's thread was
@@ -171,7 +171,7 @@ async def test_reload_of_a_certificate(script: list[str], tmp_path: Path) -> Non
             await captions(daemon, ssl=trust)
         new.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "chain.pem"))
         daemon.process.send_signal(signal.SIGHUP)
-        await asyncio.to_thread(daemon.wait_for_log, "settings are read again")
+        await asyncio.to_thread(daemon.wait_for_log, "settings reloaded")
         async with captions(daemon, ssl=trust) as viewer:
             assert (await receive(viewer))["type"] == "hello"
 
@@ -201,13 +201,13 @@ def test_reload_of_a_broken_file(script: list[str], tmp_path: Path) -> None:
     with Daemon("--config", str(config), *script, *LOOP) as daemon:
         config.write_text('[log]\nlevel = "loud"\n[server]\nhello_history = 0\nprot = 1\n')
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for_log("the settings are as they were: the configuration has 2 mistakes")
+        daemon.wait_for_log("the settings stay as they were: the configuration has 2 mistakes")
         daemon.wait_for_log("did you mean server.port")
         daemon.wait_for_log("log.level = 'loud'")
         assert get(daemon, "/healthz?plain")[0] == 503
         config.write_text("")
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for_log("settings are read again; changed: none")
+        daemon.wait_for_log("settings reloaded; changed: none")
         assert get(daemon, "/healthz?plain") == (200, "ready\n")
         assert daemon.stop() == 0
 

@@ -56,7 +56,7 @@ def test_installed_and_removed(tmp_path: Path) -> None:
     assert run("service", "install", env=env).returncode == 0, "once more does no harm"
     asked = run("service", "status", env=env)
     assert asked.returncode == 7
-    assert "systemd cannot be asked" in asked.stderr
+    assert "systemd cannot be reached" in asked.stderr
     assert run("service", "logs", env=env).returncode == 7
     gone = run("service", "uninstall", env=env)
     assert gone.returncode == 0, gone.stderr
@@ -87,7 +87,7 @@ def test_a_unit_that_cannot_be_enabled(tmp_path: Path) -> None:
     wants.write_text("a file where the folder should be")
     done = run("service", "install", env={"XDG_CONFIG_HOME": str(tmp_path)} | AWAY)
     assert done.returncode == 7
-    assert "does not take the unit" in done.stderr
+    assert "rejects the unit" in done.stderr
     assert not (tmp_path / "systemd/user" / UNIT_NAME).exists()
 
 

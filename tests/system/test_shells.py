@@ -27,7 +27,7 @@ def installed(tmp_path: Path) -> dict[str, str]:
 
 
 def pressed(shell: list[str], env: dict[str, str], setup: str, typed: str, shown: str) -> str:
-    """What is on the screen after somebody typed, and pressed Tab."""
+    """Returns the screen after typing a text and Tab."""
     with Terminal(shell, env=env | {"PS1": "> ", "TERM": "xterm"}, columns=100) as terminal:
         terminal.wait_for(">")
         terminal.type(f"{setup}; echo set up\r")
@@ -37,13 +37,13 @@ def pressed(shell: list[str], env: dict[str, str], setup: str, typed: str, shown
 
 
 def candidates(env: dict[str, str], line: str) -> list[str]:
-    """What bash completes a line to, asked as bash asks."""
+    """Returns bash's suggestions for a line."""
     words = line.split(" ")
-    asking = (
+    call = (
         f"COMP_LINE={line!r}; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
         'compopt() { :; }; _streamstt_completion streamstt; printf "%s\\n" "${COMPREPLY[@]}"'
     )
-    code = f'eval "$(streamstt completion bash)"; {asking}'
+    code = f'eval "$(streamstt completion bash)"; {call}'
     done = subprocess.run(["bash", "-c", code], env=environment(env), capture_output=True, text=True, check=True)
     return done.stdout.split()
 
@@ -63,12 +63,12 @@ def candidates(env: dict[str, str], line: str) -> list[str]:
     ],
 )
 def test_values_complete(line: str, value: str, installed: dict[str, str]) -> None:
-    """Commands, options, and what they take."""
+    """Commands, options and values are completed."""
     assert value in candidates(installed, line)
 
 
 def test_devices_complete(installed: dict[str, str], tmp_path: Path) -> None:
-    """After ``mic:`` the microphones that are there; bash takes a colon for the end of a word, and wants the rest."""
+    """After ``mic:`` microphones are completed; bash ends a word at a colon, and expects only the rest."""
     folder = tmp_path / "sound"
     folder.mkdir()
     with AudioServer(folder) as server:
@@ -77,32 +77,32 @@ def test_devices_complete(installed: dict[str, str], tmp_path: Path) -> None:
 
 
 def test_bash(installed: dict[str, str]) -> None:
-    """In a real bash the Tab key completes a setting up to its equals sign, and waits there for the value."""
+    """In a real bash, Tab completes a setting up to its equals sign, without a space after it."""
     shell = ["bash", "--norc", "--noprofile", "-i"]
     setup = 'eval "$(streamstt completion bash)"'
     pressed(shell, installed, setup, "streamstt run --set speech.vad_m", "--set speech.vad_mode=")
 
 
 def test_zsh(installed: dict[str, str]) -> None:
-    """In a real zsh, too."""
+    """Tab completes in a real zsh."""
     setup = 'autoload -Uz compinit; compinit -u; eval "$(streamstt completion zsh)"'
     pressed(["zsh", "-f", "-i"], installed, setup, "streamstt run --model large-v3-t", "--model large-v3-turbo")
 
 
 def test_fish(installed: dict[str, str]) -> None:
-    """And fish."""
+    """fish completes, too."""
     ask = 'streamstt completion fish | source; complete -C "streamstt run --model large-v3-t"'
     done = subprocess.run(["fish", "-c", ask], env=environment(installed), capture_output=True, text=True, check=True)
     assert "large-v3-turbo" in done.stdout
 
 
-def test_the_man_page_is_the_help() -> None:
-    """``python scripts/manual.py > docs/streamstt.1`` was run since the help has changed, and man takes it."""
-    made = subprocess.run(
+def test_the_man_page_is_up_to_date() -> None:
+    """The man page is the output of ``python scripts/manual.py``, and man accepts it."""
+    completed = subprocess.run(
         [sys.executable, ROOT / "scripts/manual.py"],
         capture_output=True, text=True, check=True, env=environment({"PYTHONPATH": str(ROOT)}),
     )  # fmt: skip
-    assert made.stdout == PAGE.read_text(encoding="utf-8")
+    assert completed.stdout == PAGE.read_text(encoding="utf-8")
     for checker in (["man", "--warnings", "-l", str(PAGE)], ["mandoc", "-Tlint", "-Werror", str(PAGE)]):
         if shutil.which(checker[0]):
             checked = subprocess.run(
@@ -113,7 +113,7 @@ def test_the_man_page_is_the_help() -> None:
 
 
 def test_help_is_quick() -> None:
-    """Neither torch, nor the hub's library, nor a sound library is imported to show help or to follow a daemon."""
+    """Help and listen import neither torch, nor a model library, nor a sound library."""
     code = "import sys, streamstt.cli.app; heavy = {'torch', 'transformers', 'huggingface_hub', 'sounddevice'}\n"
     code += "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     subprocess.run([sys.executable, "-c", code], check=True, env=environment())

@@ -1,5 +1,6 @@
-"""What a person sees who sits in front of a terminal: asserted on its screen, not on the bytes."""
+"""What a person sees in a terminal: compared with its screen, not with the bytes."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -14,7 +15,7 @@ import soundfile
 
 from tests.support.audio_server import AudioServer
 from tests.support.brokers import free_port
-from tests.support.daemon import DATA, SCRIPT, Daemon, captions, command, environment, receive_until, run
+from tests.support.daemon import DATA, SCRIPT, Daemon, captions, command, environment, get, receive_until, run
 from tests.support.terminal import Terminal
 
 FIRST = "Every word of this has been written down before."
@@ -36,7 +37,7 @@ label = "Them"
 
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """As ``script``, for the whole module, with two sources."""
+    """Options for a scripted daemon with two sources."""
     folder = tmp_path_factory.mktemp("script")
     words = [{"text": f" {w}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, w in enumerate(SCRIPT.split())]
     (folder / "script.json").write_text(json.dumps({"words": words, "repeat_s": 8}))
@@ -46,7 +47,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture(scope="module")
 def daemon(scripted: list[str]) -> Iterator[Daemon]:
-    """A daemon with two sources that say the same."""
+    """A daemon with two sources that have the same captions."""
     with Daemon(*scripted) as running:
         yield running
         assert running.stop() == 0
@@ -56,7 +57,7 @@ def daemon(scripted: list[str]) -> Iterator[Daemon]:
 
 
 def test_listen_shows_each_source_in_its_place(daemon: Daemon) -> None:
-    """Two open captions stand below each other, in two colours; a final stays above, whole words on each line."""
+    """Two partials are shown below each other, in two colors; finals stay above them, wrapped at words."""
     with Terminal(command("listen", daemon.url), columns=46, rows=12) as terminal:
         sentence = "You: Every word of this has been written down"
         terminal.wait_for(
@@ -64,7 +65,7 @@ def test_listen_shows_each_source_in_its_place(daemon: Daemon) -> None:
                 "You: It is" in text and "Them: It is" in text and sentence in [*terminal.scrolled, *terminal.lines]
             )
         )
-        assert {"cyan", "brown"} <= terminal.colours  # brown is yellow
+        assert {"cyan", "brown"} <= terminal.colors  # brown is yellow
         shown = [*terminal.scrolled, *terminal.lines]
         assert shown[shown.index(sentence) + 1] == "before."
         assert terminal.cursor_is_hidden
@@ -72,35 +73,35 @@ def test_listen_shows_each_source_in_its_place(daemon: Daemon) -> None:
         assert not terminal.cursor_is_hidden
         assert terminal.echoes
         assert "^C" not in terminal.text
-        assert "Them: It is" in terminal.text, "what was seen last stays"
+        assert "Them: It is" in terminal.text, "the last caption stays"
 
 
-def test_a_window_that_changes_leaves_nothing_behind(daemon: Daemon) -> None:
-    """After a change of its size every line is one of a sentence: no piece of an older picture is left."""
+def test_resizing_leaves_nothing_behind(daemon: Daemon) -> None:
+    """After a change of the terminal's size all lines are complete: nothing of an older drawing is left."""
     whole = {FIRST, SECOND, "Every word of this has been written down", "before."}
     whole |= {"It is said again and again so that tests", "know it."}
     with Terminal(command("listen", daemon.url, "--source", "You"), columns=76, rows=20) as terminal:
         terminal.wait_for("It is said again")
         terminal.resize(41, 20)
-        said = terminal.text.count("know it.")
-        terminal.wait_for(lambda text: text.count("know it.") > said)
+        before = terminal.text.count("know it.")
+        terminal.wait_for(lambda text: text.count("know it.") > before)
         *finals, _ = terminal.lines
-        assert set(finals) <= whole, "only the one that was asked for, too"
+        assert set(finals) <= whole, "and only of the selected source"
 
 
-def test_listen_without_colour_and_on_a_dumb_terminal(daemon: Daemon) -> None:
-    """NO_COLOR is obeyed; a terminal that cannot move its cursor gets finals, a line each."""
+def test_listen_without_color_and_on_a_dumb_terminal(daemon: Daemon) -> None:
+    """NO_COLOR is respected; a terminal that cannot move its cursor gets finals, one line each."""
     with Terminal(command("listen", daemon.url), env={"NO_COLOR": "1"}) as terminal:
         terminal.wait_for("You: ")
-        assert terminal.colours == {"default"}
+        assert terminal.colors == {"default"}
     with Terminal(command("listen", daemon.url), env={"TERM": "dumb"}, columns=100) as terminal:
         terminal.wait_for(f"You: {FIRST}")
         assert b"\x1b" not in terminal.bytes
         assert terminal.interrupt() == 0
 
 
-def test_listen_says_that_the_daemon_is_gone_and_back(script: list[str]) -> None:
-    """In a line each; what was open is no longer shown, for nobody knows how it ends."""
+def test_listen_reports_a_lost_connection(script: list[str]) -> None:
+    """A lost and a restored connection are reported, one line each; partials are no longer shown."""
     port = str(free_port())
     with (
         Daemon(*script, *LOOP, "--port", port) as first,
@@ -117,7 +118,7 @@ def test_listen_says_that_the_daemon_is_gone_and_back(script: list[str]) -> None
 
 
 def test_listen_into_a_pipe_that_is_closed(daemon: Daemon) -> None:
-    """``streamstt listen | head -1`` ends without a word of complaint, and gets its line as soon as it is final."""
+    """``streamstt listen | head -1`` prints a final as soon as there is one, and ends without an error."""
     for more in ([], ["--json"]):
         listening = " ".join(command("listen", daemon.url, *more))
         pipe = ["bash", "-c", f"{listening} | head -1"]
@@ -133,19 +134,19 @@ def live(text: str) -> bool:
     return "Ctrl-C ends" in text and "dB" in text
 
 
-def test_run_shows_how_it_is(scripted: list[str]) -> None:
-    """Levels, states, captions, viewers, lag and address; log lines go above; Ctrl-C leaves captions and no mess."""
+def test_run_shows_a_dashboard(scripted: list[str]) -> None:
+    """Levels, states, captions, viewers, lag and address; the log scrolls above; Ctrl-C leaves only the captions."""
     with Terminal(command("run", "--port", "0", *scripted), columns=100, rows=24) as terminal:
         wanted = ("Them: Every word", "● speech    You", "━")
         text = terminal.wait_for(lambda text: live(text) and all(part in text for part in wanted))
         assert re.search(r"0 viewers · lag \d\.\d", text)
         assert not terminal.echoes
         address = next(part for line in terminal.lines[-1:] for part in line.split() if part.startswith("http"))
-        terminal.type("\r\rtyped")  # would move what is drawn, if it were shown
+        terminal.type("\r\rtyped")  # the echo would move the drawing
         with Terminal(command("listen", address)) as viewer:
             terminal.wait_for("1 viewer ·")
             viewer.interrupt()
-        # One picture, no remains of others; it may be seen while it is drawn.
+        # One drawing, nothing of older ones; it may be seen while it is being drawn.
         text = terminal.wait_for(lambda text: "0 viewers" in text and text.count("─" * 99) == 2)
         assert "typed" not in text
         assert [*terminal.scrolled, *terminal.lines][0].endswith("is ready"), "the log is above"
@@ -159,7 +160,7 @@ def test_run_shows_how_it_is(scripted: list[str]) -> None:
 
 @pytest.mark.parametrize("how", [["--plain"], ["--set", "log.format=human"]], ids=["--plain", "a format for the log"])
 def test_run_plainly(how: list[str], scripted: list[str]) -> None:
-    """On request the log is all that is shown, at a terminal too."""
+    """On request only the log is shown."""
     with Terminal(command("run", "--port", "0", *scripted, *how)) as terminal:
         terminal.wait_for("Overlay:")
         terminal.type("typed")
@@ -168,8 +169,8 @@ def test_run_plainly(how: list[str], scripted: list[str]) -> None:
         assert b"\x1b[J" not in terminal.bytes
 
 
-async def test_a_terminal_that_stands_still_stops_nobody(scripted: list[str]) -> None:
-    """When a person stops the terminal (Ctrl-S), captions go on for everybody, and so does the picture later."""
+async def test_a_stopped_terminal(scripted: list[str]) -> None:
+    """While the terminal is stopped (Ctrl-S), captions continue for viewers; afterwards the drawing continues."""
     with Terminal(command("run", "--port", "0", *scripted), columns=100) as terminal:
         address = terminal.wait_for(live).split("Captions: ")[1].split()[0]
 
@@ -177,11 +178,11 @@ async def test_a_terminal_that_stands_still_stops_nobody(scripted: list[str]) ->
             url = address.rstrip("/")
 
         terminal.type("\x13")
-        until = time.monotonic() + 4  # far more than the terminal's buffer takes in pictures
+        until = time.monotonic() + 4  # far longer than it takes to fill the terminal's buffer
         async with captions(Running) as socket:  # type: ignore[arg-type]
             while time.monotonic() < until:
                 await receive_until(socket, "partial")
-        while get(f"{Running.url}/healthz?plain")[0] != 200:  # a busy machine may be behind for a while
+        while get(f"{Running.url}/healthz?plain")[0] != 200:  # noqa: ASYNC110 - another process's health
             await asyncio.sleep(0.1)
         while terminal.read(0.3):
             pass
@@ -194,8 +195,8 @@ async def test_a_terminal_that_stands_still_stops_nobody(scripted: list[str]) ->
 # ---- devices
 
 
-def test_which_microphone_hears_me(tmp_path: Path) -> None:
-    """``devices --meter`` shows each level as it changes; Ctrl-C ends it with the levels as a table."""
+def test_the_level_meter(tmp_path: Path) -> None:
+    """``devices --meter`` shows the levels live; Ctrl-C ends it with a table of the levels."""
     with AudioServer(tmp_path) as server:
         server.keep_awake()
         server.table_microphone()
@@ -210,7 +211,7 @@ def test_which_microphone_hears_me(tmp_path: Path) -> None:
         with Terminal(command("devices", "table", "--meter"), env=server.plain_env, rows=10) as terminal:
             terminal.wait_for(lambda text: "mic     Table" in text and "━━━" in text)
             assert terminal.interrupt() == 0
-            assert "hears something" in terminal.text
+            assert "picks up sound" in terminal.text
             assert "━" not in terminal.text
             assert not terminal.cursor_is_hidden
         stop.set()
@@ -227,8 +228,8 @@ def test_which_microphone_hears_me(tmp_path: Path) -> None:
 # ---- Ctrl-C
 
 
-def test_a_transcription_that_is_broken_off(tmp_path: Path, script: list[str]) -> None:
-    """The files that were finished are whole, of the others there is nothing; 130, and one sentence."""
+def test_an_interrupted_transcription(tmp_path: Path, script: list[str]) -> None:
+    """After Ctrl-C finished files are complete and others do not exist; exit code 130, and one sentence."""
     slow = json.loads(Path(script[1].removeprefix("script:")).read_text()) | {"decode_s": 0.5}
     (tmp_path / "slow.json").write_text(json.dumps(slow))
     samples, rate = soundfile.read(DATA / "meeting.flac", dtype="int16")
@@ -238,7 +239,7 @@ def test_a_transcription_that_is_broken_off(tmp_path: Path, script: list[str]) -
     with Terminal(command("transcribe", *files, *options), cwd=str(tmp_path), columns=100) as terminal:
         terminal.wait_for("texts/short.srt")
         assert terminal.interrupt() == 130
-        assert "Interrupted. What was finished is whole; of the rest nothing was written." in terminal.text
+        assert "Interrupted. Finished files are complete; nothing was written for the others." in terminal.text
         assert "Traceback" not in terminal.text
     assert [path.name for path in (tmp_path / "texts").iterdir()] == ["short.srt"]
     assert "written down before." in (tmp_path / "texts/short.srt").read_text()

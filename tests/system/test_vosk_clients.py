@@ -1,4 +1,4 @@
-"""Clients of vosk-server, as they are: they send a piece of audio, and wait for its answer."""
+"""Clients of vosk-server, unchanged: they send a piece of audio and wait for the reply."""
 
 import asyncio
 import logging
@@ -53,7 +53,7 @@ async def ask(client: ClientConnection, message: str | bytes) -> dict[str, Any]:
 
 
 async def speak(client: ClientConnection, pcm: bytes, shown: Shown | None = None) -> list[dict[str, Any]]:
-    """What vosk-server's websocket/test.py does: each piece, then its answer, and then its words."""
+    """Does what vosk-server's websocket/test.py does: sends each piece, then waits for its reply, and for its words."""
     await client.send('{ "config" : { "sample_rate" : 16000 } }')
     answers = []
     for i in range(0, len(pcm), PIECE):
@@ -68,7 +68,7 @@ def texts(answers: list[dict[str, Any]]) -> list[str]:
 
 
 async def test_its_own_test_program(daemon: Daemon) -> None:
-    """Each piece has one answer: the words so far, or a result; after ``eof`` comes the last, and the end."""
+    """Each piece has one reply, a partial or a result; after ``eof`` come the last result and the end."""
     async with captions(daemon) as viewer, captions(daemon, "/vosk") as client:
         answers = await speak(client, SEVEN_S, Shown(viewer))
         assert all(len({"partial", "text"} & set(a)) == 1 for a in answers)
@@ -85,7 +85,7 @@ async def test_its_own_test_program(daemon: Daemon) -> None:
 
 
 async def test_the_transcriber_of_the_vosk_package(daemon: Daemon, tmp_path: Path) -> None:
-    """``vosk-transcriber --server``: its own code sends a file as fast as it is answered, and gets every word."""
+    """``vosk-transcriber --server`` sends a file as fast as it receives replies, and receives every word."""
     transcriber = import_module("vosk.transcriber.transcriber").Transcriber  # it has no types
     logging.getLogger().setLevel(logging.WARNING)
     (tmp_path / "audio.raw").write_bytes(SEVEN_S)
@@ -101,7 +101,7 @@ async def test_the_transcriber_of_the_vosk_package(daemon: Daemon, tmp_path: Pat
 
 
 async def test_answers_do_not_wait_for_the_engine(tmp_path: Path) -> None:
-    """However slow the machine, a piece is answered at once, so that a client that waits for it does not fall back."""
+    """Even on a slow machine a piece is answered at once, so that a waiting client does not fall behind."""
     with Daemon(*write_script(tmp_path, decode_s=5), *SETTINGS) as slow:
         async with captions(slow, "/vosk") as client:
             began = time.monotonic()
@@ -111,7 +111,7 @@ async def test_answers_do_not_wait_for_the_engine(tmp_path: Path) -> None:
 
 
 async def test_what_can_be_configured(daemon: Daemon) -> None:
-    """Rate, words and alternatives; more than once; other keys are passed over."""
+    """Rate, words and alternatives can be configured repeatedly; other keys are ignored."""
     telephone = pcm_of("long_sentence")[: 2 * 16000 * 4]
     async with captions(daemon, "/vosk?name=telephone") as client, captions(daemon) as viewer:
         assert "telephone" in [s["name"] for s in (await receive(viewer))["sources"]]
@@ -126,7 +126,7 @@ async def test_what_can_be_configured(daemon: Daemon) -> None:
 
 
 async def test_eight_kilohertz_unless_told(daemon: Daemon) -> None:
-    """A client that configures nothing sends what vosk-server expects then: a second of it is half as many bytes."""
+    """Without configuration audio has 8 kHz, vosk-server's default."""
     async with captions(daemon, "/vosk") as client:
         await ask(client, pcm_of("long_sentence")[: 2 * 8000 * 4 + 1])
         words = (await ask(client, '{"eof":1}'))["result"]
@@ -144,7 +144,7 @@ async def test_eight_kilohertz_unless_told(daemon: Daemon) -> None:
     ],
 )
 async def test_garbage(daemon: Daemon, message: str, code: str, close_code: int) -> None:
-    """What cannot be understood is answered with a sentence, then the end."""
+    """Invalid messages are answered with an error, and the connection is closed."""
     async with captions(daemon, "/vosk") as client:
         assert (await ask(client, message))["code"] == code
         await receive_all(client)
@@ -152,7 +152,7 @@ async def test_garbage(daemon: Daemon, message: str, code: str, close_code: int)
 
 
 async def test_too_many(daemon: Daemon) -> None:
-    """A third speaker gets no place."""
+    """A third audio client is rejected."""
     async with captions(daemon, "/vosk") as first, captions(daemon, "/vosk") as second:
         await asyncio.gather(ask(first, b""), ask(second, b""))
         async with captions(daemon, "/vosk") as third:
@@ -162,7 +162,7 @@ async def test_too_many(daemon: Daemon) -> None:
 
 
 async def test_too_quiet(tmp_path: Path) -> None:
-    """One who says nothing loses its place."""
+    """An idle client is disconnected, which frees its slot."""
     with Daemon(*write_script(tmp_path), *SETTINGS, "--set", "server.audio_idle_s=1") as impatient:
         async with captions(impatient, "/vosk") as client:
             assert (await receive(client))["code"] == "idle"
@@ -171,7 +171,7 @@ async def test_too_quiet(tmp_path: Path) -> None:
 
 
 async def test_gone_in_the_middle(daemon: Daemon) -> None:
-    """What a client said before it was cut off is final for those who read along; its source is named ``vosk``."""
+    """The speech of a client before its connection was lost becomes final for viewers; its source is ``vosk``."""
     async with captions(daemon) as viewer:
         await receive(viewer)
         async with captions(daemon, "/vosk") as client:
@@ -185,7 +185,7 @@ async def test_gone_in_the_middle(daemon: Daemon) -> None:
 
 
 async def test_stopped_in_the_middle(tmp_path: Path) -> None:
-    """When the daemon stops, a client gets what it has said so far, and is told why it ends."""
+    """When the daemon stops, a client receives its speech so far and the close reason."""
     with Daemon(*write_script(tmp_path), *SETTINGS) as stopping:
         async with captions(stopping, "/vosk") as client:
             answers = await speak(client, SEVEN_S[: 2 * 16000 * 3])
@@ -197,7 +197,7 @@ async def test_stopped_in_the_middle(tmp_path: Path) -> None:
 
 
 async def test_off_unless_asked(daemon: Daemon) -> None:
-    """Without its setting a protocol is not there, and whoever asks learns the setting's name."""
+    """A protocol that is not enabled is not served; the response names its setting."""
     sentence = "/v1/listen is switched off; compat.deepgram = true switches it on.\n"
     assert get(daemon.url + "/v1/listen?model=nova-3") == (404, sentence)
     assert await refused(daemon, "/v1/listen?model=nova-3") == 404

@@ -9,7 +9,8 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidURI
 from websockets.protocol import State
 
-from streamstt.outputs.base import TargetGone, TargetUnavailable, describe_os_error
+from streamstt.errors import describe_os_error
+from streamstt.outputs.base import TargetGone, TargetUnavailable
 from streamstt.outputs.obs.protocol import (
     HELLO,
     IDENTIFIED,

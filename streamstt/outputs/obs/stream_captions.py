@@ -2,6 +2,7 @@
 
 import asyncio
 
+from streamstt.clock import loop_time
 from streamstt.config.outputs import ObsSettings
 from streamstt.outputs.base import CaptionItem, CaptionRejected, TargetUnavailable
 from streamstt.outputs.obs.connection import ObsConnection
@@ -49,7 +50,7 @@ class ObsStreamCaptions:
         parts = split_caption(item.labeled_text, str(item.message.data["language"]), self._settings)
         seq, done = self._last_sent
         for number in range(done if seq == item.message.seq else 0, len(parts)):
-            await asyncio.sleep(max(self._next_part_at - _now(), 0))
+            await asyncio.sleep(max(self._next_part_at - loop_time(), 0))
             outcome = await self._connection.request("SendStreamCaption", {"captionText": parts[number]})
             if outcome.code == NOT_STREAMING:
                 return False
@@ -58,7 +59,7 @@ class ObsStreamCaptions:
             if not outcome.ok:
                 raise CaptionRejected(f"OBS answers {outcome}")
             self._last_sent = item.message.seq, number + 1
-            self._next_part_at = _now() + len(parts[number]) / MAX_CHARS_PER_S
+            self._next_part_at = loop_time() + len(parts[number]) / MAX_CHARS_PER_S
         return True
 
     async def wait_closed(self) -> None:
@@ -68,7 +69,3 @@ class ObsStreamCaptions:
     async def close(self) -> None:
         """Closes the connection."""
         await self._connection.close()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

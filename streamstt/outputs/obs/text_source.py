@@ -8,6 +8,8 @@ import logging
 import math
 from contextlib import suppress
 
+from streamstt.clock import loop_time
+from streamstt.concurrency import first_completed
 from streamstt.config.outputs import ObsSettings
 from streamstt.events import Final, Partial
 from streamstt.hub.hub import Hub
@@ -92,7 +94,7 @@ class ObsTextSource:
                 async for message in subscribe_captions(self._hub, self._settings.sources):
                     if isinstance(message.event, Final | Partial):
                         self._roll_up.update(message.event)
-                        self._last_caption_at = _now()
+                        self._last_caption_at = loop_time()
                         self._changed.set()
                 self._closing = True
                 self._changed.set()
@@ -123,7 +125,7 @@ class ObsTextSource:
         if not self._connection.is_open:
             await self._connection.open()
             self._shown_text = None
-        if _now() >= self._clear_at:
+        if loop_time() >= self._clear_at:
             self._roll_up.clear()
         text = self._roll_up.text
         if text == self._shown_text:
@@ -140,15 +142,10 @@ class ObsTextSource:
 
     async def _wait_for_change(self) -> None:
         """Until something is said, or nothing was for a while, or OBS has gone."""
-        waits: list[asyncio.Future[object]] = [asyncio.ensure_future(self._changed.wait())]
-        waits.append(asyncio.ensure_future(self._connection.wait_closed()))
-        silence_s = max(self._clear_at - _now(), 0) if self._roll_up.text else math.inf
-        try:
-            timeout = None if silence_s == math.inf else silence_s
-            await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        until = self._clear_at if self._roll_up.text else math.inf
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(None if until == math.inf else until):
+                await first_completed(self._changed.wait(), self._connection.wait_closed())
         self._changed.clear()
 
     @property
@@ -162,7 +159,3 @@ class ObsTextSource:
                 while not self._closing:
                     self._changed.clear()
                     await self._changed.wait()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -90,7 +90,7 @@ def test_no_script(tmp_path: Path, content: bytes) -> None:
     """What is no script is an error that names the file and shows how one looks."""
     file = tmp_path / "talk.json"
     file.write_bytes(content)
-    with pytest.raises(ModelError, match=r"talk\.json is no script.*Hello"):
+    with pytest.raises(ModelError, match=r"talk\.json is not a script.*Hello"):
         ScriptedEngine.load(file)
 
 

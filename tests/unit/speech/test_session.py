@@ -150,6 +150,26 @@ def test_settings_change_with_the_next_silence() -> None:
     assert stage.capacity == samples_from_ms(SpeechSettings().buffer_s * 1000), "the ring has its size"
 
 
+def test_a_detector_is_made_when_its_settings_change() -> None:
+    """The session asks the factory at its start, and in the next silence after a change that concerns detection."""
+    made: list[SpeechSettings] = []
+
+    def make(settings: SpeechSettings) -> DrawnDetector:
+        made.append(settings)
+        return DrawnDetector()
+
+    stage = Session("room", SpeechSettings(), make, "en")
+    assert made == [SpeechSettings()]
+    blocks = frames(HELLO)
+    stage.update_settings(SpeechSettings(update_ms=700), "en")
+    stage.push(next(blocks))
+    assert len(made) == 1, "a detector does not depend on the pace of updates"
+    stage.update_settings(SpeechSettings(detector="webrtc"), "en")
+    assert len(made) == 1
+    stage.push(next(blocks))
+    assert [settings.detector for settings in made] == [SpeechSettings().detector, "webrtc"]
+
+
 def test_language_is_set() -> None:
     """The engine is asked for the language that was set."""
     jobs: list[Job] = []
@@ -708,7 +728,7 @@ def test_one_job_at_a_time() -> None:
 def test_an_answer_without_a_job() -> None:
     """A hypothesis that nobody asked for is a mistake of the caller."""
     job = Job("room", 0, np.zeros(0, dtype=np.float32), final=True)
-    with pytest.raises(RuntimeError, match="no job was given out"):
+    with pytest.raises(RuntimeError, match="no job is out"):
         session().apply(Hypothesis(job, (), "en"))
 
 
@@ -722,7 +742,7 @@ def test_interrupt_completes_what_is_said() -> None:
 
 def test_capacity() -> None:
     """The buffer is as long as it is set."""
-    assert Session("a", SpeechSettings(buffer_s=60), DrawnDetector(), None).capacity == 60 * SAMPLE_RATE
+    assert Session("a", SpeechSettings(buffer_s=60), lambda _: DrawnDetector(), None).capacity == 60 * SAMPLE_RATE
 
 
 def test_context_leaves_room_for_the_longest_utterance() -> None:
