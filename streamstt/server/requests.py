@@ -88,5 +88,5 @@ def parse_query(target: str, max_fields: int = 20) -> dict[str, str]:
     try:
         fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=max_fields)
     except ValueError as error:
-        raise ClientError("bad_address", f"the address cannot be read: {error}") from error
+        raise ClientError("bad_address", f"invalid address: {error}") from error
     return {key: values[-1] for key, values in fields.items()}
