@@ -1,6 +1,6 @@
-"""Throws nonsense at the real server, in this process: ``python -m tests.fuzzing 100000``.
+"""Sends random and malformed input to the real server, in this process: ``python -m tests.fuzzing 100000``.
 
-An input is one connection with all that a stranger sends on it: bytes, requests, handshakes, frames, right and wrong
+An input is one connection with all that a client sends on it: bytes, requests, handshakes, frames, right and wrong
 and cut off. After every batch nothing may have been logged as an error, no exception be unhandled, no connection be
 left, a well-behaved viewer must be served, and memory must be what it was.
 """
@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from websockets.asyncio.client import connect
 
 from streamstt.captioning.pipeline import CaptionPipeline
-from streamstt.compat.endpoints import make_api, make_endpoints
+from streamstt.compat.endpoints import make_api, make_endpoints, translate_error
 from streamstt.config.compat import CompatSettings
 from streamstt.config.settings import Settings
 from streamstt.engine.runner import EngineRunner
@@ -39,9 +40,11 @@ WAIT_S = 60  # for the server's end of a connection
 
 
 class Target:
-    """Two real servers on one hub and studio, one of which demands a token, and what goes wrong in them."""
+    """Two real servers on one hub and pipeline, one of which demands a token, and what goes wrong in them."""
 
     def __init__(self, folder: Path) -> None:
+        # The first upload that can be read imports torch: seconds, and memory, that belong to no input.
+        import_module("streamstt.recordings.silero")
         self.wrong: list[str] = []
         self.opened = 0  # WebSockets
         self.loop = asyncio.new_event_loop()
@@ -59,13 +62,13 @@ class Target:
         engine = EngineRunner(lambda: ScriptedEngine(Script(words=())), self._thread)
         await engine.start()
         self._hub = Hub(DaemonInfo("0", "run", "", "script", "", "en"), history=50, hello_history=9, queue=100)
-        studio = CaptionPipeline(self._settings, engine, self._hub)
-        self._decoding = asyncio.create_task(studio.run())
+        pipeline = CaptionPipeline(self._settings, engine, self._hub)
+        self._decoding = asyncio.create_task(pipeline.run())
         compat = CompatSettings(vosk=True, deepgram=True, openai=True)
-        api = make_api(compat, UploadTranscriber(studio.background_decoder, engine), "script")
+        api = make_api(compat, UploadTranscriber(pipeline.background_decoder, engine), "script")
+        extensions = Extensions(endpoints=make_endpoints(compat), api=api, translate_error=translate_error)
         self.servers = [
-            CaptionServer(s, self._hub, studio, Extensions(endpoints=make_endpoints(compat), api=api))
-            for s in (self._settings.server, self._closed)
+            CaptionServer(s, self._hub, pipeline, extensions) for s in (self._settings.server, self._closed)
         ]
         return [int((await server.start()).rpartition(":")[2].rstrip("/")) for server in self.servers]
 
@@ -93,14 +96,14 @@ class Target:
             pass
 
     async def check(self) -> None:
-        """A viewer is served, and nobody else is left."""
+        """A viewer is served, and no other connection is left."""
         async with asyncio.timeout(WAIT_S):
             while self._hub.viewers:  # noqa: ASYNC110 - nothing tells when the last has left
                 await asyncio.sleep(0.01)
         async with connect(f"ws://127.0.0.1:{self.ports[0]}/captions", compression=None) as viewer:
             assert json.loads(await viewer.recv())["type"] == "hello"
         if self._decoding.done():
-            self.wrong.append("the studio has ended")
+            self.wrong.append("the pipeline has ended")
 
     async def _stop(self) -> None:
         self._decoding.cancel()

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from typing import TypeVar
 from streamstt.clock import loop_time
 from streamstt.concurrency import Backoff
 from streamstt.errors import OutputError
-from streamstt.hub.counters import MetricSample
+from streamstt.hub.counters import Counters
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import Message
 from streamstt.transcripts.archive import Archive
@@ -257,9 +257,9 @@ def _log_failure(syncing: asyncio.Future[None]) -> None:
         log.error("the transcript could not be synced to disk: %s", error)
 
 
-def transcript_metrics(writer: TranscriptWriter) -> Iterator[MetricSample]:
-    """Yields the writer's metrics."""
-    yield MetricSample("transcript_written", "Finals written to disk.", writer.written, is_counter=True)
-    yield MetricSample("transcript_lost", "Finals dropped unwritten.", writer.lost, is_counter=True)
-    yield MetricSample("transcript_failures", "Failed attempts to write.", writer.failures, is_counter=True)
-    yield MetricSample("transcript_waiting", "Finals not written yet.", writer.waiting)
+def add_transcript_metrics(transcript: TranscriptWriter, counters: Counters) -> None:
+    """Adds the metrics of the writer to the counters."""
+    counters.add_counter("transcript_written", "Finals written to disk.", lambda: transcript.written)
+    counters.add_counter("transcript_lost", "Finals dropped unwritten.", lambda: transcript.lost)
+    counters.add_counter("transcript_failures", "Failed attempts to write.", lambda: transcript.failures)
+    counters.add_gauge("transcript_waiting", "Finals not written yet.", lambda: transcript.waiting)

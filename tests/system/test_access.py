@@ -1,4 +1,4 @@
-"""Strangers at the port: who gets in, who does not, and what they can break. A script speaks."""
+"""Access to the port: tokens, hosts and origins. Captions come from a script."""
 
 import http.server
 import json
@@ -206,7 +206,7 @@ def test_hostile_page(talking: Daemon, tmp_path: Path, hostile: Chrome) -> None:
 
 
 def test_local_file(script: list[str], tmp_path: Path, hostile: Chrome) -> None:
-    """A page that is a local file, as OBS can show, is a stranger too, unless the settings name local files."""
+    """A page that is a local file, as OBS can show, is refused, too, unless the settings name local files."""
     page = tmp_path / "page.html"
     page.write_text("<!doctype html><title>mine</title>")
     ask = """
@@ -222,7 +222,7 @@ def test_local_file(script: list[str], tmp_path: Path, hostile: Chrome) -> None:
 
 
 def test_rebound_name(talking: Daemon) -> None:
-    """A name that points here by somebody else's doing reaches nothing: neither pages nor captions."""
+    """A name that others make point here reaches neither pages nor captions."""
     for path in ("/", "/transcript.txt", "/healthz"):
         assert get(talking.url + path, Host="evil.example:8765")[0] == 421
     key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13"

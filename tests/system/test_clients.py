@@ -203,7 +203,7 @@ async def test_plain_requests(talking: Daemon) -> None:
 
 
 async def test_goodbye(talking: Daemon) -> None:
-    """A viewer of a daemon that stops is told so (1001), and the daemon exits 0, though its source would never end."""
+    """A viewer of a daemon that stops gets 1001, and the daemon exits 0, though its source would never end."""
     async with captions(talking) as viewer:
         await receive(viewer)
         code = asyncio.create_task(asyncio.to_thread(talking.stop))

@@ -49,11 +49,9 @@ def publish_finals(hub: Hub, *texts: str) -> None:
 
 def count(hub: Hub, what: str, target: str) -> float:
     """A metric of a target."""
-    (value,) = [
-        r.value
-        for r in hub.counters.collect()
-        if r.name == f"outlet_{what}" and ("target", target) in r.labels
-    ]  # fmt: skip
+    kept = "" if what in {"waiting", "away"} else "_total"
+    value = hub.counters.registry.get_sample_value(f"streamstt_outlet_{what}{kept}", {"target": target})
+    assert value is not None
     return value
 
 

@@ -15,12 +15,12 @@ from selenium.common.exceptions import JavascriptException, NoAlertPresentExcept
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.wait import WebDriverWait
 
-from streamstt.captioning.remote_source import RemoteSourceRequest
+from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
 from streamstt.config.server import ServerSettings as Settings
 from streamstt.events import Event, Final, Gap, Partial, State, Status
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, DaemonInfo, SourceInfo
-from streamstt.server.server import CaptionServer, RemoteStream
+from streamstt.server.server import CaptionServer
 from tests.support.brokers import free_port
 
 FINALS = "return Array.from(document.querySelectorAll('#log .caption .text'), e => e.textContent)"
@@ -97,7 +97,7 @@ class ScriptedDaemon:
 class NoIngest:
     """Takes no remote audio."""
 
-    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
         raise ClientError("full", "no audio here")
 
 

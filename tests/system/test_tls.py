@@ -13,10 +13,10 @@ import trustme
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from streamstt.captioning.remote_source import RemoteSourceRequest
+from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
 from streamstt.config.server import ServerSettings as Settings
 from streamstt.hub.protocol import ClientError
-from streamstt.server.server import CaptionServer, RemoteStream
+from streamstt.server.server import CaptionServer
 from tests.support.captions import make_hub
 from tests.support.daemon import (
     DATA,
@@ -88,7 +88,7 @@ def test_bad_certificate(script: list[str], tmp_path: Path) -> None:
 class NoIngest:
     """Takes no remote audio."""
 
-    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
         raise ClientError("full", "no audio here")
 
 
@@ -104,7 +104,7 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[CaptionServer, str]
 
 
 async def test_new_certificate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """After a reload new clients see the new certificate; open ones stay. A broken one changes nothing, and is told."""
+    """After a reload, new clients see the new certificate; open ones stay. A broken one sets a notice only."""
     chain, key = certificate(trustme.CA(), tmp_path)
     settings = Settings(port=0, tls_certificate=str(chain), tls_key=str(key))
     async with serving(settings) as (server, address):

@@ -1,4 +1,4 @@
-"""Uploads gone wrong, and what they cost the others: nothing. A script is heard, slowly where it matters."""
+"""Uploads that go wrong, which cost others nothing. Captions come from a script, slowly where it matters."""
 
 import asyncio
 import json
@@ -82,7 +82,16 @@ def form(file: bytes = LONG, **fields: str) -> bytes:
 def request(body: bytes, *headers: str, length: int = -1, path: str = PATH) -> bytes:
     size = len(body) if length < 0 else length
     kind = "Content-Type: multipart/form-data; boundary=xx"
-    lines = [f"POST {path} HTTP/1.1", "Host: localhost", kind, f"Content-Length: {size}", *headers, "", ""]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: localhost",
+        "Connection: close",
+        kind,
+        f"Content-Length: {size}",
+        *headers,
+        "",
+        "",
+    ]
     return "\r\n".join(lines).encode() + body
 
 
@@ -195,7 +204,7 @@ def test_cut_off(daemon: Daemon, spool: Path) -> None:
 
 
 async def test_a_client_that_leaves_stops_its_work(slow: Daemon, spool: Path) -> None:
-    """Of a recording whose sender is gone no more is heard, and its place is free soon."""
+    """A recording whose sender has left is transcribed no further, and its place is free soon."""
     client = AsyncOpenAI(api_key="any", base_url=f"{slow.url}/v1", max_retries=0)
     for _ in range(3):
         with pytest.raises(openai.APITimeoutError):
@@ -205,13 +214,13 @@ async def test_a_client_that_leaves_stops_its_work(slow: Daemon, spool: Path) ->
 
 
 async def test_many_at_once(slow: Daemon) -> None:
-    """Of twenty, as many are heard as the setting says; the others are told to come back, and the SDK knows that."""
+    """Of twenty, as many are transcribed as the setting says; the others get 429, which the SDK knows."""
     client = AsyncOpenAI(api_key="any", base_url=f"{slow.url}/v1", max_retries=0)
     asked = [client.audio.transcriptions.create(file=("t.flac", LONG), model="any") for _ in range(20)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     limited = [a for a in answers if isinstance(a, openai.RateLimitError)]
-    heard = [a for a in answers if not isinstance(a, BaseException)]
-    assert (len(heard), len(limited)) == (2, 18)
+    transcribed = [a for a in answers if not isinstance(a, BaseException)]
+    assert (len(transcribed), len(limited)) == (2, 18)
     assert limited[0].code == "rate_limit_exceeded"
     assert "Retry-After" in limited[0].response.headers
 
@@ -224,7 +233,7 @@ async def test_live_captions_come_first(slow: Daemon, tmp_path: Path) -> None:
     soundfile.write(tmp_path / "longer.ogg", np.tile(samples, 2), rate)
     streams = [await create(file=tmp_path / "longer.ogg", model="any", stream=True) for _ in range(2)]
     for stream in streams:
-        assert (await anext(stream)).type == "transcript.text.delta", "it is being heard"
+        assert (await anext(stream)).type == "transcript.text.delta", "it is being transcribed"
     uploads = [asyncio.ensure_future(_texts(stream)) for stream in streams]
     async with captions(slow, "/audio") as speaker:
         await receive(speaker)
