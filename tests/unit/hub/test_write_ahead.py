@@ -213,7 +213,7 @@ async def test_transcripts_hold_finals(tmp_path: Path) -> None:
 
 async def test_what_waits_in_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the disk takes nothing, only so many finals are kept; the oldest goes first, and is counted."""
-    monkeypatch.setattr(transcript_module, "WAITING", 20)
+    monkeypatch.setattr(transcript_module, "MAX_PENDING", 20)
     hub = make_hub()
     archive = Archive(tmp_path, Settings(), 1)
     transcript = TranscriptWriter(archive, hub)
