@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SAMPLE_RATE, BLOCK_SAMPLES = 16_000, 1600  # samples: a tenth of a second
+PING_BYTES = 6
 PING, PONG = b"\x89\x04", b"\x8a\x84\0\0\0\0"  # as websockets sends them; neither is in a text of ASCII
 
 
@@ -104,16 +105,18 @@ class Crowd:
                 self._receive(key.data)
 
     def read_rest(self, quiet_s: float) -> None:
-        """Takes what comes until nothing has come for so long."""
-        while found := self._selector.select(quiet_s):
-            for key, _ in found:
-                self._receive(key.data)
+        """Receives until no message has come for ``quiet_s``; pings do not count, for many viewers get them all the time."""
+        deadline = time.perf_counter() + quiet_s
+        while (left := deadline - time.perf_counter()) > 0:
+            if any([self._receive(key.data) for key, _ in self._selector.select(left)]):
+                deadline = time.perf_counter() + quiet_s
 
-    def _receive(self, viewer: Viewer) -> None:
+    def _receive(self, viewer: Viewer) -> bool:
+        """Receives what has come for a viewer, and answers a ping; returns whether it was more than that."""
         try:
             piece = viewer.socket.recv(65536)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except ConnectionError:
             piece = b""
         if piece:
@@ -124,3 +127,4 @@ class Crowd:
         else:
             viewer.closed = True
             self._selector.unregister(viewer.socket)
+        return piece[:2] != PING or len(piece) > PING_BYTES
