@@ -105,10 +105,11 @@ class Crowd:
                 self._receive(key.data)
 
     def read_rest(self, quiet_s: float) -> None:
-        """Receives until no message has come for ``quiet_s``; pings do not count, for many viewers get them all the time."""
+        """Receives until no message has come for ``quiet_s``; pings, which some viewer always gets, do not count."""
         deadline = time.perf_counter() + quiet_s
         while (left := deadline - time.perf_counter()) > 0:
-            if any([self._receive(key.data) for key, _ in self._selector.select(left)]):
+            received = [self._receive(key.data) for key, _ in self._selector.select(left)]
+            if any(received):
                 deadline = time.perf_counter() + quiet_s
 
     def _receive(self, viewer: Viewer) -> bool:
