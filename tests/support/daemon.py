@@ -27,8 +27,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from streamstt.audio.format import to_s16le
 from tests.support.paths import DATA
 
-SCRIPT = "Every word of this has been written down before. It is said again and again so that tests know it."
 SENTENCES = ["Every word of this has been written down before.", "It is said again and again so that tests know it."]
+SCRIPT = " ".join(SENTENCES)
 SYSTEMD = ("NOTIFY_SOCKET", "WATCHDOG_", "JOURNAL_STREAM")  # the tests' own manager, if one started them
 # How long what must come is waited for: far longer than it takes on a slow machine that has much else to do. It costs
 # time only when it does not come.
@@ -205,6 +205,12 @@ class Shown:
     async def until_heard(self, said_s: float) -> None:
         """The same for the words that must have been heard when so much of the script's first seven seconds is said."""
         await self.until(sum(word_end(n) + 1 < said_s for n in range(len(SCRIPT.split()))))
+
+
+def tokens_in(folder: Path) -> dict[str, str]:
+    """The access tokens that a daemon with this state folder has generated, by role."""
+    lines = (folder / "tokens").read_text().splitlines()
+    return dict(line.split() for line in lines if not line.startswith("#"))  # type: ignore[misc]
 
 
 def word_end(number: int) -> float:

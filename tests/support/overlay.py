@@ -87,18 +87,6 @@ RECORD = """
 """
 
 
-def sized(browser: webdriver.Chrome, width: int, height: int) -> None:
-    """Gives the page another size."""
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-
-def emulate(browser: webdriver.Chrome, **features: str) -> None:
-    """Sets what a page may ask of its viewer, such as ``prefers_reduced_motion="reduce"``."""
-    named = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": named})
-
-
 def pixel(browser: webdriver.Chrome, x: float, y: float, behind: tuple[int, int, int, float]) -> tuple[int, ...]:
     """The colour of one pixel in front of a backdrop, as the browser paints it."""
     color = dict(zip("rgba", behind, strict=True))

@@ -19,7 +19,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.support.daemon import (
     DATA,
-    SCRIPT,
+    SENTENCES,
     STOP_S,
     WITHIN_S,
     Daemon,
@@ -32,9 +32,10 @@ from tests.support.daemon import (
     receive_all,
     refused,
     run,
+    tokens_in,
 )  # fmt: skip
 
-FIRST = SCRIPT.partition(".")[0] + "."
+FIRST = SENTENCES[0]
 TALK = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--loop"]
 
 
@@ -50,14 +51,8 @@ def closed(script: list[str], tmp_path: Path) -> Iterator[Daemon]:
     """The same where others can reach it; its tokens are in tmp_path."""
     with Daemon(*script, *TALK, "--host", "0.0.0.0", env={"STATE_DIRECTORY": str(tmp_path)}) as daemon:
         yield daemon
-        assert not any(token in daemon.log for token in tokens(tmp_path).values()), "no token is ever logged"
+        assert not any(token in daemon.log for token in tokens_in(tmp_path).values()), "no token is ever logged"
         assert "Traceback" not in daemon.log
-
-
-def tokens(folder: Path) -> dict[str, str]:
-    """The tokens that the daemon made, by role."""
-    lines = (folder / "tokens").read_text().splitlines()
-    return dict(line.split() for line in lines if not line.startswith("#"))  # type: ignore[misc]
 
 
 # ---- tokens
@@ -65,7 +60,7 @@ def tokens(folder: Path) -> dict[str, str]:
 
 async def test_a_token_for_others(closed: Daemon, tmp_path: Path) -> None:
     """Where others can reach it, captions need a token, in header, address or first message; no other will do."""
-    key = tokens(tmp_path)
+    key = tokens_in(tmp_path)
     assert (tmp_path / "tokens").stat().st_mode & 0o777 == 0o600
     async with captions(closed, additional_headers={"Authorization": f"Bearer {key['viewer']}"}) as one:
         assert (await receive(one))["type"] == "hello"
@@ -84,7 +79,7 @@ async def test_a_token_for_others(closed: Daemon, tmp_path: Path) -> None:
 
 async def test_roles(closed: Daemon, tmp_path: Path) -> None:
     """A viewer cannot send audio; a speaker can, and cannot read what others say."""
-    key = tokens(tmp_path)
+    key = tokens_in(tmp_path)
     assert await refused(closed, f"/audio?token={key['viewer']}") == 403
     assert await refused(closed, f"/captions?token={key['speaker']}") == 403
     assert get(f"{closed.url}/transcript.txt?token={key['speaker']}")[0] == 403
@@ -100,14 +95,14 @@ def test_pages_need_a_token(closed: Daemon, tmp_path: Path) -> None:
     for path in ("/", "/overlay", "/transcript.txt", "/transcript.json", "/pages/shared/feed.js", "/nothing"):
         assert get(closed.url + path)[0] == 401
     assert json.loads(get(f"{closed.url}/healthz")[1]).keys() == {"status"}
-    bearer = f"Bearer {tokens(tmp_path)['viewer']}"
+    bearer = f"Bearer {tokens_in(tmp_path)['viewer']}"
     assert get(f"{closed.url}/transcript.txt", Authorization=bearer)[0] == 200
     assert "sources" in get(f"{closed.url}/healthz", Authorization=bearer)[1]
 
 
 def test_token_in_a_browser(closed: Daemon, tmp_path: Path, browser: Chrome) -> None:
     """The address with the token opens the page; captions and transcript come, and the address no longer has it."""
-    browser.get(f"{closed.url}/?token={tokens(tmp_path)['viewer']}")
+    browser.get(f"{closed.url}/?token={tokens_in(tmp_path)['viewer']}")
     log = "return document.querySelector('#log').textContent"
     WebDriverWait(browser, WITHIN_S).until(lambda b: FIRST in b.execute_script(log))
     assert browser.current_url == f"{closed.url}/"
@@ -143,7 +138,7 @@ def test_tokens_are_shown_once(script: list[str], tmp_path: Path) -> None:
         return printed
 
     first, second = start(), start()
-    key = tokens(tmp_path)
+    key = tokens_in(tmp_path)
     assert re.search(rf"Captions: http://127\.0\.0\.1:\d+/\?token={re.escape(key['viewer'])}", first)
     assert str(tmp_path / "tokens") in second
     assert not any(token in second for token in key.values())
@@ -153,7 +148,7 @@ def test_tokens_are_shown_once(script: list[str], tmp_path: Path) -> None:
 
 def test_listen_with_a_token(closed: Daemon, tmp_path: Path) -> None:
     """`listen` takes the token from the address or the environment; with a wrong one it says what the daemon says."""
-    key = tokens(tmp_path)["viewer"]
+    key = tokens_in(tmp_path)["viewer"]
     denied = run("listen", f"{closed.url}/?token={'x' * 32}")
     assert denied.returncode == 5
     assert "not known here" in denied.stderr
@@ -179,12 +174,12 @@ def test_listen_without_a_token(script: list[str], tmp_path: Path) -> None:
 # ---- pages from elsewhere
 
 
-def test_hostile_page(talking: Daemon, tmp_path: Path, hostile: Chrome) -> None:
+def test_hostile_page(talking: Daemon, tmp_path: Path, unchecked_browser: Chrome) -> None:
     """A web page from another port, open in the user's browser, gets no caption, no transcript and cannot speak."""
     (tmp_path / "index.html").write_text("<!doctype html><title>evil</title>")
     port = urlsplit(talking.url).port
     with _web_server(tmp_path) as evil:
-        hostile.get(evil)
+        unchecked_browser.get(evil)
         script = f"""
           const done = arguments[0], seen = [];
           const watch = path => new Promise(end => {{
@@ -200,12 +195,12 @@ def test_hostile_page(talking: Daemon, tmp_path: Path, hostile: Chrome) -> None:
             read('/', 'cors'), read('/healthz', 'cors'),
           ]).then(() => done(seen));
         """
-        assert hostile.execute_async_script(script) == []
+        assert unchecked_browser.execute_async_script(script) == []
     talking.wait_for_log("Pages from elsewhere")
     assert "server.allowed_origins" in talking.log
 
 
-def test_local_file(script: list[str], tmp_path: Path, hostile: Chrome) -> None:
+def test_local_file(script: list[str], tmp_path: Path, unchecked_browser: Chrome) -> None:
     """A page that is a local file, as OBS can show, is a stranger too, unless the settings name local files."""
     page = tmp_path / "page.html"
     page.write_text("<!doctype html><title>mine</title>")
@@ -216,9 +211,9 @@ def test_local_file(script: list[str], tmp_path: Path, hostile: Chrome) -> None:
     """
     for options, expected in (((), "closed"), (("--set", "server.allowed_origins=file"), "hello")):
         with Daemon(*script, "--source", "ws", *options) as daemon:
-            hostile.get(page.as_uri())
+            unchecked_browser.get(page.as_uri())
             address = daemon.url.replace("http", "ws", 1) + "/captions"
-            assert hostile.execute_async_script(ask, address) == expected
+            assert unchecked_browser.execute_async_script(ask, address) == expected
 
 
 def test_rebound_name(talking: Daemon) -> None:

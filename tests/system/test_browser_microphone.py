@@ -16,13 +16,12 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from tests.support.brokers import free_port
-from tests.support.daemon import DATA, SCRIPT, Daemon
-from tests.system.conftest import chromium
-from tests.system.test_access import tokens
-from tests.system.test_pages import FINALS, PARTIALS, REMEMBER, until, until_equal
+from tests.support.browser import UNREACHABLE, chromium, console_messages, until, until_equal
+from tests.support.daemon import DATA, SCRIPT, SENTENCES, Daemon, tokens_in
+from tests.support.pages import FINALS, PARTIALS, REMEMBER
 
 FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-FIRST = SCRIPT.partition(".")[0] + "."
+FIRST = SENTENCES[0]
 WORDS = "return document.querySelector('#microphone-words').textContent"
 ON = "The microphone is on, as Anna's laptop."
 OFF = "The microphone is off."
@@ -35,8 +34,7 @@ def speaking(folder: Path, *flags: str, recording: str = "long_sentence") -> Ite
     soundfile.write(folder / "microphone.wav", samples, rate, subtype="PCM_16")
     with chromium(folder, *FAKE, f"--use-file-for-fake-audio-capture={folder / 'microphone.wav'}", *flags) as browser:
         yield browser
-        harmless = ("WebSocket connection to", "favicon")
-        assert [e for e in browser.get_log("browser") if not any(text in e["message"] for text in harmless)] == []
+        assert console_messages(browser, *UNREACHABLE, "favicon") == []
 
 
 @pytest.fixture
@@ -116,7 +114,7 @@ def test_token(script: list[str], tmp_path: Path) -> None:
         Daemon(*script, *demands, env={"STATE_DIRECTORY": str(state)}) as daemon,
         speaking(tmp_path) as browser,
     ):
-        key = tokens(state)
+        key = tokens_in(state)
         start(browser, f"{daemon.url}/?token={key['viewer']}")
         until_words(browser, lambda text: "requires a speaker" in text)
         field = browser.switch_to.active_element

@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.support.daemon import (
     DATA,
     SCRIPT,
+    SENTENCES,
     WITHIN_S,
     Daemon,
     captions,
@@ -27,8 +28,6 @@ from tests.support.daemon import (
     said,
     speak,
 )
-
-SENTENCES = ["Every word of this has been written down before.", "It is said again and again so that tests know it."]
 
 
 @pytest.fixture

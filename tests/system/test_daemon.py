@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.support.caption_rules import assert_caption_rules, from_messages
 from tests.support.daemon import (
     DATA,
     STOP_S,
@@ -39,27 +40,11 @@ def remote_only() -> Iterator[Daemon]:
         yield daemon
 
 
-def check_rules(messages: list[dict[str, Any]]) -> None:
-    """The rules of protocol v1 that hold for any stream of captions."""
+def assert_protocol_rules(messages: list[dict[str, Any]]) -> None:
+    """Checks the messages about one source."""
     seqs = [m["seq"] for m in messages]
     assert seqs == sorted(set(seqs)), "seq rises"
-    open_ids: dict[str, dict[str, Any]] = {}
-    ended: set[str] = set()
-    for m in messages:
-        if m["type"] not in {"partial", "final"}:
-            continue
-        assert m["id"] not in ended, "a caption ends once"
-        before = open_ids.pop(m["id"], None)
-        assert not open_ids, "one caption is open at a time"
-        if before:
-            assert m["rev"] > before["rev"]
-            assert m["text"].startswith(before["text"][: before["stable"]].rstrip()), "what is stable stays"
-        if m["type"] == "partial":
-            assert m["stable"] >= (before["stable"] if before else 0), "stable does not shrink"
-            open_ids[m["id"]] = m
-        else:
-            ended.add(m["id"])
-    assert not open_ids, "every caption ends"
+    assert_caption_rules(from_messages(messages))
 
 
 async def test_speech_becomes_captions(remote_only: Daemon) -> None:
@@ -79,7 +64,7 @@ async def test_speech_becomes_captions(remote_only: Daemon) -> None:
         while said(mine) != said(own):
             message = await receive(viewer)
             mine += [message] if message.get("source") == "desk" else []  # others may still be leaving
-        check_rules(mine)
+        assert_protocol_rules(mine)
         kinds = [m["type"] for m in mine if m["type"] in {"partial", "final"}]
         assert kinds[0] == "partial"
         finals = [m for m in mine if m["type"] == "final"]
@@ -154,7 +139,7 @@ async def test_sigterm_in_mid_sentence_keeps_the_words(tmp_path: Path) -> None:
             assert viewer.close_code == 1001
         assert await code == 0
     finals = [*messages[0]["history"], *(m for m in messages if m["type"] == "final")]
-    check_rules(messages[1:])
+    assert_protocol_rules(messages[1:])
     assert "Last summer my brother and I" in said(finals)
     assert recorded(tmp_path) == [f for f in finals if f["text"]]
 

@@ -10,11 +10,9 @@ from selenium.webdriver.common.by import By
 
 from streamstt.config.overlay import OverlaySettings
 from streamstt.config.settings import Settings
+from tests.support.browser import console_messages, until, until_equal
 from tests.support.daemon import DATA, Daemon
-from tests.system.test_overlay import browser, chrome, console
-from tests.system.test_pages import REMEMBER, ScriptedDaemon, scripted_daemon, until, until_equal
-
-__all__ = ["browser", "chrome", "scripted_daemon"]
+from tests.support.pages import REMEMBER, ScriptedDaemon
 
 ADDRESS = "return document.querySelector('#address').value"
 PREVIEW = "return document.querySelector('#preview').contentWindow.location.search"
@@ -135,7 +133,7 @@ def test_where_a_token_is_demanded(browser: webdriver.Chrome, script: list[str],
         until_equal(browser, ADDRESS, f"{daemon.url}/overlay?token=TOKEN")
         assert browser.find_element(By.ID, "tokenhint").is_displayed()
         until(browser, SAMPLE, bool, "the preview")
-    assert [line for line in console(browser) if "401" not in line] == []  # it asked without the cookie
+    assert console_messages(browser, "401") == []  # it asked without the cookie
 
 
 def test_found_from_the_captions_page(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:

@@ -6,7 +6,6 @@ Every test also ends with an empty browser console: no error, no warning, no bre
 import random
 import signal
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -17,25 +16,11 @@ from selenium.common.exceptions import NoAlertPresentException
 
 from streamstt.config.overlay import OverlaySettings
 from streamstt.events import Gap, State, Status
-from streamstt.hub.protocol import SourceInfo
 from tests.support.brokers import free_port
-from tests.support.captions_page import hub_of
+from tests.support.browser import console_messages, contrast, set_media, set_viewport, until, until_equal
 from tests.support.daemon import DATA, SCRIPT, Daemon
-from tests.support.overlay import BOX, RECORD, ROWS, STILL, VISIBLE, WATCH, emulate, pixel, sized
-from tests.system.conftest import chromium
-from tests.system.test_pages import (
-    ON_AIR,
-    XSS,
-    ScriptedDaemon,
-    final,
-    luminance,
-    partial,
-    scripted_daemon,
-    until,
-    until_equal,
-)
-
-__all__ = ["scripted_daemon"]
+from tests.support.overlay import BOX, RECORD, ROWS, STILL, VISIBLE, WATCH, pixel
+from tests.support.pages import SHOWN_TEXT, XSS, ScriptedDaemon, final, partial
 
 LONG = (
     "We began in the morning, when nobody was there yet, and by noon 10 000 people had come to see what Dr. Miller had "
@@ -43,37 +28,11 @@ LONG = (
 )
 
 
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """One browser for all tests of this file: its start takes longer than most of them."""
-    with chromium(tmp_path_factory.mktemp("chrome")) as driver:
-        yield driver
-
-
-@pytest.fixture
-def browser(chrome: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
-    """An empty page of 1280 by 720; at the end its console must be empty.
-
-    The daemon of a test may end while a page, or the designer's preview, is still being loaded.
-    """
-    sized(chrome, 1280, 720)
-    emulate(chrome, prefers_reduced_motion="no-preference")
-    yield chrome
-    chrome.get("about:blank")
-    gone = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")
-    assert [text for text in console(chrome) if not any(word in text for word in gone)] == []
-
-
 def show(browser: webdriver.Chrome, daemon: ScriptedDaemon, query: str = "") -> None:
     """Opens the overlay, and returns when it is connected; what is shown stays, unless the query says otherwise."""
     stays = "" if "clear=" in query else "&clear=0" if query else "?clear=0"
     browser.get(f"{daemon.url}/overlay{query}{stays}")
     until(browser, "return 0", lambda _: daemon.viewers > 0, "the overlay connects")
-
-
-def console(browser: webdriver.Chrome) -> list[str]:
-    """What the page has logged; afterwards the console is empty."""
-    return [entry["message"] for entry in browser.get_log("browser")]
 
 
 # --- Nothing moves ---------------------------------------------------------------------------------------------------
@@ -200,7 +159,7 @@ def test_nothing_is_said_of_trouble(browser: webdriver.Chrome, scripted_daemon: 
     scripted_daemon.publish(partial("Good mor", 4, caption="c2"))
     until(browser, "return aired", lambda texts: "Good mor" in texts, "what is said")
     scripted_daemon.restart()
-    until_equal(browser, ON_AIR, "")
+    until_equal(browser, SHOWN_TEXT, "")
     scripted_daemon.publish(final("Back.", "c1"))
     until(browser, "return aired", lambda texts: "Back." in texts, "what is said then")
     assert set(browser.execute_script("return aired")) <= {"", "Good mor", "Good", "Back."}
@@ -214,7 +173,7 @@ def test_a_killed_daemon(browser: webdriver.Chrome, script: list[str]) -> None:
         browser.execute_script(WATCH)
         until(browser, "return everShown.size", lambda count: count > 4, "some words")
         daemon.stop(signal.SIGKILL)
-        until_equal(browser, ON_AIR, "")
+        until_equal(browser, SHOWN_TEXT, "")
         browser.execute_script("everShown.clear()")
     with Daemon(*words):
         until(browser, "return everShown.size", lambda count: count > 4, "words of the new run")
@@ -236,7 +195,7 @@ def test_hidden(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> N
     newest = "Caption number 19."
     until(browser, "return JSON.parse(localStorage.aired)", lambda texts: newest in texts, "the newest comes meanwhile")
     browser.switch_to.window(watched)
-    until_equal(browser, ON_AIR, "")
+    until_equal(browser, SHOWN_TEXT, "")
     assert set(browser.execute_script("return aired")) <= {"", "Caption number 0.", newest}, "none of those between"
     browser.switch_to.window(other)
     browser.close()
@@ -263,8 +222,7 @@ def test_contrast_on_any_picture(browser: webdriver.Chrome, scripted_daemon: Scr
         painted = pixel(browser, right - 30, bottom - 12, (*behind, 1.0))
         ground = f"rgb{painted[:3]}" if shadow == "none" else shadow.partition(")")[0]
         for color in browser.execute_script(colors):
-            dark, light = sorted([luminance(color), luminance(ground)])
-            assert (light + 0.05) / (dark + 0.05) >= 4.5, (color, ground, behind)
+            assert contrast(color, ground) >= 4.5, (color, ground, behind)
     assert left < right
 
 
@@ -274,7 +232,7 @@ def test_every_size(
     browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, size: tuple[int, int], query: str
 ) -> None:
     """In a scene, on a phone, on a wall and in a ticker all of the captions is in the picture, and big enough."""
-    sized(browser, *size)
+    set_viewport(browser, *size)
     show(browser, scripted_daemon, query)
     scripted_daemon.publish(final(LONG))
     until(browser, ROWS, lambda rows: rows[-1:] and rows[-1].lower().endswith("more."), "the words")
@@ -295,7 +253,7 @@ def test_every_size(
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_motion(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, motion: str) -> None:
     """Lines move up smoothly, but not for those who ask their system for less motion."""
-    emulate(browser, prefers_reduced_motion=motion)
+    set_media(browser, prefers_reduced_motion=motion)
     show(browser, scripted_daemon)
     count = """window.moved = 0; const animate = Element.prototype.animate;
                Element.prototype.animate = function (...v) { moved++; return animate.apply(this, v); }"""
@@ -367,7 +325,7 @@ def test_speakers(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) ->
 def test_a_speaker_who_comes_later(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """Who was not there when the overlay was opened has a label all the same."""
     show(browser, scripted_daemon)
-    hub_of(scripted_daemon).add_source(SourceInfo("guest", "Anna", "2026-01-02T03:04:05.678+00:00"))
+    scripted_daemon.add_source("guest", "Anna")
     scripted_daemon.publish(Status("guest", State.LISTENING))
     scripted_daemon.publish(final("Good morning.", "c9", "guest"))
     until_equal(browser, ROWS, ["AnnaGood morning."])
@@ -454,7 +412,7 @@ def test_text_is_never_markup(browser: webdriver.Chrome, scripted_daemon: Script
     )
     scripted_daemon.publish(partial("Good morning", source="desk"))
     scripted_daemon.publish(partial(XSS, 5, source=XSS, caption="c2"))
-    until(browser, ON_AIR, lambda text: "<img" in text, "the markup is readable as a partial")
+    until(browser, SHOWN_TEXT, lambda text: "<img" in text, "the markup is readable as a partial")
     scripted_daemon.publish(final(XSS, source=XSS, caption="c2"))
     until(browser, ROWS, lambda rows: squeezed(XSS) in squeezed(*rows), "the markup is readable as a final")
     assert browser.execute_script("return document.querySelector('.label').textContent").startswith("<img src=x")
@@ -462,7 +420,7 @@ def test_text_is_never_markup(browser: webdriver.Chrome, scripted_daemon: Script
     assert browser.execute_script("return document.querySelectorAll('img, body script').length") == 0
     with pytest.raises(NoAlertPresentException):
         _ = browser.switch_to.alert.text
-    assert len(console(browser)) == 2  # the font, and the unknown setting
+    assert len(console_messages(browser)) == 2  # the font, and the unknown setting
 
 
 def test_wrong_settings_are_passed_over(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
@@ -473,7 +431,7 @@ def test_wrong_settings_are_passed_over(browser: webdriver.Chrome, scripted_daem
     until_equal(browser, ROWS, ["Good morning."])
     style = "return getComputedStyle(document.documentElement).getPropertyValue(arguments[0]).trim()"
     assert browser.execute_script(style, "--lines") == str(OverlaySettings().lines)
-    told = console(browser)
+    told = console_messages(browser)
     for name in ("lines", "chars", "color", "mode", "nothing", "clear", "upper", "size"):
         assert any(f"overlay: {name} is ignored" in line for line in told), name
 

@@ -3,161 +3,28 @@
 Every test also ends with an empty browser console: no error, no warning, no breach of the content security policy.
 """
 
-import asyncio
 import re
-import threading
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import JavascriptException, NoAlertPresentException
+from selenium.common.exceptions import NoAlertPresentException
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.wait import WebDriverWait
 
-from streamstt.captioning.remote_source import RemoteSourceRequest
-from streamstt.config.server import ServerSettings as Settings
-from streamstt.events import Event, Final, Gap, Partial, State, Status
-from streamstt.hub.hub import Hub
-from streamstt.hub.protocol import ClientError, DaemonInfo, SourceInfo
-from streamstt.server.server import CaptionServer, RemoteStream
-from tests.support.brokers import free_port
+from streamstt.events import Gap, State, Status
+from tests.support.browser import contrast, luminance, set_media, until, until_equal
+from tests.support.pages import (
+    FINALS,
+    PARTIALS,
+    SHOWN_TEXT,
+    STATE,
+    XSS,
+    ScriptedDaemon,
+    final,
+    open_connected,
+    partial,
+)
 
-FINALS = "return Array.from(document.querySelectorAll('#log .caption .text'), e => e.textContent)"
-PARTIALS = "return Array.from(document.querySelectorAll('#partials .text'), e => e.textContent)"
-STATE = "return document.querySelector('#state').textContent.toLowerCase()"
 OVERLAY = "return Array.from(document.querySelectorAll('#lines .line'), e => e.textContent)"
-ON_AIR = "return document.body.innerText.trim()"
-
-# Keeps as window[arguments[1]] each text that an element has had, in their order: some do not stay for long.
-REMEMBER = """
-  const [selector, name] = arguments;
-  const kept = window[name] = [];
-  const note = () => {
-    const text = document.querySelector(selector).textContent;
-    if (text !== kept.at(-1)) kept.push(text);
-  };
-  note();
-  new MutationObserver(note).observe(document.body, {
-    attributes: true, characterData: true, childList: true, subtree: true });
-"""
-
-XSS = '<img src=x onerror="window.ran=1;alert(1)"><script>window.ran=1</script>'
-
-
-class ScriptedDaemon:
-    """The real hub and server on a thread of their own; what is published is what the test says."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="scripted-daemon")
-        self._thread.start()
-        self._runs = 0
-        self._port = free_port()  # the later runs take the same
-        self.url = self._call(self._start()).rstrip("/")
-
-    @property
-    def viewers(self) -> int:
-        """How many pages are connected."""
-        return self._hub.viewers
-
-    def publish(self, event: Event) -> None:
-        """Hands an event to all clients."""
-        self._loop.call_soon_threadsafe(self._hub.publish, event)
-
-    def restart(self) -> None:
-        """Ends the server and begins a new session on the same port."""
-        self._call(self._server.drain())
-        self._call(self._start())
-
-    def close(self) -> None:
-        """Ends server and thread."""
-        try:
-            self._call(self._server.drain())
-        finally:
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join(timeout=90)
-            self._loop.close()
-
-    async def _start(self) -> str:
-        self._runs += 1
-        now = "2025-01-01T12:00:00+00:00"
-        about = DaemonInfo(
-            version="0", session=f"run-{self._runs}", started_at=now, model="base", precision="int8", language="en"
-        )
-        self._hub = Hub(about, history=100, hello_history=50, queue=500)
-        self._hub.add_source(SourceInfo("desk", "Desk", now))
-        self._server = CaptionServer(Settings(host="127.0.0.1", port=self._port), self._hub, NoIngest())
-        return await self._server.start()
-
-    def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=90)
-
-
-class NoIngest:
-    """Takes no remote audio."""
-
-    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
-        raise ClientError("full", "no audio here")
-
-
-@pytest.fixture
-def scripted_daemon(request: pytest.FixtureRequest) -> Iterator[ScriptedDaemon]:
-    page = request.getfixturevalue("browser") if "browser" in request.fixturenames else None
-    daemon = ScriptedDaemon()
-    try:
-        yield daemon
-        if page:
-            page.get("about:blank")  # what it may still be loading would be missed, and its console must be empty
-    finally:
-        daemon.close()
-
-
-def partial(text: str, stable: int = 0, caption: str = "c1", source: str = "desk", rev: int = 1) -> Partial:
-    return Partial(source, caption, rev, 0.0, 1.0, text, stable, "en")
-
-
-def final(text: str, caption: str = "c1", source: str = "desk") -> Final:
-    return Final(source, caption, 99, 0.0, 1.0, text, (), "en")
-
-
-def until_equal(browser: webdriver.Chrome, script: str, expected: Any) -> None:
-    """Waits until the script gives the expected value; says what it gave instead."""
-    until(browser, script, lambda value: value == expected, f"expected {expected!r}")
-
-
-def until(browser: webdriver.Chrome, script: str, fits: Callable[[Any], bool], message: str) -> None:
-    seen: list[Any] = []
-
-    def check(driver: webdriver.Chrome) -> bool:
-        try:
-            seen[:] = [driver.execute_script(script)]
-        except JavascriptException as missing:  # what it looks at is not there yet
-            seen[:] = [missing.msg]
-            return False
-        return fits(seen[0])
-
-    try:
-        WebDriverWait(browser, 90, poll_frequency=0.05).until(check)
-    except Exception as error:
-        raise AssertionError(f"{message}, the page has {seen!r}") from error
-
-
-def open_connected(browser: webdriver.Chrome, url: str) -> None:
-    """Opens a page and records its WebSockets as ``sockets``; returns when the first is greeted."""
-    recorder = """
-      window.sockets = [];
-      window.WebSocket = class extends WebSocket {
-        constructor(...values) {
-          super(...values);
-          sockets.push(this);
-          this.addEventListener('message', () => { this.greeted = true; });
-        }
-      };
-    """
-    browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": recorder})
-    browser.get(url)
-    until_equal(browser, "return sockets.at(-1)?.greeted ?? false", True)
 
 
 # --- Captions page ---------------------------------------------------------------------------------------------------
@@ -187,11 +54,11 @@ def test_stable_counts_code_points(browser: webdriver.Chrome, scripted_daemon: S
         ("All settled 🎉", ""),
     ]
     split = "return ['stable', 'tentative'].map(name => document.querySelector('.' + name)?.textContent)"
-    colours = "return ['stable', 'tentative'].map(n => getComputedStyle(document.querySelector('.' + n)).color)"
+    colors = "return ['stable', 'tentative'].map(n => getComputedStyle(document.querySelector('.' + n)).color)"
     for number, (stable, tentative) in enumerate(parts):
         scripted_daemon.publish(partial(stable + tentative, len(stable), f"c{number}"))
         until_equal(browser, split, [stable, tentative])
-        assert len(set(browser.execute_script(colours))) == 2
+        assert len(set(browser.execute_script(colors))) == 2
         scripted_daemon.publish(final("", f"c{number}"))
 
 
@@ -201,7 +68,7 @@ def test_text_is_never_markup(browser: webdriver.Chrome, scripted_daemon: Script
     scripted_daemon.publish(Status(XSS, State.LOST, XSS))
     scripted_daemon.publish(partial("Good morning", source="desk"))
     scripted_daemon.publish(partial(XSS, 5, source=XSS, caption="c2"))
-    until(browser, ON_AIR, lambda text: XSS in text, "the markup is readable as a partial")
+    until(browser, SHOWN_TEXT, lambda text: XSS in text, "the markup is readable as a partial")
     scripted_daemon.publish(final(XSS, source=XSS, caption="c2"))
     until(browser, FINALS, lambda texts: any(XSS in text for text in texts), "the markup is readable as a final")
     label = "return Array.from(document.querySelectorAll('.label'), e => e.textContent)"
@@ -299,7 +166,7 @@ def test_empty_final_takes_the_partial_back(
 def test_speakers_are_told_apart_when_there_are_several(
     browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon
 ) -> None:
-    """With more than one source each has one open partial, a label, and a colour of its own."""
+    """With more than one source each has one open partial, a label, and a color of its own."""
     open_connected(browser, scripted_daemon.url)
     scripted_daemon.publish(partial("Hello from the de", caption="c1", source="desk"))
     scripted_daemon.publish(partial("And from the stu", caption="c2", source="studio"))
@@ -385,30 +252,21 @@ def test_screen_readers_hear_finals_only(browser: webdriver.Chrome, scripted_dae
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, scheme: str) -> None:
-    """Settled and tentative words, labels and the header are readable (WCAG AA: 4.5 to 1) in both colour schemes."""
-    emulated = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", emulated)
+    """Settled and tentative words, labels and the header are readable (WCAG AA: 4.5 to 1) in both color schemes."""
+    set_media(browser, prefers_color_scheme=scheme)
     open_connected(browser, scripted_daemon.url)
     for number in range(6):
         scripted_daemon.publish(partial("Good morning", 4, f"c{number}", f"source {number}"))
     scripted_daemon.publish(Status("desk", State.LOST))
     until(browser, PARTIALS, lambda texts: len(texts) == 6, "six partials")
     until(browser, STATE, lambda text: "lost" in text, "the state")
-    colours = "return Array.from(document.querySelectorAll(arguments[0]), e => getComputedStyle(e)[arguments[1]])"
-    page, bar = (browser.execute_script(colours, name, "backgroundColor")[0] for name in ("body", "header"))
+    colors = "return Array.from(document.querySelectorAll(arguments[0]), e => getComputedStyle(e)[arguments[1]])"
+    page, bar = (browser.execute_script(colors, name, "backgroundColor")[0] for name in ("body", "header"))
     assert (luminance(page) < 0.1) == (scheme == "dark")
     controls = "h1, .chip, .tool, .menu .row, .menu small"
     for selector, background in [(".stable, .tentative, .label", page), (controls, bar)]:
-        for colour in browser.execute_script(colours, selector, "color"):
-            dark, light = sorted([luminance(colour), luminance(background)])
-            assert (light + 0.05) / (dark + 0.05) >= 4.5, (selector, colour, background)
-
-
-def luminance(colour: str) -> float:
-    """Relative luminance of ``rgb(r, g, b)`` (WCAG 2.2)."""
-    parts = [int(part) / 255 for part in re.findall(r"\d+", colour)[:3]]
-    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+        for color in browser.execute_script(colors, selector, "color"):
+            assert contrast(color, background) >= 4.5, (selector, color, background)
 
 
 def test_transcript_links(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:

@@ -9,12 +9,12 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.support.daemon import DATA, SCRIPT, SENTENCES, WITHIN_S, Daemon, environment
+from tests.support.daemon import DATA, SENTENCES, WITHIN_S, Daemon, environment
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 ADDRESS = "ws://127.0.0.1:8765"
-FIRST = SCRIPT.partition(".")[0] + "."
+FIRST = SENTENCES[0]
 
 
 def block(language: str) -> str:

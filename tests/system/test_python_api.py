@@ -14,12 +14,12 @@ import soundfile
 
 import streamstt
 from streamstt.audio.format import Block
-from tests.support.daemon import DATA, SCRIPT, SENTENCES, WITHIN_S, Daemon, environment
+from tests.support.daemon import DATA, SENTENCES, WITHIN_S, Daemon, environment
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 LISTEN, CONNECT, TRANSCRIBE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-FIRST = SCRIPT.partition(".")[0] + "."
+FIRST = SENTENCES[0]
 LONG = DATA / "long_sentence.flac"
 
 

@@ -3,13 +3,13 @@
 import asyncio
 import json
 import signal
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
+from tests.support.caption_rules import assert_caption_rules, from_messages
 from tests.support.daemon import DATA, Daemon, captions, get, pcm_of, receive_until, run, said, speak
 from tests.support.transcripts import check_readable, finals
 
@@ -39,16 +39,6 @@ def spoken(tmp_path: Path) -> list[str]:
     return ["--model", f"script:{file}", "--language", "en"]
 
 
-def check_promises(messages: list[dict[str, Any]]) -> None:
-    """What a partial says will not change is in all that follows of its caption."""
-    told = [m for m in messages if m["type"] in {"partial", "final"}]
-    for key, run_of in groupby(told, key=lambda m: m["id"]):
-        promised = ""
-        for message in run_of:
-            assert message["text"].startswith(promised), f"{key} broke {promised!r} with {message['text']!r}"
-            promised = message["text"][: message.get("stable", 0)]
-
-
 async def test_words_that_are_put_right(spoken: list[str], tmp_path: Path) -> None:
     """Partials, finals, transcripts on disk and over HTTP say what is meant; a reload changes the next captions."""
     config, folder = tmp_path / "settings.toml", tmp_path / "kept"
@@ -65,7 +55,7 @@ async def test_words_that_are_put_right(spoken: list[str], tmp_path: Path) -> No
                 messages += await receive_until(speaker, "final")
             await sending
         assert said(messages) == MEANT
-        check_promises(messages)
+        assert_caption_rules(from_messages(messages))
         partials = [m["text"] for m in messages if m["type"] == "partial"]
         assert any("John runs" in text for text in partials)
         assert not any("shit" in text or "um" in text.split() for text in partials)

@@ -20,7 +20,7 @@ from streamstt.audio.devices.microphone import AUDIO_TIMEOUT_S, Microphone
 from streamstt.audio.devices.selection import DeviceSelector
 from streamstt.errors import SourceError
 from tests.support.audio_server import AudioServer
-from tests.support.daemon import DATA, SCRIPT, WITHIN_S, Daemon, captions, receive, run, said, text_of
+from tests.support.daemon import DATA, WITHIN_S, Daemon, captions, receive, run, said, text_of, write_script
 from tests.support.word_errors import word_error_rate
 
 NOTICED_S = 2.0
@@ -40,10 +40,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AudioServer]:
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """As ``script``, for the whole module."""
-    words = [{"text": f" {w}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, w in enumerate(SCRIPT.split())]
-    file = tmp_path_factory.mktemp("script") / "script.json"
-    file.write_text(json.dumps({"words": words, "repeat_s": 8}))
-    return ["--model", f"script:{file}"]
+    return write_script(tmp_path_factory.mktemp("script"))
 
 
 @pytest.fixture(scope="module")

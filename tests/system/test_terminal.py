@@ -14,11 +14,20 @@ import soundfile
 
 from tests.support.audio_server import AudioServer
 from tests.support.brokers import free_port
-from tests.support.daemon import DATA, SCRIPT, Daemon, captions, command, environment, receive_until, run
+from tests.support.daemon import (
+    DATA,
+    SENTENCES,
+    Daemon,
+    captions,
+    command,
+    environment,
+    receive_until,
+    run,
+    write_script,
+)
 from tests.support.terminal import Terminal
 
-FIRST = "Every word of this has been written down before."
-SECOND = "It is said again and again so that tests know it."
+FIRST, SECOND = SENTENCES
 LOOP = ("--source", f"file:{DATA / 'long_sentence.flac'}", "--loop")
 TWO = """
 [[source]]
@@ -38,10 +47,8 @@ label = "Them"
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """As ``script``, for the whole module, with two sources."""
     folder = tmp_path_factory.mktemp("script")
-    words = [{"text": f" {w}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, w in enumerate(SCRIPT.split())]
-    (folder / "script.json").write_text(json.dumps({"words": words, "repeat_s": 8}))
     (folder / "two.toml").write_text(TWO.format(file=DATA / "long_sentence.flac"))
-    return ["--model", f"script:{folder / 'script.json'}", "--config", str(folder / "two.toml")]
+    return [*write_script(folder), "--config", str(folder / "two.toml")]
 
 
 @pytest.fixture(scope="module")

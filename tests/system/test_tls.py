@@ -13,11 +13,10 @@ import trustme
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.config.server import ServerSettings as Settings
-from streamstt.hub.protocol import ClientError
-from streamstt.server.server import CaptionServer, RemoteStream
+from streamstt.server.server import CaptionServer
 from tests.support.captions import make_hub
+from tests.support.certificates import issue_certificate
 from tests.support.daemon import (
     DATA,
     Daemon,
@@ -30,21 +29,12 @@ from tests.support.daemon import (
     receive_until,
     run,
 )
-
-
-def certificate(ca: trustme.CA, folder: Path) -> tuple[Path, Path]:
-    """Certificate and key for loopback, written over the last ones."""
-    made = ca.issue_cert("localhost", "127.0.0.1")
-    chain, key = folder / "chain.pem", folder / "key.pem"
-    made.private_key_pem.write_to_path(str(key))
-    chain.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
-    ca.cert_pem.write_to_path(str(folder / "ca.pem"))
-    return chain, key
+from tests.support.pages import NoIngest
 
 
 async def test_tls(script: list[str], tmp_path: Path) -> None:
     """With a certificate, pages come by https and captions by wss; what is not TLS gets nothing, and breaks nothing."""
-    chain, key = certificate(trustme.CA(), tmp_path)
+    chain, key = issue_certificate(trustme.CA(), tmp_path)
     options = ("--set", f"server.tls_certificate={chain}", "--set", f"server.tls_key={key}")
     with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop", *options) as daemon:
         assert daemon.url.startswith("https://")
@@ -68,10 +58,10 @@ async def test_tls(script: list[str], tmp_path: Path) -> None:
 
 def test_bad_certificate(script: list[str], tmp_path: Path) -> None:
     """A missing file, one that is no PEM, or a key of another certificate: exit 78, with the files' names."""
-    chain, _ = certificate(trustme.CA(), tmp_path)
+    chain, _ = issue_certificate(trustme.CA(), tmp_path)
     other = tmp_path / "other"
     other.mkdir()
-    _, foreign = certificate(trustme.CA(), other)
+    _, foreign = issue_certificate(trustme.CA(), other)
     junk = tmp_path / "junk.pem"
     junk.write_text("no certificate")
     for cert, key in ((tmp_path / "none.pem", foreign), (junk, foreign), (chain, foreign)):
@@ -83,13 +73,6 @@ def test_bad_certificate(script: list[str], tmp_path: Path) -> None:
 
 
 # ---- reload, of the real server in this process
-
-
-class NoIngest:
-    """Takes no remote audio."""
-
-    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
-        raise ClientError("full", "no audio here")
 
 
 @asynccontextmanager
@@ -105,20 +88,20 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[CaptionServer, str]
 
 async def test_new_certificate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """After a reload new clients see the new certificate; open ones stay. A broken one changes nothing, and is told."""
-    chain, key = certificate(trustme.CA(), tmp_path)
+    chain, key = issue_certificate(trustme.CA(), tmp_path)
     settings = Settings(port=0, tls_certificate=str(chain), tls_key=str(key))
     async with serving(settings) as (server, address):
         old = ssl.create_default_context(cafile=tmp_path / "ca.pem")
         async with connect(address, ssl=old) as open_one:
             await receive(open_one)
-            certificate(trustme.CA(), tmp_path)
+            issue_certificate(trustme.CA(), tmp_path)
             server.reload(settings)
             new = ssl.create_default_context(cafile=tmp_path / "ca.pem")
             with pytest.raises(ssl.SSLCertVerificationError):
                 await connect(address, ssl=old)
             async with connect(address, ssl=new) as viewer:
                 await receive(viewer)
-            certificate(trustme.CA(), tmp_path)
+            issue_certificate(trustme.CA(), tmp_path)
             key.write_text("half writ")
             server.reload(settings)
             async with connect(address, ssl=new) as viewer:

@@ -14,7 +14,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.support.brokers import free_port
 from tests.support.daemon import (
-    SCRIPT,
+    SENTENCES,
     WITHIN_S,
     Daemon,
     captions,
@@ -25,11 +25,9 @@ from tests.support.daemon import (
     run,
     speak,
 )
+from tests.support.pages import FINALS
 from tests.support.transcripts import FolderAway, FullDisk, LimitedFiles, Trouble, check_readable, finals
 from tests.support.viewers import SPEECH, Viewer, talk
-
-SENTENCES = [f"{text.strip()}." for text in SCRIPT.split(".")[:2]]
-SHOWN = "return Array.from(document.querySelectorAll('#log .caption .text'), e => e.textContent)"
 
 
 def keeping(folder: Path, *more: str) -> list[str]:
@@ -194,7 +192,7 @@ def test_viewers_across_a_restart(
             asyncio.run(say_two(daemon))
             said = SENTENCES * (turn + 1)
             assert [f["text"] for f in finals(tmp_path)] == said
-            WebDriverWait(browser, WITHIN_S).until(lambda b, said=said: b.execute_script(SHOWN) == said)
+            WebDriverWait(browser, WITHIN_S).until(lambda b, said=said: b.execute_script(FINALS) == said)
             while lines.count(SENTENCES[-1]) <= turn:
                 lines.append(listener.stdout.readline().strip())
             daemon.process.kill()

@@ -21,6 +21,7 @@ import soundfile
 import trustme
 from openai import AsyncOpenAI
 
+from tests.support.certificates import issue_certificate
 from tests.support.daemon import (
     DATA,
     SCRIPT,
@@ -35,7 +36,6 @@ from tests.support.daemon import (
     speak,
     write_script,
 )
-from tests.system.test_tls import certificate
 
 LONG = (DATA / "long_sentence.flac").read_bytes()
 PATH = "/v1/audio/transcriptions"
@@ -258,7 +258,7 @@ def test_stopping(slow: Daemon, spool: Path) -> None:
 
 def test_over_tls(script: list[str], tmp_path: Path) -> None:
     """It is the same port and the same connection where there is TLS."""
-    chain, key = certificate(trustme.CA(), tmp_path)
+    chain, key = issue_certificate(trustme.CA(), tmp_path)
     tls = ("--set", f"server.tls_certificate={chain}", "--set", f"server.tls_key={key}")
     with Daemon(*script, *SETTINGS, *tls) as daemon:
         trust = ("--cacert", tmp_path / "ca.pem", "-sS")
