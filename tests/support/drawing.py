@@ -5,6 +5,7 @@ One character is one frame of 20 ms: ``.`` silence, ``,`` a breath, ``s`` speech
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import cycle, pairwise
 
 import numpy as np
@@ -53,13 +54,13 @@ class Talk:
     def text(self) -> list[str]:
         return [text for text, _, _ in self.words]
 
-    @property
+    @cached_property
     def audio(self) -> Samples:
         return draw(self.picture)
 
-    @property
+    @cached_property
     def engine(self) -> ScriptedEngine:
-        """Hears exactly this talk."""
+        """Recognizes exactly this talk."""
         step = FRAME / SAMPLE_RATE
         spoken = tuple(ScriptWord(text=f" {t}", start=a * step, end=b * step) for t, a, b in self.words)
         return ScriptedEngine(Script(words=spoken))

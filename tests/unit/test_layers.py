@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,7 @@ PURE = {
 IMPURE = {"asyncio", "logging", "os", "select", "socket", "subprocess", "threading", "time"}
 
 
+@cache
 def imports(module: str) -> set[str]:
     """Everything that a module imports, wherever in its code: modules of ``streamstt`` by their short name."""
     found: set[str] = set()
