@@ -1,1 +1,1 @@
-"""Measuring: how good captions are, how soon they come and what they cost; and how fast this machine is."""
+"""Measures the accuracy, delay and cost of captions, and how fast this machine is."""

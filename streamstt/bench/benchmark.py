@@ -1,4 +1,4 @@
-"""The measurements behind ``streamstt bench``: of this machine, and of a recording."""
+"""The measurements of ``streamstt bench``: of this machine, and of a recording. Prints nothing."""
 
 import platform
 import resource
@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event as Never
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -28,23 +28,23 @@ from streamstt.whisper.network.layers import ModelDimensions
 from streamstt.whisper.streaming import StreamingEngine
 
 BenchResult = dict[str, Any]
-SOURCE_OFFSET_MS = 370  # ms between sources that say the same: no common measure with the updates
-MAX_CORE_SHARE = 0.85  # share of one core that the engine's thread may take: the rest is for bursts
-MAX_UPDATE_S = 2.0  # s: an update that takes longer is no live caption
+SOURCE_OFFSET_MS = 370  # ms between sources that play the same recording; not a multiple of the update interval
+MAX_CORE_SHARE = 0.85  # share of one core that the engine's thread may use; the rest is for bursts
+MAX_UPDATE_S = 2.0  # seconds; captions with slower updates are not live
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How a recording is measured.
+    """How to measure a recording.
 
     Attributes:
         audio: The recording.
-        reference: Its text, or None.
-        words: Its words with times, or None.
-        sources: So many say it at once.
-        offsets: So many runs, each with a little more cut off the beginning.
-        decode_s: Every decode takes so long on the clock; 0: as long as it takes.
-        compare: A model for faster-whisper, or empty.
+        reference: File with its text, or None.
+        words: File with its words and their times, or None.
+        sources: Number of simultaneous sources that play it.
+        offsets: Number of runs, each with a little more cut off the beginning.
+        decode_s: Seconds that every decode takes on the simulated clock; 0: as long as it really takes.
+        compare: Model for a comparison with faster-whisper, or empty.
     """
 
     audio: Path
@@ -59,110 +59,110 @@ class Plan:
 def measure_machine(
     settings: Settings, engine: Engine, report_stage: Callable[[str], None] = lambda _: None
 ) -> BenchResult:
-    """How fast this machine is: the configured model by a recording, other sizes by estimates.
+    """Measures how fast this machine is: the configured model with a recording, other sizes by estimates.
 
     Args:
-        settings: In force.
-        engine: The configured one, loaded.
-        report_stage: Told what is measured next.
+        settings: The effective settings.
+        engine: The configured engine, loaded.
+        report_stage: Called with what is measured next.
 
     Raises:
         EngineError: The engine failed.
     """
     report_stage("a recording")
     samples = read_recording(welcome())
-    simulate([samples[: samples_from_ms(4000)]], engine, settings.speech, "en")  # the first decodes prepare
+    simulate([samples[: samples_from_ms(4000)]], engine, settings.speech, "en")  # warm up
     run = simulate([samples], engine, settings.speech, "en")
-    update, cpu = statistics.median(run.decode_times), run.cpu_s / run.audio_s
+    update_s, cpu_s_per_s = statistics.median(run.decode_times), run.cpu_s / run.audio_s
     measured = {
-        "update_s": update,
+        "update_s": update_s,
         "update_p95_s": percentile(run.decode_times, 0.95),
         "utterance_s": _time_utterance(samples, engine),
-        "cpu_s_per_s": cpu,
-        **_capacity(update, cpu),
+        "cpu_s_per_s": cpu_s_per_s,
+        **_capacity(update_s, cpu_s_per_s),
     }
     layers: dict[ModelDimensions, speed.LayerTimings] = {}
 
-    def estimate(shape: ModelDimensions) -> BenchResult:
-        kind = speed.layer_key(shape)
-        if kind not in layers:
-            layers[kind] = speed.measure_layers(
-                shape, settings.engine.encoder, settings.engine.decoder, settings.engine.threads
-            )
-        return _stage_times(layers[kind].estimate(shape))
+    def estimate(dims: ModelDimensions) -> BenchResult:
+        key = speed.layer_key(dims)
+        if key not in layers:
+            config = settings.engine
+            layers[key] = speed.measure_layers(dims, config.encoder, config.decoder, config.threads)
+        return _stage_times(layers[key].estimate(dims))
 
     if isinstance(engine, StreamingEngine) and engine.info.device == "cpu":
-        shape = engine.network[0]
+        dims = engine.network[0]
         report_stage("its parts")
         measured["parts"] = _stage_times(speed.measure(engine, settings.engine.threads))
-        measured["estimated"] = estimate(shape)
-        measured["formats_s"] = precision.measure(shape)
+        measured["estimated"] = estimate(dims)
+        measured["formats_s"] = precision.measure(dims)
     sizes = []
-    for name, shape in speed.SIZES.items():
+    for name, dims in speed.SIZES.items():
         report_stage(name)
-        parts = estimate(shape)
-        cpu = parts["update_s"] * 1000 / settings.speech.update_ms
-        sizes.append({"model": name, **parts, "cpu_s_per_s": cpu, **_capacity(parts["update_s"], cpu)})
+        parts = estimate(dims)
+        cpu_s_per_s = parts["update_s"] * 1000 / settings.speech.update_ms
+        capacity = _capacity(parts["update_s"], cpu_s_per_s)
+        sizes.append({"model": name, **parts, "cpu_s_per_s": cpu_s_per_s, **capacity})
     about = {"machine": platform.processor() or platform.machine(), **_engine_info(engine)}
     return {**about, "measured": measured, "sizes": sizes}
 
 
 def _time_utterance(samples: Samples, engine: Engine) -> float:
-    """Seconds that eight seconds of speech take when nothing of them was heard before."""
+    """Returns the seconds that a decode of 8 s of speech takes without a draft or committed words."""
     job = Job("bench", 0, samples[: samples_from_ms(8000)], final=True, language="en")
-    begun = time.perf_counter()
+    start = time.perf_counter()
     engine.decode(job)
-    return time.perf_counter() - begun
+    return time.perf_counter() - start
 
 
-def _stage_times(timed: speed.Speed) -> BenchResult:
+def _stage_times(times: speed.Speed) -> BenchResult:
     return {
-        "precision": timed.formats,
-        "encoder_s": list(timed.encoder),
-        "read_s": timed.prefill,
-        "say_s": timed.step,
-        "update_s": timed.update,
+        "precision": times.formats,
+        "encoder_s": list(times.encoder),
+        "read_s": times.prefill,
+        "say_s": times.step,
+        "update_s": times.update,
     }
 
 
 def measure_recording(plan: Plan, settings: Settings, engine: Engine, normalize: Normalizer) -> BenchResult:
-    """Figures of a recording.
+    """Measures the accuracy, delay and cost of captions of a recording.
 
     Args:
         plan: What to measure.
-        settings: In force.
-        engine: Loaded.
-        normalize: Text to words as they are counted.
+        settings: The effective settings.
+        engine: The configured engine, loaded.
+        normalize: Maps text to words as they are counted.
 
     Raises:
         SourceError: A file cannot be read.
         EngineError: The engine failed.
-        ConfigError: There is nothing to compare with.
+        ConfigError: The model for the comparison, or faster-whisper itself, is not available.
     """
     language = None if settings.engine.language == "auto" else settings.engine.language
-    peer = find_model(plan.compare) if plan.compare else ""  # before minutes of measuring
+    peer = find_model(plan.compare) if plan.compare else ""  # fails before minutes of measuring, if at all
     reference = Reference.read(plan.reference, plan.words, normalize)
     samples = read_recording(plan.audio)
-    simulate([samples[: samples_from_ms(4000)]], engine, settings.speech, language)  # the first decodes prepare
-    runs, heard = [], []
+    simulate([samples[: samples_from_ms(4000)]], engine, settings.speech, language)  # warm up
+    runs, transcripts = [], []
     for k in range(plan.offsets):
         cut = samples_from_ms(settings.speech.update_ms * k // plan.offsets)
-        later = [
+        delayed = [
             np.concatenate([np.zeros(samples_from_ms(SOURCE_OFFSET_MS * i), np.float32), samples[cut:]])
             for i in range(plan.sources)
         ]
-        run = simulate(later, engine, settings.speech, language, plan.decode_s, settings.words)
-        late_by = [SOURCE_OFFSET_MS * i / 1000 - cut / SAMPLE_RATE for i in range(plan.sources)]
-        runs.append(compute_figures(run, reference, normalize, late_by))
-        heard += [normalized_words([final for _, final in track.finals], normalize) for track in run.traces]
+        run = simulate(delayed, engine, settings.speech, language, plan.decode_s, settings.words)
+        shifts_s = [SOURCE_OFFSET_MS * i / 1000 - cut / SAMPLE_RATE for i in range(plan.sources)]
+        runs.append(compute_figures(run, reference, normalize, shifts_s))
+        transcripts += [normalized_words([final for _, final in trace.finals], normalize) for trace in run.traces]
     seconds = len(samples) / SAMPLE_RATE
     result = {**_engine_info(engine), "audio_s": seconds, "sources": plan.sources}
     result["delays_from"] = "words" if reference and reference.timed_words else "captions"
     result["figures"] = runs[0] if len(runs) == 1 else mean_and_range(runs)
     result["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     files = _transcribe_file(plan, settings, engine, language, peer)
-    whole = normalize(files[0].text)
-    result["differs_from_file"] = statistics.mean(error_rate(whole, said) for said in heard)
+    from_file = normalize(files[0].text)
+    result["differs_from_file"] = statistics.mean(error_rate(from_file, transcript) for transcript in transcripts)
     result["offline"] = [
         {
             "program": file.program,
@@ -177,18 +177,18 @@ def measure_recording(plan: Plan, settings: Settings, engine: Engine, normalize:
 def _transcribe_file(
     plan: Plan, settings: Settings, engine: Engine, language: str | None, peer: str
 ) -> list[FileTranscript]:
-    """The recording as a file, by ``transcribe`` and by the peer that is asked for."""
-    begun = time.process_time()
+    """Transcribes the recording as a file: with ``transcribe``, and with faster-whisper if there is a model for it."""
+    start = time.process_time()
     finals = transcribe(plan.audio, engine, settings.speech, language, words=settings.words)
     text = " ".join(final.text for final in finals)
-    done = [FileTranscript("streamstt transcribe", text, time.process_time() - begun)]
+    transcripts = [FileTranscript("streamstt transcribe", text, time.process_time() - start)]
     if peer:
-        done.append(run_faster_whisper(plan.audio, peer, language, settings.engine.threads or 1))
-    return done
+        transcripts.append(run_faster_whisper(plan.audio, peer, language, settings.engine.threads or 1))
+    return transcripts
 
 
 def read_recording(path: Path) -> Samples:
-    """A whole recording, shape (n,), 16 kHz, mono.
+    """Reads a whole recording, shape (n,), 16 kHz, mono.
 
     Raises:
         SourceError: It cannot be read.
@@ -197,7 +197,7 @@ def read_recording(path: Path) -> Samples:
     file.open()
     try:
         blocks = []
-        while block := file.read(Never()):
+        while block := file.read(Event()):
             blocks.append(block.samples)
     finally:
         file.close()
@@ -208,9 +208,9 @@ def _engine_info(engine: Engine) -> BenchResult:
     return {"model": engine.info.model, "precision": engine.info.precision}
 
 
-def _capacity(update_s: float, cpu: float) -> BenchResult:
-    """How many sources fit, and in words."""
-    sources = int(MAX_CORE_SHARE / cpu)
+def _capacity(update_s: float, cpu_s_per_s: float) -> BenchResult:
+    """Returns how many sources one core can handle, as a number and in words."""
+    sources = int(MAX_CORE_SHARE / cpu_s_per_s)
     if sources:
         return {"sources": sources, "verdict": f"{sources} sources" if sources > 1 else "1 source"}
     if update_s <= MAX_UPDATE_S:

@@ -1,4 +1,4 @@
-"""The same recording through another program, to compare with. The only place that imports faster_whisper."""
+"""Transcribes a recording with faster-whisper, for comparison. Only this module imports faster_whisper."""
 
 import time
 from dataclasses import dataclass
@@ -10,7 +10,13 @@ from streamstt.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class FileTranscript:
-    """What a program made of a recording, and for how many processor seconds."""
+    """A program's transcript of a recording.
+
+    Attributes:
+        program: Name, and version of another program.
+        text: The transcript.
+        cpu_s: CPU seconds it took, without loading the model.
+    """
 
     program: str
     text: str
@@ -18,7 +24,7 @@ class FileTranscript:
 
 
 def require_faster_whisper() -> str:
-    """Its name and version.
+    """Returns faster-whisper's name and version.
 
     Raises:
         ConfigError: It is not installed.
@@ -30,13 +36,13 @@ def require_faster_whisper() -> str:
 
 
 def find_model(model: str) -> str:
-    """The folder of a model, which faster-whisper fetches if need be.
+    """Returns the name or folder of a model, after faster-whisper has fetched it if necessary.
 
     Raises:
-        ConfigError: It, or faster-whisper, is not to be had.
+        ConfigError: The model, or faster-whisper itself, is not available.
     """
     require_faster_whisper()
-    from faster_whisper import download_model  # noqa: PLC0415 - an extra
+    from faster_whisper import download_model  # noqa: PLC0415 - an optional dependency
 
     if Path(model).is_dir():
         return model
@@ -44,32 +50,32 @@ def find_model(model: str) -> str:
         return str(download_model(model))
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"faster-whisper does not find {model!r}: {error}; name one that it can fetch, or a CTranslate2 folder"
+            f"faster-whisper cannot find {model!r}: {error}; set a model that it can fetch, or a CTranslate2 folder"
         ) from error
 
 
 def run_faster_whisper(path: Path, model: str, language: str | None, threads: int) -> FileTranscript:
-    """The whole file by faster-whisper: 8 bits, greedy; loading is not counted.
+    """Transcribes a file with faster-whisper in int8, with greedy decoding.
 
     Args:
-        path: A recording.
+        path: The recording.
         model: Name, or CTranslate2 folder.
-        language: Code, or None to detect it.
-        threads: Of its processor.
+        language: Language code, or None to detect it.
+        threads: CPU threads.
 
     Raises:
-        ConfigError: It is not installed, or does not find the model.
+        ConfigError: faster-whisper is not installed, or cannot load the model.
     """
     program = require_faster_whisper()
-    from faster_whisper import WhisperModel  # noqa: PLC0415 - an extra
+    from faster_whisper import WhisperModel  # noqa: PLC0415 - an optional dependency
 
     try:
         loaded = WhisperModel(model, device="cpu", compute_type="int8", cpu_threads=threads)
     except (OSError, RuntimeError, ValueError) as error:
         raise ConfigError(
-            f"faster-whisper cannot load {model!r}: {error}; name one that it can fetch, or a CTranslate2 folder"
+            f"faster-whisper cannot load {model!r}: {error}; set a model that it can fetch, or a CTranslate2 folder"
         ) from error
-    begun = time.process_time()
+    start = time.process_time()
     segments, _ = loaded.transcribe(str(path), language=language, beam_size=1)
     text = " ".join(segment.text.strip() for segment in segments)
-    return FileTranscript(program, text, time.process_time() - begun)
+    return FileTranscript(program, text, time.process_time() - start)

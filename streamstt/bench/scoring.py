@@ -1,7 +1,7 @@
-"""What a viewer got, against what was said: word errors, the delay of each word, words that were withdrawn.
+"""Scores what a viewer saw against what was spoken: word errors, the delay of each word, words later withdrawn.
 
-Pure functions on words. Word error rate is the Levenshtein distance a reference word; erasure is that of Arivazhagan et
-al. 2020, "Re-translation strategies for long form, simultaneous, spoken language translation".
+Pure functions on words. The word error rate is the Levenshtein distance per word of the reference. Erasure is that of
+Arivazhagan et al. 2020, "Re-translation strategies for long form, simultaneous, spoken language translation".
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from difflib import SequenceMatcher
 
 import numpy as np
 
-SEARCH_WORDS = 20  # words: so far from its place a shown word is looked for
+SEARCH_WORDS = 20  # words: how far from its position a shown word is searched
 
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A word of the reference, normalised, and when it ended (s)."""
+    """A normalized word, and when it ended (s)."""
 
     text: str
     end: float
@@ -23,7 +23,7 @@ class TimedWord:
 
 @dataclass(frozen=True, slots=True)
 class DisplayState:
-    """What a viewer saw from ``at`` (s) on: normalised words, the first ``settled`` of which would not change."""
+    """What a viewer saw from ``at`` (s) on: normalized words, of which the first ``settled`` will not change."""
 
     at: float
     words: tuple[str, ...]
@@ -31,14 +31,19 @@ class DisplayState:
 
 
 def align(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[list[tuple[int, int]], int]:
-    """Pairs of indices of the words that were heard right, on a shortest path of edits; and the number of errors."""
+    """Aligns two texts by the Levenshtein distance.
+
+    Returns:
+        The index pairs of equal words on a shortest path of edits, and the number of errors.
+    """
+    # rows[i, j]: errors between the first i words of the reference and the first j of the hypothesis.
     rows = np.zeros((len(reference) + 1, len(hypothesis) + 1), dtype=np.int32)
     rows[:, 0], rows[0] = range(len(reference) + 1), range(len(hypothesis) + 1)
     words = np.array(hypothesis, dtype=object)
     steps = np.arange(1, len(hypothesis) + 1)
     for i, word in enumerate(reference, 1):
         best = np.minimum(rows[i - 1, 1:] + 1, rows[i - 1, :-1] + (words != word))  # deleted, or substituted
-        # Inserted: one more than the neighbour on the left, however far that goes.
+        # Inserted: one more than the left neighbor, for any number of insertions.
         rows[i, 1:] = np.minimum(np.minimum.accumulate(best - steps), i) + steps
     pairs: list[tuple[int, int]] = []
     i, j = len(reference), len(hypothesis)
@@ -55,49 +60,49 @@ def align(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[list[tup
 
 
 def delays(states: Sequence[DisplayState], reference: Sequence[TimedWord], *, settled: bool) -> list[float]:
-    """Seconds from the end of each word that was heard right until it was on the screen to stay.
+    """Returns the seconds from the end of each correctly recognized word until it was shown for good.
 
     Args:
         states: In the order of time; the last is the result.
-        reference: In the order they were spoken.
-        settled: Count from when it could not change any more, not from when it was shown.
+        reference: In the order spoken.
+        settled: Measure until the word could no longer change, not until it was shown.
     """
     result = states[-1].words if states else ()
-    since: list[float | None] = [None] * len(result)
-    for screen in states:
-        there = _present_indices(screen.words[: screen.settled] if settled else screen.words, result)
-        since = [(at if at is not None else screen.at) if k in there else None for k, at in enumerate(since)]
+    since: list[float | None] = [None] * len(result)  # when each word of the result appeared, if it is shown
+    for state in states:
+        present = _present_indices(state.words[: state.settled] if settled else state.words, result)
+        since = [(at if at is not None else state.at) if k in present else None for k, at in enumerate(since)]
     pairs, _ = align([w.text for w in reference], result)
     return [at - reference[i].end for i, j in pairs if (at := since[j]) is not None]
 
 
 def _present_indices(shown: Sequence[str], result: Sequence[str]) -> set[int]:
-    """Indices of the words of ``result`` that are ``shown``."""
-    same = common_prefix_length(shown, result)
-    present = set(range(same))
-    rest = shown[same:]
-    near = result[same : same + 2 * len(rest) + SEARCH_WORDS]
-    for block in SequenceMatcher(None, rest, near, autojunk=False).get_matching_blocks():
-        present.update(range(same + block.b, same + block.b + block.size))
+    """Returns the indices of the words of ``result`` that are among the ``shown`` words."""
+    prefix = common_prefix_length(shown, result)
+    present = set(range(prefix))
+    rest = shown[prefix:]
+    nearby = result[prefix : prefix + 2 * len(rest) + SEARCH_WORDS]
+    for block in SequenceMatcher(None, rest, nearby, autojunk=False).get_matching_blocks():
+        present.update(range(prefix + block.b, prefix + block.b + block.size))
     return present
 
 
 def erasure(states: Sequence[DisplayState]) -> float:
-    """Words that were taken from the screen, a word of the result."""
+    """Returns how many words were shown and later withdrawn, per word of the result."""
     erased = 0
     before: tuple[str, ...] = ()
-    for screen in states:
-        erased += len(before) - common_prefix_length(before, screen.words)
-        before = screen.words
+    for state in states:
+        erased += len(before) - common_prefix_length(before, state.words)
+        before = state.words
     return erased / max(1, len(before))
 
 
 def common_prefix_length(a: Sequence[str], b: Sequence[str]) -> int:
-    """How many words both begin with."""
+    """Returns how many words at the beginning are equal."""
     return next((n for n, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
 
 
 def percentile(values: Sequence[float], fraction: float) -> float | None:
-    """The least value that at least ``fraction`` of all do not exceed; None of none."""
+    """Returns the value at ``fraction`` (0 to 1) of the sorted values; None if there are none."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(fraction * len(ordered)))] if ordered else None

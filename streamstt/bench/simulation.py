@@ -1,7 +1,7 @@
 """Plays recordings to sessions and an engine on a simulated clock.
 
-Audio comes at the pace of speech and each decode takes as long as it took, but nobody waits: minutes of audio are
-measured in the time of their decodes.
+On that clock audio arrives in real time and each decode takes as long as it really took. Waiting for audio takes no
+time, so minutes of audio are measured in the time of their decodes.
 """
 
 import time
@@ -24,7 +24,7 @@ BLOCK_SAMPLES = samples_from_ms(100)  # samples: what a client sends at a time
 
 @dataclass(frozen=True, slots=True)
 class TracePoint:
-    """What a viewer of one source had from ``at`` (s) on: the finals so far, and the open partial."""
+    """What a viewer of one source had from ``at`` (s) on: the number of finals so far, and the current partial."""
 
     at: float
     finals: int
@@ -33,10 +33,10 @@ class TracePoint:
 
 @dataclass(slots=True)
 class SourceTrace:
-    """What came of one source.
+    """The captions of one source over time.
 
     Attributes:
-        finals: Each with the time (s) at which it was published.
+        finals: Each final with the time (s) at which it was published.
         points: Every change of what a viewer had.
     """
 
@@ -44,7 +44,7 @@ class SourceTrace:
     points: list[TracePoint] = field(default_factory=list)
 
     def record(self, at: float, events: Sequence[Event]) -> None:
-        """Notes what was published."""
+        """Records events that are published at a time (s)."""
         for event in events:
             match event:
                 case Final():
@@ -56,14 +56,14 @@ class SourceTrace:
 
 @dataclass(slots=True)
 class SimulationResult:
-    """A simulation.
+    """Result of a simulation.
 
     Attributes:
-        traces: Of each recording.
-        decode_times: Seconds that each decode took.
-        overdue: For each decode, when on the clock (s), and how long (s) it had been due by then.
-        cpu_s: Processor seconds of sessions and engine.
-        audio_s: Seconds of audio, of all recordings.
+        traces: The captions of each recording.
+        decode_times: Seconds of each decode.
+        overdue: For each decode, when it started (s on the clock), and how long it had been due by then (s).
+        cpu_s: CPU seconds of sessions and engine.
+        audio_s: Seconds of audio of all recordings.
     """
 
     traces: list[SourceTrace]
@@ -74,7 +74,7 @@ class SimulationResult:
 
 
 class _Playback:
-    """A recording on its way into its session."""
+    """Plays a recording to its session."""
 
     def __init__(self, session: Session, samples: Samples, trace: SourceTrace) -> None:
         self.session = session
@@ -85,12 +85,12 @@ class _Playback:
 
     @property
     def next_at(self) -> float:
-        """When the next piece of audio is complete (s); infinity at the end."""
+        """When the next block of audio is complete (s); infinity after the end."""
         at = min(self._sent + BLOCK_SAMPLES, len(self._samples)) / SAMPLE_RATE
         return float("inf") if self._ended else at
 
     def advance(self, now: float) -> None:
-        """Sends what was spoken by ``now``; at the end, ends the source."""
+        """Pushes the blocks that are complete at ``now`` (s); after the last one, ends the source."""
         while self.next_at <= now:
             at = self.next_at
             if self._sent < len(self._samples):
@@ -110,39 +110,40 @@ def simulate(
     decode_s: float = 0,
     words: WordsSettings | None = None,
 ) -> SimulationResult:
-    """Captions the recordings, all at once.
+    """Captions several recordings at once.
 
     Args:
         recordings: Each of shape (n,), 16 kHz, mono.
-        engine: Decodes; it is timed.
+        engine: Decodes; its time is measured.
         settings: The ``[speech]`` section.
-        language: Code, or None to detect it in each utterance.
-        decode_s: So long every decode takes on the clock, in place of its own time: the same captions at any load.
-        words: The ``[words]`` section; None: words are written as heard.
+        language: Language code, or None to detect it in each utterance.
+        decode_s: Seconds that every decode takes on the clock, instead of its own time: the captions then do not
+            depend on the machine's load. 0: its own time.
+        words: The ``[words]`` section; None: words are written as recognized.
 
     Raises:
         EngineError: The engine failed.
     """
     run = SimulationResult([SourceTrace() for _ in recordings])
-    scheduler, rewriting = Scheduler(), WordRewriter(words)
-    streams: dict[Session, _Playback] = {}
+    scheduler, rewriter = Scheduler(), WordRewriter(words)
+    playbacks: dict[Session, _Playback] = {}
     for i, samples in enumerate(recordings):
         name = f"source-{i + 1}"
-        writer = CaptionWriter(name, rewriter=rewriting)
+        writer = CaptionWriter(name, rewriter=rewriter)
         session = Session(name, settings, make_detector(settings), language, writer)
-        streams[session] = _Playback(session, samples, run.traces[i])
+        playbacks[session] = _Playback(session, samples, run.traces[i])
         scheduler.add(session)
         run.audio_s += len(samples) / SAMPLE_RATE
-    now = 0.0
-    begun = time.process_time()
+    now = 0.0  # s on the simulated clock
+    cpu_start = time.process_time()
     while True:
-        for stream in streams.values():
-            stream.advance(now)
+        for playback in playbacks.values():
+            playback.advance(now)
         chosen = scheduler.next()
         overdue = chosen.overdue / SAMPLE_RATE if chosen else 0.0
         job = chosen.next_job() if chosen else None
         if chosen is None or job is None:
-            now = min(stream.next_at for stream in streams.values())
+            now = min(playback.next_at for playback in playbacks.values())
             if now == float("inf"):
                 break
             continue
@@ -151,8 +152,8 @@ def simulate(
         run.decode_times.append(time.perf_counter() - start)
         run.overdue.append((now, overdue))
         now += decode_s or run.decode_times[-1]
-        for stream in streams.values():
-            stream.advance(now)
-        streams[chosen].trace.record(now, chosen.apply(hypothesis))
-    run.cpu_s = time.process_time() - begun
+        for playback in playbacks.values():
+            playback.advance(now)
+        playbacks[chosen].trace.record(now, chosen.apply(hypothesis))
+    run.cpu_s = time.process_time() - cpu_start
     return run

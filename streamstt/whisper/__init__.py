@@ -1,1 +1,1 @@
-"""Whisper: finding and loading a model, and the engines that run it."""
+"""Whisper: finds, loads and runs a model. ``loader`` is the way in; nothing here knows sessions or captions."""

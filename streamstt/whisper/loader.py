@@ -1,4 +1,7 @@
-"""Builds the engine that the settings ask for. Each import stands in its case: a script needs no torch."""
+"""Builds the engine that the settings name.
+
+Each engine is imported only when it is chosen, so that a scripted engine needs no torch.
+"""
 
 import os
 from pathlib import Path
@@ -8,14 +11,18 @@ from streamstt.engine.base import Engine, EngineInfo
 from streamstt.errors import ConfigError
 from streamstt.whisper.checkpoints.search import Progress
 
-CACHED_SHAPES = "16"  # shapes
+CACHED_SHAPES = "16"  # compiled primitives that oneDNN keeps, one for each shape of matrices
 
 
 def require_languages(info: EngineInfo, *wanted: str) -> None:
-    """Checks settings against what the model speaks; "auto" and empty ask for nothing.
+    """Checks that the model knows the languages of the settings.
+
+    Args:
+        info: Of the loaded engine.
+        wanted: Language codes; "auto" and the empty string are always accepted.
 
     Raises:
-        ConfigError: It does not speak one of them.
+        ConfigError: The model does not know one of them.
     """
     known = info.languages
     for language in sorted(set(wanted) - {"", "auto", *known}):
@@ -23,16 +30,16 @@ def require_languages(info: EngineInfo, *wanted: str) -> None:
 
 
 def load_engine(settings: EngineSettings, progress: Progress | None = None) -> Engine:
-    """Finds the model, fetching it if need be, and loads it.
+    """Finds the model, downloads it if necessary, and loads it.
 
     Args:
         settings: The ``[engine]`` section.
-        progress: Told how far a download is.
+        progress: Called with the progress of a download.
 
     Raises:
-        ModelError: There is no such model, it cannot be had, or it is damaged.
-        EngineError: The device is not there.
-        ConfigError: The model does not speak the language of the settings.
+        ModelError: There is no such model, it cannot be fetched, or it is damaged.
+        EngineError: The device is not available.
+        ConfigError: The model does not know the language of the settings.
     """
     engine = _load(settings, progress)
     require_languages(engine.info, settings.language)
@@ -42,7 +49,7 @@ def load_engine(settings: EngineSettings, progress: Progress | None = None) -> E
 def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
     match settings.model.partition(":"):
         case ("script", _, path):
-            from streamstt.engine.scripted import ScriptedEngine  # noqa: PLC0415 - see above
+            from streamstt.engine.scripted import ScriptedEngine  # noqa: PLC0415 - see the module's docstring
 
             return ScriptedEngine.load(Path(path))
         case _:
@@ -50,7 +57,7 @@ def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
 
             found = search.find(settings.model, progress=progress)
             _limit_primitive_caches()
-            # Last, for torch takes seconds to import, and a wrong name should not.
+            # Import torch last: it takes seconds, and a misspelt model name should fail at once.
             if settings.kind == "reference":
                 from streamstt.whisper.reference import ReferenceEngine  # noqa: PLC0415
 
@@ -61,10 +68,10 @@ def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
 
 
 def _limit_primitive_caches() -> None:
-    """Has torch forget code that it made for shapes of 16-bit matrices that were long ago.
+    """Bounds oneDNN's cache of compiled primitives for 16-bit matrices; call it before torch is imported.
 
-    It makes half a megabyte for each length of audio, and would keep a thousand: hundreds of megabytes within hours.
-    What comes again is made again in no time that could be measured. torch reads these variables when it is imported.
+    A primitive takes half a megabyte, each length of audio needs its own, and by default a thousand are kept: hundreds
+    of megabytes within hours. Recompiling one takes no measurable time. torch reads these variables on import.
     """
     for name in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
         os.environ.setdefault(name, CACHED_SHAPES)

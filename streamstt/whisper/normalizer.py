@@ -1,4 +1,4 @@
-"""Words as they are counted: without case, punctuation and ways of spelling. Whisper's own (Radford et al. 2022, C)."""
+"""Text normalization before words are counted: case, punctuation and spelling (Radford et al. 2022, appendix C)."""
 
 import json
 from collections.abc import Callable
@@ -11,11 +11,11 @@ from streamstt.text.characters import SPACELESS_LANGUAGES
 
 
 def make_normalizer(language: str, folder: Path | None = None) -> Callable[[str], list[str]]:
-    """Text to words.
+    """Returns a function from text to normalized words.
 
     Args:
-        language: Code; in languages without spaces each character counts as a word.
-        folder: A checkpoint; if it has ``normalizer.json``, British and American spelling are the same.
+        language: Language code; in languages without spaces each character counts as a word.
+        folder: A checkpoint; if it has ``normalizer.json``, British spelling is mapped to American.
     """
     if language == "en":
         spelling = folder / "normalizer.json" if folder else None

@@ -1,6 +1,6 @@
-"""The reference engine: every update is a window padded to 30 s, through transformers' own ``generate``.
+"""The reference engine: pads every update to 30 s and decodes it with transformers' own ``generate``.
 
-Slow, and as right as the model is: what the streaming engine is measured against.
+Slow, but as accurate as the model: the oracle of the streaming engine, with which it shares no forward pass.
 """
 
 import logging
@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from transformers import GenerationMixin, WhisperForConditionalGeneration, WhisperProcessor
-from transformers import logging as chatter
+from transformers import logging as transformers_logging
 from transformers.modeling_outputs import BaseModelOutput
 
 from streamstt.audio.format import SAMPLE_RATE, samples_from_ms
@@ -26,8 +26,8 @@ from streamstt.whisper.decoding.prompt import prompt_tokens
 from streamstt.whisper.decoding.words import split_words
 from streamstt.whisper.runtime import find_device
 
-MAX_TOKENS_PER_S = 12  # nobody speaks faster; a decode that wants more is in a loop
-MAX_TEXT_TOKENS = 440  # of the decoder's 448 positions
+MAX_TOKENS_PER_S = 12  # no speaker is faster: a decode that needs more is in a loop
+MAX_TEXT_TOKENS = 440  # of the decoder's 448 positions; the rest are for the prompt
 FRAME_SAMPLES = samples_from_ms(FRAME_S * 1000)
 
 log = logging.getLogger(__name__)
@@ -35,12 +35,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _GeneratedText:
-    """What generate said after the prompt.
+    """What ``generate`` returned after the prompt and the committed words.
 
     Attributes:
         tokens: Text tokens, without the end token.
-        probabilities: Of each token, shape (n,).
-        starts: Frame at which each begins, and where the last one ends, shape (n + 1,).
+        probabilities: Probability of each token, shape (n,).
+        starts: Frame at which each token begins, and at which the last one ends, shape (n + 1,).
     """
 
     tokens: list[int]
@@ -49,59 +49,66 @@ class _GeneratedText:
 
 
 class ReferenceEngine:
-    """Implements ``EngineSettings`` with ``transformers.WhisperForConditionalGeneration``."""
+    """Implements ``Engine`` with ``transformers.WhisperForConditionalGeneration``.
+
+    Attributes:
+        info: Model, device, number format and languages.
+    """
 
     def __init__(self, checkpoint: Checkpoint, settings: EngineSettings) -> None:
         """Loads the model.
 
         Args:
             checkpoint: A folder in Hugging Face layout.
-            settings: Device, threads, task; the number format is exact.
+            settings: Device, threads, task, vocabulary. The number formats are ignored: float32, or float16 on CUDA.
 
         Raises:
-            ModelError: The folder does not hold a Whisper model, or lacks what the settings ask for.
+            ModelError: The folder does not hold a Whisper model, or the model cannot do the task.
             ConfigError: The vocabulary is too long for the model.
+            EngineError: The device is not available.
         """
         device = find_device(settings.device)
         dtype = torch.float16 if device.type == "cuda" else torch.float32
         torch.set_num_threads(settings.threads or torch.get_num_threads())
-        chatter.disable_progress_bar()  # type: ignore[no-untyped-call] # it loads in a second
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call] # it loads in a second
         try:
             self._processor = WhisperProcessor.from_pretrained(checkpoint.folder)
             loaded: Any = WhisperForConditionalGeneration.from_pretrained(
                 checkpoint.folder, dtype=dtype, attn_implementation="eager", output_loading_info=True
             )
         except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-            raise ModelError(f"{checkpoint.folder} does not hold a Whisper model that loads: {error}") from error
-        model, found = loaded
-        missing = sorted({*found["missing_keys"], *map(str, found["mismatched_keys"])} - {"proj_out.weight"})
-        if missing:  # transformers would put random numbers there
-            some = ", ".join(missing[:3])
-            raise ModelError(f"{checkpoint.folder} lacks {len(missing)} of the model's tensors, such as {some}")
+            raise ModelError(
+                f"{checkpoint.folder} does not hold a Whisper model that can be loaded: {error}"
+            ) from error
+        model, report = loaded
+        missing = sorted({*report["missing_keys"], *map(str, report["mismatched_keys"])} - {"proj_out.weight"})
+        if missing:  # transformers would initialize them randomly
+            examples = ", ".join(missing[:3])
+            raise ModelError(f"{checkpoint.folder} lacks {len(missing)} of the model's tensors, such as {examples}")
         self._model: Any = model.to(device).eval()
         self._device, self._dtype = device, dtype
         self._config: Any = self._model.generation_config
         self._task = settings.task
         self.set_vocabulary(settings.vocabulary)
-        known = tuple(sorted(self._language_tokens)) or ("en",)
-        self.info = EngineInfo(checkpoint.name, str(device), str(dtype).removeprefix("torch."), known)
+        languages = tuple(sorted(self._language_tokens)) or ("en",)
+        self.info = EngineInfo(checkpoint.name, str(device), str(dtype).removeprefix("torch."), languages)
         if settings.task == "translate" and not self._language_tokens:
-            raise ModelError(f"{checkpoint.name} knows English only and cannot translate; take base, or small")
+            raise ModelError(f"{checkpoint.name} knows only English and cannot translate; use base or small")
         if not getattr(self._config, "alignment_heads", None):
             layers, heads = self._model.config.decoder_layers, self._model.config.decoder_attention_heads
-            # Whisper's own choice for a model without measured heads: all in the second half of the layers.
+            # Whisper's default for a model without measured heads: all in the upper half of the layers.
             self._config.alignment_heads = [[i, h] for i in range(layers // 2, layers) for h in range(heads)]
 
     @property
     def _language_tokens(self) -> dict[str, int]:
-        """Token of each language code; none in an English-only model."""
+        """Token of each language code; empty in an English-only model."""
         return {code.strip("<|>"): token for code, token in (getattr(self._config, "lang_to_id", None) or {}).items()}
 
     def set_vocabulary(self, terms: Sequence[str]) -> None:
-        """Names and terms to expect from the next job on.
+        """Sets the names and terms to expect from the next job on.
 
         Raises:
-            ConfigError: They are too many for the model.
+            ConfigError: They are too long for the model.
         """
         self._vocabulary_prompt = prompt_tokens(
             terms,
@@ -111,19 +118,19 @@ class ReferenceEngine:
         )
 
     def decode(self, job: Job) -> Hypothesis:
-        """Decodes one job; its draft is of no use here.
+        """Decodes one job, ignoring its draft.
 
         Raises:
-            EngineError: torch failed, for instance for want of memory.
+            EngineError: torch failed, for instance because memory ran out.
         """
         try:
             with torch.inference_mode():
                 return self._decode(job)
         except (RuntimeError, ValueError, IndexError) as error:
-            raise EngineError(f"decoding {job} failed: {error}") from error
+            raise EngineError(f"cannot decode {job}: {error}") from error
 
     def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
-        """One after the other."""
+        """Decodes jobs one after the other."""
         return map(self.decode, jobs)
 
     def _decode(self, job: Job) -> Hypothesis:
@@ -133,11 +140,11 @@ class ReferenceEngine:
         decode = self._processor.tokenizer.decode
         words: list[RecognizedWord] = []
         first = 0
-        for word, tokens in split_words(text.tokens, lambda t: str(decode(t)), language):
+        for word, tokens in split_words(text.tokens, lambda ids: str(decode(ids)), language):
             after = first + len(tokens)
-            begin, end = (job.start + text.starts[i] * FRAME_SAMPLES for i in (first, after))
+            start, end = (job.start + text.starts[i] * FRAME_SAMPLES for i in (first, after))
             probability = float(np.mean(text.probabilities[first:after]))
-            words.append(RecognizedWord(word, min(begin, job.end), min(end, job.end), probability, tokens))
+            words.append(RecognizedWord(word, min(start, job.end), min(end, job.end), probability, tokens))
             first = after
         logprob = float(np.mean(np.log(np.maximum(text.probabilities, 1e-9)))) if text.tokens else 0.0
         return Hypothesis(job, tuple(words), language, no_speech, logprob)
@@ -148,7 +155,7 @@ class ReferenceEngine:
         return BaseModelOutput(last_hidden_state=self._model.get_encoder()(mel).last_hidden_state)  # (1, 1500, d_model)
 
     def _detect_language(self, encoded: BaseModelOutput, job: Job) -> tuple[str, float]:
-        """The language of the audio (if not given), and the probability that nobody speaks."""
+        """Returns the job's language, or the detected one, and the probability that there is no speech."""
         start = torch.tensor([[self._config.decoder_start_token_id]], device=self._device)
         logits = self._model(encoder_outputs=encoded, decoder_input_ids=start).logits[0, -1].float()  # (n_vocab,)
         no_speech = float(logits.softmax(-1)[self._config.no_timestamps_token_id - 1])
@@ -163,11 +170,11 @@ class ReferenceEngine:
         return [*tokens, self._config.no_timestamps_token_id]
 
     def _generate(self, encoded: BaseModelOutput, prompt: list[int], job: Job) -> _GeneratedText:
-        """Continues the prompt and the committed words greedily."""
-        forced = [t for word in job.committed for t in word.tokens]
-        room = MAX_TEXT_TOKENS - len(self._vocabulary_prompt) - len(forced)
-        limit = min(room, MAX_TOKENS_PER_S * len(job.audio) // SAMPLE_RATE + 10)
-        # WhisperForConditionalGeneration.generate takes no decoder prefix any more; the one it is built on does.
+        """Decodes greedily after the prompt and the committed words."""
+        forced = [token for word in job.committed for token in word.tokens]
+        capacity = MAX_TEXT_TOKENS - len(self._vocabulary_prompt) - len(forced)
+        limit = min(capacity, MAX_TOKENS_PER_S * len(job.audio) // SAMPLE_RATE + 10)
+        # WhisperForConditionalGeneration.generate no longer accepts a decoder prefix; its base class does.
         out: Any = GenerationMixin.generate(
             self._model,
             encoder_outputs=encoded,
@@ -180,21 +187,26 @@ class ReferenceEngine:
             output_scores=True,
             output_attentions=True,
         )
-        said = out.sequences[0, len(prompt) + len(forced) :].tolist()
-        chosen = [float(s[0].float().softmax(-1)[t]) for s, t in zip(out.scores, said, strict=True)]
-        text = said[:-1] if said and said[-1] == self._config.eos_token_id else said
+        tokens = out.sequences[0, len(prompt) + len(forced) :].tolist()
+        probabilities = [
+            float(scores[0].float().softmax(-1)[token]) for scores, token in zip(out.scores, tokens, strict=True)
+        ]
+        text = tokens[:-1] if tokens and tokens[-1] == self._config.eos_token_id else tokens
         starts = self._token_starts(out.cross_attentions, len(prompt) - 1, len(job.audio))
-        return _GeneratedText(text, chosen[: len(text)], starts[len(forced) :])
+        return _GeneratedText(text, probabilities[: len(text)], starts[len(forced) :])
 
     def _suppressed_at_start(self, job: Job) -> list[int] | None:
-        """Tokens that what follows the committed words does not begin with."""
-        never = [] if job.committed else list(self._config.begin_suppress_tokens or ())
-        return [*never, self._config.eos_token_id] if job.must_continue else never or None
+        """Returns the tokens that must not come first after the committed words; None if there are none."""
+        suppressed = [] if job.committed else list(self._config.begin_suppress_tokens or ())
+        return [*suppressed, self._config.eos_token_id] if job.must_continue else suppressed or None
 
     def _token_starts(self, attentions: Any, first_row: int, n_samples: int) -> list[int]:
-        """The frame at which each token after the prompt begins, and where the last one ends.
+        """Returns the frame at which each token after the prompt begins, and at which the last one ends.
 
-        Row r of the attention belongs to the step that predicts token r + 1.
+        Args:
+            attentions: Cross-attention of each decoding step and layer, as ``generate`` returns it.
+            first_row: First row that counts; row r belongs to the step that predicts token r + 1.
+            n_samples: Length of the audio.
         """
         rows = []
         for layer, head in self._config.alignment_heads:

@@ -1,4 +1,4 @@
-"""Where the model runs."""
+"""The process and device that a model runs on: choice of the device, and return of free memory."""
 
 import ctypes
 from functools import cache
@@ -18,18 +18,21 @@ def _malloc_trim() -> Any:
 
 
 def release_free_memory() -> None:
-    """Returns free memory to the system, where the C library can; takes about a millisecond."""
+    """Returns free heap memory to the system, if the C library can; takes about a millisecond."""
     if (release := _malloc_trim()) is not None:
         release(0)
 
 
 def find_device(name: str) -> torch.device:
-    """The device of that name; "auto" is CUDA where there is one.
+    """Returns the torch device for a setting.
+
+    Args:
+        name: "cpu", "cuda", "cuda:1" and so on, or "auto": CUDA if it is available, else the CPU.
 
     Raises:
-        EngineError: There is no such device.
+        EngineError: CUDA is requested and not available.
     """
     cuda = torch.cuda.is_available()
     if name.startswith("cuda") and not cuda:
-        raise EngineError(f"device {name!r} was asked for, but torch finds no CUDA; the choices are cpu and auto")
+        raise EngineError(f"device {name!r} is set, but torch finds no CUDA; choose cpu or auto")
     return torch.device(name if name != "auto" else "cuda" if cuda else "cpu")

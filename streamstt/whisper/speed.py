@@ -1,7 +1,7 @@
-"""How fast is a Whisper here? Times the parts of a loaded one, and estimates any size from layers with random weights.
+"""Measures how fast a Whisper is on this machine: times a loaded model, or estimates any size from random weights.
 
-A pass takes a fixed time and so much a layer; both come from models of one and of two layers of the size in question.
-Nothing is fetched. What one thread does is timed by its own clock, so that other programs do not count.
+A pass takes a fixed time plus a time per layer; both come from models of one and of two layers of the size in question.
+Nothing is fetched. With one thread, its CPU time counts, so that other programs do not disturb the measurement.
 """
 
 import time
@@ -36,31 +36,32 @@ SIZES = {
     "distil-large-v3": ModelDimensions(1280, 32, 2, 20, 20, 128, 51866, 448),
     "large-v3": ModelDimensions(1280, 32, 32, 20, 20, 128, 51866, 448),
 }
-"""From the models' config.json on Hugging Face."""
+"""By name; from the models' config.json on Hugging Face."""
 
-WINDOWS = (150, 250, 450)  # positions: 2.4, 4.4 and 8.4 s of audio, and 0.6 s of silence
-DRAFT_TOKENS = 16  # tokens that an update reads in one pass
-NEW_TOKENS = 3  # tokens that it then says one by one: 0.6 s of speech
-ROUNDS = 3  # the least of so many times counts
-SMALL_VOCABULARY = 64  # tokens: the vocabulary of models whose layers are timed; that of the size is timed by itself
+WINDOWS = (150, 250, 450)  # positions: 2.4, 4.4 and 8.4 s of audio, with 0.6 s of silence each
+DRAFT_TOKENS = 16  # tokens that an update verifies in one pass
+NEW_TOKENS = 3  # tokens that it then decodes one by one: 0.6 s of speech
+ROUNDS = 3  # each call is timed this often; the minimum counts
+SMALL_VOCABULARY = 64  # tokens of the models whose layers are timed; the projection to the vocabulary is timed alone
 CACHE_FLUSH_FLOATS = (
     16 << 20
-)  # numbers (64 MB) written before each run: a whole model does not stay in the processor's cache
+)  # floats (64 MB) written before each call: a whole model would not stay in the CPU's cache
 
 TimedCall = Callable[[], object]
 PartTimes = npt.NDArray[np.float64]
-"""Seconds, shape (8,): encoder of each window, cross-attention of each, a pass over ``DRAFT`` tokens, over one."""
+"""Seconds, shape (8,): encoding each of ``WINDOWS``, projecting each to keys and values, a pass of the decoder over
+``DRAFT_TOKENS`` tokens, and one over a single token."""
 
 
 @dataclass(frozen=True, slots=True)
 class Speed:
-    """Seconds on this machine.
+    """Times of one model on this machine, in seconds.
 
     Attributes:
-        formats: Number formats that it was measured in.
-        encoder: Of windows of ``WINDOWS`` positions.
-        prefill: Of a pass over ``DRAFT`` tokens.
-        step: Of a pass over one token.
+        formats: Number formats it was measured in.
+        encoder: Encoding a window, for each of ``WINDOWS``.
+        prefill: A pass of the decoder over ``DRAFT_TOKENS`` tokens.
+        step: A pass of the decoder over one token.
     """
 
     formats: str
@@ -70,19 +71,19 @@ class Speed:
 
     @property
     def update(self) -> float:
-        """Of a usual update: six and a half seconds of audio."""
+        """Seconds of a typical update, with 6.5 s of audio."""
         return (self.encoder[1] + self.encoder[2]) / 2 + self.prefill + NEW_TOKENS * self.step
 
 
 @dataclass(frozen=True, slots=True)
 class LayerTimings:
-    """What layers of one kind take; models that differ only in their number share them.
+    """Times of layers of one size; models that differ only in their number of layers share them.
 
     Attributes:
-        formats: Number formats.
-        first_layer: Of a model with one layer on each side, without its vocabulary.
+        formats: Number formats they were measured in.
+        first_layer: Of a model with one layer in encoder and decoder, without the projection to the vocabulary.
         per_extra_layer: Of each further layer.
-        projection: Seconds of the projection of ``DRAFT`` tokens, and of one.
+        projection: Seconds of the projection to the vocabulary for ``DRAFT_TOKENS`` tokens, and for one.
     """
 
     formats: str
@@ -91,33 +92,33 @@ class LayerTimings:
     projection: tuple[float, float]
 
     def estimate(self, dims: ModelDimensions) -> Speed:
-        """Of a whole model."""
+        """Estimates the times of a whole model."""
         windows = len(WINDOWS)
-        layers = np.array([dims.encoder_layers] * windows + [dims.decoder_layers] * (windows + 2))
+        layers = np.array([dims.encoder_layers] * windows + [dims.decoder_layers] * (windows + 2))  # (8,)
         seconds = self.first_layer + self.per_extra_layer * (layers - 1)  # (8,)
         encoder = tuple(float(s) for s in seconds[:windows] + seconds[windows : 2 * windows])
-        read, say = (float(s) + v for s, v in zip(seconds[-2:], self.projection, strict=True))
-        return Speed(self.formats, encoder, read, say)
+        prefill, step = (float(s) + projection for s, projection in zip(seconds[-2:], self.projection, strict=True))
+        return Speed(self.formats, encoder, prefill, step)
 
 
 def layer_key(dims: ModelDimensions) -> ModelDimensions:
-    """The same for all shapes that ``LayerTimings`` are shared by."""
+    """Returns a key that is equal for all models that can share ``LayerTimings``."""
     return replace(dims, encoder_layers=1, decoder_layers=1, vocabulary_size=round(dims.vocabulary_size, -2))
 
 
 def measure_layers(
     dims: ModelDimensions, encoder: str = "auto", decoder: str = "auto", threads: int = 0
 ) -> LayerTimings:
-    """Times layers of this shape.
+    """Times layers of a model's size, with random weights.
 
     Args:
-        dims: Sizes of a model.
-        encoder: A ``Precision``, or "auto".
-        decoder: Likewise.
-        threads: As in the settings.
+        dims: Sizes of the model.
+        encoder: Number format of the encoder: a ``Precision``, or "auto".
+        decoder: Number format of the decoder, likewise.
+        threads: Of torch, as in the settings; 0: one.
 
     Raises:
-        EngineError: torch has no such format here.
+        EngineError: torch does not support a format on this machine.
     """
     torch.set_num_threads(threads or 1)
     chosen = precision.choose(encoder, decoder, dims, torch.device("cpu"), default_cache_root() / "precision.json")
@@ -129,23 +130,28 @@ def measure_layers(
         head = make_linear(_RandomWeights().get("", dims.vocabulary_size, dims.width), None, chosen.decoder)
         projections = [partial(head, torch.randn(n, dims.width)) for n in (DRAFT_TOKENS, 1)]
         times = _minimum_times([*models[0], *models[1], *projections], threads)
-    one, two, (many, single) = np.array(times[:8]), np.array(times[8:16]), times[16:]
-    return LayerTimings(str(chosen), one, np.maximum(two - one, 0), (many, single))
+    one_layer, two_layers, (of_draft, of_one) = np.array(times[:8]), np.array(times[8:16]), times[16:]
+    return LayerTimings(str(chosen), one_layer, np.maximum(two_layers - one_layer, 0), (of_draft, of_one))
 
 
 def measure(engine: StreamingEngine, threads: int = 0) -> Speed:
-    """Times the parts of a loaded model, which must be on the processor."""
-    shape, silences, decoder = engine.network
-    mels = _random_mels(shape)
+    """Times the parts of a loaded model, which must run on the CPU.
+
+    Args:
+        engine: With the model.
+        threads: Of torch, as in the settings.
+    """
+    dims, silent_contexts, decoder = engine.network
+    mels = _random_mels(dims)
     with torch.inference_mode():
-        memory = silences.encode_window(mels[1])
-        hear: list[TimedCall] = [partial(silences.encode_window, mel) for mel in mels]
-        *encoder, read, say = _minimum_times([*hear, *_decoder_calls(decoder, memory)], threads)
-    return Speed(engine.info.precision, tuple(encoder), read, say)
+        cross_kv = silent_contexts.encode_window(mels[1])
+        encode: list[TimedCall] = [partial(silent_contexts.encode_window, mel) for mel in mels]
+        *encoder, prefill, step = _minimum_times([*encode, *_decoder_calls(decoder, cross_kv)], threads)
+    return Speed(engine.info.precision, tuple(encoder), prefill, step)
 
 
 class _RandomWeights:
-    """Implements ``Tensors``: the same numbers over and over, for a million new ones take as long as a layer."""
+    """Implements ``WeightSource`` with a million random numbers, repeated: drawing new ones takes too long."""
 
     def __init__(self) -> None:
         self._numbers = torch.randn(1 << 20) * 0.02
@@ -161,22 +167,22 @@ class _RandomWeights:
 
 
 def _timed_calls(dims: ModelDimensions, formats: precision.PrecisionPlan) -> list[TimedCall]:
-    """What is timed of a model with random weights, in the order of ``PartTimes``."""
+    """Builds a model with random weights, and returns calls of its parts in the order of ``PartTimes``."""
     cpu, weights = torch.device("cpu"), _RandomWeights()
     encoder = Encoder(weights, dims, formats, cpu)
-    cross = CrossKVProjection(weights, dims, formats.encoder, cpu)
+    project_kv = CrossKVProjection(weights, dims, formats.encoder, cpu)
     decoder = Decoder(weights, dims, formats.decoder, cpu, [(dims.decoder_layers - 1, 0)])
     silence = encoder.encode_silence(torch.randn(dims.n_mels, 100), -1.0)
-    heard = [torch.randn(n, dims.width) for n in WINDOWS]
-    memory = CrossKV(dims, len(silence.positions), cpu)
-    memory.set_silence(cross(silence.encoded))
-    memory.set_window(cross(heard[1]), silence.attention_bias(WINDOWS[1]))
-    hear: list[TimedCall] = [partial(encoder, mel, silence) for mel in _random_mels(dims)]
-    return [*hear, *(partial(cross, h) for h in heard), *_decoder_calls(decoder, memory)]
+    encoded = [torch.randn(n, dims.width) for n in WINDOWS]  # each (T, D)
+    cross_kv = CrossKV(dims, len(silence.positions), cpu)
+    cross_kv.set_silence(project_kv(silence.encoded))
+    cross_kv.set_window(project_kv(encoded[1]), silence.attention_bias(WINDOWS[1]))
+    encode: list[TimedCall] = [partial(encoder, mel, silence) for mel in _random_mels(dims)]
+    return [*encode, *(partial(project_kv, window) for window in encoded), *_decoder_calls(decoder, cross_kv)]
 
 
 def _random_mels(dims: ModelDimensions) -> list[torch.Tensor]:
-    """Noise on a floor, as a spectrogram has one, each (n_mels, 2 T)."""
+    """Returns noise with a floor, as a spectrogram has one, for each of ``WINDOWS``, (n_mels, 2 T)."""
     mels = [torch.randn(dims.n_mels, 2 * n).clamp_(min=-1) for n in WINDOWS]
     for mel in mels:
         mel[0, 0] = -1
@@ -189,16 +195,16 @@ def _decoder_calls(decoder: Decoder, cross_kv: CrossKV) -> list[TimedCall]:
 
 
 def _minimum_times(calls: Sequence[TimedCall], threads: int) -> list[float]:
-    """The least time of each, in turns, so that a busy moment strikes all of them."""
+    """Returns the minimum time of each call. They take turns, so that a busy moment affects all of them."""
     clock = time.thread_time if threads <= 1 else time.perf_counter
-    other = torch.zeros(CACHE_FLUSH_FLOATS)
-    least = [float("inf")] * len(calls)
-    for run in calls:
-        run()  # the first time prepares
+    cache_flush = torch.zeros(CACHE_FLUSH_FLOATS)
+    minimum = [float("inf")] * len(calls)
+    for call in calls:
+        call()  # the first call compiles and allocates
     for _ in range(ROUNDS):
-        for i, run in enumerate(calls):
-            other.add_(1)
+        for i, call in enumerate(calls):
+            cache_flush.add_(1)
             start = clock()
-            run()
-            least[i] = min(least[i], clock() - start)
-    return least
+            call()
+            minimum[i] = min(minimum[i], clock() - start)
+    return minimum

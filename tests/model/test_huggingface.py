@@ -1,4 +1,4 @@
-"""Models from the Hugging Face hub: a small hub on a local port, the real client."""
+"""Models from the Hugging Face hub: the real client, and a small hub on a local port."""
 
 import hashlib
 import json
@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.model_search import events, flip, run, server
+from tests.support.model_search import events, flip_bit, run, server
 
 HUB_FILES = ("config.json", "preprocessor_config.json", "tokenizer.json", "model.safetensors")
 
 
 class Hub(BaseHTTPRequestHandler):
-    """As much of the hub as a download needs; small files that only look like a model."""
+    """As much of the hub as a download needs, with small files that only resemble a model."""
 
     commit = "0123456789" * 4
 
@@ -49,7 +49,7 @@ class Hub(BaseHTTPRequestHandler):
         return 404, b"{}", {"X-Error-Code": "RepoNotFound"}
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name in the base class
-        """Says nothing."""
+        """Logs nothing."""
 
 
 def content(name: str) -> bytes:
@@ -63,15 +63,15 @@ def hub() -> Iterator[dict[str, str]]:
 
 
 def test_a_model_from_the_hub(hub: dict[str, str], tmp_path: Path) -> None:
-    """Only the needed files, into the Hugging Face cache; then found there without the hub, and checked."""
-    *told, found = events(run("small", tmp_path / "cache", hub))
+    """Only necessary files are fetched, into the Hugging Face cache; there the model is found offline, and verified."""
+    *progress, found = events(run("small", tmp_path / "cache", hub))
     assert found[1] == "hub"
     folder = Path(str(found[2]))
     assert sorted(path.name for path in folder.iterdir()) == sorted(HUB_FILES)
-    assert told, "progress is told"
-    assert told[-1][1] == sum(len(content(name)) for name in HUB_FILES)
+    assert progress, "progress is reported"
+    assert progress[-1][1] == sum(len(content(name)) for name in HUB_FILES)
     assert events(run("small", tmp_path / "cache")) == [["found", "cache", str(folder)]]
-    flip((folder / "model.safetensors").resolve())
+    flip_bit((folder / "model.safetensors").resolve())
     damaged = run("small", tmp_path / "cache")
     assert damaged.returncode == 1
     assert "model.safetensors is damaged" in damaged.stderr
@@ -89,8 +89,8 @@ def test_a_model_from_the_hub(hub: dict[str, str], tmp_path: Path) -> None:
         ("broken/broken", "the hub refused broken/broken: "),
     ],
 )
-def test_what_the_hub_says_no_to(hub: dict[str, str], tmp_path: Path, name: str, message: str) -> None:
-    """A hub that answers but does not give the model has its own message."""
+def test_a_model_that_the_hub_refuses(hub: dict[str, str], tmp_path: Path, name: str, message: str) -> None:
+    """A hub that answers but refuses the model has its own message."""
     result = run(name, tmp_path / "cache", hub)
     assert result.returncode == 1
     assert message in result.stderr

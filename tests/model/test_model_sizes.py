@@ -1,4 +1,4 @@
-"""Whispers of other sizes, in every layout of files, with random weights."""
+"""Whispers of other sizes, with random weights, in every layout of files."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration
 
 from streamstt.errors import ModelError
 from streamstt.whisper.checkpoints.weights import Weights
-from tests.support.reference_model import Ours, largest, load, transformers_say
+from tests.support.reference_model import OurModel, largest, load, run_transformers
 
 HEADS = [(0, 1), (1, 0), (1, 1)]
 TOKENS = [7, 3, 3, 250, 0, 99, 12]
@@ -36,8 +36,8 @@ SMALL = {
 }
 
 
-def make(**sizes: Any) -> WhisperForConditionalGeneration:
-    """A model in which every weight counts: none is left at zero or one."""
+def make_model(**sizes: Any) -> WhisperForConditionalGeneration:
+    """A model in which every weight matters: none is zero or one."""
     model = WhisperForConditionalGeneration._from_config(WhisperConfig(**SMALL | sizes), attn_implementation="eager")
     random = torch.Generator().manual_seed(0)
     with torch.no_grad():
@@ -50,30 +50,30 @@ def window(n_mels: int) -> torch.Tensor:
     return torch.randn(n_mels, 3000, generator=torch.Generator().manual_seed(1))
 
 
-def assert_same(ours: Ours, model: WhisperForConditionalGeneration) -> None:
+def assert_same(ours: OurModel, model: WhisperForConditionalGeneration) -> None:
     mel = window(model.config.num_mel_bins)
-    read, said = ours.read(mel, TOKENS), transformers_say(model, mel, TOKENS, HEADS)
-    assert float(said.logits.std()) > 1  # a mistake shows
-    assert largest(read.logits - said.logits) < 1e-3
-    assert largest(read.attention - said.attention) < 1e-3
+    output, expected = ours.read(mel, TOKENS), run_transformers(model, mel, TOKENS, HEADS)
+    assert float(expected.logits.std()) > 1, "random weights must make a difference"
+    assert largest(output.logits - expected.logits) < 1e-3
+    assert largest(output.attention - expected.attention) < 1e-3
 
 
-def in_one(model: WhisperForConditionalGeneration, folder: Path) -> None:
+def save_in_one_file(model: WhisperForConditionalGeneration, folder: Path) -> None:
     model.save_pretrained(folder)
     assert (folder / "model.safetensors").is_file()
 
 
-def in_shards(model: WhisperForConditionalGeneration, folder: Path) -> None:
+def save_in_shards(model: WhisperForConditionalGeneration, folder: Path) -> None:
     model.save_pretrained(folder, max_shard_size="200KB")
     assert len(list(folder.glob("model-*.safetensors"))) > 2
 
 
-def pickled(model: WhisperForConditionalGeneration, folder: Path) -> None:
+def save_pickled(model: WhisperForConditionalGeneration, folder: Path) -> None:
     model.config.save_pretrained(folder)
     torch.save(model.state_dict(), folder / "pytorch_model.bin")
 
 
-def pickled_in_shards(model: WhisperForConditionalGeneration, folder: Path) -> None:
+def save_pickled_in_shards(model: WhisperForConditionalGeneration, folder: Path) -> None:
     model.config.save_pretrained(folder)
     tensors = model.state_dict()
     shards = {name: f"pytorch_model-{i % 2}.bin" for i, name in enumerate(tensors)}
@@ -82,15 +82,17 @@ def pickled_in_shards(model: WhisperForConditionalGeneration, folder: Path) -> N
     (folder / "pytorch_model.bin.index.json").write_text(json.dumps({"metadata": {}, "weight_map": shards}))
 
 
-def without_head(model: WhisperForConditionalGeneration, folder: Path) -> None:
+def save_without_head(model: WhisperForConditionalGeneration, folder: Path) -> None:
     model.model.save_pretrained(folder)
     assert "encoder.conv1.weight" in load_file(folder / "model.safetensors")
 
 
-@pytest.mark.parametrize("save", [in_one, in_shards, pickled, pickled_in_shards, without_head])
+@pytest.mark.parametrize(
+    "save", [save_in_one_file, save_in_shards, save_pickled, save_pickled_in_shards, save_without_head]
+)
 def test_layouts(save: Callable[[WhisperForConditionalGeneration, Path], None], tmp_path: Path) -> None:
     """Weights are read from safetensors and from PyTorch's files, from one or several, named with or without prefix."""
-    model = make()
+    model = make_model()
     save(model, tmp_path)
     assert_same(load(tmp_path, HEADS), model)
 
@@ -109,31 +111,31 @@ def test_layouts(save: Callable[[WhisperForConditionalGeneration, Path], None], 
     ids=str,
 )
 def test_shapes(sizes: dict[str, int], tmp_path: Path) -> None:
-    """A Whisper of any size says what it says in transformers: fewer decoder layers, more bins, other vocabularies."""
-    model = make(**sizes)
-    in_one(model, tmp_path)
+    """A Whisper of any size has the same output as in transformers: fewer layers, more mel bins, other vocabularies."""
+    model = make_model(**sizes)
+    save_in_one_file(model, tmp_path)
     assert_same(load(tmp_path, HEADS), model)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_half_precision_files(dtype: torch.dtype, tmp_path: Path) -> None:
-    """Weights that are stored in 16 bits are calculated with in float32."""
-    model = make().to(dtype)
-    in_one(model, tmp_path)
+    """Weights stored in 16 bits are used in float32."""
+    model = make_model().to(dtype)
+    save_in_one_file(model, tmp_path)
     assert_same(load(tmp_path, HEADS), model.float())
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with nothing wrong in it."""
+    """An intact model folder."""
     folder = tmp_path_factory.mktemp("whole")
-    in_one(make(), folder)
+    save_in_one_file(make_model(), folder)
     return folder
 
 
 @pytest.fixture
 def folder(whole: Path, tmp_path: Path) -> Path:
-    """One to break."""
+    """A copy of it, to be damaged."""
     return Path(shutil.copytree(whole, tmp_path / "model"))
 
 
@@ -151,7 +153,7 @@ def folder(whole: Path, tmp_path: Path) -> Path:
 )
 @pytest.mark.parametrize("how", ["lacks", "shape"])
 def test_a_tensor_is_missing_or_has_another_shape(folder: Path, name: str, how: str) -> None:
-    """A tensor that is missing, or of another shape, is an error that names it."""
+    """A tensor that is missing, or has another shape, is an error that names it."""
     tensors = load_file(folder / "model.safetensors")
     tensor = tensors.pop(f"model.{name}")
     if how == "shape":
@@ -163,7 +165,7 @@ def test_a_tensor_is_missing_or_has_another_shape(folder: Path, name: str, how: 
 
 @pytest.mark.parametrize("bias", ["q_proj", "v_proj", "out_proj"])
 def test_a_bias_is_missing(folder: Path, bias: str) -> None:
-    """A bias that every Whisper has is missed like any tensor; only keys have none."""
+    """A missing bias is an error like any tensor; only keys have none."""
     name = f"model.decoder.layers.1.self_attn.{bias}.bias"
     tensors = load_file(folder / "model.safetensors")
     del tensors[name]
@@ -174,8 +176,8 @@ def test_a_bias_is_missing(folder: Path, bias: str) -> None:
 
 @pytest.mark.parametrize("kept", [0, 4, 1000, -1000])
 @pytest.mark.parametrize("name", ["model.safetensors", "pytorch_model.bin"])
-def test_cut_off_files(folder: Path, name: str, kept: int) -> None:
-    """A file that was cut off anywhere is an error that says so, whatever its layout."""
+def test_truncated_files(folder: Path, name: str, kept: int) -> None:
+    """A file that is truncated anywhere is an error that says so, whatever its layout."""
     tensors = load_file(folder / "model.safetensors")
     (folder / "model.safetensors").unlink()
     if name == "model.safetensors":
@@ -183,7 +185,7 @@ def test_cut_off_files(folder: Path, name: str, kept: int) -> None:
     else:
         torch.save(tensors, folder / name)
     (folder / name).write_bytes((folder / name).read_bytes()[:kept])
-    with pytest.raises(ModelError, match="can be read"):
+    with pytest.raises(ModelError, match="cannot be read"):
         load(folder, HEADS)
 
 
@@ -198,19 +200,19 @@ def test_no_file(folder: Path) -> None:
     "index", [b'{"weight_map": {"a": "missing.safetensors"}}', b'{"weight_map": []}', b"{}", b"[]", b"{", b"\xff"]
 )
 def test_a_damaged_index(folder: Path, index: bytes) -> None:
-    """An index that names a shard that is not there, or none, or is no index, is an error that says so."""
+    """An index that names a missing shard or none, or is not an index, is an error that says so."""
     (folder / "model.safetensors").unlink()
     (folder / "model.safetensors.index.json").write_bytes(index)
-    with pytest.raises(ModelError, match="can be read"):
+    with pytest.raises(ModelError, match="cannot be read"):
         Weights(folder)
 
 
 @pytest.mark.parametrize("content", [b"", b"no weights", b"\x80\x02}q\x00."])
 def test_not_weights(folder: Path, content: bytes) -> None:
-    """A file of PyTorch's name that holds something else is an error that says so."""
+    """A file with PyTorch's name and other content is an error that says so."""
     (folder / "model.safetensors").unlink()
     (folder / "pytorch_model.bin").write_bytes(content)
-    with pytest.raises(ModelError, match="can be read"):
+    with pytest.raises(ModelError, match="cannot be read"):
         Weights(folder)
 
 
@@ -223,7 +225,7 @@ def test_not_weights(folder: Path, content: bytes) -> None:
     ],
 )
 def test_another_kind_of_whisper(folder: Path, key: str, value: object) -> None:
-    """A Whisper that is built in another way is refused by the name of the setting, and not decoded wrongly."""
+    """A Whisper of another architecture is an error that names the setting; it is not decoded wrongly."""
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {key: value}))
     with pytest.raises(ModelError, match=key):
@@ -231,8 +233,8 @@ def test_another_kind_of_whisper(folder: Path, key: str, value: object) -> None:
 
 
 @pytest.mark.parametrize(("key", "value"), [("d_model", "wide"), ("decoder_layers", None), ("vocab_size", [])])
-def test_a_size_is_no_number(folder: Path, key: str, value: object) -> None:
-    """A size that is no number is an error that names the file."""
+def test_a_size_is_not_a_number(folder: Path, key: str, value: object) -> None:
+    """A size that is not a number is an error that names the file."""
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {key: value}))
     with pytest.raises(ModelError, match=r"config\.json"):

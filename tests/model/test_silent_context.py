@@ -1,4 +1,4 @@
-"""The silence that stands behind a window, against 30 s that have real silence in them."""
+"""The silent context of a window, compared with a window of 30 s that contains real silence."""
 
 from pathlib import Path
 
@@ -14,37 +14,39 @@ from streamstt.whisper.network.decoder import CrossKV
 from streamstt.whisper.network.encoder import STRIDE, SilentContext
 from streamstt.whisper.network.layers import MAX_POSITIONS
 from streamstt.whisper.silent_context import FLOOR_STEP, SilentContexts
-from tests.support.reference_model import COLUMNS, CPU, DATA, Reading, largest, reading_of, recording
+from tests.support.paths import DATA
+from tests.support.reference_model import CPU, N_FRAMES, Example, largest, make_example
+from tests.support.streaming import recording
 from tests.support.word_errors import word_error_rate
 
-LEAD = LogMel(80, CPU)(recording("short")[samples_from_ms(1000) : samples_from_ms(2000)], 100)
+LEAD_IN = LogMel(80, CPU)(recording("short")[samples_from_ms(1000) : samples_from_ms(2000)], 100)
 WINDOW = 304  # positions
 
 
 @pytest.fixture(scope="module")
-def base(base_folder: Path) -> Reading:
+def base(base_folder: Path) -> Example:
     """whisper-base."""
-    return reading_of(base_folder)
+    return make_example(base_folder)
 
 
 @pytest.fixture
-def silences(base: Reading) -> SilentContexts:
-    """Nothing heard yet."""
-    return SilentContexts(base.speaking.dims, base.ours.encoder, base.ours.cross, LEAD)
+def contexts(base: Example) -> SilentContexts:
+    """Without contexts yet."""
+    return SilentContexts(base.config.dims, base.ours.encoder, base.ours.project_kv, LEAD_IN)
 
 
 @pytest.fixture(params=[1, STRIDE])
 def stride(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> int:
-    """All of the silence, and as much as is used."""
+    """Silence that is complete, and as thinned as in use."""
     monkeypatch.setattr(encoder, "STRIDE", request.param)
     return int(request.param)
 
 
-def write(reading: Reading, memory: CrossKV) -> str:
-    """The greedy text."""
-    greedy = SpeculativeDecoder(reading.ours.decoder, reading.speaking.token_filter, CPU)
-    task = DecodeRequest(
-        reading.speaking.prompt("en", "transcribe"),
+def decode(example: Example, cross_kv: CrossKV) -> str:
+    """The text of greedy decoding."""
+    decoder = SpeculativeDecoder(example.ours.decoder, example.config.token_filter, CPU)
+    request = DecodeRequest(
+        example.config.prompt("en", "transcribe"),
         0,
         [],
         [],
@@ -52,78 +54,83 @@ def write(reading: Reading, memory: CrossKV) -> str:
         audio_positions=MAX_POSITIONS,
         unfinished_positions=0,
     )
-    return str(WhisperTokenizerFast.from_pretrained(reading.folder).decode(greedy(task, memory).tokens))
+    return str(WhisperTokenizerFast.from_pretrained(example.folder).decode(decoder(request, cross_kv).tokens))
 
 
 @pytest.mark.parametrize("name", ["short", "meeting"])
 def test_silence_does_not_change_the_text(
-    base: Reading, silences: SilentContexts, name: str, monkeypatch: pytest.MonkeyPatch
+    base: Example, contexts: SilentContexts, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Thinned silence gives the text that all of it gives, and that 30 s with real silence in them give."""
+    """The text with thinned silence is that with complete silence, and that of 30 s with real silence."""
     audio = recording(name)
     mel = LogMel(80, CPU)(audio, 2 * min(len(audio) // samples_from_ms(20) + 50, MAX_POSITIONS))
-    thinned = write(base, silences.encode_window(mel))
-    real = write(base, base.ours.hear(LogMel(80, CPU)(audio, COLUMNS)))
+    thinned = decode(base, contexts.encode_window(mel))
+    real = decode(base, base.ours.encode(LogMel(80, CPU)(audio, N_FRAMES)))
     monkeypatch.setattr(encoder, "STRIDE", 1)
-    full = write(base, SilentContexts(base.speaking.dims, base.ours.encoder, base.ours.cross, LEAD).encode_window(mel))
+    full = decode(
+        base, SilentContexts(base.config.dims, base.ours.encoder, base.ours.project_kv, LEAD_IN).encode_window(mel)
+    )
     assert word_error_rate(full, thinned) < 0.03
     assert word_error_rate(real, thinned) < 0.03
     assert word_error_rate((DATA / f"{name}.txt").read_text(), thinned) < 0.05
 
 
-def test_the_decoder_sees_silence(base: Reading, stride: int) -> None:
-    """A window hides the silence that it covers, and a silent position that is kept counts for those that are not."""
-    window = base.ours.cross(base.ours.encoder(base.mel[:, : 2 * WINDOW]))
-    places = torch.arange(stride // 2, MAX_POSITIONS, stride)
-    silent = base.ours.cross(base.ours.encoder(torch.full_like(base.mel, float(base.mel.min()))))[:, :, :, places]
-    memory = CrossKV(base.speaking.dims, len(places), CPU)
-    plain = CrossKV(
-        base.speaking.dims, 0, CPU, max_window=stride * len(places)
-    )  # the last may stand for some behind 30 s
-    memory.set_silence(silent)
-    memory.set_window(window, SilentContext(places, (), torch.empty(0)).attention_bias(WINDOW))
-    plain.set_window(torch.cat([window, silent.repeat_interleave(stride, dim=3)[:, :, :, WINDOW:]], dim=3))
-    read, expected = (base.ours.decoder(base.tokens, 0, m, range(len(base.tokens))) for m in (memory, plain))
-    assert largest(read.logits - expected.logits) < 1e-3
-    assert read.attention.shape[2] == WINDOW
-    assert largest(read.attention - expected.attention[:, :, :WINDOW]) < 1e-3
+def test_silence_in_the_decoder(base: Example, stride: int) -> None:
+    """Silence that the window covers is masked; a position that is kept counts for those that are not."""
+    window = base.ours.project_kv(base.ours.encoder(base.mel[:, : 2 * WINDOW]))
+    positions = torch.arange(stride // 2, MAX_POSITIONS, stride)
+    silent = base.ours.project_kv(base.ours.encoder(torch.full_like(base.mel, float(base.mel.min()))))[
+        :, :, :, positions
+    ]
+    thinned = CrossKV(base.config.dims, len(positions), CPU)
+    # The last position that is kept may represent some after 30 s.
+    repeated = CrossKV(base.config.dims, 0, CPU, max_window=stride * len(positions))
+    thinned.set_silence(silent)
+    thinned.set_window(window, SilentContext(positions, (), torch.empty(0)).attention_bias(WINDOW))
+    repeated.set_window(torch.cat([window, silent.repeat_interleave(stride, dim=3)[:, :, :, WINDOW:]], dim=3))
+    output, expected = (
+        base.ours.decoder(base.tokens, 0, cross_kv, range(len(base.tokens))) for cross_kv in (thinned, repeated)
+    )
+    assert largest(output.logits - expected.logits) < 1e-3
+    assert output.attention.shape[2] == WINDOW
+    assert largest(output.attention - expected.attention[:, :, :WINDOW]) < 1e-3
 
 
-def test_the_encoder_hears_silence(base: Reading, stride: int) -> None:
-    """A window before silence that was heard after the same window sounds much as it does in 30 s."""
+def test_silence_in_the_encoder(base: Example, stride: int) -> None:
+    """A window before silence that was encoded after the same window is encoded nearly as within 30 s."""
     floor = float(base.mel.min())
-    mel = torch.cat([base.mel[:, : 2 * WINDOW], torch.full((80, COLUMNS - 2 * WINDOW), floor)], dim=1)
+    mel = torch.cat([base.mel[:, : 2 * WINDOW], torch.full((80, N_FRAMES - 2 * WINDOW), floor)], dim=1)
     whole = base.ours.encoder(mel)
     silence = base.ours.encoder.encode_silence(mel[:, : 2 * WINDOW], floor)
-    heard = base.ours.encoder(mel[:, : 2 * WINDOW], silence)
+    with_silence = base.ours.encoder(mel[:, : 2 * WINDOW], silence)
     alone = base.ours.encoder(mel[:, : 2 * WINDOW])
-    error = float((heard - whole[:WINDOW]).abs().mean())
+    error = float((with_silence - whole[:WINDOW]).abs().mean())
     assert error < {1: 0.047, STRIDE: 0.15}[stride]
     assert error < 0.6 * float((alone - whole[:WINDOW]).abs().mean())
 
 
 @pytest.mark.parametrize("length", [51, 60, 1000, 1496, 1500])
-def test_any_length(base: Reading, silences: SilentContexts, length: int) -> None:
-    """Windows of any length up to 30 s are heard; in 30 s there is no silence left."""
-    memory = silences.encode_window(base.mel[:, : 2 * length])
-    read = base.ours.decoder(base.tokens, 0, memory, [9])
-    assert read.attention.shape[2] == length
-    assert bool(read.logits.isfinite().all())
+def test_any_length(base: Example, contexts: SilentContexts, length: int) -> None:
+    """Windows of any length up to 30 s are encoded; after 30 s no silence remains."""
+    cross_kv = contexts.encode_window(base.mel[:, : 2 * length])
+    output = base.ours.decoder(base.tokens, 0, cross_kv, [9])
+    assert output.attention.shape[2] == length
+    assert bool(output.logits.isfinite().all())
     if length == MAX_POSITIONS:
-        assert largest(read.logits[0] - base.read.logits[9]) < 0.2  # the window's floor was rounded
+        assert largest(output.logits[0] - base.output.logits[9]) < 0.2  # the window's floor was rounded
 
 
 @pytest.mark.parametrize("first", range(-15, 4))
-def test_floors_take_turns(base: Reading, silences: SilentContexts, first: int) -> None:
-    """Each window has the silence of its own floor behind it, whatever was heard before, or nothing."""
+def test_alternating_floors(base: Example, contexts: SilentContexts, first: int) -> None:
+    """Each window has the silence of its own floor, whatever was encoded before."""
     mel = base.mel[:, :400]
     windows = [
         mel.clamp(min=step * FLOOR_STEP).index_fill(1, torch.tensor(399), step * FLOOR_STEP)
         for step in (first, first - 3)
     ]
-    said = []
+    logits = []
     for i in (0, 1, 0, 0):
-        memory = silences.encode_window(windows[i])
-        said.append(base.ours.decoder(base.tokens, 0, memory, [9]).logits)
-    assert largest(said[0] - said[2]) < 1e-4
-    assert largest(said[2] - said[3]) < 1e-4
+        cross_kv = contexts.encode_window(windows[i])
+        logits.append(base.ours.decoder(base.tokens, 0, cross_kv, [9]).logits)
+    assert largest(logits[0] - logits[2]) < 1e-4
+    assert largest(logits[2] - logits[3]) < 1e-4

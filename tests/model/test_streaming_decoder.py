@@ -1,4 +1,4 @@
-"""The streaming engine with real weights: what it says of one job, and what drafts and committed words do to it."""
+"""The streaming engine with real weights: text and times of one job, and the effect of drafts and committed words."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -8,52 +8,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamstt.audio.format import Samples, samples_from_ms
-from streamstt.config.settings import EngineSettings as Settings
+from streamstt.audio.format import samples_from_ms
 from streamstt.config.settings import SpeechSettings
-from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.errors import EngineError
 from streamstt.speech.reliability import is_unreliable
 from streamstt.whisper.checkpoints.search import Checkpoint
-from streamstt.whisper.decoding import generation_config as whisper_settings
+from streamstt.whisper.decoding import generation_config
 from streamstt.whisper.reference import ReferenceEngine
 from streamstt.whisper.streaming import StreamingEngine
 from tests.support.drawing import PROPERTY
 from tests.support.paths import DATA
+from tests.support.streaming import COARSE, EXACT, SHORT, drafted, job, recording, text_of, tokens_of
 from tests.support.word_errors import word_error_rate
 
-EXACT = Settings(device="cpu", encoder="float32", decoder="float32")
-COARSE = Settings(device="cpu", encoder="int8", decoder="int8")
-
-
-def recording(name: str) -> Samples:
-    samples, rate = soundfile.read(DATA / f"{name}.flac", dtype="float32")
-    assert rate == 16000
-    return samples
-
-
-SHORT = recording("short")
 MEETING = recording("meeting")[: samples_from_ms(7000)]
-
-
-def job(audio: Samples, *, final: bool = True, start: int = 0, **details: object) -> Job:
-    return Job("test", start, audio, final=final, **details)  # type: ignore[arg-type]
-
-
-def drafted(tokens: list[int]) -> tuple[RecognizedWord, ...]:
-    return tuple(RecognizedWord("", 0, 0, 1.0, (token,)) for token in tokens)
-
-
-def tokens_of(heard: Hypothesis) -> list[int]:
-    return [token for word in heard.words for token in word.tokens]
-
-
-def text_of(heard: Hypothesis) -> str:
-    return "".join(w.text for w in heard.words)
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +35,7 @@ def exact(tiny_folder: Path) -> StreamingEngine:
 
 @pytest.fixture(scope="module", params=["float32", "int8"])
 def tiny(request: pytest.FixtureRequest, tiny_folder: Path, exact: StreamingEngine) -> StreamingEngine:
-    """whisper-tiny.en in each number format that is in use."""
+    """whisper-tiny.en in float32 and in int8."""
     return exact if request.param == "float32" else StreamingEngine(Checkpoint("tiny.en", tiny_folder, "x"), COARSE)
 
 
@@ -90,26 +61,28 @@ DRAFTS: dict[str, Callable[[list[int]], list[int]]] = {
 
 
 @pytest.mark.parametrize("final", [True, False])
-@pytest.mark.parametrize("make", DRAFTS.values(), ids=list(DRAFTS))
-def test_a_draft_changes_nothing(tiny: StreamingEngine, make: Callable[[list[int]], list[int]], final: bool) -> None:
-    """Whatever was guessed, the same tokens, words and language come out, as probable as before."""
+@pytest.mark.parametrize("make_draft", DRAFTS.values(), ids=list(DRAFTS))
+def test_a_draft_changes_nothing(
+    tiny: StreamingEngine, make_draft: Callable[[list[int]], list[int]], final: bool
+) -> None:
+    """Tokens, words and probability do not depend on the draft."""
     audio = MEETING if final else SHORT
     plain = tiny.decode(job(audio, final=final))
-    with_draft = tiny.decode(job(audio, final=final, draft=drafted(make(tokens_of(plain)))))
+    with_draft = tiny.decode(job(audio, final=final, draft=drafted(make_draft(tokens_of(plain)))))
     assert tokens_of(with_draft) == tokens_of(plain)
     assert [w.text for w in with_draft.words] == [w.text for w in plain.words]
     assert with_draft.logprob == pytest.approx(plain.logprob, abs=0.01)
-    apart = [abs(a.end - b.end) for a, b in zip(with_draft.words, plain.words, strict=True)]
-    if "int8" in tiny.info.precision:  # a pass of many tokens rounds otherwise than one of a single
-        assert sum(x <= samples_from_ms(100) for x in apart) >= 0.9 * len(apart)
+    differences = [abs(a.end - b.end) for a, b in zip(with_draft.words, plain.words, strict=True)]
+    if "int8" in tiny.info.precision:  # a pass of many tokens rounds differently from one of a single token
+        assert sum(x <= samples_from_ms(100) for x in differences) >= 0.9 * len(differences)
     else:
-        assert max(apart, default=0) <= samples_from_ms(40)
+        assert max(differences, default=0) <= samples_from_ms(40)
 
 
 @pytest.mark.parametrize("final", [True, False])
 @pytest.mark.parametrize("cut_ms", [2700, 4100])
-def test_the_draft_knows_too_much(tiny: StreamingEngine, cut_ms: int, final: bool) -> None:
-    """A draft that goes on where the audio does not, gives the text of the audio."""
+def test_a_draft_beyond_the_audio(tiny: StreamingEngine, cut_ms: int, final: bool) -> None:
+    """A draft that continues after the end of the audio does not change the text either."""
     audio, whole = SHORT[: samples_from_ms(cut_ms)], tokens_of(tiny.decode(job(SHORT)))
     plain = tokens_of(tiny.decode(job(audio, final=final)))
     assert tokens_of(tiny.decode(job(audio, final=final, draft=drafted(whole)))) == plain
@@ -118,7 +91,7 @@ def test_the_draft_knows_too_much(tiny: StreamingEngine, cut_ms: int, final: boo
 @settings(PROPERTY, max_examples=8)
 @given(st.data())
 def test_any_draft(exact: StreamingEngine, data: st.DataObject) -> None:
-    """The same with any draft, of any tokens of the text and any others."""
+    """Nor does any draft of tokens of the text and others."""
     plain = tokens_of(exact.decode(job(SHORT)))
     right = data.draw(st.integers(0, len(plain)))
     rest = data.draw(st.lists(st.sampled_from(plain) | st.integers(0, 50_000), max_size=12))
@@ -130,27 +103,27 @@ def test_any_draft(exact: StreamingEngine, data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("count", [1, 4, 6, 9])
 def test_committed_words_are_continued(tiny: StreamingEngine, count: int) -> None:
-    """With the first words given the rest comes as before, at its time, and the given ones do not come again."""
+    """After the first words the rest is decoded as before, with its times, and the given words do not occur again."""
     whole = tiny.decode(job(SHORT)).words
     rest = tiny.decode(job(SHORT, committed=whole[:count], draft=whole[count:])).words
     assert [(w.text, w.tokens) for w in rest] == [(w.text, w.tokens) for w in whole[count:]]
     assert all(abs(a.end - b.end) <= samples_from_ms(100) for a, b in zip(rest, whole[count:], strict=True))
 
 
-def test_all_is_committed(tiny: StreamingEngine) -> None:
-    """When all was said, nothing more is."""
+def test_all_words_are_committed(tiny: StreamingEngine) -> None:
+    """After all words nothing follows."""
     whole = tiny.decode(job(SHORT)).words
     assert tiny.decode(job(SHORT, committed=whole)).words == ()
 
 
 @pytest.mark.parametrize("final", [True, False])
-def test_somebody_goes_on(tiny: StreamingEngine, final: bool) -> None:
-    """Told that somebody speaks, it does not think that all is said, and says what follows, where it is."""
-    said = tiny.decode(job(SHORT)).words
+def test_a_text_that_must_continue(tiny: StreamingEngine, final: bool) -> None:
+    """If the job requires more words after the committed ones, they are found in the audio that follows."""
+    whole = tiny.decode(job(SHORT)).words
     audio = np.concatenate([SHORT, np.zeros(samples_from_ms(1000), np.float32), SHORT])
-    assert tiny.decode(job(SHORT, committed=said)).words == ()
-    more = tiny.decode(job(audio, final=final, committed=said, goes_on=True))
-    assert word_error_rate("".join(w.text for w in said), text_of(more)) < 0.2
+    assert tiny.decode(job(SHORT, committed=whole)).words == ()
+    more = tiny.decode(job(audio, final=final, committed=whole, must_continue=True))
+    assert word_error_rate("".join(w.text for w in whole), text_of(more)) < 0.2
     assert more.words[0].start >= samples_from_ms(len(SHORT) * 1000 // 16000 - 500)
 
 
@@ -160,7 +133,7 @@ def test_somebody_goes_on(tiny: StreamingEngine, final: bool) -> None:
 @pytest.mark.parametrize("start", [0, 123_456])
 @pytest.mark.parametrize("name", ["short", "meeting", "long_sentence"])
 def test_times(exact: StreamingEngine, name: str, start: int) -> None:
-    """Words follow each other within the audio, wherever that begins; probabilities are some."""
+    """Words follow each other within the audio, wherever it begins, and have probabilities."""
     audio = recording(name)
     words = exact.decode(job(audio, start=start)).words
     assert start <= words[0].start
@@ -172,38 +145,38 @@ def test_times(exact: StreamingEngine, name: str, start: int) -> None:
 
 @pytest.mark.parametrize("name", ["short", "meeting", "long_sentence"])
 def test_times_are_those_of_the_reference(exact: StreamingEngine, tiny_folder: Path, name: str) -> None:
-    """Nine of ten words end within 300 ms of where the reference engine hears them end."""
+    """Nine of ten words end within 300 ms of their end in the reference engine."""
     audio = recording(name)
     oracle = ReferenceEngine(Checkpoint("tiny.en", tiny_folder, "cache"), EXACT).decode(job(audio)).words
     words = exact.decode(job(audio)).words
     blocks = SequenceMatcher(
         None, [w.text for w in words], [w.text for w in oracle], autojunk=False
     ).get_matching_blocks()
-    late = [abs(words[b.a + i].end - oracle[b.b + i].end) for b in blocks for i in range(b.size)]
-    assert len(late) > 0.9 * len(oracle), "the texts differ"
-    assert sum(x <= samples_from_ms(300) for x in late) >= 0.9 * len(late)
+    differences = [abs(words[b.a + i].end - oracle[b.b + i].end) for b in blocks for i in range(b.size)]
+    assert len(differences) > 0.9 * len(oracle), "the texts differ"
+    assert sum(x <= samples_from_ms(300) for x in differences) >= 0.9 * len(differences)
 
 
 # ---- the end of the audio
 
 
 @pytest.mark.parametrize("cut_ms", range(1500, 5500, 800))
-def test_a_partial_leaves_the_last_moment_alone(tiny: StreamingEngine, cut_ms: int) -> None:
-    """While audio goes on, a word that begins in its last 0.2 s is not said: it may be half a word."""
+def test_a_partial_holds_back_the_last_word(tiny: StreamingEngine, cut_ms: int) -> None:
+    """While audio continues, a word that begins in its last 0.2 s is held back: it may be half a word."""
     audio = SHORT[: samples_from_ms(cut_ms)]
     assert all(w.start <= len(audio) - samples_from_ms(200) for w in tiny.decode(job(audio, final=False)).words)
 
 
 @pytest.mark.parametrize("cut_ms", range(2600, 5400, 400))
-def test_a_partial_says_the_rest(tiny: StreamingEngine, cut_ms: int) -> None:
-    """While audio goes on, all words are said that ended a second ago, with no draft to help."""
-    said = [w.text for w in tiny.decode(job(SHORT)).words if w.end <= samples_from_ms(cut_ms - 1000)]
-    heard = tiny.decode(job(SHORT[: samples_from_ms(cut_ms)], final=False)).words
-    assert [w.text for w in heard[: len(said)]] == said
+def test_a_partial_has_the_words_before(tiny: StreamingEngine, cut_ms: int) -> None:
+    """While audio continues, all words that ended a second ago are decoded, even without a draft."""
+    expected = [w.text for w in tiny.decode(job(SHORT)).words if w.end <= samples_from_ms(cut_ms - 1000)]
+    words = tiny.decode(job(SHORT[: samples_from_ms(cut_ms)], final=False)).words
+    assert [w.text for w in words[: len(expected)]] == expected
 
 
-def test_a_final_hears_the_end(tiny: StreamingEngine) -> None:
-    """When no more audio comes, the last word is said though the audio ends with it."""
+def test_a_final_has_the_last_word(tiny: StreamingEngine) -> None:
+    """When no more audio comes, the last word is decoded even if the audio ends with it."""
     audio = SHORT[: tiny.decode(job(SHORT)).words[-1].end]
     assert text_of(tiny.decode(job(audio))).rstrip(".").endswith("today")
     assert word_error_rate((DATA / "short.txt").read_text(), text_of(tiny.decode(job(SHORT)))) == 0
@@ -212,18 +185,18 @@ def test_a_final_hears_the_end(tiny: StreamingEngine) -> None:
 @pytest.mark.parametrize("final", [True, False])
 @pytest.mark.parametrize("samples", [0, 1, 100, 400, 1600])
 def test_hardly_any_audio(tiny: StreamingEngine, samples: int, final: bool) -> None:
-    """A scrap of audio, or none, is decoded like any other, and no word lies outside of it."""
-    heard = tiny.decode(job(np.zeros(samples, np.float32), final=final))
-    assert all(0 <= w.start <= w.end <= samples for w in heard.words)
+    """A scrap of audio, or none, can be decoded, and words lie within it."""
+    hypothesis = tiny.decode(job(np.zeros(samples, np.float32), final=final))
+    assert all(0 <= w.start <= w.end <= samples for w in hypothesis.words)
 
 
-def test_more_audio_than_whisper_hears(tiny: StreamingEngine) -> None:
-    """Audio of more than 30 s is heard up to there, or refused as an error of the engine, which goes on working."""
+def test_more_audio_than_fits(tiny: StreamingEngine) -> None:
+    """Audio longer than 30 s is decoded up to there or is an error of the engine, which keeps working."""
     audio = np.concatenate([recording("meeting"), recording("long_sentence")])
     with suppress(EngineError):
-        heard = tiny.decode(job(audio))
-        assert text_of(heard).startswith(" Good morning")
-        assert all(w.end <= samples_from_ms(30_000) for w in heard.words)
+        hypothesis = tiny.decode(job(audio))
+        assert text_of(hypothesis).startswith(" Good morning")
+        assert all(w.end <= samples_from_ms(30_000) for w in hypothesis.words)
     assert text_of(tiny.decode(job(SHORT)))
 
 
@@ -232,11 +205,11 @@ def test_more_audio_than_whisper_hears(tiny: StreamingEngine) -> None:
 
 @pytest.mark.parametrize("window", [(0, 2000), (0, 6000), (3000, 9000), (5000, 15_000)])
 def test_noise(tiny: StreamingEngine, window: tuple[int, int]) -> None:
-    """Of noise nothing is said, or nothing that a session would believe."""
+    """Noise has no words, or only in a hypothesis that a session discards."""
     audio = recording("noise")[samples_from_ms(window[0]) : samples_from_ms(window[1])]
     for final in (True, False):
-        heard = tiny.decode(job(audio, final=final))
-        assert not heard.words or is_unreliable(heard, SpeechSettings())
+        hypothesis = tiny.decode(job(audio, final=final))
+        assert not hypothesis.words or is_unreliable(hypothesis, SpeechSettings())
 
 
 # ---- the default model
@@ -244,21 +217,21 @@ def test_noise(tiny: StreamingEngine, window: tuple[int, int]) -> None:
 
 @pytest.mark.parametrize("name", ["short", "meeting", "long_sentence"])
 def test_the_text_is_right(base: StreamingEngine, name: str) -> None:
-    """With the default model the language is detected, and less than one word in ten is wrong."""
-    heard = base.decode(job(recording(name)))
-    assert heard.language == "en"
-    assert word_error_rate((DATA / f"{name}.txt").read_text(), text_of(heard)) < 0.1
+    """With the default model the language is detected, and fewer than one word in ten is wrong."""
+    hypothesis = base.decode(job(recording(name)))
+    assert hypothesis.language == "en"
+    assert word_error_rate((DATA / f"{name}.txt").read_text(), text_of(hypothesis)) < 0.1
 
 
 def test_the_language(base: StreamingEngine) -> None:
-    """Quiet speech, too, is heard as English; a given language is used as it is."""
+    """English is detected in quiet speech too; a given language is used."""
     assert base.decode(job(recording("quiet"))).language == "en"
     assert base.decode(job(SHORT, language="de")).language == "de"
     assert len(base.info.languages) == 99
 
 
-def test_an_expected_language_does_not_stick(base: StreamingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sentence is heard in its own language, whatever was spoken before; unless that weighs more than any sound."""
-    assert base.decode(job(recording("short"), expected="de")).language == "en"
-    monkeypatch.setattr(whisper_settings, "LANGUAGE_SWITCH_RATIO", 1e30)
-    assert base.decode(job(recording("short"), expected="de")).language == "de"
+def test_the_expected_language_does_not_override_speech(base: StreamingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Speech is recognized in its own language, whatever is expected, unless the expectation has an absurd weight."""
+    assert base.decode(job(recording("short"), expected_language="de")).language == "en"
+    monkeypatch.setattr(generation_config, "LANGUAGE_SWITCH_RATIO", 1e30)
+    assert base.decode(job(recording("short"), expected_language="de")).language == "de"

@@ -1,15 +1,13 @@
-"""What the streaming engine says of a folder that holds no whole model."""
+"""The streaming engine with a folder that holds no complete model."""
 
 from pathlib import Path
 
 import pytest
 
-from streamstt.config.settings import EngineSettings as Settings
 from streamstt.errors import ModelError
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.streaming import StreamingEngine
-
-EXACT = Settings(device="cpu", encoder="float32", decoder="float32")
+from tests.support.streaming import EXACT
 
 
 @pytest.mark.parametrize(
@@ -25,7 +23,7 @@ EXACT = Settings(device="cpu", encoder="float32", decoder="float32")
     ],
 )
 def test_a_broken_folder(tiny_folder: Path, tmp_path: Path, name: str, content: bytes | None) -> None:
-    """A folder in which a file is missing or damaged is an error of the model, and says where."""
+    """A missing or damaged file is an error that names the folder or the file."""
     for file in tiny_folder.iterdir():
         if file.name != name:
             (tmp_path / file.name).symlink_to(file.resolve())

@@ -1,14 +1,12 @@
-"""Whisper's forward pass, ours and that of transformers, on the same window and tokens."""
+"""Whisper's forward pass, streamstt's and that of transformers, for the same window and tokens."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import soundfile
 import torch
 from transformers import WhisperForConditionalGeneration, WhisperTokenizerFast
 
-from streamstt.audio.format import Samples
 from streamstt.whisper.checkpoints.layout import read_json
 from streamstt.whisper.checkpoints.weights import Weights
 from streamstt.whisper.decoding.generation_config import GenerationConfig, read_generation_config
@@ -19,92 +17,87 @@ from streamstt.whisper.network.layers import MAX_POSITIONS, ModelDimensions
 from streamstt.whisper.network.linear import Precision
 from streamstt.whisper.network.precision import PrecisionPlan
 from tests.support.paths import DATA
+from tests.support.streaming import recording
 
 CPU = torch.device("cpu")
-COLUMNS = 2 * MAX_POSITIONS  # of the spectrogram: 30 s
+N_FRAMES = 2 * MAX_POSITIONS  # of the spectrogram: 30 s
 Heads = Sequence[tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Ours:
+class OurModel:
     """The parts of a model, ready to run."""
 
-    shape: ModelDimensions
+    dims: ModelDimensions
     encoder: Encoder
-    cross: CrossKVProjection
+    project_kv: CrossKVProjection
     decoder: Decoder
 
-    def hear(self, mel: torch.Tensor) -> CrossKV:
-        """The memory of a window with no silence behind it."""
-        memory = CrossKV(self.shape, 0, CPU)
-        memory.set_window(self.cross(self.encoder(mel)))
-        return memory
+    def encode(self, mel: torch.Tensor) -> CrossKV:
+        """Keys and values of a window without silence after it."""
+        cross_kv = CrossKV(self.dims, 0, CPU)
+        cross_kv.set_window(self.project_kv(self.encoder(mel)))
+        return cross_kv
 
     def read(self, mel: torch.Tensor, tokens: Sequence[int]) -> DecoderOutput:
-        """All tokens at once, logits after each."""
-        return self.decoder(tokens, 0, self.hear(mel), range(len(tokens)))
+        """Reads all tokens in one pass; logits after each."""
+        return self.decoder(tokens, 0, self.encode(mel), range(len(tokens)))
 
 
 def load(
     folder: Path, heads: Heads, encoder: Precision = Precision.FLOAT32, decoder: Precision = Precision.FLOAT32
-) -> Ours:
-    """Our model from a folder; ``heads`` are the alignment heads."""
-    shape, weights = ModelDimensions.from_config(read_json(folder / "config.json")), Weights(folder)
-    return Ours(
-        shape,
-        Encoder(weights, shape, PrecisionPlan(encoder, decoder), CPU),
-        CrossKVProjection(weights, shape, encoder, CPU),
-        Decoder(weights, shape, decoder, CPU, heads),
+) -> OurModel:
+    """Loads streamstt's model from a folder; ``heads`` are the alignment heads."""
+    dims, weights = ModelDimensions.from_config(read_json(folder / "config.json")), Weights(folder)
+    return OurModel(
+        dims,
+        Encoder(weights, dims, PrecisionPlan(encoder, decoder), CPU),
+        CrossKVProjection(weights, dims, encoder, CPU),
+        Decoder(weights, dims, decoder, CPU, heads),
     )
 
 
 @dataclass(frozen=True)
-class Said:
-    """What transformers' model gives: encoder output (T, D), logits (n, V), attention (A, n, T)."""
+class ReferenceOutput:
+    """What transformers' model returns: encoder output (T, D), logits (n, V), attention (A, n, T)."""
 
-    heard: torch.Tensor
+    encoded: torch.Tensor
     logits: torch.Tensor
     attention: torch.Tensor
 
 
 @torch.no_grad()
-def transformers_say(
+def run_transformers(
     model: WhisperForConditionalGeneration, mel: torch.Tensor, tokens: Sequence[int], heads: Heads
-) -> Said:
-    """One pass of transformers' model; it needs eager attention."""
-    given = torch.tensor([list(tokens)])
-    out = model(input_features=mel[None], decoder_input_ids=given, output_attentions=True)
+) -> ReferenceOutput:
+    """Runs one pass of transformers' model, which needs eager attention."""
+    decoder_input = torch.tensor([list(tokens)])
+    out = model(input_features=mel[None], decoder_input_ids=decoder_input, output_attentions=True)
     attention = torch.stack([out.cross_attentions[layer][0, head] for layer, head in heads])
-    return Said(out.encoder_last_hidden_state[0], out.logits[0], attention)
+    return ReferenceOutput(out.encoder_last_hidden_state[0], out.logits[0], attention)
 
 
 def largest(difference: torch.Tensor) -> float:
     return float(difference.abs().max())
 
 
-def recording(name: str) -> Samples:
-    samples, rate = soundfile.read(DATA / f"{name}.flac", dtype="float32")
-    assert rate == 16000
-    return samples
-
-
 @dataclass(frozen=True)
-class Reading:
-    """A model, a window, what is said in it, and what float32 makes of that."""
+class Example:
+    """A model, a window, the tokens spoken in it, and its output for them in float32."""
 
     folder: Path
-    speaking: GenerationConfig
+    config: GenerationConfig
     mel: torch.Tensor
     tokens: list[int]
-    ours: Ours
-    read: DecoderOutput
+    ours: OurModel
+    output: DecoderOutput
 
 
-def reading_of(folder: Path) -> Reading:
-    speaking = read_generation_config(folder)
+def make_example(folder: Path) -> Example:
+    config = read_generation_config(folder)
     tokenizer = WhisperTokenizerFast.from_pretrained(folder)
     text = " " + " ".join((DATA / "meeting.txt").read_text().split())
-    tokens = [*speaking.prompt("en", "transcribe"), *tokenizer(text, add_special_tokens=False).input_ids]
-    mel = LogMel(speaking.dims.n_mels, CPU)(recording("meeting"), COLUMNS)
-    ours = load(folder, speaking.alignment_heads)
-    return Reading(folder, speaking, mel, tokens, ours, ours.read(mel, tokens))
+    tokens = [*config.prompt("en", "transcribe"), *tokenizer(text, add_special_tokens=False).input_ids]
+    mel = LogMel(config.dims.n_mels, CPU)(recording("meeting"), N_FRAMES)
+    ours = load(folder, config.alignment_heads)
+    return Example(folder, config, mel, tokens, ours, ours.read(mel, tokens))

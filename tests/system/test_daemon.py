@@ -179,9 +179,10 @@ def test_transcribe(tmp_path: Path) -> None:
 
 
 def test_second_signal_leaves_at_once(tmp_path: Path) -> None:
-    """A second signal does not wait for the last words, of which each decode would take ten minutes."""
-    slow = write_script(tmp_path, decode_s=600)
-    with Daemon(*slow, "--source", f"file:{DATA / 'long_sentence.flac'}", "--fast") as daemon:
+    """A second signal does not wait for the last words, which never come: their decode hangs."""
+    stuck = write_script(tmp_path, hang_s=2.5)
+    with Daemon(*stuck, "--source", f"file:{DATA / 'long_sentence.flac'}", "--fast") as daemon:
+        daemon.wait_for_log("The speech engine has not answered")
         daemon.process.send_signal(signal.SIGINT)
         daemon.wait_for_log("once more")
         daemon.process.send_signal(signal.SIGINT)

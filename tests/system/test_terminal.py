@@ -1,5 +1,6 @@
 """What a person sees who sits in front of a terminal: asserted on its screen, not on the bytes."""
 
+import asyncio
 import json
 import re
 import subprocess
@@ -21,6 +22,7 @@ from tests.support.daemon import (
     captions,
     command,
     environment,
+    get,
     receive_until,
     run,
     write_script,
@@ -188,6 +190,8 @@ async def test_a_terminal_that_stands_still_stops_nobody(scripted: list[str]) ->
         async with captions(Running) as socket:  # type: ignore[arg-type]
             while time.monotonic() < until:
                 await receive_until(socket, "partial")
+        while get(f"{Running.url}/healthz?plain")[0] != 200:  # noqa: ASYNC110 - another process's health
+            await asyncio.sleep(0.1)
         while terminal.read(0.3):
             pass
         stopped = terminal.text

@@ -1,1 +1,1 @@
-"""Finding, fetching, converting and keeping model files."""
+"""Finds, fetches, converts and caches model files."""

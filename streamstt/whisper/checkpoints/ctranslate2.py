@@ -1,7 +1,7 @@
 """Reads model.bin, the file that holds the weights of a CTranslate2 Whisper (as faster-whisper uses).
 
-Knows the file format; knows nothing of transformers, caches or torch. The format has no specification:
-its source is CTranslate2's ``python/ctranslate2/specs/model_spec.py`` (``ModelSpec._serialize``), the names come from
+Knows the file format, but nothing of transformers, caches or torch. The format has no specification; its source is
+CTranslate2's ``python/ctranslate2/specs/model_spec.py`` (``ModelSpec._serialize``), and names come from
 ``whisper_spec.py`` there. All integers are little-endian:
 
     version u32, string spec, revision u32
@@ -38,7 +38,7 @@ _SUPPORTED_FORMATS = "float32, float16, bfloat16, int16 and int8 (also int8_floa
 
 @dataclass(frozen=True, slots=True)
 class WeightFileDimensions:
-    """The size of a Whisper, read off its tensors' shapes."""
+    """Sizes of a Whisper, from the shapes of its tensors."""
 
     n_mels: int
     width: int
@@ -52,7 +52,7 @@ class WeightFileDimensions:
 
     @property
     def heads(self) -> int:
-        """Attention heads of every layer."""
+        """Attention heads of each layer."""
         return self.width // HEAD_WIDTH
 
 
@@ -61,45 +61,45 @@ class WeightFile:
     """The tensors of one model.bin.
 
     Attributes:
-        path: Where they come from, for messages.
-        tensors: By CTranslate2's names, aliases resolved; read-only views of the mapped file.
+        path: The file, for messages.
+        tensors: By CTranslate2's names and aliases; read-only views of the mapped file.
     """
 
     path: Path
     tensors: Tensors
 
     def get(self, name: str, *shape: int) -> Array:
-        """One tensor as floating point numbers; quantised ones are multiplied out.
+        """Returns a tensor in floating point; a quantized one is dequantized.
 
         Args:
             name: CTranslate2's name.
-            shape: What it must be; -1 fits any size.
+            shape: Expected shape; -1 matches any size.
 
         Raises:
-            ModelError: It is missing, or of another shape or an unknown number format.
+            ModelError: The tensor is missing, or has another shape or an unknown number format.
         """
         if name not in self.tensors:
-            raise ModelError(f"{self.path} has no tensor {name!r}: damaged, or of a layout that is not known here")
+            raise ModelError(f"{self.path} has no tensor {name!r}: it is damaged, or has an unknown layout")
         value = self.tensors[name]
-        if len(shape) != value.ndim or any(want not in (-1, is_) for want, is_ in zip(shape, value.shape, strict=True)):
+        if len(shape) != value.ndim or any(want not in (-1, got) for want, got in zip(shape, value.shape, strict=True)):
             raise ModelError(f"{self.path}: tensor {name!r} has shape {value.shape}, expected {shape}")
         if value.dtype.kind == "f":
             return value
         scale = self.tensors.get(f"{name}_scale")
         if value.dtype not in (np.int8, np.int16) or scale is None or scale.size not in (1, len(value)):
             raise ModelError(
-                f"{self.path}: tensor {name!r} is quantised in an unknown way; known are {_SUPPORTED_FORMATS}"
+                f"{self.path}: tensor {name!r} is quantized in an unknown way; supported are {_SUPPORTED_FORMATS}"
             )
-        rows = scale.astype(np.float32).reshape(-1, *[1] * (value.ndim - 1))  # one factor a row, or one for all
-        return np.divide(value, rows, dtype=np.float32)
+        scales = scale.astype(np.float32).reshape(-1, *[1] * (value.ndim - 1))  # one for each row, or one for all
+        return np.divide(value, scales, dtype=np.float32)
 
     def dimensions(self) -> WeightFileDimensions:
-        """The model's size.
+        """Returns the sizes of the model.
 
         Raises:
-            ModelError: The tensors it is read from are missing or contradict each other.
+            ModelError: The tensors that show them are missing or contradict each other.
         """
-        width, mels, _ = self.get("encoder/conv1/weight", -1, -1, 3).shape
+        width, n_mels, _ = self.get("encoder/conv1/weight", -1, -1, 3).shape
         if width < HEAD_WIDTH or width % HEAD_WIDTH:
             raise ModelError(f"{self.path}: the width is {width}, not a multiple of {HEAD_WIDTH} as in every Whisper")
         for side in ("encoder", "decoder"):
@@ -107,7 +107,7 @@ class WeightFile:
             if heads is not None and int(heads.flat[0]) != width // HEAD_WIDTH:
                 raise ModelError(f"{self.path}: {int(heads.flat[0])} {side} heads, expected {width // HEAD_WIDTH}")
         return WeightFileDimensions(
-            n_mels=mels,
+            n_mels=n_mels,
             width=width,
             vocabulary_size=len(self.get("decoder/embeddings/weight", -1, width)),
             audio_positions=len(self.get("encoder/position_encodings/encodings", -1, width)),
@@ -126,10 +126,10 @@ class WeightFile:
 
 
 def read_weight_file(path: Path) -> WeightFile:
-    """Maps a model.bin into memory and finds the tensors in it; nothing is copied but bfloat16.
+    """Maps a model.bin into memory and locates its tensors; only bfloat16 is copied.
 
     Raises:
-        ModelError: The file cannot be read, is cut short, or is no CTranslate2 Whisper.
+        ModelError: The file cannot be read, is truncated, or is not a CTranslate2 Whisper.
     """
     try:
         with path.open("rb") as file:
@@ -139,11 +139,13 @@ def read_weight_file(path: Path) -> WeightFile:
     try:
         return WeightFile(path, _parse(_Cursor(memoryview(data))))
     except (EOFError, ValueError) as error:
-        raise ModelError(f"{path} is not a whole CTranslate2 Whisper model: {error}; fetch or copy it again") from error
+        raise ModelError(
+            f"{path} is not a complete CTranslate2 Whisper model: {error}; fetch or copy it again"
+        ) from error
 
 
 class _Cursor:
-    """Takes pieces off the front of a file; never more than there is."""
+    """Reads a file from front to back; never beyond its end."""
 
     __slots__ = ("_data", "_offset")
 
@@ -154,7 +156,7 @@ class _Cursor:
     def read_bytes(self, size: int) -> memoryview:
         end = self._offset + size
         if end > len(self._data):
-            raise EOFError(f"it ends at byte {len(self._data)}, in the middle of what should reach to byte {end}")
+            raise EOFError(f"it ends at byte {len(self._data)}, but should reach at least to byte {end}")
         piece, self._offset = self._data[self._offset : end], end
         return piece
 
@@ -163,24 +165,23 @@ class _Cursor:
         return int(value)
 
     def read_string(self) -> str:
-        return (
-            bytes(self.read_bytes(self.read_number("<H"))).removesuffix(b"\0").decode()
-        )  # UnicodeDecodeError is a ValueError
+        raw = bytes(self.read_bytes(self.read_number("<H")))
+        return raw.removesuffix(b"\0").decode()  # UnicodeDecodeError is a ValueError
 
 
 def _parse(cursor: _Cursor) -> Tensors:
     version = cursor.read_number("<I")
     if version != BINARY_VERSION:
-        raise ValueError(f"its format version is {version}, known is {BINARY_VERSION}")
+        raise ValueError(f"its format version is {version}; supported is {BINARY_VERSION}")
     spec = cursor.read_string()
     if spec != "WhisperSpec":
-        raise ValueError(f"it holds a {spec!r}, not a 'WhisperSpec'")
-    cursor.read_number("<I")  # revision of the spec: instead of it, each tensor that is used is checked
+        raise ValueError(f"it contains a {spec!r}, not a 'WhisperSpec'")
+    cursor.read_number("<I")  # revision of the spec; not checked, because each tensor is checked when it is used
     tensors = dict(_read_tensors(cursor))
     for _ in range(cursor.read_number("<I")):
         alias, name = cursor.read_string(), cursor.read_string()
         if name not in tensors:
-            raise ValueError(f"{alias!r} stands for {name!r}, which is not there")
+            raise ValueError(f"{alias!r} is an alias of {name!r}, which is missing")
         tensors[alias] = tensors[name]
     return tensors
 
@@ -191,7 +192,7 @@ def _read_tensors(cursor: _Cursor) -> Iterator[tuple[str, Array]]:
         shape = [cursor.read_number("<I") for _ in range(cursor.read_number("<B"))]
         kind, size = cursor.read_number("<B"), cursor.read_number("<I")
         if kind not in _DTYPES:
-            raise ValueError(f"tensor {name!r} has number format {kind}; known are {_SUPPORTED_FORMATS}")
+            raise ValueError(f"tensor {name!r} has number format {kind}; supported are {_SUPPORTED_FORMATS}")
         if size != prod(shape) * np.dtype(_DTYPES[kind]).itemsize or len(shape) > 4:
             raise ValueError(f"tensor {name!r} has shape {shape} in {size} bytes")
         flat = np.frombuffer(cursor.read_bytes(size), _DTYPES[kind])

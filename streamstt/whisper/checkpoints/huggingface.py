@@ -1,4 +1,4 @@
-"""Models from the Hugging Face hub, and from its cache on this machine. The only place that knows huggingface_hub."""
+"""Fetches models from the Hugging Face hub, or finds them in its local cache. Only this module uses huggingface_hub."""
 
 import hashlib
 import logging
@@ -16,9 +16,9 @@ from streamstt.progress import Progress
 from streamstt.whisper.checkpoints import layout
 
 PROBE_CONNECT_S = 3.0
-PROBE_TOTAL_S = 5.0  # looking up a name has no time limit of its own
+PROBE_TOTAL_S = 5.0  # a name lookup has no time limit of its own
 
-# What is needed to run a Whisper, and no other framework's copy of it. The last four are of CTranslate2 models.
+# Files needed to run a Whisper, without copies for other frameworks. The last two are of CTranslate2 models.
 _MODEL_FILES = (
     "config.json",
     "generation_config.json",
@@ -48,22 +48,22 @@ def is_offline() -> bool:
 
 
 def endpoint() -> str:
-    """Address of the hub; HF_ENDPOINT sets it."""
+    """Returns the address of the hub; HF_ENDPOINT sets it."""
     return str(constants.ENDPOINT)
 
 
 def cache_folder() -> Path:
-    """The Hugging Face cache; HF_HUB_CACHE or HF_HOME set it."""
+    """Returns the Hugging Face cache; HF_HUB_CACHE or HF_HOME set it."""
     return Path(constants.HF_HUB_CACHE)
 
 
 def is_repository_id(name: str) -> bool:
-    """Whether a name reads ``owner/name``."""
+    """Whether a name has the form ``owner/name``."""
     return _REPOSITORY_ID.fullmatch(name) is not None
 
 
 def find_cached(repository: str) -> Path | None:
-    """Folder of a whole model in the Hugging Face cache, unchecked; None when it is not there or not whole."""
+    """Returns the folder of a model in the Hugging Face cache, unverified; None if it is missing or incomplete."""
     config = try_to_load_from_cache(repository, "config.json")
     if not isinstance(config, str):
         return None
@@ -76,13 +76,17 @@ def find_cached(repository: str) -> Path | None:
 
 
 def verify(folder: Path, *, remedy: str) -> int:
-    """Compares a cached model with the sums that are the names of its files' blobs.
+    """Compares a cached model with its checksums, which are the names of the cache's blobs.
+
+    Args:
+        folder: Of the model, in the Hugging Face cache.
+        remedy: Command that repairs it, for the message.
 
     Returns:
         Its size in bytes.
 
     Raises:
-        ModelError: A file is damaged; the message names it, and ``remedy``.
+        ModelError: A file is damaged; the message names it.
     """
     total = 0
     try:
@@ -97,15 +101,18 @@ def verify(folder: Path, *, remedy: str) -> int:
 
 
 def fetch(repository: str, progress: Progress, *, force: bool = False) -> Path:
-    """Downloads a model into the Hugging Face cache; costs seconds, not minutes, when the hub cannot be reached.
+    """Downloads a model into the Hugging Face cache. Fails within seconds if the hub cannot be reached.
 
     Args:
         repository: ``owner/name``.
-        progress: Told of the bytes.
-        force: Download also what is there.
+        progress: Called with the number of bytes.
+        force: Download files even if they are cached.
+
+    Returns:
+        The folder of the model.
 
     Raises:
-        ModelError: It cannot be had; the message says why.
+        ModelError: It cannot be fetched; the message says why.
     """
     _check_reachable()
     try:
@@ -114,40 +121,40 @@ def fetch(repository: str, progress: Progress, *, force: bool = False) -> Path:
             allow_patterns=list(_MODEL_FILES),
             force_download=force,
             tqdm_class=_make_tqdm_class(repository, progress),
-            max_workers=1,  # one file is most of the bytes; and ``progress`` is not called by two threads at once
+            max_workers=1,  # one file has most of the bytes, and ``progress`` is never called by two threads at once
         )
-    except Exception as error:  # its own, those of three HTTP libraries (by version), and of hf_xet
+    except Exception as error:  # its own errors, those of its HTTP library (by version), and of hf_xet
         raise ModelError(_error_message(repository, error)) from error
     layout.detect_layout(Path(folder))
     return Path(folder)
 
 
 def _check_reachable() -> None:
-    """Asks the hub for anything at all, once.
+    """Sends one request to the hub.
 
     Raises:
-        ModelError: No answer.
+        ModelError: There is no answer within ``PROBE_TOTAL_S``, or a server error.
     """
-    outcome: list[str] = []
+    failures: list[str] = []  # one item when the probe has ended, empty text if it succeeded
 
-    def ask() -> None:
+    def probe() -> None:
         try:
             status = get_session().head(endpoint(), timeout=PROBE_CONNECT_S).status_code
-            outcome.append(f"it answered with status {status}" if status >= 500 else "")
+            failures.append(f"it answered with status {status}" if status >= 500 else "")
         except Exception as error:  # noqa: BLE001 - requests' or httpx's, by version of huggingface_hub
-            outcome.append(f"{type(error).__name__}: {error}")
+            failures.append(f"{type(error).__name__}: {error}")
 
-    thread = threading.Thread(target=ask, name="hub-probe", daemon=True)  # daemon: it may hang in a name lookup
+    thread = threading.Thread(target=probe, name="hub-probe", daemon=True)  # daemon: it may hang in a name lookup
     thread.start()
     thread.join(PROBE_TOTAL_S)
-    reason = outcome[0] if outcome else f"no answer in {PROBE_TOTAL_S:.0f} s"
-    if reason:
-        raise ModelError(f"cannot be reached: {reason}")
+    failure = failures[0] if failures else f"no answer in {PROBE_TOTAL_S:.0f} s"
+    if failure:
+        raise ModelError(f"cannot be reached: {failure}")
 
 
 def _error_message(repository: str, error: BaseException) -> str:
     if isinstance(error, LocalEntryNotFoundError) and error.__cause__ is not None:
-        error = error.__cause__  # it only says that nothing is cached; the cause says why nothing was fetched
+        error = error.__cause__  # it says only that nothing is cached; its cause says why nothing was fetched
     first = (str(error).strip().splitlines() or [""])[0]
     match error:
         case GatedRepoError():
@@ -157,16 +164,16 @@ def _error_message(repository: str, error: BaseException) -> str:
         case HfHubHTTPError():
             return f"the hub refused {repository}: {first}"
         case OSError(errno=int()):
-            return f"{repository} could not be written to {cache_folder()}: {error}"
+            return f"cannot write {repository} to {cache_folder()}: {error}"
         case _:
-            return f"{repository} could not be downloaded: {type(error).__name__}: {first}"
+            return f"cannot download {repository}: {type(error).__name__}: {first}"
 
 
 def _matches_blob_name(path: Path) -> bool:
-    """Whether a file is what its blob's name says: the sha256 of large files, git's sha1 of small ones."""
+    """Whether a file matches the name of its blob: the sha256 of a large file, git's sha1 of a small one."""
     name = path.resolve().name
     if not path.is_symlink() or len(name) not in (40, 64):
-        return True  # a copy (on file systems without links): there is nothing to compare with
+        return True  # a copy, on file systems without links, has no checksum
     with path.open("rb") as file:
         if len(name) == 64:
             return hashlib.file_digest(file, "sha256").hexdigest() == name
@@ -175,12 +182,12 @@ def _matches_blob_name(path: Path) -> bool:
 
 
 def _make_tqdm_class(what: str, progress: Progress) -> type[Any]:
-    """The class that ``snapshot_download`` wants for its progress: it must be a tqdm in every version of the hub."""
+    """Returns the class that ``snapshot_download`` needs to report progress; some versions accept only a tqdm."""
 
     class Bar(tqdm):
-        """Draws nothing, and tells of bytes; the count of files, and the second count of the same bytes, are not told.
+        """Reports bytes and draws nothing.
 
-        Its name tells those apart.
+        Ignores the bar that counts files, by its unit, and the one that counts the same bytes again, by its name.
         """
 
         def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,4 +1,4 @@
-"""Tells what kind of model a folder holds, and what it lacks. Reads names and config.json only."""
+"""Detects what kind of model a folder holds, and what is missing. Reads only file names and JSON files."""
 
 import json
 from enum import Enum
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from streamstt.errors import ModelError
+
+JsonObject = dict[str, Any]
 
 WEIGHT_FILES = (
     "model.safetensors",
@@ -17,25 +19,25 @@ _SAVE_PROCESSOR = "WhisperProcessor.from_pretrained('openai/whisper-...').save_p
 
 
 class Layout(Enum):
-    """Whose files a folder holds."""
+    """Layouts of model folders, by the program that defines them."""
 
     TRANSFORMERS = "Hugging Face"
     CTRANSLATE2 = "CTranslate2"
 
 
 def is_model(folder: Path) -> bool:
-    """Whether the folder means to hold a model; a folder ``base`` in the working directory need not be one."""
+    """Whether the folder seems to hold a model; a folder named ``base`` in the working directory need not."""
     return any((folder / name).is_file() for name in ("config.json", "model.bin", *WEIGHT_FILES))
 
 
 def detect_layout(folder: Path) -> Layout:
-    """Looks whether a folder holds a whole Whisper.
+    """Returns the layout of a folder, after checking that it holds a complete Whisper.
 
     Raises:
-        ModelError: It is no Whisper, or files are missing; the message says which, and where they come from.
+        ModelError: It holds another model, or files are missing; the message names them and their origin.
     """
     if (folder / "model.bin").is_file() and not any((folder / name).is_file() for name in WEIGHT_FILES):
-        _require_any(folder, "tokenizer.json", remedy="copy it from the model that was converted")
+        _require_any(folder, "tokenizer.json", remedy="copy it from the original model")
         return Layout.CTRANSLATE2
     _require_any(folder, "config.json", remedy="a model folder has config.json, weights, and tokenizer files")
     kind = read_json(folder / "config.json").get("model_type")
@@ -50,18 +52,18 @@ def detect_layout(folder: Path) -> Layout:
     return Layout.TRANSFORMERS
 
 
-def read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> JsonObject:
     """Reads a JSON object.
 
     Raises:
-        ModelError: The file cannot be read, or holds something else.
+        ModelError: The file cannot be read, or contains something else.
     """
     try:
         value = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ModelError(f"cannot read {path}: {error}") from error
     if not isinstance(value, dict):
-        raise ModelError(f"{path} does not hold a JSON object")
+        raise ModelError(f"{path} does not contain a JSON object")
     return value
 
 

@@ -1,4 +1,4 @@
-"""Names: of models, as people write them, and of languages. Light, for shells ask for them at the press of a key."""
+"""Short names of models, and codes of languages. Imports nothing heavy: shell completion loads it at a key press."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -21,11 +21,11 @@ REPOSITORIES: Mapping[str, str] = MappingProxyType(
         "distil-large-v3.5": "distil-whisper/distil-large-v3.5",
     }
 )
-"""Short names, as in openai/whisper and faster-whisper."""
+"""Repository on the Hugging Face hub by short name; the names are those of openai/whisper and faster-whisper."""
 
 LANGUAGES = """
 af am ar as az ba be bg bn bo br bs ca cs cy da de el en es et eu fa fi fo fr gl gu ha haw he hi hr ht hu hy id is it
 ja jw ka kk km kn ko la lb ln lo lt lv mg mi mk ml mn mr ms mt my ne nl nn no oc pa pl ps pt ro ru sa sd si sk sl sn
 so sq sr su sv sw ta te tg th tk tl tr tt uk ur uz vi yi yo yue zh
 """
-"""Codes of the languages that multilingual Whispers speak (openai/whisper tokenizer.py); yue since large-v3."""
+"""Language codes of multilingual Whispers (openai/whisper tokenizer.py); yue since large-v3."""

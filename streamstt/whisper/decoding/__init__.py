@@ -1,1 +1,1 @@
-"""From network outputs to text: greedy decoding with drafts, alignment, words."""
+"""From the network's output to text: greedy decoding with drafts, word times, words."""

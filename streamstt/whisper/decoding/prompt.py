@@ -1,33 +1,33 @@
-"""Names and terms to expect, told to Whisper in the place where the text before this audio would stand."""
+"""Prompts Whisper with names and terms to expect, in place of the text before this audio."""
 
 from collections.abc import Callable, Sequence
 
 from streamstt.errors import ConfigError
 
-PROMPT_DIVISOR = 4  # of the tokens that the decoder knows places for, a quarter is the most: each update reads them
+PROMPT_DIVISOR = 4  # at most a quarter of the decoder's positions: every update reads the prompt again
 
 
 def prompt_tokens(
     terms: Sequence[str], encode: Callable[[str], list[int]], *, previous_text_token: int, max_tokens: int
 ) -> list[int]:
-    """What stands before the start token.
+    """Returns the tokens before the start token; none if there are no terms.
 
     Args:
-        terms: As they should be written; of none there is no prompt.
-        encode: Text to tokens, without special ones.
-        previous_text_token: The token that earlier text begins with.
-        max_tokens: How many places the decoder has.
+        terms: As they should be written.
+        encode: Maps text to tokens, without special ones.
+        previous_text_token: The token that precedes earlier text.
+        max_tokens: Positions of the decoder.
 
     Raises:
-        ConfigError: They are too many.
+        ConfigError: The terms are too long.
     """
     if not terms:
         return []
     tokens = encode(f" {', '.join(terms)}.")
-    most = max_tokens // PROMPT_DIVISOR
-    if len(tokens) > most:
+    limit = max_tokens // PROMPT_DIVISOR
+    if len(tokens) > limit:
         raise ConfigError(
-            f"engine.vocabulary is too long: its {len(terms)} terms make {len(tokens)} tokens, {most} fit;"
+            f"engine.vocabulary is too long: its {len(terms)} terms make {len(tokens)} tokens, {limit} fit;"
             " keep those that are misheard without it"
         )
     return [previous_text_token, *tokens]

@@ -1,11 +1,12 @@
-"""Speculate and verify: greedy decoding that reads its old text in one pass and only writes what is new.
+"""Greedy decoding with a draft: the old text is verified in one pass, and only new tokens are decoded one by one.
 
-The text is what greedy decoding token by token gives: a draft saves time and changes nothing (in 8 bits, up to the
-rounding of a pass of many tokens, which is not that of one). Speculative decoding is
-Leviathan et al. 2023; the draft here is what the same model said of a little less audio.
+The result equals greedy decoding token by token: a draft saves time and changes nothing (in 8 bits, up to the rounding
+of a pass of many tokens, which differs from that of one). Speculative decoding is Leviathan et al. 2023; here the draft
+is what the same model wrote for a little less audio. Letters in shapes: A alignment heads, T positions of the window, V
+vocabulary.
 """
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,18 +16,18 @@ from streamstt.whisper.decoding.alignment import attention_share_after
 from streamstt.whisper.decoding.repetition import repeated_suffix_length
 from streamstt.whisper.network.decoder import CrossKV, Decoder, DecoderInput, DecoderOutput
 
-MAX_UNFINISHED_ATTENTION = 0.35  # share of a token's attention on audio that is not over yet, from which it is not said
+MAX_UNFINISHED_ATTENTION = 0.35  # share of a token's attention on unfinished audio, above which it is held back
 
 
 @dataclass(frozen=True, slots=True)
 class TokenFilter:
-    """Which tokens may be said.
+    """Which tokens the decoder may write.
 
     Attributes:
-        end_token: The token that ends the text; all from here on are not text.
-        suppressed: Text tokens that are never said (sounds in brackets and the like).
+        end_token: The token that ends a text; ids above it are no text either.
+        suppressed: Text tokens that are never written (sounds in brackets and the like).
         suppressed_at_start: Tokens that no text begins with.
-        vocabulary_size: How many tokens there are.
+        vocabulary_size: Number of tokens, V.
     """
 
     end_token: int
@@ -35,7 +36,7 @@ class TokenFilter:
     vocabulary_size: int
 
     def logit_bias(self, device: torch.device, *, at_start: bool) -> torch.Tensor:
-        """What to add to the logits, shape (vocabulary,): minus infinity for what may not be said."""
+        """Returns what to add to the logits, shape (V,): minus infinity for tokens that are not allowed."""
         bias = torch.zeros(self.vocabulary_size)
         bias[self.end_token + 1 :] = -torch.inf
         bias[list(self.suppressed)] = -torch.inf
@@ -46,16 +47,16 @@ class TokenFilter:
 
 @dataclass(frozen=True, slots=True)
 class DecodeRequest:
-    """What to decode.
+    """A text to decode.
 
     Attributes:
-        prompt: What comes before the text: start, language, task; maybe a vocabulary before them.
+        prompt: Tokens before the text: start, language and task; possibly a vocabulary before them.
         start_index: Index of the start token in ``prompt``.
-        forced: Text that is committed.
-        draft: Text that probably follows.
-        max_new_tokens: How many tokens may follow ``forced``.
-        audio_positions: Positions of the window with audio in them; behind them is silence.
-        unfinished_positions: How many of these are not over yet: a token that looks there is not said.
+        forced: Tokens of the text that are committed.
+        draft: Tokens that probably follow.
+        max_new_tokens: Most tokens after ``forced``.
+        audio_positions: Positions of the window that hold audio; silence follows them.
+        unfinished_positions: How many of these, the last ones, may hold half a word: a token heard there is held back.
         must_continue: The text does not end with the forced tokens.
     """
 
@@ -71,14 +72,14 @@ class DecodeRequest:
 
 @dataclass(slots=True)
 class DecodedText:
-    """What was said after the forced tokens.
+    """The text after the forced tokens.
 
     Attributes:
         tokens: Without the end token.
         logprobs: Log-probability of each token.
-        n_accepted: How many come from the draft.
-        first_logits: Logits after the start token, shape (V,): language, and whether anybody speaks.
-        attention: Shape (A, forced + tokens + 1, T): where each token, and the one that was not said, is heard.
+        n_accepted: How many tokens come from the draft.
+        first_logits: Logits after the start token, shape (V,): they tell the language, and whether there is speech.
+        attention: Shape (A, forced + tokens + 1, T): of each token, and of the one that was predicted but not written.
         looped: Whether a repetition was cut off.
     """
 
@@ -90,29 +91,32 @@ class DecodedText:
     looped: bool = False
 
 
+DecodeSteps = Generator[DecoderInput, DecoderOutput, DecodedText]
+"""Yields what the decoder must read next, is sent the decoder's output, and returns the text."""
+
+
 @dataclass(slots=True)
 class DecodeState:
-    """A text in the making.
+    """A decode in progress.
 
     Attributes:
-        request: What to decode.
-        result: What was said so far.
-        next_input: What the decoder must read next; None when all is said.
+        next_input: What the decoder must read next, while there is no result.
+        result: The text once it is complete.
     """
 
-    request: DecodeRequest
+    next_input: DecoderInput
     result: DecodedText | None
-    next_input: DecoderInput | None
+    _steps: DecodeSteps
 
 
 @dataclass(slots=True)
 class SpeculativeDecoder:
-    """Decodes greedily.
+    """Decodes texts greedily, each from a draft.
 
     Attributes:
         decoder: The model.
-        token_filter: What may be said.
-        device: Where it runs.
+        token_filter: Tokens that may be written.
+        device: Where the model runs.
     """
 
     decoder: Decoder
@@ -126,86 +130,96 @@ class SpeculativeDecoder:
         self._start_bias = self.token_filter.logit_bias(self.device, at_start=True)
 
     def __call__(self, request: DecodeRequest, cross_kv: CrossKV) -> DecodedText:
-        """Verifies the draft in one pass, then says what follows, token by token."""
-        telling = self.start(request, cross_kv)
-        while telling.next_input:
-            self.step(telling, self.decoder.forward_batch([telling.next_input])[0])
-        assert telling.result is not None, "the first pass begins it"  # noqa: S101
-        return telling.result
+        """Decodes one text, with the decoder's default cache."""
+        state = self.start(request, cross_kv)
+        while (result := state.result) is None:
+            self.step(state, self.decoder.forward_batch([state.next_input])[0])
+        return result
 
     def start(self, request: DecodeRequest, cross_kv: CrossKV, kv_cache: torch.Tensor | None = None) -> DecodeState:
-        """Begins a text: whoever holds it has its ``part`` read, and hands the answer to ``step``, until there is none.
+        """Starts a decode. Pass the decoder's output for ``next_input`` to ``step`` until there is a result.
 
         Args:
             request: What to decode.
-            cross_kv: What is heard.
-            kv_cache: From ``Decoder.cache``; texts that are told side by side need one each.
+            cross_kv: The encoded audio.
+            kv_cache: From ``Decoder.make_cache``; texts that are decoded side by side need one each.
         """
-        given = [*request.prompt, *request.forced, *request.draft]
-        known = len(given) - len(request.draft)  # tokens before the first that may be chosen
-        rows = [request.start_index, *range(known - 1, len(given))]
-        return DecodeState(
-            request,
-            None,
-            DecoderInput(given, 0, self.decoder.default_cache if kv_cache is None else kv_cache, cross_kv, rows),
-        )
+        steps = self._decode(request, cross_kv, self.decoder.default_cache if kv_cache is None else kv_cache)
+        return DecodeState(next(steps), None, steps)
 
     def step(self, state: DecodeState, output: DecoderOutput) -> None:
-        """Takes what the decoder makes of ``telling.part``, and says what it must read next."""
-        text, part = state.result, state.next_input
-        assert part is not None, "all is said"  # noqa: S101
-        if text is None:
-            state.result, choice, logprob = self._verify_draft(state.request, output)
-        else:
-            text.attention = torch.cat([text.attention, output.attention], dim=1)
-            score = self._log_probabilities(output.logits)[0]  # (V,)
-            choice = int(score.cpu().numpy().argmax())  # torch takes as long for this as for the logarithms
-            logprob = float(score[choice])
-        state.next_input = self._append_token(state, part, choice, logprob)
+        """Continues a decode with the decoder's output for ``state.next_input``, and updates ``state``."""
+        try:
+            state.next_input = state._steps.send(output)
+        except StopIteration as end:
+            state.result = end.value
+
+    def _decode(self, request: DecodeRequest, cross_kv: CrossKV, kv_cache: torch.Tensor) -> DecodeSteps:
+        """The algorithm: verify the draft in one pass, then write token by token.
+
+        No output of the decoder is bound to a name here: it would stay in memory during the next pass.
+        """
+        # Read prompt, committed text and draft. Logits: after the start token, and from the last known token on.
+        known = [*request.prompt, *request.forced]
+        n_read = len(known) + len(request.draft)
+        rows = [request.start_index, *range(len(known) - 1, n_read)]
+        draft_input = DecoderInput([*known, *request.draft], 0, kv_cache, cross_kv, rows)
+        # Keep the part of the draft that greedy decoding would have written, and choose the token after it.
+        text, token, logprob = self._verify_draft(request, (yield draft_input))
+        while not self._is_complete(text, token, request):
+            text.tokens.append(token)
+            text.logprobs.append(logprob)
+            # A decoder that repeats itself without new audio would never stop.
+            if self._remove_loop(text, request):
+                break
+            # Read the new token, and choose the next one.
+            n_past = len(known) + len(text.tokens) - 1
+            token, logprob = self._choose_next(text, (yield DecoderInput([token], n_past, kv_cache, cross_kv, [0])))
+        return text
 
     def _verify_draft(self, request: DecodeRequest, output: DecoderOutput) -> tuple[DecodedText, int, float]:
-        """What of the draft is right, the token that follows, and its log-probability."""
+        """Returns the text with the accepted part of the draft, the token after it, and its log-probability."""
         scores = self._log_probabilities(output.logits[1:], request)  # (draft + 1, V)
         choices = scores.argmax(dim=1).tolist()
         attention = output.attention[:, len(request.prompt) - 1 :]  # (A, forced + draft + 1, T)
-        confirmed, said = 0, len(request.forced) + 1
-        while confirmed < len(request.draft) and choices[confirmed] == request.draft[confirmed]:
-            if self._attends_unfinished(attention[:, : said + confirmed], request):
+        accepted, n_rows = 0, len(request.forced) + 1
+        while accepted < len(request.draft) and choices[accepted] == request.draft[accepted]:
+            if self._attends_unfinished(attention[:, : n_rows + accepted], request):
                 break
-            confirmed += 1
+            accepted += 1
         text = DecodedText(
-            tokens=request.draft[:confirmed],
-            logprobs=scores[range(confirmed), request.draft[:confirmed]].tolist(),
-            n_accepted=confirmed,
-            first_logits=output.logits[0].clone(),  # a copy: the other rows are not kept for its sake
-            attention=attention[:, : said + confirmed],
+            tokens=request.draft[:accepted],
+            logprobs=scores[range(accepted), request.draft[:accepted]].tolist(),
+            n_accepted=accepted,
+            first_logits=output.logits[0].clone(),  # a copy, so that the other rows are freed
+            attention=attention[:, : n_rows + accepted],  # (A, forced + accepted + 1, T)
         )
-        return text, choices[confirmed], float(scores[confirmed, choices[confirmed]])
+        return text, choices[accepted], float(scores[accepted, choices[accepted]])
 
-    def _append_token(
-        self, state: DecodeState, last_input: DecoderInput, token: int, logprob: float
-    ) -> DecoderInput | None:
-        """Says the token that was chosen, if anything is to be said."""
-        task, text = state.request, state.result
-        assert text is not None, "the first pass begins it"  # noqa: S101
-        if (
+    def _choose_next(self, text: DecodedText, output: DecoderOutput) -> tuple[int, float]:
+        """Adds the attention of the text's last token, and returns the next token and its log-probability."""
+        text.attention = torch.cat([text.attention, output.attention], dim=1)  # (A, forced + tokens + 1, T)
+        scores = self._log_probabilities(output.logits)[0]  # (V,)
+        token = int(scores.cpu().numpy().argmax())  # torch's argmax takes as long as the logarithms
+        return token, float(scores[token])
+
+    def _is_complete(self, text: DecodedText, token: int, request: DecodeRequest) -> bool:
+        """Whether the text ends before ``token``: at its end, at its limit, or where audio is still to come."""
+        return (
             token == self.token_filter.end_token
-            or len(text.tokens) >= task.max_new_tokens
-            or self._attends_unfinished(text.attention, task)
-        ):
-            return None
-        text.tokens.append(token)
-        text.logprobs.append(logprob)
-        if self._remove_loop(text, task):
-            return None
-        past = len(task.prompt) + len(task.forced) + len(text.tokens) - 1
-        return DecoderInput([token], past, last_input.kv_cache, last_input.cross_kv, [0])
+            or len(text.tokens) >= request.max_new_tokens
+            or self._attends_unfinished(text.attention, request)
+        )
 
     def _attends_unfinished(self, attention: torch.Tensor, request: DecodeRequest) -> bool:
-        """Whether the next token is heard where audio is still to come; silence behind it is not looked at.
+        """Whether the next token is heard where audio is still to come; the silence after the audio does not count.
 
-        By plain attention: normalised over tokens, as word timing has it, it stops a fortieth of all updates half a
-        second early or more, for where no token looked yet the smallest glance counts most.
+        Uses plain attention. Attention normalized over tokens, as for word times, would stop one update in 40 half a
+        second early or more: where no token has attended yet, the least attention counts most.
+
+        Args:
+            attention: Shape (A, n, T); the last row belongs to the next token.
+            request: Says which positions are unfinished.
         """
         end = request.audio_positions - request.unfinished_positions
         return (
@@ -214,7 +228,12 @@ class SpeculativeDecoder:
         )
 
     def _log_probabilities(self, logits: torch.Tensor, first_pass: DecodeRequest | None = None) -> torch.Tensor:
-        """Log-probabilities of what may be said; ``first_pass``: row 0 begins its text. Uses up the logits."""
+        """Returns log-probabilities of the allowed tokens, shape (n, V). Overwrites the logits.
+
+        Args:
+            logits: Shape (n, V).
+            first_pass: The request, if row 0 predicts the first token after its forced ones.
+        """
         allowed = logits.add_(self._bias)
         if first_pass and not first_pass.forced:
             allowed[0] += self._start_bias
@@ -222,19 +241,19 @@ class SpeculativeDecoder:
             allowed[0, self.token_filter.end_token] = -torch.inf
         return allowed.log_softmax(dim=-1)
 
-    def _remove_loop(self, result: DecodedText, request: DecodeRequest) -> bool:
-        """Takes back what the model repeats without hearing it again."""
-        extra = repeated_suffix_length([*request.forced, *result.tokens], result.attention)
+    def _remove_loop(self, text: DecodedText, request: DecodeRequest) -> bool:
+        """Removes a repetition from the end of the text, and returns whether there was one."""
+        extra = repeated_suffix_length([*request.forced, *text.tokens], text.attention)
         if not extra:
             return False
-        keep = max(len(result.tokens) - extra, 0)
-        result.attention = result.attention[:, : len(request.forced) + keep + 1]
-        del result.tokens[keep:], result.logprobs[keep:]
-        result.n_accepted = min(result.n_accepted, keep)
-        result.looped = True
+        keep = max(len(text.tokens) - extra, 0)
+        text.attention = text.attention[:, : len(request.forced) + keep + 1]
+        del text.tokens[keep:], text.logprobs[keep:]
+        text.n_accepted = min(text.n_accepted, keep)
+        text.looped = True
         return True
 
 
 def mean_logprob(logprobs: Sequence[float]) -> float:
-    """Mean log-probability of a text; 0.0 of none."""
+    """Returns the mean log-probability of a text; 0.0 if it is empty."""
     return float(np.mean(logprobs)) if logprobs else 0.0

@@ -1,10 +1,10 @@
-"""Tokens to words: where one word ends and the next begins."""
+"""Groups tokens into words."""
 
 from collections.abc import Callable, Sequence
 
 from streamstt.text.characters import SPACELESS_LANGUAGES
 
-REPLACEMENT_CHARACTER = "\ufffd"  # what a decoder puts for half a character
+REPLACEMENT_CHARACTER = "\ufffd"  # a tokenizer writes it for an incomplete character
 
 
 def split_words(
@@ -14,16 +14,16 @@ def split_words(
 
     Args:
         tokens: Text tokens, no special ones.
-        decode: Tokens to text, without cleaning up spaces.
-        language: In languages without spaces each run of whole characters is a word.
+        decode: Maps tokens to text, without cleaning up spaces.
+        language: Language code; in languages without spaces each run of whole characters is a word.
 
     Returns:
-        For each word its text, with the leading space the model gave it, and its tokens.
+        For each word its text, with its leading space if it has one, and its tokens.
     """
     words: list[tuple[str, tuple[int, ...]]] = []
     for text, piece in _join_characters(tokens, decode):
-        starts = text.startswith(" ") or (language in SPACELESS_LANGUAGES and any(c.isalnum() for c in text))
-        if words and not starts:
+        begins_word = text.startswith(" ") or (language in SPACELESS_LANGUAGES and any(c.isalnum() for c in text))
+        if words and not begins_word:
             before, before_tokens = words.pop()
             words.append((before + text, before_tokens + piece))
         else:
@@ -32,7 +32,7 @@ def split_words(
 
 
 def _join_characters(tokens: Sequence[int], decode: Callable[[list[int]], str]) -> list[tuple[str, tuple[int, ...]]]:
-    """Joins tokens until they make whole characters: a character may be spread over several."""
+    """Joins tokens until they form whole characters: one character may take several tokens."""
     pieces: list[tuple[str, tuple[int, ...]]] = []
     pending: list[int] = []
     for token in tokens:

@@ -1,7 +1,8 @@
-"""The decoder's network, written for streaming: several tokens at once, of several texts, alignment out.
+"""Whisper's decoder, written for streaming: one pass takes several tokens of several texts and returns attention too.
 
-Source: Radford et al. 2022. Letters in shapes: T encoder positions (20 ms) of the window, D width, H heads, L layers,
-A alignment heads, n tokens in this pass, p tokens before it, S positions in memory, V vocabulary.
+Knows nothing of sampling: it maps tokens to logits. Source: Radford et al. 2022. Letters in shapes: T encoder positions
+(20 ms) of the window, D width, H heads, L layers, A alignment heads, n tokens in this pass, p tokens before it, S
+positions of the cross-attention, V vocabulary.
 """
 
 from collections.abc import Sequence
@@ -16,39 +17,48 @@ from streamstt.whisper.network.linear import Precision, make_linear
 
 
 class CrossKV:
-    """What the decoder looks at: keys and values of the window, behind those of the silence that follows it.
+    """Keys and values of the cross-attention: those of the window, and of the silence that follows it.
 
-    The order of positions means nothing to attention, for each carries its place in itself. So the silence, which is
-    the same for many windows, stands first and stays; a window is written behind it.
+    Attention does not depend on the order of positions, because each position is encoded in its own key. So the
+    silence, which many windows share, is stored first and kept; each window is written after it.
+
+    Attributes:
+        layers: For each layer the keys, (H, S, D/H), the values, (H, D/H, S), and the bias of the scores, (S,).
+        n_silent: Positions of silence, before those of the window.
+        nbytes: Size of keys and values in bytes.
     """
 
     def __init__(
         self, dims: ModelDimensions, n_silent: int, device: torch.device, max_window: int = MAX_POSITIONS
     ) -> None:
-        """Makes room.
+        """Allocates keys and values; set the silence, then a window, before use.
 
         Args:
             dims: Sizes of the model.
-            n_silent: How many positions of silence there are; may be none.
+            n_silent: Positions of silence; may be 0.
             device: Where the model runs.
-            max_window: How many positions a window may have.
+            max_window: Most positions that a window may have.
         """
         layers, heads, size = dims.decoder_layers, dims.decoder_heads, dims.width // dims.decoder_heads
-        room = n_silent + max_window
-        self._keys = torch.zeros(layers, heads, room, size, device=device)  # (L, H, S, D/H)
-        self._values = torch.zeros(layers, heads, size, room, device=device)  # (L, H, D/H, S), for ``look_far``
-        self._bias = torch.zeros(room, device=device)
-        # Of each layer the keys, (H, S, D/H), the values, (H, D/H, S), and what to add to the scores, (S,).
+        capacity = n_silent + max_window
+        self._keys = torch.zeros(layers, heads, capacity, size, device=device)  # (L, H, S, D/H)
+        self._values = torch.zeros(layers, heads, size, capacity, device=device)  # (L, H, D/H, S), for ``attend_cross``
+        self._bias = torch.zeros(capacity, device=device)  # (S,)
         self.layers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.n_silent = n_silent
         self.nbytes = self._keys.nbytes + self._values.nbytes
 
     def set_silence(self, kv: torch.Tensor) -> None:
-        """Takes keys and values of the silence, shape (L, 2, H, silent, D/H)."""
+        """Writes keys and values of the silence, shape (L, 2, H, n_silent, D/H)."""
         self._write(kv, 0)
 
     def set_window(self, kv: torch.Tensor, bias: torch.Tensor | None = None) -> None:
-        """Takes keys and values of the window, shape (L, 2, H, T, D/H), and ``Silence.bias`` of its length."""
+        """Writes keys and values of a window, and replaces the one before.
+
+        Args:
+            kv: Shape (L, 2, H, T, D/H).
+            bias: Added to the attention scores, (n_silent + T,), from ``SilentContext.attention_bias``; None: zeros.
+        """
         end = self._write(kv, self.n_silent)
         self._bias[:end] = 0 if bias is None else bias
         keys, values = self._keys[:, :, :end], self._values[:, :, :, :end]
@@ -58,21 +68,21 @@ class CrossKV:
         layers, _, heads, n, size = kv.shape
         end = start + n
         self._keys[:, :, start:end] = kv[:, 0]
-        plain = kv[:, 1].permute(2, 0, 1, 3).reshape(n, -1)  # torch is quick to turn a plain matrix, and no other
-        self._values[:, :, :, start:end] = plain.T.contiguous().view(layers, heads, size, n)
+        values = kv[:, 1].permute(2, 0, 1, 3).reshape(n, -1)  # (n, L * H * D/H): torch transposes only matrices fast
+        self._values[:, :, :, start:end] = values.T.contiguous().view(layers, heads, size, n)
         return end
 
 
 @dataclass(frozen=True, slots=True)
 class DecoderInput:
-    """What a pass reads of one text.
+    """The part of one text that a pass of the decoder reads.
 
     Attributes:
-        tokens: At least one.
-        n_past: How many earlier tokens stay; what was said after them is forgotten.
-        kv_cache: Keys and values of the tokens so far, shape (L, 2, H, most tokens, D/H), from ``Decoder.cache``.
-        cross_kv: What is heard.
-        logit_indexes: After which of ``tokens`` logits are wanted, by index.
+        tokens: New tokens, at least one.
+        n_past: How many earlier tokens the cache keeps; later ones are overwritten.
+        kv_cache: Keys and values of the text so far, shape (L, 2, H, max tokens, D/H), from ``Decoder.make_cache``.
+        cross_kv: The encoded audio.
+        logit_indexes: Indexes into ``tokens``: the tokens after which logits are needed.
     """
 
     tokens: Sequence[int]
@@ -99,40 +109,47 @@ class _DecoderLayer:
         self._norm1 = builder.norm(f"{name}.self_attn_layer_norm")
         self._qkv, self._out1 = builder.self_attention(name)
         self._norm2 = builder.norm(f"{name}.encoder_attn_layer_norm")
-        self._q, self._out2 = (
-            builder.linear(f"{name}.encoder_attn.q_proj"),
-            builder.linear(f"{name}.encoder_attn.out_proj"),
-        )
+        self._q = builder.linear(f"{name}.encoder_attn.q_proj")
+        self._out2 = builder.linear(f"{name}.encoder_attn.out_proj")
         self._norm3 = builder.norm(f"{name}.final_layer_norm")
         self._up, self._down = builder.feed_forward(name)
 
     def __call__(self, x: torch.Tensor, inputs: Sequence[DecoderInput]) -> tuple[torch.Tensor, list[torch.Tensor]]:
-        """Takes the tokens of all parts, (n, D): the weights are read once. Gives where the watched heads look."""
+        """Runs the layer on all texts in one pass, so that its weights are read from memory once.
+
+        Args:
+            x: Hidden states of the tokens of all texts, (n, D).
+            inputs: The texts.
+
+        Returns:
+            The new hidden states, (n, D), and for each text the attention of this layer's alignment heads,
+            (A, n, T); an empty list if the layer has no such heads.
+        """
         scale = (x.shape[1] // self._heads) ** -0.5
-        sizes = [len(part.tokens) for part in inputs]
+        sizes = [len(text.tokens) for text in inputs]
         qkv = self._qkv(self._norm1(x)).float().view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # (3, H, n, D/H)
         qkv[0] *= scale
-        seen = [
-            self._self_attention(part, own) for part, own in zip(inputs, torch.split(qkv, sizes, dim=2), strict=True)
+        outputs = [
+            self._self_attention(text, text_qkv)
+            for text, text_qkv in zip(inputs, torch.split(qkv, sizes, dim=2), strict=True)
         ]
-        x = x + self._out1(torch.cat(seen, dim=1).transpose(0, 1).reshape(x.shape))
+        x = x + self._out1(torch.cat(outputs, dim=1).transpose(0, 1).reshape(x.shape))  # (n, D)
 
         q = self._q(self._norm2(x)).float().view(len(x), self._heads, -1).transpose(0, 1) * scale  # (H, n, D/H)
-        seen, watched = [], []
-        for part, own in zip(inputs, torch.split(q, sizes, dim=1), strict=True):
-            looked, weights = attend_cross(own, *part.cross_kv.layers[self._index])
-            seen.append(looked)
+        outputs, attention = [], []
+        for text, text_q in zip(inputs, torch.split(q, sizes, dim=1), strict=True):
+            output, weights = attend_cross(text_q, *text.cross_kv.layers[self._index])
+            outputs.append(output)
             if len(self._alignment_heads):
-                watched.append(
-                    weights.index_select(0, self._alignment_heads)[:, :, part.cross_kv.n_silent :]
-                )  # (A, n, T)
-        x = x + self._out2(torch.cat(seen, dim=1).transpose(0, 1).reshape(x.shape))
-        return x + self._down(gelu(self._up(self._norm3(x)))), watched
+                of_heads = weights.index_select(0, self._alignment_heads)  # (A, n, S)
+                attention.append(of_heads[:, :, text.cross_kv.n_silent :])  # (A, n, T)
+        x = x + self._out2(torch.cat(outputs, dim=1).transpose(0, 1).reshape(x.shape))  # (n, D)
+        return x + self._down(gelu(self._up(self._norm3(x)))), attention
 
     def _self_attention(self, decoder_input: DecoderInput, qkv: torch.Tensor) -> torch.Tensor:
-        """Looks at the tokens so far; (3, H, n, D/H) to (H, n, D/H)."""
+        """Causal attention within one text; (3, H, n, D/H) to (H, n, D/H). Appends to the text's cache."""
         n, end = qkv.shape[2], decoder_input.n_past + qkv.shape[2]
-        cache = decoder_input.kv_cache[self._index]  # (2, H, most tokens, D/H)
+        cache = decoder_input.kv_cache[self._index]  # (2, H, max tokens, D/H)
         cache[:, :, decoder_input.n_past : end] = qkv[1:]
         keys, values = cache[:, :, :end]  # each (H, p + n, D/H)
         bias = self._causal_mask[decoder_input.n_past : end, :end] if n > 1 else None
@@ -141,11 +158,11 @@ class _DecoderLayer:
 
 @dataclass(frozen=True, slots=True)
 class DecoderOutput:
-    """What one pass of the decoder says.
+    """Result of one pass for one text.
 
     Attributes:
-        logits: Shape (rows, V), float32: what comes after each of the tokens that were asked for.
-        attention: Shape (A, n, T): where the alignment heads look in the window when they predict what comes next.
+        logits: Shape (len(logit_indexes), V), float32: of the token after each of those tokens.
+        attention: Shape (A, n, T): attention of the alignment heads to the window, while predicting the next token.
     """
 
     logits: torch.Tensor
@@ -153,10 +170,10 @@ class DecoderOutput:
 
 
 class Decoder:
-    """Says what comes next.
+    """The decoder with its weights: predicts the next token of one or more texts.
 
     Attributes:
-        default_cache: A cache for whoever needs no more than one text at a time.
+        default_cache: Keys and values for a caller that decodes only one text at a time.
     """
 
     def __init__(
@@ -167,77 +184,78 @@ class Decoder:
         device: torch.device,
         alignment_heads: Sequence[tuple[int, int]],
     ) -> None:
-        """Prepares the weights.
+        """Loads the decoder's weights.
 
         Args:
-            weights: Of the checkpoint.
-            dims: Sizes.
-            precision: Of the linears.
+            weights: The checkpoint's tensors.
+            dims: Sizes of the model.
+            precision: Number format of the linear layers.
             device: Where it runs.
-            alignment_heads: Alignment heads: (layer, head).
+            alignment_heads: (layer, head) of the heads whose attention is returned.
         """
-        make = LayerBuilder(weights, dims.width, precision, device)
+        builder = LayerBuilder(weights, dims.width, precision, device)
         d = dims.width
         self._dims = dims
         self._device = device
-        self._token_embedding = make.embedding_lookup("decoder.embed_tokens.weight", dims.vocabulary_size, d)
-        self._positions = make.tensor("decoder.embed_positions.weight", dims.max_tokens, d).float()
-        past_only = torch.full((dims.max_tokens, dims.max_tokens), -torch.inf, device=device).triu(1)
+        self._token_embedding = builder.embedding_lookup("decoder.embed_tokens.weight", dims.vocabulary_size, d)
+        self._positions = builder.tensor("decoder.embed_positions.weight", dims.max_tokens, d).float()
+        causal_mask = torch.full((dims.max_tokens, dims.max_tokens), -torch.inf, device=device).triu(1)
         self._layers = [
-            _DecoderLayer(make, i, dims, [h for at, h in alignment_heads if at == i], past_only)
+            _DecoderLayer(builder, i, dims, [head for layer, head in alignment_heads if layer == i], causal_mask)
             for i in range(dims.decoder_layers)
         ]
-        self._norm = make.norm("decoder.layer_norm")
+        self._norm = builder.norm("decoder.layer_norm")
         self._output_projection = make_linear(
-            make.tensor("decoder.embed_tokens.weight", dims.vocabulary_size, d), None, precision
+            builder.tensor("decoder.embed_tokens.weight", dims.vocabulary_size, d), None, precision
         )
         self.default_cache = self.make_cache(dims.max_tokens)
 
     def make_cache(self, max_tokens: int) -> torch.Tensor:
-        """Room for the keys and values of a text of so many tokens."""
-        shape = self._dims
-        sizes = shape.decoder_layers, 2, shape.decoder_heads, max_tokens, shape.width // shape.decoder_heads
-        return torch.zeros(sizes, device=self._device)
+        """Allocates a cache for the keys and values of one text, shape (L, 2, H, max_tokens, D/H)."""
+        dims = self._dims
+        shape = dims.decoder_layers, 2, dims.decoder_heads, max_tokens, dims.width // dims.decoder_heads
+        return torch.zeros(shape, device=self._device)
 
     def __call__(
         self, tokens: Sequence[int], n_past: int, cross_kv: CrossKV, logit_indexes: Sequence[int]
     ) -> DecoderOutput:
-        """Reads ``tokens`` of the text in its own cache, as in ``DecoderInput``."""
+        """Reads tokens of the one text in ``default_cache``; arguments as of ``DecoderInput``."""
         return self.forward_batch([DecoderInput(tokens, n_past, self.default_cache, cross_kv, logit_indexes)])[0]
 
     def forward_batch(self, inputs: Sequence[DecoderInput]) -> list[DecoderOutput]:
-        """Reads of several texts, for little more than the time of one: most of that goes into reading weights."""
-        tokens = [token for part in inputs for token in part.tokens]
-        places = [self._positions[part.n_past : part.n_past + len(part.tokens)] for part in inputs]
-        x = self._token_embedding(tokens).float() + torch.cat(places)  # (n, D)
-        attention: list[list[torch.Tensor]] = []
+        """Reads tokens of several texts, in little more time than of one: most of it goes into reading weights."""
+        tokens = [token for text in inputs for token in text.tokens]
+        positions = [self._positions[text.n_past : text.n_past + len(text.tokens)] for text in inputs]
+        x = self._token_embedding(tokens).float() + torch.cat(positions)  # (n, D)
+        by_layer: list[list[torch.Tensor]] = []  # for each layer with alignment heads, and each text: (A, n, T)
         for layer in self._layers:
-            x, watched = layer(x, inputs)
-            attention += [watched] if watched else []
-        wanted: list[int] = []
+            x, of_texts = layer(x, inputs)
+            by_layer += [of_texts] if of_texts else []
+        rows: list[int] = []
         first = 0
-        for part in inputs:
-            wanted += [first + row for row in part.logit_indexes]
-            first += len(part.tokens)
-        logits = self._output_projection(self._norm(x[wanted])).float()  # (all rows, V)
-        each = torch.split(logits, [len(part.logit_indexes) for part in inputs])
+        for text in inputs:
+            rows += [first + index for index in text.logit_indexes]
+            first += len(text.tokens)
+        logits = self._output_projection(self._norm(x[rows])).float()  # (len(rows), V)
+        by_text = torch.split(logits, [len(text.logit_indexes) for text in inputs])
         return [
-            DecoderOutput(own, torch.cat(heads)) for own, heads in zip(each, zip(*attention, strict=True), strict=True)
+            DecoderOutput(text_logits, torch.cat(of_layers))
+            for text_logits, of_layers in zip(by_text, zip(*by_layer, strict=True), strict=True)
         ]
 
 
 class CrossKVProjection:
-    """Turns what the encoder heard into the keys and values of every decoder layer, in one product."""
+    """Projects the encoder's output to keys and values of every decoder layer, in one product."""
 
     def __init__(
         self, weights: WeightSource, dims: ModelDimensions, precision: Precision, device: torch.device
     ) -> None:
-        make = LayerBuilder(weights, dims.width, precision, device)
+        builder = LayerBuilder(weights, dims.width, precision, device)
         names = [f"decoder.layers.{i}.encoder_attn.{p}_proj" for i in range(dims.decoder_layers) for p in "kv"]
-        self._kv = make.linear(*names)
+        self._kv = builder.linear(*names)
         self._dims = dims
 
     def __call__(self, encoded: torch.Tensor) -> torch.Tensor:
-        """(T, D) to (L, 2, H, T, D/H), float32."""
+        """Maps (T, D) to (L, 2, H, T, D/H), float32."""
         layers, heads = self._dims.decoder_layers, self._dims.decoder_heads
         return self._kv(encoded).float().view(len(encoded), layers, 2, heads, -1).permute(1, 2, 3, 0, 4)

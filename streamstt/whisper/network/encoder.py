@@ -1,7 +1,7 @@
-"""The encoder, written for streaming: windows of any length, with the silence behind them.
+"""Whisper's encoder, written for streaming: it takes windows of any length, followed by silence encoded beforehand.
 
-Source: Radford et al. 2022. Letters in shapes: T positions (20 ms) of the window, D width, H heads, S
-positions of silence.
+Source: Radford et al. 2022. Letters in shapes: T positions (20 ms) of the window, D width, H heads, S positions of
+silence.
 """
 
 import math
@@ -15,10 +15,8 @@ from streamstt.whisper.network.layers import MAX_POSITIONS, KeyValue, LayerBuild
 from streamstt.whisper.network.linear import Precision
 from streamstt.whisper.network.precision import PrecisionPlan
 
-STRIDE = 16  # of so many silent positions one stands for all: a quarter of the decoder's time, the same words
-FEED_FORWARD_ROWS = (
-    256  # positions that go through a feed-forward at once: what lies between its two products stays in the cache
-)
+STRIDE = 16  # one of 16 silent positions is kept and weighted 16 times: a quarter of the decoder's time, same words
+FEED_FORWARD_ROWS = 256  # positions per feed-forward pass, so that its intermediate results stay in the cache
 
 
 class _EncoderLayer:
@@ -35,12 +33,23 @@ class _EncoderLayer:
     def __call__(
         self, x: torch.Tensor, past_kv: KeyValue | None, bias: torch.Tensor | None
     ) -> tuple[torch.Tensor, KeyValue]:
-        """Hears x, shape (T, D), with keys and values of what lies ``behind`` it; gives those of x too. Uses x up."""
+        """Runs the layer.
+
+        Args:
+            x: Hidden states, (T, D); overwritten.
+            past_kv: Keys and values of the silence after x, each (H, S, D/H), or None.
+            bias: Added to the scores of the first keys, or None.
+
+        Returns:
+            The new hidden states, (T, D), and the keys and values of x, each (H, T, D/H).
+        """
         qkv = self._qkv(self._norm1(x))  # (T, 3 D)
         q, k, v = qkv.view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # each (H, T, D/H)
-        keys, values = (torch.cat([b, o], dim=1) for b, o in zip(past_kv, (k, v), strict=True)) if past_kv else (k, v)
-        seen = attend_full(q, keys, values, bias, use_bf16=self._use_bf16)  # (H, T, D/H)
-        x += self._out(seen.transpose(0, 1).reshape(x.shape))  # in place: these are megabytes
+        keys, values = k, v
+        if past_kv:
+            keys, values = torch.cat([past_kv[0], k], dim=1), torch.cat([past_kv[1], v], dim=1)  # each (H, S + T, D/H)
+        output = attend_full(q, keys, values, bias, use_bf16=self._use_bf16)  # (H, T, D/H)
+        x += self._out(output.transpose(0, 1).reshape(x.shape))  # (T, D); in place: it takes megabytes
         for rows in torch.split(x, FEED_FORWARD_ROWS):
             rows.add_(self._down(gelu(self._up(self._norm2(rows)))))
         return x, (k, v)
@@ -48,12 +57,12 @@ class _EncoderLayer:
 
 @dataclass(frozen=True, slots=True)
 class SilentContext:
-    """The silence that follows a window, up to 30 s: of every ``STRIDE`` positions one stands for all.
+    """The encoded silence after a window, up to 30 s, thinned: one of ``STRIDE`` positions represents them all.
 
     Attributes:
-        positions: Which positions, shape (S,).
+        positions: The positions that are kept, shape (S,), ascending.
         layer_kv: Keys and values in each encoder layer, each (H, S, D/H).
-        encoded: What the encoder makes of it, shape (S, D).
+        encoded: Output of the encoder, shape (S, D).
     """
 
     positions: torch.Tensor
@@ -61,93 +70,100 @@ class SilentContext:
     encoded: torch.Tensor
 
     def n_covered(self, length: int) -> int:
-        """How many of its positions, the first ones, a window of ``length`` positions hides: it has them itself."""
+        """Returns how many of the kept positions, the first ones, lie within a window of ``length`` positions."""
         return int(torch.searchsorted(self.positions, length))
 
     def attention_bias(self, length: int) -> torch.Tensor:
-        """What to add to attention scores, shape (S + length,), when a window of ``length`` positions comes after."""
-        counted = torch.where(self.positions >= length, math.log(STRIDE), -torch.inf)  # the window hides its own places
-        return torch.cat([counted, torch.zeros(length, device=counted.device)])
+        """Returns the bias of attention scores for keys of the silence, then of the window, shape (S + length,).
+
+        A silent position counts ``STRIDE`` times, or not at all where the window has audio.
+
+        Args:
+            length: Positions of the window.
+        """
+        of_silence = torch.where(self.positions >= length, math.log(STRIDE), -torch.inf)  # (S,)
+        return torch.cat([of_silence, torch.zeros(length, device=of_silence.device)])
 
 
 class Encoder:
-    """Hears a window."""
+    """The encoder with its weights: maps spectrograms of windows to hidden states."""
 
     def __init__(
         self, weights: WeightSource, dims: ModelDimensions, formats: PrecisionPlan, device: torch.device
     ) -> None:
-        """Takes its part of the weights.
+        """Loads the encoder's weights.
 
         Args:
-            weights: Of the whole model.
-            dims: Its sizes.
-            formats: What is left of float beside 8 bits may be in 16: their error is much the smaller one.
+            weights: The checkpoint's tensors.
+            dims: Sizes of the model.
+            formats: Number formats; with 8-bit layers the remaining floats may have 16 bits, a much smaller error.
             device: Where it runs.
         """
-        precision, beside = formats.encoder, formats.encoder_float
-        make = LayerBuilder(weights, dims.width, precision, device)
-        halve = device.type == "cpu" and Precision.BFLOAT16 in {precision, beside}
-        dtype = getattr(torch, (beside if precision is Precision.INT8 else precision).value)
+        precision, encoder_float = formats.encoder, formats.encoder_float
+        builder = LayerBuilder(weights, dims.width, precision, device)
+        use_bf16 = device.type == "cpu" and Precision.BFLOAT16 in {precision, encoder_float}
+        dtype = getattr(torch, (encoder_float if precision is Precision.INT8 else precision).value)
         d = dims.width
-        self._conv1 = make.tensor("encoder.conv1.weight", d, dims.n_mels, 3).to(dtype)
-        self._bias1 = make.tensor("encoder.conv1.bias", d).to(dtype)
-        self._conv2 = make.tensor("encoder.conv2.weight", d, d, 3).to(dtype)
-        self._bias2 = make.tensor("encoder.conv2.bias", d).to(dtype)
-        self._positions = make.tensor("encoder.embed_positions.weight", MAX_POSITIONS, d).float()
-        # Half of what 8 bits cost comes from the first attention, whose input is not yet normalised by other layers.
-        exact = LayerBuilder(weights, d, beside, device) if precision is Precision.INT8 else make
+        self._conv1 = builder.tensor("encoder.conv1.weight", d, dims.n_mels, 3).to(dtype)
+        self._bias1 = builder.tensor("encoder.conv1.bias", d).to(dtype)
+        self._conv2 = builder.tensor("encoder.conv2.weight", d, d, 3).to(dtype)
+        self._bias2 = builder.tensor("encoder.conv2.bias", d).to(dtype)
+        self._positions = builder.tensor("encoder.embed_positions.weight", MAX_POSITIONS, d).float()
+        # Half of the error of 8 bits comes from the first attention, whose input no layer has normalized yet.
+        first = LayerBuilder(weights, d, encoder_float, device) if precision is Precision.INT8 else builder
         self._layers = [
-            _EncoderLayer(make, make if i else exact, f"encoder.layers.{i}", dims.encoder_heads, use_bf16=halve)
+            _EncoderLayer(
+                builder, builder if i else first, f"encoder.layers.{i}", dims.encoder_heads, use_bf16=use_bf16
+            )
             for i in range(dims.encoder_layers)
         ]
-        self._norm = make.norm("encoder.layer_norm")
+        self._norm = builder.norm("encoder.layer_norm")
 
     def __call__(self, mel: torch.Tensor, silent_context: SilentContext | None = None) -> torch.Tensor:
         """Encodes a window.
 
         Args:
             mel: Shape (n_mels, 2 T), from ``LogMel``.
-            silent_context: What follows it; Whisper was trained on 30 s, and hears worse when there is nothing.
+            silent_context: The silence after it. Without one the encoder is less accurate: it was trained on 30 s.
 
         Returns:
             Shape (T, D), float32.
         """
         x = self._embed(mel)
         x = x + self._positions[: len(x)]  # (T, D)
-        behind: list[KeyValue | None] = [None] * len(self._layers)
+        past_kv: list[KeyValue | None] = [None] * len(self._layers)
         bias = None
         if silent_context:
-            hidden = silent_context.n_covered(len(x))
-            behind = [(k[:, hidden:], v[:, hidden:]) for k, v in silent_context.layer_kv]
-            bias = silent_context.attention_bias(0)[hidden:]
-        for layer, pair in zip(self._layers, behind, strict=True):
-            x, _ = layer(x, pair, bias)
+            covered = silent_context.n_covered(len(x))
+            past_kv = [(k[:, covered:], v[:, covered:]) for k, v in silent_context.layer_kv]
+            bias = silent_context.attention_bias(0)[covered:]
+        for layer, layer_kv in zip(self._layers, past_kv, strict=True):
+            x, _ = layer(x, layer_kv, bias)
         return self._norm(x)
 
     def encode_silence(self, lead_in: torch.Tensor, floor: float) -> SilentContext:
-        """Encodes the silence after a little speech, which it is not the same without.
+        """Encodes silence that follows some speech; silence alone is encoded differently.
 
         Args:
             lead_in: Spectrogram of the speech, shape (n_mels, 2 n); windows must be longer.
-            floor: The value that silence has.
+            floor: Value of silence in the spectrogram.
         """
         n = lead_in.shape[1] // 2
-        x = self._embed(
-            torch.cat([lead_in, torch.full((len(lead_in), 16), floor, device=lead_in.device)], dim=1)
-        )  # (n + 8, D)
-        places = torch.arange(n + STRIDE // 2, MAX_POSITIONS, STRIDE, device=lead_in.device)  # (S,)
-        x = torch.cat([x[:n] + self._positions[:n], x[n + 4] + self._positions[places]])  # (n + S, D)
+        silence = torch.full((len(lead_in), 16), floor, device=lead_in.device)  # (n_mels, 16)
+        x = self._embed(torch.cat([lead_in, silence], dim=1))  # (n + 8, D)
+        positions = torch.arange(n + STRIDE // 2, MAX_POSITIONS, STRIDE, device=lead_in.device)  # (S,)
+        x = torch.cat([x[:n] + self._positions[:n], x[n + 4] + self._positions[positions]])  # (n + S, D)
         bias = torch.zeros(len(x), device=lead_in.device)
         bias[n:] = math.log(STRIDE)
         layers = []
         for layer in self._layers:
             x, (k, v) = layer(x, None, bias)
             layers.append((k[:, n:].contiguous(), v[:, n:].contiguous()))
-        return SilentContext(places, tuple(layers), self._norm(x[n:]))
+        return SilentContext(positions, tuple(layers), self._norm(x[n:]))
 
     def _embed(self, mel: torch.Tensor) -> torch.Tensor:
-        """(n_mels, 2 T) to (T, D), places not yet added."""
+        """Maps (n_mels, 2 T) to (T, D), without position embeddings."""
         x = mel[None].to(self._conv1.dtype)  # (1, n_mels, 2 T)
         x = gelu(conv1d(x, self._conv1, self._bias1, padding=1))  # (1, D, 2 T)
         x = gelu(conv1d(x, self._conv2, self._bias2, stride=2, padding=1))  # (1, D, T)
-        return x[0].T.float().contiguous()  # rows side by side, or all that is done with them is slow
+        return x[0].T.float().contiguous()  # (T, D); contiguous rows, or everything after this is slow

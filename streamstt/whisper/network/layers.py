@@ -1,7 +1,7 @@
-"""What both sides of a Whisper are made of: its sizes, and its parts with their weights.
+"""What encoder and decoder share: the model's dimensions, and a builder of layers from named weights.
 
-Source: Radford et al. 2022; the names of the weights are transformers'. Letters in shapes: T encoder positions (20 ms),
-D width, H heads, L decoder layers, n tokens in this pass, p tokens before it, S positions in memory, V vocabulary.
+Source: Radford et al. 2022; weights are named as in transformers. Letters in shapes: n rows (positions or tokens), D
+width.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,25 @@ from streamstt.errors import ModelError
 from streamstt.whisper.checkpoints.weights import EmbeddingLookup
 from streamstt.whisper.network.linear import Linear, Precision, make_linear
 
-MAX_POSITIONS = 1500  # of the encoder: 30 s
+MAX_POSITIONS = 1500  # positions of the encoder: 30 s
 KeyValue = tuple[torch.Tensor, torch.Tensor]
-"""Keys and values, each (heads, positions, size)."""
+"""Keys and values, each (H, positions, D/H)."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelDimensions:
-    """Sizes of a Whisper; names as in transformers' configuration, where there are two of a kind."""
+    """Sizes of a Whisper.
+
+    Attributes:
+        width: Size of hidden states, D.
+        encoder_layers: Number of layers.
+        decoder_layers: Number of layers.
+        encoder_heads: Attention heads of a layer.
+        decoder_heads: Attention heads of a layer.
+        n_mels: Mel bins of the spectrogram.
+        vocabulary_size: Number of tokens, V.
+        max_tokens: Most tokens of a text, its prompt included.
+    """
 
     width: int
     encoder_layers: int
@@ -34,13 +45,13 @@ class ModelDimensions:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ModelDimensions":
-        """Takes the sizes from config.json.
+        """Reads the sizes from the content of config.json.
 
         Raises:
-            ModelError: It lacks one, or describes a Whisper that is built in another way.
+            ModelError: A size is missing, or the model differs from Whisper in its architecture.
         """
         try:
-            shape = cls(
+            dims = cls(
                 width=int(config["d_model"]),
                 encoder_layers=int(config["encoder_layers"]),
                 decoder_layers=int(config["decoder_layers"]),
@@ -52,47 +63,47 @@ class ModelDimensions:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(f"config.json does not describe a Whisper: {error!r}") from error
-        usual = {"activation_function": "gelu", "scale_embedding": False, "max_source_positions": MAX_POSITIONS}
-        for key, value in usual.items():
+        supported = {"activation_function": "gelu", "scale_embedding": False, "max_source_positions": MAX_POSITIONS}
+        for key, value in supported.items():
             if config.get(key, value) != value:
                 raise ModelError(f"a Whisper with {key} = {config[key]!r} is not supported, only {value!r}")
-        return shape
+        return dims
 
 
 class WeightSource(Protocol):
-    """Where weights come from."""
+    """Provides the tensors of a model by name."""
 
     def get(self, name: str, *shape: int) -> torch.Tensor:
-        """One tensor, which has that shape.
+        """Returns a tensor.
 
         Raises:
-            ModelError: It is not there.
+            ModelError: There is none of that name and shape.
         """
         ...
 
     def embedding_lookup(self, name: str, *shape: int) -> EmbeddingLookup:
-        """Looks up rows of one tensor, without keeping all of it in memory if possible.
+        """Returns a function that looks up rows of a tensor, if possible without keeping all of it in memory.
 
         Raises:
-            ModelError: It is not there.
+            ModelError: There is none of that name and shape.
         """
         ...
 
 
 class LayerNorm:
-    """Layer normalisation."""
+    """Layer normalization in float32."""
 
     def __init__(self, weights: WeightSource, name: str, width: int, device: torch.device) -> None:
         self._weight = weights.get(f"{name}.weight", width).float().to(device)
         self._bias = weights.get(f"{name}.bias", width).float().to(device)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """(n, D) to (n, D)."""
+        """Maps (n, D) to (n, D)."""
         return layer_norm(x, self._weight.shape, self._weight, self._bias)
 
 
 class LayerBuilder:
-    """Makes the parts of one side of the model, in its precision."""
+    """Builds layers of the encoder or the decoder from named weights, in one number format."""
 
     def __init__(self, weights: WeightSource, width: int, precision: Precision, device: torch.device) -> None:
         self._weights = weights
@@ -101,11 +112,17 @@ class LayerBuilder:
         self._device = device
 
     def norm(self, name: str) -> LayerNorm:
-        """A layer normalisation."""
+        """Builds a layer normalization."""
         return LayerNorm(self._weights, name, self._width, self._device)
 
     def linear(self, *names: str, outputs: int = 0, inputs: int = 0) -> Linear:
-        """One linear of the given ones, side by side; that of the keys has no bias."""
+        """Builds one linear layer that computes several, with their outputs side by side.
+
+        Args:
+            names: The layers to join; those of keys have no bias.
+            outputs: Outputs of each; 0: the model's width.
+            inputs: Inputs; 0: the model's width.
+        """
         outputs, inputs = outputs or self._width, inputs or self._width
         weight = torch.cat([self._weights.get(f"{name}.weight", outputs, inputs) for name in names])
         biases = [
@@ -115,21 +132,21 @@ class LayerBuilder:
         return make_linear(weight.to(self._device), torch.cat(biases).to(self._device), self._precision)
 
     def self_attention(self, name: str) -> tuple[Linear, Linear]:
-        """Queries, keys and values in one, and the projection back."""
+        """Builds the projection to queries, keys and values in one, and the output projection."""
         attention = f"{name}.self_attn"
         return self.linear(*(f"{attention}.{p}_proj" for p in "qkv")), self.linear(f"{attention}.out_proj")
 
     def feed_forward(self, name: str) -> tuple[Linear, Linear]:
-        """Up to four times the width, and back."""
+        """Builds the two linear layers of a feed-forward: to four times the width, and back."""
         inner = 4 * self._width
         return self.linear(f"{name}.fc1", outputs=inner), self.linear(f"{name}.fc2", inputs=inner)
 
     def tensor(self, name: str, *shape: int) -> torch.Tensor:
-        """A tensor as it is in the checkpoint."""
+        """Returns a tensor in the dtype of the checkpoint, on the model's device."""
         return self._weights.get(name, *shape).to(self._device)
 
     def embedding_lookup(self, name: str, *shape: int) -> EmbeddingLookup:
-        """Looks up rows of a tensor of the checkpoint: on the processor from where it is stored."""
+        """Returns a function that looks up rows of a tensor; on the CPU it reads them from the file."""
         if self._device.type == "cpu":
             return self._weights.embedding_lookup(name, *shape)
         table = self.tensor(name, *shape)

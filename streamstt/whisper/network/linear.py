@@ -1,6 +1,6 @@
-"""Matrix times vector in several number formats: where nearly all time of a Whisper goes.
+"""Linear layers in several number formats. A Whisper spends nearly all its time in them.
 
-A precision is chosen per part of the model, by measuring (``precision.py``).
+Which format to use is measured for each part of the model in ``precision.py``.
 """
 
 import warnings
@@ -13,27 +13,32 @@ import torch
 from torch.nn.functional import linear
 
 Linear = Callable[[torch.Tensor], torch.Tensor]
-"""(n, inputs) to (n, outputs). Takes any float type, and gives its own."""
+"""Maps (n, inputs) of any float dtype to (n, outputs) of its own."""
 
 Ops: Any = torch.ops
 
-QUANTIZE_ROWS = 4096  # of a weight that are rounded at a time: a vocabulary in 32 bits would take 100 MB and more
+QUANTIZE_ROWS = 4096  # rows of a weight rounded at a time: a whole vocabulary in float32 takes 100 MB and more
 
 
 class Precision(StrEnum):
-    """Number formats of weights and products."""
+    """Number formats of weights and of products with them."""
 
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
     FLOAT16 = "float16"
-    INT8 = "int8"  # weights per output channel, inputs as they come ("dynamic"); CPU only
+    INT8 = "int8"  # weights quantized per output channel, inputs dynamically; CPU only
 
 
 def make_linear(weight: torch.Tensor, bias: torch.Tensor | None, precision: Precision) -> Linear:
-    """Prepares a weight of shape (outputs, inputs), and its bias of shape (outputs,).
+    """Builds a linear layer.
+
+    Args:
+        weight: Shape (outputs, inputs).
+        bias: Shape (outputs,), or None.
+        precision: Number format.
 
     Raises:
-        RuntimeError: torch cannot do this here.
+        RuntimeError: torch does not support the format on this machine.
     """
     if precision is Precision.INT8:
         return Int8Linear(weight, None if bias is None else bias.float())
@@ -41,22 +46,22 @@ def make_linear(weight: torch.Tensor, bias: torch.Tensor | None, precision: Prec
 
 
 class FloatLinear:
-    """One floating-point type throughout."""
+    """A linear layer in one floating-point type."""
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None, dtype: torch.dtype) -> None:
         self._weight = weight.to(dtype).contiguous()
         self._bias = None if bias is None else bias.to(dtype)
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """(n, inputs) to (n, outputs)."""
+        """Maps (n, inputs) to (n, outputs)."""
         return linear(x.to(self._weight.dtype), self._weight, self._bias)
 
 
 class Int8Linear:
-    """Products of 8-bit integers, summed in 32 bits.
+    """A linear layer with products of 8-bit integers, summed in 32 bits.
 
-    Every row has its own scale. torch's operator has one for all rows, and a few tokens of a Whisper are a hundred
-    times larger than the rest, which would be left with 2 bits; so each row is brought to 1 first.
+    Every input row has its own scale: it is divided by its maximum first. torch's operator has one scale for all rows,
+    and a few tokens of a Whisper are a hundred times larger than the rest, which would be left with 2 bits.
     """
 
     def __init__(self, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
@@ -64,14 +69,13 @@ class Int8Linear:
         self._bias = torch.zeros(len(weight)) if bias is None else bias
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
-        """(n, inputs) to (n, outputs), float32."""
+        """Maps (n, inputs) to (n, outputs), float32."""
         if len(x) == 1:
             return _int8_matmul(x.float(), self._packed, _needs_reduced_range()).add_(self._bias)
-        sizes = (
-            torch.maximum(x.amax(dim=1, keepdim=True), -x.amin(dim=1, keepdim=True)).float().clamp_(min=1e-8)
-        )  # (n, 1)
-        y = _int8_matmul(x / sizes, self._packed, _needs_reduced_range())
-        return torch.addcmul(self._bias, y, sizes, out=y)  # in place: of a vocabulary this is megabytes a row of x
+        largest = torch.maximum(x.amax(dim=1, keepdim=True), -x.amin(dim=1, keepdim=True))  # (n, 1)
+        scales = largest.float().clamp_(min=1e-8)  # (n, 1)
+        y = _int8_matmul(x / scales, self._packed, _needs_reduced_range())  # (n, outputs)
+        return torch.addcmul(self._bias, y, scales, out=y)  # in place: a row over the vocabulary takes megabytes
 
 
 def _quantize(weight: torch.Tensor) -> Any:
@@ -82,9 +86,9 @@ def _quantize(weight: torch.Tensor) -> Any:
         rounded[rows] = (weight[rows].float() / scales[rows, None]).round_().to(torch.int8)
     zeros = torch.zeros(len(weight), dtype=torch.long)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # torch announces that quantised tensors will move to another package
-        quantised = torch._make_per_channel_quantized_tensor(rounded, scales.double(), zeros, 0)
-        return Ops.quantized.linear_prepack(quantised, None)
+        warnings.simplefilter("ignore")  # torch announces that quantized tensors will move to another package
+        quantized = torch._make_per_channel_quantized_tensor(rounded, scales.double(), zeros, 0)
+        return Ops.quantized.linear_prepack(quantized, None)
 
 
 def _int8_matmul(x: torch.Tensor, packed: Any, reduce_range: bool) -> torch.Tensor:
@@ -94,9 +98,9 @@ def _int8_matmul(x: torch.Tensor, packed: Any, reduce_range: bool) -> torch.Tens
 
 @cache
 def _needs_reduced_range() -> bool:
-    """Whether this processor adds pairs of products in 16 bits: inputs must then keep to 7 bits.
+    """Returns whether this CPU sums pairs of 8-bit products in 16 bits, so that inputs must be limited to 7 bits.
 
-    All values at their largest, so that a sum that does not fit shows.
+    Multiplies the largest values: an overflow then shows in the result.
     """
     ones = torch.ones(16, 64)
     return bool((_int8_matmul(ones, _quantize(ones), False) - 64).abs().max() > 0.5)

@@ -1,12 +1,13 @@
-"""Which number format is fastest here? Measured on this machine, never read off a processor's name.
+"""Chooses number formats by measuring which are fastest on this machine; a CPU's name says too little.
 
-Takes part of a second, once: the answer is kept per machine, torch, model size and thread count.
+Measuring takes a fraction of a second. The result is cached per CPU, torch version, thread count and model size.
 """
 
 import json
 import logging
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -16,26 +17,29 @@ from streamstt.errors import EngineError
 from streamstt.whisper.network.layers import ModelDimensions
 from streamstt.whisper.network.linear import Linear, Precision, make_linear
 
-WINDOW_POSITIONS = 300  # positions: what the encoder hears in a usual update (6 s)
-MIN_BFLOAT16_SPEEDUP = (
-    1.5  # what 16 bits must be faster by to stand beside 8 bits; on some processors they are slower by far
-)
-BUDGET_S = 0.15  # for each candidate of each part
+WINDOW_POSITIONS = 300  # positions of the encoder in a typical update (6 s)
+MIN_BFLOAT16_SPEEDUP = 1.5  # over float32, to be used beside int8; on some CPUs bfloat16 is far slower
+BUDGET_S = 0.15  # seconds of measuring, for each format and part
 MIN_SPEEDUP = {Precision.FLOAT32: 1.0, Precision.BFLOAT16: 1.0, Precision.INT8: 1.25}
-"""What a format must be faster by to be preferred: the errors of 8 bits are the largest, though they cost no words that
-could be told from chance (docs/performance.md)."""
+"""Formats that "auto" may choose, and how much faster each must be to be preferred. The errors of int8 are the largest,
+although no effect on words could be told from chance (docs/performance.md)."""
+
+LayerTimes = dict[str, dict[str, float]]
+"""Seconds of a layer by number format, for ``encoder`` and ``decoder``."""
+BuildLinear = Callable[[torch.Tensor, torch.Tensor | None, Precision], Linear]
+"""Builds a linear layer, as ``make_linear``."""
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class PrecisionPlan:
-    """A format for each part of the model.
+    """The number format of each part of a model.
 
     Attributes:
-        encoder: Of the encoder's layers.
+        encoder: Of the encoder's linear layers.
         decoder: Of the decoder's.
-        encoder_float: Of what stays exact beside 8 bits in the encoder: convolutions, the first layer, attention.
+        encoder_float: Of what stays in floating point beside an int8 encoder: convolutions, first attention, scores.
     """
 
     encoder: Precision
@@ -43,117 +47,165 @@ class PrecisionPlan:
     encoder_float: Precision = Precision.FLOAT32
 
     def __str__(self) -> str:
-        hears = (
-            f"{self.encoder} with {self.encoder_float} attention"
-            if self.encoder is Precision.INT8
-            else str(self.encoder)
+        encoder = str(self.encoder)
+        if self.encoder is Precision.INT8:
+            encoder += f" with {self.encoder_float} attention"
+        return encoder if self.encoder is self.decoder else f"{encoder} and {self.decoder}"
+
+
+def measure(
+    dims: ModelDimensions, *, build_linear: BuildLinear = make_linear, budget_s: float = BUDGET_S
+) -> LayerTimes:
+    """Times a feed-forward layer in each format that torch supports here.
+
+    Args:
+        dims: Sizes of the model.
+        build_linear: Builds the linear layers to time.
+        budget_s: Seconds for each format and part.
+    """
+    formats = [precision for precision in MIN_SPEEDUP if _is_supported(build_linear, precision)]
+    rows = {"encoder": WINDOW_POSITIONS, "decoder": 1}
+    return {
+        part: {p.value: _time_layer(build_linear, p, dims.width, n, budget_s) for p in formats}
+        for part, n in rows.items()
+    }
+
+
+def machine_signature(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Identifies what measurements depend on besides the model: CPU, torch version and thread count.
+
+    A home directory, and with it the cache, may be shared by several machines.
+
+    Args:
+        cpuinfo: The kernel's description of the CPU.
+    """
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        cpu = f"{platform.machine()} {platform.processor()}"
+    else:
+        cpu = " ".join(
+            sorted({line.partition(":")[2].strip() for line in lines if line.startswith(("model", "flags"))})
         )
-        return hears if self.encoder is self.decoder else f"{hears} and {self.decoder}"
+    return f"{cpu} {torch.__version__} {torch.get_num_threads()}"
 
 
-def choose(encoder: str, decoder: str, dims: ModelDimensions, device: torch.device, cache: Path) -> PrecisionPlan:
-    """The formats to use.
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What the choice depends on besides model and settings.
+
+    Attributes:
+        time_formats: Times a layer of a model in each format.
+        signature: Identifies the machine among those that share a cache.
+        build_linear: Builds a linear layer; fails for a format that torch does not support.
+    """
+
+    time_formats: Callable[[ModelDimensions], LayerTimes] = measure
+    signature: Callable[[], str] = machine_signature
+    build_linear: BuildLinear = make_linear
+
+
+THIS_MACHINE = Machine()
+
+
+def choose(
+    encoder: str,
+    decoder: str,
+    dims: ModelDimensions,
+    device: torch.device,
+    cache: Path,
+    machine: Machine = THIS_MACHINE,
+) -> PrecisionPlan:
+    """Returns the number formats to use.
 
     Args:
         encoder: A ``Precision``, or "auto".
         decoder: Likewise.
         dims: Sizes of the model.
-        device: Where it runs; on CUDA "auto" is float16, which was never run here.
-        cache: A file that remembers measurements; need not exist.
+        device: Where it runs; on CUDA "auto" is float16.
+        cache: File of earlier measurements; need not exist.
+        machine: What the formats are chosen for.
 
     Raises:
-        EngineError: torch cannot do what was asked for on this device.
+        EngineError: torch does not support a format on this device.
     """
     if device.type != "cpu":
-        fast = PrecisionPlan(Precision.FLOAT16, Precision.FLOAT16)
+        fastest_plan = PrecisionPlan(Precision.FLOAT16, Precision.FLOAT16)
     elif "auto" in {encoder, decoder} or encoder == Precision.INT8:
-        fast = _load_or_measure(dims, cache)
+        fastest_plan = _load_or_measure(dims, cache, machine)
     else:
-        fast = PrecisionPlan(Precision.FLOAT32, Precision.FLOAT32)  # not used
-    chosen = PrecisionPlan(
-        fast.encoder if encoder == "auto" else Precision(encoder),
-        fast.decoder if decoder == "auto" else Precision(decoder),
+        fastest_plan = PrecisionPlan(Precision.FLOAT32, Precision.FLOAT32)  # not used
+    plan = PrecisionPlan(
+        fastest_plan.encoder if encoder == "auto" else Precision(encoder),
+        fastest_plan.decoder if decoder == "auto" else Precision(decoder),
     )
-    if chosen.encoder is Precision.INT8:
-        chosen = replace(chosen, encoder_float=fast.encoder_float)
-    for part in {chosen.encoder, chosen.decoder}:
-        _require_files(part, device)
-    return chosen
-
-
-def measure(dims: ModelDimensions) -> dict[str, dict[str, float]]:
-    """Seconds of a feed-forward layer in each format that works here, for ``encoder`` and ``decoder``."""
-    return {
-        "encoder": {p.value: _time_layer(p, dims.width, WINDOW_POSITIONS) for p in MIN_SPEEDUP if _is_supported(p)},
-        "decoder": {p.value: _time_layer(p, dims.width, 1) for p in MIN_SPEEDUP if _is_supported(p)},
-    }
+    if plan.encoder is Precision.INT8:
+        plan = replace(plan, encoder_float=fastest_plan.encoder_float)
+    for precision in {plan.encoder, plan.decoder}:
+        _require_supported(machine.build_linear, precision, device)
+    return plan
 
 
 def fastest(times: dict[str, float]) -> Precision:
-    """The format whose gain is worth its errors."""
-    return Precision(min(times, key=lambda p: times[p] * MIN_SPEEDUP[Precision(p)]))
+    """Returns the format to prefer, given the seconds of each: the fastest whose gain outweighs its errors."""
+    return Precision(min(times, key=lambda name: times[name] * MIN_SPEEDUP[Precision(name)]))
 
 
-def _load_or_measure(dims: ModelDimensions, cache: Path) -> PrecisionPlan:
-    key = " ".join(map(str, (_cpu_signature(), torch.__version__, torch.get_num_threads(), *asdict(dims).values())))
-    known: dict[str, dict[str, str]] = {}
+def _load_or_measure(dims: ModelDimensions, cache: Path, machine: Machine) -> PrecisionPlan:
+    key = " ".join(map(str, (machine.signature(), *asdict(dims).values())))
+    cached: dict[str, dict[str, str]] = {}
     try:
-        known = json.loads(cache.read_bytes())
-        return PrecisionPlan(*(Precision(known[key][part.name]) for part in fields(PrecisionPlan)))
+        cached = json.loads(cache.read_bytes())
+        return PrecisionPlan(*(Precision(cached[key][part.name]) for part in fields(PrecisionPlan)))
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not measured yet, or a file of another version
-    times = measure(dims)
-    hears = times["encoder"]
-    halves = hears.get(Precision.BFLOAT16, float("inf")) * MIN_BFLOAT16_SPEEDUP < hears[Precision.FLOAT32]
-    beside = Precision.BFLOAT16 if halves else Precision.FLOAT32
-    choice = PrecisionPlan(fastest(hears), fastest(times["decoder"]), beside)
-    log.info("measured %s: %s", choice, times)
-    kept = known if isinstance(known, dict) else {}
+    times = machine.time_formats(dims)
+    for part, by_format in times.items():
+        log.info("measured %s layer: %s", part, ", ".join(f"{p} {_format_ms(s)}" for p, s in by_format.items()))
+    encoder = times["encoder"]
+    bfloat16_s = encoder.get(Precision.BFLOAT16, float("inf"))
+    use_bf16 = bfloat16_s * MIN_BFLOAT16_SPEEDUP < encoder[Precision.FLOAT32]
+    plan = PrecisionPlan(
+        fastest(encoder), fastest(times["decoder"]), Precision.BFLOAT16 if use_bf16 else Precision.FLOAT32
+    )
+    others = cached if isinstance(cached, dict) else {}
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        cache.write_text(json.dumps({**kept, key: asdict(choice)}, indent=1))
+        cache.write_text(json.dumps({**others, key: asdict(plan)}, indent=1))
     except OSError as error:
-        log.info("cannot remember it in %s: %s", cache, error)
-    return choice
+        log.info("cannot store these measurements in %s: %s", cache, error)
+    return plan
 
 
-def _cpu_signature() -> str:
-    """Tells processors apart: a home folder may be shared by several machines."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return f"{platform.machine()} {platform.processor()}"
-    return " ".join(sorted({line.partition(":")[2].strip() for line in lines if line.startswith(("model", "flags"))}))
+def _format_ms(seconds: float) -> str:
+    ms = 1000 * seconds
+    return f"{ms:.1f} ms" if ms >= 1 else f"{ms:.2g} ms"
 
 
-def _time_layer(precision: Precision, width: int, n: int) -> float:
-    up, down = (make_linear(torch.randn(o, i), None, precision) for o, i in ((4 * width, width), (width, 4 * width)))
+def _time_layer(build_linear: BuildLinear, precision: Precision, width: int, n: int, budget_s: float) -> float:
+    """Returns the minimum time of a feed-forward on n rows, in seconds; runs it at least once after a first call."""
+    up, down = (
+        build_linear(torch.randn(*shape), None, precision) for shape in ((4 * width, width), (width, 4 * width))
+    )
     x = torch.randn(n, width)
-    best, deadline = float("inf"), time.perf_counter() + BUDGET_S
-    down(up(x))  # the first run prepares
-    while time.perf_counter() < deadline:
+    minimum, deadline = float("inf"), time.perf_counter() + budget_s
+    down(up(x))  # the first call compiles and allocates; on a slow machine it may take the whole budget
+    while minimum == float("inf") or time.perf_counter() < deadline:
         start = time.perf_counter()
         down(up(x))
-        best = min(best, time.perf_counter() - start)
-    return best if best < float("inf") else _time_once(up, down, x)
+        minimum = min(minimum, time.perf_counter() - start)
+    return minimum
 
 
-def _time_once(up: Linear, down: Linear, x: torch.Tensor) -> float:
-    """For a machine so slow that preparing took the whole budget."""
-    start = time.perf_counter()
-    down(up(x))
-    return time.perf_counter() - start
-
-
-def _is_supported(precision: Precision, device: torch.device | None = None) -> bool:
+def _is_supported(build_linear: BuildLinear, precision: Precision, device: torch.device | None = None) -> bool:
     try:
-        make_linear(torch.ones(8, 8, device=device), None, precision)(torch.ones(2, 8, device=device))
-    except (RuntimeError, AttributeError, AssertionError):  # the last: a torch without CUDA that is asked for it
+        build_linear(torch.ones(8, 8, device=device), None, precision)(torch.ones(2, 8, device=device))
+    except (RuntimeError, AttributeError, AssertionError):  # the last: a torch without CUDA that is to use it
         return False
     return True
 
 
-def _require_files(precision: Precision, device: torch.device) -> None:
-    if not _is_supported(precision, device):
-        known = ", ".join(p for p in Precision if _is_supported(p, device))
-        raise EngineError(f"torch has no {precision} on {device}; the choices are {known}, and auto")
+def _require_supported(build_linear: BuildLinear, precision: Precision, device: torch.device) -> None:
+    if not _is_supported(build_linear, precision, device):
+        supported = ", ".join(p for p in Precision if _is_supported(build_linear, p, device))
+        raise EngineError(f"torch has no {precision} on {device}; the choices are {supported}, and auto")

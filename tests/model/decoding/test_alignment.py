@@ -1,4 +1,4 @@
-"""Token times against brute force."""
+"""Token times, compared with brute force."""
 
 from itertools import combinations, pairwise
 
@@ -16,7 +16,7 @@ Matrix = npt.NDArray[np.float32]
 
 
 def score(weights: Matrix, starts: list[int]) -> float:
-    """What a path collects that is at token i from its start to the next one's."""
+    """Total weight of a path that stays at token i from its start to the next token's."""
     edges = [*starts, weights.shape[1]]
     return sum(float(weights[i, a:b].sum(dtype=np.float64)) for i, (a, b) in enumerate(pairwise(edges)))
 
@@ -29,21 +29,21 @@ def best_starts(weights: Matrix) -> list[int]:
 
 @settings(PROPERTY, max_examples=200)
 @given(st.integers(1, 4), st.integers(0, 8), st.integers(0, 10_000))
-def test_like_brute_force(n_tokens: int, more: int, seed: int) -> None:
+def test_matches_brute_force(n_tokens: int, more: int, seed: int) -> None:
     """The starts are those of the best of all paths that visit every token in order."""
     weights = np.random.default_rng(seed).normal(size=(n_tokens, n_tokens + more)).astype(np.float32)
     assert token_starts(weights).tolist() == best_starts(weights)
 
 
 def test_a_clear_diagonal() -> None:
-    """Tokens that look at their own stretch begin where it begins."""
+    """Tokens that attend to separate ranges begin where these begin."""
     weights = np.zeros((3, 10), dtype=np.float32)
     weights[0, :4] = weights[1, 4:5] = weights[2, 5:] = 1
     assert token_starts(weights).tolist() == [0, 4, 5]
 
 
 def test_every_token_has_a_frame() -> None:
-    """A token that looks at nothing still keeps one frame: starts rise."""
+    """A token without attention still gets one frame: starts increase."""
     weights = np.zeros((4, 9), dtype=np.float32)
     weights[0] = 5
     starts = token_starts(weights).tolist()
@@ -62,7 +62,7 @@ def test_more_tokens_than_frames(n_tokens: int, n_frames: int) -> None:
 
 
 def plain_weights(heads: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Whisper's normalisation and median filter, written as slowly as it reads."""
+    """Whisper's normalization and median filter, in a slow and obvious version."""
     n_heads, n_tokens, n_frames = heads.shape
     half = MEDIAN_WIDTH // 2
     total = np.zeros((n_tokens, n_frames))
@@ -76,7 +76,7 @@ def plain_weights(heads: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 @pytest.mark.parametrize("shape", [(1, 2, 4), (3, 5, 30), (6, 2, 101)])
 def test_attention_weights(shape: tuple[int, int, int]) -> None:
-    """Attention is normalised over tokens, smoothed over time, and averaged over heads."""
+    """Attention is normalized over tokens, smoothed over time, and averaged over heads."""
     raw = torch.from_numpy(np.random.default_rng(0).normal(size=shape)).softmax(-1)
     weights = attention_weights(raw)
     assert weights.dtype == np.float32
@@ -85,22 +85,22 @@ def test_attention_weights(shape: tuple[int, int, int]) -> None:
 
 @pytest.mark.parametrize("n_frames", [1, 2, 3])
 def test_very_short_audio(n_frames: int) -> None:
-    """Audio shorter than the filter is not smoothed, and gives no nonsense."""
+    """Audio shorter than the filter is not smoothed; the weights are finite."""
     weights = attention_weights(torch.ones(2, 3, n_frames) / n_frames)
     assert weights.shape == (3, n_frames)
     assert np.isfinite(weights).all()
 
 
 def test_half_precision() -> None:
-    """Attention in a coarse number format is worked on in float32."""
+    """Attention in 16 bits is processed in float32."""
     raw = torch.from_numpy(np.random.default_rng(0).normal(size=(2, 3, 20))).softmax(-1)
     coarse = attention_weights(raw.to(torch.bfloat16))
     assert coarse.dtype == np.float32
     np.testing.assert_allclose(coarse, attention_weights(raw), atol=0.2)
 
 
-def test_share_behind() -> None:
-    """The mean of the heads counts, and nothing behind the end."""
+def test_share_after() -> None:
+    """The mean of the heads counts, and frames after the end do not."""
     heads = torch.tensor([[0.2, 0.0, 0.1, 0.7], [0.2, 0.2, 0.1, 0.5]])
     assert attention_share_after(heads, 2, 3) == pytest.approx(0.1 / 0.4)
     assert attention_share_after(heads, 0, 3) == pytest.approx(1)

@@ -1,4 +1,4 @@
-"""What config.json and generation_config.json say, as various people write them."""
+"""Reading config.json and generation_config.json, in the variants that exist."""
 
 import json
 from pathlib import Path
@@ -39,7 +39,7 @@ UPPER_HALF = ((2, 0), (2, 1), (3, 0), (3, 1))
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Without files yet."""
+    """A folder without files."""
     return tmp_path
 
 
@@ -54,59 +54,63 @@ def without(settings: dict[str, Any], key: str) -> dict[str, Any]:
 
 
 def test_multilingual(folder: Path) -> None:
-    """A multilingual model is told the language and the task, and has languages by their codes."""
-    speaking = read(folder, MULTILINGUAL)
-    assert speaking.language_tokens == {"en": 902, "de": 903, "yue": 904}
-    assert speaking.prompt("de", "transcribe") == [901, 903, 930, 950]
-    assert speaking.prompt("yue", "translate") == [901, 904, 929, 950]
-    assert speaking.no_speech_token == 949
+    """The prompt of a multilingual model has language and task; languages are known by their codes."""
+    config = read(folder, MULTILINGUAL)
+    assert config.language_tokens == {"en": 902, "de": 903, "yue": 904}
+    assert config.prompt("de", "transcribe") == [901, 903, 930, 950]
+    assert config.prompt("yue", "translate") == [901, 904, 929, 950]
+    assert config.no_speech_token == 949
 
 
 @pytest.mark.parametrize("more", [{}, {"lang_to_id": None, "task_to_id": None}, {"lang_to_id": {}}])
 def test_english_only(folder: Path, more: dict[str, Any]) -> None:
-    """An English-only model is told neither language nor task."""
-    speaking = read(folder, ENGLISH_ONLY | more)
-    assert speaking.language_tokens == {}
-    assert speaking.prompt("en", "transcribe") == [901, 950]
-    assert speaking.no_speech_token == 949
+    """The prompt of an English-only model has neither language nor task."""
+    config = read(folder, ENGLISH_ONLY | more)
+    assert config.language_tokens == {}
+    assert config.prompt("en", "transcribe") == [901, 950]
+    assert config.no_speech_token == 949
 
 
-def test_what_may_be_said(folder: Path) -> None:
-    """The rules have the end, and the tokens that are never said, or not first."""
-    rules = read(folder, MULTILINGUAL).token_filter
-    assert (rules.end_token, rules.suppressed, rules.suppressed_at_start) == (900, (1, 2, 7), (220, 900))
-    assert rules.vocabulary_size == 1000
+def test_token_filter(folder: Path) -> None:
+    """The filter has the end token, and the tokens that are suppressed always or at the start."""
+    token_filter = read(folder, MULTILINGUAL).token_filter
+    assert (token_filter.end_token, token_filter.suppressed, token_filter.suppressed_at_start) == (
+        900,
+        (1, 2, 7),
+        (220, 900),
+    )
+    assert token_filter.vocabulary_size == 1000
 
 
 @pytest.mark.parametrize("end", [900, [900], [900, 12]])
 def test_one_end_or_several(folder: Path, end: int | list[int]) -> None:
-    """The end of the text is written as a token or as a list of them; the first counts."""
+    """The end token is given as a number or as a list; the first counts."""
     assert read(folder, MULTILINGUAL | {"eos_token_id": end}).token_filter.end_token == 900
 
 
 @pytest.mark.parametrize("given", [{}, {"suppress_tokens": None, "begin_suppress_tokens": None}])
 def test_nothing_is_suppressed(folder: Path, given: dict[str, Any]) -> None:
-    """A model may be free to say everything."""
-    rules = read(
+    """A model may suppress no tokens."""
+    token_filter = read(
         folder, without(without(ENGLISH_ONLY, "suppress_tokens"), "begin_suppress_tokens") | given
     ).token_filter
-    assert (rules.suppressed, rules.suppressed_at_start) == ((), ())
+    assert (token_filter.suppressed, token_filter.suppressed_at_start) == ((), ())
 
 
 def test_minus_one(folder: Path) -> None:
-    """Among suppressed tokens -1 stands for a list that is not there, and not for the last token."""
+    """Among suppressed tokens -1 means an empty list, not the last token."""
     assert read(folder, ENGLISH_ONLY | {"suppress_tokens": [-1]}).token_filter.suppressed == ()
 
 
 def test_sizes(folder: Path) -> None:
-    """The sizes are those of config.json, and bins and tokens have Whisper's first sizes where it does not say."""
+    """Sizes come from config.json; mel bins and positions default to those of the first Whispers."""
     assert read(folder, MULTILINGUAL).dims == ModelDimensions(64, 6, 4, 8, 2, 128, 1000, 40)
     older = without(without(CONFIG, "num_mel_bins"), "max_target_positions")
     assert read(folder, MULTILINGUAL, older).dims == ModelDimensions(64, 6, 4, 8, 2, 80, 1000, 448)
 
 
 def test_alignment_heads(folder: Path) -> None:
-    """Measured alignment heads are used as they are given."""
+    """Measured alignment heads are used."""
     assert sorted(read(folder, MULTILINGUAL).alignment_heads) == [(2, 0), (3, 1)]
 
 
@@ -127,14 +131,14 @@ def test_no_alignment_heads(folder: Path, generation: dict[str, Any]) -> None:
         ([], UPPER_HALF),
     ],
 )
-def test_heads_that_are_not_there(folder: Path, given: list[list[int]], used: tuple[tuple[int, int], ...]) -> None:
-    """Heads of layers that a distilled model lacks are passed over; if none is left, it is as if none was given."""
+def test_heads_that_do_not_exist(folder: Path, given: list[list[int]], used: tuple[tuple[int, int], ...]) -> None:
+    """Heads of layers that a distilled model lacks are ignored; if none remains, the default applies."""
     assert read(folder, MULTILINGUAL | {"alignment_heads": given}).alignment_heads == used
 
 
 @pytest.mark.parametrize(("layers", "first"), [(1, 0), (2, 1), (3, 1)])
 def test_few_layers(folder: Path, layers: int, first: int) -> None:
-    """Even a decoder of one layer has heads that align."""
+    """Even a decoder of one layer has alignment heads."""
     generation = without(MULTILINGUAL, "alignment_heads")
     heads = read(folder, generation, CONFIG | {"decoder_layers": layers}).alignment_heads
     assert heads == tuple((layer, head) for layer in range(first, layers) for head in range(2))
@@ -142,7 +146,7 @@ def test_few_layers(folder: Path, layers: int, first: int) -> None:
 
 @pytest.mark.parametrize("key", ["eos_token_id", "decoder_start_token_id", "no_timestamps_token_id"])
 def test_a_token_is_missing(folder: Path, key: str) -> None:
-    """A token that every Whisper needs, if it is missing, is an error that names it and the file."""
+    """A missing token that every Whisper needs is an error that names it and the file."""
     with pytest.raises(ModelError, match=rf"generation_config\.json.*{key}"):
         read(folder, without(MULTILINGUAL, key))
 
@@ -165,8 +169,8 @@ def test_a_token_is_missing(folder: Path, key: str) -> None:
     ],
     ids=str,
 )
-def test_a_setting_is_nonsense(folder: Path, wrong: dict[str, Any]) -> None:
-    """Something else where tokens or heads belong is an error of the model that names the file."""
+def test_a_setting_is_invalid(folder: Path, wrong: dict[str, Any]) -> None:
+    """Other values in place of tokens or heads are an error that names the file."""
     with pytest.raises(ModelError, match=r"generation_config\.json"):
         read(folder, MULTILINGUAL | wrong)
 
@@ -175,7 +179,7 @@ def test_a_setting_is_nonsense(folder: Path, wrong: dict[str, Any]) -> None:
     "key", ["d_model", "encoder_layers", "decoder_layers", "decoder_attention_heads", "vocab_size"]
 )
 def test_a_size_is_missing(folder: Path, key: str) -> None:
-    """A size that is missing is an error that names it and the file."""
+    """A missing size is an error that names it and the file."""
     with pytest.raises(ModelError, match=rf"config\.json.*{key}"):
         read(folder, MULTILINGUAL, without(CONFIG, key))
 
@@ -183,7 +187,7 @@ def test_a_size_is_missing(folder: Path, key: str) -> None:
 @pytest.mark.parametrize("name", ["config.json", "generation_config.json"])
 @pytest.mark.parametrize("content", [None, b"", b"[]", b"{", b"\xff"])
 def test_a_file_is_missing_or_damaged(folder: Path, name: str, content: bytes | None) -> None:
-    """A file that is missing, or no JSON object, is an error that names it."""
+    """A file that is missing, or not a JSON object, is an error that names it."""
     read(folder, MULTILINGUAL)
     (folder / name).unlink()
     if content is not None:
@@ -193,7 +197,7 @@ def test_a_file_is_missing_or_damaged(folder: Path, name: str, content: bytes | 
 
 
 @pytest.mark.parametrize(
-    ("probabilities", "expected", "heard"),
+    ("probabilities", "expected", "detected"),
     [
         ((0.3, 0.25, 0.1), None, "en"),
         ((0.3, 0.25, 0.1), "de", "de"),
@@ -201,7 +205,9 @@ def test_a_file_is_missing_or_damaged(folder: Path, name: str, content: bytes | 
         ((0.3, 0.25, 0.1), "xx", "en"),
     ],
 )
-def test_the_expected_language_is_favoured(probabilities: tuple[float, ...], expected: str | None, heard: str) -> None:
-    """When it can hardly be told, it is what was spoken before; when it can, it is what is spoken now."""
+def test_the_expected_language_is_favored(
+    probabilities: tuple[float, ...], expected: str | None, detected: str
+) -> None:
+    """In an unclear case the expected language is detected; in a clear case the language that is spoken."""
     logits = torch.tensor([5.0, *probabilities]).log()
-    assert detect_language(logits, {"en": 1, "de": 2, "fr": 3}, expected) == heard
+    assert detect_language(logits, {"en": 1, "de": 2, "fr": 3}, expected) == detected

@@ -1,4 +1,4 @@
-"""Matrix times vector in several number formats, against float32."""
+"""Linear layers in several number formats, compared with float32."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from tests.support.drawing import PROPERTY
 
 FLOATS = [torch.float32, torch.bfloat16, torch.float16]
 WEIGHT_STEP = 1 / 127  # of the largest weight of an output
-INPUT_STEP = 2 / 127  # of the largest input of a row: 7 bits from minus to plus, on every processor
+INPUT_STEP = 2 / 127  # of the largest input of a row: 7 bits with sign, as every CPU can
 
 
 def rows_of(n: int, width: int, seed: int = 0) -> torch.Tensor:
@@ -38,7 +38,7 @@ def bound(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     seed=st.integers(0, 10_000),
 )
 def test_error_is_that_of_rounding(n: int, inputs: int, outputs: int, sizes: list[float], seed: int) -> None:
-    """In 8 bits each row is wrong by no more than its own size explains, in whatever company."""
+    """In int8 the error of each row is bounded by its own size, whatever the other rows are."""
     x = rows_of(n, inputs, seed) * torch.tensor(sizes[:n])[:, None]
     weight, bias = rows_of(outputs, inputs, seed + 1), rows_of(1, outputs, seed + 2)[0]
     y = Int8Linear(weight, bias)(x)
@@ -48,7 +48,7 @@ def test_error_is_that_of_rounding(n: int, inputs: int, outputs: int, sizes: lis
 
 
 def test_usual_error() -> None:
-    """Of values as a model has them, 8 bits lose about a hundredth."""
+    """On values as in a model, the error of int8 is a few percent."""
     x, weight, bias = rows_of(50, 512), rows_of(256, 512, 1), rows_of(1, 256, 2)[0]
     exact = linear(x, weight, bias)
     error = (Int8Linear(weight, bias)(x) - exact).square().mean().sqrt()
@@ -57,7 +57,7 @@ def test_usual_error() -> None:
 
 @pytest.mark.parametrize("factor", [100.0, 1e4, 1e6])
 def test_one_huge_row(factor: float) -> None:
-    """A row that is far larger than the rest leaves the rest as exact as without it."""
+    """A row that is far larger than the others does not reduce their accuracy."""
     x, weight = rows_of(8, 256), rows_of(64, 256, 1)
     exact, alone = linear(x, weight), Int8Linear(weight, None)(x)
     x[3] *= factor
@@ -70,18 +70,18 @@ def test_one_huge_row(factor: float) -> None:
 
 @settings(PROPERTY)
 @given(n=st.integers(2, 8), at=st.integers(0, 7), seed=st.integers(0, 10_000))
-def test_one_row_is_like_many(n: int, at: int, seed: int) -> None:
-    """A row alone gives what it gives inside a batch, but for rounding."""
+def test_one_row_matches_many(n: int, at: int, seed: int) -> None:
+    """A row alone gives the same as within a batch, up to rounding."""
     x, weight, bias = rows_of(n, 128, seed), rows_of(32, 128, seed + 1), rows_of(1, 32, seed + 2)[0]
-    quantised, at = Int8Linear(weight, bias), at % n
-    alone, inside = quantised(x[at : at + 1])[0], quantised(x)[at]
+    quantized, at = Int8Linear(weight, bias), at % n
+    alone, inside = quantized(x[at : at + 1])[0], quantized(x)[at]
     assert float((alone - inside).square().mean().sqrt()) < 0.05 * float(linear(x, weight).std())
 
 
 @pytest.mark.parametrize("n", [1, 2, 5])
 @pytest.mark.parametrize("precision", [Precision.FLOAT32, Precision.BFLOAT16, Precision.INT8])
 def test_rows_of_zeros(precision: Precision, n: int) -> None:
-    """A row of zeros gives the bias, alone, among others like it, and beside a huge one."""
+    """A row of zeros gives the bias: alone, among others like it, and beside a huge one."""
     weight, bias = rows_of(16, 64), rows_of(1, 16, 1)[0].bfloat16().float()
     product = make_linear(weight, bias, precision)
     assert torch.equal(product(torch.zeros(n, 64)).float(), bias.expand(n, 16))
@@ -101,7 +101,7 @@ def test_weights_of_zero(precision: Precision) -> None:
 @pytest.mark.parametrize("given", FLOATS, ids=str)
 @pytest.mark.parametrize("precision", [Precision.FLOAT32, Precision.BFLOAT16, Precision.INT8])
 def test_any_float_type(precision: Precision, given: torch.dtype, n: int) -> None:
-    """Each format takes inputs of any float type, has a type of its own, and is near to float32; no bias is none."""
+    """Each format accepts any float dtype, returns its own, and is close to float32; the bias may be None."""
     x, weight = rows_of(n, 64), rows_of(16, 64, 1)
     before = weight.clone()
     y = make_linear(weight, None, precision)(x.to(given))
@@ -112,7 +112,7 @@ def test_any_float_type(precision: Precision, given: torch.dtype, n: int) -> Non
 
 @pytest.mark.parametrize("precision", [Precision.FLOAT32, Precision.BFLOAT16, Precision.INT8])
 def test_inputs_stay(precision: Precision) -> None:
-    """Neither the inputs nor the bias are written to, however often the product is taken."""
+    """Neither inputs nor bias are modified, however often the layer is called."""
     x, weight, bias = rows_of(1, 32), rows_of(8, 32, 1), rows_of(1, 8, 2)[0]
     kept = x.clone(), bias.clone()
     product = make_linear(weight, bias, precision)
@@ -123,7 +123,7 @@ def test_inputs_stay(precision: Precision) -> None:
 
 @pytest.mark.parametrize("stored", FLOATS, ids=str)
 def test_stored_weights(stored: torch.dtype) -> None:
-    """Weights and biases of any float type can be brought to 8 bits."""
+    """Weights and biases of any float dtype can be quantized to int8."""
     x, weight, bias = rows_of(3, 64), rows_of(16, 64, 1).to(stored), rows_of(1, 16, 2)[0].to(stored)
     y = make_linear(weight, bias, Precision.INT8)(x)
     assert bool(((y - linear(x, weight.float(), bias.float())).abs() <= bound(x, weight.float())).all())

@@ -41,7 +41,7 @@ def halves(*values: float) -> bytes:
 
 
 def test_float_tensors_keep_their_numbers_shape_and_precision(tmp_path: Path) -> None:
-    """float16 and float32 come out as they are; an alias is the tensor it stands for."""
+    """float16 and float32 are returned unchanged; an alias is the tensor that it names."""
     values = np.arange(6, dtype="<f4") / 7
     file = load(
         tmp_path,
@@ -74,16 +74,16 @@ def test_int8_is_divided_by_its_scale(tmp_path: Path, scale: list[float], expect
 
 
 @pytest.mark.parametrize("kind", [INT8, INT16, INT32])
-def test_integers_without_a_scale_are_refused(tmp_path: Path, kind: int) -> None:
-    """The message lists the number formats that can be read."""
+def test_integers_without_a_scale_are_rejected(tmp_path: Path, kind: int) -> None:
+    """The message lists the supported number formats."""
     width = {INT8: 1, INT16: 2, INT32: 4}[kind]
     file = load(tmp_path, model(tensor("x", (2,), kind, bytes(2 * width))))
-    with pytest.raises(ModelError, match="quantised in an unknown way; known are float32, float16, bfloat16"):
+    with pytest.raises(ModelError, match="quantized in an unknown way; supported are float32, float16, bfloat16"):
         file.get("x", 2)
 
 
 def test_missing_tensors_and_wrong_shapes_are_named(tmp_path: Path) -> None:
-    """A file of another layout must not be read as something else."""
+    """A file of another layout is an error, not another model."""
     file = load(tmp_path, model(tensor("x", (2,), FLOAT16, halves(1, 2))))
     with pytest.raises(ModelError, match="no tensor 'y'"):
         file.get("y", 2)
@@ -98,14 +98,14 @@ def test_missing_tensors_and_wrong_shapes_are_named(tmp_path: Path) -> None:
     [
         (b"", "empty"),
         (b"not a model at all", "format version"),
-        (model(version=5), "format version is 5, known is 6"),
-        (model(spec="TransformerSpec"), "holds a 'TransformerSpec'"),
-        (model(aliases=(("a", "b"),)), "'a' stands for 'b', which is not there"),
+        (model(version=5), "format version is 5; supported is 6"),
+        (model(spec="TransformerSpec"), "contains a 'TransformerSpec'"),
+        (model(aliases=(("a", "b"),)), "'a' is an alias of 'b', which is missing"),
         (model(tensor("x", (2,), 9, b"1234")), "number format 9"),
         (model(tensor("x", (3,), FLOAT16, halves(1, 2))), r"shape \[3\] in 4 bytes"),
     ],
 )
-def test_what_is_no_model_is_refused_with_the_reason(tmp_path: Path, data: bytes, reason: str) -> None:
+def test_an_invalid_file_is_rejected_with_the_reason(tmp_path: Path, data: bytes, reason: str) -> None:
     """The message names the file and says what is wrong with it."""
     with pytest.raises(ModelError, match=reason):
         load(tmp_path, data)
@@ -117,8 +117,8 @@ def test_a_missing_file_is_a_model_error(tmp_path: Path) -> None:
         read_weight_file(tmp_path / "model.bin")
 
 
-def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
-    """An interrupted copy is told from a whole file, wherever it stops."""
+def test_a_file_truncated_anywhere_is_rejected(tmp_path: Path) -> None:
+    """An interrupted copy is recognized, wherever it ends."""
     whole = model(tensor("x", (2, 2), FLOAT16, halves(1, 2, 3, 4)), tensor("s", (), INT8, b"\1"), aliases=(("y", "x"),))
     load(tmp_path, whole)
     for end in range(len(whole)):
@@ -126,8 +126,8 @@ def test_a_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
             load(tmp_path, whole[:end])
 
 
-def test_no_changed_byte_causes_another_error_than_model_error(tmp_path: Path) -> None:
-    """Whatever a damaged disk makes of the file."""
+def test_any_changed_byte_is_at_most_a_model_error(tmp_path: Path) -> None:
+    """Whatever a damaged disk does to the file, no other error is raised."""
     whole = model(tensor("x", (2, 2), FLOAT16, halves(1, 2, 3, 4)), aliases=(("y", "x"),))
     for at in range(len(whole)):
         for value in (0, 1, 127, 255):
@@ -148,8 +148,8 @@ def test_no_changed_byte_causes_another_error_than_model_error(tmp_path: Path) -
         model(tensor("x", (), FLOAT32, b"1234")) + b"\xff" * 8,
     ],
 )
-def test_absurd_sizes_cost_no_memory(tmp_path: Path, claim: bytes) -> None:
-    """A file of a hundred bytes that claims four gigabytes is refused before anything is allocated."""
+def test_absurd_sizes_allocate_no_memory(tmp_path: Path, claim: bytes) -> None:
+    """A file of 100 bytes that claims 4 GB is rejected before anything is allocated."""
     tracemalloc.start()
     try:
         with pytest.raises(ModelError):
@@ -167,21 +167,21 @@ def toy_tokenizer() -> dict[str, object]:
 
 
 def test_timestamp_tokens_are_added_up_to_the_size_of_the_model() -> None:
-    """Older tokenizer.json have none; decoders look for <|0.00|> by name."""
+    """An older tokenizer.json has none; decoders look up <|0.00|> by name."""
     tokenizer = toy_tokenizer()
     tokens = complete(tokenizer, 305 + 1501)
     assert (tokens["<|0.00|>"], tokens["<|0.02|>"], tokens["<|30.00|>"]) == (305, 306, 1805)
     assert complete(tokenizer, 305 + 1501) == tokens, "a complete tokenizer is left as it is"
 
 
-def test_the_lost_first_merge_is_put_back() -> None:
-    """The early multilingual conversions lack "Ġ t": words with t were spelt in pieces."""
+def test_the_missing_first_merge_is_restored() -> None:
+    """Early multilingual conversions lack "Ġ t": words that begin with t were split into pieces."""
     tokenizer = toy_tokenizer()
     complete(tokenizer, 1806)
     assert tokenizer["model"]["merges"] == ["Ġ t", "Ġ a"]  # type: ignore[index]
 
 
-def test_a_tokenizer_of_another_model_is_refused() -> None:
-    """Ids beyond the model's vocabulary would index out of its embedding."""
+def test_a_tokenizer_of_another_model_is_rejected() -> None:
+    """Ids beyond the model's vocabulary would exceed its embedding."""
     with pytest.raises(KeyError, match="in a model of 304 tokens"):
         complete(toy_tokenizer(), 304)

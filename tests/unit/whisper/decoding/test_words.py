@@ -1,4 +1,4 @@
-"""Tokens to words, with a toy vocabulary of bytes."""
+"""Grouping tokens into words, with a toy vocabulary of bytes."""
 
 import pytest
 from hypothesis import given
@@ -39,12 +39,12 @@ def words(tokens: list[int], language: str = "en") -> list[str]:
     ],
 )
 def test_words_begin_with_a_space(pieces: list[str], expected: list[str]) -> None:
-    """In languages with spaces a word goes up to the next space, its punctuation with it."""
+    """In languages with spaces a word extends to the next space and includes its punctuation."""
     assert words(tokens_of(*pieces)) == expected
 
 
 def test_characters_of_several_tokens() -> None:
-    """A character that is spread over tokens comes out whole, and its tokens stay together."""
+    """A character of several tokens is complete, and its tokens stay in one word."""
     first, second = "é".encode()[:1], "é".encode()[1:]
     tokens = tokens_of(" caf", first, second, ".", " Hello")
     assert split_words(tokens, decode, "fr") == [(" café.", tuple(tokens[:4])), (" Hello", tuple(tokens[4:]))]
@@ -65,7 +65,7 @@ def test_pieces_of_a_character_without_spaces() -> None:
 
 
 def test_half_a_character_at_the_end() -> None:
-    """What was cut off in the middle of a character is not shown, but its tokens are kept."""
+    """An incomplete character at the end is not shown, but its tokens are kept."""
     half = "é".encode()[:1]
     tokens = tokens_of(" caf", half)
     assert split_words(tokens, decode, "fr") == [(" caf", tuple(tokens))]
@@ -74,7 +74,7 @@ def test_half_a_character_at_the_end() -> None:
 @PROPERTY
 @given(st.lists(st.integers(0, len(VOCABULARY) - 1), max_size=20), st.sampled_from(["en", "ja", "th"]))
 def test_no_token_is_lost(tokens: list[int], language: str) -> None:
-    """Every token is in exactly one word, in order, and the words together say what the tokens say."""
+    """Every token is in exactly one word, in order, and the words joined are the decoded text."""
     found = split_words(tokens, decode, language)
     assert [t for _, piece in found for t in piece] == tokens
     assert all(piece for _, piece in found)
