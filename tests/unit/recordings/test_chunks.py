@@ -17,7 +17,7 @@ from streamstt.recordings.transcribe import decode_chunks
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.reliability import MAX_RETRIES
 from tests.support.drawing import FRAMES_A_SECOND, PROPERTY, DrawnDetector, Talk, cut, draw, talks, tell
-from tests.unit.speech.test_skipped_speech import TALK, Hallucinating, Skipping
+from tests.support.unreliable_engines import TALK, HallucinatingEngine, SkippingEngine
 
 
 def judge(samples: Samples) -> list[bool]:
@@ -71,7 +71,7 @@ def test_every_word_is_heard_once(talk: Talk, room: int, language: str | None) -
         assert (word.start, word.end) == pytest.approx((start / FRAMES_A_SECOND, end / FRAMES_A_SECOND), abs=0.02)
 
 
-@settings(PROPERTY)
+@settings(PROPERTY, max_examples=20)
 @given(talks(), st.lists(st.integers(50, 5000), min_size=1, max_size=5))
 @example(tell("one two three"), [1])
 def test_blocks_of_any_size(talk: Talk, sizes: list[int]) -> None:
@@ -114,7 +114,7 @@ def test_nothing() -> None:
 )  # of a talk of 19 words
 def test_what_was_skipped_is_heard_after_all(first: int, last: int, room: int) -> None:
     """Speech that no word stands for is decoded again by itself."""
-    engine = Skipping(TALK.engine, first, last, [])
+    engine = SkippingEngine(TALK.engine, first, last, [])
     assert said(listen(TALK, Many(engine.decode, room))) == TALK.text
     assert 2 <= len(engine.jobs) <= 6
 
@@ -122,7 +122,7 @@ def test_what_was_skipped_is_heard_after_all(first: int, last: int, room: int) -
 @pytest.mark.parametrize("length", [samples_from_ms(20), samples_from_ms(500), samples_from_ms(30_000)])
 def test_what_is_made_up_is_not_asked_for_again_and_again(length: int) -> None:
     """A word that stands at the beginning of any audio, however long, does not keep the engine."""
-    engine = Hallucinating(length)
+    engine = HallucinatingEngine(length)
     words = said(listen(TALK, Many(engine.decode)))
     assert 1 <= len(words) <= 2**MAX_RETRIES
     assert len(engine.jobs) <= 2 ** (MAX_RETRIES + 1)
@@ -136,7 +136,7 @@ def test_doubtful_text_is_dropped() -> None:
 
 def test_the_language_that_was_detected_is_kept() -> None:
     """What is asked for again in a passage is in the language that the passage began in."""
-    skipping = Skipping(TALK.engine, 9, 15, [])
+    skipping = SkippingEngine(TALK.engine, 9, 15, [])
     finals = listen(TALK, Many(lambda job: replace(skipping.decode(job), language=job.language or "de")), language=None)
     assert [job.language for job in skipping.jobs] == [None] + ["de"] * (len(skipping.jobs) - 1)
     assert {final.language for final in finals} == {"de"}

@@ -1,5 +1,6 @@
-"""The unit tests as ``make test-unit`` runs them."""
+"""Rules for the tests themselves."""
 
+import re
 import subprocess
 import sys
 
@@ -18,3 +19,9 @@ def test_no_unit_test_imports_torch() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_no_test_module_imports_another() -> None:
+    """What they share is in tests/support."""
+    importing = re.compile(r"^\s*(from|import) tests\.(unit|model|system)\b", re.MULTILINE)
+    assert [path.name for path in (ROOT / "tests").rglob("*.py") if importing.search(path.read_text())] == []
