@@ -104,6 +104,11 @@ class Daemon:
             found = self._logged.wait_for(lambda: text in "".join(self._log), within_s)
             assert found, f"{text!r} is not in {''.join(self._log)}"
 
+    def clear_log(self) -> None:
+        """Forgets what it has logged so far, for the next test that shares it."""
+        with self._logged:
+            self._log.clear()
+
     @property
     def log(self) -> str:
         """What it wrote to standard error so far; once it has ended, all of it."""
@@ -131,7 +136,9 @@ class Daemon:
 
 def write_script(folder: Path, **more: float) -> list[str]:
     """Options that make the daemon say SCRIPT by heart, in step with the audio, every eight seconds."""
-    words = [{"text": f" {word}", "start": 0.5 + 0.3 * i, "end": word_end(i)} for i, word in enumerate(SCRIPT.split())]
+    words = [
+        {"text": f" {word}", "start": 0.5 + 0.3 * i, "end": word_end_s(i)} for i, word in enumerate(SCRIPT.split())
+    ]
     file = folder / "script.json"
     file.write_text(json.dumps({"words": words, "repeat_s": 8, **more}))
     return ["--model", f"script:{file}"]
@@ -177,14 +184,14 @@ async def speak(socket: ClientConnection, pcm: bytes, rate: int = 16000, *, spee
         await asyncio.sleep(0.1 / speed)
 
 
-async def until_alone(daemon: Daemon) -> None:
+async def wait_until_idle(daemon: Daemon) -> None:
     """Waits until nobody speaks to it any more: those of a test before may still be leaving."""
     async with asyncio.timeout(WITHIN_S):
         while json.loads((await asyncio.to_thread(get, f"{daemon.url}/healthz"))[1])["sources"]:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
-class Shown:
+class VisibleWords:
     """What viewers see of SCRIPT while it is said; so that a speaker can wait for its words to be heard.
 
     However slow the machine is, what is said in steps, each of which waits for its words, comes in as many captions.
@@ -202,9 +209,9 @@ class Shown:
                 if message["type"] in {"partial", "final"}:
                     self._captions[message["id"]] = message["text"]
 
-    async def until_heard(self, said_s: float) -> None:
+    async def until_spoken(self, said_s: float) -> None:
         """The same for the words that must have been heard when so much of the script's first seven seconds is said."""
-        await self.until(sum(word_end(n) + 1 < said_s for n in range(len(SCRIPT.split()))))
+        await self.until(sum(word_end_s(n) + 1 < said_s for n in range(len(SCRIPT.split()))))
 
 
 def tokens_in(folder: Path) -> dict[str, str]:
@@ -213,7 +220,7 @@ def tokens_in(folder: Path) -> dict[str, str]:
     return dict(line.split() for line in lines if not line.startswith("#"))  # type: ignore[misc]
 
 
-def word_end(number: int) -> float:
+def word_end_s(number: int) -> float:
     """When a word of SCRIPT has been said, in seconds."""
     return 0.75 + 0.3 * number
 
@@ -235,7 +242,7 @@ def text_of(name: str) -> str:
     return (DATA / f"{name}.txt").read_text()
 
 
-def said(messages: list[dict[str, Any]]) -> str:
+def final_text(messages: list[dict[str, Any]]) -> str:
     """The text of all finals."""
     return " ".join(m["text"] for m in messages if m["type"] == "final" and m["text"])
 
@@ -250,7 +257,7 @@ def get(url: str, context: ssl.SSLContext | None = None, **headers: str) -> tupl
         return error.code, error.read().decode()
 
 
-async def refused(daemon: Daemon, path: str = "/captions", **headers: str) -> int:
+async def refusal_status(daemon: Daemon, path: str = "/captions", **headers: str) -> int:
     """The status with which a WebSocket is refused."""
     with pytest.raises(InvalidStatus) as caught:
         async with captions(daemon, path, additional_headers=headers):

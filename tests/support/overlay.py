@@ -88,7 +88,7 @@ RECORD = """
 
 
 def pixel(browser: webdriver.Chrome, x: float, y: float, behind: tuple[int, int, int, float]) -> tuple[int, ...]:
-    """The colour of one pixel in front of a backdrop, as the browser paints it."""
+    """The color of one pixel in front of a backdrop, as the browser paints it."""
     color = dict(zip("rgba", behind, strict=True))
     browser.execute_cdp_cmd("Emulation.setDefaultBackgroundColorOverride", {"color": color})
     clip = {"x": x, "y": y, "width": 1, "height": 1, "scale": 1}

@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed
 
 
 @dataclass
-class Post:
+class ReceivedRequest:
     """A request as it came."""
 
     method: str
@@ -56,7 +56,9 @@ async def eventually(true: Callable[[], object], within_s: float = 90) -> None:
 class HttpServer:
     """HTTP/1.1 by h11, for a handler of single requests; a context manager that ends every connection."""
 
-    def __init__(self, handler: Callable[[Post], Reply], port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, handler: Callable[[ReceivedRequest], Reply], port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._handler = handler
         self._tls = tls
         self.port = port
@@ -92,7 +94,7 @@ class HttpServer:
         self._writers.discard(writer)
         writer.close()
 
-    async def _receive(self, connection: h11.Connection, reader: asyncio.StreamReader) -> Post | None:
+    async def _receive(self, connection: h11.Connection, reader: asyncio.StreamReader) -> ReceivedRequest | None:
         request: h11.Request | None = None
         body = b""
         while True:
@@ -105,7 +107,7 @@ class HttpServer:
                 body += bytes(event.data)
             elif isinstance(event, h11.EndOfMessage) and request:
                 headers = {key.decode().title(): value.decode() for key, value in request.headers}
-                return Post(request.method.decode(), request.target.decode(), headers, body)
+                return ReceivedRequest(request.method.decode(), request.target.decode(), headers, body)
             else:
                 return None
 
@@ -125,7 +127,7 @@ class HttpServer:
         return True
 
 
-class Meeting:
+class ZoomMeeting:
     """A Zoom meeting: takes captions in the order of ``seq``, each once, and tells the last."""
 
     def __init__(self, signature: str = "nYtXJqRKCW") -> None:
@@ -139,7 +141,7 @@ class Meeting:
         query = f"id=200610693&ns=GZHkEA==&expire=86400&spparams=id%2Cns%2Cexpire&signature={self.signature}"
         return f"{server.url}/closedcaption?{query}"
 
-    def __call__(self, post: Post) -> Reply:
+    def __call__(self, post: ReceivedRequest) -> Reply:
         if post.query.get("signature") != self.signature:
             return Reply(403)
         if post.method == "GET" and post.path == "/closedcaption/seq":
@@ -159,7 +161,7 @@ class Meeting:
         return fault or Reply(body=b"2026-01-02T03:04:05.678")
 
 
-class Obs:
+class ObsServer:
     """obs-websocket 5: Hello, Identify, Identified, requests; as in its protocol.md."""
 
     def __init__(self, password: str = "", port: int = 0) -> None:
@@ -175,7 +177,7 @@ class Obs:
         self.hangs = False
         self._server: Server | None = None
 
-    async def __aenter__(self) -> "Obs":
+    async def __aenter__(self) -> "ObsServer":
         self._server = await serve(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self

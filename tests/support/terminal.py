@@ -79,8 +79,8 @@ class Terminal:
         return ["".join(cells).rstrip() for cells in past]
 
     @property
-    def colours(self) -> set[str]:
-        """The colours of the letters on the screen."""
+    def colors(self) -> set[str]:
+        """The colors of the letters on the screen."""
         return {cell.fg for row in self._screen.buffer.values() for cell in row.values()}
 
     @property

@@ -47,7 +47,7 @@ def shown(final: dict[str, Any]) -> str:
     return f"{final['label']}: {final['text']}" if "label" in final else str(final["text"])
 
 
-class Trouble(Protocol):
+class DiskFault(Protocol):
     """A disk that takes nothing until ``end``."""
 
     folder: Path
@@ -103,7 +103,7 @@ class LimitedFiles:
         resource.prlimit(process, resource.RLIMIT_FSIZE, self._before)
 
 
-class FolderAway:
+class FolderMoved:
     """The folder is taken away, as when a disk is pulled out, and put back."""
 
     reason = "No such file or directory"

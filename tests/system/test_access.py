@@ -30,38 +30,45 @@ from tests.support.daemon import (
     get,
     receive,
     receive_all,
-    refused,
+    refusal_status,
     run,
     tokens_in,
+    write_script,
 )  # fmt: skip
 
 FIRST = SENTENCES[0]
 TALK = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--loop"]
 
 
-@pytest.fixture
-def talking(script: list[str]) -> Iterator[Daemon]:
-    """A daemon on loopback that speaks the script."""
-    with Daemon(*script, *TALK) as daemon:
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon on loopback that plays back the script."""
+    with Daemon(*write_script(tmp_path_factory.mktemp("script")), *TALK) as daemon:
         yield daemon
 
 
-@pytest.fixture
-def closed(script: list[str], tmp_path: Path) -> Iterator[Daemon]:
-    """The same where others can reach it; its tokens are in tmp_path."""
-    with Daemon(*script, *TALK, "--host", "0.0.0.0", env={"STATE_DIRECTORY": str(tmp_path)}) as daemon:
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of ``closed``, with its tokens."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def closed(state: Path) -> Iterator[Daemon]:
+    """A daemon that other machines can reach, which therefore demands tokens."""
+    with Daemon(*write_script(state), *TALK, "--host", "0.0.0.0", env={"STATE_DIRECTORY": str(state)}) as daemon:
         yield daemon
-        assert not any(token in daemon.log for token in tokens_in(tmp_path).values()), "no token is ever logged"
+        assert not any(token in daemon.log for token in tokens_in(state).values()), "no token is ever logged"
         assert "Traceback" not in daemon.log
 
 
 # ---- tokens
 
 
-async def test_a_token_for_others(closed: Daemon, tmp_path: Path) -> None:
+async def test_a_token_for_others(closed: Daemon, state: Path) -> None:
     """Where others can reach it, captions need a token, in header, address or first message; no other will do."""
-    key = tokens_in(tmp_path)
-    assert (tmp_path / "tokens").stat().st_mode & 0o777 == 0o600
+    key = tokens_in(state)
+    assert (state / "tokens").stat().st_mode & 0o777 == 0o600
     async with captions(closed, additional_headers={"Authorization": f"Bearer {key['viewer']}"}) as one:
         assert (await receive(one))["type"] == "hello"
     async with captions(closed, f"/captions?token={key['all']}") as two:
@@ -69,7 +76,7 @@ async def test_a_token_for_others(closed: Daemon, tmp_path: Path) -> None:
     async with captions(closed) as three:
         await three.send(json.dumps({"type": "auth", "token": key["viewer"]}))
         assert (await receive(three))["type"] == "hello"
-    assert await refused(closed, "/captions?token=" + "x" * 32) == 401
+    assert await refusal_status(closed, "/captions?token=" + "x" * 32) == 401
     for message in ('{"type":"auth","token":"wrong"}', '{"type":"auth","token":7}', "hello", b"\xff\x00", "[" * 4000):
         async with captions(closed) as wrong:
             await wrong.send(message)
@@ -77,11 +84,11 @@ async def test_a_token_for_others(closed: Daemon, tmp_path: Path) -> None:
             assert wrong.close_code == 1008
 
 
-async def test_roles(closed: Daemon, tmp_path: Path) -> None:
+async def test_roles(closed: Daemon, state: Path) -> None:
     """A viewer cannot send audio; a speaker can, and cannot read what others say."""
-    key = tokens_in(tmp_path)
-    assert await refused(closed, f"/audio?token={key['viewer']}") == 403
-    assert await refused(closed, f"/captions?token={key['speaker']}") == 403
+    key = tokens_in(state)
+    assert await refusal_status(closed, f"/audio?token={key['viewer']}") == 403
+    assert await refusal_status(closed, f"/captions?token={key['speaker']}") == 403
     assert get(f"{closed.url}/transcript.txt?token={key['speaker']}")[0] == 403
     async with captions(closed, "/audio") as viewer:
         await viewer.send(json.dumps({"type": "auth", "token": key["viewer"]}))
@@ -90,19 +97,19 @@ async def test_roles(closed: Daemon, tmp_path: Path) -> None:
         assert (await receive(speaker))["sources"][0]["name"] == "remote"
 
 
-def test_pages_need_a_token(closed: Daemon, tmp_path: Path) -> None:
+def test_pages_need_a_token(closed: Daemon, state: Path) -> None:
     """Without a token no page, no transcript, and of health one word."""
     for path in ("/", "/overlay", "/transcript.txt", "/transcript.json", "/pages/shared/feed.js", "/nothing"):
         assert get(closed.url + path)[0] == 401
     assert json.loads(get(f"{closed.url}/healthz")[1]).keys() == {"status"}
-    bearer = f"Bearer {tokens_in(tmp_path)['viewer']}"
+    bearer = f"Bearer {tokens_in(state)['viewer']}"
     assert get(f"{closed.url}/transcript.txt", Authorization=bearer)[0] == 200
     assert "sources" in get(f"{closed.url}/healthz", Authorization=bearer)[1]
 
 
-def test_token_in_a_browser(closed: Daemon, tmp_path: Path, browser: Chrome) -> None:
+def test_token_in_a_browser(closed: Daemon, state: Path, browser: Chrome) -> None:
     """The address with the token opens the page; captions and transcript come, and the address no longer has it."""
-    browser.get(f"{closed.url}/?token={tokens_in(tmp_path)['viewer']}")
+    browser.get(f"{closed.url}/?token={tokens_in(state)['viewer']}")
     log = "return document.querySelector('#log').textContent"
     WebDriverWait(browser, WITHIN_S).until(lambda b: FIRST in b.execute_script(log))
     assert browser.current_url == f"{closed.url}/"
@@ -146,9 +153,9 @@ def test_tokens_are_shown_once(script: list[str], tmp_path: Path) -> None:
     assert key["speaker"] not in first
 
 
-def test_listen_with_a_token(closed: Daemon, tmp_path: Path) -> None:
+def test_listen_with_a_token(closed: Daemon, state: Path) -> None:
     """`listen` takes the token from the address or the environment; with a wrong one it says what the daemon says."""
-    key = tokens_in(tmp_path)["viewer"]
+    key = tokens_in(state)["viewer"]
     denied = run("listen", f"{closed.url}/?token={'x' * 32}")
     assert denied.returncode == 5
     assert "not known here" in denied.stderr
@@ -235,7 +242,7 @@ async def test_allowed_names(script: list[str]) -> None:
         assert get(f"{daemon.url}/", Host="captions.example")[0] == 200
         async with captions(daemon, additional_headers={"Origin": "https://a.example"}) as viewer:
             assert (await receive(viewer))["type"] == "hello"
-        assert await refused(daemon, Origin="https://b.example") == 403
+        assert await refusal_status(daemon, Origin="https://b.example") == 403
 
 
 @contextmanager

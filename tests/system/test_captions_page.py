@@ -86,7 +86,7 @@ def test_what_was_said_before(page: webdriver.Chrome, scripted_daemon: ScriptedD
 
 
 def test_settings_are_kept(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Text size, colours and times change at once, and are as they were when the reader comes back."""
+    """Text size, colors and times change at once, and are as they were when the reader comes back."""
     scripted_daemon.publish_finals("Good morning.")
     until_equal(page, FINALS, ["Good morning."])
     style = """const [text, time] = ['.text', 'time'].map(name => document.querySelector(`#log ${name}`));

@@ -21,7 +21,7 @@ def test_a_machine_that_is_ready(script: list[str], tmp_path: Path) -> None:
         assert terminal.wait() == 0
         assert terminal.lines[-1] == "Ready: streamstt run"
         assert terminal.text.count("✓") == 6
-        assert {"green"} <= terminal.colours
+        assert {"green"} <= terminal.colors
     assert not (tmp_path / "kept").exists(), "nothing is changed"
 
 

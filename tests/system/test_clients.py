@@ -21,12 +21,14 @@ from tests.support.daemon import (
     WITHIN_S,
     Daemon,
     captions,
+    final_text,
     pcm_of,
     receive,
     receive_all,
     receive_until,
-    said,
     speak,
+    wait_until_idle,
+    write_script,
 )
 
 
@@ -37,11 +39,20 @@ def talking(script: list[str]) -> Iterator[Daemon]:
         yield daemon
 
 
-@pytest.fixture
-def waiting(script: list[str]) -> Iterator[Daemon]:
-    """A daemon that waits for remote clients, two at most."""
-    with Daemon(*script, "--source", "ws", "--set", "server.max_audio_clients=2") as daemon:
+REMOTE = ("--source", "ws", "--set", "server.max_audio_clients=2")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(*write_script(tmp_path_factory.mktemp("script")), *REMOTE) as daemon:
         yield daemon
+
+
+@pytest.fixture
+async def waiting(running: Daemon) -> Daemon:
+    """A daemon that waits for remote clients, two at most; those of the test before have left."""
+    await wait_until_idle(running)
+    return running
 
 
 async def test_words_in_order(waiting: Daemon) -> None:
@@ -56,7 +67,7 @@ async def test_words_in_order(waiting: Daemon) -> None:
         assert messages[-1]["text"] == SENTENCES[0]
         assert sum(m["type"] == "partial" for m in messages) >= 3
         await speaker.send('{"type":"end"}')
-        assert said(await receive_all(speaker)) == SENTENCES[1]
+        assert final_text(await receive_all(speaker)) == SENTENCES[1]
 
 
 async def test_client_that_reads_nothing_delays_nobody(script: list[str]) -> None:
@@ -211,22 +222,23 @@ async def test_goodbye(talking: Daemon) -> None:
     assert await code == 0
 
 
-async def test_stopped_while_a_client_speaks(waiting: Daemon) -> None:
+async def test_stopped_while_a_client_speaks(script: list[str]) -> None:
     """A client that goes on speaking while the daemon stops gets its words so far as a final, then goodbye."""
-    async with captions(waiting, "/audio") as speaker:
-        speaking = asyncio.create_task(speak(speaker, pcm_of("long_sentence") * 100, speed=2))
-        messages = await receive_until(speaker, "partial")
-        code = asyncio.create_task(asyncio.to_thread(waiting.stop))
-        messages += await receive_all(speaker)
-        assert speaker.close_code == 1001
-        assert await code == 0
-        with pytest.raises(ConnectionClosed):
-            await speaking
+    with Daemon(*script, *REMOTE) as daemon:
+        async with captions(daemon, "/audio") as speaker:
+            speaking = asyncio.create_task(speak(speaker, pcm_of("long_sentence") * 100, speed=2))
+            messages = await receive_until(speaker, "partial")
+            code = asyncio.create_task(asyncio.to_thread(daemon.stop))
+            messages += await receive_all(speaker)
+            assert speaker.close_code == 1001
+            assert await code == 0
+            with pytest.raises(ConnectionClosed):
+                await speaking
     opened = list(dict.fromkeys(m["id"] for m in messages if m["type"] == "partial"))
     ended = [m["id"] for m in messages if m["type"] == "final"]
     assert [name for name in ended if name in opened] == opened, "each ends, once, and in order"
-    assert said(messages)
-    assert SCRIPT.startswith(said(messages))
+    assert final_text(messages)
+    assert SCRIPT.startswith(final_text(messages))
 
 
 def test_scripted_words_are_the_script(script: list[str], tmp_path: Path) -> None:
@@ -247,7 +259,7 @@ async def test_a_machine_that_cannot_keep_up(tmp_path: Path) -> None:
         async with captions(daemon) as viewer, captions(daemon, "/audio") as speaker:
             await speak(speaker, pcm_of("long_sentence")[: 2 * 16000 * 7])
             await speaker.send('{"type":"end"}')
-            assert said(await receive_all(speaker)) == SCRIPT
+            assert final_text(await receive_all(speaker)) == SCRIPT
             states = [m async for m in _states(viewer)]
     late = ["late" in s["detail"] for s in states]
     assert late[0] is False

@@ -17,12 +17,12 @@ from tests.support.daemon import (
     STOP_S,
     Daemon,
     captions,
+    final_text,
     pcm_of,
     receive,
     receive_all,
     resampled,
     run,
-    said,
     speak,
     text_of,
     write_script,
@@ -59,9 +59,9 @@ async def test_speech_becomes_captions(remote_only: Daemon) -> None:
         assert speaker.close_code == 1000
         assert own[0]["type"] == "hello"
         assert [s["name"] for s in own[0]["sources"]] == ["desk"]
-        assert word_error_rate(text_of("meeting"), said(own)) < MAX_WER
+        assert word_error_rate(text_of("meeting"), final_text(own)) < MAX_WER
         mine: list[dict[str, Any]] = []
-        while said(mine) != said(own):
+        while final_text(mine) != final_text(own):
             message = await receive(viewer)
             mine += [message] if message.get("source") == "desk" else []  # others may still be leaving
         assert_protocol_rules(mine)
@@ -103,7 +103,7 @@ async def test_other_sample_rates(remote_only: Daemon, rate: int) -> None:
     async with captions(remote_only, f"/audio?rate={rate}") as speaker:
         await speak(speaker, resampled("short", rate), rate, speed=4)
         await speaker.send('{"type":"end"}')
-        assert word_error_rate(text_of("short"), said(await receive_all(speaker))) < MAX_WER
+        assert word_error_rate(text_of("short"), final_text(await receive_all(speaker))) < MAX_WER
 
 
 async def test_noise_is_silent(remote_only: Daemon) -> None:
@@ -111,7 +111,7 @@ async def test_noise_is_silent(remote_only: Daemon) -> None:
     async with captions(remote_only, "/audio") as speaker:
         await speak(speaker, pcm_of("noise"), speed=4)
         await speaker.send('{"type":"end"}')
-        assert said(await receive_all(speaker)) == ""
+        assert final_text(await receive_all(speaker)) == ""
 
 
 async def test_client_that_vanishes(remote_only: Daemon) -> None:
@@ -122,7 +122,7 @@ async def test_client_that_vanishes(remote_only: Daemon) -> None:
             await speak(speaker, pcm_of("short")[: 2 * 16000 * 4], speed=2)
             speaker.transport.abort()
         messages: list[dict[str, Any]] = []
-        while "window open" not in said([m for m in messages if m.get("source") == "gone"]):
+        while "window open" not in final_text([m for m in messages if m.get("source") == "gone"]):
             messages.append(await receive(viewer))
 
 
@@ -140,7 +140,7 @@ async def test_sigterm_in_mid_sentence_keeps_the_words(tmp_path: Path) -> None:
         assert await code == 0
     finals = [*messages[0]["history"], *(m for m in messages if m["type"] == "final")]
     assert_protocol_rules(messages[1:])
-    assert "Last summer my brother and I" in said(finals)
+    assert "Last summer my brother and I" in final_text(finals)
     assert recorded(tmp_path) == [f for f in finals if f["text"]]
 
 
@@ -163,7 +163,7 @@ async def test_standard_input_and_file_at_once(tmp_path: Path) -> None:
         assert daemon.process.wait(STOP_S) == 0
     finals = [*hello["history"], *(m for m in messages if m["type"] == "final")]
     for source, name in (("room", "short"), ("pipe", "meeting")):
-        text = said([m for m in finals if m["source"] == source])
+        text = final_text([m for m in finals if m["source"] == source])
         assert word_error_rate(text_of(name), text) < MAX_WER
 
 

@@ -22,11 +22,11 @@ from tests.support.daemon import (
     SENTENCES,
     WITHIN_S,
     Daemon,
-    Shown,
+    VisibleWords,
     captions,
     pcm_of,
-    refused,
-    until_alone,
+    refusal_status,
+    wait_until_idle,
     write_script,
 )  # fmt: skip
 from tests.support.paths import DATA
@@ -49,7 +49,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
     """One for all tests; the clients of the test before have left."""
-    await until_alone(running)
+    await wait_until_idle(running)
     return running
 
 
@@ -98,10 +98,10 @@ async def test_the_sdk(daemon: Daemon) -> None:
         "language": "en-US",
     }
     async with captions(daemon) as viewer, listen(daemon, **wanted) as connection:
-        shown = Shown(viewer)
+        shown = VisibleWords(viewer)
         for second in range(7):
             await send(connection, SEVEN_S[2 * 16000 * second : 2 * 16000 * (second + 1)])
-            await shown.until_heard(second + 1)
+            await shown.until_spoken(second + 1)
         await send(connection, bytes(2 * 16000 * 2))
         await connection.send_close_stream()
         messages = await until(connection, "Metadata")
@@ -199,8 +199,8 @@ async def test_keys_and_the_end_of_the_daemon(tmp_path: Path) -> None:
     tokens.write_text(f"viewer {'v' * 20}\nspeaker {'s' * 20}\n")
     closed = ["--set", "server.require_token=true", "--set", f"server.token_file={tokens}"]
     with Daemon(*write_script(tmp_path), *SETTINGS, *closed) as stopping:
-        assert await refused(stopping, LISTEN) == 401
-        assert await refused(stopping, LISTEN, Authorization=f"Token {'v' * 20}") == 403
+        assert await refusal_status(stopping, LISTEN) == 401
+        assert await refusal_status(stopping, LISTEN, Authorization=f"Token {'v' * 20}") == 403
         wrong = DeepgramClient(api_key="x" * 20, environment=environment_of(stopping))
         with pytest.raises((ApiError, InvalidStatus), match="401"), wrong.listen.v1.connect(**OPTIONS):
             pass

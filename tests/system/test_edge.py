@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.support.brokers import SECRET, Broker, edge
-from tests.support.daemon import WITHIN_S, Daemon, captions, get, receive, refused, run
+from tests.support.daemon import WITHIN_S, Daemon, captions, get, receive, refusal_status, run
 from tests.support.transcripts import finals
 from tests.support.viewers import Viewer, talk
 
@@ -95,7 +95,7 @@ async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[
         assert [f["seq"] for f in hello["history"] if f["text"]][:3] == [f["seq"] for f in here.finals[1:4]]
         assert "gap_in_history" not in hello
         for path in ("/audio", "/control"):
-            assert await refused(served, path) == 404
+            assert await refusal_status(served, path) == 404
         assert "This is an edge" in get(f"{served.url}/audio")[1]
         assert get(f"{served.url}/transcript.vtt")[1].startswith("WEBVTT")
         await until(lambda: get(f"{served.url}/transcript.vtt")[1] == get(f"{daemon.url}/transcript.vtt")[1])
@@ -151,7 +151,7 @@ async def test_an_edge_before_its_broker(tmp_path: Path) -> None:
     with edge(broker) as served:
         await until_health_says(served, "lost its connection to the broker")
         assert get(f"{served.url}/")[0] == 200
-        assert await refused(served) == 503
+        assert await refusal_status(served) == 503
         with broker:
             await until_health_says(served, "No daemon has sent captions")
             served.wait_for_log("captions come from Redis")

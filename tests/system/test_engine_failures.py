@@ -19,11 +19,11 @@ from tests.support.daemon import (
     STOP_S,
     Daemon,
     captions,
+    final_text,
     pcm_of,
     receive,
     receive_all,
     receive_until,
-    said,
 )
 
 
@@ -70,8 +70,8 @@ async def test_captions_go_on_with_a_fresh_engine(failing: Any) -> None:
         messages, _ = await follow(daemon)
         assert daemon.process.wait(STOP_S) == 0
         assert daemon.log.count("is loaded again") > 1
-    assert said(messages) in SCRIPT
-    assert len(said(messages)) > 0.8 * len(SCRIPT), "the recording ends a little earlier than the script"
+    assert final_text(messages) in SCRIPT
+    assert len(final_text(messages)) > 0.8 * len(SCRIPT), "the recording ends a little earlier than the script"
     assert any(FAILURE_NOTICE in detail for detail in details(messages))
     assert not any(m["type"] == "gap" for m in messages)
     assert details(messages)[-1] == "The source has ended."
@@ -85,7 +85,7 @@ async def test_one_utterance_that_cannot_be_decoded(failing: Any) -> None:
     gaps = [m for m in messages if m["type"] == "gap"]
     assert len(gaps) == 1
     assert gaps[0]["start"] <= 2.0 <= gaps[0]["end"]
-    assert said(messages).endswith("so that tests")
+    assert final_text(messages).endswith("so that tests")
 
 
 async def test_an_engine_that_is_broken(failing: Any) -> None:

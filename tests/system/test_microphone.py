@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from tests.support.audio_server import AudioServer
-from tests.support.daemon import DATA, Daemon, captions, receive, run, said, text_of
+from tests.support.daemon import DATA, Daemon, captions, final_text, receive, run, text_of
 from tests.support.word_errors import word_error_rate
 
 
@@ -34,7 +34,7 @@ async def test_spoken_into_a_microphone(server: AudioServer) -> None:
         async with captions(daemon) as viewer:
             messages = await receive_until_state(viewer, "listening")
             speaking = asyncio.create_task(asyncio.to_thread(server.play, DATA / "short.flac"))
-            while word_error_rate(text_of("short"), said(messages)) > 0.1:
+            while word_error_rate(text_of("short"), final_text(messages)) > 0.1:
                 messages.append(await receive(viewer))
             await speaking
     states = [m["state"] for m in messages if m["type"] == "status"]

@@ -22,14 +22,14 @@ from tests.support.daemon import (
     SENTENCES,
     WITHIN_S,
     Daemon,
-    Shown,
+    VisibleWords,
     captions,
     get,
     pcm_of,
     receive,
-    refused,
+    refusal_status,
     resampled,
-    until_alone,
+    wait_until_idle,
     write_script,
 )
 
@@ -56,7 +56,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
     """One for all tests; the clients of the test before have left."""
-    await until_alone(running)
+    await wait_until_idle(running)
     return running
 
 
@@ -118,10 +118,10 @@ async def test_realtime(daemon: Daemon) -> None:
             }
         )
         assert kinds(await hear(connection, "session.updated", PRESENT)) == ["session.created", "session.updated"]
-        shown = Shown(viewer)
+        shown = VisibleWords(viewer)
         for second in range(7):
             await append(connection, SPEECH[2 * 24_000 * second : 2 * 24_000 * (second + 1)])
-            await shown.until_heard(second + 1)
+            await shown.until_spoken(second + 1)
         speaking = asyncio.create_task(append(connection, SILENCE))
         events = await hear(connection, COMPLETED, PRESENT)
         await speaking
@@ -366,4 +366,4 @@ async def test_switched_off(script: list[str]) -> None:
         with pytest.raises(openai.NotFoundError, match=hint):
             await client_of(daemon).models.list()
         assert get(f"{daemon.url}/v1/audio/transcriptions")[0] == 404
-        assert await refused(daemon, "/v1/realtime") == 404
+        assert await refusal_status(daemon, "/v1/realtime") == 404

@@ -22,7 +22,7 @@ from streamstt.outputs.factory import finish_outputs, make_outputs
 from streamstt.outputs.http_client import HttpClient
 from tests.support.brokers import free_port
 from tests.support.captions import final, make_hub, partial
-from tests.support.target_servers import HttpServer, Meeting, Obs, Post, Reply, eventually
+from tests.support.target_servers import HttpServer, ObsServer, ReceivedRequest, Reply, ZoomMeeting, eventually
 
 LONG = "Every word of this has been written down before, and it is said again so that the tests know it by heart."
 
@@ -90,7 +90,7 @@ async def test_nobody_answers() -> None:
 
 async def test_redirections_are_not_followed() -> None:
     """What is said goes to the address that the user has set, and to no other."""
-    others: list[Post] = []
+    others: list[ReceivedRequest] = []
     async with HttpServer(lambda post: others.append(post) or Reply()) as other:
         moved = Reply(307, {"Location": f"{other.url}/stolen"})
         async with HttpServer(lambda _: moved) as server, publishing(webhook__url=server.url) as hub:
@@ -120,7 +120,7 @@ async def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.Monk
 
 async def test_a_webhook_gets_every_final(tmp_path: Path) -> None:
     """Each final is one POST of JSON, signed, over one connection."""
-    posts: list[Post] = []
+    posts: list[ReceivedRequest] = []
     (tmp_path / "secret").write_text("key\n")
     settings = {"webhook__secret_file": str(tmp_path / "secret")}
     async with HttpServer(lambda post: posts.append(post) or Reply(204)) as server:
@@ -141,7 +141,7 @@ async def test_a_webhook_that_is_busy_gets_the_same_again() -> None:
     """500 and 429 are tried again, the latter no sooner than it asks, with the same key; 400 is not tried again."""
     loop = asyncio.get_running_loop()
     replies = [Reply(500), Reply(429, {"Retry-After": "1"}), Reply(), Reply(400), Reply()]
-    posts: list[tuple[float, Post]] = []
+    posts: list[tuple[float, ReceivedRequest]] = []
     async with (
         HttpServer(lambda post: posts.append((loop.time(), post)) or replies.pop(0)) as server,
         publishing(webhook__url=server.url) as hub,
@@ -157,7 +157,7 @@ async def test_a_webhook_that_is_busy_gets_the_same_again() -> None:
 
 async def test_a_webhook_that_is_gone() -> None:
     """410 ends it: nothing is sent any more."""
-    posts: list[Post] = []
+    posts: list[ReceivedRequest] = []
     async with (
         HttpServer(lambda post: posts.append(post) or Reply(410)) as server,
         publishing(webhook__url=server.url) as hub,
@@ -191,7 +191,7 @@ async def test_a_webhook_that_restarts_misses_nothing() -> None:
 
 async def test_zoom(tmp_path: Path) -> None:
     """Captions go on from the last seq of the meeting, in its language; the next meeting's address comes by file."""
-    meeting, other = Meeting(), Meeting("other")
+    meeting, other = ZoomMeeting(), ZoomMeeting("other")
     meeting.seq = 17
     file = tmp_path / "zoom"
     now = meeting
@@ -210,7 +210,7 @@ async def test_zoom(tmp_path: Path) -> None:
 
 async def test_zoom_has_a_caption_once() -> None:
     """Taken, but the answer was lost: it is not sent twice. Not taken: it is sent again with the same seq."""
-    meeting = Meeting()
+    meeting = ZoomMeeting()
     meeting.faults = [Reply(fault="close", headers={"late": ""}), Reply(503)]
     async with HttpServer(meeting) as server, publishing(zoom__url=meeting.address(server)) as hub:
         say(hub, "One.", "Two.", "Three.")
@@ -222,7 +222,7 @@ async def test_zoom_has_a_caption_once() -> None:
 
 async def test_a_meeting_that_has_not_begun() -> None:
     """It is told in Zoom's sense, and captions come when it has."""
-    meeting = Meeting()
+    meeting = ZoomMeeting()
     begun = False
     async with (
         HttpServer(lambda post: meeting(post) if begun else Reply(400)) as server,
@@ -240,7 +240,7 @@ async def test_a_meeting_that_has_not_begun() -> None:
 
 async def test_youtube() -> None:
     """Cues in UTC; seq rises by one from caption to caption, and stays the same when one is sent again."""
-    posts: list[Post] = []
+    posts: list[ReceivedRequest] = []
     replies = [Reply(), Reply(500), Reply(), Reply()]
     async with (
         HttpServer(lambda post: posts.append(post) or replies.pop(0)) as server,
@@ -264,7 +264,10 @@ async def test_obs(tmp_path: Path) -> None:
     """With the password, finals become closed captions; a long one comes in parts that can be read, and all do."""
     (tmp_path / "password").write_text("supersecretpassword\n")
     password = str(tmp_path / "password")
-    async with Obs("supersecretpassword") as obs, publishing(obs__url=obs.url, obs__password_file=password) as hub:
+    async with (
+        ObsServer("supersecretpassword") as obs,
+        publishing(obs__url=obs.url, obs__password_file=password) as hub,
+    ):
         await eventually(lambda: obs.identified)  # before anything is said
         hub.publish(partial("Hel"))
         say(hub, "Hello.", LONG)
@@ -278,7 +281,7 @@ async def test_obs(tmp_path: Path) -> None:
 
 async def test_obs_that_does_not_stream() -> None:
     """That is how it is most of the time: the caption goes, nobody is alarmed."""
-    async with Obs() as obs, publishing(obs__url=obs.url) as hub:
+    async with ObsServer() as obs, publishing(obs__url=obs.url) as hub:
         obs.streaming = False
         say(hub, "One.")
         await eventually(lambda: count(hub, "dropped", "obs") == 1)
@@ -292,7 +295,7 @@ async def test_a_wrong_password(tmp_path: Path) -> None:
     """It is told, without the password; when the file has the right one, captions come by themselves."""
     file = tmp_path / "password"
     file.write_text("hunter2")
-    async with Obs("another") as obs, publishing(obs__url=obs.url, obs__password_file=str(file)) as hub:
+    async with ObsServer("another") as obs, publishing(obs__url=obs.url, obs__password_file=str(file)) as hub:
         await eventually(lambda: "it does not take the password" in hub_health(hub).summary)
         assert "hunter2" not in hub_health(hub).summary
         file.write_text("another")
@@ -303,13 +306,13 @@ async def test_a_wrong_password(tmp_path: Path) -> None:
 
 async def test_obs_that_restarts() -> None:
     """Whether it ends while nobody speaks or comes later than the daemon, it is found again."""
-    obs = Obs(port=free_port())
+    obs = ObsServer(port=free_port())
     async with publishing(obs__url=obs.url) as hub:
         say(hub, "One.")
         await eventually(lambda: "to obs" in hub_health(hub).summary)
-        async with Obs(port=obs.port) as second:
+        async with ObsServer(port=obs.port) as second:
             await eventually(lambda: second.captions == ["One."])
-        async with Obs(port=obs.port) as third:
+        async with ObsServer(port=obs.port) as third:
             await eventually(lambda: third.identified)
             say(hub, "Two.")
             await eventually(lambda: third.captions == ["Two."])
@@ -317,7 +320,7 @@ async def test_obs_that_restarts() -> None:
 
 async def test_obs_that_throws_us_out() -> None:
     """Kick in its list of sessions means: do not come back."""
-    async with Obs() as obs, publishing(obs__url=obs.url) as hub:
+    async with ObsServer() as obs, publishing(obs__url=obs.url) as hub:
         await eventually(lambda: obs.identified)
         await obs.kick()
         say(hub, "One.")
@@ -335,7 +338,7 @@ async def test_what_is_no_obs(scheme: str) -> None:
 async def test_a_text_source() -> None:
     """It shows what is said while it is said, not oftener than is wanted, is emptied after silence and at the end."""
     settings = {"obs__text_source": "Captions", "obs__clear_s": 0.6, "obs__updates_s": 10}
-    async with Obs() as obs, publishing(obs__url=obs.url, **settings) as hub:
+    async with ObsServer() as obs, publishing(obs__url=obs.url, **settings) as hub:
         hub.publish(partial("One"))
         await eventually(lambda: "One" in obs.texts)
         begun = asyncio.get_running_loop().time()
@@ -354,7 +357,7 @@ async def test_a_text_source() -> None:
 
 async def test_a_text_source_that_is_not_there() -> None:
     """Its name is told; when somebody makes it, captions come."""
-    async with Obs() as obs, publishing(obs__url=obs.url, obs__text_source="Subtitles") as hub:
+    async with ObsServer() as obs, publishing(obs__url=obs.url, obs__text_source="Subtitles") as hub:
         hub.publish(partial("One"))
         await eventually(lambda: "no source named 'Subtitles'" in hub_health(hub).summary)
         obs.sources.add("Subtitles")

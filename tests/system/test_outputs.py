@@ -24,7 +24,7 @@ from tests.support.daemon import (
     receive_until,
     run,
 )
-from tests.support.target_servers import HttpServer, Meeting, Obs, Post, Reply, eventually
+from tests.support.target_servers import HttpServer, ObsServer, ReceivedRequest, Reply, ZoomMeeting, eventually
 
 TALK = ("--source", f"file:{DATA / 'long_sentence.flac'}")
 SECRET = "hunter2"
@@ -67,9 +67,9 @@ async def test_standard_output_whose_reader_goes(script: list[str]) -> None:
 
 async def test_all_at_once(script: list[str], tmp_path: Path) -> None:
     """OBS, Zoom, YouTube, a webhook and a pipe get the same finals, in the same order, to the last one at a stop."""
-    meeting, cues, hooks = Meeting(), [], []
+    meeting, cues, hooks = ZoomMeeting(), [], []
 
-    def handler(post: Post) -> Reply:
+    def handler(post: ReceivedRequest) -> Reply:
         if post.path.startswith("/closedcaption"):
             return meeting(post)
         (cues if post.path == "/youtube" else hooks).append(post.body.decode())
@@ -78,7 +78,7 @@ async def test_all_at_once(script: list[str], tmp_path: Path) -> None:
     pipe = tmp_path / "captions"
     os.mkfifo(pipe)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
-    async with HttpServer(handler) as server, Obs() as obs:
+    async with HttpServer(handler) as server, ObsServer() as obs:
         settings = {
             "STREAMSTT_OBS__URL": obs.url,
             "STREAMSTT_ZOOM__URL": meeting.address(server),

@@ -306,7 +306,7 @@ def test_the_font_comes_along(browser: webdriver.Chrome, scripted_daemon: Script
 
 
 def test_speakers(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """With several sources a label stands where the speaker changes, in a colour of its own; lines keep their order."""
+    """With several sources a label stands where the speaker changes, in a color of its own; lines keep their order."""
     show(browser, scripted_daemon, "?lines=4")
     scripted_daemon.publish(partial("Hello from the", 5, "c1", "desk"))
     until_equal(browser, ROWS, ["Hello from the"])
@@ -340,7 +340,7 @@ def test_only_some_sources(browser: webdriver.Chrome, scripted_daemon: ScriptedD
 
 
 def test_configured(browser: webdriver.Chrome, script: list[str], tmp_path: Path) -> None:
-    """[overlay] is how it looks, [[source]] has label and colour, and the address is stronger."""
+    """[overlay] is how it looks, [[source]] has label and color, and the address is stronger."""
     config = tmp_path / "streamstt.toml"
     config.write_text(f"""
         [overlay]

@@ -1,4 +1,4 @@
-"""The captions page for everybody: every size, by keyboard, without motion, in both colour schemes, for screen readers.
+"""The captions page for everybody: every size, by keyboard, without motion, in both color schemes, for screen readers.
 
 As in test_captions_page: one browser, and each test begins as a new reader.
 """
@@ -16,7 +16,7 @@ from tests.support.pages import FINALS, PARTIALS, ScriptedDaemon, final, partial
 LONG = "Wer sich hier durch sehr lange Sätze liest, will nicht seitwärts rollen; auch nicht bei Rindfleischetiketten. "
 
 
-# ---- sizes, motion, colours
+# ---- sizes, motion, colors
 
 
 @pytest.mark.parametrize(("width", "height"), [(1920, 1080), (360, 740), (320, 256)])

@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from tests.support.caption_rules import assert_caption_rules, from_messages
-from tests.support.daemon import DATA, Daemon, captions, get, pcm_of, receive_until, run, said, speak
+from tests.support.daemon import DATA, Daemon, captions, final_text, get, pcm_of, receive_until, run, speak
 from tests.support.transcripts import check_readable, finals
 
 SPOKEN = "So, um, jon runs cube net ease on his own. What a shitty day that is, uh, for everybody here."
@@ -51,10 +51,10 @@ async def test_words_that_are_put_right(spoken: list[str], tmp_path: Path) -> No
             while "John runs" not in (messages := [*messages, *await receive_until(speaker, "partial")])[-1]["text"]:
                 pass
             sending = asyncio.create_task(speak(speaker, SPEECH[3 * 32_000 :], speed=3))
-            while not said(messages).endswith("here."):
+            while not final_text(messages).endswith("here."):
                 messages += await receive_until(speaker, "final")
             await sending
-        assert said(messages) == MEANT
+        assert final_text(messages) == MEANT
         assert_caption_rules(from_messages(messages))
         partials = [m["text"] for m in messages if m["type"] == "partial"]
         assert any("John runs" in text for text in partials)
@@ -71,9 +71,9 @@ async def test_words_that_are_put_right(spoken: list[str], tmp_path: Path) -> No
         later: list[dict[str, Any]] = []
         async with captions(daemon, "/audio?name=room") as speaker:
             await speak(speaker, SPEECH, speed=20)
-            while not said(later).endswith("here."):
+            while not final_text(later).endswith("here."):
                 later += await receive_until(speaker, "final")
-        assert said(later) == OTHER
+        assert final_text(later) == OTHER
         assert daemon.stop() == 0
     assert " ".join(final["text"] for final in finals(folder)) == f"{MEANT} {OTHER}"
     check_readable(folder)

@@ -36,15 +36,22 @@ def pressed(shell: list[str], env: dict[str, str], setup: str, typed: str, shown
         return terminal.wait_for(shown)
 
 
-def candidates(env: dict[str, str], line: str) -> list[str]:
+@pytest.fixture(scope="module")
+def completion() -> str:
+    """The code that ``streamstt completion bash`` prints."""
+    return run("completion", "bash").stdout
+
+
+def candidates(env: dict[str, str], completion: str, line: str) -> list[str]:
     """What bash completes a line to, asked as bash asks."""
     words = line.split(" ")
     asking = (
         f"COMP_LINE={line!r}; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
         'compopt() { :; }; _streamstt_completion streamstt; printf "%s\\n" "${COMPREPLY[@]}"'
     )
-    code = f'eval "$(streamstt completion bash)"; {asking}'
-    done = subprocess.run(["bash", "-c", code], env=environment(env), capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        ["bash", "-c", f"{completion}\n{asking}"], env=environment(env), capture_output=True, text=True, check=True
+    )
     return done.stdout.split()
 
 
@@ -62,18 +69,18 @@ def candidates(env: dict[str, str], line: str) -> list[str]:
         ("streamstt models verify tiny.", "tiny.en"),
     ],
 )
-def test_values_complete(line: str, value: str, installed: dict[str, str]) -> None:
+def test_values_complete(line: str, value: str, installed: dict[str, str], completion: str) -> None:
     """Commands, options, and what they take."""
-    assert value in candidates(installed, line)
+    assert value in candidates(installed, completion, line)
 
 
-def test_devices_complete(installed: dict[str, str], tmp_path: Path) -> None:
+def test_devices_complete(installed: dict[str, str], completion: str, tmp_path: Path) -> None:
     """After ``mic:`` the microphones that are there; bash takes a colon for the end of a word, and wants the rest."""
     folder = tmp_path / "sound"
     folder.mkdir()
     with AudioServer(folder) as server:
         server.table_microphone()
-        assert candidates(installed | server.plain_env, "streamstt run --source mic:ta") == ["table"]
+        assert candidates(installed | server.plain_env, completion, "streamstt run --source mic:ta") == ["table"]
 
 
 def test_bash(installed: dict[str, str]) -> None:

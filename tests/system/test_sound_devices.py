@@ -20,7 +20,7 @@ from streamstt.audio.devices.microphone import AUDIO_TIMEOUT_S, Microphone
 from streamstt.audio.devices.selection import DeviceSelector
 from streamstt.errors import SourceError
 from tests.support.audio_server import AudioServer
-from tests.support.daemon import DATA, WITHIN_S, Daemon, captions, receive, run, said, text_of, write_script
+from tests.support.daemon import DATA, WITHIN_S, Daemon, captions, final_text, receive, run, text_of, write_script
 from tests.support.word_errors import word_error_rate
 
 NOTICED_S = 2.0
@@ -171,7 +171,7 @@ async def test_an_output_removed_and_made_again(server: AudioServer, scripted: l
                 messages += await until(viewer, is_partial)
         assert daemon.stop() == 0
     server.unload(number)
-    assert said(messages)
+    assert final_text(messages)
     assert sum(m["type"] == "gap" for m in messages) == 1
 
 
@@ -321,7 +321,9 @@ async def test_you_and_them(server: AudioServer, tmp_path: Path) -> None:
                 for name, sink in (("short", "room"), ("quiet", "meeting"))
             ]
             spoken = {"you": ("short", 0.1), "them": ("quiet", 0.2)}
-            while any(word_error_rate(text_of(name), said(heard[who])) > most for who, (name, most) in spoken.items()):
+            while any(
+                word_error_rate(text_of(name), final_text(heard[who])) > most for who, (name, most) in spoken.items()
+            ):
                 message = await receive(viewer)
                 heard[message["source"]].append(message)
             await asyncio.gather(*plays)

@@ -65,7 +65,7 @@ def daemon(scripted: list[str]) -> Iterator[Daemon]:
 
 
 def test_listen_shows_each_source_in_its_place(daemon: Daemon) -> None:
-    """Two open captions stand below each other, in two colours; a final stays above, whole words on each line."""
+    """Two open captions stand below each other, in two colors; a final stays above, whole words on each line."""
     with Terminal(command("listen", daemon.url), columns=46, rows=12) as terminal:
         sentence = "You: Every word of this has been written down"
         terminal.wait_for(
@@ -73,7 +73,7 @@ def test_listen_shows_each_source_in_its_place(daemon: Daemon) -> None:
                 "You: It is" in text and "Them: It is" in text and sentence in [*terminal.scrolled, *terminal.lines]
             )
         )
-        assert {"cyan", "brown"} <= terminal.colours  # brown is yellow
+        assert {"cyan", "brown"} <= terminal.colors  # brown is yellow
         shown = [*terminal.scrolled, *terminal.lines]
         assert shown[shown.index(sentence) + 1] == "before."
         assert terminal.cursor_is_hidden
@@ -97,11 +97,11 @@ def test_a_window_that_changes_leaves_nothing_behind(daemon: Daemon) -> None:
         assert set(finals) <= whole, "only the one that was asked for, too"
 
 
-def test_listen_without_colour_and_on_a_dumb_terminal(daemon: Daemon) -> None:
+def test_listen_without_color_and_on_a_dumb_terminal(daemon: Daemon) -> None:
     """NO_COLOR is obeyed; a terminal that cannot move its cursor gets finals, a line each."""
     with Terminal(command("listen", daemon.url), env={"NO_COLOR": "1"}) as terminal:
         terminal.wait_for("You: ")
-        assert terminal.colours == {"default"}
+        assert terminal.colors == {"default"}
     with Terminal(command("listen", daemon.url), env={"TERM": "dumb"}, columns=100) as terminal:
         terminal.wait_for(f"You: {FIRST}")
         assert b"\x1b" not in terminal.bytes

@@ -26,7 +26,7 @@ from tests.support.daemon import (
     speak,
 )
 from tests.support.pages import FINALS
-from tests.support.transcripts import FolderAway, FullDisk, LimitedFiles, Trouble, check_readable, finals
+from tests.support.transcripts import DiskFault, FolderMoved, FullDisk, LimitedFiles, check_readable, finals
 from tests.support.viewers import SPEECH, Viewer, talk
 
 
@@ -63,8 +63,8 @@ async def test_killed_at_any_moment(script: list[str], tmp_path: Path) -> None:
     assert len(viewer.sessions) == 1
 
 
-@pytest.fixture(params=[FullDisk, LimitedFiles, FolderAway])
-def trouble(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Trouble]:
+@pytest.fixture(params=[FullDisk, LimitedFiles, FolderMoved])
+def trouble(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DiskFault]:
     """A folder that is going to take no more; without the right to mount a disk, the limit stands for a full one."""
     folder = tmp_path / "transcripts"
     folder.mkdir()
@@ -74,7 +74,7 @@ def trouble(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Trouble]
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-async def test_disk_that_takes_no_more(script: list[str], trouble: Trouble) -> None:
+async def test_disk_that_takes_no_more(script: list[str], trouble: DiskFault) -> None:
     """Captions go on, their status says what is wrong, and when there is room again every final is in the files, in
     order and once."""
     with Daemon(*script, *keeping(trouble.folder)) as daemon:
@@ -86,7 +86,7 @@ async def test_disk_that_takes_no_more(script: list[str], trouble: Trouble) -> N
                 got += await receive_until(viewer, "status")
             got += await receive_until(viewer, "final")
             got += await receive_until(viewer, "final")
-            if not isinstance(trouble, FolderAway):
+            if not isinstance(trouble, FolderMoved):
                 check_readable(trouble.folder, whole=False)
             trouble.end(daemon.process.pid)
             while got[-1].get("detail", " "):

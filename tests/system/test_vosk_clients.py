@@ -16,16 +16,16 @@ from tests.support.daemon import (
     SCRIPT,
     SENTENCES,
     Daemon,
-    Shown,
+    VisibleWords,
     captions,
+    final_text,
     get,
     pcm_of,
     receive,
     receive_all,
     receive_until,
-    refused,
-    said,
-    until_alone,
+    refusal_status,
+    wait_until_idle,
     write_script,
 )
 
@@ -43,7 +43,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
     """One for all tests; the clients of the test before have left."""
-    await until_alone(running)
+    await wait_until_idle(running)
     return running
 
 
@@ -52,14 +52,14 @@ async def ask(client: ClientConnection, message: str | bytes) -> dict[str, Any]:
     return await receive(client)
 
 
-async def speak(client: ClientConnection, pcm: bytes, shown: Shown | None = None) -> list[dict[str, Any]]:
+async def speak(client: ClientConnection, pcm: bytes, shown: VisibleWords | None = None) -> list[dict[str, Any]]:
     """What vosk-server's websocket/test.py does: each piece, then its answer, and then its words."""
     await client.send('{ "config" : { "sample_rate" : 16000 } }')
     answers = []
     for i in range(0, len(pcm), PIECE):
         answers.append(await ask(client, pcm[i : i + PIECE]))
         if shown:
-            await shown.until_heard(i / 32_000)
+            await shown.until_spoken(i / 32_000)
     return answers
 
 
@@ -70,7 +70,7 @@ def texts(answers: list[dict[str, Any]]) -> list[str]:
 async def test_its_own_test_program(daemon: Daemon) -> None:
     """Each piece has one answer: the words so far, or a result; after ``eof`` comes the last, and the end."""
     async with captions(daemon) as viewer, captions(daemon, "/vosk") as client:
-        answers = await speak(client, SEVEN_S, Shown(viewer))
+        answers = await speak(client, SEVEN_S, VisibleWords(viewer))
         assert all(len({"partial", "text"} & set(a)) == 1 for a in answers)
         last = await ask(client, '{"eof" : 1}')
         assert texts([*answers, last]) == SENTENCES
@@ -180,7 +180,7 @@ async def test_gone_in_the_middle(daemon: Daemon) -> None:
         seen = await receive_until(viewer, "final")
         while seen[-1]["type"] != "status" or seen[-1]["state"] != "waiting":
             seen.append(await receive(viewer))
-    assert said(seen).startswith("Every word of this has been")
+    assert final_text(seen).startswith("Every word of this has been")
     assert {m["source"] for m in seen} == {"vosk"}
 
 
@@ -200,5 +200,5 @@ async def test_off_unless_asked(daemon: Daemon) -> None:
     """Without its setting a protocol is not there, and whoever asks learns the setting's name."""
     sentence = "/v1/listen is switched off; compat.deepgram = true switches it on.\n"
     assert get(daemon.url + "/v1/listen?model=nova-3") == (404, sentence)
-    assert await refused(daemon, "/v1/listen?model=nova-3") == 404
+    assert await refusal_status(daemon, "/v1/listen?model=nova-3") == 404
     assert get(daemon.url + "/vosk")[0] == 426

@@ -9,9 +9,6 @@ from tests.support.paths import ROOT
 
 TOP = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "ARCHITECTURE")]
 PAGES = [*TOP, *sorted((ROOT / "docs").glob("*.md"))]
-    *(ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "ARCHITECTURE")),
-    *sorted((ROOT / "docs").glob("*.md")),
-]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
