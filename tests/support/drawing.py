@@ -1,4 +1,4 @@
-"""Streams drawn as text, and what plays them: audio, a detector that reads the drawing, talks with their script.
+"""Audio streams drawn as text: their samples, a detector that reads the drawing, and talks with their script.
 
 One character is one frame of 20 ms: ``.`` silence, ``,`` a breath, ``s`` speech, ``S`` loud speech.
 """
@@ -30,14 +30,14 @@ PROPERTY = settings(derandomize=True, deadline=None, max_examples=40, database=N
 
 
 def draw(picture: str) -> Samples:
-    """The audio of a drawing; a little noise makes every sample its own, so that a mix-up shows."""
+    """Returns the samples of a drawing; a little noise makes each sample unique, so that a mix-up is noticed."""
     loud = np.repeat([LEVELS[c] for c in picture], FRAME)
     noise = np.random.default_rng(0).uniform(0.0001, 0.001, len(loud))
     return (loud + noise).astype(np.float32)
 
 
 class DrawnDetector:
-    """Implements ``Detector``: sees in the audio what was drawn."""
+    """Implements ``Detector``: finds the speech that was drawn."""
 
     def is_speech(self, frame: Samples) -> bool:
         return float(np.mean(frame)) > 0.1
@@ -45,7 +45,7 @@ class DrawnDetector:
 
 @dataclass(frozen=True)
 class Talk:
-    """What is said: the drawing, and each word with the frames it takes."""
+    """A drawing, and each word that is spoken in it with its first frame and the frame after its last."""
 
     picture: str
     words: tuple[tuple[str, int, int], ...]
@@ -67,7 +67,11 @@ class Talk:
 
 
 def tell(*parts: str | float) -> Talk:
-    """A talk of words, 60 ms a letter but 160 ms at least, and pauses in seconds; a second of silence at both ends."""
+    """Returns a talk of words and pauses, with a second of silence at both ends.
+
+    Args:
+        parts: Words, which take 60 ms per letter but at least 160 ms, and lengths of pauses in seconds.
+    """
     picture, words = "." * FRAMES_A_SECOND, []
     for part in parts:
         if isinstance(part, str):
@@ -81,12 +85,23 @@ def tell(*parts: str | float) -> Talk:
 
 
 VOCABULARY = ("I", "say", "seven", "words,", "Wednesday", "twice.", "Really?", "well;")
-PAUSES = (0.0, 0.0, 0.0, 0.06, 0.16, 0.56, 0.6, 0.62, 1.0, 2.4)  # s: around the hang-over and far from it
+PAUSES = (
+    0.0,
+    0.0,
+    0.0,
+    0.06,
+    0.16,
+    0.56,
+    0.6,
+    0.62,
+    1.0,
+    2.4,
+)  # s: close to the end-of-speech silence, and far from it
 
 
 @st.composite
 def talks(draw_from: st.DrawFn, longest: int = 24) -> Talk:
-    """Talks of any words and pauses; no two words of one alike, so that a lost or doubled one shows."""
+    """Talks of any words and pauses; each word is unique, so that a lost or repeated one is noticed."""
     said = draw_from(
         st.lists(st.tuples(st.sampled_from(VOCABULARY), st.sampled_from(PAUSES)), min_size=1, max_size=longest)
     )
@@ -94,7 +109,7 @@ def talks(draw_from: st.DrawFn, longest: int = 24) -> Talk:
 
 
 def cut(audio: Samples, sizes: Iterable[int], start: int = 0) -> Iterator[Block]:
-    """The audio in blocks of these sizes, over and over."""
+    """Yields the audio in blocks of these sizes, which are repeated."""
     turn = cycle(sizes)
     at = 0
     while at < len(audio):
@@ -104,14 +119,14 @@ def cut(audio: Samples, sizes: Iterable[int], start: int = 0) -> Iterator[Block]
 
 
 def frames(talk: Talk) -> Iterator[Block]:
-    """The talk in blocks of 20 ms, as a microphone gives it."""
+    """Yields the talk in blocks of 20 ms, as a microphone does."""
     return cut(talk.audio, [FRAME])
 
 
 def session(
     speech: SpeechSettings | None = None, language: str | None = "en", words: WordsSettings | None = None
 ) -> Session:
-    """A session that sees what is drawn."""
+    """Returns a session that detects what was drawn."""
     writer = CaptionWriter("room", rewriter=WordRewriter(words))
     return Session("room", speech or SpeechSettings(), DrawnDetector(), language, writer)
 
@@ -123,14 +138,14 @@ def play(
     delays: Sequence[int] = (0,),
     watch: Callable[[Job], None] = lambda _: None,
 ) -> list[Event]:
-    """Pushes all blocks, and ends the stream.
+    """Pushes all blocks, ends the stream, and returns the events.
 
     Args:
         stage: The session.
         blocks: Its audio.
-        engine: Decodes.
-        delays: How many blocks each decode takes, over and over.
-        watch: Is shown every job.
+        engine: Decodes the session's jobs.
+        delays: How many blocks each decode takes; repeated.
+        watch: Called with each job.
     """
     events: list[Event] = []
     turn = cycle(delays)
@@ -173,7 +188,7 @@ def gaps(events: Iterable[Event]) -> list[Gap]:
 
 
 def said(events: Iterable[Event]) -> list[str]:
-    """Every word of the finals; their texts say the same."""
+    """Returns the words of all finals, and checks that their texts consist of these words."""
     ended = finals(events)
     words = [w.text for f in ended for w in f.words]
     assert " ".join(f.text for f in ended if f.text).split() == words

@@ -1,4 +1,4 @@
-"""Servers that speak what the targets of captions speak, as their documentation says it, with faults on demand."""
+"""Servers with the protocols of caption targets, written from their documentation, with faults on demand."""
 
 import asyncio
 import base64
@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 @dataclass
 class ReceivedRequest:
-    """A request as it came."""
+    """A request as it was received."""
 
     method: str
     target: str
@@ -38,7 +38,7 @@ class ReceivedRequest:
 
 @dataclass
 class Reply:
-    """What goes back. ``fault``: ``hang`` says nothing, ``half`` stops within the answer, ``close`` hangs up."""
+    """A response. ``fault``: ``hang`` never replies, ``half`` stops within the response, ``close`` disconnects."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -47,14 +47,14 @@ class Reply:
 
 
 async def eventually(true: Callable[[], object], within_s: float = 90) -> None:
-    """Waits until something is so."""
+    """Waits until a condition holds."""
     async with asyncio.timeout(within_s):
-        while not true():  # noqa: ASYNC110 - what is looked at is of many kinds, and none of them tells
+        while not true():  # noqa: ASYNC110 - the conditions are of many kinds, and none can be awaited
             await asyncio.sleep(0.01)
 
 
 class HttpServer:
-    """HTTP/1.1 by h11, for a handler of single requests; a context manager that ends every connection."""
+    """An HTTP/1.1 server that calls a handler for each request; a context manager that closes every connection."""
 
     def __init__(
         self, handler: Callable[[ReceivedRequest], Reply], port: int = 0, tls: ssl.SSLContext | None = None
@@ -128,14 +128,16 @@ class HttpServer:
 
 
 class ZoomMeeting:
-    """A Zoom meeting: takes captions in the order of ``seq``, each once, and tells the last."""
+    """A Zoom meeting: accepts each ``seq`` once, in rising order, and reports the last one."""
 
     def __init__(self, signature: str = "nYtXJqRKCW") -> None:
         self.signature = signature
         self.seq = 0
         self.captions: list[tuple[int, str, str]] = []
         self.repeated = 0
-        self.faults: list[Reply] = []  # for the next captions, one each; ``late`` takes the caption first
+        self.faults: list[
+            Reply
+        ] = []  # one for each of the next captions; with a header ``late`` the caption is accepted first
 
     def address(self, server: HttpServer) -> str:
         query = f"id=200610693&ns=GZHkEA==&expire=86400&spparams=id%2Cns%2Cexpire&signature={self.signature}"
@@ -162,7 +164,7 @@ class ZoomMeeting:
 
 
 class ObsServer:
-    """obs-websocket 5: Hello, Identify, Identified, requests; as in its protocol.md."""
+    """OBS with obs-websocket 5 (Hello, Identify, Identified, requests), as in its protocol.md."""
 
     def __init__(self, password: str = "", port: int = 0) -> None:
         self.password = password
@@ -170,7 +172,7 @@ class ObsServer:
         self.streaming = True
         self.sources = {"Captions"}
         self.captions: list[str] = []
-        self.times: list[float] = []  # of the captions, on the event loop's clock
+        self.times: list[float] = []  # when each caption was received, in s of the event loop's clock
         self.texts: list[str] = []
         self.requests: list[dict[str, Any]] = []
         self.identified = 0
@@ -192,16 +194,16 @@ class ObsServer:
         return f"ws://127.0.0.1:{self.port}"
 
     async def kick(self) -> None:
-        """Closes every connection as the button in OBS's list of sessions does."""
+        """Closes every connection, as the Kick button in OBS's list of sessions does."""
         assert self._server
         await asyncio.gather(*(c.close(4011, "Session invalidated") for c in self._server.connections))
 
     async def _serve(self, socket: ServerConnection) -> None:
         salt, challenge = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-        asked = {"authentication": {"challenge": challenge, "salt": salt}} if self.password else {}
+        demand = {"authentication": {"challenge": challenge, "salt": salt}} if self.password else {}
         about = {"obsStudioVersion": "30.2.2", "obsWebSocketVersion": "5.5.2", "rpcVersion": 1}
         with suppress(ConnectionClosed):
-            await socket.send(json.dumps({"op": 0, "d": about | asked}))
+            await socket.send(json.dumps({"op": 0, "d": about | demand}))
             first = json.loads(await socket.recv())
             if first["op"] != 1:
                 await socket.close(4007, "You attempted to send a message before identifying")
@@ -224,11 +226,11 @@ class ObsServer:
 
     async def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
         assert message["op"] == 6
-        asked = message["d"]
-        self.requests.append(asked)
-        code = self._do(asked["requestType"], asked.get("requestData", {}))
+        request = message["d"]
+        self.requests.append(request)
+        code = self._do(request["requestType"], request.get("requestData", {}))
         status = {"result": code == 100, "code": code}
-        return {"requestType": asked["requestType"], "requestId": asked["requestId"], "requestStatus": status}
+        return {"requestType": request["requestType"], "requestId": request["requestId"], "requestStatus": status}
 
     def _do(self, kind: str, data: dict[str, Any]) -> int:
         if kind == "SendStreamCaption":

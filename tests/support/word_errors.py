@@ -1,4 +1,4 @@
-"""Word error rate, after Whisper's own normalizer."""
+"""Word error rate of texts in Whisper's normal form."""
 
 from whisper_normalizer.english import EnglishTextNormalizer
 
@@ -8,7 +8,7 @@ NORMALIZE = EnglishTextNormalizer()
 
 
 def word_error_rate(reference: str, hypothesis: str) -> float:
-    """Word errors (substituted, missing, added) per word of the reference."""
+    """Returns the number of word errors (substituted, missing, added) per word of the reference."""
     ref, hyp = NORMALIZE(reference).split(), NORMALIZE(hypothesis).split()
     _, errors = align(ref, hyp)
     return errors / max(1, len(ref))

@@ -1,4 +1,4 @@
-"""What strangers can send, and how little it does: each gets a status or a close code, and a line in the log."""
+"""Invalid and excessive input: each client gets a status or a close code, and the log a line."""
 
 import asyncio
 import socket
@@ -75,7 +75,7 @@ def test_no_request(shared: Daemon, data: bytes, status: bytes) -> None:
 
 
 async def _end_of(daemon: Daemon, path: str, *messages: str | bytes) -> tuple[int | None, list[dict[str, Any]]]:
-    """The close code, and all that came, of a client that sends these."""
+    """Returns the close code and all messages that a client receives who sends these."""
     async with captions(daemon, path) as client:
         await receive(client)
         with suppress(ConnectionClosed):
@@ -86,7 +86,7 @@ async def _end_of(daemon: Daemon, path: str, *messages: str | bytes) -> tuple[in
 
 
 async def test_bounds_on_messages(waiting: Daemon) -> None:
-    """Too big, too many, or no audio for too long: a close code and a line in the log each. Others notice nothing."""
+    """Too long or too many messages, or no audio for too long: a close code and a log line; others are not affected."""
     async with captions(waiting) as viewer:
         await receive(viewer)
         assert (await _end_of(waiting, "/audio", b"\0" * (2**20 + 2)))[0] == 1009
@@ -98,7 +98,9 @@ async def test_bounds_on_messages(waiting: Daemon) -> None:
         for line in ("1009", "too many messages", "idle"):
             waiting.wait_for_log(line)
         await viewer.ping()
-    assert (await _end_of(waiting, "/audio", *[b"\0" * 640] * 1000, '{"type":"end"}'))[0] == 1000, "fast is only slowed"
+    assert (await _end_of(waiting, "/audio", *[b"\0" * 640] * 1000, '{"type":"end"}'))[0] == 1000, (
+        "fast audio is only slowed down"
+    )
 
 
 @pytest.mark.parametrize("path", ["/captions?since=" + "9" * 30, "/audio?rate=" + "9" * 30, "/captions?since=%00"])
@@ -111,20 +113,20 @@ async def test_enormous_numbers(shared: Daemon, path: str) -> None:
 
 
 async def test_control_characters_in_a_name(shared: Daemon) -> None:
-    """A name is made harmless: nothing in it can move a cursor, end a line or open a tag."""
+    """A name is sanitized: it cannot move a cursor, end a line or open a tag."""
     async with captions(shared, "/audio?name=a%1b%5b2J%0d%0ab%00%3Cscript%3E%e2%80%ae") as speaker:
         source = (await receive(speaker))["sources"][0]
     assert source["name"] == source["label"] == "a-2J-b-script"
 
 
 async def test_connections_from_one_address(waiting: Daemon) -> None:
-    """More connections from one address than it may have get 503, even if the first say nothing, until they leave."""
+    """More connections from one address than allowed get 503, even if the first are idle, until those are closed."""
     port = urlsplit(waiting.url).port or 0
     silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
     assert (await asyncio.to_thread(get, f"{waiting.url}/healthz"))[0] == 503
     assert await refusal_status(waiting) == 503
     waiting.wait_for_log("server.max_per_address")
-    for raw in silent:  # the time for a handshake is over, and they are closed
+    for raw in silent:  # they are closed when the time for the handshake is over
         raw.settimeout(WITHIN_S)
         assert await asyncio.to_thread(_rest, raw) == b""
         raw.close()
@@ -133,7 +135,7 @@ async def test_connections_from_one_address(waiting: Daemon) -> None:
 
 
 async def test_no_room_at_all(script: list[str]) -> None:
-    """With all places taken, the next is told so; who was there before stays."""
+    """When all connections are in use, the next one is refused; the others stay."""
     with Daemon(*script, "--source", "ws", "--set", "server.max_connections=2") as daemon:
         async with captions(daemon) as one, captions(daemon) as two:
             await receive(one)
@@ -145,7 +147,7 @@ async def test_no_room_at_all(script: list[str]) -> None:
 
 
 async def test_a_flood_does_not_fill_the_log(waiting: Daemon) -> None:
-    """Hundreds of bad requests leave a few lines."""
+    """Hundreds of bad requests leave only a few lines."""
     for _ in range(300):
         assert await asyncio.to_thread(exchange, waiting, b"nonsense\r\n\r\n") == b""
     assert 10 < waiting.log.count("\n") < 60
@@ -161,7 +163,7 @@ async def test_no_token_in_time(script: list[str]) -> None:
 
 
 def _rest(raw: socket.socket) -> bytes:
-    """What comes until the end, orderly or not."""
+    """Returns what is received until the connection ends, even if it is reset."""
     try:
         return raw.recv(100)
     except ConnectionError:

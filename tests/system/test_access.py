@@ -1,4 +1,4 @@
-"""Strangers at the port: who gets in, who does not, and what they can break. A script speaks."""
+"""Access control: tokens, roles, web pages from other origins, and host names. A script takes the place of Whisper."""
 
 import http.server
 import json
@@ -66,7 +66,7 @@ def closed(state: Path) -> Iterator[Daemon]:
 
 
 async def test_a_token_for_others(closed: Daemon, state: Path) -> None:
-    """Where others can reach it, captions need a token, in header, address or first message; no other will do."""
+    """Where other machines can reach it, captions need a valid token, in header, address or first message."""
     key = tokens_in(state)
     assert (state / "tokens").stat().st_mode & 0o777 == 0o600
     async with captions(closed, additional_headers={"Authorization": f"Bearer {key['viewer']}"}) as one:
@@ -85,7 +85,7 @@ async def test_a_token_for_others(closed: Daemon, state: Path) -> None:
 
 
 async def test_roles(closed: Daemon, state: Path) -> None:
-    """A viewer cannot send audio; a speaker can, and cannot read what others say."""
+    """A viewer cannot send audio; a speaker can, but cannot read what others say."""
     key = tokens_in(state)
     assert await refusal_status(closed, f"/audio?token={key['viewer']}") == 403
     assert await refusal_status(closed, f"/captions?token={key['speaker']}") == 403
@@ -98,7 +98,7 @@ async def test_roles(closed: Daemon, state: Path) -> None:
 
 
 def test_pages_need_a_token(closed: Daemon, state: Path) -> None:
-    """Without a token no page, no transcript, and of health one word."""
+    """Without a token there is no page and no transcript, and health is a single word."""
     for path in ("/", "/overlay", "/transcript.txt", "/transcript.json", "/pages/shared/feed.js", "/nothing"):
         assert get(closed.url + path)[0] == 401
     assert json.loads(get(f"{closed.url}/healthz")[1]).keys() == {"status"}
@@ -108,12 +108,12 @@ def test_pages_need_a_token(closed: Daemon, state: Path) -> None:
 
 
 def test_token_in_a_browser(closed: Daemon, state: Path, browser: Chrome) -> None:
-    """The address with the token opens the page; captions and transcript come, and the address no longer has it."""
+    """The address with the token opens the page, which has captions and transcript, and removes it from the address."""
     browser.get(f"{closed.url}/?token={tokens_in(state)['viewer']}")
     log = "return document.querySelector('#log').textContent"
     WebDriverWait(browser, WITHIN_S).until(lambda b: FIRST in b.execute_script(log))
     assert browser.current_url == f"{closed.url}/"
-    assert "token" not in browser.execute_script("return document.cookie"), "no script can read it"
+    assert "token" not in browser.execute_script("return document.cookie"), "scripts cannot read it"
     text = browser.execute_script("return fetch('transcript.txt').then(answer => answer.text())")
     assert FIRST in text
     browser.get(f"{closed.url}/overlay")
@@ -123,10 +123,10 @@ def test_token_in_a_browser(closed: Daemon, state: Path, browser: Chrome) -> Non
 
 
 def test_tokens_are_shown_once(script: list[str], tmp_path: Path) -> None:
-    """A person sees the address with the viewers' token at the first start only; a pipe, which may be a log, never."""
+    """The address with the viewers' token is shown on a terminal, at the first start only; never in a pipe or log."""
 
     def start() -> str:
-        """What the daemon prints on a terminal until it is ready."""
+        """Returns what the daemon prints on a terminal until it is ready."""
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             command("run", "--port", "0", *script, "--source", "ws", "--set", "server.require_token=true"),
@@ -138,7 +138,7 @@ def test_tokens_are_shown_once(script: list[str], tmp_path: Path) -> None:
             printed += os.read(ours, 4096).decode()
         process.terminate()
         assert process.wait(STOP_S) == 0
-        with suppress(OSError):  # that is the end of a terminal
+        with suppress(OSError):  # a terminal reports its end so
             while rest := os.read(ours, 4096):  # of the line, too
                 printed += rest.decode()
         os.close(ours)
@@ -154,7 +154,7 @@ def test_tokens_are_shown_once(script: list[str], tmp_path: Path) -> None:
 
 
 def test_listen_with_a_token(closed: Daemon, state: Path) -> None:
-    """`listen` takes the token from the address or the environment; with a wrong one it says what the daemon says."""
+    """`listen` takes the token from the address or the environment; for a wrong one it prints the daemon's message."""
     key = tokens_in(state)["viewer"]
     denied = run("listen", f"{closed.url}/?token={'x' * 32}")
     assert denied.returncode == 5
@@ -170,7 +170,7 @@ def test_listen_with_a_token(closed: Daemon, state: Path) -> None:
 
 
 def test_listen_without_a_token(script: list[str], tmp_path: Path) -> None:
-    """It says what the daemon says when the time for a token is over."""
+    """It prints the daemon's message when the time for a token is over."""
     demands = ["--set", "server.require_token=true", "--set", "server.handshake_s=4"]
     with Daemon(*script, "--source", "ws", *demands, env={"STATE_DIRECTORY": str(tmp_path)}) as daemon:
         missing = run("listen", daemon.url)
@@ -178,11 +178,11 @@ def test_listen_without_a_token(script: list[str], tmp_path: Path) -> None:
     assert "needs a token" in missing.stderr
 
 
-# ---- pages from elsewhere
+# ---- pages from other origins
 
 
 def test_hostile_page(talking: Daemon, tmp_path: Path, unchecked_browser: Chrome) -> None:
-    """A web page from another port, open in the user's browser, gets no caption, no transcript and cannot speak."""
+    """A web page from another port in the user's browser gets no captions and no transcript, and cannot send audio."""
     (tmp_path / "index.html").write_text("<!doctype html><title>evil</title>")
     port = urlsplit(talking.url).port
     with _web_server(tmp_path) as evil:
@@ -208,7 +208,7 @@ def test_hostile_page(talking: Daemon, tmp_path: Path, unchecked_browser: Chrome
 
 
 def test_local_file(script: list[str], tmp_path: Path, unchecked_browser: Chrome) -> None:
-    """A page that is a local file, as OBS can show, is a stranger too, unless the settings name local files."""
+    """A page that is a local file, as OBS can show, has no access either, unless the settings allow local files."""
     page = tmp_path / "page.html"
     page.write_text("<!doctype html><title>mine</title>")
     ask = """
@@ -224,7 +224,7 @@ def test_local_file(script: list[str], tmp_path: Path, unchecked_browser: Chrome
 
 
 def test_rebound_name(talking: Daemon) -> None:
-    """A name that points here by somebody else's doing reaches nothing: neither pages nor captions."""
+    """With a host name that is not allowed (DNS rebinding) there are neither pages nor captions."""
     for path in ("/", "/transcript.txt", "/healthz"):
         assert get(talking.url + path, Host="evil.example:8765")[0] == 421
     key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13"
@@ -236,7 +236,7 @@ def test_rebound_name(talking: Daemon) -> None:
 
 
 async def test_allowed_names(script: list[str]) -> None:
-    """Names and origins in the settings are let in."""
+    """Host names and origins in the settings are allowed."""
     allowed = ("--set", "server.allowed_hosts=captions.example", "--set", "server.allowed_origins=https://a.example")
     with Daemon(*script, "--source", "ws", *allowed) as daemon:
         assert get(f"{daemon.url}/", Host="captions.example")[0] == 200
@@ -247,7 +247,7 @@ async def test_allowed_names(script: list[str]) -> None:
 
 @contextmanager
 def _web_server(folder: Path) -> Iterator[str]:
-    """Another web server on loopback, with the files of a folder."""
+    """Starts another web server on loopback, with the files of a folder; yields its address."""
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)

@@ -1,4 +1,4 @@
-"""``streamstt check`` on a real machine: all is told, with a remedy for each thing that is wrong."""
+"""``streamstt check`` on a real machine: all findings, with a remedy for each problem."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ def checks(text: str) -> dict[str, dict[str, str]]:
 
 
 def test_a_machine_that_is_ready(script: list[str], tmp_path: Path) -> None:
-    """A file as the source, a script as the model: ready, exit 0; a page with a sign for each line."""
+    """With a file as the source and a script as the model: ready, exit code 0, and a mark for each check."""
     options = [*script, "--source", f"file:{DATA / 'short.flac'}", "--port", "0"]
     options += ["--set", f"transcript.folder={tmp_path / 'kept'}"]
     with Terminal(command("check", *options), columns=78) as terminal:
@@ -26,7 +26,7 @@ def test_a_machine_that_is_ready(script: list[str], tmp_path: Path) -> None:
 
 
 def test_a_machine_where_much_is_wrong(tmp_path: Path) -> None:
-    """Every mistake is told at once; the exit code is that of the first."""
+    """All problems are reported at once; the exit code is that of the first."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         options = [
@@ -41,29 +41,29 @@ def test_a_machine_where_much_is_wrong(tmp_path: Path) -> None:
         ]
         done = run("check", "--json", *options, env={"XDG_CACHE_HOME": str(tmp_path), "HF_HOME": str(tmp_path)})
     assert done.returncode == 3
-    found = checks(done.stdout)
-    assert {name for name, check in found.items() if check["verdict"] == "bad"} == {
+    by_name = checks(done.stdout)
+    assert {name for name, check in by_name.items() if check["verdict"] == "bad"} == {
         "file",
         "model",
         "port",
         "transcripts",
     }
-    assert found["model"]["remedy"] == "streamstt models fetch small"
+    assert by_name["model"]["remedy"] == "streamstt models fetch small"
     assert not json.loads(done.stdout)["ready"]
-    assert not list(tmp_path.iterdir()), "nothing is fetched"
+    assert not list(tmp_path.iterdir()), "nothing is downloaded"
 
 
 def test_settings_with_mistakes_hide_nothing_else(script: list[str]) -> None:
-    """They come first, with exit code 78, and the rest is checked all the same."""
+    """Settings come first, with exit code 78; everything else is still checked."""
     done = run("check", "--json", *script, "--set", "server.prot=1", env={"HF_HOME": "/nonexistent"})
     assert done.returncode == 78
-    found = checks(done.stdout)
-    assert "did you mean server.port" in found["settings"]["says"]
-    assert {"port", "transcripts", "service"} <= set(found)
+    by_name = checks(done.stdout)
+    assert "did you mean server.port" in by_name["settings"]["says"]
+    assert {"port", "transcripts", "service"} <= set(by_name)
 
 
 def test_a_daemon_that_runs_already(script: list[str]) -> None:
-    """Its port is not free, and that is right: its health is told."""
+    """Its port is in use, which is no problem: the daemon's health is reported."""
     with Daemon(*script, "--source", "ws") as daemon:
         done = run("check", "--json", *script, "--source", "ws", "--port", daemon.url.rpartition(":")[2])
     assert done.returncode == 0
@@ -71,7 +71,7 @@ def test_a_daemon_that_runs_already(script: list[str]) -> None:
 
 
 def test_a_microphone_that_hears_nothing(script: list[str], tmp_path: Path) -> None:
-    """It opens, but is muted or not connected: that is told before the meeting."""
+    """A microphone that opens, but is muted or not connected, is reported."""
     with AudioServer(tmp_path) as server:
         server.keep_awake()
         server.table_microphone()

@@ -88,7 +88,7 @@ def test_a_mistake_is_shown_where_it_is(browser: webdriver.Chrome, scripted_daem
     design(browser, scripted_daemon)
     state = """const f = document.querySelector(`#setting-${arguments[0]}`);
       return [f.getAttribute('aria-invalid'), document.querySelector(`#help-${arguments[0]}`).textContent]"""
-    for name, wrong, right, words in [("lines", "9", "1", "from 1 to 4"), ("color", "#12", "gold", "a color")]:
+    for name, wrong, right, words in [("lines", "9", "1", "from 1 to 4"), ("color", "#12", "gold", "#ffcc00")]:
         browser.execute_script(ENTER, name, wrong)
         invalid, text = browser.execute_script(state, name)
         assert invalid == "true"

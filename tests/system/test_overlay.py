@@ -133,10 +133,10 @@ def test_clears_in_silence(browser: webdriver.Chrome, scripted_daemon: ScriptedD
     browser.execute_script(RECORD)
     published = time.monotonic()
     scripted_daemon.publish(final("Twenty letters in it."))
-    until_equal(browser, "return aired", ["", "Twenty letters in it.", ""])
+    until_equal(browser, "return shownTexts", ["", "Twenty letters in it.", ""])
     assert time.monotonic() - published > 2
     scripted_daemon.publish(partial("Next", caption="c2"))
-    until(browser, "return aired", lambda texts: texts[3:4] == ["Next"], "the next one")
+    until(browser, "return shownTexts", lambda texts: texts[3:4] == ["Next"], "the next one")
 
 
 def test_speech_goes_on_after_clearing(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
@@ -144,9 +144,9 @@ def test_speech_goes_on_after_clearing(browser: webdriver.Chrome, scripted_daemo
     show(browser, scripted_daemon, "?clear=0.5&cps=60")
     browser.execute_script(RECORD)
     scripted_daemon.publish(partial("Wait for", 8))
-    until_equal(browser, "return rowsAired", [[], ["Wait for"], []])
+    until_equal(browser, "return shownRows", [[], ["Wait for"], []])
     scripted_daemon.publish(partial("Wait for it now", 8))
-    until(browser, "return rowsAired", lambda rows: rows[3:4] == [["it now"]], "the next words")
+    until(browser, "return shownRows", lambda rows: rows[3:4] == [["it now"]], "the next words")
 
 
 def test_nothing_is_said_of_trouble(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
@@ -157,12 +157,12 @@ def test_nothing_is_said_of_trouble(browser: webdriver.Chrome, scripted_daemon: 
     scripted_daemon.publish(Status("desk", State.LOST, "unplugged"))
     scripted_daemon.publish(Gap("desk", 1.0, 2.0))
     scripted_daemon.publish(partial("Good mor", 4, caption="c2"))
-    until(browser, "return aired", lambda texts: "Good mor" in texts, "what is said")
+    until(browser, "return shownTexts", lambda texts: "Good mor" in texts, "what is said")
     scripted_daemon.restart()
     until_equal(browser, SHOWN_TEXT, "")
     scripted_daemon.publish(final("Back.", "c1"))
-    until(browser, "return aired", lambda texts: "Back." in texts, "what is said then")
-    assert set(browser.execute_script("return aired")) <= {"", "Good mor", "Good", "Back."}
+    until(browser, "return shownTexts", lambda texts: "Back." in texts, "what is said then")
+    assert set(browser.execute_script("return shownTexts")) <= {"", "Good mor", "Good", "Back."}
 
 
 def test_a_killed_daemon(browser: webdriver.Chrome, script: list[str]) -> None:
@@ -193,10 +193,17 @@ def test_hidden(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> N
     for number in range(20):
         scripted_daemon.publish(final(f"Caption number {number}.", f"c{number}"))
     newest = "Caption number 19."
-    until(browser, "return JSON.parse(localStorage.aired)", lambda texts: newest in texts, "the newest comes meanwhile")
+    until(
+        browser,
+        "return JSON.parse(localStorage.shownTexts)",
+        lambda texts: newest in texts,
+        "the newest comes meanwhile",
+    )
     browser.switch_to.window(watched)
     until_equal(browser, SHOWN_TEXT, "")
-    assert set(browser.execute_script("return aired")) <= {"", "Caption number 0.", newest}, "none of those between"
+    assert set(browser.execute_script("return shownTexts")) <= {"", "Caption number 0.", newest}, (
+        "none of those between"
+    )
     browser.switch_to.window(other)
     browser.close()
     browser.switch_to.window(watched)
