@@ -64,7 +64,7 @@ def test_browser_becomes_a_source(waiting: Daemon, tmp_path: Path) -> None:
     browser releases the microphone."""
     with speaking(tmp_path) as browser:
         listening = """const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-                       navigator.mediaDevices.getUserMedia = async (constraints) => (window.stream = await ask(constraints));"""
+                       navigator.mediaDevices.getUserMedia = async (wanted) => (window.stream = await ask(wanted));"""
         browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": listening})
         start(browser, waiting.url)
         until_words(browser, lambda text: text == ON)
@@ -189,10 +189,6 @@ def test_real_speech(tmp_path: Path) -> None:
     with Daemon(*engine) as daemon, speaking(tmp_path, recording="short") as browser:
         start(browser, daemon.url)
         transcript = "return document.querySelector('#column').innerText.toLowerCase()"
-        words = set(re.findall(r"[a-z]{5,}", (DATA / "short.txt").read_text().lower()))
-        until(
-            browser,
-            transcript,
-            lambda text: len(words & set(re.findall(r"[a-z]+", text))) >= len(words) / 2,
-            "its words",
-        )
+        spoken = set(re.findall(r"[a-z]{5,}", (DATA / "short.txt").read_text().lower()))
+        half = len(spoken) / 2
+        until(browser, transcript, lambda text: len(spoken & set(re.findall(r"[a-z]+", text))) >= half, "its words")

@@ -1,4 +1,4 @@
-"""Deepgram's own SDK, as it comes from the package index, pointed at the daemon."""
+"""Deepgram's own SDK, as published, connected to the daemon."""
 
 import asyncio
 import hashlib
@@ -48,7 +48,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
-    """One for all tests; the clients of the test before have left."""
+    """One daemon for all tests; the clients of the previous test have left."""
     await wait_until_idle(running)
     return running
 
@@ -70,14 +70,14 @@ async def send(connection: Any, pcm: bytes, pause_s: float = 0.01) -> None:
 
 
 async def until(connection: Any, kind: str) -> list[Any]:
-    """All messages up to the first of a kind, or up to what comes from ``Finalize``."""
-    got: list[Any] = []
+    """Returns all messages up to the first of a type, or up to the result of ``Finalize`` (``finalized``)."""
+    messages: list[Any] = []
     async with asyncio.timeout(WITHIN_S):
-        while not got or not (
-            got[-1].type == kind or (kind == "finalized" and getattr(got[-1], "from_finalize", False))
+        while not messages or not (
+            messages[-1].type == kind or (kind == "finalized" and getattr(messages[-1], "from_finalize", False))
         ):
-            got.append(await connection.recv())
-    return got
+            messages.append(await connection.recv())
+    return messages
 
 
 def results(messages: list[Any], *, final: bool) -> list[Any]:
@@ -89,15 +89,15 @@ def text(result: Any) -> str:
 
 
 async def test_the_sdk(daemon: Daemon) -> None:
-    """Words come while they are spoken, finals cover disjoint times, pauses are told, and a summary ends it."""
-    wanted = {
+    """Interim results during speech, finals for disjoint times, events for pauses, and metadata at the end."""
+    options = {
         "interim_results": True,
         "vad_events": True,
         "utterance_end_ms": 1000,
         "endpointing": 300,
         "language": "en-US",
     }
-    async with captions(daemon) as viewer, listen(daemon, **wanted) as connection:
+    async with captions(daemon) as viewer, listen(daemon, **options) as connection:
         shown = VisibleWords(viewer)
         for second in range(7):
             await send(connection, SEVEN_S[2 * 16000 * second : 2 * 16000 * (second + 1)])
@@ -122,7 +122,7 @@ async def test_the_sdk(daemon: Daemon) -> None:
 
 
 async def test_finals_only_unless_asked(daemon: Daemon) -> None:
-    """Without options for more, there are final results and the summary; two channels are heard as one."""
+    """By default there are only final results and metadata; two channels are mixed."""
     stereo, rate = soundfile.read(DATA / "long_sentence.flac", dtype="int16")
     pcm = stereo[: rate * 4].repeat(2).tobytes()
     async with listen(daemon, channels=2) as connection:
@@ -137,7 +137,7 @@ async def test_finals_only_unless_asked(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize(("endpointing", "paused"), [(300, True), (450, False), (False, False)])
 async def test_endpointing(daemon: Daemon, endpointing: int | bool, paused: bool) -> None:
-    """The pause that a client asks for is heard: after 0.4 s of silence one of 300 ms is over, one of 450 is not."""
+    """After 0.4 s of silence, an endpointing of 300 ms has ended the speech, one of 450 ms has not."""
     async with listen(daemon, endpointing=endpointing) as connection:
         await send(connection, SEVEN_S[: 2 * 16000 * 2], 0)
         await send(connection, bytes(2 * 16000 * 4 // 10), 0)
@@ -150,7 +150,7 @@ async def test_endpointing(daemon: Daemon, endpointing: int | bool, paused: bool
 
 
 async def test_finalize_and_keep_alive(tmp_path: Path) -> None:
-    """``Finalize`` makes all that was said final at once, and audio goes on; ``KeepAlive`` keeps a silent client."""
+    """``Finalize`` makes all words final at once, and more audio may follow; ``KeepAlive`` keeps a silent client."""
     with Daemon(*write_script(tmp_path), *SETTINGS, "--set", "server.audio_idle_s=4") as daemon:
         await finalize_and_keep_alive(daemon)
 
@@ -160,8 +160,8 @@ async def finalize_and_keep_alive(daemon: Daemon) -> None:
         await send(connection, SEVEN_S[: 2 * 16000 * 2], 0)
         await connection.send_finalize()
         first = await until(connection, "finalized")
-        begun = time.monotonic()
-        while time.monotonic() - begun < 5:  # longer than it may be silent
+        started = time.monotonic()
+        while time.monotonic() - started < 5:  # longer than a client may be silent
             await asyncio.sleep(0.3)
             await connection.send_keep_alive()
         await connection.send_finalize()
@@ -170,17 +170,17 @@ async def finalize_and_keep_alive(daemon: Daemon) -> None:
         await send(connection, SEVEN_S[2 * 16000 * 2 : 2 * 16000 * 4], 0)
         await connection.send_close_stream()
         last = await until(connection, "Metadata")
-    heard = " ".join(text(m) for m in [*first, *last[:-1]] if text(m))
-    assert heard == f"{SENTENCES[0]} It is said"
+    transcript = " ".join(text(m) for m in [*first, *last[:-1]] if text(m))
+    assert transcript == f"{SENTENCES[0]} It is said"
 
 
 def test_the_sdk_with_threads(daemon: Daemon) -> None:
-    """The blocking client with its listener in a thread, as Deepgram's examples have it; it ends without an error."""
-    got: list[Any] = []
+    """The blocking client with its listener in a thread, as in Deepgram's examples, ends without an error."""
+    messages: list[Any] = []
     errors: list[Any] = []
     client = DeepgramClient(api_key="any", environment=environment_of(daemon))
     with client.listen.v1.connect(**OPTIONS, interim_results=True) as connection:
-        connection.on(EventType.MESSAGE, got.append)
+        connection.on(EventType.MESSAGE, messages.append)
         connection.on(EventType.ERROR, errors.append)
         listener = threading.Thread(target=connection.start_listening)
         listener.start()
@@ -189,12 +189,12 @@ def test_the_sdk_with_threads(daemon: Daemon) -> None:
             time.sleep(0.005)
         connection.send_close_stream()
         listener.join(WITHIN_S)
-    assert " ".join(text(m) for m in results(got, final=True) if text(m)) == SCRIPT
-    assert (got[-1].type, errors) == ("Metadata", [])
+    assert " ".join(text(m) for m in results(messages, final=True) if text(m)) == SCRIPT
+    assert (messages[-1].type, errors) == ("Metadata", [])
 
 
 async def test_keys_and_the_end_of_the_daemon(tmp_path: Path) -> None:
-    """The SDK's key is a token with the role speaker. When the daemon stops, words so far and a summary come first."""
+    """The SDK's key is a token with the role speaker. When the daemon stops, it first sends all words and metadata."""
     tokens = tmp_path / "tokens"
     tokens.write_text(f"viewer {'v' * 20}\nspeaker {'s' * 20}\n")
     closed = ["--set", "server.require_token=true", "--set", f"server.token_file={tokens}"]
@@ -208,7 +208,7 @@ async def test_keys_and_the_end_of_the_daemon(tmp_path: Path) -> None:
         async with right.listen.v1.connect(**OPTIONS, interim_results=True) as connection:
             await send(connection, SEVEN_S[: 2 * 16000 * 3], 0.01)
             while "this has been" not in text(await connection.recv()):
-                pass  # it has come to the daemon
+                pass  # until the daemon has received it
             code = asyncio.create_task(asyncio.to_thread(stopping.stop))
             messages = await until(connection, "Metadata")
         assert await code == 0

@@ -1,4 +1,4 @@
-"""What Deepgram's clients meet on the wire: errors, cut connections, and messages that the SDK does not send."""
+"""Deepgram's protocol on the wire: errors, lost connections, and messages that the SDK does not send."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +35,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
-    """One for all tests; the clients of the test before have left."""
+    """One daemon for all tests; the clients of the previous test have left."""
     await wait_until_idle(running)
     return running
 
@@ -51,12 +51,12 @@ async def daemon(running: Daemon) -> Daemon:
     ],
 )
 async def test_errors(daemon: Daemon, query: str, message: str | bytes | None, code: int, word: str) -> None:
-    """What Deepgram's clients know how to read: an ``Error`` with a sentence, and a close code with its name."""
+    """Errors as Deepgram's clients know them: an ``Error`` with a description, and a close code with its name."""
     await expect_error(daemon, query, message, code, word)
 
 
 async def test_silence(tmp_path: Path) -> None:
-    """A client that sends no audio for too long is told so in the same way."""
+    """A client that sends no audio for too long receives such an error."""
     with Daemon(*write_script(tmp_path), *options("server.audio_idle_s=1")) as impatient:
         await expect_error(impatient, "encoding=linear16&sample_rate=16000", bytes(3200), 1011, "NET-0001")
 
@@ -65,28 +65,28 @@ async def expect_error(daemon: Daemon, query: str, message: str | bytes | None, 
     async with captions(daemon, f"/v1/listen?{query}") as client:
         if message is not None:
             await client.send(message)
-        told = (await receive_all(client))[-1]
-        assert (told["type"], told["variant"]) == ("Error", word)
-        assert len(told["description"]) > 20
+        error = (await receive_all(client))[-1]
+        assert (error["type"], error["variant"]) == ("Error", word)
+        assert len(error["description"]) > 20
         assert client.close_code == code
         assert (client.close_reason or "").startswith(word)
 
 
 async def test_gone_in_the_middle(daemon: Daemon) -> None:
-    """What a client said before it was cut off is final for those who read along; its source is named ``deepgram``."""
+    """Viewers receive a final for the speech before a lost connection; the source is named ``deepgram``."""
     async with captions(daemon) as viewer:
         await receive(viewer)
         async with captions(daemon, LISTEN) as client:
             await client.send(SEVEN_S[: 2 * 16000 * 3])
             await receive_until(viewer, "partial")
             client.transport.abort()
-        seen = await receive_until(viewer, "final")
-    assert final_text(seen).startswith("Every word of this has been")
-    assert {m["source"] for m in seen} == {"deepgram"}
+        messages = await receive_until(viewer, "final")
+    assert final_text(messages).startswith("Every word of this has been")
+    assert {m["source"] for m in messages} == {"deepgram"}
 
 
 async def test_former_ways(daemon: Daemon) -> None:
-    """An empty message ends a stream, as it once did; names to expect cannot be changed, and that is said."""
+    """An empty message ends a stream, as in earlier versions; changing keyterms is refused with a code."""
     async with captions(daemon, LISTEN) as client:
         await client.send('{"type":"Configure","keyterms":["Velmora"]}')
         assert (await receive(client))["code"] == "CONFIGURE_KEYTERMS_NOT_SUPPORTED"
@@ -98,7 +98,7 @@ async def test_former_ways(daemon: Daemon) -> None:
 
 
 async def test_audio_in_a_burst(daemon: Daemon) -> None:
-    """However fast audio comes, the beginning of speech is told as of the audio that began it."""
+    """However fast audio is sent, the start of speech is reported at its time in the audio."""
     async with captions(daemon, f"{LISTEN}&vad_events=true") as client:
         for i in range(0, 2 * 16000 * 4, PIECE):
             await client.send(SEVEN_S[i : i + PIECE])
@@ -109,7 +109,7 @@ async def test_audio_in_a_burst(daemon: Daemon) -> None:
 
 
 async def test_too_many(daemon: Daemon) -> None:
-    """A third speaker gets no place."""
+    """A third speaker is refused."""
     async with captions(daemon, LISTEN), captions(daemon, LISTEN), captions(daemon, LISTEN) as third:
         assert (await receive(third))["variant"] == "too_many"
         await receive_all(third)

@@ -1,4 +1,4 @@
-"""An edge behind real brokers: it serves what the daemon does, whoever dies on the way."""
+"""An edge with real brokers serves what the daemon serves, whichever process is killed."""
 
 import asyncio
 import json
@@ -28,14 +28,14 @@ def daemon_of(broker: Broker, script: list[str], folder: Path) -> Daemon:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Asks again and again, for what nobody tells."""
+    """Polls until a condition of another process holds."""
     async with asyncio.timeout(WITHIN_S):
-        while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - it is another process's
+        while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - another process cannot be awaited
             await asyncio.sleep(0.1)
 
 
 def loaded(daemon: Daemon) -> str:
-    """Names of the files that a process has in memory."""
+    """Returns the names of the files that a process has mapped."""
     return Path(f"/proc/{daemon.process.pid}/maps").read_text()
 
 
@@ -44,7 +44,7 @@ def health(daemon: Daemon) -> dict[str, object]:
 
 
 async def until_health_says(daemon: Daemon, words: str, *, present: bool = True) -> None:
-    """Waits until the notices of a daemon or edge have the words, or have them no more."""
+    """Waits until the health of a daemon or edge contains a text, or no longer contains it."""
     try:
         await until(lambda: (words in json.dumps(health(daemon))) is present)
     except TimeoutError as late:
@@ -53,11 +53,11 @@ async def until_health_says(daemon: Daemon, words: str, *, present: bool = True)
 
 @asynccontextmanager
 async def watched(daemon: Daemon, viewer: Viewer) -> AsyncIterator[None]:
-    """The viewer follows while it lasts, and comes back when it is asked to."""
+    """The viewer follows the daemon until the block ends, and reconnects whenever it is disconnected."""
 
     async def follow() -> None:
         while daemon.process.poll() is None:
-            with suppress(InvalidStatus):  # 503: no captions have come to it yet
+            with suppress(InvalidStatus):  # 503: the edge has not received any captions yet
                 await viewer.watch(daemon)
             await asyncio.sleep(0.05)
 
@@ -67,13 +67,13 @@ async def watched(daemon: Daemon, viewer: Viewer) -> AsyncIterator[None]:
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
-            await task  # it may have seen what it must not
+            await task  # raises what the viewer has found wrong
 
 
 async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[str], tmp_path: Path) -> None:
-    """Viewers of an edge get the daemon's finals with its numbers, session and times; one that goes from daemon to
-    edge with ``since`` misses nothing. What is not there answers 404 with a sentence. No model library is loaded. The
-    broker's password is told to nobody."""
+    """Viewers of an edge receive the daemon's finals with its numbers, session and times; one that changes from daemon
+    to edge with ``since`` misses nothing. Audio and control are 404. No model library is loaded. The broker's password
+    does not appear anywhere."""
     with edge(broker) as served, ExitStack() as started:
         await until_health_says(served, "No daemon has sent captions")
         assert health(served)["status"] == "degraded"
@@ -107,8 +107,8 @@ async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[
 
 
 async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path: Path) -> None:
-    """Broker, daemon and edge are killed with -9 in the middle of speech and come back, one after the other: a viewer
-    of the edge gets every final that the daemon wrote, once and in order, of one session."""
+    """Broker, daemon and edge are killed with -9 during speech and restarted, one after the other: a viewer of the
+    edge receives every final that the daemon wrote, once and in order, in one session."""
     kept, viewer = tmp_path / "t", Viewer()
     with edge(broker) as served:
         async with watched(served, viewer):
@@ -117,7 +117,7 @@ async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path
                 await viewer.wait(2)
                 broker.kill()
                 before = len(finals(kept))
-                await until(lambda: len(finals(kept)) >= before + 3)  # nobody gets them for now
+                await until(lambda: len(finals(kept)) >= before + 3)  # no viewer receives them for now
                 await until_health_says(served, "lost its connection to the broker")
                 await until_health_says(daemon, "Captions do not reach")
                 await until(lambda: (health(served)["status"], health(daemon)["status"]) == ("degraded", "ready"))
@@ -140,13 +140,13 @@ async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path
                     said = [f for f in finals(kept) if f["text"]]
                     await viewer.wait(len(said))
                     await until_health_says(again, "The daemon has stopped")
-    assert [f["seq"] for f in viewer.finals] == [f["seq"] for f in said], "none missing, none twice"
+    assert [f["seq"] for f in viewer.finals] == [f["seq"] for f in said], "none missing, none repeated"
     assert [f["text"] for f in viewer.finals] == [f["text"] for f in said]
     assert len(viewer.sessions) == 1
 
 
 async def test_an_edge_before_its_broker(tmp_path: Path) -> None:
-    """Without a broker an edge starts, says what is missing, and lets viewers come back later: pages are there."""
+    """Without its broker an edge starts, reports what is missing, serves pages, and refuses viewers with 503."""
     broker = Broker("redis", tmp_path / "broker")
     with edge(broker) as served:
         await until_health_says(served, "lost its connection to the broker")
@@ -159,13 +159,13 @@ async def test_an_edge_before_its_broker(tmp_path: Path) -> None:
 
 
 def test_a_broker_that_is_none() -> None:
-    """An address that names no broker, and one with a password in it, are refused with a sentence."""
+    """An address that is not a broker's, or that contains a password, is refused with an explanation."""
     wrong = run("serve", "--from", "http://localhost")
     assert wrong.returncode == 78
     assert "this is no broker; one looks like redis://" in wrong.stderr
     for address in (f"redis://me:{SECRET}@localhost", f"amqp://me:{SECRET}@localhost"):
-        told = run("serve", "--from", address)
-        assert told.returncode == 78
-        assert "://me:***@localhost" in told.stderr
-        assert SECRET not in told.stderr
+        done = run("serve", "--from", address)
+        assert done.returncode == 78
+        assert "://me:***@localhost" in done.stderr
+        assert SECRET not in done.stderr
     assert "password_file" in run("run", "--set", f"mqtt.url=mqtt://me:{SECRET}@localhost").stderr

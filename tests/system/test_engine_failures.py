@@ -1,4 +1,4 @@
-"""The engine fails while people speak: viewers are told, nothing that was heard is lost, and captions go on."""
+"""The engine fails during speech: viewers are told, recognized words are not lost, and captions continue."""
 
 import asyncio
 import json
@@ -29,7 +29,7 @@ from tests.support.daemon import (
 
 @pytest.fixture
 def failing(script: list[str]) -> Any:
-    """Makes options for the script, with what is to fail; the source is standard input."""
+    """Returns options for a script with given failures, and standard input as the source."""
     file = Path(script[-1].removeprefix("script:"))
 
     def make(**how: Any) -> list[str]:
@@ -44,7 +44,7 @@ def details(messages: list[dict[str, Any]]) -> list[str]:
 
 
 async def follow(daemon: Daemon) -> tuple[list[dict[str, Any]], int | None]:
-    """What a viewer gets who was there before the first word, and how its connection ends."""
+    """Returns the messages that a viewer receives from before the first word on, and its close code."""
     async with captions(daemon) as viewer:
         messages = [await receive(viewer)]
         speaking = asyncio.create_task(asyncio.to_thread(speak, daemon))
@@ -54,18 +54,18 @@ async def follow(daemon: Daemon) -> tuple[list[dict[str, Any]], int | None]:
 
 
 def speak(daemon: Daemon) -> None:
-    """Speaks into it, at the pace of speech, until the recording or the daemon ends."""
+    """Writes a recording to standard input in real time, until it or the daemon ends."""
     pcm = pcm_of("short")
     with suppress(OSError), daemon.process.stdin or nullcontext() as pipe:
         assert pipe
-        for at in range(0, len(pcm), 3200):  # a tenth of a second
+        for at in range(0, len(pcm), 3200):  # 0.1 s
             pipe.write(pcm[at : at + 3200])
             pipe.flush()
             time.sleep(0.1)
 
 
 async def test_captions_go_on_with_a_fresh_engine(failing: Any) -> None:
-    """An engine that fails again and again, and works when it is loaded afresh: every word comes, status says why."""
+    """With an engine that fails repeatedly until it is loaded again, no word is lost, and the status says why."""
     with Daemon(*failing(fails_after=4), pipe=True) as daemon:
         messages, _ = await follow(daemon)
         assert daemon.process.wait(STOP_S) == 0
@@ -78,7 +78,7 @@ async def test_captions_go_on_with_a_fresh_engine(failing: Any) -> None:
 
 
 async def test_one_utterance_that_cannot_be_decoded(failing: Any) -> None:
-    """It is given up and reported as a gap; what was heard before stays, and captions go on in the same process."""
+    """It is abandoned and reported as a gap; earlier words stay, and captions continue in the same process."""
     with Daemon(*failing(poison_s=[2.0]), pipe=True) as daemon:
         messages, _ = await follow(daemon)
         assert daemon.process.wait(STOP_S) == 0
@@ -89,23 +89,23 @@ async def test_one_utterance_that_cannot_be_decoded(failing: Any) -> None:
 
 
 async def test_an_engine_that_is_broken(failing: Any) -> None:
-    """Exit 4, for a service manager to start anew; viewers keep what was heard, are told, and are sent away (1001)."""
+    """Exit code 4, so that a service manager restarts it; viewers keep the words so far, are told, and closed (1001)."""
     with Daemon(*failing(poison_s=[2.0 + 0.2 * n for n in range(100)]), pipe=True) as daemon:
         messages, close_code = await follow(daemon)
         assert close_code == 1001
         assert daemon.process.wait(STOP_S) == 4
         assert "Traceback" not in daemon.log.rpartition("is given up")[2]
     partials = [m for m in messages if m["type"] == "partial"]
-    assert partials, "something was heard"
+    assert partials, "some words were recognized"
     assert partials[0]["id"] in {m["id"] for m in messages if m["type"] == "final"}
     assert any("engine is broken" in detail for detail in details(messages))
 
 
 async def test_weights_that_break_under_a_running_daemon(tmp_path: Path) -> None:
-    """The model's file is overwritten: exit 4 with the file and the way to mend it, and no caption is left open."""
-    found = search.find("tiny.en").folder
-    cache = tmp_path / "streamstt" / "models" / found.name
-    shutil.copytree(found, cache)
+    """When the model's file is overwritten: exit code 4, the command that repairs it, and no caption is left open."""
+    folder = search.find("tiny.en").folder
+    cache = tmp_path / "streamstt" / "models" / folder.name
+    shutil.copytree(folder, cache)
     source = ["--source", f"file:{DATA / 'short.flac'}", "--loop"]
     with Daemon(*source, "--model", "tiny.en", env={"XDG_CACHE_HOME": str(tmp_path)}) as daemon:
         async with captions(daemon) as viewer:

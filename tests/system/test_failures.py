@@ -1,4 +1,4 @@
-"""What a user can get wrong, and what can break: each gives its exit code and says what to do."""
+"""Mistakes of users, and faults: each has its exit code and a message that says what to do."""
 
 import os
 import pty
@@ -18,7 +18,7 @@ NO_DEVICES = {"XDG_RUNTIME_DIR": "/nonexistent", "PULSE_SERVER": "unix:/nonexist
 
 
 def test_wrong_model_name() -> None:
-    """An unknown model: exit 4, the choices, and what was probably meant."""
+    """An unknown model: exit code 4, the choices, and the most similar one."""
     done = run_forked("run", "--source", "ws", "--model", "bse")
     assert done.returncode == 4
     assert "did you mean 'base'" in done.stderr
@@ -26,7 +26,7 @@ def test_wrong_model_name() -> None:
 
 
 def test_busy_port(script: list[str]) -> None:
-    """A taken port: exit 5, with the port and the way out."""
+    """A port that is in use: exit code 5, with the port and the option that changes it."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         done = run_forked("run", "--source", "ws", *script, "--port", port)
@@ -36,7 +36,7 @@ def test_busy_port(script: list[str]) -> None:
 
 
 def test_broken_configuration(tmp_path: Path) -> None:
-    """Exit 78, so that a service manager does not try again; all mistakes at once, with where and what was meant."""
+    """Exit code 78, so that a service manager does not retry; all mistakes at once, with their origin and a suggestion."""
     file = tmp_path / "bad.toml"
     file.write_text('[server]\nprot = 1\n[speech]\nvad_mode = 9\n[engine]\ntask = "sing"\n')
     done = run_forked("run", "--config", str(file), env={"STREAMSTT_SERVER__PORT": "many"})
@@ -50,7 +50,7 @@ def test_broken_configuration(tmp_path: Path) -> None:
 
 
 def test_missing_device() -> None:
-    """No microphone: exit 3 at once, with what else can be captioned; never the bundled sample unasked."""
+    """No microphone: exit code 3 at once, with other possible sources; the bundled sample only on request."""
     done = run_forked("run", "--source", "mic", env=NO_DEVICES)
     assert done.returncode == 3
     assert "no microphone" in done.stderr
@@ -59,7 +59,7 @@ def test_missing_device() -> None:
 
 
 def test_sample_in_place_of_a_microphone(script: list[str]) -> None:
-    """With --or-sample the bundled recording is captioned instead, and that is said in plain words."""
+    """With --or-sample the bundled recording is captioned instead, and the log says so."""
     with Daemon(*script, "--or-sample", env=NO_DEVICES) as daemon:
         daemon.wait_for_log("bundled recording")
         assert daemon.stop() == 0
@@ -74,7 +74,7 @@ def test_sample_in_place_of_a_microphone(script: list[str]) -> None:
     ],
 )
 def test_wrong_source(source: str, text: str, script: list[str]) -> None:
-    """A source that cannot be: said before anything slow begins."""
+    """An impossible source is reported before anything slow is started."""
     done = run_forked("run", "--source", source, *script)
     assert done.returncode == (78 if source == "tape" else 3)
     assert text in done.stderr
@@ -86,17 +86,17 @@ def test_wrong_source(source: str, text: str, script: list[str]) -> None:
     ids=["run", "transcribe", "bench"],
 )
 def test_unknown_language(arguments: tuple[str, ...]) -> None:
-    """A language that the model does not speak is a mistake of the configuration, with the choices."""
+    """A language that the model does not support is a configuration mistake, reported with the choices."""
     done = run_forked(*arguments, "--model", "tiny.en", "--language", "de")
     assert done.returncode == 78
     assert "does not speak 'de'" in done.stderr
 
 
 def test_corrupt_cache(tmp_path: Path) -> None:
-    """A damaged model: exit 4, naming the file and the command that mends it; the command does."""
-    found = search.find("tiny.en").folder
-    cache = tmp_path / "streamstt" / "models" / found.name
-    shutil.copytree(found, cache)
+    """A damaged model: exit code 4, with the file and the command that repairs it, and the command works."""
+    folder = search.find("tiny.en").folder
+    cache = tmp_path / "streamstt" / "models" / folder.name
+    shutil.copytree(folder, cache)
     weights = cache / "model.safetensors"
     with weights.open("r+b") as file:
         file.seek(1_000_000)
@@ -112,7 +112,7 @@ def test_corrupt_cache(tmp_path: Path) -> None:
 
 
 def test_transcript_that_cannot_be_written(script: list[str], tmp_path: Path) -> None:
-    """A file where the folder should be: exit 6, before anything is said."""
+    """A file in place of the transcripts' folder: exit code 6, before anything is captioned."""
     (tmp_path / "file").touch()
     done = run_forked("run", "--source", "ws", *script, "--set", f"transcript.folder={tmp_path / 'file'}")
     assert done.returncode == 6
@@ -120,7 +120,7 @@ def test_transcript_that_cannot_be_written(script: list[str], tmp_path: Path) ->
 
 
 def test_listen_without_a_daemon() -> None:
-    """Exit 5, and how to start one."""
+    """Exit code 5, and how to start a daemon."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     done = run_forked("listen", port)
@@ -130,14 +130,14 @@ def test_listen_without_a_daemon() -> None:
 
 
 def test_listen_piped_and_in_a_terminal(script: list[str]) -> None:
-    """Piped: finals, a line each, nothing else. In a terminal the open line is rewritten in place."""
+    """In a pipe, only finals, one per line. In a terminal, the open caption is rewritten in place."""
     with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
         piped = subprocess.Popen(command("listen", daemon.url), stdout=subprocess.PIPE, env=environment())
         ours, theirs = pty.openpty()
         shown = subprocess.Popen(command("listen", daemon.url), stdout=theirs, env=environment({"TERM": "xterm"}))
         os.close(theirs)
         assert piped.stdout is not None
-        lines = {piped.stdout.readline().decode() for _ in range(2)}  # whichever was said when it came
+        lines = {piped.stdout.readline().decode() for _ in range(2)}  # from wherever in the script it connected
         assert lines == {f"{sentence}\n" for sentence in SENTENCES}
         screen = b""
         while b"so that tests know it." not in screen or b"Every word" not in screen:
@@ -151,7 +151,7 @@ def test_listen_piped_and_in_a_terminal(script: list[str]) -> None:
 
 
 def test_config_show_names_the_origin(tmp_path: Path) -> None:
-    """Every setting in force is shown with where it comes from, strongest first: variable over file over default."""
+    """Each setting is shown with its origin; variables take precedence over files, and files over defaults."""
     home = tmp_path / "streamstt"
     home.mkdir()
     (home / "streamstt.toml").write_text("[server]\nport = 1234\n[speech]\nvad_mode = 3\n")
@@ -163,7 +163,7 @@ def test_config_show_names_the_origin(tmp_path: Path) -> None:
 
 
 def test_help_and_version_need_no_model() -> None:
-    """--help and --version answer without importing torch."""
+    """--help and --version do not import torch."""
     code = "import sys, runpy; sys.argv = ['streamstt', '--version']\ntry: runpy.run_module('streamstt')\n"
     code += "except SystemExit: pass\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)

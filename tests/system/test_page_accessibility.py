@@ -1,6 +1,6 @@
-"""The captions page for everybody: every size, by keyboard, without motion, in both color schemes, for screen readers.
+"""Accessibility of the captions page: sizes, keyboard, reduced motion, color schemes, screen readers.
 
-As in test_captions_page: one browser, and each test begins as a new reader.
+Each test begins as a new reader and ends with an empty console.
 """
 
 import pytest
@@ -23,8 +23,8 @@ LONG = "Wer sich hier durch sehr lange Sätze liest, will nicht seitwärts rolle
 def test_no_sideways_scrolling(
     page: webdriver.Chrome, scripted_daemon: ScriptedDaemon, width: int, height: int
 ) -> None:
-    """From a meeting room's screen to 400 % zoom (WCAG 1.4.10), whatever is open, at any text size: one column, and
-    captions have at least a third of the height."""
+    """From a meeting room's screen to 400 % zoom (WCAG 1.4.10), with any panel open, at any text size, there is one
+    column, and captions have at least a third of the height."""
     set_viewport(page, width, height)
     scripted_daemon.publish_finals(*[LONG * 3] * 4)
     scripted_daemon.publish(Status("desk", State.LOST, LONG))
@@ -35,7 +35,7 @@ def test_no_sideways_scrolling(
     until(page, PARTIALS, lambda texts: len(texts) == 1, "a partial")
     fits = "return [document, ...arguments].every(e => (e = e.documentElement ?? e, e.scrollWidth <= e.clientWidth))"
     share = "return document.querySelector('#scroller').clientHeight / innerHeight"
-    until(page, share, lambda part: part > 0.33, "room for captions")
+    until(page, share, lambda part: part > 0.33, "a third of the height")
     by_id(page, "search-open").click()
     for scale in (1, 3):
         page.execute_script(f"document.documentElement.style.setProperty('--scale', {scale})")
@@ -55,7 +55,7 @@ def test_no_sideways_scrolling(
 
 
 def test_settling_moves_no_word(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """A partial that becomes final stays where it is, with one source and with several."""
+    """A partial that becomes final stays in place, with one source and with several."""
     place = """const box = document.querySelector(arguments[0]).getBoundingClientRect();
                return [box.left, box.top - document.querySelector('#scroller').scrollTop, box.width]"""
     for source, caption in [("desk", "c1"), ("studio", "c2")]:
@@ -68,7 +68,7 @@ def test_settling_moves_no_word(page: webdriver.Chrome, scripted_daemon: Scripte
 
 
 def test_reduced_motion(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Nothing moves by itself for those who do not want it; nothing blinks for anybody."""
+    """Nothing is animated for users who prefer reduced motion, and nothing blinks at all."""
     scripted_daemon.publish(Status("desk", State.SPEECH))
     scripted_daemon.publish(partial("Good morning"))
     until_equal(page, PARTIALS, ["Good morning"])
@@ -76,13 +76,13 @@ def test_reduced_motion(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon)
                   .filter(s => s.animationName !== 'none' || parseFloat(s.transitionDuration) > 0).length"""
     assert page.execute_script("return document.getAnimations().filter(a => a instanceof CSSAnimation).length") == 0
     with scripted_daemon.tone(0.1):
-        until(page, moving, lambda count: count > 0, "a meter glides")
+        until(page, moving, lambda count: count > 0, "an animated meter")
         set_media(page, prefers_reduced_motion="reduce")
         until_equal(page, moving, 0)
 
 
 def test_by_keyboard(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Every control is reached with Tab, in the order of the page, and shows that it has the focus."""
+    """Tab reaches every control, in the order of the page, and the focused control is outlined."""
     scripted_daemon.publish_finals("Good morning.")
     until_equal(page, FINALS, ["Good morning."])
     names = []
@@ -102,10 +102,10 @@ def test_by_keyboard(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) ->
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon, scheme: str) -> None:
-    """axe-core finds nothing serious: with captions of several sources, a lost microphone, and everything open."""
+    """axe-core finds no serious violation with captions of several sources, a lost microphone and every panel open."""
     set_viewport(page, 1280, 800)
     set_media(page, prefers_color_scheme=scheme)
-    assert violations(page) == []  # nothing said yet
+    assert violations(page) == []  # no captions yet
     scripted_daemon.publish_finals("Good morning.", "Let us begin.")
     scripted_daemon.publish_finals("One question.", source="stage")
     scripted_daemon.publish(Gap("desk", 1.0, 2.0))
@@ -124,7 +124,7 @@ def test_axe(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon, scheme: st
 
 
 def test_axe_overlay(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """The same of the overlay, with captions of two sources."""
+    """axe-core finds no serious violation on the overlay, with captions of two sources."""
     page.get(f"{scripted_daemon.url}/overlay")
     scripted_daemon.publish(final("Good morning.", "c1"))
     scripted_daemon.publish(partial("One ques", 3, "c2", "stage"))

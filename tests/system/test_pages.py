@@ -1,6 +1,6 @@
-"""The captions page and the overlay, in a real Chromium against a real server.
+"""The captions page and the overlay in a real Chromium, with the real hub and server.
 
-Every test also ends with an empty browser console: no error, no warning, no breach of the content security policy.
+Every test also ends with an empty browser console: no error, no warning, no violation of the content security policy.
 """
 
 import re
@@ -31,7 +31,7 @@ OVERLAY = "return Array.from(document.querySelectorAll('#lines .line'), e => e.t
 
 
 def test_partial_grows_into_its_final(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Partials of a caption replace one another, and its final takes their place, each with the exact text."""
+    """A partial replaces the one before it, and the final replaces the last, each with its exact text."""
     open_connected(browser, scripted_daemon.url)
     scripted_daemon.publish(partial("good mor"))
     until_equal(browser, PARTIALS, ["good mor"])
@@ -44,7 +44,7 @@ def test_partial_grows_into_its_final(browser: webdriver.Chrome, scripted_daemon
 
 @pytest.mark.parametrize("page", ["", "/overlay"], ids=["captions", "overlay"])
 def test_stable_counts_code_points(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, page: str) -> None:
-    """The first ``stable`` characters, as Python counts them, look settled; the rest looks different."""
+    """The first ``stable`` code points are displayed as settled, the rest differently."""
     open_connected(browser, scripted_daemon.url + page)
     parts = [
         ("Good morning", " every one"),
@@ -63,7 +63,7 @@ def test_stable_counts_code_points(browser: webdriver.Chrome, scripted_daemon: S
 
 
 def test_text_is_never_markup(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Markup in text, source and detail is shown as it is, and no script of it runs."""
+    """Markup in text, source and detail is shown literally, and scripts in it do not run."""
     open_connected(browser, scripted_daemon.url)
     scripted_daemon.publish(Status(XSS, State.LOST, XSS))
     scripted_daemon.publish(partial("Good morning", source="desk"))
@@ -80,7 +80,7 @@ def test_text_is_never_markup(browser: webdriver.Chrome, scripted_daemon: Script
 
 
 def test_late_reader_gets_history(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Who comes late sees what was said, what is being said, and what the microphone does."""
+    """A late reader sees the history, the open captions, and the state of the microphone."""
     scripted_daemon.publish(Status("desk", State.SPEECH))
     scripted_daemon.publish(final("One.", "c1"))
     scripted_daemon.publish(final("Two.", "c2"))
@@ -92,7 +92,7 @@ def test_late_reader_gets_history(browser: webdriver.Chrome, scripted_daemon: Sc
 
 
 def test_final_never_changes(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """What comes for a caption after its final, such as the same final again, is passed over."""
+    """Messages for a caption after its final, such as the same final again, are ignored."""
     open_connected(browser, scripted_daemon.url)
     scripted_daemon.publish(final("One.", "c1"))
     scripted_daemon.publish(partial("On", caption="c1"))
@@ -103,7 +103,7 @@ def test_final_never_changes(browser: webdriver.Chrome, scripted_daemon: Scripte
 
 
 def test_lost_connection_resumes(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """After a lost connection the page asks for what it missed, and shows each final once."""
+    """After a lost connection the page resumes where it was, and shows each final once."""
     open_connected(browser, scripted_daemon.url)
     scripted_daemon.publish(final("One.", "c1"))
     scripted_daemon.publish(partial("Tw", caption="c2"))
@@ -120,7 +120,7 @@ def test_lost_connection_resumes(browser: webdriver.Chrome, scripted_daemon: Scr
 
 
 def test_network_that_comes_back_is_used_at_once(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """The ``online`` event cuts the wait short, and loses or repeats nothing even when the connection was alive."""
+    """The ``online`` event reconnects at once, and no caption is lost or repeated even if the connection was alive."""
     open_connected(browser, scripted_daemon.url)
     scripted_daemon.publish(final("One.", "c1"))
     until_equal(browser, FINALS, ["One."])
@@ -131,7 +131,7 @@ def test_network_that_comes_back_is_used_at_once(browser: webdriver.Chrome, scri
 
 
 def test_restarted_daemon(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """A new run of the daemon may use the old ids: its captions follow the old ones, no more, no less."""
+    """A new run of the daemon may reuse ids: its captions are appended to those of the old run, each once."""
     open_connected(browser, scripted_daemon.url)
     scripted_daemon.publish(final("Before.", "c1"))
     scripted_daemon.publish(partial("cut off", caption="c2"))
@@ -154,7 +154,7 @@ def test_restarted_daemon(browser: webdriver.Chrome, scripted_daemon: ScriptedDa
 def test_empty_final_takes_the_partial_back(
     browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, page: str, growing: str, settled: str
 ) -> None:
-    """What turned out to be no speech disappears and leaves no line."""
+    """A caption whose final is empty disappears and leaves no line."""
     open_connected(browser, scripted_daemon.url + page)
     scripted_daemon.publish(partial("thank you for watch"))
     until_equal(browser, growing, ["thank you for watch"])
@@ -163,10 +163,8 @@ def test_empty_final_takes_the_partial_back(
     assert browser.execute_script(settled) == []
 
 
-def test_speakers_are_told_apart_when_there_are_several(
-    browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon
-) -> None:
-    """With more than one source each has one open partial, a label, and a color of its own."""
+def test_several_speakers_are_distinguished(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """With several sources, each has its own open partial, label and color."""
     open_connected(browser, scripted_daemon.url)
     scripted_daemon.publish(partial("Hello from the de", caption="c1", source="desk"))
     scripted_daemon.publish(partial("And from the stu", caption="c2", source="studio"))
@@ -180,11 +178,15 @@ def test_speakers_are_told_apart_when_there_are_several(
     scripted_daemon.publish(final("I go on.", "c3", "desk"))
     until(browser, FINALS, lambda texts: texts[-1] == "I go on.", "a third line")
     labels = browser.find_elements(By.CSS_SELECTOR, "#log .label")
-    assert [label.is_displayed() for label in labels] == [True, True, False]  # not repeated for who simply goes on
+    assert [label.is_displayed() for label in labels] == [
+        True,
+        True,
+        False,
+    ]  # not repeated when the same speaker continues
 
 
 def test_state_in_plain_words(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """The header says what the microphone does; trouble is announced, the turns of speech and silence are not."""
+    """The header shows the state of the microphone; screen readers announce problems, but not speech and silence."""
     open_connected(browser, scripted_daemon.url)
     announced = "return document.querySelector('#alerts[role=status]').textContent"
     read_out = "return document.querySelector('#state').closest('[aria-live], [role=status]')"
@@ -200,16 +202,16 @@ def test_state_in_plain_words(browser: webdriver.Chrome, scripted_daemon: Script
         until_equal(browser, announced, f"Microphone lost: Desk. {detail}" if detail else "")
 
 
-def test_lost_sound_is_told(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """A gap leaves a note in the transcript."""
+def test_lost_audio_is_reported(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A gap leaves a notice among the captions."""
     open_connected(browser, scripted_daemon.url)
     scripted_daemon.publish(Gap("desk", 10.0, 12.5))
     notice = "return document.querySelector('#log .notice')?.textContent ?? ''"
-    until(browser, notice, lambda text: "2.5 s of sound" in text, "a note of the gap")
+    until(browser, notice, lambda text: "2.5 s of sound" in text, "a notice of the gap")
 
 
 def test_reader_who_scrolled_up_is_left_alone(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """The page stays at the end until the reader scrolls up; then new lines are counted, and a button leads back."""
+    """The page follows the newest caption until the reader scrolls up; then a button counts new lines."""
     place = """const s = document.querySelector('#scroller');
                return [Math.round(s.scrollHeight - s.clientHeight - s.scrollTop) <= 1, Math.round(s.scrollTop)]"""
     for number in range(40):
@@ -240,7 +242,7 @@ def test_reader_who_scrolled_up_is_left_alone(browser: webdriver.Chrome, scripte
 
 
 def test_screen_readers_hear_finals_only(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Finals are a polite log, switched on after history; partials, which change all the time, are hidden from it."""
+    """Finals are a polite live region, enabled after the history; partials, which change constantly, are hidden."""
     open_connected(browser, scripted_daemon.url)
     log = browser.find_element(By.ID, "log")
     assert log.get_attribute("role") == "log"
@@ -252,7 +254,7 @@ def test_screen_readers_hear_finals_only(browser: webdriver.Chrome, scripted_dae
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_contrast(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, scheme: str) -> None:
-    """Settled and tentative words, labels and the header are readable (WCAG AA: 4.5 to 1) in both color schemes."""
+    """Settled and tentative words, labels and the header have enough contrast (WCAG AA: 4.5 to 1) in both schemes."""
     set_media(browser, prefers_color_scheme=scheme)
     open_connected(browser, scripted_daemon.url)
     for number in range(6):
@@ -270,7 +272,7 @@ def test_contrast(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, sc
 
 
 def test_transcript_links(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """The page offers the transcript in its four formats, and hands its token on to each request of the daemon."""
+    """The page links to the transcript in four formats, and adds its token to each request."""
     open_connected(browser, f"{scripted_daemon.url}/?token=a%26b")
     links = "return Array.from(document.querySelectorAll('#transcript a[download]'), a => a.href)"
     wanted = [f"{scripted_daemon.url}/transcript.{kind}?token=a%26b" for kind in ("txt", "srt", "vtt", "json")]
