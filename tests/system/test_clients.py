@@ -247,7 +247,7 @@ def test_scripted_words_are_the_script(script: list[str], tmp_path: Path) -> Non
     assert " ".join(SENTENCES) == SCRIPT
 
 
-async def test_a_machine_that_is_too_slow(tmp_path: Path) -> None:
+async def test_a_machine_that_cannot_keep_up(tmp_path: Path) -> None:
     """When decodes take seconds, viewers are told that captions are late; the delay does not grow, and no word is lost.
 
     At the end, viewers are told that captions are no longer late.

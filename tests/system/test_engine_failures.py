@@ -89,7 +89,7 @@ async def test_one_utterance_that_cannot_be_decoded(failing: Any) -> None:
 
 
 async def test_an_engine_that_is_broken(failing: Any) -> None:
-    """Exit code 4, so that a service manager restarts it; viewers keep the words so far, are told, and closed (1001)."""
+    """Exit code 4, so that a service manager restarts it; viewers keep their words, are told, and closed (1001)."""
     with Daemon(*failing(poison_s=[2.0 + 0.2 * n for n in range(100)]), pipe=True) as daemon:
         messages, close_code = await follow(daemon)
         assert close_code == 1001

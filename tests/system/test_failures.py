@@ -36,7 +36,7 @@ def test_busy_port(script: list[str]) -> None:
 
 
 def test_broken_configuration(tmp_path: Path) -> None:
-    """Exit code 78, so that a service manager does not retry; all mistakes at once, with their origin and a suggestion."""
+    """Exit code 78, so that a service manager does not retry; all mistakes, with their origin and a suggestion."""
     file = tmp_path / "bad.toml"
     file.write_text('[server]\nprot = 1\n[speech]\nvad_mode = 9\n[engine]\ntask = "sing"\n')
     done = run_forked("run", "--config", str(file), env={"STREAMSTT_SERVER__PORT": "many"})

@@ -1,4 +1,4 @@
-"""OpenAI's own SDK, as it comes from the package index, pointed at the daemon; and curl."""
+"""OpenAI's own SDK, as published, and curl, connected to the daemon."""
 
 import asyncio
 import base64
@@ -55,7 +55,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
-    """One for all tests; the clients of the test before have left."""
+    """One daemon for all tests; the clients of the previous test have left."""
     await wait_until_idle(running)
     return running
 
@@ -66,15 +66,15 @@ def client_of(daemon: Daemon) -> AsyncOpenAI:
 
 
 def models_of(union: Any) -> dict[str, type[BaseModel]]:
-    """The SDK's model of each event, by its type."""
+    """Returns the SDK's model of each event, by its type."""
     return {get_args(m.model_fields["type"].annotation)[0]: m for m in get_args(get_args(union)[0])}
 
 
 PRESENT, FORMER = models_of(PresentEvent), models_of(FormerEvent)
 
 
-async def hear(connection: Any, until: str, models: dict[str, type[BaseModel]]) -> list[dict[str, Any]]:
-    """All events up to one of this type; each must be what the SDK's model of it says."""
+async def receive_events(connection: Any, until: str, models: dict[str, type[BaseModel]]) -> list[dict[str, Any]]:
+    """Returns all events up to the first of a type; each is checked against the SDK's model of it."""
     events: list[dict[str, Any]] = []
     async with asyncio.timeout(WITHIN_S):
         while not events or events[-1]["type"] != until:
@@ -85,7 +85,7 @@ async def hear(connection: Any, until: str, models: dict[str, type[BaseModel]]) 
 
 def validate(event: dict[str, Any], models: dict[str, type[BaseModel]]) -> None:
     if event["type"].startswith("transcription_session."):
-        # The SDK has no event of that beginning; and a secret, which its model wants, no session over WebSocket has.
+        # The SDK has no such event, and its model of a session requires a secret, which does not exist over WebSocket.
         TranscriptionSession.model_validate(event["session"] | {"client_secret": {"expires_at": 0, "value": ""}})
     else:
         models[event["type"]].model_validate(event, strict=True)
@@ -101,12 +101,12 @@ def kinds(events: list[dict[str, Any]]) -> list[str]:
     return [e["type"] for e in events if e["type"] != DELTA]
 
 
-def told(events: list[dict[str, Any]]) -> str:
+def delta_text(events: list[dict[str, Any]]) -> str:
     return "".join(e["delta"] for e in events if e["type"] == DELTA)
 
 
 async def test_realtime(daemon: Daemon) -> None:
-    """Words come while they are spoken; when the speaker pauses, the turn is committed, and completed with them."""
+    """Deltas arrive during speech; when the speaker pauses, the turn is committed and completed with all words."""
     async with (
         captions(daemon) as viewer,
         client_of(daemon).realtime.connect(extra_query=INTENT) as connection,
@@ -117,81 +117,84 @@ async def test_realtime(daemon: Daemon) -> None:
                 "audio": {"input": {"transcription": {"model": "whisper-1", "language": "en"}, "turn_detection": VAD}},
             }
         )
-        assert kinds(await hear(connection, "session.updated", PRESENT)) == ["session.created", "session.updated"]
+        assert kinds(await receive_events(connection, "session.updated", PRESENT)) == [
+            "session.created",
+            "session.updated",
+        ]
         shown = VisibleWords(viewer)
         for second in range(7):
             await append(connection, SPEECH[2 * 24_000 * second : 2 * 24_000 * (second + 1)])
             await shown.until_spoken(second + 1)
         speaking = asyncio.create_task(append(connection, SILENCE))
-        events = await hear(connection, COMPLETED, PRESENT)
+        events = await receive_events(connection, COMPLETED, PRESENT)
         await speaking
     assert kinds(events) == [
-        *(f"input_audio_buffer.{what}" for what in ("speech_started", "speech_stopped", "committed")),
+        *(f"input_audio_buffer.{suffix}" for suffix in ("speech_started", "speech_stopped", "committed")),
         "conversation.item.added",
         "conversation.item.done",
         COMPLETED,
     ]
-    assert events[-1]["transcript"] == told(events) == SCRIPT
+    assert events[-1]["transcript"] == delta_text(events) == SCRIPT
     assert sum(e["type"] == DELTA for e in events) >= 5
     first, stopped = events[0]["audio_start_ms"], next(e["audio_end_ms"] for e in events if "audio_end_ms" in e)
-    assert 0 <= first < 500  # ms: where the first word begins
-    assert 6450 < stopped < 9000  # ms: where the last one ends
+    assert 0 <= first < 500  # ms: the first word begins there
+    assert 6450 < stopped < 9000  # ms: the last word ends there
     assert events[-1]["usage"]["seconds"] == pytest.approx((stopped - first) / 1000)
 
 
 async def test_former_realtime(daemon: Daemon) -> None:
-    """The API as it was in its beta: other names, the same words."""
+    """The API as it was in its beta, with other event names."""
     async with client_of(daemon).beta.realtime.connect(model="whisper-1", extra_query=INTENT) as connection:
         await connection.transcription_session.update(
             session={"input_audio_format": "pcm16", "input_audio_transcription": {"model": "whisper-1"}}
         )
         names = ["transcription_session.created", "transcription_session.updated"]
-        assert kinds(await hear(connection, names[1], FORMER)) == names
+        assert kinds(await receive_events(connection, names[1], FORMER)) == names
         speaking = asyncio.create_task(append(connection, SPEECH + SILENCE))
-        events = await hear(connection, COMPLETED, FORMER)
+        events = await receive_events(connection, COMPLETED, FORMER)
         await speaking
     assert "conversation.item.created" in kinds(events)
-    assert events[-1]["transcript"] == told(events) == SCRIPT
+    assert events[-1]["transcript"] == delta_text(events) == SCRIPT
 
 
 async def test_the_client_commits(daemon: Daemon) -> None:
-    """With turn_detection null the client ends turns; silence between means nothing, and mistakes cost nothing."""
+    """With turn_detection null the client ends turns; silence has no effect, and mistakes do no harm."""
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
         await connection.session.update(session={"type": "transcription", "audio": {"input": {"turn_detection": None}}})
         await connection.input_audio_buffer.commit(event_id="too-early")
-        error = (await hear(connection, "error", PRESENT))[-1]["error"]
+        error = (await receive_events(connection, "error", PRESENT))[-1]["error"]
         assert (error["code"], error["event_id"]) == ("input_audio_buffer_commit_empty", "too-early")
         await append(connection, SPEECH + SILENCE)
         await connection.input_audio_buffer.commit()
-        events = await hear(connection, COMPLETED, PRESENT)
+        events = await receive_events(connection, COMPLETED, PRESENT)
         assert kinds(events)[0] == "input_audio_buffer.committed"
-        assert events[-1]["transcript"] == told(events) == SCRIPT
+        assert events[-1]["transcript"] == delta_text(events) == SCRIPT
         await append(connection, SILENCE)
         await connection.input_audio_buffer.commit()
-        assert (await hear(connection, COMPLETED, PRESENT))[-1]["transcript"] == ""
+        assert (await receive_events(connection, COMPLETED, PRESENT))[-1]["transcript"] == ""
         await append(connection, SPEECH)
         await connection.input_audio_buffer.clear()
         await append(connection, SILENCE)
         await connection.input_audio_buffer.commit()
-        events = await hear(connection, COMPLETED, PRESENT)
+        events = await receive_events(connection, COMPLETED, PRESENT)
         assert "input_audio_buffer.cleared" in kinds(events)
         assert events[-1]["transcript"] == ""
 
 
 async def test_a_commit_in_mid_sentence(daemon: Daemon) -> None:
-    """Its turn is completed when the last word before it is heard, not with what was sure by then."""
+    """A turn is completed when the last word before the commit is recognized, not with the words settled by then."""
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
         await connection.session.update(session={"type": "transcription", "audio": {"input": {"turn_detection": None}}})
         await connection.input_audio_buffer.append(audio=base64.b64encode(SPEECH[: 2 * 24_000 * 3]).decode())
         await connection.input_audio_buffer.commit()
-        transcript = (await hear(connection, COMPLETED, PRESENT))[-1]["transcript"]
+        transcript = (await receive_events(connection, COMPLETED, PRESENT))[-1]["transcript"]
         assert transcript == "Every word of this has been written down"
 
 
-async def test_what_realtime_does_not_do(daemon: Daemon) -> None:
-    """G.711, answers, nonsense: each is an error that names it, and the connection goes on."""
+async def test_unsupported_realtime_events(daemon: Daemon) -> None:
+    """G.711, responses and invalid events each get an error, and the connection stays open."""
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
-        wrong: list[Any] = [
+        events: list[Any] = [
             {"type": "session.update", "session": {"audio": {"input": {"format": {"type": "audio/pcmu"}}}}},
             {"type": "session.update", "session": {"type": "realtime"}},
             {"type": "response.create"},
@@ -202,42 +205,42 @@ async def test_what_realtime_does_not_do(daemon: Daemon) -> None:
             {},
             [],
         ]  # fmt: skip
-        for event in wrong:
+        for event in events:
             await connection.send_raw(json.dumps(event))
-            error = (await hear(connection, "error", PRESENT))[-1]["error"]
+            error = (await receive_events(connection, "error", PRESENT))[-1]["error"]
             assert error["type"] == "invalid_request_error"
         await connection.send_raw("no JSON")
-        assert (await hear(connection, "error", PRESENT))[-1]["error"]["code"] == "invalid_json"
+        assert (await receive_events(connection, "error", PRESENT))[-1]["error"]["code"] == "invalid_json"
         await append(connection, SPEECH + SILENCE)
-        assert (await hear(connection, COMPLETED, PRESENT))[-1]["transcript"] == SCRIPT
+        assert (await receive_events(connection, COMPLETED, PRESENT))[-1]["transcript"] == SCRIPT
 
 
-async def test_silence_ends_it(script: list[str]) -> None:
-    """A client that sends no audio for too long is told so."""
+async def test_no_audio(script: list[str]) -> None:
+    """A client that sends no audio for too long receives an error."""
     with Daemon(*script, *SETTINGS, "--set", "server.audio_idle_s=1") as impatient:
         async with client_of(impatient).realtime.connect(extra_query=INTENT) as connection:
-            assert (await hear(connection, "error", PRESENT))[-1]["error"]["code"] == "idle"
+            assert (await receive_events(connection, "error", PRESENT))[-1]["error"]["code"] == "idle"
 
 
 async def test_a_long_message_and_a_flood(daemon: Daemon) -> None:
-    """A recording may come in large pieces, faster than it was spoken, and is heard as a whole."""
+    """Audio in large messages, faster than real time, is recognized completely."""
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
         await connection.session.update(session={"type": "transcription", "audio": {"input": {"turn_detection": None}}})
         await connection.input_audio_buffer.append(audio=base64.b64encode(SPEECH).decode())
-        for _ in range(2000):  # of 5 ms
+        for _ in range(2000):  # 5 ms each
             await connection.input_audio_buffer.append(audio=base64.b64encode(bytes(240)).decode())
         await connection.input_audio_buffer.commit()
-        assert (await hear(connection, COMPLETED, PRESENT))[-1]["transcript"] == SCRIPT
+        assert (await receive_events(connection, COMPLETED, PRESENT))[-1]["transcript"] == SCRIPT
 
 
 async def test_viewers_follow_realtime(daemon: Daemon) -> None:
-    """What such a client says is a source like any other, under its name."""
+    """Such a client is a source like any other, under the name it gives."""
     async with captions(daemon) as viewer:
         await receive(viewer)
         query = {**INTENT, "name": "desk"}
         async with client_of(daemon).realtime.connect(extra_query=query) as connection:
             await append(connection, SPEECH + SILENCE)
-            await hear(connection, COMPLETED, PRESENT)
+            await receive_events(connection, COMPLETED, PRESENT)
             while (message := await receive(viewer))["type"] != "final":
                 pass
             assert (message["source"], message["text"]) == ("desk", SENTENCES[0])
@@ -245,26 +248,26 @@ async def test_viewers_follow_realtime(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize("form", ["json", "text", "srt", "vtt", "verbose_json"])
 async def test_a_file(daemon: Daemon, form: Any) -> None:
-    """A recording in each format of the API; nobody else sees what is in it."""
+    """A recording in each format of the API; its captions are not published to viewers."""
     async with captions(daemon) as viewer:
         seq = (await receive(viewer))["seq"]
-        heard = await client_of(daemon).audio.transcriptions.create(
+        result = await client_of(daemon).audio.transcriptions.create(
             file=LONG, model="whisper-1", response_format=form, timestamp_granularities=["word", "segment"]
         )
         now = await receive_seq(daemon)
         while seq < now:
             message = await receive(viewer)
-            assert message["type"] not in {"partial", "final"}, "nothing that was heard is published"
+            assert message["type"] not in {"partial", "final"}, "uploads are not published"
             seq = message.get("seq", seq)
-    text = heard if isinstance(heard, str) else heard.text
-    words = " ".join(text.split())  # cues have lines
+    text = result if isinstance(result, str) else result.text
+    words = " ".join(text.split())  # without the line breaks of cues
     assert all(sentence in words for sentence in SENTENCES)
-    if isinstance(heard, openai.types.audio.TranscriptionVerbose):
-        assert heard.segments
-        assert heard.words
-        assert heard.segments[0].text == SENTENCES[0]
-        assert heard.words[0].model_dump() == {"word": "Every", "start": 0.5, "end": 0.75}
-        assert heard.duration == pytest.approx(soundfile.info(LONG).duration, abs=0.01)
+    if isinstance(result, openai.types.audio.TranscriptionVerbose):
+        assert result.segments
+        assert result.words
+        assert result.segments[0].text == SENTENCES[0]
+        assert result.words[0].model_dump() == {"word": "Every", "start": 0.5, "end": 0.75}
+        assert result.duration == pytest.approx(soundfile.info(LONG).duration, abs=0.01)
 
 
 async def receive_seq(daemon: Daemon) -> int:
@@ -273,7 +276,7 @@ async def receive_seq(daemon: Daemon) -> int:
 
 
 async def test_a_streamed_file(daemon: Daemon) -> None:
-    """Captions come one by one; together they are the whole text."""
+    """Captions arrive one by one; together they are the whole text."""
     stream = await client_of(daemon).audio.transcriptions.create(file=LONG, model="any", stream=True, language="en")
     events = [event async for event in stream]
     assert [e.type for e in events[-2:]] == ["transcript.text.delta", "transcript.text.done"]
@@ -283,7 +286,7 @@ async def test_a_streamed_file(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize("form", ["mp3", "ogg", "wav"])
 def test_other_kinds_of_file(daemon: Daemon, form: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Whatever libsndfile reads is heard, whatever it is called."""
+    """Every format that libsndfile reads is accepted, whatever the name of the file."""
     path = tmp_path_factory.mktemp("recording") / f"talk.{form}"
     samples, rate = soundfile.read(LONG)
     soundfile.write(path, samples[: 8 * rate], rate)
@@ -291,8 +294,8 @@ def test_other_kinds_of_file(daemon: Daemon, form: str, tmp_path_factory: pytest
         assert client.audio.transcriptions.create(file=("talk", path.read_bytes()), model="any").text == SCRIPT
 
 
-async def test_silence_is_silent(daemon: Daemon, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A file in which nobody speaks has no words, in both ways of asking."""
+async def test_a_silent_file(daemon: Daemon, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """A recording of silence has no words, streamed or not."""
     path = tmp_path_factory.mktemp("recording") / "silence.wav"
     soundfile.write(path, [0.0] * 32_000, 16_000)
     transcriptions = client_of(daemon).audio.transcriptions
@@ -312,7 +315,7 @@ async def test_silence_is_silent(daemon: Daemon, tmp_path_factory: pytest.TempPa
     ],
 )
 async def test_mistakes(daemon: Daemon, name: str, content: bytes, options: Any, param: str, hint: str) -> None:
-    """What cannot be had is a 400 that names the parameter, and what can be had."""
+    """An invalid request gets a 400 that names the parameter and what is supported."""
     with pytest.raises(openai.BadRequestError) as caught:
         await client_of(daemon).audio.transcriptions.create(file=(name, content), model="any", **options)
     assert (caught.value.param, caught.value.type) == (param, "invalid_request_error")
@@ -321,14 +324,14 @@ async def test_mistakes(daemon: Daemon, name: str, content: bytes, options: Any,
 
 
 async def test_models(daemon: Daemon) -> None:
-    """The one that is loaded."""
+    """The list has the model that is loaded."""
     models = client_of(daemon).models
     assert [model.id async for model in await models.list()] == ["script"]
     assert (await models.retrieve("script")).owned_by == "streamstt"
 
 
 def test_curl(daemon: Daemon) -> None:
-    """The example of OpenAI's documentation, with another address; and a large file, for which curl asks first."""
+    """The example from OpenAI's documentation, and a large file, before which curl waits for ``100 Continue``."""
     url, form = f"{daemon.url}/v1/audio/transcriptions", ["-F", "model=whisper-1", "-F", "response_format=text"]
     for name in ("@" + str(LONG), "@-"):
         pcm = subprocess.run(["cat", LONG], capture_output=True, check=True).stdout
@@ -337,7 +340,7 @@ def test_curl(daemon: Daemon) -> None:
         )
         assert done.stdout.decode().startswith(SCRIPT)
     patient = ["-H", "Expect: 100-continue"]
-    large = soundfile_of(pcm_of("long_sentence") * 2)
+    large = wav_file(pcm_of("long_sentence") * 2)
     done = subprocess.run(
         ["curl", "-sv", url, *form, "-F", "file=@-", *patient], capture_output=True, input=large, check=True
     )
@@ -345,8 +348,8 @@ def test_curl(daemon: Daemon) -> None:
     assert done.stdout.decode().startswith(SCRIPT)
 
 
-def soundfile_of(pcm: bytes) -> bytes:
-    """A WAV file with s16le at 16 kHz."""
+def wav_file(pcm: bytes) -> bytes:
+    """Returns a WAV file with s16le at 16 kHz."""
     size = len(pcm).to_bytes(4, "little")
     head = (
         b"fmt \x10\0\0\0\x01\0\x01\0"
@@ -358,7 +361,7 @@ def soundfile_of(pcm: bytes) -> bytes:
 
 
 async def test_switched_off(script: list[str]) -> None:
-    """Before it is switched on, every path says by which setting, in a form that the SDK understands."""
+    """While it is disabled, every path names the setting that enables it, in a form that the SDK understands."""
     with Daemon(*script, "--source", "ws") as daemon:
         hint = "compat.openai = true"
         with pytest.raises(openai.NotFoundError, match=hint):

@@ -1,4 +1,4 @@
-"""Captions to other programs: real sockets and pipes, honest servers of each wire format, and what goes wrong there."""
+"""Outputs with real sockets and pipes, to servers with each target's protocol, and their faults."""
 
 import asyncio
 import hashlib
@@ -24,31 +24,33 @@ from tests.support.brokers import free_port
 from tests.support.captions import final, make_hub, partial
 from tests.support.target_servers import HttpServer, ObsServer, ReceivedRequest, Reply, ZoomMeeting, eventually
 
-LONG = "Every word of this has been written down before, and it is said again so that the tests know it by heart."
+LONG = "Every word of this has been written down before, and it is said again so that the tests know all of it."
 
 
 @asynccontextmanager
 async def publishing(**settings: Any) -> AsyncIterator[Hub]:
-    """A hub with the outlets that these settings switch on (``zoom__url``: ``zoom.url``); at its end all is sent."""
+    """Runs a hub with the outputs that these settings enable (``zoom__url``: ``zoom.url``), until all is sent."""
     hub = make_hub()
-    made = make_outputs(settings_from_mapping({key.replace("__", "."): value for key, value in settings.items()}), hub)
-    assert made
+    outputs = make_outputs(
+        settings_from_mapping({key.replace("__", "."): value for key, value in settings.items()}), hub
+    )
+    assert outputs
     async with asyncio.timeout(300), asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(outlet.run()) for outlet in made]
+        running = [tasks.create_task(output.run()) for output in outputs]
         await asyncio.sleep(0.01)
         yield hub
         hub.finish()
         await finish_outputs(running)
 
 
-def say(hub: Hub, *texts: str) -> None:
+def publish_finals(hub: Hub, *texts: str) -> None:
     """Publishes finals."""
     for text in texts:
         hub.publish(final(text, number=hub.seq + 1))
 
 
 def count(hub: Hub, what: str, target: str) -> float:
-    """A metric of a target."""
+    """Returns a counter of a target."""
     (value,) = [
         r.value
         for r in hub.counters.collect()
@@ -57,7 +59,7 @@ def count(hub: Hub, what: str, target: str) -> float:
     return value
 
 
-# ---- HTTP, for all that use it
+# ---- HTTP, for all targets that use it
 
 
 @pytest.mark.parametrize(
@@ -69,39 +71,39 @@ def count(hub: Hub, what: str, target: str) -> float:
     ],
 )
 async def test_answers_that_never_come(reply: Reply, why: str) -> None:
-    """A server that hangs, stops within its answer, or hangs up, is away, in words without its address."""
-    poster = HttpClient(timeout_s=60 if reply.fault == "close" else 1)
+    """A server that hangs, stops within its response, or disconnects, is unavailable; the error hides its address."""
+    client = HttpClient(timeout_s=60 if reply.fault == "close" else 1)
     async with HttpServer(lambda _: reply) as server:
         with pytest.raises(TargetUnavailable) as caught:
-            await poster.post(f"{server.url}/?token=hunter2", b"x", {})
+            await client.post(f"{server.url}/?token=hunter2", b"x", {})
         assert why in str(caught.value)
         assert "hunter2" not in repr(caught.value) + repr(caught.value.__cause__)
-    await poster.close()
+    await client.close()
 
 
-async def test_nobody_answers() -> None:
-    """A server that is not there is away, in words without its address."""
-    poster = HttpClient(timeout_s=60)
+async def test_connection_refused() -> None:
+    """A server that does not exist is unavailable; the error hides its address."""
+    client = HttpClient(timeout_s=60)
     with pytest.raises(TargetUnavailable, match="no connection") as caught:
-        await poster.post(f"http://localhost:{free_port()}/?token=hunter2", b"x", {})
+        await client.post(f"http://localhost:{free_port()}/?token=hunter2", b"x", {})
     assert "hunter2" not in repr(caught.value) + repr(caught.value.__cause__)
-    await poster.close()
+    await client.close()
 
 
 async def test_redirections_are_not_followed() -> None:
-    """What is said goes to the address that the user has set, and to no other."""
+    """Captions go to the configured address, and to no other."""
     others: list[ReceivedRequest] = []
     async with HttpServer(lambda post: others.append(post) or Reply()) as other:
         moved = Reply(307, {"Location": f"{other.url}/stolen"})
         async with HttpServer(lambda _: moved) as server, publishing(webhook__url=server.url) as hub:
-            say(hub, "Hello.")
+            publish_finals(hub, "Hello.")
             await eventually(lambda: count(hub, "dropped", "webhook"))
             await eventually(lambda: "redirections are not followed" in hub_health(hub).summary)
     assert others == []
 
 
 async def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A certificate that this machine does not trust is told as such; one that it trusts is fine."""
+    """A certificate that this machine does not trust is an error that says so; one that it trusts is accepted."""
     ca = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ca.issue_cert("localhost").configure_cert(context)
@@ -110,9 +112,9 @@ async def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.Monk
             await HttpClient().post(server.url, b"x", {})
         ca.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-        poster = HttpClient()
-        assert (await poster.post(server.url, b"x", {})).is_success
-        await poster.close()
+        client = HttpClient()
+        assert (await client.post(server.url, b"x", {})).is_success
+        await client.close()
 
 
 # ---- webhook
@@ -126,7 +128,7 @@ async def test_a_webhook_gets_every_final(tmp_path: Path) -> None:
     async with HttpServer(lambda post: posts.append(post) or Reply(204)) as server:
         async with publishing(webhook__url=f"{server.url}/hook", **settings) as hub:
             hub.publish(partial("One"))
-            say(hub, "One.", "Zwei: Grüße.")
+            publish_finals(hub, "One.", "Zwei: Grüße.")
         assert server.connections == 1
     for post, text in zip(posts, ["One.", "Zwei: Grüße."], strict=True):
         data = json.loads(post.body)
@@ -138,7 +140,7 @@ async def test_a_webhook_gets_every_final(tmp_path: Path) -> None:
 
 
 async def test_a_webhook_that_is_busy_gets_the_same_again() -> None:
-    """500 and 429 are tried again, the latter no sooner than it asks, with the same key; 400 is not tried again."""
+    """500 and 429 are retried with the same key, 429 not before the time it demands; 400 is not retried."""
     loop = asyncio.get_running_loop()
     replies = [Reply(500), Reply(429, {"Retry-After": "1"}), Reply(), Reply(400), Reply()]
     posts: list[tuple[float, ReceivedRequest]] = []
@@ -146,7 +148,7 @@ async def test_a_webhook_that_is_busy_gets_the_same_again() -> None:
         HttpServer(lambda post: posts.append((loop.time(), post)) or replies.pop(0)) as server,
         publishing(webhook__url=server.url) as hub,
     ):
-        say(hub, "One.", "Two.", "Three.")
+        publish_finals(hub, "One.", "Two.", "Three.")
         await eventually(lambda: not replies)
         assert count(hub, "retries", "webhook") == 2
     assert [json.loads(post.body)["text"] for _, post in posts] == ["One.", "One.", "One.", "Two.", "Three."]
@@ -156,82 +158,82 @@ async def test_a_webhook_that_is_busy_gets_the_same_again() -> None:
 
 
 async def test_a_webhook_that_is_gone() -> None:
-    """410 ends it: nothing is sent any more."""
+    """After 410 nothing more is sent."""
     posts: list[ReceivedRequest] = []
     async with (
         HttpServer(lambda post: posts.append(post) or Reply(410)) as server,
         publishing(webhook__url=server.url) as hub,
     ):
-        say(hub, "One.")
+        publish_finals(hub, "One.")
         await eventually(lambda: "410" in hub_health(hub).summary)
-        say(hub, "Two.")
+        publish_finals(hub, "Two.")
     assert len(posts) == 1
     assert count(hub, "dropped", "webhook") == 2
 
 
 async def test_a_webhook_that_restarts_misses_nothing() -> None:
-    """What is said while it is away waits for it, in order; health says so meanwhile, and is ready all the time."""
-    heard: list[str] = []
-    handler = lambda post: heard.append(json.loads(post.body)["text"]) or Reply()  # noqa: E731
+    """Finals wait while it is away, in order; health reports this, but stays ready."""
+    received: list[str] = []
+    handler = lambda post: received.append(json.loads(post.body)["text"]) or Reply()  # noqa: E731
     server = HttpServer(handler, free_port())
     async with publishing(webhook__url=server.url) as hub:
-        say(hub, "One.", "Two.")
+        publish_finals(hub, "One.", "Two.")
         await eventually(lambda: "to webhook" in hub_health(hub).summary)
         assert hub_health(hub).ready
         async with HttpServer(handler, server.port):
-            await eventually(lambda: heard == ["One.", "Two."])
-            await eventually(lambda: hub_health(hub).reasons == ())  # when it has the answer, too
-        say(hub, "Three.")
+            await eventually(lambda: received == ["One.", "Two."])
+            await eventually(lambda: hub_health(hub).reasons == ())  # once it has the response, too
+        publish_finals(hub, "Three.")
         async with HttpServer(handler, server.port):
-            await eventually(lambda: heard == ["One.", "Two.", "Three."])
+            await eventually(lambda: received == ["One.", "Two.", "Three."])
 
 
 # ---- Zoom
 
 
 async def test_zoom(tmp_path: Path) -> None:
-    """Captions go on from the last seq of the meeting, in its language; the next meeting's address comes by file."""
+    """Captions continue from the meeting's last seq; the address of the next meeting is read from the file."""
     meeting, other = ZoomMeeting(), ZoomMeeting("other")
     meeting.seq = 17
     file = tmp_path / "zoom"
     now = meeting
-    async with HttpServer(lambda post: now(post)) as server:  # noqa: PLW0108 - now is another one soon
+    async with HttpServer(lambda post: now(post)) as server:  # noqa: PLW0108 - ``now`` is replaced below
         file.write_text(meeting.address(server))
         async with publishing(zoom__url_file=str(file)) as hub:
-            say(hub, "One.", "Two.")
+            publish_finals(hub, "One.", "Two.")
             await eventually(lambda: len(meeting.captions) == 2)
             now = other
             file.write_text(other.address(server))
-            say(hub, "Three.")
+            publish_finals(hub, "Three.")
             await eventually(lambda: other.captions)
     assert meeting.captions == [(18, "en-US", "One.\n"), (19, "en-US", "Two.\n")]
     assert other.captions == [(1, "en-US", "Three.\n")]
 
 
 async def test_zoom_has_a_caption_once() -> None:
-    """Taken, but the answer was lost: it is not sent twice. Not taken: it is sent again with the same seq."""
+    """A caption whose response was lost is not sent twice; one that was refused is retried with the same seq."""
     meeting = ZoomMeeting()
     meeting.faults = [Reply(fault="close", headers={"late": ""}), Reply(503)]
     async with HttpServer(meeting) as server, publishing(zoom__url=meeting.address(server)) as hub:
-        say(hub, "One.", "Two.", "Three.")
+        publish_finals(hub, "One.", "Two.", "Three.")
         await eventually(lambda: len(meeting.captions) == 3)
     assert [(seq, text) for seq, _, text in meeting.captions] == [(1, "One.\n"), (2, "Two.\n"), (3, "Three.\n")]
     assert meeting.repeated == 0
     assert count(hub, "delivered", "zoom") == 3
 
 
-async def test_a_meeting_that_has_not_begun() -> None:
-    """It is told in Zoom's sense, and captions come when it has."""
+async def test_a_meeting_that_has_not_started() -> None:
+    """Health says so, and captions arrive once it has started."""
     meeting = ZoomMeeting()
-    begun = False
+    started = False
     async with (
-        HttpServer(lambda post: meeting(post) if begun else Reply(400)) as server,
+        HttpServer(lambda post: meeting(post) if started else Reply(400)) as server,
         publishing(zoom__url=meeting.address(server), zoom__language="de-DE") as hub,
     ):
-        say(hub, "Eins.")
+        publish_finals(hub, "Eins.")
         await eventually(lambda: "the meeting has not started" in hub_health(hub).summary)
         assert "nYtXJqRKCW" not in hub_health(hub).summary
-        begun = True
+        started = True
         await eventually(lambda: meeting.captions == [(1, "de-DE", "Eins.\n")])
 
 
@@ -239,14 +241,14 @@ async def test_a_meeting_that_has_not_begun() -> None:
 
 
 async def test_youtube() -> None:
-    """Cues in UTC; seq rises by one from caption to caption, and stays the same when one is sent again."""
+    """Cues have UTC times; seq rises by one with each caption, and is the same when one is retried."""
     posts: list[ReceivedRequest] = []
     replies = [Reply(), Reply(500), Reply(), Reply()]
     async with (
         HttpServer(lambda post: posts.append(post) or replies.pop(0)) as server,
         publishing(youtube__url=f"{server.url}/closedcaption?cid=abcd-efgh") as hub,
     ):
-        say(hub, "One.", "Two.", "Three.")
+        publish_finals(hub, "One.", "Two.", "Three.")
         await eventually(lambda: not replies)
     assert [post.body.decode().splitlines()[1] for post in posts] == ["One.", "Two.", "Two.", "Three."]
     assert posts[0].body.startswith(b"2026-01-02T03:04:05.678\n")
@@ -261,7 +263,7 @@ async def test_youtube() -> None:
 
 
 async def test_obs(tmp_path: Path) -> None:
-    """With the password, finals become closed captions; a long one comes in parts that can be read, and all do."""
+    """Finals become closed captions; a long one is split into readable parts. OBS has a password."""
     (tmp_path / "password").write_text("supersecretpassword\n")
     password = str(tmp_path / "password")
     async with (
@@ -270,7 +272,7 @@ async def test_obs(tmp_path: Path) -> None:
     ):
         await eventually(lambda: obs.identified)  # before anything is said
         hub.publish(partial("Hel"))
-        say(hub, "Hello.", LONG)
+        publish_finals(hub, "Hello.", LONG)
         await eventually(lambda: len(obs.captions) == 3)
     assert obs.captions[0] == "Hello."
     assert " ".join(" ".join(obs.captions[1:]).split()) == LONG
@@ -280,74 +282,76 @@ async def test_obs(tmp_path: Path) -> None:
 
 
 async def test_obs_that_does_not_stream() -> None:
-    """That is how it is most of the time: the caption goes, nobody is alarmed."""
+    """While OBS does not stream, captions are dropped without an alarm."""
     async with ObsServer() as obs, publishing(obs__url=obs.url) as hub:
         obs.streaming = False
-        say(hub, "One.")
+        publish_finals(hub, "One.")
         await eventually(lambda: count(hub, "dropped", "obs") == 1)
         obs.streaming = True
-        say(hub, "Two.")
+        publish_finals(hub, "Two.")
         await eventually(lambda: obs.captions == ["Two."])
         assert (hub.notices, count(hub, "retries", "obs")) == ([], 0)
 
 
 async def test_a_wrong_password(tmp_path: Path) -> None:
-    """It is told, without the password; when the file has the right one, captions come by themselves."""
+    """Health says so, without the password; once the file has the right one, captions arrive."""
     file = tmp_path / "password"
     file.write_text("hunter2")
     async with ObsServer("another") as obs, publishing(obs__url=obs.url, obs__password_file=str(file)) as hub:
         await eventually(lambda: "it does not take the password" in hub_health(hub).summary)
         assert "hunter2" not in hub_health(hub).summary
         file.write_text("another")
-        say(hub, "One.")
+        publish_finals(hub, "One.")
         await eventually(lambda: obs.captions == ["One."])
         await eventually(lambda: hub_health(hub).reasons == ())
 
 
 async def test_obs_that_restarts() -> None:
-    """Whether it ends while nobody speaks or comes later than the daemon, it is found again."""
+    """OBS is found again after a restart, and when it starts later than the daemon."""
     obs = ObsServer(port=free_port())
     async with publishing(obs__url=obs.url) as hub:
-        say(hub, "One.")
+        publish_finals(hub, "One.")
         await eventually(lambda: "to obs" in hub_health(hub).summary)
         async with ObsServer(port=obs.port) as second:
             await eventually(lambda: second.captions == ["One."])
         async with ObsServer(port=obs.port) as third:
             await eventually(lambda: third.identified)
-            say(hub, "Two.")
+            publish_finals(hub, "Two.")
             await eventually(lambda: third.captions == ["Two."])
 
 
-async def test_obs_that_throws_us_out() -> None:
-    """Kick in its list of sessions means: do not come back."""
+async def test_obs_that_kicks_us() -> None:
+    """After Kick in OBS's list of sessions the daemon does not reconnect."""
     async with ObsServer() as obs, publishing(obs__url=obs.url) as hub:
         await eventually(lambda: obs.identified)
         await obs.kick()
-        say(hub, "One.")
+        publish_finals(hub, "One.")
         await eventually(lambda: "Kick" in hub_health(hub).summary)
         assert obs.identified == 1
 
 
 @pytest.mark.parametrize("scheme", ["ws", "http"])
-async def test_what_is_no_obs(scheme: str) -> None:
-    """Some other server at its address is told as such."""
+async def test_a_server_that_is_not_obs(scheme: str) -> None:
+    """Health says that another server is at the address."""
     async with HttpServer(lambda _: Reply()) as server, publishing(obs__url=server.url.replace("http", "ws")) as hub:
         await eventually(lambda: "no obs-websocket" in hub_health(hub).summary)
 
 
 async def test_a_text_source() -> None:
-    """It shows what is said while it is said, not oftener than is wanted, is emptied after silence and at the end."""
+    """It shows partials and finals, not more often than configured, and is cleared after silence and at the end."""
     settings = {"obs__text_source": "Captions", "obs__clear_s": 0.6, "obs__updates_s": 10}
     async with ObsServer() as obs, publishing(obs__url=obs.url, **settings) as hub:
         hub.publish(partial("One"))
         await eventually(lambda: "One" in obs.texts)
-        begun = asyncio.get_running_loop().time()
+        started = asyncio.get_running_loop().time()
         for rev in range(2, 22):
             hub.publish(partial(f"One two {rev}", rev=rev))
             await asyncio.sleep(0.01)
         hub.publish(final("One two three."))
         await eventually(lambda: "One two three." in obs.texts)
-        assert len(obs.texts) <= 4 + 10 * (asyncio.get_running_loop().time() - begun)  # some 0.3 s, at ten a second
+        assert len(obs.texts) <= 4 + 10 * (
+            asyncio.get_running_loop().time() - started
+        )  # about 0.3 s, at ten per second
         await eventually(lambda: obs.texts[-1:] == [""])
         hub.publish(final("Four.", number=2))
         await eventually(lambda: "Four." in obs.texts)
@@ -356,33 +360,33 @@ async def test_a_text_source() -> None:
 
 
 async def test_a_text_source_that_is_not_there() -> None:
-    """Its name is told; when somebody makes it, captions come."""
+    """Health names it; once it is created, captions arrive."""
     async with ObsServer() as obs, publishing(obs__url=obs.url, obs__text_source="Subtitles") as hub:
         hub.publish(partial("One"))
         await eventually(lambda: "no source named 'Subtitles'" in hub_health(hub).summary)
         obs.sources.add("Subtitles")
         hub.publish(partial("One two", rev=2))
         await eventually(lambda: obs.texts[-1:] == ["One two"])
-        await eventually(lambda: hub_health(hub).reasons == ())  # when it has the answer, too
+        await eventually(lambda: hub_health(hub).reasons == ())  # once it has the response, too
 
 
 # ---- the named pipe
 
 
 async def test_a_pipe_with_readers_that_come_and_go(tmp_path: Path) -> None:
-    """Lines are dropped while nobody reads; each reader begins with a whole line, whatever the last one left unread."""
+    """Lines are dropped while there is no reader; each reader begins with a whole line, whatever was left unread."""
     path = tmp_path / "captions"
     async with publishing(output__pipe=str(path)) as hub:
-        say(hub, "Nobody hears this.")
+        publish_finals(hub, "Nobody reads this.")
         await eventually(lambda: count(hub, "dropped", "pipe") == 1)
         reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        say(hub, "One.", "Two.")
+        publish_finals(hub, "One.", "Two.")
         await eventually(lambda: count(hub, "delivered", "pipe") == 2)
         assert os.read(reader, 6) == b"One.\nT"
         os.close(reader)
         await asyncio.sleep(0.02)
         reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        say(hub, "Three.")
+        publish_finals(hub, "Three.")
         await eventually(lambda: count(hub, "delivered", "pipe") == 3)
         assert os.read(reader, 100) == b"Three.\n"
         os.close(reader)
@@ -391,12 +395,12 @@ async def test_a_pipe_with_readers_that_come_and_go(tmp_path: Path) -> None:
 
 
 async def test_a_pipe_whose_reader_sleeps(tmp_path: Path) -> None:
-    """A full pipe holds lines back, the oldest are dropped beyond the bound; when it is read, whole lines come."""
+    """While the pipe is full, lines wait; beyond a limit the oldest are dropped. Only whole lines are read."""
     path = tmp_path / "captions"
     async with publishing(output__pipe=str(path)) as hub:
         reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         texts = [f"{number} {'word ' * 1000}".strip() for number in range(230)]
-        say(hub, *texts)
+        publish_finals(hub, *texts)
         await eventually(lambda: count(hub, "dropped", "pipe"))
         received = b""
         while not received.endswith(b"\n") or texts[-1].encode() not in received:

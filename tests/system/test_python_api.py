@@ -1,4 +1,4 @@
-"""Other programs use the engine: the examples of docs/python.md do what they say, and mistakes are told."""
+"""The Python API: the examples in docs/python.md work as they say, and mistakes raise errors."""
 
 import asyncio
 import re
@@ -24,7 +24,7 @@ LONG = DATA / "long_sentence.flac"
 
 
 def play(code: str, *changes: tuple[str, str]) -> subprocess.CompletedProcess[str]:
-    """Runs an example with other names in it."""
+    """Runs an example with some of its text replaced."""
     for old, new in changes:
         assert old in code
         code = code.replace(old, new)
@@ -34,7 +34,7 @@ def play(code: str, *changes: tuple[str, str]) -> subprocess.CompletedProcess[st
 
 
 def test_listen(script: list[str]) -> None:
-    """Captions of a source, made in the program itself: partials, then finals; it ends with the source."""
+    """Captions of a source are made in the program itself: partials, then finals, until the source ends."""
     done = play(LISTEN, ('"mic"', f'"file:{DATA / "names.flac"}"'), ('"base"', f'"{script[1]}"'))
     lines = done.stdout.splitlines()
     assert any(re.match(r"… Every( \w+)* \|", line) for line in lines), done
@@ -43,27 +43,27 @@ def test_listen(script: list[str]) -> None:
 
 
 def test_connect(script: list[str]) -> None:
-    """Captions of a running daemon."""
+    """A program receives the captions of a running daemon."""
     with Daemon(*script, "--source", f"file:{LONG}", "--loop") as daemon:
         code = CONNECT.replace("ws://127.0.0.1:8765", daemon.url.replace("http", "ws", 1))
         program = subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, env=environment(), text=True)
         assert program.stdout is not None
         source, _, text = program.stdout.readline().strip().partition(": ")
         assert source == "file-long_sentence.flac"
-        assert text in SENTENCES  # whichever is said when it comes
+        assert text in SENTENCES  # from wherever in the script it connected
         program.kill()
         program.wait()
         program.stdout.close()
 
 
 def test_transcribe(script: list[str]) -> None:
-    """A recording as a whole."""
+    """A recording is transcribed as a whole."""
     done = play(TRANSCRIBE, ("talk.flac", str(LONG)), ('"base"', f'"{script[1]}"'))
     assert FIRST in done.stdout, done
 
 
 class Tone:
-    """Audio of a program's own: a recording that lies in memory."""
+    """A program's own source: a recording in memory."""
 
     is_live = False
     overflows = 0
@@ -87,7 +87,7 @@ class Tone:
 
 
 async def test_own_source(script: list[str]) -> None:
-    """Any object that gives audio is a source; it is read as fast as it can be heard."""
+    """Any object that provides audio is a source; it is read as fast as it can be decoded."""
     async with streamstt.listen(Tone(), model=script[1], language="en") as captions:
         events = [event async for event in captions]
     assert FIRST in [event.text for event in events if isinstance(event, streamstt.Final)]
@@ -95,7 +95,7 @@ async def test_own_source(script: list[str]) -> None:
 
 
 async def test_leaving_early(script: list[str]) -> None:
-    """A program that has heard enough leaves, and nothing goes on behind it."""
+    """When a program leaves early, no task or thread is left."""
     async with asyncio.timeout(WITHIN_S):
         async with streamstt.listen(f"file:{LONG}", model=script[1], language="en") as captions:
             async for event in captions:
@@ -107,7 +107,7 @@ async def test_leaving_early(script: list[str]) -> None:
 
 
 async def test_mistakes() -> None:
-    """What is wrong is raised where ``listen`` is entered, as a sentence."""
+    """Errors are raised where ``listen`` is entered, with an explanation."""
     with pytest.raises(streamstt.StreamsttError, match=r"there is no file /gone\.wav"):
         async with streamstt.listen("file:/gone.wav"):
             pytest.fail("there is nothing to listen to")

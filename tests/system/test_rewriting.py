@@ -16,7 +16,7 @@ from tests.support.transcripts import check_readable, finals
 SPOKEN = "So, um, jon runs cube net ease on his own. What a shitty day that is, uh, for everybody here."
 MEANT = "So, John runs Kubernetes on his own. What a s***** day that is, for everybody here."
 OTHER = "So, Jonas runs cube net ease on his own. What a shitty day that is, for everybody here."
-SPEECH = pcm_of("long_sentence")[: 8 * 32_000]  # somebody speaks for eight seconds
+SPEECH = pcm_of("long_sentence")[: 8 * 32_000]  # eight seconds of speech
 WORDS = """
 [words]
 profanity = "mask"
@@ -30,7 +30,7 @@ fillers = "drop"
 
 @pytest.fixture
 def spoken(tmp_path: Path) -> list[str]:
-    """Options that make the engine say SPOKEN by heart."""
+    """Options that make the engine recognize SPOKEN."""
     words = [
         {"text": f" {word}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, word in enumerate(SPOKEN.split())
     ]
@@ -39,8 +39,8 @@ def spoken(tmp_path: Path) -> list[str]:
     return ["--model", f"script:{file}", "--language", "en"]
 
 
-async def test_words_that_are_put_right(spoken: list[str], tmp_path: Path) -> None:
-    """Partials, finals, transcripts on disk and over HTTP say what is meant; a reload changes the next captions."""
+async def test_rewritten_words(spoken: list[str], tmp_path: Path) -> None:
+    """Partials, finals, and transcripts on disk and over HTTP are rewritten; a reload changes the next captions."""
     config, folder = tmp_path / "settings.toml", tmp_path / "kept"
     config.write_text(WORDS)
     options = ["--config", str(config), *spoken, "--source", "ws", "--set", f"transcript.folder={folder}"]
@@ -61,7 +61,7 @@ async def test_words_that_are_put_right(spoken: list[str], tmp_path: Path) -> No
         assert not any("shit" in text or "um" in text.split() for text in partials)
         words = [w for m in messages if m["type"] == "final" for w in m["words"]]
         assert [w["text"] for w in words] == MEANT.split()
-        assert words[3]["end"] - words[3]["start"] == pytest.approx(0.85, abs=0.01), "three words long"
+        assert words[3]["end"] - words[3]["start"] == pytest.approx(0.85, abs=0.01), "as long as three words"
         for form in ("txt", "srt", "vtt", "json"):
             assert "Kubernetes" in get(f"{daemon.url}/transcript.{form}")[1]
 
@@ -80,7 +80,7 @@ async def test_words_that_are_put_right(spoken: list[str], tmp_path: Path) -> No
 
 
 def test_transcribe(spoken: list[str], tmp_path: Path) -> None:
-    """Transcribed recordings say the same; a mistake in a replacement is told before anything is loaded."""
+    """Transcribed recordings are rewritten, too; a mistake in a replacement is reported before anything is loaded."""
     config = tmp_path / "settings.toml"
     config.write_text(WORDS)
     file = str(DATA / "long_sentence.flac")
@@ -92,10 +92,10 @@ def test_transcribe(spoken: list[str], tmp_path: Path) -> None:
 
 
 async def test_uploads(spoken: list[str], tmp_path: Path) -> None:
-    """Recordings that clients send as OpenAI's say what is meant as well."""
+    """Uploaded recordings are rewritten, too."""
     config = tmp_path / "settings.toml"
     config.write_text(WORDS + "\n[compat]\nopenai = true\n")
     with Daemon("--config", str(config), *spoken, "--source", "ws") as daemon:
         async with openai.AsyncOpenAI(base_url=f"{daemon.url}/v1", api_key="none") as client:
-            heard = await client.audio.transcriptions.create(model="base", file=DATA / "long_sentence.flac")
-    assert "John runs Kubernetes" in heard.text
+            result = await client.audio.transcriptions.create(model="base", file=DATA / "long_sentence.flac")
+    assert "John runs Kubernetes" in result.text

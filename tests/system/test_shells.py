@@ -27,7 +27,7 @@ def installed(tmp_path: Path) -> dict[str, str]:
 
 
 def pressed(shell: list[str], env: dict[str, str], setup: str, typed: str, shown: str) -> str:
-    """What is on the screen after somebody typed, and pressed Tab."""
+    """Returns the screen after a text was typed and Tab was pressed."""
     with Terminal(shell, env=env | {"PS1": "> ", "TERM": "xterm"}, columns=100) as terminal:
         terminal.wait_for(">")
         terminal.type(f"{setup}; echo set up\r")
@@ -43,14 +43,14 @@ def completion() -> str:
 
 
 def candidates(env: dict[str, str], completion: str, line: str) -> list[str]:
-    """What bash completes a line to, asked as bash asks."""
+    """Returns bash's candidates for the end of a line, requested as bash does it."""
     words = line.split(" ")
-    asking = (
+    request = (
         f"COMP_LINE={line!r}; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
         'compopt() { :; }; _streamstt_completion streamstt; printf "%s\\n" "${COMPREPLY[@]}"'
     )
     done = subprocess.run(
-        ["bash", "-c", f"{completion}\n{asking}"], env=environment(env), capture_output=True, text=True, check=True
+        ["bash", "-c", f"{completion}\n{request}"], env=environment(env), capture_output=True, text=True, check=True
     )
     return done.stdout.split()
 
@@ -70,12 +70,12 @@ def candidates(env: dict[str, str], completion: str, line: str) -> list[str]:
     ],
 )
 def test_values_complete(line: str, value: str, installed: dict[str, str], completion: str) -> None:
-    """Commands, options, and what they take."""
+    """Commands, options and their values are completed."""
     assert value in candidates(installed, completion, line)
 
 
 def test_devices_complete(installed: dict[str, str], completion: str, tmp_path: Path) -> None:
-    """After ``mic:`` the microphones that are there; bash takes a colon for the end of a word, and wants the rest."""
+    """Microphones are completed after ``mic:``; bash treats a colon as the end of a word, and expects the rest."""
     folder = tmp_path / "sound"
     folder.mkdir()
     with AudioServer(folder) as server:
@@ -84,32 +84,32 @@ def test_devices_complete(installed: dict[str, str], completion: str, tmp_path: 
 
 
 def test_bash(installed: dict[str, str]) -> None:
-    """In a real bash the Tab key completes a setting up to its equals sign, and waits there for the value."""
+    """In a real bash, Tab completes a setting up to its equals sign."""
     shell = ["bash", "--norc", "--noprofile", "-i"]
     setup = 'eval "$(streamstt completion bash)"'
     pressed(shell, installed, setup, "streamstt run --set speech.vad_m", "--set speech.vad_mode=")
 
 
 def test_zsh(installed: dict[str, str]) -> None:
-    """In a real zsh, too."""
+    """In a real zsh, Tab completes a model."""
     setup = 'autoload -Uz compinit; compinit -u; eval "$(streamstt completion zsh)"'
     pressed(["zsh", "-f", "-i"], installed, setup, "streamstt run --model large-v3-t", "--model large-v3-turbo")
 
 
 def test_fish(installed: dict[str, str]) -> None:
-    """And fish."""
+    """fish completes a model."""
     ask = 'streamstt completion fish | source; complete -C "streamstt run --model large-v3-t"'
     done = subprocess.run(["fish", "-c", ask], env=environment(installed), capture_output=True, text=True, check=True)
     assert "large-v3-turbo" in done.stdout
 
 
 def test_the_man_page_is_the_help() -> None:
-    """``python scripts/manual.py > docs/streamstt.1`` was run since the help has changed, and man takes it."""
-    made = subprocess.run(
+    """The man page is that of the current help (``python scripts/manual.py > docs/streamstt.1``), and is valid."""
+    generated = subprocess.run(
         [sys.executable, ROOT / "scripts/manual.py"],
         capture_output=True, text=True, check=True, env=environment({"PYTHONPATH": str(ROOT)}),
     )  # fmt: skip
-    assert made.stdout == PAGE.read_text(encoding="utf-8")
+    assert generated.stdout == PAGE.read_text(encoding="utf-8")
     for checker in (["man", "--warnings", "-l", str(PAGE)], ["mandoc", "-Tlint", "-Werror", str(PAGE)]):
         if shutil.which(checker[0]):
             checked = subprocess.run(
@@ -119,8 +119,8 @@ def test_the_man_page_is_the_help() -> None:
             assert (checked.returncode, checked.stdout or "", checked.stderr) == (0, "", "")
 
 
-def test_help_is_quick() -> None:
-    """Neither torch, nor the hub's library, nor a sound library is imported to show help or to follow a daemon."""
+def test_help_imports_little() -> None:
+    """The command line imports neither torch, nor Hugging Face's libraries, nor a sound library."""
     code = "import sys, streamstt.cli.app; heavy = {'torch', 'transformers', 'huggingface_hub', 'sounddevice'}\n"
     code += "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     subprocess.run([sys.executable, "-c", code], check=True, env=environment())

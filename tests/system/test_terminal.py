@@ -1,4 +1,4 @@
-"""What a person sees who sits in front of a terminal: asserted on its screen, not on the bytes."""
+"""What a user sees in a terminal: tests check the screen, not the bytes."""
 
 import asyncio
 import json
@@ -55,7 +55,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture(scope="module")
 def daemon(scripted: list[str]) -> Iterator[Daemon]:
-    """A daemon with two sources that say the same."""
+    """A daemon with two sources that have the same words."""
     with Daemon(*scripted) as running:
         yield running
         assert running.stop() == 0
@@ -65,7 +65,7 @@ def daemon(scripted: list[str]) -> Iterator[Daemon]:
 
 
 def test_listen_shows_each_source_in_its_place(daemon: Daemon) -> None:
-    """Two open captions stand below each other, in two colors; a final stays above, whole words on each line."""
+    """Two open captions are shown in two lines and colors; finals are above them, broken between words."""
     with Terminal(command("listen", daemon.url), columns=46, rows=12) as terminal:
         sentence = "You: Every word of this has been written down"
         terminal.wait_for(
@@ -81,24 +81,24 @@ def test_listen_shows_each_source_in_its_place(daemon: Daemon) -> None:
         assert not terminal.cursor_is_hidden
         assert terminal.echoes
         assert "^C" not in terminal.text
-        assert "Them: It is" in terminal.text, "what was seen last stays"
+        assert "Them: It is" in terminal.text, "the last picture stays"
 
 
 def test_a_window_that_changes_leaves_nothing_behind(daemon: Daemon) -> None:
-    """After a change of its size every line is one of a sentence: no piece of an older picture is left."""
+    """After the window was resized, each line is a line of a sentence: no part of an old picture is left."""
     whole = {FIRST, SECOND, "Every word of this has been written down", "before."}
     whole |= {"It is said again and again so that tests", "know it."}
     with Terminal(command("listen", daemon.url, "--source", "You"), columns=76, rows=20) as terminal:
         terminal.wait_for("It is said again")
         terminal.resize(41, 20)
-        said = terminal.text.count("know it.")
-        terminal.wait_for(lambda text: text.count("know it.") > said)
+        before = terminal.text.count("know it.")
+        terminal.wait_for(lambda text: text.count("know it.") > before)
         *finals, _ = terminal.lines
-        assert set(finals) <= whole, "only the one that was asked for, too"
+        assert set(finals) <= whole, "only the source that was requested"
 
 
 def test_listen_without_color_and_on_a_dumb_terminal(daemon: Daemon) -> None:
-    """NO_COLOR is obeyed; a terminal that cannot move its cursor gets finals, a line each."""
+    """NO_COLOR is respected; a terminal that cannot move its cursor gets only finals, one per line."""
     with Terminal(command("listen", daemon.url), env={"NO_COLOR": "1"}) as terminal:
         terminal.wait_for("You: ")
         assert terminal.colors == {"default"}
@@ -108,8 +108,8 @@ def test_listen_without_color_and_on_a_dumb_terminal(daemon: Daemon) -> None:
         assert terminal.interrupt() == 0
 
 
-def test_listen_says_that_the_daemon_is_gone_and_back(script: list[str]) -> None:
-    """In a line each; what was open is no longer shown, for nobody knows how it ends."""
+def test_listen_reports_a_lost_connection(script: list[str]) -> None:
+    """A line reports the loss, and another one the reconnection; open captions are removed."""
     port = str(free_port())
     with (
         Daemon(*script, *LOOP, "--port", port) as first,
@@ -126,7 +126,7 @@ def test_listen_says_that_the_daemon_is_gone_and_back(script: list[str]) -> None
 
 
 def test_listen_into_a_pipe_that_is_closed(daemon: Daemon) -> None:
-    """``streamstt listen | head -1`` ends without a word of complaint, and gets its line as soon as it is final."""
+    """``streamstt listen | head -1`` prints the first final at once, and ends without an error message."""
     for more in ([], ["--json"]):
         listening = " ".join(command("listen", daemon.url, *more))
         pipe = ["bash", "-c", f"{listening} | head -1"]
@@ -142,19 +142,20 @@ def live(text: str) -> bool:
     return "Ctrl-C ends" in text and "dB" in text
 
 
-def test_run_shows_how_it_is(scripted: list[str]) -> None:
-    """Levels, states, captions, viewers, lag and address; log lines go above; Ctrl-C leaves captions and no mess."""
+def test_run_shows_a_live_view(scripted: list[str]) -> None:
+    """Levels, states, captions, viewers, lag and address, with the log above; Ctrl-C leaves the captions and restores
+    the terminal."""
     with Terminal(command("run", "--port", "0", *scripted), columns=100, rows=24) as terminal:
-        wanted = ("Them: Every word", "● speech    You", "━")
-        text = terminal.wait_for(lambda text: live(text) and all(part in text for part in wanted))
+        parts = ("Them: Every word", "● speech    You", "━")
+        text = terminal.wait_for(lambda text: live(text) and all(part in text for part in parts))
         assert re.search(r"0 viewers · lag \d\.\d", text)
         assert not terminal.echoes
         address = next(part for line in terminal.lines[-1:] for part in line.split() if part.startswith("http"))
-        terminal.type("\r\rtyped")  # would move what is drawn, if it were shown
+        terminal.type("\r\rtyped")  # would move the picture if it were echoed
         with Terminal(command("listen", address)) as viewer:
             terminal.wait_for("1 viewer ·")
             viewer.interrupt()
-        # One picture, no remains of others; it may be seen while it is drawn.
+        # One picture without remains of others; the screen may be read while it is drawn.
         text = terminal.wait_for(lambda text: "0 viewers" in text and text.count("─" * 99) == 2)
         assert "typed" not in text
         assert [*terminal.scrolled, *terminal.lines][0].endswith("is ready"), "the log is above"
@@ -166,9 +167,9 @@ def test_run_shows_how_it_is(scripted: list[str]) -> None:
         assert any("You: Every word of this" in line for line in [*terminal.scrolled, *terminal.lines])
 
 
-@pytest.mark.parametrize("how", [["--plain"], ["--set", "log.format=human"]], ids=["--plain", "a format for the log"])
+@pytest.mark.parametrize("how", [["--plain"], ["--set", "log.format=human"]], ids=["--plain", "log format"])
 def test_run_plainly(how: list[str], scripted: list[str]) -> None:
-    """On request the log is all that is shown, at a terminal too."""
+    """With these options only the log is shown, also in a terminal."""
     with Terminal(command("run", "--port", "0", *scripted, *how)) as terminal:
         terminal.wait_for("Overlay:")
         terminal.type("typed")
@@ -177,8 +178,8 @@ def test_run_plainly(how: list[str], scripted: list[str]) -> None:
         assert b"\x1b[J" not in terminal.bytes
 
 
-async def test_a_terminal_that_stands_still_stops_nobody(scripted: list[str]) -> None:
-    """When a person stops the terminal (Ctrl-S), captions go on for everybody, and so does the picture later."""
+async def test_a_stopped_terminal_delays_nobody(scripted: list[str]) -> None:
+    """While output to the terminal is stopped (Ctrl-S), other clients receive captions; later the picture continues."""
     with Terminal(command("run", "--port", "0", *scripted), columns=100) as terminal:
         address = terminal.wait_for(live).split("Captions: ")[1].split()[0]
 
@@ -204,7 +205,7 @@ async def test_a_terminal_that_stands_still_stops_nobody(scripted: list[str]) ->
 
 
 def test_which_microphone_hears_me(tmp_path: Path) -> None:
-    """``devices --meter`` shows each level as it changes; Ctrl-C ends it with the levels as a table."""
+    """``devices --meter`` shows changing levels; after Ctrl-C it prints a table of levels."""
     with AudioServer(tmp_path) as server:
         server.keep_awake()
         server.table_microphone()
@@ -236,12 +237,12 @@ def test_which_microphone_hears_me(tmp_path: Path) -> None:
 # ---- Ctrl-C
 
 
-def test_a_transcription_that_is_broken_off(tmp_path: Path, script: list[str]) -> None:
-    """The files that were finished are whole, of the others there is nothing; 130, and one sentence."""
+def test_an_interrupted_transcription(tmp_path: Path, script: list[str]) -> None:
+    """Finished files are complete, and nothing is written of the others; exit code 130, and a message."""
     slow = json.loads(Path(script[1].removeprefix("script:")).read_text()) | {"decode_s": 0.5}
     (tmp_path / "slow.json").write_text(json.dumps(slow))
     samples, rate = soundfile.read(DATA / "meeting.flac", dtype="int16")
-    soundfile.write(tmp_path / "long.wav", np.tile(samples, 40), rate)  # it takes a minute at the least
+    soundfile.write(tmp_path / "long.wav", np.tile(samples, 40), rate)  # takes at least a minute
     files = [str(DATA / "short.flac"), "long.wav"]
     options = ["--model", f"script:{tmp_path / 'slow.json'}", "--format", "srt", "--output", "texts"]
     with Terminal(command("transcribe", *files, *options), cwd=str(tmp_path), columns=100) as terminal:

@@ -1,4 +1,4 @@
-"""What a person gets who types something wrong: one message that names what is wrong, and a way out."""
+"""Mistakes on the command line: each gets one message with the cause and a remedy."""
 
 import re
 import socket
@@ -17,7 +17,7 @@ WS = ("--source", "ws", "--port", "0")
 
 @dataclass(frozen=True)
 class Case:
-    """A mistake: the exit code, and what the message has to hold."""
+    """A mistaken command, its exit code, and texts that the message must contain."""
 
     command: str
     code: int
@@ -88,7 +88,7 @@ MISTAKES = [
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with files that are wrong in some way."""
+    """A folder with files that are invalid in various ways."""
     folder = tmp_path_factory.mktemp("mistakes")
     (folder / "words.json").write_text('{"words": [{"text": " Hello", "start": 0.5, "end": 0.9}]}')
     (folder / "bad.json").write_text("{")
@@ -107,16 +107,16 @@ def commands() -> Iterator[CommandServer]:
 
 @pytest.fixture(scope="module")
 def guarded(here: Path) -> Iterator[Daemon]:
-    """A daemon that wants a token."""
+    """A daemon that demands a token."""
     options = ["--model", f"script:{here / 'words.json'}", "--source", "ws", "--set", "server.require_token=true"]
-    options += ["--set", "server.handshake_s=4"]  # so long it waits for a token
+    options += ["--set", "server.handshake_s=4"]  # how long it waits for a token
     with Daemon(*options, env={"STATE_DIRECTORY": str(here)}) as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="module")
 def places(guarded: Daemon) -> Iterator[dict[str, str]]:
-    """Ports that are taken, and that nobody listens on."""
+    """Values for the placeholders in commands, such as the port of another program."""
     with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         ports = {name: str(door.getsockname()[1]) for name, door in (("TAKEN", taken), ("CLOSED", closed))}
@@ -125,7 +125,7 @@ def places(guarded: Daemon) -> Iterator[dict[str, str]]:
 
 @pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.command)
 def test_a_mistake(case: Case, here: Path, commands: CommandServer, places: dict[str, str]) -> None:
-    """Each ends with the code of its kind, names what is wrong and what to do, and shows no traceback."""
+    """Each mistake has its exit code, a message with its cause and a remedy, and no traceback."""
 
     def filled(text: str) -> str:
         return re.sub("|".join(places), lambda m: places[m[0]], text)
@@ -134,8 +134,8 @@ def test_a_mistake(case: Case, here: Path, commands: CommandServer, places: dict
     env |= {"XDG_RUNTIME_DIR": str(here), "PULSE_SERVER": ""}
     done = commands.run(filled(case.command).split(" "), here, env)
     assert done.returncode == case.code, done.stderr
-    said = " ".join(done.stderr.replace("│", " ").split())
+    message = " ".join(done.stderr.replace("│", " ").split())
     for name in case.names:
-        assert filled(name) in said
+        assert filled(name) in message
     assert "Traceback" not in done.stderr
-    assert not done.stdout, "what is wrong goes to standard error"
+    assert not done.stdout, "messages go to standard error"

@@ -1,4 +1,4 @@
-"""Clients of vosk-server, as they are: they send a piece of audio, and wait for its answer."""
+"""Unchanged clients of vosk-server, which wait for a reply to each block of audio."""
 
 import asyncio
 import logging
@@ -42,7 +42,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
-    """One for all tests; the clients of the test before have left."""
+    """One daemon for all tests; the clients of the previous test have left."""
     await wait_until_idle(running)
     return running
 
@@ -53,7 +53,7 @@ async def ask(client: ClientConnection, message: str | bytes) -> dict[str, Any]:
 
 
 async def speak(client: ClientConnection, pcm: bytes, shown: VisibleWords | None = None) -> list[dict[str, Any]]:
-    """What vosk-server's websocket/test.py does: each piece, then its answer, and then its words."""
+    """Sends audio as vosk-server's websocket/test.py does; returns the reply to each block."""
     await client.send('{ "config" : { "sample_rate" : 16000 } }')
     answers = []
     for i in range(0, len(pcm), PIECE):
@@ -68,7 +68,7 @@ def texts(answers: list[dict[str, Any]]) -> list[str]:
 
 
 async def test_its_own_test_program(daemon: Daemon) -> None:
-    """Each piece has one answer: the words so far, or a result; after ``eof`` comes the last, and the end."""
+    """Each block gets one reply, with the words so far or a result; ``eof`` gets the last result, then the end."""
     async with captions(daemon) as viewer, captions(daemon, "/vosk") as client:
         answers = await speak(client, SEVEN_S, VisibleWords(viewer))
         assert all(len({"partial", "text"} & set(a)) == 1 for a in answers)
@@ -85,12 +85,12 @@ async def test_its_own_test_program(daemon: Daemon) -> None:
 
 
 async def test_the_transcriber_of_the_vosk_package(daemon: Daemon, tmp_path: Path) -> None:
-    """``vosk-transcriber --server``: its own code sends a file as fast as it is answered, and gets every word."""
+    """The code of ``vosk-transcriber --server`` sends a file as fast as it gets replies, and receives every word."""
     transcriber = import_module("vosk.transcriber.transcriber").Transcriber  # it has no types
     logging.getLogger().setLevel(logging.WARNING)
     (tmp_path / "audio.raw").write_bytes(SEVEN_S)
     player = await asyncio.create_subprocess_exec("cat", tmp_path / "audio.raw", stdout=asyncio.subprocess.PIPE)
-    its = transcriber.__new__(transcriber)  # its __init__ loads a model of Vosk's, which --server has no use for
+    its = transcriber.__new__(transcriber)  # its __init__ would load a model, which --server does not need
     its.args = Namespace(server=daemon.url.replace("http", "ws") + "/vosk", output_type="txt")
     results, size = await its.recognize_stream_server(player)
     await player.wait()
@@ -101,17 +101,17 @@ async def test_the_transcriber_of_the_vosk_package(daemon: Daemon, tmp_path: Pat
 
 
 async def test_answers_do_not_wait_for_the_engine(tmp_path: Path) -> None:
-    """However slow the machine, a piece is answered at once, so that a client that waits for it does not fall back."""
+    """Each block gets its reply at once, however slow the engine, so that a client that waits for it is not delayed."""
     with Daemon(*write_script(tmp_path, decode_s=5), *SETTINGS) as slow:
         async with captions(slow, "/vosk") as client:
-            began = time.monotonic()
+            started = time.monotonic()
             await speak(client, SEVEN_S[: 2 * 16000 * 4])
-            assert time.monotonic() - began < 5, "20 answers take less than one decode"
+            assert time.monotonic() - started < 5, "20 replies take less than one decode"
             assert (await ask(client, '{"eof" : 1}'))["text"].startswith(SENTENCES[0])
 
 
 async def test_what_can_be_configured(daemon: Daemon) -> None:
-    """Rate, words and alternatives; more than once; other keys are passed over."""
+    """Rate, words and alternatives can be configured, repeatedly; other keys are ignored."""
     telephone = pcm_of("long_sentence")[: 2 * 16000 * 4]
     async with captions(daemon, "/vosk?name=telephone") as client, captions(daemon) as viewer:
         assert "telephone" in [s["name"] for s in (await receive(viewer))["sources"]]
@@ -122,11 +122,11 @@ async def test_what_can_be_configured(daemon: Daemon) -> None:
         await ask(client, telephone)
         (only,) = (await ask(client, '{"eof":1}'))["alternatives"]
         assert only["text"].startswith("again and")
-        assert only["result"][0]["start"] > 4, "times go on after a reset"
+        assert only["result"][0]["start"] > 4, "times continue after a reset"
 
 
-async def test_eight_kilohertz_unless_told(daemon: Daemon) -> None:
-    """A client that configures nothing sends what vosk-server expects then: a second of it is half as many bytes."""
+async def test_eight_kilohertz_by_default(daemon: Daemon) -> None:
+    """Without a configuration the sample rate is that of vosk-server, 8 kHz."""
     async with captions(daemon, "/vosk") as client:
         await ask(client, pcm_of("long_sentence")[: 2 * 8000 * 4 + 1])
         words = (await ask(client, '{"eof":1}'))["result"]
@@ -143,8 +143,8 @@ async def test_eight_kilohertz_unless_told(daemon: Daemon) -> None:
         ('{"config":{"sample_rate":7999}}', "bad_rate", 1008),
     ],
 )
-async def test_garbage(daemon: Daemon, message: str, code: str, close_code: int) -> None:
-    """What cannot be understood is answered with a sentence, then the end."""
+async def test_invalid_messages(daemon: Daemon, message: str, code: str, close_code: int) -> None:
+    """An invalid message gets an error, and the client is disconnected."""
     async with captions(daemon, "/vosk") as client:
         assert (await ask(client, message))["code"] == code
         await receive_all(client)
@@ -152,7 +152,7 @@ async def test_garbage(daemon: Daemon, message: str, code: str, close_code: int)
 
 
 async def test_too_many(daemon: Daemon) -> None:
-    """A third speaker gets no place."""
+    """A third speaker is refused."""
     async with captions(daemon, "/vosk") as first, captions(daemon, "/vosk") as second:
         await asyncio.gather(ask(first, b""), ask(second, b""))
         async with captions(daemon, "/vosk") as third:
@@ -161,8 +161,8 @@ async def test_too_many(daemon: Daemon) -> None:
             assert third.close_code == 1013
 
 
-async def test_too_quiet(tmp_path: Path) -> None:
-    """One who says nothing loses its place."""
+async def test_no_audio(tmp_path: Path) -> None:
+    """A client that sends no audio for too long is disconnected."""
     with Daemon(*write_script(tmp_path), *SETTINGS, "--set", "server.audio_idle_s=1") as impatient:
         async with captions(impatient, "/vosk") as client:
             assert (await receive(client))["code"] == "idle"
@@ -171,21 +171,21 @@ async def test_too_quiet(tmp_path: Path) -> None:
 
 
 async def test_gone_in_the_middle(daemon: Daemon) -> None:
-    """What a client said before it was cut off is final for those who read along; its source is named ``vosk``."""
+    """Viewers receive a final for the speech before a lost connection; the source is named ``vosk``."""
     async with captions(daemon) as viewer:
         await receive(viewer)
         async with captions(daemon, "/vosk") as client:
             await speak(client, SEVEN_S[: 2 * 16000 * 3])
             client.transport.abort()
-        seen = await receive_until(viewer, "final")
-        while seen[-1]["type"] != "status" or seen[-1]["state"] != "waiting":
-            seen.append(await receive(viewer))
-    assert final_text(seen).startswith("Every word of this has been")
-    assert {m["source"] for m in seen} == {"vosk"}
+        messages = await receive_until(viewer, "final")
+        while messages[-1]["type"] != "status" or messages[-1]["state"] != "waiting":
+            messages.append(await receive(viewer))
+    assert final_text(messages).startswith("Every word of this has been")
+    assert {m["source"] for m in messages} == {"vosk"}
 
 
 async def test_stopped_in_the_middle(tmp_path: Path) -> None:
-    """When the daemon stops, a client gets what it has said so far, and is told why it ends."""
+    """When the daemon stops, a client receives its words so far, and is closed with 1001."""
     with Daemon(*write_script(tmp_path), *SETTINGS) as stopping:
         async with captions(stopping, "/vosk") as client:
             answers = await speak(client, SEVEN_S[: 2 * 16000 * 3])
@@ -196,8 +196,8 @@ async def test_stopped_in_the_middle(tmp_path: Path) -> None:
             assert await code == 0
 
 
-async def test_off_unless_asked(daemon: Daemon) -> None:
-    """Without its setting a protocol is not there, and whoever asks learns the setting's name."""
+async def test_disabled_by_default(daemon: Daemon) -> None:
+    """A protocol that is not enabled responds with 404 and the name of its setting."""
     sentence = "/v1/listen is switched off; compat.deepgram = true switches it on.\n"
     assert get(daemon.url + "/v1/listen?model=nova-3") == (404, sentence)
     assert await refusal_status(daemon, "/v1/listen?model=nova-3") == 404

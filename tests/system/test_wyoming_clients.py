@@ -1,4 +1,4 @@
-"""Clients of the ``wyoming`` package, as Home Assistant uses it, at the daemon's own port for them."""
+"""Clients of the ``wyoming`` package, as Home Assistant uses it, on the daemon's port for Wyoming."""
 
 import asyncio
 import re
@@ -46,7 +46,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
-    """One for all tests; the clients of the test before have left."""
+    """One daemon for all tests; the clients of the previous test have left."""
     await wait_until_idle(running)
     return running
 
@@ -65,7 +65,7 @@ async def connected(daemon: Daemon) -> AsyncIterator[AsyncTcpClient]:
 
 
 async def speak(client: AsyncTcpClient, pcm: bytes, rate: int = 16000) -> None:
-    """A stream of audio, without its end."""
+    """Starts an audio stream, without ending it."""
     await client.write_event(AudioStart(rate, 2, 1).event())
     await send(client, pcm, rate)
 
@@ -76,17 +76,17 @@ async def send(client: AsyncTcpClient, pcm: bytes, rate: int = 16000) -> None:
 
 
 async def until(client: AsyncTcpClient, kind: str) -> list[Event]:
-    """All events up to the first of a kind."""
-    got: list[Event] = []
-    while not got or got[-1].type != kind:
+    """Returns all events up to the first of a type."""
+    events: list[Event] = []
+    while not events or events[-1].type != kind:
         event = await client.read_event()
-        assert event is not None, f"closed after {got}"
-        got.append(event)
-    return got
+        assert event is not None, f"closed after {events}"
+        events.append(event)
+    return events
 
 
 async def test_as_home_assistant_does(daemon: Daemon) -> None:
-    """It asks who is here on one connection, and speaks on another: all audio first, then the transcript."""
+    """It sends ``describe`` on one connection and audio on another, and receives the transcript at the end."""
     async with connected(daemon) as client:
         await client.write_event(Describe().event())
         info = Info.from_event(await client.read_event())
@@ -101,7 +101,7 @@ async def test_as_home_assistant_does(daemon: Daemon) -> None:
 
 
 async def test_words_while_they_are_spoken(daemon: Daemon) -> None:
-    """Before the audio ends, the words that are sure come in chunks, which together are the transcript."""
+    """During the audio, settled words are sent in chunks, which together are the transcript."""
     async with captions(daemon) as viewer, connected(daemon) as client:
         shown = VisibleWords(viewer)
         await speak(client, b"")
@@ -113,14 +113,14 @@ async def test_words_while_they_are_spoken(daemon: Daemon) -> None:
         await client.write_event(AudioStop().event())
         late = await until(client, "transcript-stop")
     assert TranscriptStop.is_type(late[-1].type)
-    said_at_last = Transcript.from_event(late[-2]).text
+    transcript = Transcript.from_event(late[-2]).text
     chunks = [TranscriptChunk.from_event(e).text for e in [*early, *late] if TranscriptChunk.is_type(e.type)]
-    assert "".join(chunks) == said_at_last == SCRIPT
+    assert "".join(chunks) == transcript == SCRIPT
     assert len(chunks) >= 3
 
 
 async def test_several_streams_and_connections(daemon: Daemon) -> None:
-    """One connection carries stream after stream, of any rate; another speaks meanwhile; pings are answered."""
+    """A connection has several streams, of any sample rate, while another one has its own; pings are answered."""
 
     async def one(pcm: bytes, rate: int) -> str:
         async with connected(daemon) as client:
@@ -141,16 +141,16 @@ async def test_several_streams_and_connections(daemon: Daemon) -> None:
 
 
 async def test_gone_in_the_middle(daemon: Daemon) -> None:
-    """What a client said before it was cut off is final for those who read along; its source is named ``wyoming``."""
+    """Viewers receive a final for the speech before a lost connection; the source is named ``wyoming``."""
     async with captions(daemon) as viewer:
         await receive(viewer)
         async with connected(daemon) as client:
             await speak(client, SEVEN_S[: 2 * 16000 * 3])
-            while "this has been" not in (seen := await receive_until(viewer, "partial"))[-1]["text"]:
-                pass  # it has come to the daemon
-        seen = await receive_until(viewer, "final")
-    assert final_text(seen).startswith("Every word of this has been")
-    assert {m["source"] for m in seen} == {"wyoming"}
+            while "this has been" not in (await receive_until(viewer, "partial"))[-1]["text"]:
+                pass  # until the daemon has received it
+        messages = await receive_until(viewer, "final")
+    assert final_text(messages).startswith("Every word of this has been")
+    assert {m["source"] for m in messages} == {"wyoming"}
 
 
 @pytest.mark.parametrize(
@@ -163,12 +163,12 @@ async def test_gone_in_the_middle(daemon: Daemon) -> None:
     ],
 )
 async def test_errors(daemon: Daemon, event: Event, code: str) -> None:
-    """What cannot be had is answered with an ``error`` that says why, then the end."""
+    """An invalid event gets an ``error`` with the reason, and the client is disconnected."""
     await expect_error(daemon, event, code)
 
 
 async def test_silence(tmp_path: Path) -> None:
-    """A client that says nothing for too long is told so in the same way; unknown events are passed over."""
+    """A client that sends no audio for too long receives such an error; unknown events are ignored."""
     with Daemon(*write_script(tmp_path), *SETTINGS, "--set", "server.audio_idle_s=1") as impatient:
         await expect_error(impatient, Event("synthesize", {"text": "Hello."}), "idle")
 
@@ -176,14 +176,14 @@ async def test_silence(tmp_path: Path) -> None:
 async def expect_error(daemon: Daemon, event: Event, code: str) -> None:
     async with connected(daemon) as client:
         await client.write_event(event)
-        told = Error.from_event((await until(client, "error"))[-1])
-        assert told.code == code
-        assert len(told.text) > 20
+        error = Error.from_event((await until(client, "error"))[-1])
+        assert error.code == code
+        assert len(error.text) > 20
         assert await client.read_event() is None
 
 
 async def test_unknown_language(daemon: Daemon) -> None:
-    """A language that the model does not know is refused when the audio begins."""
+    """A language that the model does not support is refused when the audio starts."""
     async with connected(daemon) as client:
         await client.write_event(Transcribe(language="xx").event())
         await client.write_event(AudioStart(16000, 2, 1).event())
@@ -191,7 +191,7 @@ async def test_unknown_language(daemon: Daemon) -> None:
 
 
 def test_a_web_page_gets_nowhere(daemon: Daemon) -> None:
-    """A browser that is made to send events to this port is thrown out at its first line, before it could speak."""
+    """A browser that a web page makes connect to this port is disconnected after its first line."""
     body = b'{"type":"describe"}\n' * 3
     with socket.create_connection(("127.0.0.1", port_of(daemon)), timeout=WITHIN_S) as page:
         page.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60\r\n\r\n" + body)
@@ -204,7 +204,7 @@ def test_a_web_page_gets_nowhere(daemon: Daemon) -> None:
 
 
 async def test_too_many(daemon: Daemon) -> None:
-    """Streams are counted among all audio clients, and connections have a bound of their own."""
+    """Streams count as audio clients, and connections have a limit of their own."""
     async with (
         connected(daemon) as one,
         captions(daemon, "/audio"),
@@ -223,7 +223,7 @@ async def test_too_many(daemon: Daemon) -> None:
 
 
 async def test_stopped_in_the_middle(tmp_path: Path) -> None:
-    """When the daemon stops, a client that speaks gets its words so far, and one that waits is let go."""
+    """When the daemon stops, a client receives its words so far, and an idle one is disconnected."""
     with Daemon(*write_script(tmp_path), *SETTINGS) as stopping:
         async with captions(stopping) as viewer, connected(stopping) as client, connected(stopping) as idle:
             await speak(client, SEVEN_S[: 2 * 16000 * 3])
@@ -238,7 +238,7 @@ async def test_stopped_in_the_middle(tmp_path: Path) -> None:
 
 
 def test_where_it_listens(script: list[str]) -> None:
-    """An address that others can reach needs a setting of its own, and one that is taken ends the daemon."""
+    """An address that other machines can reach needs another setting; one that is in use is a fatal error."""
     done = run("run", "--source", "ws", "--set", "compat.wyoming=0.0.0.0:0")
     assert done.returncode == 78
     assert "wyoming_open = true" in done.stderr
