@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,13 +35,17 @@ def transcript_options(folder: Path, *more: str) -> list[str]:
     return ["--source", "ws", "--set", f"transcript.folder={folder}", *more]
 
 
+# On a machine so busy that a write takes longer than viewers are made to wait for it, they would get a final first.
+PATIENT = "from streamstt.hub import write_ahead; write_ahead.HOLD_S = 60; from streamstt.cli.app import main; main()"
+
+
 async def test_killed_at_any_moment(script: list[str], tmp_path: Path) -> None:
     """With repeated kill -9 during speech, every final that a viewer received is in the files, all of which can be
     parsed, and a viewer that reconnects misses nothing and receives nothing twice, over all runs."""
     moments = random.Random(4)
     viewer = Viewer()
     for _ in range(6):
-        with Daemon(*script, *transcript_options(tmp_path)) as daemon:
+        with Daemon(*script, *transcript_options(tmp_path), program=[sys.executable, "-c", PATIENT]) as daemon:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(viewer.watch(daemon))
                 tasks.create_task(talk(daemon, "you", 12))
