@@ -1,4 +1,4 @@
-"""Many WebSocket clients in one process, as light as can be, so that what is measured is the daemon."""
+"""Many WebSocket clients in one process, as light as possible, so that the daemon is measured and not the clients."""
 
 import json
 import selectors
@@ -8,13 +8,20 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-SAMPLE_RATE, BLOCK_SAMPLES = 16_000, 1600  # samples: a tenth of a second
-PING, PONG = b"\x89\x04", b"\x8a\x84\0\0\0\0"  # as websockets sends them; neither is in a text of ASCII
+SAMPLE_RATE, BLOCK_SAMPLES = 16_000, 1600  # Hz; samples (0.1 s)
+PING, PONG = b"\x89\x04", b"\x8a\x84\0\0\0\0"  # as websockets sends them; ASCII text contains neither
 
 
 @dataclass(slots=True)
 class Viewer:
-    """A connection, and what came over it, each piece with its time."""
+    """A connection and what was received on it.
+
+    Attributes:
+        socket: Non-blocking.
+        chunks: Received bytes, each with its time.
+        size: Number of received bytes.
+        closed: Whether the daemon closed the connection.
+    """
 
     socket: socket.socket
     chunks: list[tuple[float, bytes]] = field(default_factory=list)
@@ -22,20 +29,20 @@ class Viewer:
     closed: bool = False
 
     def messages(self) -> list[tuple[float, dict[str, Any]]]:
-        """What came, frame by frame, each with the time of its last byte."""
-        found, data = [], b""
-        for at, piece in self.chunks:
-            data += piece
+        """Returns the received messages, each with the time of its last byte."""
+        messages, data = [], b""
+        for at, chunk in self.chunks:
+            data += chunk
             while len(data) >= 2 and len(data) >= (end := _frame_end(data)):
                 size = 2 if data[1] < 126 else 4 if data[1] == 126 else 10
                 if data[0] == 0x81:
-                    found.append((at, json.loads(data[size:end])))
+                    messages.append((at, json.loads(data[size:end])))
                 data = data[end:]
-        return found
+        return messages
 
 
 def _frame_end(data: bytes) -> int:
-    """Where the first frame ends; more than there is if its head is not complete."""
+    """Returns where the first frame ends; beyond the data if its header is incomplete."""
     if data[1] < 126:
         return 2 + data[1]
     if data[1] == 126:
@@ -44,7 +51,7 @@ def _frame_end(data: bytes) -> int:
 
 
 def connect(port: int, path: str, *, small_buffer: bool = False) -> Viewer:
-    """Opens a WebSocket."""
+    """Opens a WebSocket; with a small receive buffer, if it is not going to read."""
     raw = socket.socket()
     if small_buffer:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
@@ -67,7 +74,14 @@ def connect(port: int, path: str, *, small_buffer: bool = False) -> Viewer:
 
 
 class Crowd:
-    """All viewers that read, those that do not, and a speaker."""
+    """Viewers that read, viewers that do not, and a client that sends audio.
+
+    Attributes:
+        stalled: Viewers that never read.
+        readers: Viewers that read.
+        audio_client: The client that sends audio.
+        sent_at: When each block of audio was sent (s of ``time.perf_counter``).
+    """
 
     def __init__(self, port: int, viewers_port: int = 0) -> None:
         self._port = viewers_port or port
@@ -76,10 +90,10 @@ class Crowd:
         self.readers: list[Viewer] = []
         self.audio_client = connect(port, "/audio?name=desk&language=en")
         self._selector.register(self.audio_client.socket, selectors.EVENT_READ, self.audio_client)
-        self.sent_at: list[float] = []  # when each block was sent
+        self.sent_at: list[float] = []
 
     def connect_viewers(self, readers: int, stalled: int) -> None:
-        """Viewers arrive: those that will not read get all history, which fills their connections; the others none."""
+        """Connects viewers. Stalled ones get the whole history, which fills their connections; readers get none."""
         self.stalled = [connect(self._port, "/captions", small_buffer=True) for _ in range(stalled)]
         seq = max((m["seq"] for _, m in self.audio_client.messages()), default=0)
         self.readers = [connect(self._port, f"/captions?since={seq}") for _ in range(readers)]
@@ -87,10 +101,10 @@ class Crowd:
             self._selector.register(viewer.socket, selectors.EVENT_READ, viewer)
 
     def send_audio(self, pcm: bytes, speed: float) -> None:
-        """Sends audio, and reads meanwhile."""
-        began = time.perf_counter()
+        """Sends 16-bit audio at a multiple of real time, and reads meanwhile."""
+        start_s = time.perf_counter()
         for number, start in enumerate(range(0, len(pcm), 2 * BLOCK_SAMPLES)):
-            self.read_until(began + number * BLOCK_SAMPLES / SAMPLE_RATE / speed)
+            self.read_until(start_s + number * BLOCK_SAMPLES / SAMPLE_RATE / speed)
             piece = pcm[start : start + 2 * BLOCK_SAMPLES]
             self.audio_client.socket.setblocking(True)
             self.audio_client.socket.sendall(struct.pack("!BBH", 0x82, 0x80 | 126, len(piece)) + b"\0\0\0\0" + piece)
@@ -98,9 +112,9 @@ class Crowd:
             self.sent_at.append(time.perf_counter())
 
     def read_until(self, deadline: float) -> None:
-        """Takes what comes until a moment of ``time.perf_counter``."""
-        while (left := deadline - time.perf_counter()) > 0:
-            for key, _ in self._selector.select(left):
+        """Receives messages until a moment of ``time.perf_counter``."""
+        while (remaining := deadline - time.perf_counter()) > 0:
+            for key, _ in self._selector.select(remaining):
                 self._receive(key.data)
 
     def read_rest(self, quiet_s: float) -> None:
@@ -111,16 +125,16 @@ class Crowd:
 
     def _receive(self, viewer: Viewer) -> None:
         try:
-            piece = viewer.socket.recv(65536)
+            chunk = viewer.socket.recv(65536)
         except (BlockingIOError, InterruptedError):
             return
         except ConnectionError:
-            piece = b""
-        if piece:
-            viewer.chunks.append((time.perf_counter(), piece))
-            viewer.size += len(piece)
-            if (ping := piece.find(PING)) >= 0:
-                viewer.socket.send(PONG + piece[ping + 2 : ping + 6])
+            chunk = b""
+        if chunk:
+            viewer.chunks.append((time.perf_counter(), chunk))
+            viewer.size += len(chunk)
+            if (ping := chunk.find(PING)) >= 0:
+                viewer.socket.send(PONG + chunk[ping + 2 : ping + 6])
         else:
             viewer.closed = True
             self._selector.unregister(viewer.socket)

@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
-"""``streamstt`` that notes when its hub publishes each message: ``published.py FILE run ...``.
+"""``streamstt`` that logs when its hub publishes each message: ``published.py FILE run ...``.
 
-A line of the file is a sequence number and a time of ``time.perf_counter``, which on Linux is one clock for all
-processes.
+Each line of the file is a sequence number and a time of ``time.perf_counter``, which on Linux all processes share.
 """
 
 import sys
@@ -15,16 +14,16 @@ from streamstt.hub.hub import Hub
 
 
 def log_publish_times(path: Path) -> None:
-    """Has every hub of this process write down when it begins to publish."""
+    """Makes every hub of this process log when it begins to publish."""
     file = path.open("w", buffering=1)
     publish = Hub.publish
 
-    def noted(hub: Hub, *events: Event) -> None:
+    def publish_and_log(hub: Hub, *events: Event) -> None:
         now, before = time.perf_counter(), hub.seq
         publish(hub, *events)
         file.writelines(f"{seq} {now:.6f}\n" for seq in range(before + 1, hub.seq + 1))
 
-    Hub.publish = noted  # type: ignore[method-assign]
+    Hub.publish = publish_and_log  # type: ignore[method-assign]
 
 
 if __name__ == "__main__":

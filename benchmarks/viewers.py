@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 """Many viewers on one real daemon, some of which never read: ``benchmarks/viewers.py --viewers 1000 --stalled 100``.
 
-Starts ``streamstt run``, connects the viewers from this process, speaks to the daemon, and notes when each viewer gets
-each caption. Before they come, much is said fast, so that the history fills the connections of those that do not read;
-then audio comes at the pace of speech, and that is measured. Reported, in ms:
+Starts ``streamstt run``, connects viewers from this process, sends audio, and records when each viewer receives each
+caption. Before the viewers connect, audio is sent fast, until the history is long enough to fill the connections of
+those that do not read. Then audio is sent in real time, and that is measured. Results, in ms:
 
-- ``delivery``: from sending the block of audio that brought a message about to a viewer's having it. It holds what the
-  daemon does in between as well (voice detection, a scripted engine): the truth is a little better.
-- ``spread``: from the first viewer's having a message to another's having it.
-- ``lag``: from the end of what a partial says to the first viewer's having it, for comparison of engines under load.
+- ``delivery``: from sending the block of audio that caused a message until a viewer has it. It includes the work of the
+  daemon in between (voice detection, a scripted engine), so delivery itself is a little faster.
+- ``spread``: from the first viewer's receiving a message until another receives it.
+- ``lag``: from the end of the words of a partial until the first viewer has it; compares engines under load.
 """
 
 import argparse
@@ -47,20 +47,20 @@ WORDS = [
     "goes",
     "on.",
 ]
-HISTORY = 300  # finals before the viewers come: with them, more than the connection of a stalled one holds
-FILL_SPEED = 200  # times the speed of speech
+HISTORY = 300  # finals before viewers connect: more than the connection of a stalled viewer can hold
+FILL_SPEED = 200  # times real time
 
 
 @dataclass(frozen=True, slots=True)
 class Daemon:
-    """A daemon that runs as a process of its own."""
+    """A daemon in a process of its own, and its port."""
 
     process: subprocess.Popen[bytes]
     port: int
 
     @classmethod
     def start(cls, folder: Path, model: str) -> "Daemon":
-        """With a scripted engine, or a real one."""
+        """Starts a daemon with a model, or with a scripted engine if ``model`` is empty."""
         script = folder / "script.json"
         words = [{"text": f" {w}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, w in enumerate(WORDS)]
         script.write_text(json.dumps({"words": words, "repeat_s": 8}))
@@ -85,12 +85,12 @@ class Daemon:
 
 
 def measure(viewers: int, stalled: int, seconds: float, model: str) -> dict[str, Any]:
-    """One run."""
+    """Runs the benchmark once."""
     samples, _ = soundfile.read(ROOT / "tests/data/long_sentence.flac", dtype="int16")
     with tempfile.TemporaryDirectory() as name:
         daemon = Daemon.start(Path(name), model)
         try:
-            watched = psutil.Process(daemon.process.pid)
+            process = psutil.Process(daemon.process.pid)
             crowd = Crowd(daemon.port)
             while (
                 stalled and not model and sum(m["type"] == "final" for _, m in crowd.audio_client.messages()) < HISTORY
@@ -98,48 +98,51 @@ def measure(viewers: int, stalled: int, seconds: float, model: str) -> dict[str,
                 crowd.send_audio(np.tile(samples, 4).tobytes(), FILL_SPEED)
             crowd.connect_viewers(viewers - stalled, stalled)
             crowd.read_until(time.perf_counter() + 1)
-            first, busy = len(crowd.sent_at), sum(watched.cpu_times()[:2])
+            first_block, cpu_s = len(crowd.sent_at), sum(process.cpu_times()[:2])
             crowd.send_audio(np.resize(samples, int(seconds * SAMPLE_RATE)).tobytes(), 1)
-            busy = sum(watched.cpu_times()[:2]) - busy
+            cpu_s = sum(process.cpu_times()[:2]) - cpu_s
             crowd.read_rest(2)
-            result = {"viewers": viewers, "stalled": stalled, "seconds": seconds, **evaluate(crowd, first)}
-            result |= {"cpu": round(busy / seconds, 3), "memory_mb": round(watched.memory_info().rss / 1e6)}
+            result = {"viewers": viewers, "stalled": stalled, "seconds": seconds, **evaluate(crowd, first_block)}
+            result |= {"cpu": round(cpu_s / seconds, 3), "memory_mb": round(process.memory_info().rss / 1e6)}
             return result | {"too_slow": (Path(name) / "log").read_text().count("too slow")}
         finally:
             daemon.process.terminate()
             daemon.process.wait(30)
 
 
-def evaluate(crowd: Crowd, first: int) -> dict[str, Any]:
-    """What the viewers got; times are of what came after the first so many blocks."""
+def evaluate(crowd: Crowd, first_block: int) -> dict[str, Any]:
+    """Evaluates what viewers received; only messages caused by ``first_block`` or later blocks are timed."""
     all_messages = [viewer.messages() for viewer in crowd.readers]
-    come = max(m["seq"] for messages in all_messages for _, m in messages if m["type"] == "hello")
-    # What was published before the last of them had come is in the history of some.
-    got = [[(at, m) for at, m in messages if m["type"] != "hello" and m["seq"] > come] for messages in all_messages]
-    finals = [[m["seq"] for _, m in messages if m["type"] == "final"] for messages in got]
-    most = max(finals, key=len)
+    last_hello = max(m["seq"] for messages in all_messages for _, m in messages if m["type"] == "hello")
+    # Messages published before the last viewer connected are in the history of some.
+    received = [
+        [(at, m) for at, m in messages if m["type"] != "hello" and m["seq"] > last_hello] for messages in all_messages
+    ]
+    finals = [[m["seq"] for _, m in messages if m["type"] == "final"] for messages in received]
+    all_finals = max(finals, key=len)
     sent = np.array(crowd.sent_at)
     times: dict[int, list[float]] = {}
-    kinds: dict[int, dict[str, Any]] = {}
-    for messages in got:
+    by_seq: dict[int, dict[str, Any]] = {}
+    for messages in received:
         for at, message in messages:
             times.setdefault(message["seq"], []).append(at)
-            kinds[message["seq"]] = message
+            by_seq[message["seq"]] = message
     delivery, spread, lag = [], [], []
-    for seq, ats in times.items():
-        block = int(np.searchsorted(sent, min(ats))) - 1  # the last one sent before anybody had the message
-        if block < first:
+    for seq, received_at in times.items():
+        first_s = min(received_at)
+        block = int(np.searchsorted(sent, first_s)) - 1  # the last one sent before any viewer had the message
+        if block < first_block:
             continue
-        delivery += [1000 * (at - sent[block]) for at in ats]
-        spread += [1000 * (at - min(ats)) for at in ats]
-        if kinds[seq]["type"] == "partial":
-            said = int(kinds[seq]["end"] * SAMPLE_RATE / BLOCK_SAMPLES)  # the block that holds its end
-            lag.append(1000 * (min(ats) - sent[min(said, len(sent) - 1)]))
+        delivery += [1000 * (at - sent[block]) for at in received_at]
+        spread += [1000 * (at - first_s) for at in received_at]
+        if by_seq[seq]["type"] == "partial":
+            end_block = int(by_seq[seq]["end"] * SAMPLE_RATE / BLOCK_SAMPLES)  # the block that contains its end
+            lag.append(1000 * (first_s - sent[min(end_block, len(sent) - 1)]))
     return {
         "messages": len(times),
-        "finals": len(most),
-        "viewers_that_missed_finals": sum(f != most for f in finals),
-        "viewers_out_of_order": sum([m["seq"] for _, m in g] != sorted(m["seq"] for _, m in g) for g in got),
+        "finals": len(all_finals),
+        "viewers_that_missed_finals": sum(f != all_finals for f in finals),
+        "viewers_out_of_order": sum([m["seq"] for _, m in g] != sorted(m["seq"] for _, m in g) for g in received),
         "viewers_closed": sum(viewer.closed for viewer in crowd.readers),
         "delivered": len(delivery),
         "delivery": percentiles(delivery),
@@ -149,19 +152,19 @@ def evaluate(crowd: Crowd, first: int) -> dict[str, Any]:
 
 
 def percentiles(values: list[float]) -> dict[str, float]:
-    """Median, 95 %, 99 % and the largest, in ms."""
+    """Returns median, 95th and 99th percentile and maximum, in ms; empty if there are no values."""
     names = {"p50": 50, "p95": 95, "p99": 99, "max": 100}
     return {name: round(float(np.percentile(values, q)), 1) for name, q in names.items()} if values else {}
 
 
 def main() -> None:
-    """The command line."""
+    """Parses the command line and prints the result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--viewers", type=int, default=1000)
     parser.add_argument("--stalled", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=60)
     parser.add_argument(
-        "--model", default="", help="a real one, without much being said before; else words come from a script"
+        "--model", default="", help="model to run, without a history before; default: a scripted engine"
     )
     arguments = parser.parse_args()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

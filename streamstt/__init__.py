@@ -1,7 +1,7 @@
 """Live captions from Whisper, while people are still speaking.
 
-For programs: ``listen`` (captions of a microphone or file, made in this process), ``connect`` (those of a running
-daemon) and ``transcribe`` (a recording as a whole); see docs/python.md.
+The Python API: ``listen`` captions a microphone or a file in this process, ``connect`` follows the captions of a
+running daemon, ``transcribe`` transcribes a recording; see docs/python.md.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -33,7 +33,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what needs torch only when it is asked for: that takes seconds."""
+    """Imports what needs torch when it is used first, for that takes seconds."""
     if name in {"Captions", "connect", "listen", "transcribe"}:
         from streamstt import api  # noqa: PLC0415
 

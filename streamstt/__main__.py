@@ -1,12 +1,12 @@
-"""``streamstt``, and ``python -m streamstt``."""
+"""The entry point of ``streamstt`` and of ``python -m streamstt``."""
 
 import signal
 
 
 def main() -> None:
-    """Runs the command line. Ctrl-C while it is still being put together ends it without a word."""
+    """Runs the command line; Ctrl-C while it is still being imported ends it without a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from streamstt.cli.app import main as run  # noqa: PLC0415 - takes a third of a second, in which somebody may press it
+    from streamstt.cli.app import main as run  # noqa: PLC0415 - takes a third of a second, in which Ctrl-C may come
 
     signal.signal(signal.SIGINT, signal.default_int_handler)
     run()

@@ -1,4 +1,4 @@
-"""The same engine for other programs: captions of sources in this process, of a running daemon, and of recordings."""
+"""The Python API: captions of sources in this process, of a running daemon, and of recordings."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
@@ -26,11 +26,11 @@ from streamstt.errors import OutputError
 from streamstt.events import Event, Final
 from streamstt.hub.hub import TOO_SLOW, Subscription
 from streamstt.hub.protocol import Message, parse_event
-from streamstt.recordings import transcribe as offline
-from streamstt.whisper.checkpoints.search import Progress
+from streamstt.progress import Progress
+from streamstt.recordings import transcribe as recording
 from streamstt.whisper.loader import load_engine
 
-MAX_PENDING = 10_000  # events that the program has not taken: hours of finals; beyond, it gets an error
+MAX_PENDING = 10_000  # events that the program has not consumed: hours of finals; beyond, it gets an error
 
 Captions = AsyncIterator[Event]
 
@@ -43,37 +43,40 @@ async def listen(
     settings: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> AsyncIterator[Captions]:
-    """Captions of sources, made in this process; the iterator ends when all sources have ended.
+    """Captions sources in this process; the iterator ends when all sources have ended.
 
-    Partials are replaced by the next one of their ``id``; a final never changes. Neither configuration files nor the
+    A partial is replaced by the next event with its ``id``; a final never changes. Neither configuration files nor the
     environment are read.
 
     Args:
-        sources: As ``--source`` takes them (``mic``, ``mic:NAME``, ``monitor``, ``file:PATH``, ``stdin``), or objects
-            with audio; none: the default microphone. A file is read in real time.
-        model: Short name, Hugging Face id, or folder.
-        language: Code such as ``en``, or ``auto``.
-        settings: Any others, such as ``{"speech.detector": "webrtc"}``.
-        progress: Told how far a model download is: what, bytes done, bytes in all.
+        sources: Sources as ``--source`` takes them (``mic``, ``mic:NAME``, ``monitor``, ``file:PATH``, ``stdin``), or
+            objects that implement ``AudioSource``; none: the default microphone. A file is read in real time.
+        model: Short name, Hugging Face id, or folder of the model.
+        language: Language code such as ``en``, or ``auto`` to detect it.
+        settings: Other settings, such as ``{"speech.detector": "webrtc"}``.
+        progress: Called during a model download with a name, the bytes that are done, and the bytes in total.
+
+    Yields:
+        An iterator of events.
 
     Raises:
         ConfigError: A setting is wrong.
         SourceError: A source cannot be opened; one that fails later raises at its end.
         EngineError: The model cannot be loaded, or fails.
     """
-    own = [source for source in sources if not isinstance(source, str)]
+    custom_sources = [source for source in sources if not isinstance(source, str)]
     named: list[dict[str, Any]] = [{"input": source} for source in sources if isinstance(source, str)]
-    named += [{"input": "ws", "name": f"own-{n}"} for n, _ in enumerate(own, 1)]
-    chosen = _make_settings(model, language, {**(settings or {}), **({"source": named} if named else {})})
-    begun: asyncio.Future[Subscription] = asyncio.get_running_loop().create_future()
+    named += [{"input": "ws", "name": f"own-{n}"} for n, _ in enumerate(custom_sources, 1)]
+    all_settings = _make_settings(model, language, {**(settings or {}), **({"source": named} if named else {})})
+    ready: asyncio.Future[Subscription] = asyncio.get_running_loop().create_future()
     stop = asyncio.Event()
-    running = asyncio.create_task(_run(chosen, own, progress, begun, stop))
+    running = asyncio.create_task(_run(all_settings, custom_sources, progress, ready, stop))
     try:
-        both: set[asyncio.Future[Any]] = {running, begun}
-        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-        if not begun.done():
+        waited_for: set[asyncio.Future[Any]] = {running, ready}
+        await asyncio.wait(waited_for, return_when=asyncio.FIRST_COMPLETED)
+        if not ready.done():
             await running  # raises what went wrong
-        async with aclosing(_events(await begun, running)) as events:
+        async with aclosing(_events(await ready, running)) as events:
             yield events
     finally:
         stop.set()
@@ -84,12 +87,17 @@ async def listen(
 async def connect(
     url: str = "ws://127.0.0.1:8765", *, token: str = "", ca: Path | None = None
 ) -> AsyncIterator[Captions]:
-    """Captions of a running daemon: what it greets with first, each final once, across lost connections and restarts.
+    """Follows the captions of a running daemon, across lost connections and restarts of the daemon.
+
+    The captions that the daemon greets a new client with come first; each final comes once.
 
     Args:
-        url: Port, HOST:PORT, or address.
-        token: For a daemon that wants one.
-        ca: PEM file with a certificate to trust, in place of the system's.
+        url: Port, HOST:PORT, or URL of the daemon.
+        token: Access token, if the daemon requires one.
+        ca: PEM file with a certificate to trust instead of the system's.
+
+    Yields:
+        An iterator of events.
 
     Raises:
         ServerError: While iterating: no daemon answers at first, or it refuses.
@@ -101,26 +109,30 @@ async def connect(
 def transcribe(
     path: Path | str, *, model: str = "base", language: str = "auto", settings: Mapping[str, Any] | None = None
 ) -> list[Final]:
-    """The captions of a recording, as fast as this machine can; it blocks meanwhile.
+    """Transcribes a recording as fast as this machine can; blocks until it is done.
 
     Args:
         path: Any file that libsndfile reads.
-        model: Short name, Hugging Face id, or folder.
-        language: Code such as ``en``, or ``auto``.
-        settings: Any others, as for ``listen``.
+        model: Short name, Hugging Face id, or folder of the model.
+        language: Language code such as ``en``, or ``auto`` to detect it.
+        settings: Other settings, as for ``listen``.
+
+    Returns:
+        The final captions, in order.
 
     Raises:
         ConfigError: A setting is wrong.
         SourceError: The file cannot be read.
         EngineError: The model cannot be loaded, or fails.
     """
-    chosen = _make_settings(model, language, settings or {})
-    spoken = None if language == "auto" else language
-    return offline.transcribe(Path(path), load_engine(chosen.engine), chosen.speech, spoken, words=chosen.words)
+    all_settings = _make_settings(model, language, settings or {})
+    engine = load_engine(all_settings.engine)
+    known_language = None if language == "auto" else language
+    return recording.transcribe(Path(path), engine, all_settings.speech, known_language, words=all_settings.words)
 
 
-def _make_settings(model: str, language: str, others: Mapping[str, Any]) -> Settings:
-    return settings_from_mapping({"engine.model": model, "engine.language": language, **others})
+def _make_settings(model: str, language: str, other_settings: Mapping[str, Any]) -> Settings:
+    return settings_from_mapping({"engine.model": model, "engine.language": language, **other_settings})
 
 
 async def _run(
@@ -130,43 +142,56 @@ async def _run(
     ready: asyncio.Future[Subscription],
     stop: asyncio.Event,
 ) -> None:
-    """Captions all sources to their end, or until ``stop``; the events are in the outbox that ``begun`` becomes."""
+    """Captions all sources to their end, or until ``stop`` is set.
+
+    Args:
+        settings: All settings.
+        custom_sources: Audio sources of the program.
+        progress: Called with the progress of a model download.
+        ready: Gets the subscription to the events.
+        stop: Asks to stop.
+    """
     captures: Captures = [*await open_sources(settings), *_custom_captures(settings, custom_sources)]
     with ThreadPoolExecutor(1, "engine") as thread:
         engine = await start_engine(settings, thread, progress)
         hub = make_hub(settings, engine.info, None)
-        studio = CaptionPipeline(settings, engine, hub)
-        with hub.subscribe(counted=False, queue=MAX_PENDING) as outbox:
-            ready.set_result(outbox)
+        pipeline = CaptionPipeline(settings, engine, hub)
+        with hub.subscribe(counted=False, queue=MAX_PENDING) as subscription:
+            ready.set_result(subscription)
             async with asyncio.TaskGroup() as tasks:
-                decoding = tasks.create_task(run_pipeline(studio))
-                followers = await start_sources(tasks, studio, hub, captures)
-                await wait_for_end(stop, decoding, followers)
+                pipeline_task = tasks.create_task(run_pipeline(pipeline))
+                source_tasks = await start_sources(tasks, pipeline, captures)
+                await wait_for_end(stop, pipeline_task, source_tasks)
                 for _, capture in captures:
                     await capture.stop()
-                await asyncio.gather(*followers)
+                await asyncio.gather(*source_tasks)
                 hub.finish()
-                if not decoding.done():
-                    decoding.cancel()
-    failed = [decoding, *followers] if not decoding.cancelled() else followers
-    for task in failed:
-        if problem := task.result():
-            raise problem
+                if not pipeline_task.done():
+                    pipeline_task.cancel()
+    ended = source_tasks if pipeline_task.cancelled() else [pipeline_task, *source_tasks]
+    for task in ended:
+        if error := task.result():
+            raise error
 
 
 def _custom_captures(settings: Settings, custom_sources: Sequence[AudioSource]) -> list[tuple[SourceSettings, Capture]]:
-    """The program's own sources under their names."""
-    named = [source for source in settings.source if source.kind == "ws"]
-    return [(source, Capture(source.name, audio)) for source, audio in zip(named, custom_sources, strict=False)]
+    """Makes a capture of each audio source of the program; in the settings they stand as remote sources."""
+    entries = [source for source in settings.source if source.kind == "ws"]
+    return [(entry, Capture(entry.name, source)) for entry, source in zip(entries, custom_sources, strict=False)]
 
 
 async def _events(subscription: Subscription, running: asyncio.Task[None]) -> AsyncGenerator[Event, None]:
-    """What the outbox gets, then what went wrong, if anything."""
+    """Yields the events of a subscription, and raises what went wrong, if anything.
+
+    Raises:
+        OutputError: The program did not consume the events in time.
+        StreamsttError: A source or the engine failed.
+    """
     while (message := await subscription.get()) is not None:
         if isinstance(message, Message):
             yield message.event
     if subscription.close_reason is TOO_SLOW:
-        raise OutputError(f"the program took no captions until {MAX_PENDING} waited; take them as they come")
+        raise OutputError(f"the program left {MAX_PENDING} captions unread; read them as they come")
     await running
 
 

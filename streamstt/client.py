@@ -1,4 +1,4 @@
-"""A viewer: follows a running daemon's captions, and comes back by itself."""
+"""The client of a daemon: follows its captions across lost connections, and sends control requests."""
 
 import asyncio
 import json
@@ -14,19 +14,20 @@ from urllib.parse import urlencode, urlsplit
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 
+from streamstt.concurrency import Backoff
 from streamstt.errors import ServerError
 from streamstt.server.access import query_token, redact
 
 HOST_PATTERN = re.compile(r"[^\s/]+")
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0
-MAX_MESSAGE_BYTES = 2**24  # bytes: a hello with a long history
-REFUSAL_STATUSES = {400, 401, 403, 421}  # HTTP: trying again will not help
+MAX_MESSAGE_BYTES = 2**24  # enough for a hello with a long history
+REFUSAL_STATUSES = {400, 401, 403, 421}  # HTTP statuses after which a retry does not help
 
 log = logging.getLogger(__name__)
 
 
 def captions_url(url: str) -> str:
-    """``ws://host:port/captions`` from what a user types: a port, host:port, or an http or ws address.
+    """Returns ``ws://host:port/captions`` for what a user types: a port, host:port, or an HTTP or WebSocket URL.
 
     Raises:
         ServerError: It is none of these.
@@ -42,8 +43,8 @@ def captions_url(url: str) -> str:
         ):
             return f"{scheme}://{parts.netloc}/captions"
     except ValueError:
-        pass  # a port or an IPv6 address that is none
-    raise ServerError(f"{redact(url)!r} is no address of a daemon; one looks like ws://127.0.0.1:8765")
+        pass  # an invalid port or IPv6 address
+    raise ServerError(f"invalid address {redact(url)!r}; expected for example ws://127.0.0.1:8765")
 
 
 async def stream_messages(
@@ -52,108 +53,107 @@ async def stream_messages(
     """Yields the daemon's messages, each final once, across lost connections and restarts.
 
     Args:
-        url: As for ``captions_url``; a token in it is taken.
-        token: For a daemon that wants one.
-        ca: PEM file with a certificate to trust, in place of the system's.
-        on_status: Told in a sentence when the connection is lost, and when it is there again.
+        url: As for ``captions_url``; it may contain a token.
+        token: Access token, if the daemon requires one; overrides that of ``url``.
+        ca: PEM file with certificates to trust instead of the system's.
+        on_status: Called with a sentence when the connection is lost, and when it is restored.
 
     Raises:
-        ServerError: The first connection fails, or the daemon refuses.
+        ServerError: The first connection fails, or the daemon refuses access.
     """
     address = captions_url(url)
     options = _connect_options(address, token or query_token(url) or "", ca)
-    seen: dict[str, Any] = {}
-    pause = FIRST_RETRY_S
-    away = False
+    resume: dict[str, Any] = {}  # query parameters with which the daemon sends only what was missed
+    backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
+    connection_lost = False
     while True:
         try:
-            async with connect(f"{address}?{urlencode(seen)}", **options) as socket:
-                pause = FIRST_RETRY_S
-                if away:
+            async with connect(f"{address}?{urlencode(resume)}", **options) as socket:
+                backoff.reset()
+                if connection_lost:
                     on_status("connected again")
-                    away = False
+                    connection_lost = False
                 async for text in socket:
                     message = json.loads(text)
                     if message["type"] == "error":
                         raise ServerError(f"the daemon refuses: {message['message']}")
                     yield message
                     if message["type"] == "hello":
-                        seen["session"] = message["session"]
-                    seen["since"] = message["seq"]
-                away = True
+                        resume["session"] = message["session"]
+                    resume["since"] = message["seq"]
+                connection_lost = True
                 stopped = socket.close_code == 1001
                 on_status(
                     f"{'the daemon has stopped' if stopped else 'the connection is lost'}; waiting for it to be back"
                 )
-        except InvalidStatus as problem:
-            _raise_if_refused(problem, address, first=not seen)
-        except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as problem:
-            if not seen:
-                raise _unreachable(address, problem) from problem
-            if not away:
+        except InvalidStatus as error:
+            _raise_if_refused(error, address, first=not resume)
+        except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as error:
+            if not resume:
+                raise _unreachable(address, error) from error
+            if not connection_lost:
                 on_status("the connection is lost; waiting for it to be back")
-            away = True
-            log.debug("connection to %s: %s", address, problem)
-        await asyncio.sleep(pause)
-        pause = min(2 * pause, LAST_RETRY_S)
+            connection_lost = True
+            log.debug("connection to %s: %s", address, error)
+        await asyncio.sleep(backoff.next_delay())
 
 
 async def request_control(
     url: str, request: Mapping[str, Any], *, token: str = "", ca: Path | None = None
 ) -> dict[str, Any]:
-    """Sends one request to a daemon's ``/control``, and returns the answer.
+    """Sends one request to a daemon's ``/control``, and returns the response.
 
     Args:
         url: As for ``captions_url``.
-        request: With ``type``.
-        token: As for ``stream_messages``.
-        ca: As for ``stream_messages``.
+        request: The message, with ``type``.
+        token: Access token, if the daemon requires one.
+        ca: PEM file with certificates to trust instead of the system's.
 
     Raises:
-        ServerError: No daemon answers, or it refuses.
+        ServerError: No daemon responds, or it refuses.
     """
     address = captions_url(url).removesuffix("captions") + "control"
     try:
         async with connect(address, **_connect_options(address, token, ca)) as socket:
             await socket.send(json.dumps(request))
-            answer: dict[str, Any] = json.loads(await socket.recv())
-    except InvalidStatus as problem:
-        _raise_if_refused(problem, address, first=True)
+            response: dict[str, Any] = json.loads(await socket.recv())
+    except InvalidStatus as error:
+        _raise_if_refused(error, address, first=True)
         raise
-    except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as problem:
-        raise _unreachable(address, problem) from problem
-    if answer["type"] == "error":
-        raise ServerError(f"the daemon refuses: {answer['message']}")
-    return answer
+    except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as error:
+        raise _unreachable(address, error) from error
+    if response["type"] == "error":
+        raise ServerError(f"the daemon refuses: {response['message']}")
+    return response
 
 
 def _connect_options(address: str, token: str, ca: Path | None) -> dict[str, Any]:
-    """How to connect."""
+    """Makes the keyword arguments of ``connect``."""
     options: dict[str, Any] = {"max_size": MAX_MESSAGE_BYTES, "compression": None}
     if token:
         options["additional_headers"] = {"Authorization": f"Bearer {token}"}
     if address.startswith("wss:"):
         try:
             options["ssl"] = ssl.create_default_context(cafile=ca)
-        except (OSError, ssl.SSLError) as problem:
-            raise ServerError(f"cannot read the certificate {ca}: {problem}; it must be a PEM file") from problem
+        except (OSError, ssl.SSLError) as error:
+            raise ServerError(f"cannot read the certificate {ca}: {error}; it must be a PEM file") from error
     return options
 
 
-def _unreachable(address: str, problem: Exception) -> ServerError:
-    """Nobody answers, and why that may be."""
-    if isinstance(problem, socket.gaierror):
-        return ServerError(f"no machine of that name is known: {address} ({problem.strerror}); is the name right?")
+def _unreachable(address: str, error: Exception) -> ServerError:
+    """Describes a failed connection, with a hint at its likely cause."""
+    if isinstance(error, socket.gaierror):
+        return ServerError(f"unknown host in {address} ({error.strerror}); is the name right?")
     hint = "is it running? start one with: streamstt run"
-    if isinstance(problem, ssl.SSLError):
-        hint = "does it speak TLS (https, wss), and is its certificate trusted (--ca FILE)?"
-    return ServerError(f"no daemon answers at {address} ({problem}); {hint}")
+    if isinstance(error, ssl.SSLError):
+        hint = "does it use TLS (https, wss), and is its certificate trusted (--ca FILE)?"
+    return ServerError(f"no daemon answers at {address} ({error}); {hint}")
 
 
-def _raise_if_refused(problem: InvalidStatus, address: str, *, first: bool) -> None:
-    """A daemon that is too busy may have room later; one that refuses will do so again."""
-    if problem.response.status_code in REFUSAL_STATUSES:
-        why = problem.response.body.decode(errors="replace").strip()
-        raise ServerError(f"the daemon at {address} refuses: {why}") from problem
+def _raise_if_refused(error: InvalidStatus, address: str, *, first: bool) -> None:
+    """Raises if a retry does not help. A busy daemon may have capacity later, so it fails only the first connection."""
+    if error.response.status_code in REFUSAL_STATUSES:
+        reason = error.response.body.decode(errors="replace").strip()
+        raise ServerError(f"the daemon at {address} refuses: {reason}") from error
     if first:
-        raise ServerError(f"{address} is no streamstt, or too busy: {problem}") from problem
+        raise ServerError(f"{address} is not a streamstt daemon, or is too busy: {error}") from error

@@ -1,4 +1,4 @@
-"""Wall time, as messages tell it, and the loop's own time, which never goes back."""
+"""The clocks in use: wall time, as messages carry it, and the event loop's monotonic time."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -7,15 +7,15 @@ from streamstt.audio.format import SAMPLE_RATE
 
 
 def utc_timestamp() -> str:
-    """Wall time, ISO 8601, to the millisecond."""
+    """Returns the wall time in UTC, ISO 8601, to the millisecond."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
 def loop_time() -> float:
-    """The loop's time, in seconds."""
+    """Returns the running event loop's monotonic time, in seconds."""
     return asyncio.get_running_loop().time()
 
 
 def now_samples() -> int:
-    """Samples that would have been spoken since some moment."""
+    """Returns the event loop's time as a count of samples at 16 kHz, to compare with positions in a stream."""
     return int(loop_time() * SAMPLE_RATE)

@@ -1,21 +1,24 @@
-"""Every error that a user can meet, each with the exit code of the command that ends by it.
+"""All errors that users can meet, with the exit code of the command that fails.
 
     StreamsttError           1
-    ├── ConfigError         78   a setting is wrong: a restart will not help (sysexits EX_CONFIG)
+    ├── ConfigError         78   a setting is wrong: a restart does not help (EX_CONFIG of sysexits)
     ├── SourceError          3   a microphone, file or stream cannot be read
     ├── EngineError          4   the speech engine failed
     │   └── ModelError       4   the model's files are missing, damaged or of an unknown kind
     ├── ServerError          5   the port is taken, or a daemon cannot be reached
-    ├── SinkError            6   captions cannot be written where they were asked for
-    └── ServiceError         7   the service manager is not there, or refuses
+    ├── OutputError          6   captions cannot be written to an output
+    └── ServiceError         7   the service manager is missing or refuses
 
 A message says what failed, with which value, what the choices are, and what to do.
-Only ``cli`` and ``commands`` print and exit.
+Only the package ``cli`` prints messages and exits.
 """
+
+import os
+from collections.abc import Iterator
 
 
 class StreamsttError(Exception):
-    """Base of all errors that are the user's business."""
+    """Base class of all errors that are reported to users."""
 
     exit_code = 1
 
@@ -33,13 +36,13 @@ class SourceError(StreamsttError):
 
 
 class EngineError(StreamsttError):
-    """The speech engine failed while it worked."""
+    """The speech engine failed."""
 
     exit_code = 4
 
 
 class ModelError(EngineError):
-    """A model cannot be found, fetched, verified or loaded."""
+    """A model cannot be found, downloaded, verified or loaded."""
 
 
 class ServerError(StreamsttError):
@@ -49,12 +52,30 @@ class ServerError(StreamsttError):
 
 
 class OutputError(StreamsttError):
-    """A place that captions go to cannot be opened."""
+    """An output for captions cannot be opened or written."""
 
     exit_code = 6
 
 
 class ServiceError(StreamsttError):
-    """A service cannot be installed, removed or asked."""
+    """The system service cannot be installed, removed or queried."""
 
     exit_code = 7
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields an exception and those that led to it, the nearest first: each one's cause, or else its context."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
+
+
+def describe_os_error(error: OSError) -> str:
+    """Returns the operating system's words for an error, such as "Connection refused".
+
+    Libraries put addresses and file names into theirs, which may be secret.
+    """
+    if error.errno and error.errno > 0:  # the numbers of name resolution are negative
+        return os.strerror(error.errno)
+    return error.strerror or type(error).__name__

@@ -1,7 +1,7 @@
-"""What a viewer gets: captions, the state of their source, and gaps. Also the wire format of protocol v1.
+"""Events that viewers receive: captions, states of sources, gaps. Their fields are the wire format of protocol v1.
 
-Times are seconds of stream time of the source: 0 is its first sample, and lost audio counts. Nothing here knows of
-sequence numbers or sockets: the hub numbers events as it publishes them.
+Times are stream time of the source in seconds: 0 is its first sample, and lost audio counts. Events know neither
+sequence numbers nor sockets: the hub numbers them as it publishes them.
 """
 
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """One word of a final caption.
+    """A word of a final caption.
 
     Attributes:
         text: The word with its punctuation, without surrounding space.
-        start: When it begins, in seconds.
-        end: When it ends, in seconds.
+        start: Start, in seconds.
+        end: End, in seconds.
         probability: Mean probability of its tokens, 0 to 1.
     """
 
@@ -28,16 +28,16 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """A caption that still grows.
+    """A caption that may still change.
 
     Attributes:
         source: Name of the source.
-        id: Names the caption; opened once, ended by one ``Final``.
-        rev: Rises by one with each partial of this id, from 1.
+        id: Identifies the caption; each id ends with one ``Final``.
+        rev: Revision: 1 for the first partial of this id, then one more each time.
         start: Start of its audio, in seconds.
-        end: End of the audio that was heard, in seconds.
+        end: End of the audio that was decoded, in seconds.
         text: All words so far.
-        stable: How many characters at the start of ``text`` will not change.
+        stable: Number of characters (code points) at the start of ``text`` that will not change.
         language: Language code such as ``en``.
     """
 
@@ -54,9 +54,9 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """A caption that never changes again; an empty ``text`` takes back a partial that was no speech.
+    """A caption that no longer changes; an empty ``text`` withdraws a partial that was not speech.
 
-    Attributes as in ``Partial``; ``rev`` is above every partial's of this id.
+    The attributes are those of ``Partial``; ``rev`` is greater than that of every partial of this id.
     """
 
     type: ClassVar[str] = "final"
@@ -71,7 +71,7 @@ class Final:
 
 
 class State(StrEnum):
-    """What a source is doing."""
+    """State of a source."""
 
     LISTENING = "listening"
     SPEECH = "speech"
@@ -86,11 +86,11 @@ class Status:
 
     Attributes:
         source: Name of the source.
-        state: What it does now.
+        state: The new state.
         detail: A sentence for people, or empty.
-        left: It has ended, and is no source any more; on the wire only if it is so.
-        time: Stream time (s) where an utterance begins or ends, if one does. Not in our own protocol, whose captions
-            have times; others announce speech before there are words.
+        left: Whether the source has ended and was removed; on the wire only if true.
+        time: Stream time (s) at which an utterance starts or ends, if one does. Not part of our own protocol, whose
+            captions have times; third-party protocols announce speech before there are words.
     """
 
     type: ClassVar[str] = "status"

@@ -1,7 +1,7 @@
-"""How the daemon's own messages look: for people, for the journal, or a JSON object a line. Never what was spoken.
+"""Configures the log: formats for people, for the journal, or JSON lines. Captions are logged only if asked for.
 
-Settings of the level are for this program's loggers; libraries speak from warnings upwards only, for nobody here can
-say what their debugging shows.
+``log.level`` applies to this program's loggers. Libraries log warnings and above only, because nobody here controls
+what their debug messages reveal.
 """
 
 import asyncio
@@ -20,37 +20,31 @@ from typing import Any
 
 from streamstt.config.settings import LogSettings
 from streamstt.errors import StreamsttError
+from streamstt.text.characters import escape_controls
 
-CAPTION_LOGGER = "streamstt.spoken"  # the logger of what was said; silent unless ``log.text`` is set
-JOURNAL_PRIORITY = {
-    logging.CRITICAL: 2,
-    logging.ERROR: 3,
-    logging.WARNING: 4,
-    logging.INFO: 6,
-}  # sd-daemon(3); others: 7
-ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if code not in {9, 10}}
+CAPTION_LOGGER = "streamstt.spoken"  # logger of final captions; silent unless ``log.text`` is set
+# Level to priority (sd-daemon(3)); all lower levels are 7.
+JOURNAL_PRIORITY = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6}
+PLAIN_FORMATTER = logging.Formatter("%(message)s")  # followed by the traceback, if there is one
+DATED_FORMATTER = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
 
 log = logging.getLogger(__name__)
 
 
-PLAIN_FORMATTER = logging.Formatter("%(message)s")  # with the traceback behind it, if there is one
-DATED_FORMATTER = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
-
-
 def human_line(record: logging.LogRecord) -> str:
-    """Time, level, message; without what could move a terminal's cursor, for some of it comes from strangers."""
-    return DATED_FORMATTER.format(record).translate(ESCAPES)
+    """Formats a record for people: time, level, message. Escapes controls, as parts come from strangers."""
+    return escape_controls(DATED_FORMATTER.format(record))
 
 
 def journal_lines(record: logging.LogRecord) -> str:
-    """The level as a prefix that journald understands, on each line, for it makes an entry of each; it has the time."""
+    """Formats a record for journald, which makes each line an entry: each begins with the level, none has the time."""
     priority = next((p for level, p in JOURNAL_PRIORITY.items() if record.levelno >= level), 7)
-    lines = PLAIN_FORMATTER.format(record).translate(ESCAPES).splitlines() or [""]
+    lines = escape_controls(PLAIN_FORMATTER.format(record)).splitlines() or [""]
     return "\n".join(f"<{priority}>{line}" for line in lines)
 
 
 def json_line(record: logging.LogRecord) -> str:
-    """An object on one line: ``time`` (ISO 8601), ``level``, ``logger``, ``message``, and ``exception`` if one is."""
+    """Formats a record as a JSON object: ``time`` (ISO 8601), ``level``, ``logger``, ``message``, any ``exception``."""
     fields = {
         "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
         "level": record.levelname.lower(),
@@ -64,13 +58,17 @@ def json_line(record: logging.LogRecord) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Formatter:
-    """A format as ``logging`` takes it."""
+    """Adapts a function to the formatter interface of ``logging``.
 
-    write: Callable[[logging.LogRecord], str]
+    Attributes:
+        render: Makes the text of a record.
+    """
+
+    render: Callable[[logging.LogRecord], str]
 
     def format(self, record: logging.LogRecord) -> str:
-        """The record as text."""
-        return self.write(record)
+        """Returns the text of a record."""
+        return self.render(record)
 
 
 FORMATTERS: Mapping[str, Formatter] = {
@@ -81,12 +79,12 @@ FORMATTERS: Mapping[str, Formatter] = {
 
 
 def choose_formatter(settings: LogSettings, stderr: os.stat_result, environ: Mapping[str, str]) -> Formatter:
-    """The format that is wanted: ``auto`` is the journal's if standard error goes there, else for people.
+    """Chooses the format: ``auto`` is the journal's if standard error goes to the journal, else human.
 
     Args:
         settings: The ``[log]`` section.
-        stderr: What standard error is; a program may have redirected it since the journal was announced.
-        environ: The process's environment.
+        stderr: Status of standard error: it may have been redirected since ``JOURNAL_STREAM`` was set.
+        environ: Environment of the process.
     """
     if settings.format != "auto":
         return FORMATTERS[settings.format]
@@ -94,10 +92,10 @@ def choose_formatter(settings: LogSettings, stderr: os.stat_result, environ: Map
 
 
 def configure(settings: LogSettings) -> None:
-    """Sends this process's log to standard error as the settings say; may be called again.
+    """Sets up logging to standard error; may be called again.
 
-    From now on, whatever nobody caught is logged with its traceback, as one record; and a process that crashes or is
-    aborted, as a watchdog does, says where each thread was.
+    Uncaught exceptions are logged with their traceback as one record, and a process that crashes or is aborted, for
+    example by a watchdog, prints where each thread was.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.formatter = choose_formatter(settings, os.fstat(2), os.environ)  # type: ignore[assignment]  # it only has to format
@@ -106,9 +104,9 @@ def configure(settings: LogSettings) -> None:
     root.handlers[:] = [handler]
     root.setLevel(max(level, logging.WARNING))
     logging.getLogger("streamstt").setLevel(level)
-    spoken = logging.getLogger(CAPTION_LOGGER)
-    spoken.setLevel(logging.INFO)  # asked for, it is shown at any level
-    spoken.disabled = not settings.text
+    captions = logging.getLogger(CAPTION_LOGGER)
+    captions.setLevel(logging.INFO)  # if enabled, captions are logged at any level
+    captions.disabled = not settings.text
     logging.captureWarnings(True)
     sys.excepthook = _log_uncaught
     threading.excepthook = _log_thread_error
@@ -117,21 +115,22 @@ def configure(settings: LogSettings) -> None:
 
 
 def install_loop_handler() -> None:
-    """Has the running event loop log what nobody caught."""
+    """Makes the running event loop log uncaught exceptions of tasks and callbacks."""
     asyncio.get_running_loop().set_exception_handler(_log_loop_error)
 
 
 @contextmanager
 def log_fatal_errors() -> Iterator[None]:
-    """Logs the error that ends the process, unless it is a person who reads: ``cli`` prints it for them.
+    """Logs the error that ends the process, unless the log is for people: then ``cli`` prints it.
 
     Raises:
-        SystemExit: With the error's exit code, when it was logged.
+        SystemExit: The error was logged; with its exit code.
+        StreamsttError: The log is for people.
     """
     try:
         yield
     except StreamsttError as error:
-        if human_line in {getattr(handler.formatter, "write", human_line) for handler in logging.getLogger().handlers}:
+        if human_line in {getattr(handler.formatter, "render", human_line) for handler in logging.getLogger().handlers}:
             raise
         log.critical("%s", error)
         sys.exit(error.exit_code)
@@ -141,7 +140,7 @@ def _log_uncaught(kind: type[BaseException], error: BaseException, trace: Traceb
     if issubclass(kind, KeyboardInterrupt):
         sys.__excepthook__(kind, error, trace)
         return
-    log.critical("the daemon ends by a mistake of its own", exc_info=(kind, error, trace))
+    log.critical("the daemon ends because of a bug", exc_info=(kind, error, trace))
 
 
 def _log_thread_error(uncaught: threading.ExceptHookArgs) -> None:
@@ -154,11 +153,11 @@ def _log_thread_error(uncaught: threading.ExceptHookArgs) -> None:
 def _log_unraisable(unraisable: Any) -> None:  # its type exists for type checkers only
     error = unraisable.exc_value
     exc_info = (unraisable.exc_type, error, unraisable.exc_traceback) if error else None
-    log.error("%s", unraisable.err_msg or "an error where none can be raised", exc_info=exc_info)
+    log.error("%s", unraisable.err_msg or "exception ignored", exc_info=exc_info)
 
 
 def _log_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What ended a task that nobody waits for, or a callback."""
+    """Logs the exception of a callback, or of a task that is not awaited."""
     error = context.get("exception")
     exc_info = (type(error), error, error.__traceback__) if error else None
     log.error("%s", context.get("message") or "the event loop failed", exc_info=exc_info)

@@ -1,3 +1,3 @@
-"""The version, in one place: the package, ``--version``, ``hello`` and the tag read it here."""
+"""The version, defined once: for the package, ``--version``, ``hello`` and the release tag."""
 
 __version__ = "0.1.0"

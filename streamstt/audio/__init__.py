@@ -1,1 +1,1 @@
-"""Audio: format, sources, capture threads, ring buffer, voice activity."""
+"""Audio: the internal format, sources, capture threads, the ring buffer and voice activity detection."""

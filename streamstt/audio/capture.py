@@ -1,8 +1,8 @@
-"""One thread per source: reads it, and hands blocks to the event loop. Knows nothing of speech.
+"""One thread per source that reads it and hands its blocks to the event loop. Knows nothing of speech.
 
-The thread never waits for the loop when audio is live: a block that finds the queue full is dropped, which the next
-block's sample index shows. A microphone that is lost, or not there yet, is opened again with back-off; meanwhile stream
-time runs on.
+The thread never waits for the loop when audio is live: if the queue is full, a block is dropped, and the sample index
+of the next block shows the gap. A microphone that is lost or not there yet is opened again with back-off; stream time
+continues meanwhile.
 """
 
 import asyncio
@@ -16,37 +16,43 @@ from dataclasses import dataclass
 
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.sources import AudioSource
+from streamstt.concurrency import Backoff, run_in_thread
 from streamstt.errors import SourceError
 
-QUEUE_BLOCKS = 500  # blocks: 10 s or more; when full, live audio is dropped (a gap), other sources wait
+QUEUE_BLOCKS = 500  # 10 s or more; when full, live audio is dropped (a gap), and other sources wait
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
-JOIN_S = 2.0  # a read that hangs longer is left to the dying process
+JOIN_S = 2.0  # a thread whose read hangs longer is abandoned; it ends with the process
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The device is not there yet; it is being tried."""
+    """The device has not been opened yet; attempts continue."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """The device is gone; it is being tried again."""
+    """The device was lost; attempts to open it again continue."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """The device is back."""
+    """The device delivers audio again."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceNotice:
-    """Something about the device that people should know; it is over when ``text`` is empty."""
+    """A condition of the device that users should know of.
+
+    Attributes:
+        about: Kind of condition, such as "clipping".
+        text: One sentence; empty when the condition is over.
+    """
 
     about: str
     text: str
@@ -54,7 +60,11 @@ class DeviceNotice:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The source has no more; ``error`` if it failed."""
+    """The source has ended.
+
+    Attributes:
+        error: Why it failed; None if it ended normally.
+    """
 
     error: SourceError | None = None
 
@@ -63,14 +73,18 @@ CaptureItem = Block | Waiting | Lost | Recovered | DeviceNotice | Ended
 
 
 class Capture:
-    """Reads one source in a thread of its own."""
+    """Reads one source in a thread of its own, and keeps a live source alive across outages.
+
+    Attributes:
+        dropped: Number of live blocks dropped because the queue was full.
+    """
 
     def __init__(self, name: str, source: AudioSource) -> None:
-        """Nothing runs yet.
+        """Starts idle; call ``start``.
 
         Args:
-            name: For the thread's name and the log.
-            source: Closed; the capture opens and closes it.
+            name: Name of the source, for the thread's name and the log.
+            source: The source, closed; the capture opens and closes it.
         """
         self._name = name
         self._source = source
@@ -78,53 +92,53 @@ class Capture:
         self._stop = threading.Event()
         self._ready = asyncio.Event()
         self._thread = threading.Thread(target=self._run, name=f"capture-{name}", daemon=True)
-        self._started_at: float | None = None  # by the clock, at stream time 0: the first sample
-        self._offset = 0  # samples of stream time before the source was opened last
-        self._last_end = 0  # of the last block
+        self._started_at: float | None = None  # monotonic time (s) of the first sample, which is stream time 0
+        self._offset = 0  # samples of stream time before the source was last opened
+        self._last_end = 0  # end of the last block, in samples
         self._open_error = ""
-        self._outage: Waiting | Lost | None = None  # until the first block
-        self._pause_s = FIRST_RETRY_S
+        self._outage: Waiting | Lost | None = None  # the outage last reported; None once there is audio
+        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
         self._notices: dict[str, str] = {}
         self._abandoned = False
-        self.dropped = 0  # blocks
+        self.dropped = 0
 
     @property
     def is_live(self) -> bool:
-        """Whether audio that is not taken in time is lost."""
+        """Whether audio that is not read in time is lost."""
         return self._source.is_live
 
     @property
     def overflows(self) -> int:
-        """How often the device reported that audio was lost before it could be read."""
+        """Number of times the device reported that audio was lost before it could be read."""
         return self._source.overflows
 
     async def start(self) -> None:
-        """Opens the source and starts reading. A device that is not there is waited for.
+        """Opens the source and starts reading. A live source that cannot be opened is retried in the background.
 
         Raises:
             SourceError: A source that is not live cannot be opened.
         """
         self._loop = asyncio.get_running_loop()
         try:
-            await asyncio.to_thread(self._source.open)
-        except SourceError as problem:
+            await run_in_thread(self._source.open)
+        except SourceError as error:
             if not self._source.is_live:
                 raise
-            self._open_error = str(problem)
+            self._open_error = str(error)
         self._thread.start()
 
     async def stop(self) -> None:
-        """Ends reading; what was read before is still delivered, then ``Ended``."""
+        """Stops reading. Blocks that were read before are still delivered, followed by ``Ended``."""
         self._stop.set()
         if self._thread.is_alive():
-            await asyncio.to_thread(self._thread.join, JOIN_S)
+            await run_in_thread(self._thread.join, JOIN_S)
         if self._thread.is_alive():
-            log.warning("source %s: its device does not answer; leaving it behind", self._name)
+            log.warning("source %s: the device does not respond; its thread is abandoned", self._name)
             self._abandoned = True
             self._ready.set()
 
     async def items(self) -> AsyncIterator[CaptureItem]:
-        """Blocks and what happens to the device, in order; ends after ``Ended``."""
+        """Yields blocks and events of the device in order; the last item is ``Ended``."""
         while True:
             try:
                 item = self._queue.get_nowait()
@@ -140,7 +154,7 @@ class Capture:
                 return
 
     def _deliver(self, item: CaptureItem) -> None:
-        """Hands over one item; waits for room, but never with live audio."""
+        """Queues one item. Waits while the queue is full, except for live audio, which is dropped."""
         if self._source.is_live and isinstance(item, Block) and self._queue.full():
             self.dropped += 1
             return
@@ -156,10 +170,10 @@ class Capture:
             while not self._stop.is_set():
                 try:
                     block = self._source.read(self._stop)
-                except SourceError as problem:
+                except SourceError as outage:
                     if not self._source.is_live:
                         raise
-                    self._recover(Lost(str(problem)))
+                    self._recover(Lost(str(outage)))
                     continue
                 if block is None:
                     break
@@ -169,42 +183,44 @@ class Capture:
                 self._last_end = block.end
                 self._deliver(block)
                 self._forward_notices()
-        except SourceError as problem:
-            error = problem
+        except SourceError as failure:
+            error = failure
         finally:
             self._source.close()
             self._deliver(Ended(error))
 
     def _on_first_block(self, block: Block) -> None:
-        """The first block since the source was opened: only now is it there, and says what time it is."""
-        first = time.monotonic() - len(block.samples) / SAMPLE_RATE
+        """Places the first block since the source was opened in stream time, and ends the outage, if any.
+
+        A device counts as present only when it delivers audio; some open and then deliver none.
+        """
+        begin = time.monotonic() - len(block.samples) / SAMPLE_RATE
         if self._started_at is None:
-            self._started_at = first
-        # By the clock; but a source whose samples ran ahead of it does not go back in time.
-        self._offset = max(self._last_end, round((first - self._started_at) * SAMPLE_RATE) - block.start)
-        self._pause_s = FIRST_RETRY_S
+            self._started_at = begin
+        # By the clock, but never backward: a device whose clock is fast may have delivered more than time has passed.
+        self._offset = max(self._last_end, round((begin - self._started_at) * SAMPLE_RATE) - block.start)
+        self._backoff.reset()
         if self._outage:
             self._outage = None
             self._deliver(Recovered())
 
     def _forward_notices(self) -> None:
-        """Passes on what has changed in what people should know."""
+        """Delivers the source's notices that have changed."""
         notices = dict(self._source.notices)
         for about in [k for k in {**self._notices, **notices} if self._notices.get(k) != notices.get(k)]:
             self._deliver(DeviceNotice(about, notices.get(about, "")))
         self._notices = notices
 
     def _recover(self, outage: Waiting | Lost) -> None:
-        """Waits until the device can be opened again, or the capture is stopped."""
+        """Retries until the device can be opened again or the capture is stopped."""
         self._source.close()
         self._forward_notices()
         self._report(outage)
-        while not self._stop.wait(self._pause_s):
-            self._pause_s = min(2 * self._pause_s, LAST_RETRY_S)  # until there is audio
+        while not self._stop.wait(self._backoff.next_delay()):
             try:
                 self._source.open()
-            except SourceError as again:
-                self._report(type(outage)(str(again)))
+            except SourceError as error:
+                self._report(type(outage)(str(error)))
                 continue
             return
 

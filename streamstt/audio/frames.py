@@ -1,4 +1,4 @@
-"""Cuts blocks of any size into frames on a fixed grid, and tells lost audio apart from a hiccup."""
+"""Cuts blocks of any size into frames on a fixed grid, and bridges short dropouts. Pure."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -7,40 +7,39 @@ import numpy as np
 
 from streamstt.audio.format import FRAME, Block, Samples, samples_from_ms
 
-MAX_BRIDGED = samples_from_ms(
-    300
-)  # samples: a shorter hole is filled with silence, so that it does not cut a sentence in two
+# Samples: a dropout up to this length is filled with silence, so that it does not split a sentence.
+MAX_BRIDGED = samples_from_ms(300)
 
 
 @dataclass(frozen=True, slots=True)
 class Dropout:
-    """Samples ``start`` to ``end`` never came."""
+    """Samples ``start`` to ``end`` (exclusive) of the stream that were never delivered."""
 
     start: int
     end: int
 
     @property
     def splits_speech(self) -> bool:
-        """Whether speech before and after must not be joined."""
+        """Whether it is too long to be bridged, so that the speech around it must not be joined."""
         return self.end - self.start > MAX_BRIDGED
 
 
 class Framer:
-    """Blocks in, frames out; what is less than a frame waits for the next block."""
+    """Turns blocks into frames of ``FRAME`` samples; a remainder waits for the next block."""
 
     def __init__(self) -> None:
-        self._rest = Block(0, np.zeros(0, dtype=np.float32))
+        self._remainder = Block(0, np.zeros(0, dtype=np.float32))
 
     @property
     def end(self) -> int:
-        """Sample index that the next block should start at."""
-        return self._rest.end
+        """Index of the sample at which the next block should start."""
+        return self._remainder.end
 
     def find_dropout(self, block: Block) -> Dropout | None:
-        """The audio that is missing before ``block``, if any.
+        """Returns the audio that is missing before ``block``, or None.
 
         Raises:
-            ValueError: The block starts in the past.
+            ValueError: The block starts before the end of the previous one.
         """
         if block.start < self.end:
             raise ValueError(f"block starts at sample {block.start}, expected {self.end}")
@@ -49,17 +48,21 @@ class Framer:
     def push(self, block: Block) -> Iterator[Block]:
         """Yields the frames that ``block`` completes, each a block of ``FRAME`` samples.
 
-        A hole that does not break speech is filled with zeros; after one that does, the grid starts anew.
+        A short dropout is filled with zeros. After one that splits speech, the remainder is discarded, and the grid
+        starts again at the block.
+
+        Raises:
+            ValueError: The block starts before the end of the previous one.
         """
-        hole = self.find_dropout(block)
-        if hole and hole.splits_speech:
+        dropout = self.find_dropout(block)
+        if dropout and dropout.splits_speech:
             joined: Samples = block.samples
             start = block.start
         else:
-            missing = np.zeros(hole.end - hole.start if hole else 0, dtype=np.float32)
-            joined = np.concatenate([self._rest.samples, missing, block.samples])
-            start = self._rest.start
+            missing = np.zeros(dropout.end - dropout.start if dropout else 0, dtype=np.float32)
+            joined = np.concatenate([self._remainder.samples, missing, block.samples])
+            start = self._remainder.start
         whole = len(joined) - len(joined) % FRAME
-        self._rest = Block(start + whole, joined[whole:])
+        self._remainder = Block(start + whole, joined[whole:])
         for i in range(0, whole, FRAME):
             yield Block(start + i, joined[i : i + FRAME])

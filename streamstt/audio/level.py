@@ -1,4 +1,4 @@
-"""How loud audio is, for a meter that people look at. Pure."""
+"""Measures audio levels for display. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -7,28 +7,32 @@ import numpy as np
 
 from streamstt.audio.format import Samples
 
-FLOOR_DB = -100.0  # digital silence has no logarithm; 16 bits reach down to about -96
+FLOOR_DB = -100.0  # dBFS, for digital silence, which has no logarithm; 16-bit audio reaches down to about -96
 
 
 @dataclass(frozen=True, slots=True)
 class AudioLevel:
-    """Of some audio, in dB below full scale, from ``FLOOR_DB`` to 0; a sine at full scale has an ``rms`` of -3."""
+    """Level of a stretch of audio in dBFS, from ``FLOOR_DB`` to 0.
+
+    Attributes:
+        rms: Root mean square; -3 for a sine at full scale.
+        peak: Largest absolute value.
+    """
 
     rms: float
     peak: float
 
 
 class LevelMeter:
-    """Takes audio until it is read."""
+    """Accumulates the level of the audio since it was last read."""
 
     def __init__(self) -> None:
-        """Has heard nothing."""
         self._count = 0
         self._energy = 0.0
         self._peak = 0.0
 
     def push(self, samples: Samples) -> None:
-        """Takes the next samples, shape (n,), full scale 1."""
+        """Adds samples, shape (n,), full scale 1."""
         if len(samples):
             self._count += len(samples)
             self._energy += float(np.dot(samples, samples))
@@ -36,17 +40,17 @@ class LevelMeter:
 
     @property
     def current(self) -> AudioLevel:
-        """How loud it was since it was last read; that it was looked at is forgotten."""
+        """Level since the last ``read``, which it does not reset."""
         mean = self._energy / self._count if self._count else 0.0
         return AudioLevel(_decibels(math.sqrt(mean)), _decibels(self._peak))
 
     def read(self) -> AudioLevel:
-        """How loud it was since it was last read."""
-        loudness = self.current
+        """Returns the level since the last ``read``, and resets."""
+        level = self.current
         self._count, self._energy, self._peak = 0, 0.0, 0.0
-        return loudness
+        return level
 
 
 def _decibels(amplitude: float) -> float:
-    """To a tenth: a meter shows no more."""
+    """Converts an amplitude (full scale 1) to dBFS, rounded to a tenth, which is all that a meter shows."""
     return round(min(0.0, max(FLOOR_DB, 20 * math.log10(amplitude))), 1) if amplitude > 0 else FLOOR_DB

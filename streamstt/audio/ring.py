@@ -1,4 +1,4 @@
-"""Recent audio of one source, addressed by absolute sample index. Must not know of speech or captions."""
+"""Ring buffer of one source's recent audio, addressed by sample index in the stream. Knows nothing of speech. Pure."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -10,7 +10,13 @@ from streamstt.audio.format import Block, Samples
 
 @dataclass(slots=True)
 class _Span:
-    """Audio without a hole: stream indices ``start`` to ``end``, stored from ``stored`` on (a count, never wrapped)."""
+    """Audio without a dropout.
+
+    Attributes:
+        start: Index of its first sample in the stream.
+        end: Index after its last sample.
+        offset: Number of samples that were stored before it; modulo the capacity, its place in the buffer.
+    """
 
     start: int
     end: int
@@ -18,16 +24,16 @@ class _Span:
 
 
 class Ring:
-    """The last ``capacity`` samples; older ones are overwritten.
+    """Keeps the last ``capacity`` samples of a stream; older ones are overwritten.
 
-    A hole in the stream takes no room: after an hour without a microphone the seconds before it can still be read.
+    A dropout takes no space: after an hour without a microphone, the seconds before it can still be read.
     """
 
     def __init__(self, capacity: int) -> None:
-        """Makes an empty ring.
+        """Creates an empty ring.
 
         Args:
-            capacity: How many samples are kept; the oldest go first.
+            capacity: Number of samples to keep.
         """
         self._store = np.zeros(capacity, dtype=np.float32)
         self._spans: deque[_Span] = deque()
@@ -35,7 +41,7 @@ class Ring:
 
     @property
     def start(self) -> int:
-        """Index of the oldest sample that is still here."""
+        """Index of the oldest sample that is kept."""
         return self._spans[0].start if self._spans else 0
 
     @property
@@ -47,10 +53,10 @@ class Ring:
         """Stores a block.
 
         Raises:
-            ValueError: The block starts before the end of what is stored.
+            ValueError: The block starts before the end of the stored audio.
         """
         if self._spans and block.start < self.end:
-            raise ValueError(f"block starts at sample {block.start}, but {self.end} samples are already here")
+            raise ValueError(f"block starts at sample {block.start}, but audio up to {self.end} is already stored")
         if not len(block.samples):
             return
         if self._spans and block.start == self.end:
@@ -66,7 +72,7 @@ class Ring:
         self._drop_before(self._written - len(self._store))
 
     def _drop_before(self, oldest: int) -> None:
-        """Drops what was stored before the count ``oldest``."""
+        """Drops the samples that were overwritten: all but those stored after the first ``oldest`` ones."""
         while self._spans and oldest > 0:
             span = self._spans[0]
             if span.offset >= oldest:
@@ -79,7 +85,7 @@ class Ring:
             self._spans.popleft()
 
     def read(self, start: int, end: int) -> Samples:
-        """Copies the samples from ``start`` to ``end``; zeros stand where there are none.
+        """Copies the samples from ``start`` to ``end``; those that are not stored are zero.
 
         Returns:
             Shape (end - start,), float32.

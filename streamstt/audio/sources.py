@@ -1,7 +1,7 @@
-"""Where audio comes from: the Protocol, files, and standard input; microphones are in ``microphone``.
+"""The interface of audio sources, files, and standard input; microphones are in ``devices.microphone``.
 
-A source is opened, read and closed by one thread. ``read`` blocks; the block it returns counts its samples from the
-moment of ``open``, at 16 kHz, and skips those that were lost.
+One thread opens, reads and closes a source. ``read`` blocks. A block's position counts samples at 16 kHz since
+``open``, including those that were lost.
 """
 
 import os
@@ -22,64 +22,67 @@ from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, from
 from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
 
-BLOCK_S = FRAME_MS / 1000  # one block
-STOP_POLL_S = 0.2  # how long a read of standard input waits before it looks whether to stop
+BLOCK_S = FRAME_MS / 1000
+STOP_POLL_S = 0.2  # how long a read of standard input waits before it checks for a stop
 
 
 class AudioSource(Protocol):
-    """Gives audio block by block."""
+    """Delivers audio block by block."""
 
     @property
     def is_live(self) -> bool:
-        """Whether audio that is not read in time is lost (a microphone), or waits (a file)."""
+        """Whether audio that is not read in time is lost (a microphone) or waits (a file)."""
         ...
 
     @property
     def overflows(self) -> int:
-        """How often audio was lost before it could be read."""
+        """Number of times audio was lost before it could be read."""
         ...
 
     @property
     def notices(self) -> Mapping[str, str]:
-        """What people should know of it now, by what it is about: a sentence each."""
+        """Present conditions that users should know of: kind to one sentence."""
         ...
 
     def open(self) -> None:
-        """Starts it.
+        """Starts the source.
 
         Raises:
-            SourceError: It cannot be had; the message lists what can.
+            SourceError: It cannot be opened; the message lists what can be.
         """
         ...
 
     def read(self, stop: threading.Event) -> Block | None:
-        """Waits for the next block; None at the end, or soon after ``stop`` is set.
+        """Waits for the next block.
+
+        Returns:
+            The block, or None at the end, or soon after ``stop`` is set.
 
         Raises:
-            SourceError: The device is gone.
+            SourceError: The device was lost, or the file cannot be read.
         """
         ...
 
     def close(self) -> None:
-        """Lets go of it; may be called twice."""
+        """Releases the source; may be called twice."""
         ...
 
 
 class AudioFile:
-    """A recording in any format that libsndfile reads: in real time, or as fast as it is wanted."""
+    """A recording in any format that libsndfile reads, in real time or as fast as it is read."""
 
     is_live = False
     overflows = 0
     notices: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, path: Path, *, fast: bool = False, loop: bool = False, block_s: float = BLOCK_S) -> None:
-        """Names the file; nothing is opened yet.
+        """Starts closed; call ``open``.
 
         Args:
             path: The recording.
-            fast: Do not pace it.
-            loop: Begin again at its end.
-            block_s: Length of a block; what is read by the frame costs more than to detect speech in it.
+            fast: Whether to read as fast as possible instead of in real time.
+            loop: Whether to begin again at the end.
+            block_s: Length of a block, in seconds. Reading frame by frame costs more than detecting speech in them.
         """
         self._block_s = block_s
         self._path = path
@@ -88,7 +91,11 @@ class AudioFile:
         self._file: soundfile.SoundFile | None = None
 
     def open(self) -> None:
-        """Opens the file."""
+        """Opens the file.
+
+        Raises:
+            SourceError: It does not exist, or is not audio that can be read.
+        """
         try:
             self._file = soundfile.SoundFile(self._path)
         except (soundfile.LibsndfileError, OSError) as error:
@@ -99,27 +106,27 @@ class AudioFile:
             formats = ", ".join(sorted(soundfile.available_formats())).lower()
             raise SourceError(f"{self._path} is not audio that can be read ({error}); formats: {formats}") from error
         if not self._file.frames:
-            raise SourceError(f"{self._path} has no audio in it")
+            raise SourceError(f"{self._path} contains no audio")
         self._resampler = Resampler(self._file.samplerate)
         self._count = 0
         self._started_at = time.monotonic()
 
     @property
     def duration_s(self) -> float:
-        """Length of the recording, in seconds; it must be open."""
-        assert self._file is not None, "open() comes first"  # noqa: S101 - a mistake of the caller
+        """Length of the recording in seconds; the file must be open."""
+        assert self._file is not None, "call open() first"
         return float(self._file.frames / self._file.samplerate)
 
     def read(self, stop: threading.Event) -> Block | None:
-        """The next block, not before it would have been spoken."""
+        """Reads the next block; unless ``fast``, waits until its end would have been recorded."""
         if stop.is_set() or self._file is None:
             return None
         size = round(self._file.samplerate * self._block_s)
         try:
             data = self._file.read(size, dtype="float32")
         except soundfile.LibsndfileError as error:
-            at = self._count / SAMPLE_RATE
-            raise SourceError(f"{self._path} is damaged; it could be read up to {at:.1f} s ({error})") from error
+            read_s = self._count / SAMPLE_RATE
+            raise SourceError(f"{self._path} is damaged after {read_s:.1f} s ({error})") from error
         if len(data) < size and self._loop:
             self._file.seek(0)
         last = len(data) == 0 and not self._loop
@@ -142,30 +149,30 @@ class AudioFile:
 
 
 class StandardInput:
-    """Raw mono s16le from standard input, at its writer's speed."""
+    """Raw mono audio (s16le) from standard input, at the speed of its writer."""
 
     is_live = False
     overflows = 0
     notices: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, rate: int) -> None:
-        """Nothing is read yet.
+        """Starts closed; call ``open``.
 
         Args:
-            rate: Samples a second.
+            rate: Sample rate, Hz.
         """
         self._rate = rate
         self._descriptor = 0
 
     def open(self) -> None:
-        """Starts counting."""
+        """Resets the position; standard input itself is always open."""
         self._resampler = Resampler(self._rate)
         self._count = 0
         self._odd_byte = b""
         self._ended = False
 
     def read(self, stop: threading.Event) -> Block | None:
-        """Waits for more."""
+        """Waits for audio, and returns all that is there, whole samples only."""
         while not (stop.is_set() or self._ended):
             try:
                 if not select.select([self._descriptor], [], [], STOP_POLL_S)[0]:
@@ -184,11 +191,11 @@ class StandardInput:
         return None
 
     def close(self) -> None:
-        """Standard input is not ours to close."""
+        """Does nothing: standard input belongs to the process."""
 
 
 def make_source(settings: SourceSettings) -> AudioSource | None:
-    """The source that the settings describe; None for ``ws``, which clients bring themselves."""
+    """Creates the source that the settings describe, closed; None for ``ws``, whose audio remote clients send."""
     match settings.kind:
         case "mic" | "monitor" as kind:
             fallback = settings.fallback == "default"

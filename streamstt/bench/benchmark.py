@@ -16,6 +16,7 @@ from streamstt.audio.format import SAMPLE_RATE, Samples, samples_from_ms
 from streamstt.audio.sources import AudioFile
 from streamstt.bench.faster_whisper import FileTranscript, find_model, run_faster_whisper
 from streamstt.bench.figures import Normalizer, Reference, compute_figures, error_rate, mean_and_range, normalized_words
+from streamstt.bench.limits import MAX_CORE_SHARE, MAX_UPDATE_S
 from streamstt.bench.scoring import percentile
 from streamstt.bench.simulation import simulate
 from streamstt.config.settings import Settings
@@ -29,8 +30,6 @@ from streamstt.whisper.streaming import StreamingEngine
 
 BenchResult = dict[str, Any]
 SOURCE_OFFSET_MS = 370  # ms between sources that play the same recording; not a multiple of the update interval
-MAX_CORE_SHARE = 0.85  # share of one core that the engine's thread may use; the rest is for bursts
-MAX_UPDATE_S = 2.0  # seconds; captions with slower updates are not live
 
 
 @dataclass(frozen=True, slots=True)

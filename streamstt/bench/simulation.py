@@ -130,7 +130,7 @@ def simulate(
     for i, samples in enumerate(recordings):
         name = f"source-{i + 1}"
         writer = CaptionWriter(name, rewriter=rewriter)
-        session = Session(name, settings, make_detector(settings), language, writer)
+        session = Session(name, settings, make_detector, language, writer)
         playbacks[session] = _Playback(session, samples, run.traces[i])
         scheduler.add(session)
         run.audio_s += len(samples) / SAMPLE_RATE

@@ -1,1 +1,1 @@
-"""Captions over message brokers: published by a daemon, read by edges."""
+"""Captions over message brokers: a daemon publishes them, and edges read them."""

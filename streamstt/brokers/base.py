@@ -1,29 +1,29 @@
-"""What the rest of the program knows of a broker, whichever it is."""
+"""The interface of brokers. Knows no broker's protocol."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from streamstt.brokers.messages import BrokerEntry, BrokerError, Position
+from streamstt.errors import causes, describe_os_error
 
-BROKER_TIMEOUT_S = 5.0  # a broker that does not answer for so long is away
+BROKER_TIMEOUT_S = 5.0  # a broker that does not respond for longer is unreachable
 
 
 class BrokerWriter(Protocol):
-    """A broker that captions go to. Every method but ``close`` raises ``BrokerError`` if it is away or refuses.
+    """Writes captions to a broker. Every method but ``close`` raises ``BrokerError`` if it fails.
 
     Attributes:
-        name: For people.
-        max_entries: How many entries it keeps, about; 0: it keeps none.
+        name: Name of the broker, for users.
+        max_entries: Approximate number of entries that it keeps; 0: none.
     """
 
     name: str
     max_entries: int
 
     async def connect(self) -> None:
-        """Connects, and makes what is missing there."""
+        """Connects, and creates the stream if the broker needs one."""
         ...
 
     async def close(self) -> None:
@@ -31,23 +31,23 @@ class BrokerWriter(Protocol):
         ...
 
     async def last_position(self) -> Position | None:
-        """The last entry that arrived; None: none is known of."""
+        """Returns the position of the last entry that arrived; None if there is none."""
         ...
 
     async def send(self, entries: Sequence[BrokerEntry]) -> None:
-        """Sends in order; returns when those that are to be kept are."""
+        """Sends entries in order; returns when the broker has confirmed those that it keeps."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What came from a broker.
+    """Result of one read from a broker.
 
     Attributes:
-        texts: Entries, in their order.
-        more_waiting: More waits there.
-        is_backlog: They were there before they were asked for: no sign that anybody lives.
-        gap: Before these, some are missing that the broker has deleted.
+        texts: Entries, in order.
+        more_waiting: Whether more can be read at once.
+        is_backlog: Whether they were there before the reader connected; then they do not show that the daemon runs.
+        gap: Whether entries before these are missing because the broker has deleted them.
     """
 
     texts: Sequence[str | bytes] = ()
@@ -57,12 +57,20 @@ class Batch:
 
 
 class BrokerReader(Protocol):
-    """A broker that captions come from; knows how far it has been read, across connections."""
+    """Reads captions from a broker; remembers across connections how far it has read.
+
+    Attributes:
+        name: Name of the broker, for users.
+    """
 
     name: str
 
     async def connect(self) -> None:
-        """Connects; what is read next is what follows."""
+        """Connects; the next ``read`` continues after the last entry that was read.
+
+        Raises:
+            BrokerError: It cannot be reached, or refuses.
+        """
         ...
 
     async def close(self) -> None:
@@ -70,25 +78,38 @@ class BrokerReader(Protocol):
         ...
 
     async def read(self, wait_s: float) -> Batch:
-        """What comes next; nothing after so many seconds without."""
+        """Waits for the next entries.
+
+        Args:
+            wait_s: Longest wait, in seconds; then the batch is empty.
+
+        Raises:
+            BrokerError: The connection is lost.
+        """
         ...
 
 
 def broker_error(error: Exception) -> BrokerError:
-    """What a client library raised, for people: the system's own words where those are behind it."""
-    cause: BaseException | None = error
-    while cause is not None:
+    """Converts an exception of a client library; prefers the operating system's words if those are behind it."""
+    for cause in causes(error):
         if isinstance(cause, OSError) and cause.errno:
-            return BrokerError(os.strerror(cause.errno) if cause.errno > 0 else str(cause.strerror))
+            return BrokerError(describe_os_error(cause))
         if isinstance(cause, TimeoutError):
             return BrokerError(f"no answer within {BROKER_TIMEOUT_S:g} s")
-        cause = cause.__cause__ or cause.__context__
     return BrokerError(str(error).removeprefix("nats: ").rstrip(".") or type(error).__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerAddress:
-    """Where a broker is, from an address without a password."""
+    """Address of a broker, without a password.
+
+    Attributes:
+        host: Name or IP address.
+        port: TCP port.
+        user: User name; empty: none.
+        path: Path of the URL without slashes at its ends.
+        uses_tls: Whether to connect with TLS.
+    """
 
     host: str
     port: int
@@ -98,11 +119,11 @@ class BrokerAddress:
 
     @classmethod
     def parse(cls, url: str, default_port: int, tls_scheme: str) -> "BrokerAddress":
-        """Takes an address apart.
+        """Parses a URL.
 
         Args:
-            url: Checked by the settings.
-            default_port: If it names none.
+            url: A URL that the settings have validated.
+            default_port: Port to use if it has none.
             tls_scheme: The scheme that means TLS.
         """
         parts = urlsplit(url)

@@ -1,4 +1,4 @@
-"""Which brokers the settings name. Their client libraries are optional, and imported only here."""
+"""Creates the publishers and readers of the brokers in the settings. Imports their optional client libraries lazily."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,24 +12,24 @@ from streamstt.hub.hub import Hub
 
 
 def make_publishers(settings: Settings, hub: Hub) -> Sequence[BrokerPublisher]:
-    """An outlet for each broker that is switched on.
+    """Creates a publisher for each broker that has an address.
 
     Raises:
-        ConfigError: Its client library is missing, or its secret cannot be read.
+        ConfigError: A client library is missing, or a password cannot be read.
     """
-    named = {"mqtt": settings.mqtt.url, "redis": settings.redis.url, "nats": settings.nats.url}
-    return [BrokerPublisher(kind, _make_writer(kind, settings, hub), hub) for kind, url in named.items() if url]
+    urls = {"mqtt": settings.mqtt.url, "redis": settings.redis.url, "nats": settings.nats.url}
+    return [BrokerPublisher(kind, _make_writer(kind, settings, hub), hub) for kind, url in urls.items() if url]
 
 
 def make_reader(settings: Settings, kind: str) -> BrokerReader:
-    """The broker that an edge takes captions from.
+    """Creates the reader with which an edge receives captions.
 
     Args:
-        settings: With its address.
+        settings: The settings, with the broker's address.
         kind: ``redis`` or ``nats``.
 
     Raises:
-        ConfigError: As for ``make_publishers``.
+        ConfigError: The client library is missing, or the password cannot be read.
     """
     with _require_client_library(kind):
         if kind == "redis":
@@ -67,4 +67,4 @@ def _require_client_library(kind: str) -> Iterator[None]:
         yield
     except ImportError as missing:
         hint = f"install it with: pip install 'streamstt[{kind}]'"
-        raise ConfigError(f"{kind} needs a client library that is not here ({missing.name}); {hint}") from missing
+        raise ConfigError(f"{kind} needs a client library that is not installed ({missing.name}); {hint}") from missing

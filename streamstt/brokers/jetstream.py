@@ -1,6 +1,7 @@
-"""NATS JetStream: one stream in which each subject keeps its newest message. The only import of nats.
+"""NATS JetStream: one stream that keeps the newest message of each subject. The only module that imports nats.
 
-A final has a subject of its own, so that all are kept; of partials, states, signs of life and snapshots the newest is:
+Each final and each gap has a subject of its own, so all are kept. Of partials, statuses, heartbeats and snapshots the
+newest is kept:
 
     STREAM.final.SOURCE.SESSION-SEQ   STREAM.partial.SOURCE   STREAM.hello
     STREAM.gap.SOURCE.SESSION-SEQ     STREAM.status.SOURCE    STREAM.online
@@ -25,26 +26,26 @@ from streamstt.brokers.base import BROKER_TIMEOUT_S, Batch, BrokerAddress, broke
 from streamstt.brokers.messages import BrokerEntry, Position, StreamMissing, parse_position
 from streamstt.config.brokers import NatsSettings
 
-MAX_BATCH = 500  # entries at once: half a megabyte
-UNIQUE_KINDS = {"final", "gap"}  # kinds of which every one is kept
+MAX_BATCH = 500  # entries per read: half a megabyte
+UNIQUE_KINDS = {"final", "gap"}  # kinds of which every entry is kept
 
 
 def display_name(settings: NatsSettings) -> str:
-    """The server, for people."""
+    """Returns the name of the server, for users."""
     return f"NATS at {BrokerAddress.parse(settings.url, 4222, 'tls')}"
 
 
 @asynccontextmanager
 async def translate_errors() -> AsyncIterator[None]:
-    """What goes wrong with NATS is a ``BusError``."""
+    """Raises errors of the NATS client as ``BrokerError``."""
     try:
         yield
-    except (Error, OSError, TimeoutError) as problem:
-        raise broker_error(problem) from problem
+    except (Error, OSError, TimeoutError) as error:
+        raise broker_error(error) from error
 
 
 class _Connection:
-    """One connection, opened and closed at will. It does not come back by itself: who reads must know where."""
+    """A connection to NATS. The library must not reconnect by itself: a reader has to say where it continues."""
 
     def __init__(self, settings: NatsSettings, secret: str) -> None:
         self._address = BrokerAddress.parse(settings.url, 4222, "tls")
@@ -53,16 +54,16 @@ class _Connection:
         self._last_error: Exception | None = None
 
     async def open(self) -> JetStreamContext:
-        where = self._address
-        options: dict[str, Any] = {"tls": ssl.create_default_context()} if where.uses_tls else {}
-        if where.user:
-            options |= {"user": where.user, "password": self._secret}
+        address = self._address
+        options: dict[str, Any] = {"tls": ssl.create_default_context()} if address.uses_tls else {}
+        if address.user:
+            options |= {"user": address.user, "password": self._secret}
         elif self._secret:
             options["token"] = self._secret
         self._last_error = None
         async with translate_errors():
             self._client = await nats.connect(
-                f"{'tls' if where.uses_tls else 'nats'}://{where}",
+                f"{'tls' if address.uses_tls else 'nats'}://{address}",
                 allow_reconnect=False,
                 connect_timeout=int(BROKER_TIMEOUT_S),
                 error_cb=self._on_error,
@@ -75,7 +76,11 @@ class _Connection:
 
     @property
     def client(self) -> Client:
-        """The client, while it is connected."""
+        """The client.
+
+        Raises:
+            BrokerError: It is not connected.
+        """
         if self._client is None or not self._client.is_connected:
             raise broker_error(self._last_error or ConnectionError("the connection is lost"))
         return self._client
@@ -88,14 +93,14 @@ class _Connection:
 
 
 class NatsWriter:
-    """Implements ``Bus``."""
+    """The ``BrokerWriter`` of NATS JetStream."""
 
     def __init__(self, settings: NatsSettings, secret: str) -> None:
-        """Connects nothing yet.
+        """Starts disconnected; call ``connect``.
 
         Args:
             settings: The ``[nats]`` section.
-            secret: Password or token, or empty.
+            secret: Password, or token if the URL has no user; empty: none.
         """
         self._connection = _Connection(settings, secret)
         self._settings = settings
@@ -104,10 +109,10 @@ class NatsWriter:
         self.max_entries = settings.keep
 
     async def connect(self) -> None:
-        """Makes the stream, or has it keep as much as is set."""
+        """Connects, and creates the stream, or updates its limits."""
         self._js = await self._connection.open()
         settings = self._settings
-        wanted = StreamConfig(
+        stream = StreamConfig(
             name=settings.stream,
             subjects=[f"{settings.stream}.>"],
             max_msgs=settings.keep,
@@ -119,9 +124,9 @@ class NatsWriter:
         )
         async with translate_errors():
             try:
-                await self._js.add_stream(wanted)
-            except BadRequestError:  # it is there, with other bounds
-                await self._js.update_stream(wanted)
+                await self._js.add_stream(stream)
+            except BadRequestError:  # it exists, with other limits
+                await self._js.update_stream(stream)
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -129,22 +134,22 @@ class NatsWriter:
         await self._connection.close()
 
     async def last_position(self) -> Position | None:
-        """The newest message of any subject: what was published before it has arrived as well."""
+        """Returns the position of the newest message of any subject; those published before it have arrived, too."""
         async with translate_errors():
             try:
-                found = await self._context.get_last_msg(self._settings.stream, ">")
+                message = await self._context.get_last_msg(self._settings.stream, ">")
             except NotFoundError:
                 return None
-        return parse_position(found.data or b"")
+        return parse_position(message.data or b"")
 
     async def send(self, entries: Sequence[BrokerEntry]) -> None:
-        """One after the other; what is to be kept is waited for."""
+        """Sends entries one after the other; waits for the confirmation of those that are kept."""
         async with translate_errors():
             for entry in entries:
                 subject, data = f"{self._settings.stream}.{_make_subject(entry)}", entry.text.encode()
                 if entry.kind in UNIQUE_KINDS:
-                    identity = f"{entry.position.session}/{entry.position.seq}"
-                    await self._context.publish(subject, data, headers={"Nats-Msg-Id": identity})
+                    message_id = f"{entry.position.session}/{entry.position.seq}"  # by which NATS drops duplicates
+                    await self._context.publish(subject, data, headers={"Nats-Msg-Id": message_id})
                 elif entry.is_kept:
                     await self._context.publish(subject, data)
                 else:
@@ -152,46 +157,51 @@ class NatsWriter:
 
     @property
     def _context(self) -> JetStreamContext:
-        assert self._js is not None, "connect() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._js is not None, "call connect() first"
         _ = self._connection.client  # raises if the connection is lost
         return self._js
 
 
 def _make_subject(entry: BrokerEntry) -> str:
-    """Without the stream's name; a dot in the name of a source would part it."""
+    """Returns the subject without the stream's name. A dot in a source's name is escaped, as it separates tokens."""
     if not entry.source:
         return entry.kind
-    own = f".{entry.position.session}-{entry.position.seq}" if entry.kind in UNIQUE_KINDS else ""
-    return f"{entry.kind}.{quote(entry.source, safe='').replace('.', '%2E')}{own}"
+    unique = f".{entry.position.session}-{entry.position.seq}" if entry.kind in UNIQUE_KINDS else ""
+    return f"{entry.kind}.{quote(entry.source, safe='').replace('.', '%2E')}{unique}"
 
 
 class NatsReader:
-    """Implements ``Feed``."""
+    """The ``BrokerReader`` of NATS JetStream."""
 
     def __init__(self, settings: NatsSettings, secret: str) -> None:
-        """Connects nothing yet.
+        """Starts disconnected; call ``connect``.
 
         Args:
             settings: The ``[nats]`` section.
-            secret: Password or token, or empty.
+            secret: Password, or token if the URL has no user; empty: none.
         """
         self._connection = _Connection(settings, secret)
         self._stream = settings.stream
         self._subscription: JetStreamContext.PushSubscription | None = None
-        self._last_read_seq = 0  # sequence number of the stream
-        self._newest_seq = 0  # the same of its last message when we connected
+        self._last_read_seq = 0  # sequence number in the stream
+        self._newest_seq = 0  # sequence number of the last message when we connected
         self._gap = False
         self._just_connected = True
         self.name = display_name(settings)
 
     async def connect(self) -> None:
-        """Looks whether what was read last is still there, and asks for what follows."""
+        """Connects, checks whether entries were deleted since the last read, and subscribes to those that follow.
+
+        Raises:
+            StreamMissing: No daemon has created the stream yet.
+            BrokerError: NATS cannot be reached, or refuses.
+        """
         js = await self._connection.open()
         async with translate_errors():
             try:
                 state = (await js.stream_info(self._stream)).state
-            except NotFoundError as problem:
-                raise StreamMissing(f"no daemon has made the stream {self._stream} yet") from problem
+            except NotFoundError as error:
+                raise StreamMissing(f"no daemon has created the stream {self._stream} yet") from error
             self._newest_seq, self._just_connected = state.last_seq, True
             self._gap = bool(self._last_read_seq) and not state.first_seq - 1 <= self._last_read_seq <= state.last_seq
             if self._gap:
@@ -209,11 +219,11 @@ class NatsReader:
         await self._connection.close()
 
     async def read(self, wait_s: float) -> Batch:
-        """What has come; waits for the first only."""
-        assert self._subscription is not None, "connect() comes first"  # noqa: S101 - a mistake of the caller
-        first_time, self._just_connected = self._just_connected, False
-        old = self._last_read_seq < self._newest_seq
-        if first_time and not old:
+        """Returns the entries that have arrived; waits for the first one only."""
+        assert self._subscription is not None, "call connect() first"
+        just_connected, self._just_connected = self._just_connected, False
+        is_backlog = self._last_read_seq < self._newest_seq
+        if just_connected and not is_backlog:
             return Batch(is_backlog=True, gap=self._gap)  # nothing waits
         first = await self._next_message(wait_s)
         messages = [first] if first else []
@@ -221,17 +231,17 @@ class NatsReader:
             following = await self._next_message(wait_s)
             messages += [following] if following else []
         if not messages:
-            self._newest_seq = self._last_read_seq  # what was there has been deleted meanwhile
-            return Batch(is_backlog=old)
+            self._newest_seq = self._last_read_seq  # the backlog has been deleted meanwhile
+            return Batch(is_backlog=is_backlog)
         last = messages[-1].metadata
         self._last_read_seq = last.sequence.stream
-        # Not last.num_pending: the server counts wrongly when messages take each other's place while a reader connects.
-        batch = Batch([m.data for m in messages], self._last_read_seq < self._newest_seq, old, self._gap)
+        # Not last.num_pending: the server miscounts if messages replace each other while a reader connects.
+        batch = Batch([m.data for m in messages], self._last_read_seq < self._newest_seq, is_backlog, self._gap)
         self._gap = False
         return batch
 
     async def _next_message(self, wait_s: float) -> Msg | None:
-        assert self._subscription is not None  # noqa: S101 - for the type checker
+        assert self._subscription is not None
         _ = self._connection.client  # raises if the connection is lost
         async with translate_errors():
             with suppress(TimeoutError):
@@ -242,7 +252,10 @@ class NatsReader:
 
 
 def _raise_if_cancelled() -> None:
-    """Before Python 3.12 ``wait_for``, which the library uses, forgets to be cancelled if a message comes just then."""
+    """Raises a cancellation that was lost.
+
+    Before Python 3.12, ``asyncio.wait_for``, which the library uses, loses it if a message arrives at that moment.
+    """
     task = asyncio.current_task()
     if task and task.cancelling():
         raise asyncio.CancelledError

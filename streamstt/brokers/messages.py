@@ -1,10 +1,10 @@
-"""What goes over a bus: the messages of protocol v1 with their ``session``, and two of our own. Pure.
+"""Entries of a broker's stream: the messages of protocol v1 with their ``session``, and two types more. Pure.
 
-    {"type":"hello", ..., "seq", "states":[status...], "forgotten"}   who writes, and how its sources are: a snapshot
-    {"type":"online", "session", "seq", "online":true}                a sign of life
+    {"type":"hello", ..., "seq", "states":[status...], "forgotten"}   snapshot of the daemon and its sources
+    {"type":"online", "session", "seq", "online":true}                heartbeat
 
-A snapshot stands before what belongs to it: its ``seq`` is that of the last entry before it. It is written again now
-and then, so that it is among what the broker still keeps.
+A snapshot precedes the entries it describes; its ``seq`` is that of the entry before it. It is written again from time
+to time, so that the broker always keeps one.
 """
 
 import json
@@ -16,16 +16,16 @@ from streamstt.hub.protocol import PROTOCOL_VERSION, DaemonInfo, Message, Source
 
 
 class BrokerError(Exception):
-    """A broker cannot be reached, or refuses; the text says why, for people."""
+    """A broker cannot be reached, or refuses; the message is for users."""
 
 
-class StreamMissing(BrokerError):  # noqa: N818 - a state of the broker, not a mistake
-    """The broker is there; no daemon has ever written to it."""
+class StreamMissing(BrokerError):  # noqa: N818 - a state of the broker, not an error of the user
+    """The broker can be reached, but no daemon has written to it yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a bus has come: everything of ``session`` up to ``seq`` is on it."""
+    """Position in a stream: all that ``session`` has published up to ``seq``."""
 
     session: str
     seq: int
@@ -33,13 +33,13 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class BrokerEntry:
-    """One message for a bus.
+    """One message to be written to a broker.
 
     Attributes:
-        kind: Its ``type``.
-        source: Name of the source; empty if it is of none.
-        position: Where it stands in the order.
-        text: JSON.
+        kind: The message's ``type``.
+        source: Name of the source; empty if it belongs to none.
+        position: Position of the message.
+        text: The message as JSON.
     """
 
     kind: str
@@ -49,20 +49,20 @@ class BrokerEntry:
 
     @property
     def is_kept(self) -> bool:
-        """Whether the broker is to keep it."""
+        """Whether the broker must keep it; otherwise only present readers receive it."""
         return self.kind not in {"partial", "online"}
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Who writes, and how its sources are.
+    """The state of the daemon that writes.
 
     Attributes:
         daemon_info: The daemon.
-        sources: Those that are there.
-        seq: Of the last entry before it.
-        statuses: Each source's last status.
-        forgotten: ``seq`` of the newest final that is on no bus, and never will be; 0: none is.
+        sources: Its present sources.
+        seq: ``seq`` of the entry before the snapshot.
+        statuses: The last status of each source.
+        forgotten: ``seq`` of the newest final that will never be written, because it was dropped; 0: none was.
     """
 
     daemon_info: DaemonInfo
@@ -72,7 +72,7 @@ class Snapshot:
     forgotten: int = 0
 
     def to_entry(self) -> BrokerEntry:
-        """As it goes over a bus."""
+        """Encodes it as an entry."""
         data = {
             "type": "hello",
             "protocol": PROTOCOL_VERSION,
@@ -88,20 +88,25 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Whether the daemon runs."""
+    """A message that shows whether the daemon runs.
+
+    Attributes:
+        position: Position of the last entry before it.
+        online: Whether the daemon runs; False: it has stopped.
+    """
 
     position: Position
     online: bool
 
     def to_entry(self) -> BrokerEntry:
-        """As it goes over a bus."""
+        """Encodes it as an entry."""
         data = {"type": "online", **asdict(self.position), "online": self.online}
         return BrokerEntry("online", "", self.position, to_json(data))
 
 
 @dataclass(frozen=True, slots=True)
 class EventEntry:
-    """A message of protocol v1, and the session that it is of."""
+    """A message of protocol v1, with the session that published it."""
 
     session: str
     message: Message
@@ -111,13 +116,13 @@ ReceivedEntry = Snapshot | Heartbeat | EventEntry
 
 
 def make_entry(data: Mapping[str, Any], session: str) -> BrokerEntry:
-    """A message of protocol v1, as viewers get it, for a bus."""
+    """Makes an entry of a message of protocol v1, as viewers receive it."""
     text = to_json({**data, "session": session}).encode(errors="replace").decode()
     return BrokerEntry(data["type"], data["source"], Position(session, data["seq"]), text)
 
 
 def parse_position(text: str | bytes) -> Position | None:
-    """Where an entry stands; None if it is none."""
+    """Returns the position of an entry; None if the text is not an entry."""
     try:
         data = json.loads(text)
         return Position(str(data["session"]), int(data["seq"]))
@@ -126,7 +131,7 @@ def parse_position(text: str | bytes) -> Position | None:
 
 
 def parse_entries(texts: Sequence[str | bytes]) -> list[ReceivedEntry]:
-    """Reads what came over a bus; what is no entry of ours is passed over."""
+    """Parses entries that were read from a broker; skips texts that are none, for others may write there, too."""
     items: list[ReceivedEntry] = []
     for text in texts:
         try:
@@ -137,20 +142,21 @@ def parse_entries(texts: Sequence[str | bytes]) -> list[ReceivedEntry]:
 
 
 def _parse_entry(data: dict[str, Any]) -> ReceivedEntry:
-    place = Position(str(data["session"]), int(data["seq"]))
+    position = Position(str(data["session"]), int(data["seq"]))
     match data["type"]:
         case "hello":
-            about = DaemonInfo(**{field.name: str(data[field.name]) for field in fields(DaemonInfo)})
+            daemon_info = DaemonInfo(**{field.name: str(data[field.name]) for field in fields(DaemonInfo)})
             sources = tuple(SourceInfo(**{k: str(v) for k, v in source.items()}) for source in data["sources"])
-            states = tuple(_parse_message(state) for state in data["states"])
-            return Snapshot(about, sources, place.seq, states, int(data["forgotten"]))
+            statuses = tuple(_parse_message(status) for status in data["states"])
+            return Snapshot(daemon_info, sources, position.seq, statuses, int(data["forgotten"]))
         case "online":
-            return Heartbeat(place, bool(data["online"]))
-    return EventEntry(place.session, _parse_message({key: value for key, value in data.items() if key != "session"}))
+            return Heartbeat(position, bool(data["online"]))
+    message = _parse_message({key: value for key, value in data.items() if key != "session"})
+    return EventEntry(position.session, message)
 
 
 def _parse_message(data: dict[str, Any]) -> Message:
     event = parse_event(data)
     if event is None:
-        raise ValueError(f"{data['type']!r} is no event")
+        raise ValueError(f"{data['type']!r} is not an event")
     return make_message(event, data)

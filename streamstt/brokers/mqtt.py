@@ -1,10 +1,10 @@
-"""MQTT: each source's captions under topics of its own, for homes and dashboards. The only import of aiomqtt.
+"""MQTT: captions of each source under its own topics, for home automation. The only module that imports aiomqtt.
 
-What is published, with the QoS, and whether the broker keeps it:
+Topics, with QoS, and whether the broker retains the message:
 
-    TOPIC/SOURCE/final     1         TOPIC/SOURCE/status   1, kept
-    TOPIC/SOURCE/partial   0         TOPIC/hello           1, kept: the daemon and its sources
-    TOPIC/SOURCE/gap       1         TOPIC/online          1, kept: online; offline also as last will
+    TOPIC/SOURCE/final     1         TOPIC/SOURCE/status   1, retained
+    TOPIC/SOURCE/partial   0         TOPIC/hello           1, retained: the daemon and its sources
+    TOPIC/SOURCE/gap       1         TOPIC/online          1, retained: online; offline also as last will
 """
 
 import json
@@ -19,21 +19,21 @@ from streamstt.brokers.messages import BrokerEntry, Position
 from streamstt.config.brokers import MqttSettings
 from streamstt.hub.hub import Hub
 
-KEEPALIVE_S = 15  # after one and a half of it without a sign of us, the broker publishes our last will
+KEEPALIVE_S = 15  # after 1.5 times this without a packet from us, the broker publishes our last will
 
 
 class MqttWriter:
-    """Implements ``Bus``: nobody can ask an MQTT broker what it has, so this remembers what was answered."""
+    """The ``BrokerWriter`` of MQTT. An MQTT broker cannot be queried, so it remembers what the broker confirmed."""
 
     max_entries = 0
 
     def __init__(self, settings: MqttSettings, secret: str, hub: Hub) -> None:
-        """Connects nothing yet.
+        """Starts disconnected; call ``connect``.
 
         Args:
             settings: The ``[mqtt]`` section.
-            secret: Password, or empty.
-            hub: What it has published before now is not sent again.
+            secret: Password; empty: none.
+            hub: Where captions are published; those published before now are not sent.
         """
         self._address = BrokerAddress.parse(settings.url, 8883 if settings.url.startswith("mqtts") else 1883, "mqtts")
         self._secret = secret
@@ -41,42 +41,42 @@ class MqttWriter:
         self._publish_partials = settings.partials
         self._client: Client | None = None
         self._confirmed_position = Position(hub.daemon_info.session, hub.seq)
-        self._retained_statuses: set[str] = set()  # sources whose state the broker keeps
+        self._retained_statuses: set[str] = set()  # sources whose status the broker retains
         self.name = f"MQTT at {self._address}"
 
     async def connect(self) -> None:
-        """Connects, with a last will."""
-        where = self._address
+        """Connects with a last will, and publishes that the daemon is online."""
+        address = self._address
         client = Client(
-            where.host,
-            where.port,
-            username=where.user or None,
+            address.host,
+            address.port,
+            username=address.user or None,
             password=self._secret or None,
             will=Will(f"{self._topic}/online", b"offline", qos=1, retain=True),
             keepalive=KEEPALIVE_S,
             timeout=BROKER_TIMEOUT_S,
-            tls_context=ssl.create_default_context() if where.uses_tls else None,
+            tls_context=ssl.create_default_context() if address.uses_tls else None,
         )
         try:
             await client.__aenter__()
-        except (MqttError, OSError) as problem:
-            raise broker_error(problem) from problem
+        except (MqttError, OSError) as error:
+            raise broker_error(error) from error
         self._client = client
         await self._publish("online", b"online", retain=True)
 
     async def close(self) -> None:
-        """Closes the connection; the last will is not published then."""
+        """Closes the connection in an orderly way, so that the last will is not published."""
         client, self._client = self._client, None
         if client:
             with suppress(MqttError, OSError):
                 await client.__aexit__(None, None, None)
 
     async def last_position(self) -> Position:
-        """What the broker has confirmed."""
+        """Returns the last position that the broker has confirmed."""
         return self._confirmed_position
 
     async def send(self, entries: Sequence[BrokerEntry]) -> None:
-        """One after the other."""
+        """Sends entries one after the other."""
         for entry in entries:
             await self._send_entry(entry)
             if entry.is_kept:
@@ -85,14 +85,14 @@ class MqttWriter:
     async def _send_entry(self, entry: BrokerEntry) -> None:
         match entry.kind:
             case "online":
-                word = b"online" if json.loads(entry.text)["online"] else b"offline"
-                await self._publish("online", word, retain=True)
+                payload = b"online" if json.loads(entry.text)["online"] else b"offline"
+                await self._publish("online", payload, retain=True)
             case "hello":
                 await self._publish("hello", entry.text.encode(), retain=True)
-                here = {source["name"] for source in json.loads(entry.text)["sources"]}
-                for gone in self._retained_statuses - here:  # an empty message has the broker forget
-                    await self._publish(f"{gone}/status", b"", retain=True)
-                self._retained_statuses &= here
+                present = {source["name"] for source in json.loads(entry.text)["sources"]}
+                for removed in self._retained_statuses - present:  # an empty message deletes the retained one
+                    await self._publish(f"{removed}/status", b"", retain=True)
+                self._retained_statuses &= present
             case "status":
                 self._retained_statuses.add(entry.source)
                 await self._publish(f"{entry.source}/status", entry.text.encode(), retain=True)
@@ -103,10 +103,10 @@ class MqttWriter:
                 await self._publish(f"{entry.source}/{entry.kind}", entry.text.encode())
 
     async def _publish(self, topic: str, payload: bytes, *, qos: int = 1, retain: bool = False) -> None:
-        assert self._client is not None, "connect() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._client is not None, "call connect() first"
         try:
             await self._client.publish(
                 f"{self._topic}/{topic}", payload, qos=qos, retain=retain, timeout=BROKER_TIMEOUT_S
             )
-        except (MqttError, OSError, ValueError) as problem:
-            raise broker_error(problem) from problem
+        except (MqttError, OSError, ValueError) as error:
+            raise broker_error(error) from error

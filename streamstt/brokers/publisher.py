@@ -1,9 +1,9 @@
-"""The way of captions to a broker: a subscriber of the hub that resumes as any viewer does.
+"""Publishes captions to a broker: a subscriber of the hub that resumes as any viewer does.
 
-Nothing waits here while the broker is away: the hub's own history is what is kept, and on the way back the broker is
-asked for the last that it has. What follows that is sent, in order. So nothing is sent twice that has arrived, even
-if the answer to it was lost, and nothing is lost that the hub remembers (``server.history`` finals; with transcripts,
-also across a restart of the daemon).
+Nothing is queued here while the broker is unreachable; the hub's history is the queue. After reconnecting, the
+publisher asks the broker for its last entry, and sends those that follow, in order. So no entry is sent twice that has
+arrived, even if its confirmation was lost, and none is lost that the hub remembers (``server.history`` finals; with
+transcripts also across a restart of the daemon).
 """
 
 import asyncio
@@ -15,6 +15,8 @@ from typing import Any
 
 from streamstt.brokers.base import BrokerWriter
 from streamstt.brokers.messages import BrokerError, Heartbeat, Position, Snapshot, make_entry
+from streamstt.clock import loop_time
+from streamstt.concurrency import Backoff
 from streamstt.hub.counters import MetricSample
 from streamstt.hub.health import OUTPUT_TOPIC
 from streamstt.hub.history import Resume
@@ -22,72 +24,81 @@ from streamstt.hub.hub import STOPPING, Hub
 from streamstt.hub.protocol import Message
 from streamstt.hub.subscription import Subscription
 
-HEARTBEAT_S = 5.0  # silence is broken by a sign of life so often; an edge misses three before it says so
-FIRST_RETRY_S, LAST_RETRY_S = 0.25, 2.0  # shorter than a stopping daemon waits for its outlets
-SNAPSHOT_INTERVAL_S = 3600.0  # the snapshot is written again so often, for the broker forgets what is old
+HEARTBEAT_S = 5.0  # interval of heartbeats while nothing is published; an edge reports the daemon after missing three
+FIRST_RETRY_S, LAST_RETRY_S = 0.25, 2.0  # shorter than a stopping daemon waits for its outputs
+SNAPSHOT_INTERVAL_S = 3600.0  # how often the snapshot is written again, as the broker deletes old entries
 
 log = logging.getLogger(__name__)
 
 
 class BrokerPublisher:
-    """An outlet: keeps a bus as far as the hub is."""
+    """A ``CaptionOutput`` that keeps a broker's stream up to date with the hub.
+
+    Attributes:
+        delivered: Number of finals that the broker has confirmed.
+        failures: Number of failed connections and lost ones.
+    """
 
     def __init__(self, kind: str, writer: BrokerWriter, hub: Hub) -> None:
-        """Connects nothing yet.
+        """Starts disconnected; call ``run``.
 
         Args:
-            kind: ``redis``, for logs and metrics.
-            writer: Where captions go.
-            hub: Where they come from, and where health is told that they do not arrive.
+            kind: Kind of broker, such as ``redis``, for notices and metrics.
+            writer: The broker to write to.
+            hub: Where captions are published, and where failures are reported.
         """
         self._kind = kind
         self._writer = writer
         self._hub = hub
         self._sent_position = Position("", 0)
-        self._snapshot_state: object = None  # those of the last snapshot
-        self._since_snapshot = 0
+        self._snapshot_state: object = None  # daemon and sources of the last snapshot
+        self._since_snapshot = 0  # kept entries since the last snapshot
         self._next_snapshot_at = 0.0
-        self._retry_delay_s = FIRST_RETRY_S
+        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
         self._unreachable = False
         self.delivered = self.failures = 0
         hub.counters.add_collector(self._collect_metrics)
 
     async def run(self) -> None:
-        """Delivers until the hub has finished and all has arrived; never raises."""
+        """Publishes until the hub has finished and all entries have arrived; never raises."""
         while True:
             try:
                 await self._writer.connect()
                 if await self._deliver():
                     return
-            except BrokerError as problem:
-                self._on_failure(problem)
-                await asyncio.sleep(self._retry_delay_s)
-                self._retry_delay_s = min(2 * self._retry_delay_s, LAST_RETRY_S)
-            except Exception as mistake:  # of ours, or of the client library: captions are worth more than their copies
-                log.exception("captions to %s end for now", self._writer.name)
-                self._on_failure(BrokerError(f"{type(mistake).__name__}: {mistake}"))
+            except BrokerError as error:
+                self._on_failure(error)
+                await asyncio.sleep(self._backoff.next_delay())
+            except Exception as error:  # a bug, here or in the client library: it must not end the captions of viewers
+                log.exception("unexpected error while sending captions to %s; trying again", self._writer.name)
+                self._on_failure(BrokerError(f"{type(error).__name__}: {error}"))
                 await asyncio.sleep(LAST_RETRY_S)
             finally:
                 await self._writer.close()
 
     async def _deliver(self) -> bool:
-        """Brings the bus up to date and keeps it so; True: the hub has finished, and all has arrived."""
+        """Brings the broker up to date and keeps it so.
+
+        Returns:
+            True if the hub has finished and all entries have arrived; False if this subscriber fell behind, and has to
+            resume.
+        """
         session = self._hub.daemon_info.session
         last = await self._writer.last_position()
         since = last.seq if last and last.session == session else 0
         self._sent_position, self._snapshot_state = Position(session, since), None
-        with self._hub.subscribe(Resume(since), counted=False) as outbox:
-            await self._send_missed(await outbox.get_all())
+        with self._hub.subscribe(Resume(since), counted=False) as subscription:
+            await self._send_missed(await subscription.get_all())
             self._on_success()
-            while (batch := await self._next_batch(outbox)) is not None:
+            while (batch := await self._next_batch(subscription)) is not None:
                 await self._send_messages([m.data for m in batch if isinstance(m, Message)])
-            if outbox.close_reason is not STOPPING:
-                return False  # it fell behind, and resumes
+            if subscription.close_reason is not STOPPING:
+                return False
         await self._writer.send([Heartbeat(self._sent_position, online=False).to_entry()])
         return True
 
     async def _send_missed(self, waiting: Sequence[Message | str]) -> None:
-        """Sends what was missed: finals from the greeting, and how each source is now."""
+        """Sends what was missed: the finals in the hub's hello, and the present status of each source."""
         hello = json.loads(next(m for m in waiting if isinstance(m, str)))
         present = [m.data for m in waiting if isinstance(m, Message)]
         missed = sorted([*hello["history"], *present], key=lambda data: int(data["seq"]))
@@ -97,7 +108,7 @@ class BrokerPublisher:
         await self._send_messages([data for data in missed if data["seq"] > self._sent_position.seq])
 
     async def _next_batch(self, subscription: Subscription) -> Sequence[Message | str] | None:
-        """What waits, or nothing for a pulse; None at the end."""
+        """Returns the messages that wait; none if it is time for a heartbeat; None at the end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(HEARTBEAT_S):
                 return await subscription.get_all() or None
@@ -107,7 +118,7 @@ class BrokerPublisher:
         if (
             self._snapshot_state != self._current_state()
             or self._since_snapshot > self._writer.max_entries // 4
-            or _now() > self._next_snapshot_at
+            or loop_time() > self._next_snapshot_at
         ):
             await self._send_snapshot()
         entries = [make_entry(data, self._sent_position.session) for data in messages]
@@ -115,20 +126,16 @@ class BrokerPublisher:
         self.delivered += sum(entry.kind == "final" for entry in entries)
         self._since_snapshot += sum(entry.is_kept for entry in entries)
         if entries:
-            self._sent_position = max((entry.position for entry in entries), key=lambda place: place.seq)
+            self._sent_position = max((entry.position for entry in entries), key=lambda position: position.seq)
 
     async def _send_snapshot(self, forgotten: int = 0) -> None:
-        """Sends a snapshot."""
         hub = self._hub
         snapshot = Snapshot(
             hub.daemon_info, tuple(hub.sources), self._sent_position.seq, tuple(hub.statuses), forgotten
         )
         await self._writer.send([snapshot.to_entry()])
-        self._snapshot_state, self._since_snapshot, self._next_snapshot_at = (
-            self._current_state(),
-            0,
-            _now() + SNAPSHOT_INTERVAL_S,
-        )
+        self._snapshot_state, self._since_snapshot = self._current_state(), 0
+        self._next_snapshot_at = loop_time() + SNAPSHOT_INTERVAL_S
 
     def _current_state(self) -> object:
         return self._hub.daemon_info, self._hub.sources
@@ -139,22 +146,19 @@ class BrokerPublisher:
             log.warning("captions do not reach %s: %s; trying again", self._writer.name, error)
         self._unreachable = True
         text = f"Captions do not reach {self._writer.name} ({error}); they are sent when it is back."
-        self._hub.notify(OUTPUT_TOPIC, text, f"to {self._kind}")  # of no source: viewers have their captions
+        self._hub.notify(OUTPUT_TOPIC, text, f"to {self._kind}")  # no source has this name: only health shows it
 
     def _on_success(self) -> None:
         if self._unreachable:
             log.info("captions reach %s again", self._writer.name)
         else:
-            log.info("captions go to %s", self._writer.name)
-        self._unreachable, self._retry_delay_s = False, FIRST_RETRY_S
+            log.info("captions are sent to %s", self._writer.name)
+        self._unreachable = False
+        self._backoff.reset()
         self._hub.notify(OUTPUT_TOPIC, "", f"to {self._kind}")
 
     def _collect_metrics(self) -> Iterator[MetricSample]:
         label = (("bus", self._kind),)
-        yield MetricSample("bus_finals", "Finals that have reached the broker.", self.delivered, label, is_counter=True)
+        yield MetricSample("bus_finals", "Finals that the broker confirmed.", self.delivered, label, is_counter=True)
         yield MetricSample("bus_failures", "Failures to reach the broker.", self.failures, label, is_counter=True)
         yield MetricSample("bus_away", "1 while the broker cannot be reached.", self._unreachable, label)
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

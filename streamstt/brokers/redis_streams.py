@@ -1,7 +1,7 @@
-"""Redis: what is kept in one stream, partials in a short one beside it. The only import of redis.
+"""Redis: one stream for entries that are kept, and a short one for partials. The only module that imports redis.
 
-``STREAM`` has finals, states, gaps and snapshots, ``STREAM:live`` the newest partials and signs of life. An entry has
-the fields ``type``, ``source`` and ``message``. One connection writes to both, in order; one XREAD reads both.
+``STREAM`` has finals, statuses, gaps and snapshots; ``STREAM:live`` has the newest partials and heartbeats. An entry
+has the fields ``type``, ``source`` and ``message``. One connection writes to both, in order; one XREAD reads both.
 """
 
 import time
@@ -18,14 +18,14 @@ from streamstt.brokers.base import BROKER_TIMEOUT_S, Batch, BrokerAddress, broke
 from streamstt.brokers.messages import BrokerEntry, Position, parse_position
 from streamstt.config.brokers import RedisSettings
 
-MAX_LIVE_ENTRIES = 200  # partials and signs of life that Redis keeps, about: some seconds of many sources
-MAX_BATCH = 500  # entries at once: half a megabyte
+MAX_LIVE_ENTRIES = 200  # approximate number of partials and heartbeats that Redis keeps: seconds of many sources
+MAX_BATCH = 500  # entries per read: half a megabyte
 
 StreamEntries = list[tuple[bytes, list[tuple[bytes, dict[bytes, bytes]]]]]
 
 
 class _Connection:
-    """One connection, opened and closed at will; what is done with it either works or is a ``BusError``."""
+    """A connection to Redis."""
 
     def __init__(self, settings: RedisSettings, secret: str) -> None:
         self._address = BrokerAddress.parse(settings.url, 6379, "rediss")
@@ -34,23 +34,23 @@ class _Connection:
 
     @property
     def client(self) -> Client:
-        assert self._client is not None, "connect() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._client is not None, "call connect() first"
         return self._client
 
     async def open(self) -> None:
-        where = self._address
+        address = self._address
         async with translate_errors():
             self._client = Client(
-                host=where.host,
-                port=where.port,
-                db=int(where.path or 0),
-                username=where.user or None,
+                host=address.host,
+                port=address.port,
+                db=int(address.path or 0),
+                username=address.user or None,
                 password=self._secret or None,
-                ssl=where.uses_tls,
+                ssl=address.uses_tls,
                 socket_timeout=BROKER_TIMEOUT_S,
                 socket_connect_timeout=BROKER_TIMEOUT_S,
                 single_connection_client=True,
-                retry=Retry(NoBackoff(), 0),  # what is sent again by the library could arrive twice
+                retry=Retry(NoBackoff(), 0),  # a retry by the library could write an entry twice
                 protocol=2,
             )
             await self._client.ping()
@@ -64,22 +64,22 @@ class _Connection:
 
 @asynccontextmanager
 async def translate_errors() -> AsyncIterator[None]:
-    """What goes wrong with Redis is a ``BusError``."""
+    """Raises errors of the Redis client as ``BrokerError``."""
     try:
         yield
-    except (RedisError, OSError) as problem:
-        raise broker_error(problem) from problem
+    except (RedisError, OSError) as error:
+        raise broker_error(error) from error
 
 
 class RedisWriter:
-    """Implements ``Bus``."""
+    """The ``BrokerWriter`` of Redis."""
 
     def __init__(self, settings: RedisSettings, secret: str) -> None:
-        """Connects nothing yet.
+        """Starts disconnected; call ``connect``.
 
         Args:
             settings: The ``[redis]`` section.
-            secret: Password, or empty.
+            secret: Password; empty: none.
         """
         self._connection = _Connection(settings, secret)
         self._settings = settings
@@ -87,7 +87,7 @@ class RedisWriter:
         self.max_entries = settings.keep
 
     async def connect(self) -> None:
-        """Nothing has to be made: a stream begins with its first entry."""
+        """Connects; Redis creates a stream with its first entry."""
         await self._connection.open()
 
     async def close(self) -> None:
@@ -95,21 +95,21 @@ class RedisWriter:
         await self._connection.close()
 
     async def last_position(self) -> Position | None:
-        """The newest entry of the stream."""
+        """Returns the position of the newest entry of the stream."""
         async with translate_errors():
-            found = await self._connection.client.xrevrange(self._settings.stream, count=1)
-        return parse_position((found[0][1] or {}).get(b"message", b"")) if found else None
+            newest = await self._connection.client.xrevrange(self._settings.stream, count=1)
+        return parse_position((newest[0][1] or {}).get(b"message", b"")) if newest else None
 
     async def send(self, entries: Sequence[BrokerEntry]) -> None:
-        """All in one go; Redis carries them out in order, and has written them when it answers."""
+        """Sends all entries in one pipeline; Redis executes it in order, and has written them when it responds."""
         stream = self._settings.stream
         async with translate_errors():
             pipeline = self._connection.client.pipeline(transaction=False)
             for entry in entries:
                 fields: dict[Any, Any] = {"type": entry.kind, "source": entry.source, "message": entry.text}
-                name, most = (stream, self.max_entries) if entry.is_kept else (f"{stream}:live", MAX_LIVE_ENTRIES)
-                pipeline.xadd(name, fields, maxlen=most, approximate=True)
-                if entry.kind == "hello":  # now and then is often enough
+                name, limit = (stream, self.max_entries) if entry.is_kept else (f"{stream}:live", MAX_LIVE_ENTRIES)
+                pipeline.xadd(name, fields, maxlen=limit, approximate=True)
+                if entry.kind == "hello":  # once per snapshot is often enough
                     pipeline.xtrim(stream, minid=self._oldest_kept_id())
             await pipeline.execute()
 
@@ -118,14 +118,14 @@ class RedisWriter:
 
 
 class RedisReader:
-    """Implements ``Feed``."""
+    """The ``BrokerReader`` of Redis."""
 
     def __init__(self, settings: RedisSettings, secret: str) -> None:
-        """Connects nothing yet.
+        """Starts disconnected; call ``connect``.
 
         Args:
             settings: The ``[redis]`` section.
-            secret: Password, or empty.
+            secret: Password; empty: none.
         """
         self._connection = _Connection(settings, secret)
         self._main_stream, self._live_stream = settings.stream.encode(), f"{settings.stream}:live".encode()
@@ -135,7 +135,7 @@ class RedisReader:
         self.name = f"Redis at {BrokerAddress.parse(settings.url, 6379, 'rediss')}"
 
     async def connect(self) -> None:
-        """Looks whether what was read last is still there."""
+        """Connects, and checks whether entries were deleted since the last read."""
         await self._connection.open()
         self._catching_up = True
         if self._last_read_ids[self._main_stream] != b"0":
@@ -152,20 +152,23 @@ class RedisReader:
         await self._connection.close()
 
     async def read(self, wait_s: float) -> Batch:
-        """Both streams at once, what is kept first; while more of that waits, partials can wait too."""
-        block = None if self._catching_up else max(1, int(wait_s * 1000))
+        """Reads both streams at once and merges them by time.
+
+        While the main stream has more, partials are left for a later read.
+        """
+        block_ms = None if self._catching_up else max(1, int(wait_s * 1000))
         async with translate_errors():
-            places: Any = self._last_read_ids
-            found = await self._connection.client.xread(places, count=MAX_BATCH, block=block)
-        entries = dict(cast("StreamEntries", found or []))
+            last_ids: Any = self._last_read_ids
+            response = await self._connection.client.xread(last_ids, count=MAX_BATCH, block=block_ms)
+        entries = dict(cast("StreamEntries", response or []))
         full = len(entries.get(self._main_stream, ())) == MAX_BATCH
         if full:
             entries.pop(self._live_stream, None)
         merged = []
         for rank, name in enumerate((self._main_stream, self._live_stream)):
-            for identity, fields in entries.get(name, ()):
-                self._last_read_ids[name] = identity
-                merged.append(((_parse_entry_id(identity)[0], rank), fields.get(b"message", b"")))
+            for entry_id, fields in entries.get(name, ()):
+                self._last_read_ids[name] = entry_id
+                merged.append(((_parse_entry_id(entry_id)[0], rank), fields.get(b"message", b"")))
         merged.sort(key=lambda pair: pair[0])  # stable: each stream keeps its own order
         batch = Batch([text for _, text in merged], full, self._catching_up, self._gap)
         self._catching_up, self._gap = full, False
@@ -173,6 +176,6 @@ class RedisReader:
 
 
 def _parse_entry_id(entry_id: bytes) -> tuple[int, int]:
-    """An entry's place: when it was written (ms since 1970), and its number then."""
-    at, _, number = entry_id.partition(b"-")
-    return int(at), int(number or 0)
+    """Splits an entry's id: when it was written (ms since 1970), and its number within that millisecond."""
+    written_ms, _, number = entry_id.partition(b"-")
+    return int(written_ms), int(number or 0)

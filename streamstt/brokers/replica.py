@@ -1,7 +1,8 @@
-"""From what a broker has to an edge's hub, in which everything is as in the daemon's own. Pure.
+"""Applies a broker's entries to an edge's hub, which becomes a replica of the daemon's. Pure.
 
-What is kept comes once and in order, whatever the broker repeats; a partial that is overtaken is dropped. A run of the
-daemon that ends makes viewers come back, as they do when they are connected to it: with ``since`` they miss nothing.
+Kept entries are applied once and in order, even if the broker repeats them; a partial that comes after its final is
+dropped. When the daemon is restarted, the edge's viewers are asked to reconnect, as the daemon's own are; with
+``since`` they miss nothing.
 """
 
 from collections.abc import Sequence
@@ -13,31 +14,31 @@ from streamstt.hub.protocol import Message, encode
 
 
 class HubReplica:
-    """Fills one hub.
+    """Keeps one hub in step with a daemon.
 
     Attributes:
-        online: What the daemon last said of itself; None: nothing yet.
-        duplicates: Entries that had come already.
+        online: Whether the daemon runs, by its last heartbeat or snapshot; None: not known yet.
+        duplicates: Number of entries that had been applied already.
     """
 
     def __init__(self, hub: Hub) -> None:
-        """Knows of no daemon yet.
+        """Starts without a daemon; the first snapshot names it.
 
         Args:
-            hub: Nobody else publishes in it.
+            hub: The hub to fill; nothing else may publish to it.
         """
         self._hub = hub
-        self._daemon_run: tuple[str, str] | None = None  # session and beginning
-        self._kept_seq = 0  # seq of the last entry that the broker keeps
+        self._daemon_run: tuple[str, str] | None = None  # session, and when the daemon was started
+        self._kept_seq = 0  # seq of the last kept entry
         self.online: bool | None = None
         self.duplicates = 0
 
     def apply(self, items: Sequence[ReceivedEntry], *, gap: bool = False) -> None:
-        """Passes on what came together.
+        """Applies entries that were read together.
 
         Args:
-            items: In their order. If there are several runs of the daemon in it, only the last one's session counts.
-            gap: What was between this and what came before is gone.
+            items: Entries in order. If they are of several sessions, only those of the last one are applied.
+            gap: Whether entries before these were deleted unread.
         """
         snapshots = [item for item in items if isinstance(item, Snapshot)]
         if gap:
@@ -48,7 +49,7 @@ class HubReplica:
             if self._daemon_run is None or self._daemon_run[0] != session:
                 self._start_session(items[0], next(s for s in items if isinstance(s, Snapshot)))
         if self._daemon_run is None:
-            return  # nobody has said yet whose this is
+            return  # no snapshot has named the daemon yet
         messages: list[Message] = []
         for item in items:
             match item:
@@ -63,26 +64,26 @@ class HubReplica:
         self._relay(messages)
 
     def _start_session(self, first: ReceivedEntry, snapshot: Snapshot) -> None:
-        """A daemon that is not known yet, or no longer; what it said before the first entry cannot be had."""
+        """Follows a new session, or one with a gap; entries before ``first`` cannot be read any more."""
         before = first.message.seq - 1 if isinstance(first, EventEntry) else _item_seq(first)
         known = self._kept_seq if snapshot.daemon_info.session == self._hub.daemon_info.session else 0
         self._mirror(snapshot, before, before if before > known else 0)
         self._kept_seq = max(before, known)
 
     def _apply_snapshot(self, snapshot: Snapshot) -> None:
-        """A snapshot: a new run of the daemon, captions that will never come, or sources that came or went."""
+        """Applies what a snapshot changes: the daemon's run, finals that will never be written, and the sources."""
         run = (snapshot.daemon_info.session, snapshot.daemon_info.started_at)
         if run != self._daemon_run or snapshot.forgotten > self._kept_seq:
             self._mirror(snapshot, snapshot.seq, snapshot.forgotten)
         hub = self._hub
         hub.daemon_info = snapshot.daemon_info
         names = {source.name for source in snapshot.sources}
-        for gone in [source.name for source in hub.sources if source.name not in names]:
-            hub.remove_source(gone)
+        for removed in [source.name for source in hub.sources if source.name not in names]:
+            hub.remove_source(removed)
         for source in snapshot.sources:
             hub.add_source(source)
-        states = [m.event for m in snapshot.statuses if m.event.source in names - set(hub.states)]
-        hub.relay([encode(event, hub.seq) for event in states])
+        statuses = [m.event for m in snapshot.statuses if m.event.source in names - set(hub.states)]
+        hub.relay([encode(event, hub.seq) for event in statuses])
 
     def _mirror(self, snapshot: Snapshot, seq: int, forgotten: int) -> None:
         self._hub.mirror(snapshot.daemon_info, snapshot.sources, seq, forgotten)
@@ -101,9 +102,9 @@ class HubReplica:
     def _relay(self, messages: Sequence[Message]) -> None:
         hub = self._hub
         hub.relay(messages)
-        here = {source.name for source in hub.sources}
-        for gone in {m.event.source for m in messages if isinstance(m.event, Status)} - here:
-            hub.remove_source(gone)  # its last word came behind the news that it has left
+        present = {source.name for source in hub.sources}
+        for removed in {m.event.source for m in messages if isinstance(m.event, Status)} - present:
+            hub.remove_source(removed)  # its last status came after the snapshot without it
 
 
 def _item_session(item: ReceivedEntry) -> str:

@@ -1,4 +1,4 @@
-"""An edge's connection to its broker: it comes back by itself, and people are told when captions cannot come."""
+"""An edge's connection to its broker: reads captions, reconnects, and reports when none can arrive."""
 
 import asyncio
 import logging
@@ -8,40 +8,42 @@ from streamstt.brokers.base import BrokerReader
 from streamstt.brokers.messages import BrokerError, ReceivedEntry, StreamMissing, parse_entries
 from streamstt.brokers.publisher import FIRST_RETRY_S, HEARTBEAT_S, LAST_RETRY_S
 from streamstt.brokers.replica import HubReplica
+from streamstt.clock import loop_time
+from streamstt.concurrency import Backoff
 from streamstt.hub.counters import MetricSample
 from streamstt.hub.hub import Hub
 
 READ_WAIT_S = 2.0
-HEARTBEAT_TIMEOUT_S = 3 * HEARTBEAT_S  # a daemon that gives no sign of life for so long is away
-BROKER_LOST = "Captions are interrupted: this server has lost its connection to the broker. They go on by themselves."
-DAEMON_SILENT = "Captions are interrupted: the daemon gives no sign of life. They go on by themselves."
-NOT_CONNECTED_YET = "This server has not heard of the broker yet."
+HEARTBEAT_TIMEOUT_S = 3 * HEARTBEAT_S  # a daemon without a heartbeat for longer is reported
+BROKER_LOST = "Captions are interrupted: this server has lost its connection to the broker. It reconnects by itself."
+DAEMON_SILENT = "Captions are interrupted: the daemon does not respond. They continue when it is back."
+NOT_CONNECTED_YET = "This server is not connected to the broker yet."
 NO_DAEMON = "No daemon has sent captions to the broker yet."
-DAEMON_STOPPED = "The daemon has stopped; captions go on when it is started again."
+DAEMON_STOPPED = "The daemon has stopped; captions continue when it is started again."
 
 log = logging.getLogger(__name__)
 
 
 class BrokerSubscriber:
-    """Of one edge; ``run`` must be running.
+    """Feeds an edge's hub from a broker; ``run`` must be running.
 
     Attributes:
-        failures: How often the broker could not be reached, or was lost.
+        failures: Number of failed connections and lost ones.
     """
 
     def __init__(self, reader: BrokerReader, hub: Hub) -> None:
-        """Connects nothing yet.
+        """Starts disconnected; call ``run``.
 
         Args:
-            reader: Where captions come from.
-            hub: Where they go, and where people are told that they do not come.
+            reader: The broker to read from.
+            hub: The edge's hub, which is filled, and where failures are reported.
         """
         self._reader = reader
         self._hub = hub
         self._replica = HubReplica(hub)
-        self._pending: list[ReceivedEntry] = []  # while it catches up: at most what the broker keeps
+        self._pending: list[ReceivedEntry] = []  # entries read while catching up; at most as many as the broker keeps
         self._gap = False
-        self._retry_delay_s = FIRST_RETRY_S
+        self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
         self._unreachable = False
         self._last_entry_at = 0.0
         self.failures = 0
@@ -49,7 +51,7 @@ class BrokerSubscriber:
         hub.notify("broker", NOT_CONNECTED_YET)
 
     def stall_reason(self, decode_s: float) -> str:
-        """Nothing can be stuck here that a restart would mend."""
+        """Returns "": nothing can be stuck here that a restart would cure (see ``Watchdog``)."""
         del decode_s
         return ""
 
@@ -58,22 +60,21 @@ class BrokerSubscriber:
         while True:
             try:
                 await self._reader.connect()
-                self._last_entry_at = _now()
+                self._last_entry_at = loop_time()
                 while True:
                     await self._read()
-            except BrokerError as problem:
-                self._on_failure(problem)
+            except BrokerError as error:
+                self._on_failure(error)
             finally:
                 await self._reader.close()
-            await asyncio.sleep(self._retry_delay_s)
-            self._retry_delay_s = min(2 * self._retry_delay_s, LAST_RETRY_S)
+            await asyncio.sleep(self._backoff.next_delay())
 
     async def _read(self) -> None:
         batch = await self._reader.read(READ_WAIT_S)
         self._pending += parse_entries(batch.texts)
         self._gap |= batch.gap
         if batch.texts and not batch.is_backlog:
-            self._last_entry_at = _now()
+            self._last_entry_at = loop_time()
         if batch.more_waiting:
             return
         items, self._pending = self._pending, []
@@ -83,7 +84,7 @@ class BrokerSubscriber:
         self._report_daemon_state()
 
     def _report_daemon_state(self) -> None:
-        silent = _now() - self._last_entry_at > HEARTBEAT_TIMEOUT_S
+        silent = loop_time() - self._last_entry_at > HEARTBEAT_TIMEOUT_S
         text = DAEMON_SILENT if silent else ""
         if self._replica.online is not True:
             text = NO_DAEMON if self._replica.online is None else DAEMON_STOPPED
@@ -92,14 +93,14 @@ class BrokerSubscriber:
     def _on_failure(self, error: BrokerError) -> None:
         self.failures += 1
         if not self._unreachable:
-            log.warning("no captions come from %s: %s; trying again", self._reader.name, error)
+            log.warning("no captions can be received from %s: %s; trying again", self._reader.name, error)
         self._unreachable = True
         self._hub.notify("broker", NO_DAEMON if isinstance(error, StreamMissing) else BROKER_LOST)
 
     def _on_success(self) -> None:
-        self._retry_delay_s = FIRST_RETRY_S
+        self._backoff.reset()
         if self._unreachable:
-            log.info("captions come from %s again", self._reader.name)
+            log.info("captions are received from %s again", self._reader.name)
         self._unreachable = False
         self._hub.notify("broker", "")
 
@@ -107,9 +108,5 @@ class BrokerSubscriber:
         yield MetricSample("broker_failures", "Failures to reach the broker.", self.failures, is_counter=True)
         yield MetricSample("broker_away", "1 while the broker cannot be reached.", self._unreachable)
         yield MetricSample(
-            "broker_repeats", "Entries that had come already.", self._replica.duplicates, is_counter=True
+            "broker_repeats", "Entries that had been received before.", self._replica.duplicates, is_counter=True
         )
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

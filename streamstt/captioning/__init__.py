@@ -1,1 +1,1 @@
-"""From sources to captions in the hub: the live path."""
+"""The live path: from the audio of sources to captions in the hub."""

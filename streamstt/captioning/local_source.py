@@ -1,66 +1,66 @@
-"""The way of a local source: its capture's audio to its session, what happens to its device to viewers."""
+"""Runs one local source: passes its audio to the pipeline, and reports what happens to its device.
 
-import asyncio
+It must not know the hub: the pipeline publishes the state of every source.
+"""
+
 import logging
 
 from streamstt.audio.capture import Capture, DeviceNotice, Ended, Lost, Recovered, Waiting
 from streamstt.audio.format import Block
 from streamstt.captioning.pipeline import CaptionPipeline
+from streamstt.clock import loop_time
 from streamstt.errors import SourceError
-from streamstt.events import State, Status
-from streamstt.hub.hub import Hub
 from streamstt.speech.session import Session
 
 log = logging.getLogger(__name__)
 
 
-async def run_source(pipeline: CaptionPipeline, hub: Hub, capture: Capture, session: Session) -> SourceError | None:
-    """Brings a capture's audio to its session until it ends, and returns why it failed, if it did."""
-    hears = False  # some devices take seconds from open to the first sample: only then do we listen
+async def run_source(pipeline: CaptionPipeline, capture: Capture, session: Session) -> SourceError | None:
+    """Passes the audio of a capture to its session until the source ends.
+
+    Args:
+        pipeline: Captions the audio.
+        capture: Started.
+        session: The session of this source.
+
+    Returns:
+        Why the source failed; None if it has ended without an error.
+    """
+    listening = False  # some devices take seconds from opening to the first sample: until then it is not listening
     pipeline.metrics.add_capture(session.source, capture)
     async for item in capture.items():
         match item:
             case Block():
-                if capture.is_live:
-                    pipeline.liveness.audio_received(session.source, asyncio.get_running_loop().time())
-                if not hears:
-                    hears = True
+                if not listening:
+                    listening = True
                     pipeline.mark_listening(session)
-                pipeline.push(session, item)
-                if not capture.is_live:
-                    await pipeline.wait_for_capacity(session)
+                await _push(pipeline, capture, session, item)
             case Waiting() | Lost():
-                hears = False
-                _on_device_lost(pipeline, hub, session, item)
-            case DeviceNotice(about, text):
-                log.warning("source %s: %s", session.source, text or f"{about} is over")
-                hub.notify(about, text, session.source)
+                listening = False
+                _report_outage(pipeline, session, item)
+            case DeviceNotice(topic, text):
+                pipeline.notify_device(session, topic, text)
             case Recovered():
                 log.info("source %s is back", session.source)
-            case Ended():
-                return await _finish_source(pipeline, hub, capture, session, item.error)
+            case Ended(error):
+                if capture.dropped:
+                    log.warning("source %s: %d blocks of audio arrived too fast", session.source, capture.dropped)
+                await pipeline.end_local_source(session, error)
+                return error
     return None
 
 
-async def _finish_source(
-    pipeline: CaptionPipeline, hub: Hub, capture: Capture, session: Session, error: SourceError | None
-) -> SourceError | None:
-    pipeline.liveness.expect_no_audio(session.source)
-    if capture.dropped:
-        log.warning("source %s: %d blocks of audio came too fast", session.source, capture.dropped)
-    pipeline.interrupt(session)
-    await pipeline.wait_until_final(session)
-    hub.pending_devices.discard(session.source)
-    detail = str(error) if error else "The source has ended."
-    hub.publish(Status(session.source, State.LOST if error else State.WAITING, detail))
-    return error
+async def _push(pipeline: CaptionPipeline, capture: Capture, session: Session, block: Block) -> None:
+    """Passes on a block; a device cannot wait and must show that it is alive, a file waits for the engine."""
+    if capture.is_live:
+        pipeline.liveness.audio_received(session.source, loop_time())
+    pipeline.push(session, block)
+    if not capture.is_live:
+        await pipeline.wait_for_capacity(session)
 
 
-def _on_device_lost(pipeline: CaptionPipeline, hub: Hub, session: Session, outage: Waiting | Lost) -> None:
-    state = State.LOST if isinstance(outage, Lost) else State.WAITING
-    log.warning("source %s is %s: %s", session.source, state.value, outage.reason)
-    pipeline.interrupt(session)
-    pipeline.liveness.expect_no_audio(session.source)
-    if isinstance(outage, Waiting):
-        hub.pending_devices.add(session.source)
-    hub.publish(Status(session.source, state, outage.reason))
+def _report_outage(pipeline: CaptionPipeline, session: Session, outage: Waiting | Lost) -> None:
+    if isinstance(outage, Lost):
+        pipeline.mark_lost(session, outage.reason)
+    else:
+        pipeline.mark_waiting(session, outage.reason)

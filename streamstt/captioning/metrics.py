@@ -1,4 +1,4 @@
-"""What the studio's parts have to say to the counters when they are read."""
+"""The figures of sources and engine, collected when monitoring reads the counters."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,43 +10,42 @@ from streamstt.speech.session import Session
 
 
 class PipelineMetrics:
-    """Of one studio; a probe of its hub's counters."""
+    """Collects the figures of one pipeline; a collector of its hub's counters."""
 
     def __init__(self, counters: Counters, engine: EngineRunner, sessions: Mapping[str, Session]) -> None:
-        """Nothing is read yet.
+        """Keeps what is read at each collection.
 
         Args:
-            counters: Asked how sources are labelled.
-            engine: Its failures are told.
-            sessions: Of the studio, by the source's name; read whenever it is asked.
+            counters: Provides the label of each source.
+            engine: Its failures are reported.
+            sessions: The sessions of the pipeline by the name of their source.
         """
         self._counters = counters
         self._engine = engine
         self._sessions = sessions
-        self._captures: dict[str, Capture] = {}  # of the settings' sources: as many as there are
+        self._captures: dict[str, Capture] = {}  # by source; bounded by the number of local sources in the settings
 
     def add_capture(self, source: str, capture: Capture) -> None:
-        """Tells of a capture's losses from now on, after its end as well."""
+        """Reports the lost audio of a capture from now on, also after its end.
+
+        Args:
+            source: Name of the source.
+            capture: Its capture.
+        """
         self._captures[source] = capture
 
     def __call__(self) -> Iterator[MetricSample]:
-        """All readings."""
-        late: dict[str, float] = {}
+        """Yields all figures."""
+        lags: dict[str, float] = {}  # s, by label: remote sources share one
         for name, session in self._sessions.items():
             label = self._counters.source_label(name)
-            late[label] = max(late.get(label, 0.0), session.overdue / SAMPLE_RATE)
-        text = "Audio that the engine should have been asked for by now; of several remote sources, the most."
-        yield from (MetricSample("lag_seconds", text, lag, (("source", label),)) for label, lag in late.items())
+            lags[label] = max(lags.get(label, 0.0), session.overdue / SAMPLE_RATE)
+        text = "Audio that should have been decoded by now; the greatest of all remote sources."
+        yield from (MetricSample("lag_seconds", text, lag, (("source", label),)) for label, lag in lags.items())
         for name, capture in self._captures.items():
-            of = (("source", self._counters.source_label(name)),)
-            yield MetricSample(
-                "blocks_dropped",
-                "Blocks of audio that came faster than they were taken.",
-                capture.dropped,
-                of,
-                is_counter=True,
-            )
-            yield MetricSample(
-                "device_overflows", "How often a device reported lost audio.", capture.overflows, of, is_counter=True
-            )
+            labels = (("source", self._counters.source_label(name)),)
+            text = "Blocks of audio that arrived faster than they were processed."
+            yield MetricSample("blocks_dropped", text, capture.dropped, labels, is_counter=True)
+            text = "How often a device reported lost audio."
+            yield MetricSample("device_overflows", text, capture.overflows, labels, is_counter=True)
         yield MetricSample("engine_failures", "Decodes that failed.", self._engine.failures, is_counter=True)

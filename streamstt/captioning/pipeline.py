@@ -1,6 +1,7 @@
-"""All sources and their way to captions: feeds sessions, runs the engine, publishes what comes out.
+"""The caption pipeline: feeds the sessions of all sources, runs the engine, and publishes captions and source states.
 
-Lives on the event loop; beside it run the capture threads and the one engine thread.
+It runs on the event loop; the capture threads and the one engine thread run beside it. It must not know where audio
+comes from, nor who reads the captions.
 """
 
 import asyncio
@@ -17,45 +18,54 @@ from streamstt.clock import loop_time, now_samples, utc_timestamp
 from streamstt.config.settings import Settings, SpeechSettings
 from streamstt.engine.background import BackgroundDecoder
 from streamstt.engine.runner import EngineRunner
-from streamstt.errors import EngineError
+from streamstt.errors import EngineError, SourceError
 from streamstt.events import Event, Final, State, Status
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, SourceInfo
 from streamstt.logs import CAPTION_LOGGER
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
-from streamstt.speech.session import Session
+from streamstt.speech.session import DetectorFactory, Session
 
 log = logging.getLogger(__name__)
 caption_log = logging.getLogger(CAPTION_LOGGER)
 
 
 class CaptionPipeline:
-    """Owns the sessions. ``run`` must be running for captions to come out.
+    """Owns the sessions, and publishes what becomes of each source; captions come while ``run`` is running.
+
+    Nothing else publishes the state of a source: those who bring its audio call methods of this class.
 
     Attributes:
-        metrics: What is told to monitors.
-        liveness: When devices gave audio last.
-        background_decoder: What the engine does when no source needs it.
+        metrics: Collects the figures of sources and engine for monitoring.
+        liveness: When each device last delivered audio.
+        background_decoder: Decodes for uploads when no source needs the engine.
     """
 
-    def __init__(self, settings: Settings, engine: EngineRunner, hub: Hub) -> None:
-        """Has no sources yet.
+    def __init__(
+        self,
+        settings: Settings,
+        engine: EngineRunner,
+        hub: Hub,
+        make_detector: DetectorFactory = make_detector,
+    ) -> None:
+        """Starts without sources.
 
         Args:
-            settings: All of them.
-            engine: Started.
-            hub: Where captions go.
+            settings: All settings.
+            engine: A started engine.
+            hub: Where captions and source states are published.
+            make_detector: Makes the voice detector of each source.
         """
         self._settings = settings
         self._engine = engine
         self._hub = hub
+        self._make_detector = make_detector
         self._rewriter = WordRewriter(settings.words)
         self._scheduler = Scheduler()
         self._sessions: dict[str, Session] = {}
-        self._overrides: dict[
-            str, tuple[str, int]
-        ] = {}  # language and end_silence_ms, as each session's source wants it
+        # What each source sets for itself: language, and end_silence_ms (0: as in the settings).
+        self._overrides: dict[str, tuple[str, int]] = {}
         self._closing: list[Session] = []
         self._remote_names: set[str] = set()
         self._lag_monitors: dict[str, LagMonitor] = {}  # of the sources that have sent audio
@@ -63,16 +73,24 @@ class CaptionPipeline:
         hub.counters.add_collector(self.metrics)
         self.liveness = Liveness()
         self._stopping = False
-        self._work_available = asyncio.Event()  # audio came: the engine may have something to do
+        self._work_available = asyncio.Event()  # audio has arrived: the engine may have something to do
         self.background_decoder = BackgroundDecoder(settings, self._work_available.set)
-        self._decode_done = asyncio.Event()  # a decode is done: somebody may have room, or be settled
+        self._decode_done = asyncio.Event()  # replaced after each decode: a session may have capacity, or be final
 
     def stall_reason(self, decode_s: float) -> str:
-        """What is stuck, as a sentence; empty when all goes on. A decode may take ``decode_s``."""
+        """Describes in a sentence what is stuck; empty if nothing is.
+
+        Args:
+            decode_s: How long a decode may take, in seconds.
+        """
         return self.liveness.stall_reason(loop_time(), self._engine.busy_since, decode_s)
 
     def reload(self, settings: Settings) -> None:
-        """Takes other settings: of speech and language from each source's next silence, of words its next caption."""
+        """Replaces the settings.
+
+        A source uses new settings of speech and language from its next silence on, those of words from its next
+        caption on.
+        """
         self._settings = self.background_decoder.settings = settings
         self._rewriter.update_settings(settings.words)
         for name, session in self._sessions.items():
@@ -82,32 +100,36 @@ class CaptionPipeline:
         """Adds a source.
 
         Args:
-            name: Not in use.
-            label: What viewers see.
-            language: Code, ``auto``, or empty for the engine's setting.
-            color: Its colour as CSS has it; empty: pages choose.
-            end_silence_ms: In place of the setting; 0: that.
+            name: Name that no other source has.
+            label: Name that viewers see.
+            language: Language code, ``auto``, or empty for ``engine.language``.
+            color: CSS color of its captions; empty: pages choose one.
+            end_silence_ms: Overrides ``speech.end_silence_ms``; 0: it does not.
+
+        Returns:
+            The session that takes the audio of the source.
         """
         self._overrides[name] = language, end_silence_ms
-        speech, spoken = self._source_settings(name)
-        # A source of this name may have been here before, in this run or in an earlier one whose captions are kept.
-        ids = f"{name}@{self._hub.seq}" if self._hub.seq else name
-        writer = CaptionWriter(name, ids, self._rewriter)
-        session = Session(name, speech, make_detector(speech), spoken, writer)
+        speech, session_language = self._source_settings(name)
+        # Caption ids must be new: a source of this name may have existed before, in this run or in an earlier one
+        # whose captions are kept.
+        id_prefix = f"{name}@{self._hub.seq}" if self._hub.seq else name
+        writer = CaptionWriter(name, id_prefix, self._rewriter)
+        session = Session(name, speech, self._make_detector, session_language, writer)
         self._sessions[name] = session
         self._scheduler.add(session)
         self._hub.add_source(SourceInfo(name, label, utc_timestamp(), color))
         return session
 
     def _source_settings(self, name: str) -> tuple[SpeechSettings, str | None]:
-        """How a source is heard, and what it speaks, by its own wishes or the settings; None: it is to be detected."""
+        """Returns the speech settings and the language of a source; None: the language is to be detected."""
         language, end_silence_ms = self._overrides[name]
-        own = {"end_silence_ms": end_silence_ms} if end_silence_ms else {}
-        spoken = language or self._settings.engine.language
-        return self._settings.speech.model_copy(update=own), None if spoken == "auto" else spoken
+        update = {"end_silence_ms": end_silence_ms} if end_silence_ms else {}
+        language = language or self._settings.engine.language
+        return self._settings.speech.model_copy(update=update), None if language == "auto" else language
 
     def push(self, session: Session, block: Block) -> None:
-        """Passes audio on; never waits."""
+        """Passes a block of audio to its session; never waits."""
         if self._stopping:
             return
         if session.source not in self._lag_monitors:
@@ -115,49 +137,52 @@ class CaptionPipeline:
         self._hub.counters.for_source(session.source).audio_s += len(block.samples) / SAMPLE_RATE
         self._hub.levels.measure(session.source, block.samples, loop_time())
         self._publish(session.push(block))
-        if session.need():  # in silence nobody is woken
+        if session.need():  # silence does not wake the engine's loop
             self._work_available.set()
 
     def interrupt(self, session: Session) -> None:
-        """No audio for a while, or for good: what was said becomes final soon."""
+        """Ends the open utterance, for audio stops for a while or for good; its captions become final soon."""
         self._publish(session.interrupt())
         self._work_available.set()
 
     async def wait_for_capacity(self, session: Session) -> None:
-        """Waits until less than half of the source's buffer waits for the engine."""
+        """Waits until at most half of the source's buffer is waiting for the engine."""
         while session.backlog > session.capacity // 2:
             await self._wait_for_decode()
 
     async def wait_until_final(self, session: Session, until: int | None = None) -> None:
-        """Waits until all that was said, or that was said before the sample ``until``, is final."""
+        """Waits until all speech is in finals, or all that began before the sample index ``until``."""
         while not session.settled and (until is None or session.final_until < until):
             await self._wait_for_decode()
 
     def end_source(self, session: Session) -> None:
-        """Ends a source; it is forgotten after its last final."""
+        """Ends a remote source; it is removed after its last final."""
         self.interrupt(session)
         self._closing.append(session)
         self._drop_finished()
 
     async def finish_all(self) -> None:
-        """Ends what every source says now, and waits until it is final; what comes later is not heard."""
+        """Ends the open utterances of all sources and waits until they are final; later audio is dropped."""
         self._stopping = True
         for session in list(self._sessions.values()):
             self.interrupt(session)
             await self.wait_until_final(session)
 
     def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
-        """Makes a source of a client that sends audio.
+        """Adds a source for a client that sends audio.
+
+        Args:
+            request: Name, language and label that the client asks for; a name in use gets a number.
 
         Raises:
-            ClientError: There are too many, or the model does not know the language.
+            ClientError: Too many clients send audio, or the model does not know the language.
         """
         limit = self._settings.server.max_audio_clients
         if len(self._remote_names) >= limit:
             raise ClientError("too_many", f"{limit} clients send audio already (server.max_audio_clients)", 1013)
-        known = self._engine.info.languages
-        if request.language not in {"", "auto", *known}:
-            raise ClientError("bad_language", f"the model speaks {', '.join(known)}, not {request.language!r}")
+        languages = self._engine.info.languages
+        if request.language not in {"", "auto", *languages}:
+            raise ClientError("bad_language", f"the model knows {', '.join(languages)}, not {request.language!r}")
         name = free_name(request.name, self._sessions)
         self._remote_names.add(name)
         silence_ms = request.end_silence_ms
@@ -166,28 +191,79 @@ class CaptionPipeline:
         return RemoteSource(self, session, self._remote_names)
 
     def mark_listening(self, session: Session) -> None:
-        """The source's audio begins, or goes on: tells viewers."""
+        """Publishes that the audio of a source begins, or goes on."""
         if session.position == 0:
             self._hub.start_source(session.source, utc_timestamp())
-        self._hub.pending_devices.discard(session.source)
+        self._hub.set_device_pending(session.source, False)
         self._hub.publish(Status(session.source, State.LISTENING))
 
+    def mark_waiting(self, session: Session, reason: str) -> None:
+        """Publishes that the device of a source has not appeared yet.
+
+        Args:
+            session: The session of the source.
+            reason: A sentence for viewers.
+        """
+        self._pause(session, State.WAITING, reason)
+
+    def mark_lost(self, session: Session, reason: str) -> None:
+        """Ends the open utterance of a source, and publishes that its device is lost.
+
+        Args:
+            session: The session of the source.
+            reason: A sentence for viewers.
+        """
+        self._pause(session, State.LOST, reason)
+
+    def _pause(self, session: Session, state: State, reason: str) -> None:
+        log.warning("source %s is %s: %s", session.source, state.value, reason)
+        self.interrupt(session)
+        self.liveness.expect_no_audio(session.source)
+        if state is State.WAITING:
+            self._hub.set_device_pending(session.source, True)
+        self._hub.publish(Status(session.source, state, reason))
+
+    def notify_device(self, session: Session, topic: str, text: str) -> None:
+        """Publishes a notice about the device of a source.
+
+        Args:
+            session: The session of the source.
+            topic: What the notice is about; a new text replaces the last one of this topic.
+            text: A sentence for viewers; empty: the matter is over.
+        """
+        log.warning("source %s: %s", session.source, text or f"{topic} is over")
+        self._hub.notify(topic, text, session.source)
+
+    async def end_local_source(self, session: Session, error: SourceError | None) -> None:
+        """Waits until all speech of a local source is final, and publishes that it has ended; it stays listed.
+
+        Args:
+            session: The session of the source.
+            error: Why the source failed; None: it has ended as it should.
+        """
+        self.liveness.expect_no_audio(session.source)
+        self.interrupt(session)
+        await self.wait_until_final(session)
+        self._hub.set_device_pending(session.source, False)
+        detail = str(error) if error else "The source has ended."
+        self._hub.publish(Status(session.source, State.LOST if error else State.WAITING, detail))
+
     async def run(self) -> None:
-        """Decodes whatever is most urgent, for ever.
+        """Decodes the most urgent job, again and again, until it is cancelled.
 
         Raises:
-            EngineError: The engine is broken; what was heard so far is final.
+            EngineError: The engine is broken; what was recognized so far is final.
         """
         try:
             await self._run()
-        except EngineError as problem:
-            log.error("%s", problem)
+        except EngineError as error:
+            log.error("%s", error)
             self._hub.notify("engine", "The speech engine is broken; captions end here.")
             self._stopping = True
             for session in self._sessions.values():
                 self._publish(session.fail_all())
             self._signal_decode_done()
-            self.background_decoder.fail_all(problem)
+            self.background_decoder.fail_all(error)
             raise
 
     async def _run(self) -> None:
@@ -202,12 +278,12 @@ class CaptionPipeline:
                     self._work_available.clear()
                     await self._work_available.wait()
                 continue
-            begun = loop_time()
+            started_at = loop_time()
             hypothesis = await self._engine.decode(job, notify)
             log.debug("%s", hypothesis or f"{job}: given up")
             self._publish(session.apply(hypothesis) if hypothesis else session.fail_job())
             age_s = (session.position - job.end) / SAMPLE_RATE
-            self._hub.counters.count_decode(final=job.final, decode_s=loop_time() - begun, age_s=age_s)
+            self._hub.counters.count_decode(final=job.final, decode_s=loop_time() - started_at, age_s=age_s)
             self._report_lag(session)
             self._drop_finished()
             self._signal_decode_done()
@@ -217,7 +293,7 @@ class CaptionPipeline:
         self._decode_done = asyncio.Event()
 
     def _drop_finished(self) -> None:
-        """Removes the sources that have left and said all."""
+        """Removes the remote sources that have ended and whose speech is final."""
         for session in [s for s in self._closing if s.settled]:
             self._closing.remove(session)
             del self._sessions[session.source]
@@ -228,11 +304,11 @@ class CaptionPipeline:
             self._hub.remove_source(session.source)
 
     def _report_lag(self, session: Session) -> None:
-        """Tells viewers when captions become late, and when they no longer are."""
-        lateness = self._lag_monitors.get(session.source)
-        if lateness and lateness.update(session.overdue, session.position, now_samples()):
-            log.warning("source %s: the engine %s", session.source, "is behind" if lateness.late else "keeps up again")
-            self._hub.notify("late", lateness.notice, session.source)
+        """Publishes when the captions of a source become late, and when they no longer are."""
+        monitor = self._lag_monitors.get(session.source)
+        if monitor and monitor.update(session.overdue, session.position, now_samples()):
+            log.warning("source %s: the engine %s", session.source, "is behind" if monitor.late else "keeps up again")
+            self._hub.notify("late", monitor.notice, session.source)
 
     def _publish(self, events: list[Event]) -> None:
         self._hub.publish(*events)

@@ -1,4 +1,7 @@
-"""A client that sends audio, as a source."""
+"""A source whose audio a client sends.
+
+It must not know which protocol the client speaks.
+"""
 
 from collections.abc import Container
 from dataclasses import dataclass
@@ -10,14 +13,14 @@ from streamstt.speech.session import Session
 
 @dataclass(frozen=True, slots=True)
 class RemoteSourceRequest:
-    """A client wants to send audio.
+    """A client's request to send audio.
 
     Attributes:
-        name: Of its source.
-        rate: Samples a second (s16le, mono).
-        language: Code, ``auto``, or empty for the engine's setting.
-        label: What viewers see; empty: the name.
-        end_silence_ms: In place of ``speech.end_silence_ms``; 0: that.
+        name: Name that the client wants for its source.
+        rate: Sample rate in Hz of the audio it sends (s16le, mono).
+        language: Language code, ``auto``, or empty for ``engine.language``.
+        label: Name that viewers see; empty: ``name``.
+        end_silence_ms: Overrides ``speech.end_silence_ms``; 0: it does not.
     """
 
     name: str
@@ -28,7 +31,12 @@ class RemoteSourceRequest:
 
 
 def free_name(preferred: str, taken: Container[str]) -> str:
-    """A name that no source has: the wanted one, or that with a number."""
+    """Returns a name that is not in use.
+
+    Args:
+        preferred: The name, if it is free; else it gets a number.
+        taken: The names in use.
+    """
     name, n = preferred, 1
     while name in taken:
         n += 1
@@ -37,39 +45,39 @@ def free_name(preferred: str, taken: Container[str]) -> str:
 
 
 class SourceHost(Protocol):
-    """Where audio goes: the studio."""
+    """What a remote source needs of the pipeline."""
 
     def push(self, session: Session, block: Block) -> None:
-        """Passes audio on; never waits."""
+        """Passes a block of audio to its session; never waits."""
         ...
 
     def interrupt(self, session: Session) -> None:
-        """No audio for a while, or for good: what was said becomes final soon."""
+        """Ends the open utterance, for audio stops for a while or for good; its captions become final soon."""
         ...
 
     async def wait_for_capacity(self, session: Session) -> None:
-        """Waits until there is room for more."""
+        """Waits until the source's buffer has room for more audio."""
         ...
 
     async def wait_until_final(self, session: Session, until: int | None = None) -> None:
-        """Waits until all that was said, or that was said before the sample ``until``, is final."""
+        """Waits until all speech is in finals, or all that began before the sample index ``until``."""
         ...
 
     def end_source(self, session: Session) -> None:
-        """Ends a source; it is forgotten after its last final."""
+        """Ends a remote source; it is removed after its last final."""
         ...
 
 
 class RemoteSource:
-    """A client's audio; implements the server's ``RemoteStream``."""
+    """Takes the audio of one client, and tells how far its captions are."""
 
     def __init__(self, host: SourceHost, session: Session, active_names: set[str]) -> None:
-        """Takes over a session.
+        """Starts at stream time 0.
 
         Args:
-            host: Where the audio goes.
-            session: Made for this client.
-            active_names: Names of the clients that are here; the client's is taken out when it leaves.
+            host: The pipeline.
+            session: The session made for this client.
+            active_names: Names of the sources whose clients are connected; ``close`` removes this one.
         """
         self._host = host
         self._session = session
@@ -77,40 +85,44 @@ class RemoteSource:
 
     @property
     def name(self) -> str:
-        """Name of the source that it became."""
+        """Name of the source."""
         return self._session.source
 
     @property
     def position(self) -> float:
-        """Stream time up to which audio has come, in seconds."""
+        """Stream time of the end of the audio so far, in seconds."""
         return seconds_from_samples(self._session.position)
 
     @property
     def settled(self) -> bool:
-        """Whether all that was said is in finals."""
+        """Whether all speech so far is in finals."""
         return self._session.settled
 
     async def push(self, samples: Samples) -> None:
-        """Takes 16 kHz audio; waits when the engine is far behind."""
+        """Appends audio; waits while the engine is far behind.
+
+        Args:
+            samples: Shape (n,), 16 kHz, float32.
+        """
         if len(samples):
             self._host.push(self._session, Block(self._session.position, samples))
             await self._host.wait_for_capacity(self._session)
 
     async def drain(self) -> None:
-        """No more audio comes, for good or for a while; returns when the last final is published."""
+        """Ends the open utterance, for no more audio comes for now, and waits until the last final is published."""
         self._host.interrupt(self._session)
         await self._host.wait_until_final(self._session)
 
     def end_utterance(self) -> None:
-        """What was said so far is complete: it becomes final soon."""
+        """Ends the open utterance; its captions become final soon."""
         self._host.interrupt(self._session)
 
     async def wait_until_final(self, until: float) -> None:
-        """Returns when all that was said before a stream time (s) is published as final."""
-        # A time is rounded to the millisecond, and what begins at it must not be waited for.
+        """Waits until all speech that began before a stream time (s) is published as final."""
+        # Times are rounded to the millisecond, and speech that begins at this time must not be waited for.
         await self._host.wait_until_final(self._session, samples_from_ms(until * 1000) - samples_from_ms(1))
 
     def close(self) -> None:
-        """The client is gone; what it said and is not final yet is still captioned for the others."""
+        """Ends the source, for the client is gone; its last speech is still captioned, for viewers."""
         self._active_names.discard(self.name)
         self._host.end_source(self._session)

@@ -1,6 +1,8 @@
-"""Whose turn is it? One decode at a time, cut from the newest audio: finals first, then partials, sources in turn.
+"""Which session is decoded next, and whether a source has fallen behind. Pure: the caller passes the time.
 
-Jobs are pulled when the engine is free, never queued: a slow machine captions less often, never later and later.
+One decode runs at a time: finals come before partials, and sources take turns. Jobs are cut from the newest audio when
+the engine is free, never queued: a slow machine updates captions less often, but does not fall further and further
+behind.
 """
 
 from collections import deque
@@ -9,36 +11,41 @@ from streamstt.audio.format import samples_from_ms
 from streamstt.speech.session import Session
 from streamstt.speech.update_policy import DecodeNeed
 
-LATE = samples_from_ms(2000)  # samples that wait for the engine beyond the usual update: a reader notices
-
-
-RECOVERED = samples_from_ms(
-    700
-)  # samples: not late any more; between the two nothing changes, so that viewers are not told in turns
-
+# In samples that wait for the engine beyond the usual update. Between the two values nothing changes, so that the
+# notice does not come and go.
+LATE = samples_from_ms(2000)  # a reader notices
+RECOVERED = samples_from_ms(700)
 
 LAG_TEXT = "Captions are late: this machine cannot keep up. A smaller model, or fewer sources, would help."
 
 
 class LagMonitor:
-    """Of one source."""
+    """Decides whether the captions of one source are late.
+
+    Attributes:
+        late: Whether they are.
+    """
 
     def __init__(self, started_at: int) -> None:
-        """All is well.
+        """Starts with captions that are not late.
 
         Args:
-            started_at: A clock in samples, when the source's first sample came.
+            started_at: Time of the source's first sample, of a clock that counts samples.
         """
         self.late = False
         self._started_at = started_at
 
     def update(self, overdue: int, position: int, clock: int) -> bool:
-        """Takes how things stand; whether that changed ``late``.
+        """Updates ``late``.
 
         Args:
-            overdue: Samples that should have been heard by now.
-            position: Samples that came so far: a file may send faster than it was spoken, and then nobody is late.
-            clock: The clock now.
+            overdue: Number of samples that should have been decoded by now.
+            position: Number of samples that have arrived. A file may arrive faster than it was spoken; the audio
+                that is ahead of the clock is not late.
+            clock: Time of the same clock now.
+
+        Returns:
+            Whether ``late`` has changed.
         """
         overdue -= max(0, position - (clock - self._started_at))
         late = overdue >= (RECOVERED if self.late else LATE)
@@ -48,26 +55,26 @@ class LagMonitor:
 
     @property
     def notice(self) -> str:
-        """What to tell the source's viewers; empty when all is well."""
+        """A sentence for the source's viewers; empty if captions are not late."""
         return LAG_TEXT if self.late else ""
 
 
 class Scheduler:
-    """Keeps the sessions in the order in which they were served, the longest waiting first."""
+    """Selects the session to decode next; keeps the sessions in order, the one that has waited longest first."""
 
     def __init__(self) -> None:
         self._sessions: deque[Session] = deque()
 
     def add(self, session: Session) -> None:
-        """Takes in a source."""
+        """Adds the session of a source."""
         self._sessions.append(session)
 
     def remove(self, session: Session) -> None:
-        """Forgets a source."""
+        """Removes the session of a source."""
         self._sessions.remove(session)
 
     def next(self) -> Session | None:
-        """The session to serve now; it goes to the back of the line. None when nobody needs anything."""
+        """Returns the session to decode now, and moves it to the end of the order; None if no session needs it."""
         # max keeps the first of equals: the one that has waited longest.
         session = max(self._sessions, key=lambda s: s.need(), default=None)
         if session is None or session.need() is DecodeNeed.NOTHING:

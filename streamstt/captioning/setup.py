@@ -1,4 +1,4 @@
-"""From settings to captions in a hub: what a daemon and a program that captions by itself have in common."""
+"""Sets up and runs captioning, from settings to a hub: what the daemon and the Python API have in common."""
 
 import asyncio
 import logging
@@ -6,12 +6,14 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from functools import partial
 
 from streamstt.audio.capture import Capture
 from streamstt.audio.sources import AudioSource, make_source
 from streamstt.captioning.local_source import run_source
 from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.clock import utc_timestamp
+from streamstt.concurrency import run_in_thread
 from streamstt.config.settings import Settings, SourceSettings
 from streamstt.engine.base import EngineInfo
 from streamstt.engine.runner import EngineRunner
@@ -19,18 +21,26 @@ from streamstt.errors import EngineError, SourceError
 from streamstt.hub.history import ResumeState
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import DaemonInfo
+from streamstt.progress import Progress
 from streamstt.version import __version__
-from streamstt.whisper.checkpoints.search import Progress
 from streamstt.whisper.loader import load_engine, require_languages
+
+log = logging.getLogger(__name__)
+
+SourceTask = asyncio.Task[SourceError | None]
+"""Runs one local source; its result is why the source failed."""
+
+Captures = Sequence[tuple[SourceSettings, Capture]]
+"""The local sources, each with its settings."""
 
 
 def may_appear_later(settings: SourceSettings, environ: Mapping[str, str] | None = None, pid: int = 0) -> bool:
-    """Whether the source may come later; only a device may.
+    """Returns whether a source that is missing at the start is waited for; only a device ever is.
 
     Args:
-        settings: Of the source.
-        environ: In place of the process's environment.
-        pid: In place of the process's number.
+        settings: Settings of the source.
+        environ: Replaces the environment of the process.
+        pid: Replaces the id of the process.
     """
     if settings.kind not in {"mic", "monitor"}:
         return False
@@ -40,52 +50,64 @@ def may_appear_later(settings: SourceSettings, environ: Mapping[str, str] | None
 
 
 def is_service(environ: Mapping[str, str], pid: int) -> bool:
-    """Whether systemd started this very process; a shell in a desktop's terminal inherits all but these."""
+    """Returns whether systemd started this very process.
+
+    A shell in a desktop's terminal inherits the other variables of systemd, but not these two.
+
+    Args:
+        environ: The environment of the process.
+        pid: The id of the process.
+    """
     return "NOTIFY_SOCKET" in environ or environ.get("SYSTEMD_EXEC_PID") == str(pid)
 
 
 def probe_source(source: AudioSource, *, allow_missing: bool) -> None:
-    """Opens the source for a moment: what is wrong is said before a slow start.
+    """Opens a source for a moment, so that errors are reported before the slow start of the engine.
+
+    Args:
+        source: The source; it is closed again.
+        allow_missing: Whether it is waited for if it cannot be opened.
 
     Raises:
-        SourceError: It cannot be opened, and is not to be waited for.
+        SourceError: It cannot be opened, and is not waited for.
     """
     try:
         source.open()
     except SourceError as error:
         if not allow_missing:
             raise
-        log.warning("it will be waited for: %s", error)
+        log.warning("waiting for a source: %s", error)
     else:
         source.close()
 
 
-log = logging.getLogger(__name__)
-
-SourceTask = asyncio.Task[SourceError | None]
-
-
-Captures = Sequence[tuple[SourceSettings, Capture]]
-
-
 async def open_sources(settings: Settings) -> Captures:
-    """Makes a capture of each local source, after a look: a wrong name fails before a slow start."""
+    """Makes a capture of each local source, after a probe: a wrong name fails before the slow start of the engine.
+
+    Raises:
+        SourceError: A source cannot be opened, and is not waited for.
+    """
     captures = []
     for source in settings.source:
-        made = make_source(source)
-        if made:
-            await asyncio.to_thread(probe_source, made, allow_missing=may_appear_later(source))
-            captures.append((source, Capture(source.name, made)))
+        audio_source = make_source(source)
+        if audio_source:
+            await run_in_thread(partial(probe_source, audio_source, allow_missing=may_appear_later(source)))
+            captures.append((source, Capture(source.name, audio_source)))
     return captures
 
 
 async def start_engine(settings: Settings, executor: Executor, progress: Progress | None) -> EngineRunner:
-    """Loads the model, in the engine's thread, and runs it once.
+    """Loads the model in the thread of the engine, and runs it once.
+
+    Args:
+        settings: All settings.
+        executor: The one thread of the engine.
+        progress: Called with the progress of a model download.
 
     Raises:
-        EngineError: It cannot be loaded, or does not work.
-        ModelError: It cannot be found.
-        ConfigError: It does not know a language that is asked for.
+        EngineError: The model cannot be loaded, or does not work.
+        ModelError: The model cannot be found.
+        ConfigError: The model does not know a language of the settings.
     """
     engine = EngineRunner(lambda: load_engine(settings.engine, progress), executor)
     await engine.start()
@@ -95,7 +117,13 @@ async def start_engine(settings: Settings, executor: Executor, progress: Progres
 
 
 def make_hub(settings: Settings, info: EngineInfo, resume_state: ResumeState | None) -> Hub:
-    """A hub that goes on where earlier runs ended, if that is known."""
+    """Makes the hub.
+
+    Args:
+        settings: All settings.
+        info: Description of the engine.
+        resume_state: Where earlier runs ended: their session goes on; None: a new session begins.
+    """
     about = DaemonInfo(
         version=__version__,
         session=resume_state.session if resume_state else uuid.uuid4().hex[:12],
@@ -117,18 +145,32 @@ def make_hub(settings: Settings, info: EngineInfo, resume_state: ResumeState | N
     return hub
 
 
-async def start_sources(
-    tasks: asyncio.TaskGroup, pipeline: CaptionPipeline, hub: Hub, captures: Captures
-) -> list[SourceTask]:
-    """Runs each local source to its end, and returns when all are open, or waited for; clients see those too."""
+async def start_sources(tasks: asyncio.TaskGroup, pipeline: CaptionPipeline, captures: Captures) -> list[SourceTask]:
+    """Starts a task for each local source, and returns when all sources are open or waited for.
+
+    Args:
+        tasks: The task group that the tasks belong to.
+        pipeline: Gets a session for each source.
+        captures: The local sources.
+
+    Returns:
+        The tasks, which end with their sources.
+
+    Raises:
+        SourceError: A source that is not a device cannot be opened.
+    """
     sessions = [pipeline.add_source(source.name, source.title, source.language, source.color) for source, _ in captures]
     await asyncio.gather(*(capture.start() for _, capture in captures))
     pairs = zip(captures, sessions, strict=True)
-    return [tasks.create_task(run_source(pipeline, hub, capture, session)) for (_, capture), session in pairs]
+    return [tasks.create_task(run_source(pipeline, capture, session)) for (_, capture), session in pairs]
 
 
 async def run_pipeline(pipeline: CaptionPipeline) -> EngineError | None:
-    """Runs the engine until the task is cancelled, or it breaks: then the last captions still have to go out."""
+    """Runs the pipeline until it is cancelled, or the engine breaks.
+
+    Returns:
+        Why the engine broke: it is not raised, for the last captions must still be delivered.
+    """
     try:
         await pipeline.run()
     except EngineError as error:
@@ -139,12 +181,18 @@ async def run_pipeline(pipeline: CaptionPipeline) -> EngineError | None:
 async def wait_for_end(
     stop: asyncio.Event, pipeline_task: asyncio.Task[EngineError | None], source_tasks: Sequence[SourceTask]
 ) -> None:
-    """Waits for ``stop``, for the engine's end, or for the end of all sources if they are given."""
-    signalled = asyncio.create_task(stop.wait())
+    """Waits until ``stop`` is set, the engine breaks, or all sources have ended.
+
+    Args:
+        stop: Asks to stop.
+        pipeline_task: The task of ``run_pipeline``.
+        source_tasks: The tasks of the sources; if empty, the end of sources is not waited for.
+    """
+    stopped = asyncio.create_task(stop.wait())
     ended = asyncio.gather(*source_tasks) if source_tasks else asyncio.get_running_loop().create_future()
     try:
-        await asyncio.wait({signalled, pipeline_task, ended}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({stopped, pipeline_task, ended}, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        signalled.cancel()
+        stopped.cancel()
         if not source_tasks:
             ended.cancel()

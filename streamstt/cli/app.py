@@ -1,4 +1,4 @@
-"""The command line put together. It and ``commands`` are all that prints and exits."""
+"""Assembles the command line. Only this package prints messages and exits."""
 
 import logging
 import sys
@@ -25,7 +25,7 @@ app = typer.Typer(
     help="Live captions while people are still speaking; nothing leaves this machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,  # streamstt completion is a command, which changes no file
+    add_completion=False,  # streamstt completion is a command that changes no files
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (run, serve, listen, check, devices, mark, transcribe, bench):
@@ -37,10 +37,10 @@ app.add_typer(service.app, name="service")
 
 
 def main() -> NoReturn:
-    """Runs the command line; every user's error is one message and its exit code."""
+    """Runs the command line; an error is reported as one message, with its exit code."""
     completion_init()
     for library, level in (("websockets", logging.CRITICAL), ("httpx", logging.WARNING), ("httpx2", logging.WARNING)):
-        logging.getLogger(library).setLevel(level)  # strangers' bad handshakes, and each request to the hub
+        logging.getLogger(library).setLevel(level)  # failed handshakes of clients, and each request to Hugging Face
     try:
         app(prog_name=PROGRAM)
     except StreamsttError as error:

@@ -1,8 +1,7 @@
-"""``streamstt check``: is this machine ready for captions?"""
+"""``streamstt check``: checks whether this machine is ready for captions."""
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,9 +21,11 @@ from streamstt.config.loader import load
 from streamstt.config.settings import Settings
 from streamstt.diagnostics.facts import Fact, SettingsFact
 from streamstt.diagnostics.probes import gather
-from streamstt.diagnostics.verdicts import exit_code, make_findings
+from streamstt.diagnostics.verdicts import Finding, Verdict, exit_code, make_findings
 from streamstt.errors import ConfigError
 from streamstt.terminal.reports import show_findings
+
+JSON_VERDICTS: dict[Verdict, str] = {"ok": "good", "warn": "look", "fail": "bad"}
 
 
 def check(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
@@ -34,24 +35,35 @@ def check(  # noqa: PLR0913, PLR0917 - typer reads the options from the paramete
     model: ModelOption = None,
     language: LanguageOption = None,
     assign: SetOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Tell whether this machine is ready for captions, and what to do if it is not.
+    """Check whether this machine is ready for captions, and show how to fix what is not.
 
-    Takes some seconds: it listens to the microphone, and loads the model. Nothing is fetched, nothing is changed.
+    Takes a few seconds: it records from the microphone and loads the model. It downloads and changes nothing.
     """
-    chosen = setting_overrides(model=model, language=language, assign=assign)
-    chosen += [("--port", "server.port", port)] if port is not None else []
-    chosen += [("--source", "source", [{"input": text} for text in source])] if source else []
-    settings, about = _load_settings(chosen, config)
-    with err.status("Listening, and loading the model"):
-        findings = make_findings(gather(settings, about, _probe_engine))
+    overrides = setting_overrides(model=model, language=language, assign=assign)
+    overrides += [("--port", "server.port", port)] if port is not None else []
+    overrides += [("--source", "source", [{"input": text} for text in source])] if source else []
+    settings, settings_fact = _load_settings(overrides, config)
+    with err.status("Recording, and loading the model"):
+        findings = make_findings(gather(settings, settings_fact, _probe_engine))
     code = exit_code(findings)
     if as_json:
-        typer.echo(json.dumps({"ready": not code, "checks": [asdict(f) for f in findings]}, indent=1))
+        typer.echo(json.dumps({"ready": not code, "checks": [_to_json(finding) for finding in findings]}, indent=1))
     else:
         show_findings(out, findings)
     sys.exit(code)
+
+
+def _to_json(finding: Finding) -> dict[str, Any]:
+    """Returns a finding under the names that ``--json`` has always had."""
+    return {
+        "name": finding.name,
+        "verdict": JSON_VERDICTS[finding.verdict],
+        "says": finding.message,
+        "remedy": finding.fix,
+        "exit_code": finding.exit_code,
+    }
 
 
 def _probe_engine(settings: Settings) -> list[Fact]:
@@ -60,10 +72,10 @@ def _probe_engine(settings: Settings) -> list[Fact]:
     return probe_engine(settings)
 
 
-def _load_settings(chosen: list[tuple[str, str, Any]], config: Path | None) -> tuple[Settings, SettingsFact]:
-    """The settings in force, or the defaults and what is wrong with those that are meant."""
+def _load_settings(overrides: list[tuple[str, str, Any]], config: Path | None) -> tuple[Settings, SettingsFact]:
+    """Loads the settings; if they are invalid, returns the defaults and the error."""
     try:
-        loaded = load(chosen, file=config)
+        loaded = load(overrides, file=config)
     except ConfigError as error:
         return Settings(), SettingsFact(problem=str(error))
     return loaded.settings, SettingsFact(tuple(sorted(set(loaded.origins.values()))))

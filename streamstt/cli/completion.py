@@ -1,4 +1,4 @@
-"""``streamstt completion``: what makes a shell complete this program's commands, options and values."""
+"""``streamstt completion``: shell completion of commands, options and values."""
 
 from contextlib import suppress
 from typing import Annotated, Literal
@@ -13,8 +13,7 @@ from streamstt.terminal.device_tables import KIND_NAMES, source_input
 from streamstt.whisper.checkpoints.names import LANGUAGES, REPOSITORIES
 
 Suggestions = list[tuple[str, str]]
-"""What may be typed, and what it is."""
-
+"""Values, each with its description."""
 
 SOURCE_KINDS = [
     ("mic", "the default microphone"),
@@ -26,10 +25,10 @@ SOURCE_KINDS = [
 
 
 def complete_sources(incomplete: str) -> Suggestions:
-    """Kinds of sources, and the devices there are."""
+    """Completes kinds of sources and the devices of this machine."""
     values = list(SOURCE_KINDS)
     if incomplete.startswith(("mic", "monitor")):
-        with suppress(SourceError):  # the daemon will say why
+        with suppress(SourceError):  # the daemon will report it
             values += [
                 (source_input(device), f"{KIND_NAMES[device.kind]}: {device.title}") for device in list_devices()
             ]
@@ -37,23 +36,23 @@ def complete_sources(incomplete: str) -> Suggestions:
 
 
 def complete_models(incomplete: str) -> Suggestions:
-    """Short names."""
+    """Completes short names of models."""
     return _filter_by_prefix(list(REPOSITORIES.items()), incomplete)
 
 
 def complete_languages(incomplete: str) -> Suggestions:
-    """Codes, and ``auto``."""
+    """Completes language codes and ``auto``."""
     return _filter_by_prefix([("auto", "detect it"), *((code, "") for code in LANGUAGES.split())], incomplete)
 
 
 def complete_settings(incomplete: str) -> Suggestions:
-    """Names of settings, up to the equals sign."""
-    named = [
+    """Completes names of settings, up to the equals sign."""
+    settings = [
         (f"{section}.{key}=", field.description or "")
         for section, model in SECTIONS.items()
         for key, field in model.model_fields.items()
     ]
-    return _filter_by_prefix(named, incomplete)
+    return _filter_by_prefix(settings, incomplete)
 
 
 def _filter_by_prefix(values: Suggestions, incomplete: str) -> Suggestions:
@@ -63,8 +62,8 @@ def _filter_by_prefix(values: Suggestions, incomplete: str) -> Suggestions:
 PROGRAM = "streamstt"
 COMPLETE_VARIABLE = "_STREAMSTT_COMPLETE"
 
-# Bash takes "mic:USB" and "server.port=80" for several words. So the line is split at spaces only, and what bash takes
-# for words before is cut off from each answer.
+# Bash splits "mic:USB" and "server.port=80" into several words. So the line is split at spaces only, and the part that
+# bash considers complete is removed from each suggestion.
 BASH_SCRIPT = """\
 _streamstt_completion() {
     local line="${COMP_LINE:0:COMP_POINT}" current before
@@ -86,8 +85,8 @@ complete -o default -F _streamstt_completion streamstt
 Shell = Literal["bash", "zsh", "fish"]
 
 
-def completion(shell: Annotated[Shell, typer.Argument(help="Whose.", show_default=False)]) -> None:
-    """Print what makes a shell complete commands, options and values.
+def completion(shell: Annotated[Shell, typer.Argument(help="Shell.", show_default=False)]) -> None:
+    """Print a script that makes a shell complete commands, options and values.
 
     For bash, in ~/.bashrc: eval "$(streamstt completion bash)". For zsh, in ~/.zshrc after compinit:
     eval "$(streamstt completion zsh)". For fish: streamstt completion fish > ~/.config/fish/completions/streamstt.fish

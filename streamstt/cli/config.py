@@ -1,4 +1,4 @@
-"""``streamstt config``: show and check the settings."""
+"""``streamstt config``: shows and checks the settings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,20 +14,20 @@ app = typer.Typer(help="Show and check the configuration.", no_args_is_help=True
 
 @app.command()
 def show(config: ConfigOption = None) -> None:
-    """Show the settings in force, and where each comes from."""
+    """Show all settings in force, and where each comes from."""
     for line in effective_toml(load(file=config)):
         typer.echo(line)
 
 
 @app.command()
-def check(file: Annotated[Path, typer.Argument(help="A configuration file.")]) -> None:
-    """Check a file; every mistake is shown at once."""
+def check(file: Annotated[Path, typer.Argument(help="Configuration file.")]) -> None:
+    """Check a configuration file and show all mistakes."""
     load(file=file, environ={})
-    out.print(f"{file} is right.", highlight=False, soft_wrap=True)
+    out.print(f"No mistakes found in {file}.", highlight=False, soft_wrap=True)
 
 
 @app.command("default")
 def print_default() -> None:
-    """Print the annotated default file, to begin one of your own with."""
-    err.print(f"# Yours goes to {user_file()}", highlight=False, soft_wrap=True)
+    """Print the annotated default file, to start your own from."""
+    err.print(f"# Save your file as {user_file()}", highlight=False, soft_wrap=True)
     typer.echo(default_file(), nl=False)

@@ -1,4 +1,4 @@
-"""How commands end when somebody presses Ctrl-C."""
+"""Handling of Ctrl-C and SIGTERM in commands."""
 
 import signal
 import sys
@@ -11,18 +11,18 @@ from rich.text import Text
 
 from streamstt.cli.options import err
 
-EXIT_INTERRUPTED, EXIT_TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # as shells count
+EXIT_INTERRUPTED, EXIT_TERMINATED = 128 + signal.SIGINT, 128 + signal.SIGTERM  # as in shells
 
 
 @contextmanager
 def exit_on_interrupt() -> Iterator[None]:
-    """Ctrl-C is how this is meant to end: no error, and nothing to say. SIGTERM ends it as well as it can.
+    """Treats Ctrl-C as the normal end, without a message.
 
     Raises:
-        Exit: With code 0.
-        SystemExit: By SIGTERM.
+        Exit: Ctrl-C was pressed; with code 0.
+        SystemExit: SIGTERM was received; with code 143.
     """
-    signal.signal(signal.SIGTERM, _exit_on_sigterm)  # else it would leave a terminal without cursor
+    signal.signal(signal.SIGTERM, _exit_on_sigterm)  # by default the cursor would stay hidden
     try:
         yield
     except KeyboardInterrupt as interrupt:
@@ -31,11 +31,11 @@ def exit_on_interrupt() -> Iterator[None]:
 
 @contextmanager
 def stop_event() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that nothing is left half drawn."""
-    asked = threading.Event()
-    before = {number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    """Provides an event that Ctrl-C and SIGTERM set, so that a drawing is always completed."""
+    stop = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield asked
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -43,13 +43,13 @@ def stop_event() -> Iterator[threading.Event]:
 
 @contextmanager
 def report_interrupt(message: str) -> Iterator[None]:
-    """Ctrl-C breaks this off: says how things were left.
+    """Reports an interruption by Ctrl-C.
 
     Args:
-        message: A sentence.
+        message: A sentence about what was completed.
 
     Raises:
-        Exit: With code 130.
+        Exit: Ctrl-C was pressed; with code 130.
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""``streamstt listen``: follow a running daemon."""
+"""``streamstt listen``: follows a running daemon."""
 
 import asyncio
 import json
@@ -15,9 +15,11 @@ from streamstt.terminal.caption_view import CaptionView
 
 def listen(
     url: Annotated[str, typer.Argument(help="Port, HOST:PORT, or address of a daemon.")] = "ws://127.0.0.1:8765",
-    as_json: Annotated[bool, typer.Option("--json", help="Every message as it comes, a JSON object a line.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every message of the protocol, one JSON object per line.")
+    ] = False,
     source: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="Only this source, by name or label; may be repeated.")
+        list[str] | None, typer.Option(metavar="NAME", help="Show only this source (name or label); may be repeated.")
     ] = None,
     token: TokenOption = "",
     ca: CaOption = None,
@@ -25,14 +27,14 @@ def listen(
     """Follow a running daemon's captions in the terminal."""
     view = CaptionView(out, err, source or ())
 
-    def tell(text: str) -> None:
+    def show_status(text: str) -> None:
         if as_json:
             err.print(f"({text})", highlight=False, markup=False, soft_wrap=True)
         else:
             view.on_disconnect(text)
 
-    async def watch() -> None:
-        async with aclosing(stream_messages(url, token=token, ca=ca, on_status=tell)) as messages:
+    async def follow() -> None:
+        async with aclosing(stream_messages(url, token=token, ca=ca, on_status=show_status)) as messages:
             async for message in messages:
                 if not as_json:
                     view.show(message)
@@ -41,11 +43,11 @@ def listen(
 
     try:
         with exit_on_interrupt():
-            asyncio.run(watch())
+            asyncio.run(follow())
     finally:
         view.close()
 
 
 def _is_selected(message: dict[str, Any], sources: list[str] | None) -> bool:
-    """Of the whole daemon, or of a source that is wanted; ``hello`` is left as it is."""
+    """Returns whether a message is of a selected source, or of none."""
     return not sources or message.get("source", sources[0]) in sources

@@ -1,4 +1,4 @@
-"""``streamstt mark``: a new set of transcripts."""
+"""``streamstt mark``: starts a new set of transcripts in a running daemon."""
 
 import asyncio
 from typing import Annotated
@@ -10,11 +10,11 @@ from streamstt.client import request_control
 
 
 def mark(
-    title: Annotated[str, typer.Argument(help="Becomes part of the file names; without one, the time.")] = "",
+    title: Annotated[str, typer.Argument(help="Part of the file names; by default the time.")] = "",
     url: Annotated[str, typer.Option("--url", help="Port, HOST:PORT, or address of a daemon.")] = "ws://127.0.0.1:8765",
     token: TokenOption = "",
     ca: CaOption = None,
 ) -> None:
-    """Begin a new set of transcript files in a running daemon, for example at the start of a meeting."""
-    answer = asyncio.run(request_control(url, {"type": "mark", "title": title}, token=token, ca=ca))
-    out.print(f"A new transcript begins: {answer['name']}", highlight=False, markup=False, soft_wrap=True)
+    """Start a new set of transcript files in a running daemon, for example at the start of a meeting."""
+    reply = asyncio.run(request_control(url, {"type": "mark", "title": title}, token=token, ca=ca))
+    out.print(f"New transcript: {reply['name']}", highlight=False, markup=False, soft_wrap=True)

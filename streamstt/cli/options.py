@@ -1,4 +1,4 @@
-"""What several commands share: where they print, and the options that are settings."""
+"""What several commands share: the consoles, and options that set settings."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,7 +13,7 @@ from streamstt.errors import ConfigError, SourceError
 out, err = Console(), Console(stderr=True)
 
 ConfigOption = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="Read this file only, not the usual ones.")
+    Path | None, typer.Option("--config", metavar="FILE", help="Read only this configuration file, not the usual ones.")
 ]
 ModelOption = Annotated[
     str | None,
@@ -42,19 +42,22 @@ SourceOption = Annotated[
 TokenOption = Annotated[
     str,
     typer.Option(
-        metavar="TOKEN", envvar="STREAMSTT_TOKEN", show_default=False, help="If the daemon wants one; or in the URL."
+        metavar="TOKEN",
+        envvar="STREAMSTT_TOKEN",
+        show_default=False,
+        help="Access token, if the daemon requires one; may also be in the URL.",
     ),
 ]
 CaOption = Annotated[
     Path | None,
-    typer.Option("--ca", metavar="FILE", help="PEM certificate to trust, of a daemon that made its own."),
+    typer.Option("--ca", metavar="FILE", help="Certificate to trust (PEM), for a daemon with a self-signed one."),
 ]
 SetOption = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="SECTION.KEY=VALUE",
-        help="Any setting; may be repeated.",
+        help="Override any setting; may be repeated.",
         autocompletion=completion.complete_settings,
     ),
 ]
@@ -63,19 +66,23 @@ SetOption = Annotated[
 def setting_overrides(
     *, model: str | None, language: str | None, assign: list[str] | None
 ) -> list[tuple[str, str, Any]]:
-    """Command line options as settings."""
+    """Returns the settings that command line options override: (option, setting, value)."""
     pairs = (("--model", "engine.model", model), ("--language", "engine.language", language))
-    chosen: list[tuple[str, str, Any]] = [p for p in pairs if p[2] is not None]
+    overrides: list[tuple[str, str, Any]] = [p for p in pairs if p[2] is not None]
     for text in assign or []:
         key, equals, value = text.partition("=")
         if not equals:
-            raise ConfigError(f"--set {text!r}: write it as SECTION.KEY=VALUE, for example --set speech.vad_mode=2")
-        chosen.append((f"--set {key}", key, value))
-    return chosen
+            raise ConfigError(f"--set {text!r}: expected SECTION.KEY=VALUE, for example --set speech.vad_mode=2")
+        overrides.append((f"--set {key}", key, value))
+    return overrides
 
 
 def require_files(files: list[Path]) -> None:
-    """Says before a slow start what is no file."""
+    """Checks that all files exist, before a slow start.
+
+    Raises:
+        SourceError: A file is missing, or is a folder.
+    """
     folders = [str(f) for f in files if f.is_dir()]
     if folders:
         raise SourceError(f"{', '.join(folders)} is a folder; name the recordings in it: {folders[0]}/*")

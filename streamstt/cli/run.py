@@ -1,4 +1,4 @@
-"""``streamstt run``: listen, and serve captions."""
+"""``streamstt run``: captions audio sources and serves the captions."""
 
 import asyncio
 import os
@@ -44,41 +44,48 @@ def run(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 picks a free one.")] = None,
     model: ModelOption = None,
     language: LanguageOption = None,
-    rate: Annotated[int | None, typer.Option(help="Sample rate of standard input (s16le mono).")] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Files as fast as the engine can, not in real time.")] = False,
-    loop: Annotated[bool, typer.Option("--loop", help="Files from the start again at their end.")] = False,
-    or_sample: Annotated[
-        bool, typer.Option("--or-sample", help="Without a microphone, caption a bundled recording in a loop.")
+    rate: Annotated[int | None, typer.Option(help="Sample rate of standard input in Hz (s16le mono).")] = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Caption files as fast as the engine can, instead of in real time.")
     ] = False,
-    plain: Annotated[bool, typer.Option("--plain", help="The log only, no live view, at a terminal too.")] = False,
+    loop: Annotated[bool, typer.Option("--loop", help="Repeat files forever.")] = False,
+    or_sample: Annotated[
+        bool, typer.Option("--or-sample", help="If no microphone is found, caption a bundled recording in a loop.")
+    ] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="Show only the log, without the live view.")] = False,
     assign: SetOption = None,
 ) -> None:
-    """Listen, and serve captions."""
-    chosen = setting_overrides(model=model, language=language, assign=assign)
-    chosen += [(f"--{k}", f"server.{k}", v) for k, v in (("host", host), ("port", port)) if v is not None]
+    """Caption audio sources and serve the captions."""
+    overrides = setting_overrides(model=model, language=language, assign=assign)
+    overrides += [(f"--{k}", f"server.{k}", v) for k, v in (("host", host), ("port", port)) if v is not None]
     details = {"rate": rate, "fast": fast or None, "loop": loop or None}
     extra = {key: value for key, value in details.items() if value is not None}
     if source:
-        chosen.append(("--source", "source", [{"input": text, **extra} for text in source]))
+        overrides.append(("--source", "source", [{"input": text, **extra} for text in source]))
     elif extra:
-        raise ConfigError("--rate, --fast and --loop belong to a --source")
+        raise ConfigError("--rate, --fast and --loop need a --source")
     logs.configure(LogSettings())
     with logs.log_fatal_errors():
         if or_sample and not source:
-            chosen += _sample_options(load(chosen, file=config).settings)
-        _run_daemon(lambda: load(chosen, file=config).settings, plain=plain)
+            overrides += _sample_options(load(overrides, file=config).settings)
+        _run_daemon(lambda: load(overrides, file=config).settings, plain=plain)
 
 
 def _run_daemon(load_settings: Callable[[], Settings], *, plain: bool) -> None:
-    """Runs the daemon with the settings that ``read`` gives, now and when it is told to read them again."""
+    """Runs the daemon.
+
+    Args:
+        load_settings: Loads the settings, at the start and on each reload.
+        plain: Whether to show the log only.
+    """
     settings = load_settings()
     logs.configure(settings.log)
-    new_tokens = will_create_tokens(settings.server)  # made now, so that mistakes are told before the slow start
+    new_tokens = will_create_tokens(settings.server)  # created before the slow start, so that errors appear at once
     load_tokens(settings.server)
-    # Until the daemon is ready nothing is lost by Ctrl-C, and a download in a thread must not hold it up.
+    # Until the daemon is ready Ctrl-C loses nothing, and a download in a thread must not delay it.
     signal.signal(signal.SIGINT, _exit_at_once)
     view = None if plain else _make_live_view(settings)
-    from streamstt.daemon import app  # noqa: PLC0415 - torch takes seconds to import: help and mistakes come first
+    from streamstt.daemon import app  # noqa: PLC0415 - torch takes seconds to import: help and errors come first
 
     with download_bars(err) if err.is_terminal else nullcontext(LogProgress()) as progress:
         ready = partial(announce, settings, new_tokens)
@@ -88,18 +95,23 @@ def _run_daemon(load_settings: Callable[[], Settings], *, plain: bool) -> None:
 
 
 def _exit_at_once(number: int, _: object) -> None:
-    """Ends at once, with a cursor: a bar hides it."""
+    """Exits at once; shows the cursor, which a progress bar hides."""
     err.show_cursor()
     os._exit(128 + number)
 
 
 def _make_live_view(settings: Settings) -> LiveView | None:
-    """One, if a person sits in front of this program, and no other program reads what it writes."""
-    lively = out.is_terminal and err.is_terminal and not err.is_dumb_terminal
-    if not lively or settings.output.stdout or settings.log.format != "auto" or is_service(os.environ, os.getpid()):
+    """Makes a live view if the daemon runs interactively in the foreground of a terminal."""
+    interactive = out.is_terminal and err.is_terminal and not err.is_dumb_terminal
+    if (
+        not interactive
+        or settings.output.stdout
+        or settings.log.format != "auto"
+        or is_service(os.environ, os.getpid())
+    ):
         return None
     if not TerminalModes(2).is_foreground:
-        return None  # in the background it would draw over what others write
+        return None  # in the background it would draw over the output of other programs
     try:
         return LiveView(Tty(2))
     except OSError:
@@ -107,29 +119,29 @@ def _make_live_view(settings: Settings) -> LiveView | None:
 
 
 def announce(settings: Settings, new_tokens: bool, address: str) -> None:
-    """Prints where captions are; new tokens once, and to a person only: what is piped may end in a log."""
-    keys = load_tokens(settings.server)
-    to = err if settings.output.stdout else out  # that is for captions then, and nothing else
-    token = f"?token={token_for(keys, Role.VIEWER)}" if keys and new_tokens and to.is_terminal else ""
-    to.print(f"Captions: {address}{token}\nOverlay:  {address}overlay{token}", highlight=False, soft_wrap=True)
-    if keys:
-        to.print(f"Tokens:   {keys.location} (viewers need one)", highlight=False, soft_wrap=True)
-    to.file.flush()
+    """Prints the addresses; with a token only if it is new and on a terminal, as piped output may end in a log."""
+    tokens = load_tokens(settings.server)
+    console = err if settings.output.stdout else out  # standard output may be reserved for captions
+    token = f"?token={token_for(tokens, Role.VIEWER)}" if tokens and new_tokens and console.is_terminal else ""
+    console.print(f"Captions: {address}{token}\nOverlay:  {address}overlay{token}", highlight=False, soft_wrap=True)
+    if tokens:
+        console.print(f"Tokens:   {tokens.location} (viewers need one)", highlight=False, soft_wrap=True)
+    console.file.flush()
 
 
 def _sample_options(settings: Settings) -> list[tuple[str, str, Any]]:
-    """The bundled recording in place of a default microphone that is not there."""
+    """Returns an override with the bundled recording if the default microphone is wanted and there is none."""
     if [s.input for s in settings.source] != ["mic"]:
         return []
     try:
-        found = [d for d in list_devices() if d.kind == "mic"]
-        why = "" if found else "This machine has no microphone that can be seen"
+        has_microphone = any(device.kind == "mic" for device in list_devices())
+        problem = "" if has_microphone else "No microphone was found"
     except SourceError as error:
-        why = str(error)
-    if not why:
+        problem = str(error)
+    if not problem:
         return []
     err.print(
-        f"{why}.\nCaptioning a bundled recording instead, in a loop, so that you can see it work.",
+        f"{problem}.\nCaptioning a bundled recording in a loop instead, so that you can see how it works.",
         markup=False,
         soft_wrap=True,
     )

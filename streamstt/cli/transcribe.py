@@ -1,4 +1,4 @@
-"""``streamstt transcribe``: writes down recordings."""
+"""``streamstt transcribe``: transcribes recordings."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,11 +23,11 @@ from streamstt.terminal.progress_bars import download_bars, transcribe_bar
 
 
 def transcribe(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
-    files: Annotated[list[Path], typer.Argument(help="Recordings in any format that libsndfile reads.")],
-    form: Annotated[Format, typer.Option("--format", metavar="txt|srt|vtt|json", help="What to write.")] = "txt",
+    files: Annotated[list[Path], typer.Argument(help="Recordings, in any format that libsndfile reads.")],
+    file_format: Annotated[Format, typer.Option("--format", metavar="txt|srt|vtt|json", help="Output format.")] = "txt",
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FOLDER", help="Write a file for each into this folder instead."),
+        typer.Option("--output", "-o", metavar="FOLDER", help="Write one file per recording into this folder instead."),
     ] = None,
     config: ConfigOption = None,
     model: ModelOption = None,
@@ -37,44 +37,52 @@ def transcribe(  # noqa: PLR0913, PLR0917 - typer reads the options from the par
     """Transcribe recordings, to standard output or into files."""
     settings = load(setting_overrides(model=model, language=language, assign=assign), file=config).settings
     require_files(files)
-    targets = _output_paths(files, output, form) if output else {}
-    with report_interrupt("What was finished is whole; of the rest nothing was written."):
+    targets = _output_paths(files, output, file_format) if output else {}
+    with report_interrupt("Finished files are complete; nothing was written for the others."):
         from streamstt.recordings.transcribe import transcribe as transcribe_file  # noqa: PLC0415 - as in run
         from streamstt.whisper.loader import load_engine  # noqa: PLC0415
 
         with download_bars(err) as progress:
             engine = load_engine(settings.engine, progress)
-        spoken = None if settings.engine.language == "auto" else settings.engine.language
+        language_code = None if settings.engine.language == "auto" else settings.engine.language
         for path in files:
             with transcribe_bar(err, path.name) as advance:
-                finals = transcribe_file(path, engine, settings.speech, spoken, advance, settings.words)
-            _write_output(render(finals, form), targets.get(path))
+                finals = transcribe_file(path, engine, settings.speech, language_code, advance, settings.words)
+            _write_output(render(finals, file_format), targets.get(path))
 
 
-def _output_paths(files: list[Path], folder: Path, form: str) -> dict[Path, Path]:
-    """Where the text of each recording goes."""
-    targets = {path: folder / f"{path.stem}.{form}" for path in files}
-    twice = sorted({t.name for t in targets.values() if list(targets.values()).count(t) > 1})
-    if twice:
-        raise OutputError(f"two recordings would become {folder / twice[0]}; transcribe them one after the other")
+def _output_paths(files: list[Path], folder: Path, file_format: str) -> dict[Path, Path]:
+    """Returns the output file of each recording; creates the folder.
+
+    Raises:
+        OutputError: Two recordings have the same output file, or the folder cannot be created.
+    """
+    targets = {path: folder / f"{path.stem}.{file_format}" for path in files}
+    duplicates = sorted({t.name for t in targets.values() if list(targets.values()).count(t) > 1})
+    if duplicates:
+        raise OutputError(
+            f"two recordings have the same output file {folder / duplicates[0]}; transcribe them into different folders"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"cannot write into {folder}: {error.strerror}; name another with --output") from error
+        raise OutputError(
+            f"cannot create folder {folder}: {error.strerror}; choose another one with --output"
+        ) from error
     return targets
 
 
 def _write_output(text: str, target: Path | None) -> None:
-    """Prints it, or writes it: the whole file is there, or none is."""
+    """Prints the text, or writes it to a file that appears only when it is complete."""
     if target is None:
         typer.echo(text, nl=False)
         return
-    begun = target.with_name(f".{target.name}.new")
+    temporary = target.with_name(f".{target.name}.new")
     try:
-        begun.write_text(text, encoding="utf-8")
-        begun.replace(target)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(target)
     except OSError as error:
-        raise OutputError(f"cannot write {target}: {error.strerror}; name another folder with --output") from error
+        raise OutputError(f"cannot write {target}: {error.strerror}; choose another folder with --output") from error
     finally:
-        begun.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
     out.print(str(target), highlight=False, markup=False, soft_wrap=True)

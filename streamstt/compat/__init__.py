@@ -1,1 +1,1 @@
-"""Other programs' protocols: each turns its client's audio into a source, and that source's captions into its words."""
+"""Third-party protocols: each makes a source of its client's audio and translates the source's captions."""

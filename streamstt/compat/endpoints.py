@@ -1,4 +1,4 @@
-"""WebSocket paths beside the native ones, and what serves them: protocols that existing clients speak."""
+"""The paths of third-party protocols that are enabled, and what serves them."""
 
 from collections.abc import Mapping
 
@@ -14,12 +14,12 @@ __all__ = ["Endpoint", "EndpointContext", "make_api", "make_endpoints"]
 
 
 def make_api(settings: CompatSettings, uploads: RecordingTranscriber, model: str) -> Api:
-    """What is switched on of other programs' HTTP.
+    """Returns the handlers of the third-party HTTP APIs that are enabled.
 
     Args:
         settings: The ``[compat]`` section.
-        uploads: What hears recordings.
-        model: Name of the one that is loaded.
+        uploads: Transcribes uploaded recordings.
+        model: Name of the loaded model.
     """
     if not settings.openai:
         return NO_API
@@ -27,7 +27,7 @@ def make_api(settings: CompatSettings, uploads: RecordingTranscriber, model: str
 
 
 def make_endpoints(settings: CompatSettings) -> Mapping[str, Endpoint]:
-    """The endpoints that are switched on, by path; each path needs an entry in ``access.NEEDED``."""
+    """Returns the WebSocket endpoints that are enabled, by path; each path needs a role in ``server.access``."""
     endpoints: dict[str, Endpoint] = {}
     if settings.vosk:
         endpoints["/vosk"] = serve_vosk

@@ -1,7 +1,7 @@
-"""``WS /vosk``: what vosk-server speaks (github.com/alphacep/vosk-server, websocket/asr_server.py).
+"""``WS /vosk``: the protocol of vosk-server (github.com/alphacep/vosk-server, websocket/asr_server.py).
 
-Its clients send a piece of audio and wait for one answer, so each piece is answered at once with the newest state: what
-has become final since the last answer, or else the words so far. Nothing waits for the engine but the last answer.
+Its clients send a piece of audio and wait for one reply, so each piece is answered at once with the newest state: the
+finals since the last reply, or else the partial. Only the last reply waits for the engine.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,12 +19,12 @@ from streamstt.server.requests import parse_source_request
 
 @dataclass(frozen=True, slots=True)
 class VoskConfig:
-    """What a client has configured; the defaults are vosk-server's.
+    """A client's configuration; the defaults are those of vosk-server.
 
     Attributes:
-        rate: Samples a second.
-        words: Whether results tell each word's time.
-        alternatives: More than 0: results are lists of one alternative.
+        rate: Sample rate (Hz).
+        words: Whether results have the time of each word.
+        alternatives: If greater than 0, results are lists of one alternative.
     """
 
     rate: int = 8000
@@ -33,10 +33,10 @@ class VoskConfig:
 
 
 def update_config(current: VoskConfig, config: Mapping[str, Any]) -> VoskConfig:
-    """Takes what is known of a ``config`` message; ``phrase_list``, ``model`` and whatever else is passed over.
+    """Applies a ``config`` message; ``phrase_list``, ``model`` and unknown keys are ignored.
 
     Raises:
-        ClientError: A value is no number.
+        ClientError: A value is not a number.
     """
     try:
         return VoskConfig(
@@ -44,28 +44,31 @@ def update_config(current: VoskConfig, config: Mapping[str, Any]) -> VoskConfig:
             bool(config.get("words", current.words)),
             int(config.get("max_alternatives", current.alternatives)),
         )
-    except (TypeError, ValueError, OverflowError) as problem:
-        raise ClientError("bad_config", f"sample_rate and max_alternatives must be numbers: {problem}") from problem
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ClientError("bad_config", f"sample_rate and max_alternatives must be numbers: {error}") from error
 
 
 def format_result(finals: Sequence[Final], config: VoskConfig) -> dict[str, Any]:
-    """What Vosk's ``Result`` gives, of all finals together."""
+    """Makes one Vosk ``Result`` of all finals together."""
     text = " ".join(final.text for final in finals)
-    spoken = [word for final in finals for word in final.words]
+    all_words = [word for final in finals for word in final.words]
     if config.alternatives > 0:
-        words = [{key: value for key, value in _format_word(w).items() if key != "conf"} for w in spoken]
-        mean = round(sum(w.probability for w in spoken) / len(spoken), 3) if spoken else 0.0
+        words = [{key: value for key, value in _format_word(w).items() if key != "conf"} for w in all_words]
+        mean = round(sum(w.probability for w in all_words) / len(all_words), 3) if all_words else 0.0
         return {"alternatives": [{"confidence": mean} | ({"result": words} if config.words else {}) | {"text": text}]}
-    return ({"result": [_format_word(w) for w in spoken]} if config.words and spoken else {}) | {"text": text}
+    return ({"result": [_format_word(w) for w in all_words]} if config.words and all_words else {}) | {"text": text}
 
 
 def format_reply(events: Iterable[Event], partial: str, config: VoskConfig) -> tuple[dict[str, Any], str]:
-    """The answer to a piece of audio, and the words so far that the next answer may need.
+    """Makes the reply to a piece of audio.
 
     Args:
-        events: What was published since the last answer.
-        partial: The words so far, as of then.
-        config: The client's.
+        events: Events since the last reply.
+        partial: Text of the partial as of the last reply.
+        config: The client's configuration.
+
+    Returns:
+        The reply, and the text of the partial now, for the next call.
     """
     finals = []
     for event in events:
@@ -79,25 +82,27 @@ def format_reply(events: Iterable[Event], partial: str, config: VoskConfig) -> t
 
 
 async def serve_vosk(context: EndpointContext) -> None:
-    """Takes audio, and answers each piece, until the client ends it or leaves.
+    """Receives audio and answers each piece until the client ends the stream or disconnects.
 
     Raises:
-        ClientError: It asks for what it cannot have.
+        ClientError: A message or request is invalid.
     """
-    offer = parse_source_request(context.target, "vosk")
-    stream = context.ingest.add_remote_source(offer)
+    stream = context.ingest.add_remote_source(parse_source_request(context.target, "vosk"))
     try:
-        with context.hub.subscribe(source=stream.name) as outbox:
-            talk = _VoskSession(context, stream, outbox)
-            await first_completed(talk.run(), outbox.wait_finished())
-            await talk.send_last_result()
+        with context.hub.subscribe(source=stream.name) as subscription:
+            session = _VoskSession(context, stream, subscription)
+            await first_completed(session.run(), subscription.wait_finished())
+            await session.send_last_result()
     finally:
-        stream.close()  # before the goodbye: whoever has read that finds the place free
-    await close_connection(context.socket, outbox.close_reason)
+        stream.close()  # before closing: a client that has seen the close can count on its slot being free
+    await close_connection(context.socket, subscription.close_reason)
 
 
 class _VoskSession:
-    """One client's."""
+    """Session of one client.
+
+    Receives and replies in turn; it must not wait for the engine except for the last result.
+    """
 
     def __init__(self, context: EndpointContext, stream: RemoteStream, subscription: Subscription) -> None:
         self._socket = context.socket
@@ -106,10 +111,10 @@ class _VoskSession:
         self._config = VoskConfig()
         self._audio = ClientAudio(stream, context.hub, self._config.rate)
         self._partial = ""
-        self._client_finished = False  # for the last result
+        self._client_finished = False  # and waits for the last result
 
     async def run(self) -> None:
-        """Answers until the client says that it was all; the last answer is ``end``'s."""
+        """Receives audio and replies until the client ends the stream; ``send_last_result`` sends the last reply."""
         while not self._client_finished:
             message = await receive(self._socket, self._idle_s)
             if isinstance(message, bytes):
@@ -120,8 +125,8 @@ class _VoskSession:
                 await self._handle_control(parse_json_object(message))
 
     async def send_last_result(self) -> None:
-        """Tells all that is not told yet; when the daemon stops, unasked, if there is something."""
-        finals = _spoken_finals(self._take_events())
+        """Sends the finals that were not sent yet; if the daemon stops before the client has finished, only if any."""
+        finals = _finals_with_text(self._take_events())
         if finals or self._client_finished:
             await self._socket.send(to_json(format_result(finals, self._config)))
 
@@ -134,15 +139,15 @@ class _VoskSession:
             await self._audio.drain()
             if not self._client_finished:
                 self._partial = ""
-                await self._socket.send(to_json(format_result(_spoken_finals(self._take_events()), self._config)))
+                await self._socket.send(to_json(format_result(_finals_with_text(self._take_events()), self._config)))
         else:
-            raise ClientError("bad_message", 'text can be {"config":{...}}, {"eof":1} or {"reset":1}', 1003)
+            raise ClientError("bad_message", 'text must be {"config":{...}}, {"eof":1} or {"reset":1}', 1003)
 
     def _take_events(self) -> list[Event]:
         return [item.event for item in self._subscription.get_all_nowait() if isinstance(item, Message)]
 
 
-def _spoken_finals(events: Iterable[Event]) -> list[Final]:
+def _finals_with_text(events: Iterable[Event]) -> list[Final]:
     return [event for event in events if isinstance(event, Final) and event.text]
 
 

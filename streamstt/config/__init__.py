@@ -1,1 +1,1 @@
-"""Settings: declared once, read from every layer, checked together."""
+"""Settings: each declared once, loaded in layers, validated together."""

@@ -1,16 +1,16 @@
-"""What the sections of the configuration are made of."""
+"""Base class and helpers of the configuration's sections."""
 
 from pydantic import BaseModel, ConfigDict
 
 
 class Section(BaseModel):
-    """Base of the sections: frozen, and an unknown key is an error."""
+    """Base class of all sections: frozen; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def split_list(value: object) -> object:
-    """One string with commas as a list; anything else as it is."""
+    """Splits a comma-separated string into a list; returns any other value unchanged."""
     if not isinstance(value, str):
         return value
     return [term for part in value.split(",") if (term := part.strip())]

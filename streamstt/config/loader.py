@@ -1,11 +1,12 @@
-"""Reads the layers of configuration, lays one over the other, and reports every mistake at once.
+"""Loads the settings from all layers and reports all mistakes at once.
 
-From weak to strong: defaults, /etc/streamstt/streamstt.toml, the user's streamstt.toml, STREAMSTT_SECTION__KEY, the
-command line. A file named with ``--config`` stands in place of the two files.
+In increasing precedence: defaults, /etc/streamstt/streamstt.toml, the user's streamstt.toml, environment variables
+STREAMSTT_SECTION__KEY, the command line. A file named with ``--config`` replaces both files.
 """
 
 import difflib
 import os
+import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -18,18 +19,29 @@ from pydantic_core import ErrorDetails
 
 from streamstt.config.base import Section
 from streamstt.config.secrets import redact_password
-from streamstt.config.settings import SECTIONS, Settings, SourceSettings
+from streamstt.config.settings import SECTIONS, Settings, SourceSettings, TranscriptSettings
 from streamstt.errors import ConfigError
 
 SYSTEM_FILE = Path("/etc/streamstt/streamstt.toml")
 ENVIRONMENT_PREFIX = "STREAMSTT_"
-NON_SETTING_VARIABLES = {"STREAMSTT_TOKEN"}  # of `streamstt listen`: no setting
+NON_SETTING_VARIABLES = {"STREAMSTT_TOKEN"}  # an option of `streamstt listen` and `mark`, not a setting
+TYPE_ERRORS = {  # pydantic's error types, by their part before "_type", "_parsing" or the like
+    "int": "must be a whole number",
+    "int_from": "must be a whole number",
+    "float": "must be a number",
+    "bool": "must be true or false",
+}
 SettingKey = tuple[str, ...]  # ("server", "port"), or ("source",) for the whole list
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedSettings:
-    """Settings in force, and where each that is no default comes from ("section.key" to a file, variable or option)."""
+    """Settings with their origins.
+
+    Attributes:
+        settings: Settings in force.
+        origins: "section.key" or "source" to the file, variable or option that set it; defaults are not listed.
+    """
 
     settings: Settings
     origins: dict[str, str]
@@ -37,21 +49,26 @@ class LoadedSettings:
 
 @dataclass(frozen=True, slots=True)
 class RawValue:
-    """One value as somebody wrote it, and where."""
+    """A value before validation, and the file, variable or option that it comes from."""
 
     value: Any
     origin: str
 
 
 def user_file() -> Path:
-    """The user's configuration file (XDG)."""
+    """Returns the path of the user's configuration file (XDG)."""
     return Path(platformdirs.user_config_dir("streamstt")) / "streamstt.toml"
 
 
 def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
-    """Where the program keeps what must last: the service manager's folder for it, or the user's (XDG)."""
-    given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
-    return Path(given or platformdirs.user_state_dir("streamstt"))
+    """Returns the folder for persistent state: the service manager's ``STATE_DIRECTORY``, or the user's (XDG)."""
+    service_folder = environ.get("STATE_DIRECTORY", "").partition(":")[0]
+    return Path(service_folder or platformdirs.user_state_dir("streamstt"))
+
+
+def transcript_folder(settings: TranscriptSettings) -> Path:
+    """Where transcripts are kept: the folder that is set, or one in the state folder."""
+    return Path(settings.folder).expanduser() if settings.folder else state_folder() / "transcripts"
 
 
 def load(
@@ -60,15 +77,15 @@ def load(
     file: Path | None = None,
     environ: Mapping[str, str] | None = None,
 ) -> LoadedSettings:
-    """Reads all layers.
+    """Loads the settings from all layers.
 
     Args:
-        options: Command line: (option as typed, "section.key" or "source", value).
-        file: Read only this file; it must exist.
-        environ: In place of the process's environment.
+        options: Command line options: (option as typed, "section.key" or "source", value).
+        file: Read only this file, which must exist.
+        environ: Environment; None: that of the process.
 
     Raises:
-        ConfigError: Every mistake that was found, a line each.
+        ConfigError: The settings are wrong; the message has one line for each mistake.
     """
     values: dict[SettingKey, RawValue] = {}
     mistakes: list[str] = []
@@ -81,10 +98,13 @@ def load(
 
 
 def settings_from_mapping(values: Mapping[str, Any]) -> Settings:
-    """Settings without any layer but these, "section.key" or "source" to its value.
+    """Makes settings from the given values and the defaults only.
+
+    Args:
+        values: "section.key" or "source" to value.
 
     Raises:
-        ConfigError: Every mistake that was found, a line each.
+        ConfigError: The settings are wrong; the message has one line for each mistake.
     """
     return _validate({tuple(key.split(".")): RawValue(value, "given") for key, value in values.items()}, []).settings
 
@@ -95,10 +115,10 @@ def _read_file(path: Path, mistakes: list[str]) -> dict[SettingKey, RawValue]:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not valid TOML: {error}") from error
     except FileNotFoundError as error:
-        hint = "streamstt config default prints one to begin with"
-        raise ConfigError(f"there is no configuration {path}; {hint}") from error
+        hint = "streamstt config default prints one to start from"
+        raise ConfigError(f"configuration file {path} not found; {hint}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot read the configuration {path}: {error}; it must be a text file (UTF-8)") from error
+        raise ConfigError(f"cannot read configuration file {path}: {error}; it must be a text file (UTF-8)") from error
     values: dict[SettingKey, RawValue] = {}
     for name, content in data.items():
         if name == "source" or name not in SECTIONS:
@@ -107,7 +127,7 @@ def _read_file(path: Path, mistakes: list[str]) -> dict[SettingKey, RawValue]:
             values |= {(name, key): RawValue(value, str(path)) for key, value in content.items()}
         else:
             shown = "" if _is_secret([name, ""]) else f" = {content!r}"
-            mistakes.append(f"{name}{shown} ({path}): is a section; write [{name}] and its settings below")
+            mistakes.append(f"{name}{shown} ({path}): {name} is a section; write [{name}] and its settings below")
     return values
 
 
@@ -142,7 +162,7 @@ def _validate(values: Mapping[SettingKey, RawValue], mistakes: list[str]) -> Loa
 
 
 def _describe_error(detail: ErrorDetails, values: Mapping[SettingKey, RawValue]) -> str:
-    """One line: the setting, the value, where it was written, what is wrong, what could have been meant."""
+    """Describes a validation error in one line: setting, value, origin, what is wrong, and what was probably meant."""
     where = [str(part) for part in detail["loc"]]
     given = values.get(tuple(where[:2])) or values.get(tuple(where[:1]))
     origin = f" ({given.origin})" if given else ""
@@ -151,21 +171,22 @@ def _describe_error(detail: ErrorDetails, values: Mapping[SettingKey, RawValue])
     shown = "" if _is_secret(where) else shown
     if detail["type"] == "extra_forbidden":
         return f"{name}{shown}{origin}: unknown setting{_suggestion(tuple(where))}"
-    text = detail["msg"].removeprefix("Value error, ")
     if detail["type"] == "string_pattern_mismatch":
-        text = f"does not fit; it is: {_help_text(where)}"
+        return f"{name}{shown}{origin}: invalid; expected: {_help_text(where)}"
+    text = detail["msg"].removeprefix("Value error, ")
+    text = TYPE_ERRORS.get(detail["type"].rpartition("_")[0], re.sub(r"^[A-Z]\w+ should ", "must ", text))
     return f"{name}{shown}{origin}: {text[0].lower()}{text[1:]}"
 
 
 def _help_text(where: list[str]) -> str:
-    """What a setting is for, as its help says."""
+    """Returns the description of a setting, or an empty string."""
     section: type[Section] | None = SourceSettings if where[0] == "source" else SECTIONS.get(where[0])
     field = section.model_fields.get(where[-1]) if section else None
     return (field.description or "") if field else ""
 
 
 def _is_secret(where: list[str]) -> bool:
-    """Whether a value is one that nobody may see, or could be: a name beside a secret's may be a slip of the pen."""
+    """Returns whether a value may be secret: an unknown key in a section with a secret may be that key misspelled."""
     section = SECTIONS.get(where[0]) if where else None
     if section is None:
         return False
@@ -174,10 +195,10 @@ def _is_secret(where: list[str]) -> bool:
 
 
 def _suggestion(key: SettingKey) -> str:
-    """The end of a message: the known setting that was meant, or the choices."""
+    """Returns the end of a message: the setting that was probably meant, or the choices."""
     name = ".".join(p for p in key if not p.isdigit())
     if name in SECTIONS:
-        return f" by itself; write {name}.KEY, the choices are {', '.join(SECTIONS[name].model_fields)}"
+        return f": this is a section; write {name}.KEY, the choices are {', '.join(SECTIONS[name].model_fields)}"
     if key[0] == "source" and name.removeprefix("source.") in SourceSettings.model_fields:
         return "; sources are a list: use --source, or [[source]] tables in a file"
     known = [f"{s}.{k}" for s, model in SECTIONS.items() for k in model.model_fields]

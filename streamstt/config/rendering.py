@@ -1,4 +1,4 @@
-"""Settings as TOML: those in force with their origins, and the annotated default file."""
+"""Renders settings as TOML: those in force with their origins, and the annotated default file."""
 
 import json
 from collections.abc import Iterable
@@ -11,22 +11,20 @@ from streamstt.config.loader import LoadedSettings
 from streamstt.config.settings import SECTIONS, SourceSettings
 
 DEFAULT_ORIGIN = "default"
-
-
-HIDDEN = "(hidden)"  # in place of a secret
+HIDDEN_VALUE = "(hidden)"  # shown in place of a secret
 
 
 def toml_value(value: object) -> str:
-    """A setting's value in TOML; of a secret, whether there is one."""
+    """Formats a value as TOML; a secret is hidden, an empty one is shown as empty."""
     if isinstance(value, SecretStr):
-        return f'"{HIDDEN}"' if value.get_secret_value() else '""'
+        return f'"{HIDDEN_VALUE}"' if value.get_secret_value() else '""'
     if isinstance(value, float) and value.is_integer():
         return f"{value:.1f}"
     return json.dumps(value, ensure_ascii=False)
 
 
 def effective_toml(loaded: LoadedSettings) -> list[str]:
-    """Lines of TOML: each setting in force, with its origin behind it."""
+    """Returns TOML lines: each setting in force, with its origin as a comment."""
     lines = []
     for section in SECTIONS:
         lines.append(f"[{section}]")
@@ -40,10 +38,10 @@ def effective_toml(loaded: LoadedSettings) -> list[str]:
 
 
 def default_file() -> str:
-    """The annotated default configuration, as shipped in config/streamstt.toml."""
+    """Returns the annotated default configuration, which config/streamstt.toml contains."""
     lines = [
-        "# streamstt: every setting with its default. Copy what you change to ~/.config/streamstt/streamstt.toml",
-        "# (for one user) or /etc/streamstt/streamstt.toml (for the machine).",
+        "# streamstt: all settings and their defaults. Copy the ones that you change to",
+        "# ~/.config/streamstt/streamstt.toml (for one user) or /etc/streamstt/streamstt.toml (for all users).",
         "# An environment variable STREAMSTT_SECTION__KEY or a command line option overrides the file.",
     ]
     tables: dict[str, type[Section]] = {**SECTIONS, "source": SourceSettings}

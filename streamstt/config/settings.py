@@ -1,6 +1,6 @@
-"""Every setting, declared once: name, default, limits, unit and help. The default file is generated from this.
+"""All settings, each declared once: name, default, limits, unit and help. The default file is generated from these.
 
-Where values come from, and how mistakes are reported, is ``config_layers``'s business.
+Where values come from, and how errors are reported, is the job of ``loader``.
 """
 
 import re
@@ -20,32 +20,34 @@ INPUTS = "mic, mic:NAME, mic:INDEX, monitor, monitor:NAME, file:PATH, stdin, ws"
 
 
 class SpeechSettings(Section):
-    """How speech is found in the audio, and when captions are updated and finished."""
+    """How speech is detected, and when captions are updated and completed."""
 
     detector: Literal["silero", "webrtc"] = Field(
-        "silero", description='Voice detector; "silero" tells voices from noise, "webrtc" costs next to nothing.'
+        "silero", description='Voice detector; "silero" distinguishes voices from noise, "webrtc" needs almost no CPU.'
     )
-    vad_mode: int = Field(1, ge=0, le=3, description="webrtc: 0 lets most through, 3 is the strictest.")
-    silero_threshold: float = Field(0.05, gt=0, lt=1, description="silero: probability from which it is speech.")
-    min_speech_ms: int = Field(100, ge=20, le=1000, description="Speech needed to open an utterance (ms).")
-    pre_roll_ms: int = Field(400, ge=0, le=2000, description="Audio kept before the first speech (ms).")
+    vad_mode: int = Field(1, ge=0, le=3, description="webrtc: 0 accepts the most as speech, 3 the least.")
+    silero_threshold: float = Field(0.05, gt=0, lt=1, description="silero: minimum probability of speech.")
+    min_speech_ms: int = Field(100, ge=20, le=1000, description="Speech needed to start an utterance (ms).")
+    pre_roll_ms: int = Field(
+        400, ge=0, le=2000, description="Audio before the first speech that belongs to the utterance (ms)."
+    )
     end_silence_ms: int = Field(600, ge=100, le=5000, description="Silence that ends an utterance (ms).")
-    max_utterance_s: float = Field(20, ge=4, le=28, description="Longer speech is cut at its best pause (s).")
-    window_s: float = Field(10, ge=4, le=28, description="Audio that an update listens to at most, where it can (s).")
-    max_caption_s: float = Field(7, ge=2, le=28, description="A caption is final at the latest at this length (s).")
+    max_utterance_s: float = Field(20, ge=4, le=28, description="Longer speech is split at its best pause (s).")
+    window_s: float = Field(10, ge=4, le=28, description="Maximum audio that an update decodes, where possible (s).")
+    max_caption_s: float = Field(7, ge=2, le=28, description="Maximum length of a caption (s).")
     first_update_ms: int = Field(600, ge=100, le=5000, description="Audio before the first partial caption (ms).")
     update_ms: int = Field(600, ge=100, le=5000, description="New audio between partial captions (ms).")
-    hold_ms: int = Field(500, ge=0, le=3000, description="A word said less long ago may still change (ms).")
-    buffer_s: float = Field(120, ge=30, le=3600, description="Audio kept while the engine is behind; then lost (s).")
-    no_speech: float = Field(
-        0.6, ge=0, le=1, description="Above this no-speech probability, text that is not sure is dropped."
+    hold_ms: int = Field(500, ge=0, le=3000, description="A word spoken more recently than this may still change (ms).")
+    buffer_s: float = Field(
+        120, ge=30, le=3600, description="Audio kept while the engine is behind; beyond, it is lost (s)."
     )
-    unsure_logprob: float = Field(-0.5, ge=-10, le=0, description="Mean log-probability below which text is not sure.")
+    no_speech: float = Field(0.6, ge=0, le=1, description="Above this no-speech probability, unsure text is dropped.")
+    unsure_logprob: float = Field(-0.5, ge=-10, le=0, description="Mean log-probability below which text is unsure.")
     min_logprob: float = Field(-1.2, ge=-10, le=0, description="Mean log-probability below which text is dropped.")
 
 
 class EngineSettings(Section):
-    """What turns speech into text."""
+    """The speech recognition engine."""
 
     model: str = Field(
         "base",
@@ -59,77 +61,85 @@ class EngineSettings(Section):
         "streaming", description="reference: transformers' own decoder on 30 s windows; exact and slow."
     )
     encoder: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
-        "auto", description="Number format of the encoder; auto: measured on this machine."
+        "auto", description="Number format of the encoder; auto: the fastest on this machine, measured."
     )
     decoder: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
-        "auto", description="Number format of the decoder; auto: measured on this machine."
+        "auto", description="Number format of the decoder; auto: the fastest on this machine, measured."
     )
     vocabulary: tuple[str, ...] = Field(
-        (), description='Names and terms to expect, such as ["Siobhan", "Kubernetes"], or one string with commas.'
+        (), description='Names and terms to expect, such as ["Siobhan", "Kubernetes"], or one comma-separated string.'
     )
-    threads: int = Field(0, ge=0, le=256, description="Processor threads of the engine; 0: what serves captions best.")
+    threads: int = Field(0, ge=0, le=256, description="CPU threads of the engine; 0: what is best for live captions.")
 
     @field_validator("vocabulary", mode="before")
     @classmethod
     def _parse_list(cls, value: object) -> object:
-        """One string, as from the command line, is a list with commas."""
+        """Accepts one comma-separated string, as from the command line."""
         return split_list(value)
 
 
 class TranscriptSettings(Section):
-    """Writing final captions to disk, for their owner only."""
+    """Final captions written to disk, readable by their owner only."""
 
-    enabled: bool = Field(False, description="Keep transcripts; naming a folder switches them on as well.")
+    enabled: bool = Field(False, description="Keep transcripts; setting a folder enables them too.")
     folder: str = Field(
         "",
-        description="Where; empty: transcripts in $STATE_DIRECTORY (a service) or ~/.local/state/streamstt.",
+        description="Folder; empty: transcripts in $STATE_DIRECTORY (a service) or ~/.local/state/streamstt.",
     )
     split: Literal["day", "run", "none"] = Field(
-        "day", description="When a new set of files begins by itself; streamstt mark begins one at any time."
+        "day", description="When a new set of files is started; streamstt mark starts one at any time."
     )
-    keep_days: int = Field(0, ge=0, le=36_500, description="Sets unchanged for longer are deleted (days); 0: none is.")
-    keep_mb: int = Field(0, ge=0, le=10**9, description="The oldest sets beyond this are deleted (MB); 0: none is.")
+    keep_days: int = Field(0, ge=0, le=36_500, description="Sets unchanged for longer are deleted (days); 0: never.")
+    keep_mb: int = Field(
+        0, ge=0, le=10**9, description="Beyond this total size the oldest sets are deleted (MB); 0: no limit."
+    )
 
     @property
     def is_active(self) -> bool:
-        """Whether transcripts are kept."""
+        """Whether transcripts are written."""
         return self.enabled or bool(self.folder)
 
 
 class LogSettings(Section):
-    """What the daemon says of itself; never what was spoken, unless asked."""
+    """The daemon's log; captions are not logged unless enabled here."""
 
-    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", description="Minimum level that is logged.")
     format: Literal["auto", "human", "journal", "json"] = Field(
-        "auto", description="How it looks; auto: for the journal when it goes there, else for people."
+        "auto", description="Format; auto: journal if the log goes to the journal, else human."
     )
-    text: bool = Field(False, description="Log every final caption as well: whoever reads the log reads what was said.")
+    text: bool = Field(
+        False, description="Also log every final caption: anyone who can read the log can read what was said."
+    )
 
 
 class SourceSettings(Section):
-    """One audio source; repeat the table for more."""
+    """An audio source; repeat the table for more."""
 
     input: str = Field("mic", description=f"One of: {INPUTS}.")
     name: str = Field(
-        "", pattern=r"^[A-Za-z0-9_.-]{0,64}$", description="Name in captions; empty: made from the input."
+        "",
+        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+        description="Name in captions (letters, digits, _, . and -); empty: derived from the input.",
     )
-    label: str = Field("", max_length=64, description="What viewers see; empty: the name.")
-    color: str = Field("", pattern=f"^$|{COLOR_PATTERN}", description="Its colour on the pages; empty: one is chosen.")
+    label: str = Field("", max_length=64, description="Name that viewers see; empty: the name above.")
+    color: str = Field(
+        "", pattern=f"^$|{COLOR_PATTERN}", description="CSS color on the pages; empty: chosen automatically."
+    )
     language: str = Field("", pattern=r"^([a-z]{2,3}|auto)?$", description="Overrides the engine's language.")
     channel: int = Field(
-        0, ge=0, le=64, description="mic and monitor only: the channel to listen to; 0: the mean of all."
+        0, ge=0, le=64, description="mic and monitor only: the channel to use; 0: the mean of all channels."
     )
     fallback: Literal["", "default"] = Field(
-        "", description='mic and monitor only: "default" takes the default device while the named one is not there.'
+        "", description='mic and monitor only: "default" uses the default device while the named one is missing.'
     )
     wait: Literal["auto", "yes", "no"] = Field(
         "auto",
-        description="mic and monitor only: a device that is not there at the start is waited for, or ends the daemon; "
-        "auto: waited for when a service manager starts it.",
+        description="mic and monitor only: whether to wait for a device that is missing at the start, or exit; "
+        "auto: wait if a service manager started the daemon.",
     )
     rate: int = Field(16000, ge=8000, le=192_000, description="stdin only: sample rate of the s16le mono audio (Hz).")
-    fast: bool = Field(False, description="file only: as fast as the engine can, not in real time.")
-    loop: bool = Field(False, description="file only: from the start again when it ends.")
+    fast: bool = Field(False, description="file only: as fast as the engine can, instead of in real time.")
+    loop: bool = Field(False, description="file only: repeat the file forever.")
 
     @field_validator("input")
     @classmethod
@@ -138,15 +148,15 @@ class SourceSettings(Section):
         if kind not in {"mic", "monitor", "file", "stdin", "ws"}:
             raise ValueError(f"unknown kind of source; the choices are {INPUTS}")
         if kind == "file" and not argument:
-            raise ValueError("file needs a path, as in file:talk.flac")
+            raise ValueError("file needs a path, for example file:talk.flac")
         if kind in {"stdin", "ws"} and argument:
-            raise ValueError(f"{kind} takes nothing after it")
+            raise ValueError(f"{kind} takes no argument")
         return value
 
     @model_validator(mode="before")
     @classmethod
     def _set_default_name(cls, data: object) -> object:
-        """Makes the name from the kind and the last part of the argument when there is none."""
+        """Derives a missing name from the kind and the last part of the argument."""
         if isinstance(data, dict) and not data.get("name"):
             kind, _, argument = str(data.get("input", "mic")).partition(":")
             stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", argument.rsplit("/", 1)[-1]).strip("-")
@@ -165,12 +175,12 @@ class SourceSettings(Section):
 
     @property
     def title(self) -> str:
-        """What viewers see."""
+        """The name that viewers see: the label, or else the name."""
         return self.label or self.name
 
 
 class Settings(Section):
-    """All settings in force."""
+    """All settings: the sections and the list of sources."""
 
     server: ServerSettings = ServerSettings()
     speech: SpeechSettings = SpeechSettings()
@@ -193,11 +203,11 @@ class Settings(Section):
     @model_validator(mode="after")
     def _check_sources(self) -> Self:
         names = [s.name for s in self.source]
-        twice = sorted({n for n in names if names.count(n) > 1})
-        if twice:
-            raise ValueError(f"two sources are named {', '.join(twice)}: give each its own name")
+        duplicates = sorted({n for n in names if names.count(n) > 1})
+        if duplicates:
+            raise ValueError(f"two sources are named {', '.join(duplicates)}: give each its own name")
         if [s.kind for s in self.source].count("stdin") > 1:
-            raise ValueError("standard input can be one source only")
+            raise ValueError("only one source can read standard input")
         return self
 
 

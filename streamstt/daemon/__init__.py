@@ -1,1 +1,1 @@
-"""The running daemon: composition, stop order, reload, signals, the service manager."""
+"""The running daemon and the running edge: composition, stop order, reload, signals, the service manager."""

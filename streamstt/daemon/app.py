@@ -1,4 +1,4 @@
-"""The composition root: builds the parts, connects them, and takes them apart in order."""
+"""The composition root of the daemon: builds the parts, connects them, and stops them in order."""
 
 import asyncio
 import gc
@@ -6,7 +6,6 @@ import logging
 from collections.abc import Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
 from functools import partial
-from pathlib import Path
 
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.pipeline import CaptionPipeline
@@ -22,7 +21,8 @@ from streamstt.captioning.setup import (
 from streamstt.compat.endpoints import make_api, make_endpoints
 from streamstt.compat.wyoming.connection import WyomingContext
 from streamstt.compat.wyoming.server import WyomingServer
-from streamstt.config.loader import state_folder
+from streamstt.concurrency import run_in_thread
+from streamstt.config.loader import transcript_folder
 from streamstt.config.settings import Settings
 from streamstt.daemon.components import Components
 from streamstt.daemon.hooks import DaemonHooks
@@ -42,104 +42,109 @@ log = logging.getLogger(__name__)
 
 
 async def run(settings: Settings, hooks: DaemonHooks) -> None:
-    """Captions until a signal comes, or until every source has ended.
+    """Captions until a signal asks to stop, or until every source has ended.
 
     Args:
-        settings: All of them.
-        hooks: Who starts it.
+        settings: All settings.
+        hooks: Callbacks of the program that starts the daemon.
 
     Raises:
-        StreamsttError: Something that the daemon needs is not there, or failed.
+        StreamsttError: Something that the daemon needs is missing, or a part failed.
     """
     install_loop_handler()
-    make_detector(settings.speech)  # what it lacks is said now, not to the first client
+    make_detector(settings.speech)  # fails now if its library does not load, not when the first client comes
     with ThreadPoolExecutor(1, "engine") as thread:
-        parts = await _build(settings, hooks, thread)
+        components = await _build(settings, hooks, thread)
         with stop_on_signal() as stop, reload_on_signal() as reload:
-            reloader = Reloader(settings, hooks.load_settings, parts, hooks.notifier)
+            reloader = Reloader(settings, hooks, components.hub, components.apply)
             try:
-                failed = await _serve(parts, hooks, stop, reloader.run(reload))
+                errors = await _serve(components, hooks, stop, reloader.run(reload))
             except ExceptionGroup as group:
                 raise _first_streamstt_error(group) from group
-    if failed and not stop.is_set():
-        raise failed[0]
+    if errors and not stop.is_set():
+        raise errors[0]
 
 
 async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> Components:
-    """Makes everything that runs; what is wrong is said before the slow start, as far as that can be."""
+    """Makes all parts; the quick checks come before the slow load of the model."""
     captures = await open_sources(settings)
-    archive = await asyncio.to_thread(_open_archive, settings) if settings.transcript.is_active else None
+    archive = await run_in_thread(_open_archive, settings) if settings.transcript.is_active else None
     engine = await start_engine(settings, executor, hooks.notifier.wrap_progress(hooks.on_progress))
-    # What is there now stays: collecting garbage need not look at it again, which would take a tenth of a second.
+    # What has been allocated by now stays: without freezing it, each full collection would take a tenth of a second.
     gc.collect()
     gc.freeze()
     hub = make_hub(settings, engine.info, archive.resume_state if archive else None)
     transcript = TranscriptWriter(archive, hub) if archive else None
-    studio = CaptionPipeline(settings, engine, hub)
-    api = make_api(settings.compat, UploadTranscriber(studio.background_decoder, engine), engine.info.model)
-    services = Extensions(transcript, make_endpoints(settings.compat), api)
-    server = CaptionServer(settings.server, hub, studio, services)
+    pipeline = CaptionPipeline(settings, engine, hub)
+    api = make_api(settings.compat, UploadTranscriber(pipeline.background_decoder, engine), engine.info.model)
+    server = CaptionServer(settings.server, hub, pipeline, Extensions(transcript, make_endpoints(settings.compat), api))
     server.set_overlay(settings.overlay)
-    endless = len(captures) < len(settings.source)
-    outlets = make_outputs(settings, hub)
-    desk = WyomingContext(hub, studio, engine.info.languages, settings.server.audio_idle_s)
-    wyoming = WyomingServer(settings.compat, desk)
-    return Components(hub, engine, studio, server, captures, endless, archive, transcript, wyoming, outlets)
+    context = WyomingContext(hub, pipeline, engine.info.languages, settings.server.audio_idle_s)
+    return Components(
+        hub,
+        engine,
+        pipeline,
+        server,
+        captures,
+        accepts_remote=len(captures) < len(settings.source),
+        archive=archive,
+        transcript=transcript,
+        wyoming=WyomingServer(settings.compat, context),
+        outputs=make_outputs(settings, hub),
+    )
 
 
 async def _serve(
     components: Components, hooks: DaemonHooks, stop: asyncio.Event, reloading: Coroutine[None, None, None]
 ) -> list[StreamsttError]:
-    """Runs everything until it is to stop, or ends by itself; returns what failed."""
-    hub, studio, server, transcript = components.hub, components.pipeline, components.server, components.transcript
+    """Runs all parts until ``stop`` is set or captioning ends; returns the errors of engine and sources."""
+    hub, pipeline, server, transcript = components.hub, components.pipeline, components.server, components.transcript
     async with asyncio.TaskGroup() as tasks:
-        beside = [tasks.create_task(reloading)]
+        background = [tasks.create_task(reloading)]
         address = await server.start()
         await components.wyoming.start()
-        decoding = tasks.create_task(run_pipeline(studio))
+        pipeline_task = tasks.create_task(run_pipeline(pipeline))
         if transcript:
             hub.counters.add_collector(partial(transcript_metrics, transcript))
             tasks.create_task(transcript.run())
-        outlets = [tasks.create_task(outlet.run()) for outlet in components.outputs]
-        followers = await start_sources(tasks, components.pipeline, hub, components.captures)
+        output_tasks = [tasks.create_task(output.run()) for output in components.outputs]
+        source_tasks = await start_sources(tasks, pipeline, components.captures)
         hooks.on_ready(address)
         hooks.notifier.ready()
-        beside.append(tasks.create_task(Watchdog(hooks.notifier, hub, studio, address).run()))
-        beside.append(tasks.create_task(hooks.show_status(hub, address)))
-        await wait_for_end(stop, decoding, [] if components.accepts_remote else followers)
+        background.append(tasks.create_task(Watchdog(hooks.notifier, hub, pipeline, address).run()))
+        background.append(tasks.create_task(hooks.show_status(hub, address)))
+        await wait_for_end(stop, pipeline_task, [] if components.accepts_remote else source_tasks)
         hooks.stopping()
-        await _stop(components, followers, outlets)
-        for task in (decoding, *beside):
+        await _stop(components, source_tasks, output_tasks)
+        for task in (pipeline_task, *background):
             task.cancel()
-    ended = [decoding, *followers] if not decoding.cancelled() else followers
+    ended = source_tasks if pipeline_task.cancelled() else [pipeline_task, *source_tasks]
     return [error for task in ended if (error := task.result())]
 
 
 async def _stop(components: Components, source_tasks: list[SourceTask], output_tasks: list[asyncio.Task[None]]) -> None:
-    """Each step needs the ones after it to be still alive."""
+    """Stops the parts in order: each step needs the parts of the later steps to be running still."""
     for _, capture in components.captures:
         await capture.stop()  # no new audio
-    await asyncio.gather(*source_tasks)  # what was read before is heard, and becomes final
-    await components.pipeline.finish_all()  # so does what remote clients said
-    await components.server.drain()  # viewers receive it
+    await asyncio.gather(*source_tasks)  # audio that was read before becomes final
+    await components.pipeline.finish_all()  # so does the audio of remote clients
+    await components.server.drain()  # viewers receive the last finals
     await components.wyoming.drain()  # so does Home Assistant
     await finish_outputs(output_tasks)  # so do other programs
     if components.transcript:
-        components.transcript.close()  # they have what it wrote
+        components.transcript.close()  # last, for it writes finals to disk before anybody gets them
 
 
 def _open_archive(settings: Settings) -> Archive:
-    named = settings.transcript.folder
-    folder = Path(named).expanduser() if named else state_folder() / "transcripts"
-    return Archive(folder, settings.transcript, settings.server.history)
+    return Archive(transcript_folder(settings.transcript), settings.transcript, settings.server.history)
 
 
 def _first_streamstt_error(group: ExceptionGroup) -> BaseException:
-    """The user's error in a group of failed tasks, or the group if there is none."""
-    ours = group.subgroup(StreamsttError)
-    while ours:
-        first = ours.exceptions[0]
+    """Returns the first error for the user in a group of failed tasks, or the group if there is none."""
+    matching = group.subgroup(StreamsttError)
+    while matching:
+        first = matching.exceptions[0]
         if not isinstance(first, ExceptionGroup):
             return first
-        ours = first
+        matching = first
     return group

@@ -1,11 +1,14 @@
-"""The parts that a daemon is composed of."""
+"""The parts that a daemon is composed of, and how new settings reach them."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamstt.audio.capture import Capture
+from streamstt.audio.vad import make_detector
 from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.compat.wyoming.server import WyomingServer
+from streamstt.config.changes import Changes
 from streamstt.config.settings import SourceSettings
 from streamstt.engine.runner import EngineRunner
 from streamstt.hub.hub import Hub
@@ -13,19 +16,55 @@ from streamstt.outputs.factory import CaptionOutput
 from streamstt.server.server import CaptionServer
 from streamstt.transcripts.archive import Archive
 from streamstt.transcripts.writer import TranscriptWriter
+from streamstt.whisper.loader import require_languages
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What a daemon is made of."""
+    """The parts of a daemon.
+
+    Attributes:
+        hub: Where captions are published.
+        engine: The speech engine in its thread.
+        pipeline: Turns audio into captions.
+        server: Serves pages, viewers and clients that send audio.
+        captures: The local sources, each with its settings.
+        accepts_remote: Whether clients may still send audio when all local sources have ended.
+        archive: The transcripts on disk; None: none are kept.
+        transcript: Writes the transcript; None: none is kept.
+        wyoming: Serves Home Assistant.
+        outputs: Send captions to other programs.
+    """
 
     hub: Hub
     engine: EngineRunner
     pipeline: CaptionPipeline
     server: CaptionServer
     captures: Sequence[tuple[SourceSettings, Capture]]
-    accepts_remote: bool  # clients may come with audio when all other sources have ended
+    accepts_remote: bool
     archive: Archive | None
     transcript: TranscriptWriter | None
     wyoming: WyomingServer
     outputs: Sequence[CaptionOutput] = ()
+
+    async def apply(self, changes: Changes) -> None:
+        """Checks new settings, and then hands them to the parts that they concern.
+
+        Raises:
+            StreamsttError: The voice detector or the model cannot do what they ask for; nothing has changed.
+        """
+        settings = changes.settings
+        make_detector(settings.speech)
+        require_languages(self.engine.info, settings.engine.language)
+        if "engine.vocabulary" in changes.live:
+            await self.engine.set_vocabulary(settings.engine.vocabulary)
+        self.hub.daemon_info = replace(self.hub.daemon_info, language=settings.engine.language)
+        self.pipeline.reload(settings)
+        self.server.reload(settings.server)
+        self.server.set_overlay(settings.overlay)
+        if self.archive:
+            self.archive.reload(settings.transcript)
+        if changes.needs_restart:
+            log.warning("these settings have changed and need a restart: %s", ", ".join(changes.needs_restart))

@@ -1,21 +1,21 @@
-"""An edge: captions from a broker to many viewers. No microphone, no model; what it is made of, and its stop order."""
+"""Composition and stop order of an edge: it takes captions from a broker and serves them to many viewers.
+
+It must not import anything that needs a model or a sound device.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
 from http import HTTPStatus
 
-from streamstt import logs
 from streamstt.brokers.base import BrokerReader
 from streamstt.brokers.subscriber import BrokerSubscriber
 from streamstt.captioning.remote_source import RemoteSourceRequest
-from streamstt.config.changes import compare
+from streamstt.config.changes import Changes
 from streamstt.config.settings import Settings
+from streamstt.daemon.hooks import DaemonHooks
+from streamstt.daemon.reload import Reloader
 from streamstt.daemon.signals import reload_on_signal, stop_on_signal
-from streamstt.daemon.systemd import SystemdNotifier
 from streamstt.daemon.watchdog import Watchdog
-from streamstt.errors import StreamsttError
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, DaemonInfo
 from streamstt.logs import install_loop_handler
@@ -25,20 +25,18 @@ from streamstt.server.http.response import Answer, text_response
 from streamstt.server.server import CaptionServer
 from streamstt.version import __version__
 
-NOT_AT_EDGE = "This is an edge: it has captions only. {} is at the daemon."
+NOT_AT_EDGE = "This is an edge, which serves captions only. {} is available at the daemon."
+NOT_YET = "No captions have come from the broker yet; try again in a moment."
+RETRY_S = "2"  # value of the header Retry-After
 
-
-NOT_YET = "No captions have come from the broker yet; come back in a moment."
-
-
-RETRY_S = "2"
+log = logging.getLogger(__name__)
 
 
 class Edge:
-    """Stands where a daemon has its studio."""
+    """Takes the place of a daemon's pipeline: refuses audio, and what only a daemon can serve."""
 
     def __init__(self, hub: Hub) -> None:
-        """Serves a hub.
+        """Makes an edge in front of a hub.
 
         Args:
             hub: Filled from a broker.
@@ -46,17 +44,19 @@ class Edge:
         self._hub = hub
 
     def unavailable(self, path: str) -> Answer | None:
-        """Why a path is not served here, or not now; None if it is.
+        """Returns the refusal for a path that is not served here, or not yet; None if it is served.
 
-        Who comes before the broker has told where we are would forget where it was.
+        Before the broker has delivered anything, the session is unknown: a viewer that resumes would be greeted with
+        another session, and forget where it was.
         """
         if path == "/captions":
-            waits = not self._hub.daemon_info.session
-            return text_response(HTTPStatus.SERVICE_UNAVAILABLE, f"{NOT_YET}\n", Retry_After=RETRY_S) if waits else None
+            if self._hub.daemon_info.session:
+                return None
+            return text_response(HTTPStatus.SERVICE_UNAVAILABLE, f"{NOT_YET}\n", Retry_After=RETRY_S)
         return text_response(HTTPStatus.NOT_FOUND, f"{NOT_AT_EDGE.format(path)}\n") if path in REQUIRED_ROLES else None
 
     def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
-        """Takes no audio.
+        """Refuses a client that wants to send audio.
 
         Raises:
             ClientError: Always.
@@ -64,82 +64,45 @@ class Edge:
         raise ClientError("edge", NOT_AT_EDGE.format(f"/audio ({request.name})"))
 
 
-log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeHooks:
-    """Who starts the edge, and what it tells them.
-
-    Attributes:
-        on_ready: Called with the address of the captions page when it can be opened.
-        load_settings: Reads the settings again.
-        notifier: The service manager.
-    """
-
-    on_ready: Callable[[str], None]
-    load_settings: Callable[[], Settings]
-    notifier: SystemdNotifier
-
-
-async def run(settings: Settings, reader: BrokerReader, hooks: EdgeHooks) -> None:
-    """Serves until a signal comes; the broker may come and go meanwhile.
+async def run(settings: Settings, reader: BrokerReader, hooks: DaemonHooks) -> None:
+    """Serves captions until a signal asks to stop; the broker may come and go meanwhile.
 
     Args:
-        settings: Those of ``[server]`` and ``[log]`` matter.
-        reader: Where captions come from.
-        hooks: Who starts it.
+        settings: Sections ``[server]`` and ``[log]`` are used.
+        reader: Connection to the broker.
+        hooks: Callbacks of the program that starts the edge.
 
     Raises:
-        StreamsttError: It cannot listen, or tokens or certificate cannot be used.
+        StreamsttError: The server cannot listen, or tokens or certificate cannot be used.
     """
     install_loop_handler()
-    server = settings.server
-    hub = Hub(_placeholder(), history=server.history, hello_history=server.hello_history, queue=server.client_queue)
-    receiver, edge = BrokerSubscriber(reader, hub), Edge(hub)
-    door = CaptionServer(server, hub, edge, Extensions(unavailable=edge.unavailable))
+    limits = settings.server
+    hub = Hub(_placeholder(), history=limits.history, hello_history=limits.hello_history, queue=limits.client_queue)
+    subscriber, edge = BrokerSubscriber(reader, hub), Edge(hub)
+    server = CaptionServer(settings.server, hub, edge, Extensions(unavailable=edge.unavailable))
+
+    async def apply(changes: Changes) -> None:
+        server.reload(changes.settings.server)
+
     log.info("captions come from %s", reader.name)
-    with stop_on_signal() as stop, reload_on_signal() as wanted:
+    with stop_on_signal() as stop, reload_on_signal() as reload:
         async with asyncio.TaskGroup() as tasks:
-            address = await door.start()
-            beside = [
-                tasks.create_task(receiver.run()),
-                tasks.create_task(Watchdog(hooks.notifier, hub, receiver, address).run()),
-                tasks.create_task(_reload(settings, hooks, wanted, (hub, door))),
+            address = await server.start()
+            background = [
+                tasks.create_task(subscriber.run()),
+                tasks.create_task(Watchdog(hooks.notifier, hub, subscriber, address).run()),
+                tasks.create_task(Reloader(settings, hooks, hub, apply).run(reload)),
+                tasks.create_task(hooks.show_status(hub, address)),
             ]
             hooks.on_ready(address)
             hooks.notifier.ready()
             await stop.wait()
-            hooks.notifier.stopping()
-            await door.drain()  # viewers receive what has come
-            for task in beside:
+            hooks.stopping()
+            await server.drain()  # viewers receive what has come
+            for task in background:
                 task.cancel()
 
 
-async def _reload(
-    settings: Settings, hooks: EdgeHooks, reload_requested: asyncio.Event, parts: tuple[Hub, CaptionServer]
-) -> None:
-    """Takes new settings of server and log whenever it is asked to, until it is cancelled."""
-    hub, door = parts
-    while True:
-        await reload_requested.wait()
-        reload_requested.clear()
-        hooks.notifier.reloading()
-        try:
-            changes = compare(settings, await asyncio.to_thread(hooks.load_settings))
-        except StreamsttError as error:
-            log.error("the settings are as they were: %s", error)
-            hub.notify("settings", "The new settings have mistakes; the old ones are in force.")
-        else:
-            settings, server = changes.settings, changes.settings.server
-            logs.configure(settings.log)
-            hub.set_limits(history=server.history, hello_history=server.hello_history, queue=server.client_queue)
-            door.reload(server)
-            hub.notify("settings", "")
-            log.info("settings are read again; changed: %s", ", ".join(changes.live) or "none")
-        hooks.notifier.ready()
-
-
 def _placeholder() -> DaemonInfo:
-    """Of a daemon that has not been heard of yet."""
+    """Describes a daemon from which nothing has been received yet."""
     return DaemonInfo(__version__, session="", started_at="", model="", precision="", language="")

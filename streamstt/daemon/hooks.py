@@ -1,4 +1,4 @@
-"""Who starts the daemon, and whom it tells how it is."""
+"""What the program that starts a daemon or an edge hands to it: callbacks, settings and whom to notify."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,27 +11,32 @@ from streamstt.progress import Progress
 
 
 class StatusView(Protocol):
-    """Shows a person how the daemon is, for as long as it runs."""
+    """Shows the state of the daemon to a person for as long as it runs."""
 
     async def run(self, hub: Hub, address: str) -> None:
-        """Looks at the hub until it is cancelled; raises nothing."""
+        """Shows the state of the hub until it is cancelled; raises nothing.
+
+        Args:
+            hub: Whose sources, viewers and notices are shown.
+            address: Address of the captions page.
+        """
         ...
 
     def stopping(self) -> None:
-        """The last captions are being finished; the process may end at any moment."""
+        """Shows that the last captions are being finished; the process may end at any moment."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonHooks:
-    """Who starts the daemon, and what it tells them.
+    """The callbacks of a daemon or an edge.
 
     Attributes:
         on_ready: Called with the address of the captions page when it can be opened.
-        load_settings: Reads the settings again.
-        on_progress: Told how far a model download is.
-        notifier: The service manager.
-        status_view: A person in front of a terminal, if there is one.
+        load_settings: Reads all layers of the configuration again; may raise ``ConfigError``.
+        on_progress: Called with the progress of a model download; an edge downloads nothing.
+        notifier: Connection to the service manager.
+        status_view: Live view for a person at a terminal, if there is one.
     """
 
     on_ready: Callable[[str], None]
@@ -41,12 +46,17 @@ class DaemonHooks:
     status_view: StatusView | None = None
 
     async def show_status(self, hub: Hub, address: str) -> None:
-        """Shows how things are until it is cancelled, if somebody looks."""
+        """Runs the status view, if there is one, until it is cancelled.
+
+        Args:
+            hub: Whose state is shown.
+            address: Address of the captions page.
+        """
         if self.status_view:
             await self.status_view.run(hub, address)
 
     def stopping(self) -> None:
-        """Tells everybody that the last captions are being finished."""
+        """Reports to the service manager and the status view that the last captions are being finished."""
         self.notifier.stopping()
         if self.status_view:
             self.status_view.stopping()

@@ -1,78 +1,64 @@
-"""SIGHUP: reads the configuration again, and hands what can change to the parts while they run."""
+"""Reads the configuration again on SIGHUP and applies what can change while the process runs.
+
+One loop for daemon and edge. It must not know what they are made of: each brings its own ``apply``.
+"""
 
 import asyncio
 import logging
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 
 from streamstt import logs
-from streamstt.audio.vad import make_detector
-from streamstt.config.changes import compare
+from streamstt.concurrency import run_in_thread
+from streamstt.config.changes import Changes, compare
 from streamstt.config.settings import Settings
-from streamstt.daemon.components import Components
-from streamstt.daemon.systemd import SystemdNotifier
+from streamstt.daemon.hooks import DaemonHooks
 from streamstt.errors import StreamsttError
-from streamstt.whisper.loader import require_languages
+from streamstt.hub.hub import Hub
 
 log = logging.getLogger(__name__)
 
 
 class Reloader:
-    """Of one daemon."""
+    """Keeps the settings in force, and replaces them when a reload is requested."""
 
     def __init__(
-        self,
-        settings: Settings,
-        load_settings: Callable[[], Settings],
-        components: Components,
-        notifier: SystemdNotifier,
+        self, settings: Settings, hooks: DaemonHooks, hub: Hub, apply: Callable[[Changes], Awaitable[None]]
     ) -> None:
-        """Changes nothing yet.
+        """Starts with the settings that the process was started with.
 
         Args:
-            settings: In force.
-            load_settings: Reads all layers of the configuration again.
-            components: Told of their settings.
-            notifier: Told that, and when, settings are being read.
+            settings: The settings in force.
+            hooks: Its ``load_settings`` reads the new settings; its notifier is informed of each reload.
+            hub: Gets its new limits, and a notice while the new settings have errors.
+            apply: Checks new settings and applies them to the other parts. It raises a ``StreamsttError`` before it
+                has changed anything, or not at all.
         """
         self._settings = settings
-        self._load_settings = load_settings
-        self._components = components
-        self._notifier = notifier
+        self._hooks = hooks
+        self._hub = hub
+        self._apply = apply
 
     async def run(self, reload_requested: asyncio.Event) -> None:
-        """Reloads whenever it is wanted, until it is cancelled."""
+        """Reloads each time the event is set, until it is cancelled."""
         while True:
             await reload_requested.wait()
             reload_requested.clear()
-            self._notifier.reloading()
+            self._hooks.notifier.reloading()
             try:
                 await self._reload()
             except StreamsttError as error:
-                log.error("the settings are as they were: %s", error)
-                self._components.hub.notify("settings", "The new settings have mistakes; the old ones are in force.")
+                log.error("the settings stay as they were: %s", error)
+                self._hub.notify("settings", "The new settings have errors; the old ones stay in force.")
             else:
-                self._components.hub.notify("settings", "")
-            self._notifier.ready()
+                self._hub.notify("settings", "")
+            self._hooks.notifier.ready()
 
     async def _reload(self) -> None:
-        """Reads and checks everything first, so that a mistake changes nothing."""
-        changes = compare(self._settings, await asyncio.to_thread(self._load_settings))
-        settings, parts = changes.settings, self._components
-        make_detector(settings.speech)
-        require_languages(parts.engine.info, settings.engine.language)
-        if "engine.vocabulary" in changes.live:
-            await parts.engine.set_vocabulary(settings.engine.vocabulary)
+        """Reads and checks everything before it changes anything, so that an error changes nothing."""
+        changes = compare(self._settings, await run_in_thread(self._hooks.load_settings))
+        await self._apply(changes)
+        settings, server = changes.settings, changes.settings.server
         logs.configure(settings.log)
-        server = settings.server
-        parts.hub.set_limits(history=server.history, hello_history=server.hello_history, queue=server.client_queue)
-        parts.hub.daemon_info = replace(parts.hub.daemon_info, language=settings.engine.language)
-        parts.pipeline.reload(settings)
-        parts.server.reload(server)
-        parts.server.set_overlay(settings.overlay)
-        if parts.archive:
-            parts.archive.reload(settings.transcript)
+        self._hub.set_limits(history=server.history, hello_history=server.hello_history, queue=server.client_queue)
         self._settings = settings
-        log.info("settings are read again; changed: %s", ", ".join(changes.live) or "none")
-        if changes.needs_restart:
-            log.warning("these have changed, and need a restart: %s", ", ".join(changes.needs_restart))
+        log.info("settings reloaded; changed: %s", ", ".join(changes.live) or "none")

@@ -1,4 +1,4 @@
-"""Looks every few seconds how the daemon is: tells the service manager, and people when something is stuck."""
+"""Checks every few seconds whether the daemon is stuck: informs the service manager, viewers and the log."""
 
 import asyncio
 import logging
@@ -10,54 +10,61 @@ from streamstt.daemon.systemd import SystemdNotifier
 from streamstt.events import State
 from streamstt.hub.hub import Hub
 
-CHECK_S = 2.0
-MAX_SHOWN = 6  # sources in the status line, and notices
+CHECK_S = 2.0  # interval between two checks
+MAX_SHOWN = 6  # of sources and of notices in the status line
 
 log = logging.getLogger(__name__)
 
 
 class StallDetector(Protocol):
-    """What can get stuck."""
+    """Something that can get stuck, such as the pipeline."""
 
     def stall_reason(self, decode_s: float) -> str:
-        """What is stuck, as a sentence; empty when all goes on. A decode may take ``decode_s``."""
+        """Describes in a sentence what is stuck; empty if nothing is.
+
+        Args:
+            decode_s: How long a decode may take, in seconds.
+        """
         ...
 
 
 class Watchdog:
-    """Of one daemon; ``run`` must be running. That it runs is itself a sign that the event loop does."""
+    """Sends the service manager signs of life while nothing is stuck, so that it restarts a daemon that is.
+
+    That ``run`` is running shows that the event loop is.
+    """
 
     def __init__(self, notifier: SystemdNotifier, hub: Hub, stall_detector: StallDetector, address: str) -> None:
-        """Looks at nothing yet.
+        """Checks nothing yet; call ``run``.
 
         Args:
-            notifier: Told what it sees; its watchdog is fed only while nothing is stuck.
-            hub: Asked for viewers, states and notices; told what is stuck.
-            stall_detector: Asked what is stuck.
-            address: Of the captions page.
+            notifier: Gets the status line, and signs of life while nothing is stuck.
+            hub: Its viewers, states and notices are reported; it gets a notice of what is stuck.
+            stall_detector: Detects what is stuck.
+            address: Address of the captions page.
         """
         self._notifier = notifier
         self._hub = hub
         self._stall_detector = stall_detector
-        self._address = address.partition("?")[0]  # everybody on the machine may read the status: no token in it
+        self._address = address.partition("?")[0]  # without the token: everybody on the machine may read the status
         self._decode_s = max(MAX_DECODE_S, notifier.watchdog_s / 2)
         self._period_s = min(CHECK_S, notifier.watchdog_s / 3) if notifier.watchdog_s else CHECK_S
         self._stuck = False
 
     async def run(self) -> None:
-        """Looks until it is cancelled."""
+        """Checks again and again, until it is cancelled."""
         while True:
             self.check()
             await asyncio.sleep(self._period_s)
 
     def check(self) -> None:
-        """Looks once."""
-        trouble = self._stall_detector.stall_reason(self._decode_s)
-        self._hub.notify("stuck", trouble)
-        if bool(trouble) != self._stuck:
-            self._stuck = bool(trouble)
-            log.log(logging.ERROR if trouble else logging.INFO, "%s", trouble or "captions go on")
-        if not trouble:
+        """Checks once."""
+        reason = self._stall_detector.stall_reason(self._decode_s)
+        self._hub.notify("stuck", reason)
+        if bool(reason) != self._stuck:
+            self._stuck = bool(reason)
+            log.log(logging.ERROR if reason else logging.INFO, "%s", reason or "captions go on")
+        if not reason:
             self._notifier.ping()
         self._notifier.status(
             status_line(self._address, self._hub.viewers, self._hub.states, [str(n) for n in self._hub.notices])
@@ -65,16 +72,16 @@ class Watchdog:
 
 
 def status_line(address: str, viewers: int, states: Mapping[str, State], notices: Iterable[str]) -> str:
-    """How the daemon is, for a person.
+    """Describes the state of the daemon in one line.
 
     Args:
-        address: Of the captions page.
-        viewers: How many follow.
-        states: Of each source.
-        notices: What is wrong.
+        address: Address of the captions page.
+        viewers: Number of viewers.
+        states: State of each source by its name.
+        notices: Sentences about what is wrong.
     """
     sources = [f"{name}: {state.value}" for name, state in states.items()]
-    more = len(sources) - MAX_SHOWN
-    sources = [*sources[:MAX_SHOWN], f"{more} more sources"] if more > 1 else sources
-    watching = "1 viewer" if viewers == 1 else f"{viewers} viewers"
-    return "; ".join([f"Listening on {address}", watching, *sources, *list(notices)[:MAX_SHOWN]])
+    n_more = len(sources) - MAX_SHOWN
+    sources = [*sources[:MAX_SHOWN], f"{n_more} more sources"] if n_more > 1 else sources
+    viewer_count = "1 viewer" if viewers == 1 else f"{viewers} viewers"
+    return "; ".join([f"Listening on {address}", viewer_count, *sources, *list(notices)[:MAX_SHOWN]])

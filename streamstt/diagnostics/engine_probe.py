@@ -1,4 +1,4 @@
-"""What there is to know of the model: is it here, does it load, how fast is it, how much memory does it take?"""
+"""Gathers the facts of the model: whether it is on this machine and loads, its speed, and its memory."""
 
 import resource
 import time
@@ -16,13 +16,13 @@ from streamstt.whisper.checkpoints import search
 from streamstt.whisper.loader import load_engine
 from streamstt.whisper.streaming import StreamingEngine
 
-BASE_MEMORY_MB = 450.0  # of the daemon without a model: Python and torch
-LOAD_FACTOR = 2.5  # of its files' size a model takes while it is loaded
-UPDATE_S = 6  # of audio: what a usual update hears
+BASE_MEMORY_MB = 450.0  # memory of the daemon without a model: Python and torch
+LOAD_FACTOR = 2.5  # memory of a model while it is loaded, relative to the size of its files
+UPDATE_S = 6  # audio of a typical update
 
 
 def probe_engine(settings: Settings) -> list[Fact]:
-    """The model's facts; it is loaded if it is here and there is room for it, and never fetched."""
+    """Gathers the facts; loads the model if it is on this machine and fits into memory, but never downloads it."""
     name = settings.engine.model
     if name.startswith("script:"):
         return [_probe_script(settings)]
@@ -42,13 +42,13 @@ def probe_engine(settings: Settings) -> list[Fact]:
 def _probe_loaded(settings: Settings, size_mb: float, memory: MemoryFact) -> list[Fact]:
     name = settings.engine.model
     try:
-        loaded = load_engine(settings.engine)
-        update_s = measure_update(loaded, settings.engine.threads)
+        engine = load_engine(settings.engine)
+        update_s = measure_update(engine, settings.engine.threads)
     except StreamsttError as error:
         return [ModelFact(name, present=True, size_mb=size_mb, problem=str(error)), memory]
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return [
-        ModelFact(name, True, size_mb, loaded.info.precision),
+        ModelFact(name, True, size_mb, engine.info.precision),
         SpeedFact(update_s, settings.speech.update_ms / 1000, len(settings.source)),
         MemoryFact(memory.free_mb, peak_mb, measured=True),
     ]
@@ -63,25 +63,25 @@ def _probe_script(settings: Settings) -> ModelFact:
 
 
 def measure_update(engine: Engine, threads: int) -> float:
-    """Seconds of an update."""
+    """Measures the time of a typical update (s)."""
     if isinstance(engine, StreamingEngine) and engine.info.device == "cpu":
         return speed.measure(engine, threads).update
     samples = read_recording(welcome())[: UPDATE_S * SAMPLE_RATE]
-    took = []
-    for _ in range(2):  # the first prepares
-        begun = time.perf_counter()
+    times_s = []
+    for _ in range(2):  # the first one warms up
+        start = time.perf_counter()
         engine.decode(Job("check", 0, samples, final=False, language="en"))
-        took.append(time.perf_counter() - begun)
-    return min(took)
+        times_s.append(time.perf_counter() - start)
+    return min(times_s)
 
 
 def free_memory_mb() -> float:
-    """Memory that programs can still take, in MB: of the machine, or of the container if that has less."""
+    """Returns the memory available to programs (MB): of the machine, or of the container if it has less."""
     lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
     free = next(int(line.split()[1]) / 1024 for line in lines if line.startswith("MemAvailable"))
     try:
         group = Path("/sys/fs/cgroup")
-        most, used = ((group / f"memory.{what}").read_text().strip() for what in ("max", "current"))
-        return min(free, (int(most) - int(used)) / 2**20)
+        limit, used = ((group / f"memory.{what}").read_text().strip() for what in ("max", "current"))
+        return min(free, (int(limit) - int(used)) / 2**20)
     except (OSError, ValueError):
-        return free  # there is no limit
+        return free  # the container has no limit

@@ -1,4 +1,4 @@
-"""What there is to know of a machine before captions begin. Each may be known while others are not."""
+"""Facts about a machine that decide whether captions can start. Each is gathered on its own. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -7,11 +7,11 @@ from streamstt.audio.level import AudioLevel
 
 @dataclass(frozen=True, slots=True)
 class SettingsFact:
-    """The settings.
+    """Where the settings come from, and their mistakes.
 
     Attributes:
         origins: Files, variables and options that set something.
-        problem: All mistakes, as ``load`` says them; empty: there are none.
+        problem: Message of ``load`` with all mistakes; empty: none.
     """
 
     origins: tuple[str, ...] = ()
@@ -20,14 +20,14 @@ class SettingsFact:
 
 @dataclass(frozen=True, slots=True)
 class SourceFact:
-    """One source of the settings.
+    """A source of the settings.
 
     Attributes:
         name: Its name in captions.
         kind: ``mic``, ``monitor``, ``file``, ``stdin`` or ``ws``.
-        title: The device or file; empty: it was not found.
-        level: Of the first seconds; None: it was not listened to.
-        problem: Why it cannot be opened.
+        title: Name of the device or file; empty: not found.
+        level: Level of the first seconds; None: not measured.
+        problem: Why it cannot be opened; empty: it can.
     """
 
     name: str
@@ -39,14 +39,14 @@ class SourceFact:
 
 @dataclass(frozen=True, slots=True)
 class ModelFact:
-    """The model.
+    """The model of the settings.
 
     Attributes:
-        name: By the settings.
+        name: Name in the settings.
         present: Whether it is on this machine.
-        size_mb: On disk.
-        precision: What it was loaded as (precision); empty: it was not.
-        problem: Why it cannot be used.
+        size_mb: Size on disk.
+        precision: Number formats in which it was loaded; empty: not loaded.
+        problem: Why it cannot be used; empty: it can.
     """
 
     name: str
@@ -58,12 +58,12 @@ class ModelFact:
 
 @dataclass(frozen=True, slots=True)
 class SpeedFact:
-    """How fast the model is here.
+    """Speed of the model on this machine.
 
     Attributes:
-        update_s: Processor time of a usual update.
-        interval_s: So often an update is wanted.
-        sources: So many sources are to be captioned.
+        update_s: CPU time of a typical update.
+        interval_s: Interval of updates in the settings.
+        sources: Number of sources in the settings.
     """
 
     update_s: float
@@ -76,9 +76,9 @@ class MemoryFact:
     """Memory, in MB.
 
     Attributes:
-        free_mb: What programs can still take.
-        needed_mb: What the daemon takes with this model.
-        measured: Whether ``needed_mb`` was measured, or estimated from the model's size.
+        free_mb: Memory available to programs.
+        needed_mb: Memory that the daemon needs with this model.
+        measured: Whether ``needed_mb`` was measured; else it is estimated from the model's size.
     """
 
     free_mb: float
@@ -88,14 +88,14 @@ class MemoryFact:
 
 @dataclass(frozen=True, slots=True)
 class PortFact:
-    """Where captions are served.
+    """The address on which captions will be served.
 
     Attributes:
-        host: By the settings.
-        port: Likewise.
-        free: Whether it can be listened on.
-        health: What a daemon says of itself that is there already; empty: none is.
-        problem: What the system says against it.
+        host: Host in the settings.
+        port: Port in the settings.
+        free: Whether the port can be listened on.
+        health: Health of a daemon that already uses the port; empty: there is none.
+        problem: The system's error; empty: none.
     """
 
     host: str
@@ -107,13 +107,13 @@ class PortFact:
 
 @dataclass(frozen=True, slots=True)
 class FolderFact:
-    """Where transcripts go.
+    """The folder of transcripts.
 
     Attributes:
-        enabled: Whether they are kept.
-        folder: The folder.
-        free_mb: Free on its disk.
-        problem: Why nothing can be written there.
+        enabled: Whether transcripts are written.
+        folder: Path of the folder.
+        free_mb: Free space on its disk.
+        problem: Why it cannot be written; empty: it can.
     """
 
     enabled: bool
@@ -124,12 +124,12 @@ class FolderFact:
 
 @dataclass(frozen=True, slots=True)
 class ServiceFact:
-    """The service.
+    """The installed system service.
 
     Attributes:
-        unit: Its unit file; empty: none is installed.
-        state: ``active``, ``failed``, ... as systemd says; empty: it does not answer.
-        system: Whether it is the machine's; else this user's.
+        unit: Path of the unit file; empty: not installed.
+        state: State that systemd reports, such as ``active`` or ``failed``; empty: systemd does not respond.
+        system: Whether it is a system service; else a user service.
     """
 
     unit: str = ""
@@ -142,11 +142,11 @@ Fact = SettingsFact | SourceFact | ModelFact | SpeedFact | MemoryFact | PortFact
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """All that could be found out.
+    """All facts that could be gathered.
 
     Attributes:
-        known: In the order in which people are told.
-        failed: Name of a check, and what went wrong with it.
+        known: Facts in the order in which they are shown.
+        failed: Name and error of each check that failed.
     """
 
     known: tuple[Fact, ...] = ()

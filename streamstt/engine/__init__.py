@@ -1,1 +1,1 @@
-"""The seam between captions and the model: jobs, hypotheses, and who runs them."""
+"""The interface between captions and the model: jobs, hypotheses, and what runs them."""

@@ -1,6 +1,6 @@
-"""Decodes for which nobody waits word by word: they get the engine when no live source needs it.
+"""Decodes in the background: recordings that were uploaded get the engine when no live source needs it.
 
-One that is being decoded is not interrupted: a live update may wait for it, and for one only.
+A decode that runs is not interrupted: a live update may wait for one, never for more.
 """
 
 import asyncio
@@ -14,60 +14,71 @@ from streamstt.errors import EngineError
 
 
 class BackgroundDecoder:
-    """Waits in line, behind the live sources.
+    """A queue of jobs that are decoded after those of the live sources.
 
     Attributes:
-        settings: In force now.
+        settings: The settings in force.
     """
 
     def __init__(self, settings: Settings, wake: Callable[[], None]) -> None:
-        """Nobody waits.
+        """Starts with an empty queue.
 
         Args:
-            settings: All of them.
-            wake: Called when there is something to do.
+            settings: All settings.
+            wake: Called when there is a job to run.
         """
         self.settings = settings
         self._wake = wake
-        # Each caller waits for its answer before it asks again: as many as there are callers, which they bound.
+        # Bounded by the number of callers, who limit that: each waits for its hypothesis before its next job.
         self._queue: deque[tuple[Job, asyncio.Future[Hypothesis]]] = deque()
         self._failure: EngineError | None = None
 
     async def decode(self, job: Job) -> Hypothesis:
-        """Has a job decoded in its turn; cancelling takes it out of the line.
+        """Has a job decoded in its turn; cancelling removes it from the queue.
 
         Raises:
-            EngineError: The engine cannot do it.
+            EngineError: The engine is broken, or failed on this job.
         """
         if self._failure:
             raise self._failure
-        answer: asyncio.Future[Hypothesis] = asyncio.get_running_loop().create_future()
-        self._queue.append((job, answer))
+        result: asyncio.Future[Hypothesis] = asyncio.get_running_loop().create_future()
+        self._queue.append((job, result))
         self._wake()
-        return await answer
+        return await result
 
     async def run_one(self, engine: EngineRunner, notify: Callable[[str], None]) -> bool:
-        """Does what has waited longest; whether there was anything. ``notify`` as for the engine.
+        """Runs the job that has waited longest.
+
+        Args:
+            engine: Decodes it.
+            notify: As for ``EngineRunner.decode``.
+
+        Returns:
+            Whether there was a job.
 
         Raises:
             EngineError: The engine could not be loaded again.
         """
         while self._queue:
-            job, answer = self._queue.popleft()
-            if answer.done():
-                continue  # nobody wants it any more
+            job, result = self._queue.popleft()
+            if result.done():
+                continue  # cancelled
             hypothesis = await engine.decode_background(job, notify)
-            if hypothesis and not answer.done():
-                answer.set_result(hypothesis)
-            elif not answer.done():
-                answer.set_exception(EngineError(f"the engine failed twice on {job}"))
+            if hypothesis and not result.done():
+                result.set_result(hypothesis)
+            elif not result.done():
+                result.set_exception(EngineError(f"the engine failed twice on {job}"))
             return True
         return False
 
-    def fail_all(self, problem: EngineError) -> None:
-        """There is no engine any more."""
-        self._failure = problem
-        for _, answer in self._queue:
-            if not answer.done():
-                answer.set_exception(problem)
+    def fail_all(self, error: EngineError) -> None:
+        """Fails all jobs, now and later, for the engine is broken.
+
+        Args:
+            error: What each caller of ``decode`` gets.
+        """
+        self._failure = error
+        for _, result in self._queue:
+            if not result.done():
+                result.set_exception(error)
         self._queue.clear()

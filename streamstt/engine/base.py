@@ -1,6 +1,6 @@
-"""What crosses between the event loop and the engine thread: a decode job, and the hypothesis that answers it.
+"""What passes between the event loop and the engine thread: a decode job, and the hypothesis that answers it.
 
-Times are sample indices of the source's stream. Both are frozen; the engine must not write to ``Job.audio``.
+Times are sample indices of the source's stream. Both classes are frozen; the engine must not write to ``Job.audio``.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,14 +12,14 @@ from streamstt.audio.format import Samples
 
 @dataclass(frozen=True, slots=True)
 class RecognizedWord:
-    """A word as the engine heard it.
+    """A word as the engine recognized it.
 
     Attributes:
-        text: As the model writes it: with its leading space in languages that have one.
+        text: The word as the model writes it, with its leading space in languages that have one.
         start: Sample index where it begins.
         end: Sample index where it ends.
         probability: Mean probability of its tokens, 0 to 1.
-        tokens: The model's tokens, so that a committed word is forced exactly as it was heard.
+        tokens: The model's tokens, so that a committed word is forced exactly as it was recognized.
     """
 
     text: str
@@ -31,18 +31,20 @@ class RecognizedWord:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One decode to run.
+    """A request to decode audio.
 
     Attributes:
         source: Name of the source.
         start: Sample index of ``audio[0]``.
         audio: Shape (n,), 16 kHz, float32.
-        final: No more audio will come: decode to the very end.
-        language: Language code, or None to detect it.
-        committed: Words spoken in ``audio`` that will not change: the decoder continues after them.
-        draft: What the last update of this audio said after the committed words, to be verified.
-        expected_language: Language of the last utterance of this source: a scrap that could be in several is likely in this one.
-        must_continue: Somebody speaks behind the committed words: at least one word follows, whatever the engine thinks.
+        final: Whether the utterance is complete: it is decoded to its very end.
+        language: Language code; None: it is detected.
+        committed: Words in ``audio`` that will not change: the decoder continues after them.
+        draft: Words that the last update recognized after the committed words, to be verified.
+        expected_language: Language code of the last utterance of this source; None: unknown. Short speech that could
+            be in several languages is probably in this one.
+        must_continue: Whether somebody speaks after the committed words: at least one word follows, even if the model
+            would end the text.
     """
 
     source: str
@@ -67,12 +69,12 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """What the engine thinks was said.
+    """What the engine recognized.
 
     Attributes:
         job: The job that this answers.
-        words: What follows ``job.committed``.
-        language: Language code that was used.
+        words: The words that follow ``job.committed``.
+        language: Code of the language that was decoded.
         no_speech: Probability that the audio holds no speech, 0 to 1.
         logprob: Mean log-probability of the tokens of ``words``; 0.0 when there are none.
     """
@@ -84,7 +86,7 @@ class Hypothesis:
     logprob: float = 0.0
 
     def __str__(self) -> str:
-        """For logs, which must not hold what was said."""
+        """Describes it for logs, which must not hold what was said."""
         return (
             f"{self.job}: {len(self.words)} words, no-speech {self.no_speech:.2f}, log-probability {self.logprob:.2f}"
         )
@@ -92,13 +94,13 @@ class Hypothesis:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What there is to say of an engine.
+    """A description of a loaded engine.
 
     Attributes:
-        model: Name of its model.
-        device: Where it runs.
-        precision: Its number format.
-        languages: Codes that it speaks, sorted.
+        model: Name of the model.
+        device: Device that it runs on, such as ``cpu``.
+        precision: Number format of its weights.
+        languages: Codes of the languages that it knows, sorted.
     """
 
     model: str
@@ -108,42 +110,50 @@ class EngineInfo:
 
 
 class Engine(Protocol):
-    """Turns audio into words; lives in one thread of its own."""
+    """Recognizes words in audio; runs in one thread of its own. It must not know sources, captions or the clock."""
 
     @property
     def info(self) -> EngineInfo:
-        """What is loaded."""
+        """Description of what is loaded."""
         ...
 
     def decode(self, job: Job) -> Hypothesis:
         """Decodes one job.
 
         Raises:
-            EngineError: It failed; the next job may work.
+            EngineError: The decode failed; that of the next job may work.
         """
         ...
 
     def set_vocabulary(self, terms: Sequence[str]) -> None:
-        """Names and terms to expect from the next job on.
+        """Sets names and terms to expect from the next job on.
+
+        Args:
+            terms: Names and terms, as they are written.
 
         Raises:
-            ConfigError: They are too many.
+            ConfigError: There are more than the model takes.
         """
         ...
 
     def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
-        """Decodes many jobs; what they gain from each other is processor time, and the answers come in any order.
+        """Decodes many jobs side by side, which takes less CPU time than one after the other.
 
-        Jobs are taken when there is room for them, so they need not all be there at once: what ``jobs`` gives may
-        depend on the answers so far. Those whose language is to be detected come in the order of their audio: that of
-        one is expected in the next, as soon as it is known.
+        Jobs are taken when there is room for them, so ``jobs`` may depend on the hypotheses so far.
+
+        Args:
+            jobs: Those whose language is to be detected come in the order of their audio, for the language of one is
+                expected in the next, as soon as it is known.
+
+        Yields:
+            The hypotheses, in any order.
 
         Raises:
-            EngineError: It failed.
+            EngineError: A decode failed.
         """
         ...
 
 
 def join_words(words: Sequence[RecognizedWord]) -> str:
-    """The words as a reader sees them."""
+    """Joins words to text as a reader sees it."""
     return "".join(w.text for w in words).lstrip()

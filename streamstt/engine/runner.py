@@ -1,7 +1,7 @@
-"""The engine in its one thread, and what is done when it fails: it is loaded afresh once, for each utterance.
+"""Runs the engine in its one thread, and reloads it when it fails: once for each utterance.
 
-An utterance that a fresh engine cannot decode either is given up; when the next one fails as well, it is not the
-utterance, and the daemon ends: a service manager starts a new process, which is fresher than anything done here.
+An utterance that a fresh engine cannot decode either is given up. If the next one fails as well, the utterance is not
+the reason, and the daemon ends: the service manager starts a new process, the freshest start there is.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from streamstt.audio.format import SAMPLE_RATE
 from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job
 from streamstt.errors import EngineError, StreamsttError
 
-FAILURE_NOTICE = "The speech engine failed and is being started again; captions will be late."
+FAILURE_NOTICE = "The speech engine failed and is being restarted; captions will be late."
 
 Result = TypeVar("Result")
 
@@ -25,35 +25,40 @@ log = logging.getLogger(__name__)
 
 
 class EngineRunner:
-    """Loads the engine, runs it, and loads it again."""
+    """Loads the engine, has it decode jobs in its thread, and reloads it after a failure.
+
+    Attributes:
+        failures: Number of decodes that failed.
+        busy_since: Time of the event loop (s) since when the engine has been decoding or loading; None: it is idle.
+    """
 
     def __init__(self, load: Callable[[], Engine], thread: Executor) -> None:
-        """Nothing is loaded yet.
+        """Starts with no engine; call ``start``.
 
         Args:
-            load: Makes an engine; runs in ``thread``.
-            thread: The engine's one thread.
+            load: Loads an engine; runs in ``thread``.
+            thread: The one thread of the engine.
         """
         self._load = load
         self._thread = thread
         self._engine: Engine | None = None
         self._info: EngineInfo | None = None
-        self._last_job_failed = False  # on the job before
-        self._vocabulary: tuple[str, ...] | None = None  # in place of those that it is loaded with
+        self._last_job_failed = False
+        self._vocabulary: tuple[str, ...] | None = None  # replaces the one that it is loaded with
         self.failures = 0
-        self.busy_since: float | None = None  # by the loop's clock (s): a decode, or a load
+        self.busy_since: float | None = None
 
     @property
     def info(self) -> EngineInfo:
-        """What is loaded; ``start`` comes first."""
-        assert self._info is not None, "start() comes first"  # noqa: S101 - a mistake of the caller
+        """Description of the engine that is loaded; ``start`` must have been called."""
+        assert self._info is not None, "start() comes first"
         return self._info
 
     async def start(self) -> None:
-        """Loads an engine and runs it once, so that the first words do not wait for that.
+        """Loads an engine and runs it once: the first run takes longer, and words must not wait for it.
 
         Raises:
-            EngineError: It cannot be loaded, or does not work.
+            EngineError: The engine cannot be loaded, or does not work.
         """
         self._engine = None  # there may not be memory for two
         self._engine = await self._run_in_engine_thread("loading the model", self._load)
@@ -63,67 +68,75 @@ class EngineRunner:
         await self._decode(Job("warm-up", 0, np.zeros(SAMPLE_RATE, dtype=np.float32), final=True))
 
     async def decode(self, job: Job, notify: Callable[[str], None]) -> Hypothesis | None:
-        """Decodes a job; None when a fresh engine cannot do it either.
+        """Decodes a job of a live source.
 
         Args:
-            job: What to decode.
-            notify: Told what is wrong, and with an empty text that it is over.
+            job: The job.
+            notify: Called with a sentence for viewers when the engine fails, and with an empty one when it works again.
+
+        Returns:
+            The hypothesis; None if a fresh engine failed as well.
 
         Raises:
             EngineError: The engine is broken: it could not be loaded again, or two utterances in a row failed.
         """
         try:
-            answer: Hypothesis | None = await self._decode(job)
-        except EngineError as problem:
+            hypothesis: Hypothesis | None = await self._decode(job)
+        except EngineError as error:
             if self._last_job_failed:
-                raise EngineError(f"the engine fails on whatever it hears: {problem}") from problem
-            answer = await self._retry_fresh(job, problem, notify)
-        self._last_job_failed = answer is None
-        return self._report_recovery(answer, notify)
+                raise EngineError(f"the engine fails on all audio: {error}") from error
+            hypothesis = await self._retry_fresh(job, error, notify)
+        self._last_job_failed = hypothesis is None
+        return self._report_recovery(hypothesis, notify)
 
     async def decode_background(self, job: Job, notify: Callable[[str], None]) -> Hypothesis | None:
-        """The same for what somebody has sent to be heard: however often it fails, that is not held against the engine.
+        """Decodes a job of a recording that was uploaded; its failures, however many, do not count as the engine's.
+
+        Arguments and result are those of ``decode``.
 
         Raises:
-            EngineError: It could not be loaded again.
+            EngineError: The engine could not be loaded again.
         """
         try:
-            answer: Hypothesis | None = await self._decode(job)
-        except EngineError as problem:
-            answer = await self._retry_fresh(job, problem, notify)
-        return self._report_recovery(answer, notify)
+            hypothesis: Hypothesis | None = await self._decode(job)
+        except EngineError as error:
+            hypothesis = await self._retry_fresh(job, error, notify)
+        return self._report_recovery(hypothesis, notify)
 
-    async def _retry_fresh(self, job: Job, problem: EngineError, notify: Callable[[str], None]) -> Hypothesis | None:
-        """Decodes with a fresh engine; None if that fails as well."""
+    async def _retry_fresh(self, job: Job, error: EngineError, notify: Callable[[str], None]) -> Hypothesis | None:
+        """Decodes with a fresh engine; returns None if that fails as well."""
         notify(FAILURE_NOTICE)
-        log.error("the engine failed, and is loaded again: %s", problem, exc_info=problem)
+        log.error("the engine failed and is loaded again: %s", error, exc_info=error)
         await self.start()
         try:
-            answer = await self._decode(job)
-        except EngineError as again:
-            log.error("it failed again; the utterance is given up: %s", again)
+            hypothesis = await self._decode(job)
+        except EngineError as second_error:
+            log.error("the engine failed again; the utterance is given up: %s", second_error)
             return None
         log.info("the engine works again")
-        return answer
+        return hypothesis
 
     @staticmethod
-    def _report_recovery(answer: Hypothesis | None, notify: Callable[[str], None]) -> Hypothesis | None:
-        if answer:
+    def _report_recovery(hypothesis: Hypothesis | None, notify: Callable[[str], None]) -> Hypothesis | None:
+        if hypothesis:
             notify("")
-        return answer
+        return hypothesis
 
     async def set_vocabulary(self, terms: tuple[str, ...]) -> None:
-        """Names and terms to expect from the next job on, also after a fresh load.
+        """Sets names and terms to expect from the next job on, also after the engine is loaded again.
+
+        Args:
+            terms: Names and terms, as they are written.
 
         Raises:
-            ConfigError: They are too many for the model.
+            ConfigError: There are more than the model takes.
         """
-        assert self._engine is not None, "start() comes first"  # noqa: S101 - a mistake of the caller
-        await self._run_in_engine_thread("taking the vocabulary", partial(self._engine.set_vocabulary, terms))
+        assert self._engine is not None, "start() comes first"
+        await self._run_in_engine_thread("setting the vocabulary", partial(self._engine.set_vocabulary, terms))
         self._vocabulary = terms
 
     async def _decode(self, job: Job) -> Hypothesis:
-        assert self._engine is not None, "start() comes first"  # noqa: S101 - a mistake of the caller
+        assert self._engine is not None, "start() comes first"
         try:
             return await self._run_in_engine_thread(f"decoding {job}", partial(self._engine.decode, job))
         except EngineError:
@@ -131,14 +144,23 @@ class EngineRunner:
             raise
 
     async def _run_in_engine_thread(self, action: str, work: Callable[[], Result]) -> Result:
-        """Runs work in the engine's thread; what it raises and is no message for people becomes an ``EngineError``."""
+        """Runs work in the engine's thread.
+
+        Args:
+            action: What the work does, for the message of an error.
+            work: Runs in the thread.
+
+        Raises:
+            StreamsttError: Raised by the work, as it is.
+            EngineError: The work raised any other exception.
+        """
         loop = asyncio.get_running_loop()
         self.busy_since = loop.time()
         try:
             return await loop.run_in_executor(self._thread, work)
         except StreamsttError:
             raise
-        except Exception as problem:  # out of memory, or a mistake of ours: a fresh engine may do better
-            raise EngineError(f"{action} failed: {type(problem).__name__}: {problem}") from problem
+        except Exception as error:  # out of memory, or an error in our code: a fresh engine may do better
+            raise EngineError(f"{action} failed: {type(error).__name__}: {error}") from error
         finally:
             self.busy_since = None

@@ -1,7 +1,7 @@
-"""An engine that says what a script says, when the audio reaches it.
+"""An engine that plays back a script instead of recognizing speech: each word comes when the audio reaches its time.
 
-For designing overlays and testing clients without a model, and for tests that need exact words. It behaves as a real
-one does: a word that is still being spoken is heard in part, committed words are never said again.
+It serves to design overlays and to test clients without a model, and for tests that need exact words. It behaves as a
+real one does: a word that is still being spoken is recognized in part, committed words are not repeated.
 """
 
 import json
@@ -29,17 +29,17 @@ class ScriptWord(BaseModel):
 
 
 class Script(BaseModel):
-    """What is said, in order.
+    """What the engine recognizes, and how it misbehaves. All times are seconds of stream time.
 
     Attributes:
-        words: Each with its times.
-        language: Code.
-        repeat_s: From the start again so often; 0 for once.
-        decode_s: So long each decode takes, as on a slow machine.
-        hang_s: From this second of stream time on a decode never ends, as in a library that is stuck; 0: they all do.
-        fails_after: So many decodes after it was loaded it fails, as for want of memory, until it is loaded again; 0:
-            never.
-        poison_s: What is said at these times it can never decode.
+        words: The words in order.
+        language: Language code.
+        repeat_s: Period after which the script starts again; 0: it is played once.
+        decode_s: How long each decode takes, as on a slow machine.
+        hang_s: From this time on a decode never ends, as in a library that is stuck; 0: all end.
+        fails_after: Number of decodes after which all fail, as if out of memory, until the engine is loaded again; 0:
+            none fails.
+        poison_s: Decodes of audio with one of these times always fail.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,22 +55,27 @@ class Script(BaseModel):
 
 @dataclass(slots=True)
 class ScriptedEngine:
-    """Implements ``Engine``."""
+    """An ``Engine`` that plays back a script.
+
+    Attributes:
+        script: The script.
+        decode_count: Number of decodes that worked.
+    """
 
     script: Script
     decode_count: int = 0
 
     @property
     def info(self) -> EngineInfo:
-        """It speaks the script's language."""
+        """Description of the script: it knows one language."""
         return EngineInfo("script", "none", "exact", (self.script.language,))
 
     @classmethod
     def load(cls, path: Path) -> "ScriptedEngine":
-        """Reads a script from JSON.
+        """Reads a script from a JSON file.
 
         Raises:
-            ModelError: The file cannot be read, or is no script.
+            ModelError: The file cannot be read, or is not a script.
         """
         try:
             return cls(Script.model_validate_json(path.read_bytes()))
@@ -78,50 +83,52 @@ class ScriptedEngine:
             raise ModelError(f"cannot read the script {path}: {error.strerror}") from error
         except ValidationError as error:
             example = json.dumps({"words": [{"text": " Hello", "start": 0.5, "end": 0.9}]})
-            raise ModelError(f"{path} is no script: {error.errors()[0]['msg']}; one looks like {example}") from error
+            raise ModelError(
+                f"{path} is not a script: {error.errors()[0]['msg']}; expected for example {example}"
+            ) from error
 
     def decode(self, job: Job) -> Hypothesis:
-        """The words whose middle lies in the job's audio, after its committed ones.
+        """Returns the words of the script whose middle lies in the job's audio, after its committed words.
 
         Raises:
-            EngineError: The script says so.
+            EngineError: The script has this decode fail.
         """
         if self.script.decode_s:  # sleeping for 0 s would hand the processor to others
             time.sleep(self.script.decode_s)
         if 0 < samples_from_ms(self.script.hang_s * 1000) <= job.end:
             threading.Event().wait()
-        worn_out = 0 < self.script.fails_after <= self.decode_count
-        if worn_out or any(job.start <= samples_from_ms(at * 1000) < job.end for at in self.script.poison_s):
-            raise EngineError(f"the script lets {job} fail")
+        exhausted = 0 < self.script.fails_after <= self.decode_count
+        if exhausted or any(job.start <= samples_from_ms(at * 1000) < job.end for at in self.script.poison_s):
+            raise EngineError(f"the script has {job} fail")
         self.decode_count += 1
         after = max(job.committed[-1].end if job.committed else 0, job.start)
-        heard = [_recognize(word, job) for word in self._scheduled_words(job) if (word.start + word.end) // 2 >= after]
-        return Hypothesis(job, tuple(w for w in heard if w), job.language or self.script.language)
+        words = [_recognize(word, job) for word in self._scheduled_words(job) if (word.start + word.end) // 2 >= after]
+        return Hypothesis(job, tuple(w for w in words if w), job.language or self.script.language)
 
     def set_vocabulary(self, terms: Sequence[str]) -> None:
-        """It says what it says."""
+        """Does nothing: the script has the words it has."""
 
     def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
-        """One after the other."""
+        """Decodes the jobs one after the other."""
         return map(self.decode, jobs)
 
     def _scheduled_words(self, job: Job) -> list[RecognizedWord]:
         period = samples_from_ms(self.script.repeat_s * 1000)
-        turns = range(job.start // period, job.end // period + 1) if period else range(1)
+        repetitions = range(job.start // period, job.end // period + 1) if period else range(1)
         return [
             RecognizedWord(
                 w.text,
-                samples_from_ms(w.start * 1000) + turn * period,
-                samples_from_ms(w.end * 1000) + turn * period,
+                samples_from_ms(w.start * 1000) + n * period,
+                samples_from_ms(w.end * 1000) + n * period,
                 1.0,
             )
-            for turn in turns
+            for n in repetitions
             for w in self.script.words
         ]
 
 
 def _recognize(word: RecognizedWord, job: Job) -> RecognizedWord | None:
-    """The word as far as the job's audio goes; in a final, a word belongs to the audio that holds its middle."""
+    """Returns a word as far as the job's audio reaches; in a final job, only if its middle lies in the audio."""
     if word.end <= job.end:
         return word
     if word.start >= job.end or (job.final and (word.start + word.end) // 2 >= job.end):

@@ -24,7 +24,6 @@ class Hub:
     Attributes:
         daemon_info: What ``hello`` says of the daemon.
         counters: What was published, and to how many.
-        pending_devices: Names of the sources whose device has not been there yet.
         levels: How loud each source is, for those who ask.
     """
 
@@ -42,7 +41,7 @@ class Hub:
         """
         self.daemon_info = daemon_info
         self.counters = Counters(sources)
-        self.pending_devices: set[str] = set()
+        self._pending_devices: set[str] = set()  # names of sources
         self.levels = Levels()
         self._queue = queue
         self.seq = 0  # of the last event that was published
@@ -92,7 +91,7 @@ class Hub:
     @property
     def missing_sources(self) -> list[str]:
         """Names of the sources from which no audio can come now."""
-        return [name for name, state in self.states.items() if state is State.LOST or name in self.pending_devices]
+        return [name for name, state in self.states.items() if state is State.LOST or name in self._pending_devices]
 
     @property
     def notices(self) -> list[Notice]:
@@ -151,6 +150,18 @@ class Hub:
         for outbox in self._subscriptions:
             outbox.finish(RESTARTED)
 
+    def set_device_pending(self, source: str, pending: bool) -> None:
+        """Sets whether the device of a source is still waited for: it has not been there since the start.
+
+        Args:
+            source: Name of the source.
+            pending: Whether its device is missing; until it comes, the source counts as missing.
+        """
+        if pending:
+            self._pending_devices.add(source)
+        else:
+            self._pending_devices.discard(source)
+
     def add_source(self, info: SourceInfo) -> None:
         """Names a source in every ``make_hello`` from now on."""
         self._sources[info.name] = info
@@ -165,7 +176,7 @@ class Hub:
             known.pop(name, None)
         self._source_statuses.remove_source(name)
         self.levels.remove_source(name)
-        self.pending_devices.discard(name)
+        self._pending_devices.discard(name)
 
     def publish(self, *events: Event) -> None:
         """Numbers events and puts them into every queue; never waits.

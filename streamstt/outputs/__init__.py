@@ -1,1 +1,1 @@
-"""Captions to other programs and services: each an ordinary subscriber of the hub."""
+"""Sends captions to other programs and services; each output is an ordinary subscriber of the hub."""

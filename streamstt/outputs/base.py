@@ -1,7 +1,6 @@
-"""What goes to a target, and what can become of it."""
+"""The interface of targets: what they receive, and how they fail."""
 
 import logging
-import os
 from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 from typing import Protocol
@@ -12,33 +11,33 @@ from streamstt.hub.protocol import Message, to_json
 
 log = logging.getLogger(__name__)
 
-MAX_QUEUED = 10_000  # messages; whoever takes them only puts them into a queue of its own, so that few ever wait
+MAX_QUEUED = 10_000  # messages; subscribers only move them into queues of their own, so few ever wait
 
 
 async def subscribe_captions(hub: Hub, sources: Collection[str]) -> AsyncGenerator[Message, None]:
-    """Yields what the hub publishes from now on, until it finishes.
+    """Yields what the hub publishes from now on, until the hub finishes.
 
     Args:
         hub: Where captions are published.
-        sources: Names of those that are wanted; empty: all.
+        sources: Names of the sources to include; empty: all.
     """
     while True:
-        now = Resume(hub.seq, hub.daemon_info.session)  # an outlet wants no history
-        with hub.subscribe(now, queue=MAX_QUEUED, counted=False) as outbox:
-            while (message := await outbox.get()) is not None:
+        now = Resume(hub.seq, hub.daemon_info.session)  # without history
+        with hub.subscribe(now, queue=MAX_QUEUED, counted=False) as subscription:
+            while (message := await subscription.get()) is not None:
                 if isinstance(message, Message) and (not sources or message.event.source in sources):
                     yield message
-            if outbox.close_reason is not TOO_SLOW:
+            if subscription.close_reason is not TOO_SLOW:
                 return
-        log.error("more than %d messages came at once: some captions go to viewers only", MAX_QUEUED)
+        log.error("more than %d messages came at once: some captions did not reach an output", MAX_QUEUED)
 
 
-class TargetUnavailable(Exception):  # noqa: N818 - a state of the target, which passes, and no error of the user's
-    """The target cannot take anything now; it is tried again.
+class TargetUnavailable(Exception):  # noqa: N818 - a passing state of the target, not an error of the user
+    """The target cannot take captions now, and is to be tried again.
 
     Attributes:
-        retry_after_s: It asked not to be tried again sooner; 0: it did not say.
-        report_now: That is no connection which has only idled too long: to try again at once will not help.
+        retry_after_s: The target asked not to be tried again sooner (s); 0: it did not.
+        report_now: Not a stale keep-alive connection, so an immediate retry will not help: report it at once.
     """
 
     def __init__(self, reason: str, retry_after_s: float = 0, *, report_now: bool = False) -> None:
@@ -47,23 +46,23 @@ class TargetUnavailable(Exception):  # noqa: N818 - a state of the target, which
         self.report_now = report_now
 
 
-class CaptionRejected(Exception):  # noqa: N818 - as above
-    """The target does not want this caption, and would not want it later either."""
+class CaptionRejected(Exception):  # noqa: N818 - an outcome, not an error of the user
+    """The target refuses this caption for good; a retry would not help."""
 
 
-class TargetGone(Exception):  # noqa: N818 - as above
-    """The target wants nothing any more, until the next start."""
+class TargetGone(Exception):  # noqa: N818 - a state of the target, not an error of the user
+    """The target takes no more captions until the daemon is started again."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionItem:
-    """One final caption with words in it, on its way.
+    """One final caption to be delivered; its text is not empty.
 
     Attributes:
-        message: As viewers get it.
-        label: What people call its source.
-        show_label: It has to be said whose it is: there are several sources.
-        published_at: When it was published, on the event loop's clock (s).
+        message: The final, as viewers receive it.
+        label: The source's name for users.
+        show_label: Whether to prefix the label, because there are several sources.
+        published_at: When it was published, in seconds of the event loop's clock.
     """
 
     message: Message
@@ -73,57 +72,53 @@ class CaptionItem:
 
     @property
     def text(self) -> str:
-        """What was said, on one line."""
+        """The text on one line."""
         return " ".join(self.message.data["text"].split())
 
     @property
     def labeled_text(self) -> str:
-        """The same with the speaker's label, if that has to be said."""
+        """The text on one line, with the label before it if ``show_label``."""
         return f"{self.label}: {self.text}" if self.show_label else self.text
 
     def json(self, session: str) -> str:
-        """The final as viewers get it, with ``label`` and ``session``, which makes ``seq`` unique."""
+        """Encodes the final with ``label`` and with ``session``, which makes ``seq`` unique."""
         return to_json({**self.message.data, "label": self.label, "session": session})
 
 
-def describe_os_error(error: OSError) -> str:
-    """The system's words for an error; asyncio puts addresses into its own."""
-    if error.errno and error.errno > 0:  # others are of the look-up of names
-        return os.strerror(error.errno)
-    return error.strerror or type(error).__name__
-
-
 class Target(Protocol):
-    """A place that takes final captions one after the other.
-
-    Attributes:
-        is_open: Whether ``send`` can be tried.
-    """
+    """A program or service that takes final captions one after the other."""
 
     @property
-    def is_open(self) -> bool: ...  # noqa: D102 - said above
+    def is_open(self) -> bool:
+        """Whether ``send`` can be called."""
+        ...
 
     async def open(self) -> None:
-        """Connects, or asks for what has to be known first.
+        """Connects, or reads what ``send`` needs.
 
         Raises:
-            Away: It cannot be done now.
-            Over: It never can.
+            TargetUnavailable: It fails now.
+            TargetGone: It will never succeed.
         """
         ...
 
     async def send(self, item: CaptionItem) -> bool:
-        """Delivers; called again with the same parcel after ``TargetUnavailable``. False: nobody wants it just now.
+        """Delivers a caption; called again with the same item after ``TargetUnavailable``.
+
+        Returns:
+            True if it was delivered; False if the target has no use for it now, such as a stream that has not begun.
 
         Raises:
-            Away, Refused, Over: As they say.
+            TargetUnavailable: It was not delivered, and is to be sent again.
+            CaptionRejected: The target refuses this caption.
+            TargetGone: The target takes no more captions.
         """
         ...
 
     async def wait_closed(self) -> None:
-        """Returns when an open target is not so any more; a target that cannot know never returns."""
+        """Waits until an open target is closed from its side; never returns if the target cannot notice."""
         ...
 
     async def close(self) -> None:
-        """Closes what is open; never raises."""
+        """Closes the connection; never raises."""
         ...

@@ -1,4 +1,4 @@
-"""The way of final captions to a target that takes one after the other: in order, tried again, bounded."""
+"""Delivers final captions to a target that takes one after the other: in order, with retries, from a bounded queue."""
 
 import asyncio
 import logging
@@ -7,6 +7,8 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 
+from streamstt.clock import loop_time
+from streamstt.concurrency import first_completed
 from streamstt.events import Final
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import (
@@ -24,15 +26,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DeliveryPolicy:
-    """What is due to a target.
+    """How captions are delivered to a target.
 
     Attributes:
-        name: For logs, health and metrics.
-        sources: Whose captions go there; empty: everybody's.
-        max_waiting: Captions that wait while it is away: beyond, the oldest is dropped, and counted.
-        max_age_s: An older caption is worth nothing there: it is dropped, and counted.
-        last_retry_s: It is tried again at least so often.
-        connect_at_start: It is connected to at once, not with the first caption.
+        name: Name of the target, for logs, health and metrics.
+        sources: Names of the sources whose captions are sent; empty: all.
+        max_waiting: Number of captions that wait while it is unavailable; beyond, the oldest are dropped and counted.
+        max_age_s: Captions older than this are dropped and counted (s).
+        last_retry_s: Longest delay between attempts (s).
+        connect_at_start: Whether to connect at once instead of with the first caption.
     """
 
     name: str
@@ -44,21 +46,25 @@ class DeliveryPolicy:
 
 
 class Delivery:
-    """An ``Outlet``: two tasks, one that never waits for the target, and one that does nothing else."""
+    """A ``CaptionOutput`` of two tasks: one queues captions and never waits for the target, the other sends them.
+
+    Attributes:
+        status: Counts and reports of the target.
+    """
 
     def __init__(self, target: Target, policy: DeliveryPolicy, hub: Hub) -> None:
-        """Sends nothing yet.
+        """Starts idle; call ``run``.
 
         Args:
-            target: Where captions go.
-            policy: What is due to it.
-            hub: Where they come from.
+            target: Where captions are sent.
+            policy: How they are delivered.
+            hub: Where they are published.
         """
         self._target = target
         self._policy = policy
         self._hub = hub
         self._queue: deque[CaptionItem] = deque()
-        self._in_flight: CaptionItem | None = None  # on its way now, and no longer among those
+        self._in_flight: CaptionItem | None = None  # being sent, and no longer in the queue
         self._target_gone = False
         self._work_available = asyncio.Event()
         self._closing = asyncio.Event()
@@ -69,15 +75,15 @@ class Delivery:
         return len(self._queue) + (self._in_flight is not None)
 
     async def run(self) -> None:
-        """Delivers until the hub has finished and all is delivered, or cannot be now; never raises."""
-        log.info("captions go to %s", self._policy.name)
+        """Delivers until the hub has finished and the queue is empty, or a last attempt failed; never raises."""
+        log.info("captions are sent to %s", self._policy.name)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._deliver())
                 await self._receive()
-        except Exception:  # a mistake of ours: captions are worth more than their copies
-            log.exception("captions do not go to %s any more", self._policy.name)
-            self.status.record_end("a mistake in the program")
+        except Exception:  # a bug: drop this output, keep captioning
+            log.exception("no more captions are sent to %s", self._policy.name)
+            self.status.record_end("an error in the program")
         finally:
             if self._waiting:
                 log.warning("%d captions did not reach %s", self._waiting, self._policy.name)
@@ -89,17 +95,17 @@ class Delivery:
             if isinstance(message.event, Final) and message.event.text:
                 labels = {source.name: source.label for source in self._hub.sources}
                 label = labels.get(message.event.source, message.event.source)
-                self._queue.append(CaptionItem(message, label, len(labels) > 1, _now()))
+                self._queue.append(CaptionItem(message, label, len(labels) > 1, loop_time()))
                 self._drop_excess()
                 self._work_available.set()
         self._closing.set()
         self._work_available.set()
 
     def _drop_excess(self) -> None:
-        """Drops what is too much, then what is too old."""
-        oldest = _now() - self._policy.max_age_s
-        most = 0 if self._target_gone else self._policy.max_waiting
-        while len(self._queue) > most or (self._queue and self._queue[0].published_at < oldest):
+        """Drops the oldest captions that exceed the queue's bound, and those that are too old."""
+        oldest = loop_time() - self._policy.max_age_s
+        limit = 0 if self._target_gone else self._policy.max_waiting
+        while len(self._queue) > limit or (self._queue and self._queue[0].published_at < oldest):
             self._queue.popleft()
             self.status.dropped += 1
 
@@ -107,20 +113,20 @@ class Delivery:
         while self._queue or not self._closing.is_set():
             try:
                 await self._step()
-            except TargetUnavailable as problem:
+            except TargetUnavailable as error:
                 await self._target.close()
-                pause_s = self.status.record_failure(problem)
+                delay_s = self.status.record_failure(error)
                 if self._closing.is_set():
                     return  # that was the last attempt
-                await self._wait_before_retry(pause_s)
-            except TargetGone as end:
+                await self._wait_before_retry(delay_s)
+            except TargetGone as error:
                 self._target_gone = True
                 self._drop_excess()
-                self.status.record_end(str(end))
+                self.status.record_end(str(error))
                 return
 
     async def _step(self) -> None:
-        """One step: a connection, a caption, or a rest."""
+        """Connects if necessary, then sends one caption, or waits for work."""
         if not self._target.is_open and (self._queue or self._policy.connect_at_start):
             await self._target.open()
             if self._policy.connect_at_start:
@@ -132,42 +138,32 @@ class Delivery:
             await self._wait_for_work()
 
     async def _send(self) -> None:
-        self._in_flight = parcel = self._queue.popleft()
+        self._in_flight = item = self._queue.popleft()
         try:
-            wanted = await self._target.send(parcel)
+            delivered = await self._target.send(item)
         except TargetUnavailable:
-            self._queue.appendleft(parcel)
+            self._queue.appendleft(item)
             self._in_flight = None
             raise
-        except CaptionRejected as problem:
-            self.status.record_rejection(str(problem))
+        except CaptionRejected as error:
+            self.status.record_rejection(str(error))
         except TargetGone:
             self.status.dropped += 1
             self._in_flight = None
             raise
         else:
-            self.status.record_success(int(wanted))
-            self.status.dropped += not wanted
+            self.status.record_success(int(delivered))
+            self.status.dropped += not delivered
         self._in_flight = None
 
     async def _wait_for_work(self) -> None:
-        """Until there is work, or the target is lost."""
+        """Waits until there is work, or the target closes the connection."""
         self._work_available.clear()
-        waits: list[asyncio.Future[object]] = [asyncio.ensure_future(self._work_available.wait())]
-        if self._target.is_open:
-            waits.append(asyncio.ensure_future(self._target.wait_closed()))
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        closed = [self._target.wait_closed()] if self._target.is_open else []
+        await first_completed(self._work_available.wait(), *closed)
 
-    async def _wait_before_retry(self, pause_s: float) -> None:
-        """So long, or until it is time to close."""
+    async def _wait_before_retry(self, delay_s: float) -> None:
+        """Waits for the delay, or until the hub has finished."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(pause_s):
+            async with asyncio.timeout(delay_s):
                 await self._closing.wait()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

@@ -1,51 +1,51 @@
-"""Where captions go besides viewers and transcripts: other programs and services, each a subscriber of the hub."""
+"""Creates the outputs in the settings. Modules of outputs that are off are not imported."""
 
 import asyncio
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from streamstt.brokers.factory import make_publishers
 from streamstt.config.outputs import ObsSettings
+from streamstt.config.secrets import credentials_folder
 from streamstt.config.settings import Settings
 from streamstt.hub.hub import Hub
 from streamstt.outputs.delivery import Delivery, DeliveryPolicy
 from streamstt.outputs.secrets import SecretSource
 
-CLOSE_TIMEOUT_S = 5.0  # a stopping daemon waits no longer for targets that do not answer
-LIVE_QUEUE = 50  # captions that wait for a target where only fresh ones are worth anything
-STDOUT_QUEUE = (
-    5_000  # lines that wait for a reader of standard output which does not keep up: some six hours of one speaker
-)
-PIPE_QUEUE = 200  # the same of a named pipe, whose readers want to know what is said now
+CLOSE_TIMEOUT_S = 5.0  # a stopping daemon waits no longer for targets that do not respond
+# Captions that wait for a target, at most:
+LIVE_QUEUE = 50  # where only fresh captions are useful
+STDOUT_QUEUE = 5_000  # some six hours of one speaker
+PIPE_QUEUE = 200  # readers of a named pipe want what is said now
 
 
 class CaptionOutput(Protocol):
-    """Passes captions on to one target; a dead target delays nobody, and comes back by itself."""
+    """Sends captions to one target, and reconnects by itself; a dead target delays nothing else."""
 
     async def run(self) -> None:
-        """Subscribes and delivers; returns when the hub has finished and what was published is delivered."""
+        """Subscribes to the hub and delivers; returns when the hub has finished and all captions are delivered."""
         ...
 
 
 def make_outputs(settings: Settings, hub: Hub) -> Sequence[CaptionOutput]:
-    """Those that are switched on.
+    """Creates the outputs that are configured.
 
     Raises:
-        SinkError: A named pipe cannot be made.
+        OutputError: A named pipe cannot be created.
+        ConfigError: A broker's client library is missing, or its password cannot be read.
     """
-    made = [*_make_local_outputs(settings, hub), *_make_http_outputs(settings, hub), *make_publishers(settings, hub)]
+    outputs = [*_make_local_outputs(settings, hub), *_make_http_outputs(settings, hub), *make_publishers(settings, hub)]
     if settings.obs.url:
-        made.append(_make_obs_output(settings.obs, hub))
-    return made
+        outputs.append(_make_obs_output(settings.obs, hub))
+    return outputs
 
 
 def _make_local_outputs(settings: Settings, hub: Hub) -> Iterator[CaptionOutput]:
     output = settings.output
     session = hub.daemon_info.session
     if output.stdout:
-        from streamstt.outputs.local import Stdout  # noqa: PLC0415 - what is not switched on costs nothing, as below
+        from streamstt.outputs.local import Stdout  # noqa: PLC0415 - outputs that are off cost nothing; so below
 
         yield Delivery(
             Stdout(output.stdout, session), DeliveryPolicy("stdout", output.sources, max_waiting=STDOUT_QUEUE), hub
@@ -61,7 +61,7 @@ def _make_local_outputs(settings: Settings, hub: Hub) -> Iterator[CaptionOutput]
 
 
 def _make_http_outputs(settings: Settings, hub: Hub) -> Iterator[CaptionOutput]:
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY", "")
+    credentials = credentials_folder()
     zoom, youtube, webhook = settings.zoom, settings.youtube, settings.webhook
     address = SecretSource("zoom.url", zoom.url, zoom.url_file)
     if address.is_set(credentials):
@@ -88,19 +88,19 @@ def _make_http_outputs(settings: Settings, hub: Hub) -> Iterator[CaptionOutput]:
 def _make_obs_output(settings: ObsSettings, hub: Hub) -> CaptionOutput:
     from streamstt.outputs.obs.connection import ObsConnection  # noqa: PLC0415
 
-    socket = ObsConnection(settings.url, SecretSource("obs.password", settings.password, settings.password_file))
+    connection = ObsConnection(settings.url, SecretSource("obs.password", settings.password, settings.password_file))
     if settings.text_source:
         from streamstt.outputs.obs.text_source import ObsTextSource  # noqa: PLC0415
 
-        return ObsTextSource(socket, settings, hub)
+        return ObsTextSource(connection, settings, hub)
     from streamstt.outputs.obs.stream_captions import ObsStreamCaptions  # noqa: PLC0415
 
-    terms = DeliveryPolicy("obs", settings.sources, LIVE_QUEUE, settings.max_age_s, connect_at_start=True)
-    return Delivery(ObsStreamCaptions(socket, settings), terms, hub)
+    policy = DeliveryPolicy("obs", settings.sources, LIVE_QUEUE, settings.max_age_s, connect_at_start=True)
+    return Delivery(ObsStreamCaptions(connection, settings), policy, hub)
 
 
 async def finish_outputs(running: Sequence[asyncio.Task[None]]) -> None:
-    """Waits for outlets whose hub has finished, and ends those that take too long."""
+    """Waits for outputs whose hub has finished, and cancels those that take longer than ``CLOSE_TIMEOUT_S``."""
     if running:
         _, late = await asyncio.wait(running, timeout=CLOSE_TIMEOUT_S)
         for task in late:

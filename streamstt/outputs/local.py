@@ -1,4 +1,4 @@
-"""Final captions on standard output, a line each."""
+"""Final captions to programs on this machine: one line each, on standard output or in a named pipe."""
 
 import asyncio
 import errno
@@ -11,35 +11,35 @@ from typing import Literal
 from streamstt.errors import OutputError
 from streamstt.outputs.base import CaptionItem, TargetGone, TargetUnavailable
 
-MAX_ATOMIC_WRITE = select.PIPE_BUF  # bytes: where so many fit, a write of so many does not wait (pipe(7))
+MAX_ATOMIC_WRITE = select.PIPE_BUF  # bytes: a pipe that is ready for writing takes this much without blocking (pipe(7))
 
 
 async def write_nonblocking(descriptor: int, data: bytes) -> None:
-    """Writes all, waiting for room where there is none.
+    """Writes all data without blocking the event loop, whether the descriptor is in blocking mode or not.
 
     Args:
-        descriptor: Of a pipe, a terminal, a socket or a file, that waits for its reader or does not.
+        descriptor: File descriptor of a pipe, a terminal, a socket or a file.
         data: One line or more.
 
     Raises:
-        OSError: As write(2) says; part of the data may be written.
+        OSError: write(2) failed; part of the data may have been written.
     """
     while data:
         await _wait_writable(descriptor)
         try:
             data = data[os.write(descriptor, data[:MAX_ATOMIC_WRITE]) :]
         except BlockingIOError:
-            await asyncio.sleep(0.05)  # some say that there is room where there is too little, and do not say when
+            await asyncio.sleep(0.05)  # some are reported as ready with too little space, and not again later
 
 
 async def _wait_writable(descriptor: int) -> None:
-    """Until something can be written, or its reader is gone."""
+    """Waits until the descriptor is writable, or its reader has closed it."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     try:
         loop.add_writer(descriptor, ready.set)
     except PermissionError:
-        return  # a file: it always can
+        return  # a regular file, which is always writable
     try:
         await ready.wait()
     finally:
@@ -47,43 +47,43 @@ async def _wait_writable(descriptor: int) -> None:
 
 
 def ensure_pipe(path: Path) -> None:
-    """Makes the pipe, for its owner only, if it is not there.
+    """Creates the named pipe, for its owner only, if it does not exist.
 
     Raises:
-        SinkError: It cannot be made, or there is something else.
+        OutputError: It cannot be created, or the path is something else.
     """
     try:
         if not os.path.lexists(path):
             os.mkfifo(path, 0o600)
-        kind = path.stat().st_mode
+        mode = path.stat().st_mode
     except OSError as error:
-        raise OutputError(f"cannot make the pipe {path} (output.pipe): {error.strerror}") from error
-    if not stat.S_ISFIFO(kind):
-        raise OutputError(f"{path} (output.pipe) is there and is no pipe: remove it, or choose another path")
+        raise OutputError(f"cannot create the pipe {path} (output.pipe): {error.strerror}") from error
+    if not stat.S_ISFIFO(mode):
+        raise OutputError(f"{path} (output.pipe) exists and is not a pipe: remove it, or choose another path")
 
 
 class Pipe:
-    """A ``Target``."""
+    """A ``Target``: a named pipe, which is open only while a program reads it."""
 
     def __init__(self, path: Path, line_format: Literal["text", "json"], session: str) -> None:
-        """Opens nothing yet.
+        """Starts closed; ``send`` opens the pipe.
 
         Args:
-            path: Of the pipe, which is there.
-            line_format: Of a line.
-            session: Of the hub.
+            path: Path of the pipe.
+            line_format: Format of a line.
+            session: Session of the hub.
         """
         self._path = path
         self._line_format = line_format
         self._session = session
         self._descriptor: int | None = None
-        self.is_open = True  # whether somebody reads is seen line by line
+        self.is_open = True  # whether there is a reader is checked with each line
 
     async def open(self) -> None:
-        """It always is."""
+        """Does nothing; ``send`` opens the pipe."""
 
     async def send(self, item: CaptionItem) -> bool:
-        """Writes a line; False: nobody reads."""
+        """Writes a line; returns False if no program reads the pipe."""
         descriptor = self._descriptor if self._descriptor is not None else self._open_if_read()
         if descriptor is None:
             return False
@@ -92,26 +92,26 @@ class Pipe:
         except BrokenPipeError:
             self._close_pipe()
             return False
-        except OSError as problem:
+        except OSError as error:
             self._close_pipe()
-            raise TargetUnavailable(f"the pipe cannot be written to: {problem.strerror}") from problem
+            raise TargetUnavailable(f"the pipe cannot be written to: {error.strerror}") from error
         return True
 
     def _open_if_read(self) -> int | None:
-        """Opens the pipe if somebody reads it."""
+        """Opens the pipe; returns None if no program reads it."""
         try:
-            ensure_pipe(self._path)  # somebody may have removed it
-            # Without waiting: whoever opens a pipe to write waits for a reader otherwise.
+            ensure_pipe(self._path)  # it may have been removed
+            # O_NONBLOCK: otherwise opening a pipe for writing blocks until there is a reader.
             descriptor = os.open(self._path, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OutputError as problem:
-            raise TargetUnavailable(str(problem)) from problem
-        except OSError as problem:
-            if problem.errno == errno.ENXIO:
+        except OutputError as error:
+            raise TargetUnavailable(str(error)) from error
+        except OSError as error:
+            if error.errno == errno.ENXIO:
                 return None
-            raise TargetUnavailable(f"the pipe cannot be opened: {problem.strerror}") from problem
+            raise TargetUnavailable(f"the pipe cannot be opened: {error.strerror}") from error
         self._descriptor = descriptor
-        # Tells when the last reader has gone. What it left unread goes with the descriptor; kept open, half a line of
-        # it would be the first that the next one reads.
+        # The descriptor becomes readable when the last reader has closed the pipe. Closing ours discards what was left
+        # unread; otherwise the next reader could start within a line.
         asyncio.get_running_loop().add_reader(descriptor, self._close_pipe)
         return descriptor
 
@@ -124,11 +124,11 @@ class Pipe:
             os.close(descriptor)
 
     async def wait_closed(self) -> None:
-        """Nobody need act on it."""
+        """Never returns: the pipe is opened again by the next ``send``."""
         await asyncio.Future()
 
     async def close(self) -> None:
-        """Closes it; the pipe stays, for readers may wait for the next run."""
+        """Closes the descriptor; the pipe stays, as readers may wait for the next run."""
         self._close_pipe()
 
 
@@ -136,21 +136,21 @@ STDOUT_FD = 1
 
 
 def format_line(item: CaptionItem, line_format: Literal["text", "json"], session: str) -> bytes:
-    """A caption as a line: what was said, or the final as viewers get it, with ``label`` and ``session``."""
+    """Formats a caption as a line: its text, or the final as JSON with ``label`` and ``session``."""
     line = item.labeled_text if line_format == "text" else item.json(session)
     return f"{line}\n".encode(errors="replace")
 
 
 class Stdout:
-    """A ``Target``. When its reader has gone, that is the end of it: nobody can come back to a pipe without a name."""
+    """A ``Target``: standard output. When its reader has gone, so is the target: nothing else can open that pipe."""
 
     def __init__(self, line_format: Literal["text", "json"], session: str, descriptor: int = STDOUT_FD) -> None:
-        """Takes a descriptor of its own, so that waiting for it disturbs nobody else's.
+        """Duplicates the descriptor, so that the event loop can watch it independently of other users.
 
         Args:
-            line_format: Of a line.
-            session: Of the hub.
-            descriptor: In place of standard output.
+            line_format: Format of a line.
+            session: Session of the hub.
+            descriptor: File descriptor to write to.
         """
         self._line_format = line_format
         self._session = session
@@ -158,21 +158,21 @@ class Stdout:
         self.is_open = True
 
     async def open(self) -> None:
-        """It always is."""
+        """Does nothing; standard output is always open."""
 
     async def send(self, item: CaptionItem) -> bool:
-        """Writes a line."""
+        """Writes a line; returns True."""
         try:
             await write_nonblocking(self._descriptor, format_line(item, self._line_format, self._session))
-        except BrokenPipeError as problem:
-            raise TargetGone("nobody reads standard output any more") from problem
-        except OSError as problem:
-            raise TargetUnavailable(f"standard output cannot be written to: {problem.strerror}") from problem
+        except BrokenPipeError as error:
+            raise TargetGone("the reader of standard output has gone") from error
+        except OSError as error:
+            raise TargetUnavailable(f"standard output cannot be written to: {error.strerror}") from error
         return True
 
     async def wait_closed(self) -> None:
-        """Only writing would tell."""
+        """Never returns: only a write shows that the reader has gone."""
         await asyncio.Future()
 
     async def close(self) -> None:
-        """It stays open: it was so before us."""
+        """Does nothing: standard output belongs to the process."""

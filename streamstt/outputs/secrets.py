@@ -1,25 +1,25 @@
-"""What only we and a target may know: written in the settings, in a file, or given by the service manager."""
+"""Secrets of targets: from the settings, a file, or a credential of the service manager."""
 
-import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from streamstt.config.outputs import check_url
+from streamstt.concurrency import run_in_thread
 from streamstt.config.secrets import read_secret
+from streamstt.config.urls import check_url
 from streamstt.errors import ConfigError
 from streamstt.outputs.base import TargetUnavailable
 
 
 @dataclass(frozen=True, slots=True)
 class SecretSource:
-    """Where one is to be found.
+    """Where to find a secret.
 
     Attributes:
-        setting: Such as ``obs.password``; the credential is then ``streamstt-obs-password``.
-        value: In the settings; empty: elsewhere.
-        file: Name of the file it is in; empty: there is none.
+        setting: Name of the setting, such as ``obs.password``; the credential is then ``streamstt-obs-password``.
+        value: The secret, if the settings contain it; else empty.
+        file: Name of the file that contains it; empty: none.
     """
 
     setting: str
@@ -28,40 +28,40 @@ class SecretSource:
 
     @property
     def credential_name(self) -> str:
-        """Its name among systemd's credentials."""
+        """Name of the credential (systemd's ``LoadCredential=``)."""
         return "streamstt-" + self.setting.replace(".", "-").replace("_", "-")
 
     def is_set(self, credentials_folder: str) -> bool:
-        """Whether somebody gave one.
+        """Returns whether there is a secret.
 
         Args:
-            credentials_folder: Folder of systemd's credentials; empty: there is none.
+            credentials_folder: Folder of systemd's credentials; empty: none.
         """
-        given = self.value.get_secret_value() or self.file
-        return bool(given or (credentials_folder and (Path(credentials_folder) / self.credential_name).is_file()))
+        configured = self.value.get_secret_value() or self.file
+        return bool(configured or (credentials_folder and (Path(credentials_folder) / self.credential_name).is_file()))
 
     async def read(self) -> str:
-        """The secret, as it is now; empty if there is none.
+        """Returns the present secret; empty if there is none.
 
         Raises:
-            Away: Its file cannot be read, or is empty: it may be written soon.
+            TargetUnavailable: Its file cannot be read, or is empty; it may be written later.
         """
-        if given := self.value.get_secret_value():
-            return given
+        if value := self.value.get_secret_value():
+            return value
         try:
-            return await asyncio.to_thread(read_secret, f"{self.setting}_file", self.file, self.credential_name)
-        except ConfigError as problem:
-            raise TargetUnavailable(str(problem)) from problem
+            return await run_in_thread(read_secret, f"{self.setting}_file", self.file, self.credential_name)
+        except ConfigError as error:
+            raise TargetUnavailable(str(error)) from error
 
     async def read_url(self) -> str:
-        """The secret, which is an address for HTTP.
+        """Returns the present secret, which is an HTTP URL.
 
         Raises:
-            Away: There is none, or it is no address.
+            TargetUnavailable: There is none, or it is not a valid URL.
         """
         text = await self.read()
         try:
             check_url(text, "https", "http")
-        except ValueError as problem:
-            raise TargetUnavailable(f"what {self.setting}_file holds {problem}") from problem
+        except ValueError as error:
+            raise TargetUnavailable(f"{self.setting}_file: {error}") from error
         return text

@@ -1,42 +1,43 @@
-"""How a target stands: counts, when it is tried again, and what people are told of it, once."""
+"""Status of a target: counts, the delay of retries, and reports to operators."""
 
 import logging
-import random
 from collections.abc import Callable, Iterator
 
+from streamstt.concurrency import Backoff
 from streamstt.hub.counters import MetricSample
 from streamstt.hub.health import OUTPUT_TOPIC
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import TargetUnavailable
 
 FIRST_RETRY_S = 0.25
-REPORT_AFTER_FAILURES = 2  # failures in a row: one alone may be a connection that idled too long
+REPORT_AFTER_FAILURES = 2  # in a row: a single failure may be a stale keep-alive connection
 
 log = logging.getLogger(__name__)
 
 
 class TargetStatus:
-    """Of one target.
+    """Counts what became of a target's captions, and reports once when they do not reach it.
 
     Attributes:
-        delivered: Captions that it took.
-        dropped: Captions that it never got: too old, too many, refused, or the daemon's end.
-        failures: Attempts that failed.
-        count_waiting: Asked how many captions wait, whenever somebody wants to know.
+        name: Name of the target, for logs, health and metrics.
+        delivered: Number of captions that were delivered.
+        dropped: Number of captions that were not: too old, too many, refused, or left when the daemon stopped.
+        failures: Number of attempts that failed.
+        count_waiting: Returns the number of captions that wait.
     """
 
     def __init__(self, name: str, hub: Hub, last_retry_s: float, count_waiting: Callable[[], int] = lambda: 0) -> None:
-        """Nothing has happened yet.
+        """Starts without failures.
 
         Args:
-            name: ``obs``, ``zoom`` and so on: for logs, health and metrics.
-            hub: Told when the target is away.
-            last_retry_s: It is tried again at least so often.
-            count_waiting: As above.
+            name: Name of the target, such as ``obs`` or ``zoom``.
+            hub: Where reports are published.
+            last_retry_s: Longest delay between attempts, in seconds.
+            count_waiting: Returns the number of captions that wait, for metrics.
         """
         self.name = name
         self._hub = hub
-        self._last_retry_s = last_retry_s
+        self._backoff = Backoff(FIRST_RETRY_S, last_retry_s)
         self.count_waiting = count_waiting
         self._failures_in_a_row = 0
         self._reported = ""
@@ -44,50 +45,50 @@ class TargetStatus:
         hub.counters.add_collector(self.collect_metrics)
 
     def record_success(self, captions: int = 0) -> None:
-        """It took so many captions, or a connection."""
+        """Records a connection (0 captions) or delivered captions; ends a report."""
         self.delivered += captions
-        self._failures_in_a_row = 0
+        self._end_failures()
         if self._reported:
             log.info("captions reach %s again", self.name)
             self._report("")
 
     def record_failure(self, error: TargetUnavailable) -> float:
-        """It is away; returns after how many seconds to try again."""
+        """Records a failed attempt, and reports it if it is not the first; returns the delay before the next (s)."""
         self.failures += 1
         self._failures_in_a_row += 1
-        log.debug("%s is away: %s", self.name, error)
+        log.debug("%s is unavailable: %s", self.name, error)
         if (error.report_now or self._failures_in_a_row >= REPORT_AFTER_FAILURES) and not self._reported:
             log.warning("captions do not reach %s: %s; trying again", self.name, error)
-            self._report(f"Captions do not reach it: {error}. It is tried again.")
-        pause_s = min(FIRST_RETRY_S * 2.0 ** min(self._failures_in_a_row - 1, 16), self._last_retry_s)
-        # So that many daemons do not come back at the same moment; nothing is to be kept secret here.
-        return max(pause_s * random.uniform(0.75, 1.0), error.retry_after_s)  # noqa: S311
+            self._report(f"Captions do not reach it: {error}. Attempts continue.")
+        return max(self._backoff.next_delay(), error.retry_after_s)
 
     def record_rejection(self, reason: str) -> None:
-        """It did not want a caption, which is lost."""
+        """Records that the target refused a caption, which is dropped, and reports it."""
         self.dropped += 1
-        self._failures_in_a_row = 0
+        self._end_failures()
         if not self._reported:
             log.warning("%s refuses captions: %s", self.name, reason)
             self._report(f"It refuses captions: {reason}.")
 
     def record_end(self, reason: str) -> None:
-        """It wants nothing any more."""
+        """Records that the target takes no more captions, and reports it."""
         log.error("%s takes no more captions until the next start: %s", self.name, reason)
         self._report(f"It takes no more captions until the next start: {reason}.")
 
+    def _end_failures(self) -> None:
+        self._failures_in_a_row = 0
+        self._backoff.reset()
+
     def _report(self, text: str) -> None:
-        """Tells monitors, not viewers: they have their captions."""
+        """Reports in health, not to viewers, whose captions are not affected; "" ends the report."""
         self._reported = text
         self._hub.notify(OUTPUT_TOPIC, text, f"to {self.name}")
 
     def collect_metrics(self) -> Iterator[MetricSample]:
-        """For monitors."""
-        of = (("target", self.name),)
-        yield MetricSample("outlet_delivered", "Captions that a target took.", self.delivered, of, is_counter=True)
-        yield MetricSample("outlet_dropped", "Captions that a target never got.", self.dropped, of, is_counter=True)
-        yield MetricSample(
-            "outlet_retries", "Attempts that failed and were to be repeated.", self.failures, of, is_counter=True
-        )
-        yield MetricSample("outlet_waiting", "Captions that wait for a target.", self.count_waiting(), of)
-        yield MetricSample("outlet_away", "1 while a target does not take captions.", bool(self._reported), of)
+        """Yields the target's metrics."""
+        labels = (("target", self.name),)
+        yield MetricSample("outlet_delivered", "Captions delivered.", self.delivered, labels, is_counter=True)
+        yield MetricSample("outlet_dropped", "Captions never delivered.", self.dropped, labels, is_counter=True)
+        yield MetricSample("outlet_retries", "Failed attempts.", self.failures, labels, is_counter=True)
+        yield MetricSample("outlet_waiting", "Captions that wait for a target.", self.count_waiting(), labels)
+        yield MetricSample("outlet_away", "1 while a target does not take captions.", bool(self._reported), labels)

@@ -1,8 +1,8 @@
 """Captions to a YouTube live stream (https://support.google.com/youtube/answer/6077032).
 
-A POST of plain text to the stream's ingestion address, with ``seq``, which rises by one from POST to POST and stays the
-same when one is sent again. The body has cues: a line with the time in UTC, a line with the text, ``<br>`` where it
-breaks. YouTube shows a cue when the picture of that time is shown, so that a caption that comes late still fits.
+A caption is a POST of plain text to the stream's ingestion URL, with ``seq``, which is incremented with each caption
+and repeated with a retry. The body consists of cues: a line with the time in UTC, and a line with the text, ``<br>``
+where it breaks. YouTube shows a cue with the picture of that time, so a caption that arrives late still fits.
 """
 
 import asyncio
@@ -17,40 +17,41 @@ from streamstt.outputs.secrets import SecretSource
 from streamstt.text.line_breaking import break_lines
 
 LINE_CHARS, LINES_PER_CUE = 42, 2
-STATUS_MEANINGS = {400: "the stream has not started, or is over", 403: "the address is not whole, or of another stream"}
+STATUS_MEANINGS = {
+    400: "the stream has not started, or is over",
+    403: "the address is incomplete, or belongs to another stream",
+}
 HEADERS = {"Content-Type": "text/plain; charset=utf-8"}
 
 
 def make_body(message: Message, text: str, now: datetime) -> str:
-    """A final as cues of two lines, each at the time of its first word.
+    """Formats a final as cues of two lines, each at the time of its first word.
 
     Args:
         message: The final.
-        text: Its text, on one line, perhaps with the speaker's label before it.
-        now: For a final whose time is not known.
+        text: Its text on one line, possibly with a label before it.
+        now: Present time, used if the time of the final is not known.
     """
     final = message.event
-    began = message.at or now
-    broken = break_lines(text, LINE_CHARS, str(message.data["language"]))
-    cues, said = [], 0
-    for first in range(0, len(broken), LINES_PER_CUE):
-        shown = broken[first : first + LINES_PER_CUE]
-        at = began + timedelta(
-            seconds=_word_start(final, said - _count_letters(text)) if isinstance(final, Final) else 0
-        )
-        stamp = at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
-        cues.append(f"{stamp}\n{'<br>'.join(shown)}\n")
-        said += sum(map(_count_letters, shown))
+    start = message.at or now
+    lines = break_lines(text, LINE_CHARS, str(message.data["language"]))
+    cues, letters_before = [], 0
+    for first in range(0, len(lines), LINES_PER_CUE):
+        cue_lines = lines[first : first + LINES_PER_CUE]
+        from_end = letters_before - _count_letters(text)
+        cue_time = start + timedelta(seconds=_word_start(final, from_end) if isinstance(final, Final) else 0)
+        timestamp = cue_time.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds")
+        cues.append(f"{timestamp}\n{'<br>'.join(cue_lines)}\n")
+        letters_before += sum(map(_count_letters, cue_lines))
     return "".join(cues)
 
 
 def _word_start(final: Final, letters: int) -> float:
-    """When a word begins, in seconds from the beginning of the final.
+    """Returns when a word begins, in seconds from the beginning of the final.
 
     Args:
-        final: With its words.
-        letters: Where the word begins, counted in letters from the end of the text, for a label may stand before it;
-            negative.
+        final: The final, with its words.
+        letters: Position of the word in letters, negative, from the end of the text, as a label may stand before it.
     """
     end = 0
     for word in reversed(final.words):
@@ -65,37 +66,37 @@ def _count_letters(text: str) -> int:
 
 
 class Youtube:
-    """A ``Target``."""
+    """A ``Target``: the captions of a YouTube live stream."""
 
     def __init__(self, address: SecretSource) -> None:
-        """Connects nothing.
+        """Starts closed; call ``open``.
 
         Args:
-            address: Of the stream's ingestion; read anew whenever it does not answer.
+            address: The stream's ingestion URL; read again at each ``open``.
         """
         self._address = address
         self._client = HttpClient()
         self._url = ""
-        # Seconds since 1970: it rises from run to run without a note of it on disk, for speech has fewer finals.
+        # Seconds since 1970: grows from run to run without a file, as there is less than one final per second.
         self._seq = int(time.time())
         self.is_open = False
 
     async def open(self) -> None:
-        """Reads the address."""
+        """Reads the URL."""
         self._url = await self._address.read_url()
         self.is_open = True
 
     async def send(self, item: CaptionItem) -> bool:
-        """Posts a caption."""
+        """Posts a caption; returns True."""
         body = make_body(item.message, item.labeled_text, datetime.now(UTC)).encode(errors="replace")
-        answer = await self._client.post(add_query(self._url, seq=str(self._seq)), body, HEADERS)
-        if not answer.is_success:
-            raise answer.to_unavailable(STATUS_MEANINGS.get(answer.status, ""))
+        response = await self._client.post(add_query(self._url, seq=str(self._seq)), body, HEADERS)
+        if not response.is_success:
+            raise response.to_unavailable(STATUS_MEANINGS.get(response.status, ""))
         self._seq += 1
         return True
 
     async def wait_closed(self) -> None:
-        """Only a request would tell."""
+        """Never returns: only a request shows whether YouTube takes captions."""
         await asyncio.Future()
 
     async def close(self) -> None:

@@ -1,1 +1,1 @@
-"""Whole recordings: split into chunks, decoded in the background."""
+"""Transcription of whole recordings: they are split into chunks, which are decoded in any order."""

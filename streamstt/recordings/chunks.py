@@ -1,7 +1,7 @@
-"""A recording as passages: cuts it, asks for each until all of it is heard, and writes captions.
+"""Splits a recording into chunks, decodes each until no speech is left without words, and writes captions.
 
-Pure, as the session is. It differs from live audio in that nobody waits for a word: there are no updates, passages can
-be heard in any order, and each is as long as serves the engine best.
+Pure, as the session is. In contrast to live audio nobody waits for a word: there are no updates, chunks can be decoded
+in any order, and each is as long as is best for the engine.
 """
 
 from collections import deque
@@ -23,18 +23,18 @@ from streamstt.speech.local_agreement import caption_break
 from streamstt.speech.reliability import MAX_RETRIES, SpeechFrames, cut_range, is_unreliable
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, mean_square
 
-MAX_CHUNK_S = 16  # of a passage: attention takes the square of its length, and shorter ones are heard worse
-RING_SAMPLES = samples_from_ms(60_000)  # samples: an utterance that is spoken, and one before it that waits for it
+MAX_CHUNK_S = 16  # s: the cost of attention is the square of the length, and shorter chunks are recognized worse
+RING_SAMPLES = samples_from_ms(60_000)  # samples: the open utterance, and one before it that it may join
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Speech that is heard at once.
+    """Speech that is decoded at once.
 
     Attributes:
         start: Sample index where it begins.
-        samples: Shape (n,).
-        speech_frames: Where in it somebody speaks.
+        samples: Audio, shape (n,), 16 kHz, float32.
+        speech_frames: The frames with speech in it.
     """
 
     start: int
@@ -43,15 +43,16 @@ class Chunk:
 
 
 class ChunkSplitter:
-    """Audio in, passages out."""
+    """Divides audio into chunks of speech."""
 
     def __init__(self, settings: SpeechSettings, detector: BatchDetector, *, join: bool) -> None:
         """Starts at sample 0.
 
         Args:
-            settings: The ``[speech]`` section.
-            detector: Fresh.
-            join: Whether utterances make a passage together, for the more Whisper hears, the better; else each is one.
+            settings: Settings of the ``[speech]`` section.
+            detector: A voice detector without history.
+            join: Whether utterances are joined to chunks, for Whisper recognizes more with more context; else each
+                utterance is a chunk.
         """
         self._max_chunk = samples_from_ms(MAX_CHUNK_S * 1000) if join else 0
         self._detector = detector
@@ -61,15 +62,15 @@ class ChunkSplitter:
         self._framer = Framer()
         self._ring = Ring(RING_SAMPLES)
         self._speech_frames = SpeechFrames()
-        self._opened_at = 0  # where the utterance begins that is spoken
-        self._pending: tuple[int, int] | None = None  # start and end of one that another may join
+        self._opened_at = 0  # start of the open utterance
+        self._pending: tuple[int, int] | None = None  # start and end of a chunk that another utterance may join
 
     def push(self, block: Block) -> Iterator[Chunk]:
-        """Takes the next audio, without a hole; gives the passages that are complete."""
+        """Appends the next block, which must follow the last one, and yields the chunks that are complete."""
         self._ring.append(block)
         frames = list(self._framer.push(block))
-        judged = self._detector(np.concatenate([frame.samples for frame in frames])) if frames else []
-        for frame, voiced in zip(frames, judged, strict=True):
+        voicing = self._detector(np.concatenate([frame.samples for frame in frames])) if frames else []
+        for frame, voiced in zip(frames, voicing, strict=True):
             if voiced:
                 self._speech_frames.add(frame.start)
             for boundary in self._segmenter.push(frame.start, voiced, mean_square(frame.samples)):
@@ -80,7 +81,7 @@ class ChunkSplitter:
         self._speech_frames.discard_before(self._ring.start)
 
     def flush(self) -> Iterator[Chunk]:
-        """The audio ends here; gives what is left."""
+        """Ends the audio, and yields the chunks that are left."""
         for boundary in self._segmenter.interrupt(self._framer.end):
             yield from self._on_boundary(boundary)
         if self._pending:
@@ -103,7 +104,7 @@ class ChunkSplitter:
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Part of a passage that is still to be heard, and how often it was asked for before."""
+    """Part of a chunk that is still to be decoded, and how often it was decoded before."""
 
     start: int
     end: int
@@ -111,24 +112,26 @@ class _Span:
 
 
 class ChunkDecode:
-    """Hears a passage: whoever holds it has its ``job`` decoded, and hands the answer to ``apply``, until all is heard.
+    """The decode of one chunk: the caller has each ``job`` decoded and passes the hypothesis to ``apply``.
+
+    It is complete when ``job`` is None.
 
     Attributes:
-        start: Sample index where the passage begins.
+        start: Sample index where the chunk begins.
         end: Sample index where it ends.
-        words: What was heard so far.
-        language: Code; empty until it is known.
-        expected_language: Language that was spoken before, or None.
+        words: The words that were recognized so far.
+        language: Language code; empty until it is known.
+        expected_language: Code of the language that was spoken before; None: unknown.
     """
 
     def __init__(self, chunk: Chunk, source: str, settings: SpeechSettings, language: str | None) -> None:
-        """Nothing is heard yet.
+        """Starts with all of the chunk to be decoded.
 
         Args:
-            chunk: What to hear.
-            source: Name for its jobs.
-            settings: The ``[speech]`` section.
-            language: Code, or None to detect it.
+            chunk: The chunk.
+            source: Name of its jobs in logs.
+            settings: Settings of the ``[speech]`` section.
+            language: Language code; None: it is detected.
         """
         self.start, self.end = chunk.start, chunk.start + len(chunk.samples)
         self.words: list[RecognizedWord] = []
@@ -141,33 +144,36 @@ class ChunkDecode:
 
     @property
     def job(self) -> Job | None:
-        """What to decode next; None when all is heard."""
+        """The next job; None when the chunk is decoded."""
         if not self._remaining:
             return None
-        stretch = self._remaining[0]
-        audio = self._samples(stretch.start, stretch.end)
-        language = self.language or None
+        span = self._remaining[0]
         return Job(
-            self._source, stretch.start, audio, final=True, language=language, expected_language=self.expected_language
+            self._source,
+            span.start,
+            self._samples(span.start, span.end),
+            final=True,
+            language=self.language or None,
+            expected_language=self.expected_language,
         )
 
     def apply(self, hypothesis: Hypothesis) -> None:
-        """Takes the answer to ``job``. Speech that has no words for it is asked for again, by itself."""
-        stretch = self._remaining.popleft()
+        """Applies the hypothesis for ``job``; speech without words will be decoded again, by itself."""
+        span = self._remaining.popleft()
         self.language = hypothesis.language
         words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words
-        voice, tries = self._chunk.speech_frames, stretch.retries + 1
-        if tries > MAX_RETRIES or not words:
+        speech_frames, retries = self._chunk.speech_frames, span.retries + 1
+        if retries > MAX_RETRIES or not words:
             self.words += words
-        elif (skipped := voice.find_skipped(words)) is not None:
+        elif (skipped := speech_frames.find_skipped(words)) is not None:
             low, high = cut_range(words[skipped])
             at = low + find_quietest(self._samples(low, high))
-            self._remaining.extendleft((_Span(at, stretch.end, tries), _Span(stretch.start, at, tries)))
-        elif voice.continues_after(words[-1], stretch.end):
+            self._remaining.extendleft((_Span(at, span.end, retries), _Span(span.start, at, retries)))
+        elif speech_frames.continues_after(words[-1], span.end):
             self.words += words
-            if found := find_cut_point(words, (), stretch.start, stretch.end, 0):
-                at = found[1] + find_first_pause(self._samples(*found[1:]))
-                self._remaining.appendleft(_Span(at, stretch.end, tries))
+            if cut := find_cut_point(words, (), span.start, span.end, 0):
+                at = cut[1] + find_first_pause(self._samples(*cut[1:]))
+                self._remaining.appendleft(_Span(at, span.end, retries))
         else:
             self.words += words
 
@@ -176,11 +182,17 @@ class ChunkDecode:
 
 
 def write_captions(decoded: ChunkDecode, writer: CaptionWriter, settings: SpeechSettings) -> Iterator[Final]:
-    """The words of a passage as captions."""
+    """Yields the captions of a chunk.
+
+    Args:
+        decoded: A chunk that is decoded.
+        writer: Writes the captions of the recording.
+        settings: Settings of the ``[speech]`` section.
+    """
     words = decoded.words
-    longest = samples_from_ms(settings.max_caption_s * 1000)
+    max_samples = samples_from_ms(settings.max_caption_s * 1000)
     while words:
-        count = caption_break(words, longest) or len(words)
+        count = caption_break(words, max_samples) or len(words)
         if final := writer.final(words[:count], decoded.end, decoded.language):
             yield final
         words = words[count:]

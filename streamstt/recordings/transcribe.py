@@ -1,8 +1,8 @@
-"""Transcribes a recording: many passages side by side, for nobody waits for the first word."""
+"""Transcribes a recording: many chunks side by side, for nobody waits for the first word."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event as Never
+from threading import Event
 
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.audio.sources import AudioFile
@@ -14,10 +14,10 @@ from streamstt.recordings.chunks import Chunk, ChunkDecode, ChunkSplitter, write
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
 
-BLOCK_S = 10  # of audio that is read at once: the voice detector, too, hears more at a time for less
+BLOCK_S = 10  # s of audio that are read at once: the voice detector, too, needs less time for longer blocks
 
 OnProgress = Callable[[float, float], None]
-"""Told the seconds done and the seconds in all."""
+"""Called with the seconds that are done and the seconds in total."""
 
 
 def transcribe(
@@ -28,15 +28,18 @@ def transcribe(
     on_progress: OnProgress | None = None,
     words: WordsSettings | None = None,
 ) -> list[Final]:
-    """The final captions of a recording.
+    """Transcribes a recording.
 
     Args:
         path: Any file that libsndfile reads.
         engine: A loaded engine.
-        settings: The ``[speech]`` section.
-        language: Code, or None to detect it in each utterance.
-        on_progress: Called as it goes on.
-        words: The ``[words]`` section; None: words are written as heard.
+        settings: Settings of the ``[speech]`` section.
+        language: Language code; None: the language of each utterance is detected.
+        on_progress: Called after each chunk, and at the end.
+        words: Settings of the ``[words]`` section; None: words are written as recognized.
+
+    Returns:
+        The final captions, in order.
 
     Raises:
         SourceError: The file cannot be read.
@@ -44,61 +47,71 @@ def transcribe(
     """
     from streamstt.recordings.silero import make_batch_detector  # noqa: PLC0415 - torch takes seconds to import
 
-    # When the language is to be detected, each utterance may have its own.
-    cutter = ChunkSplitter(settings, make_batch_detector(settings), join=language is not None)
+    # When the language is to be detected, each utterance may be in another one.
+    splitter = ChunkSplitter(settings, make_batch_detector(settings), join=language is not None)
     source = AudioFile(path, fast=True, block_s=BLOCK_S)
     source.open()
     try:
         total = source.duration_s
         done = 0.0
-        fresh = (ChunkDecode(passage, path.stem, settings, language) for passage in _read_chunks(source, cutter))
-        heard = []
-        for listening in decode_chunks(fresh, engine):
-            heard.append(listening)
-            done = max(done, listening.end / SAMPLE_RATE)
+        pending = (ChunkDecode(chunk, path.stem, settings, language) for chunk in _read_chunks(source, splitter))
+        decoded = []
+        for decode in decode_chunks(pending, engine):
+            decoded.append(decode)
+            done = max(done, decode.end / SAMPLE_RATE)
             if on_progress:
                 on_progress(min(done, total), total)
     finally:
         source.close()
     if on_progress:
         on_progress(total, total)
-    heard.sort(key=lambda listening: listening.start)
+    decoded.sort(key=lambda decode: decode.start)
     writer = CaptionWriter(path.stem, rewriter=WordRewriter(words))
-    return [final for listening in heard for final in write_captions(listening, writer, settings) if final.text]
+    return [final for decode in decoded for final in write_captions(decode, writer, settings) if final.text]
 
 
 def _read_chunks(source: AudioFile, splitter: ChunkSplitter) -> Iterator[Chunk]:
-    """All of a file, read as far as passages are wanted."""
-    while block := source.read(Never()):
+    """Yields the chunks of a file, which is read no further than chunks are asked for."""
+    while block := source.read(Event()):
         yield from splitter.push(block)
     yield from splitter.flush()
 
 
 def decode_chunks(decodes: Iterator[ChunkDecode], engine: Engine) -> Iterator[ChunkDecode]:
-    """Has all of them heard; gives each when it is done, and holds no more of them than the engine takes at a time.
+    """Has chunks decoded, many at a time.
 
-    What language a scrap of speech is in depends on what was spoken before it, as far as that is known.
+    The language of short speech depends on what was spoken before it, as far as that is decoded already.
+
+    Args:
+        decodes: The chunks to decode; no more are taken than the engine has room for.
+        engine: A loaded engine.
+
+    Yields:
+        Each chunk when it is decoded, in any order.
+
+    Raises:
+        EngineError: The engine failed.
     """
-    last: ChunkDecode | None = None  # with words, of those that were heard
-    asked: dict[int, ChunkDecode] = {}  # by where its job begins
-    again: list[ChunkDecode] = []  # something in them was not heard
+    latest: ChunkDecode | None = None  # the latest chunk, in the order of audio, that is decoded and has words
+    running: dict[int, ChunkDecode] = {}  # by the start of their job
+    incomplete: list[ChunkDecode] = []  # something in them has to be decoded again
 
     def jobs() -> Iterator[Job]:
-        while listening := again.pop() if again else next(decodes, None):
-            listening.expected_language = last.language if last else None
-            if job := listening.job:
-                asked[job.start] = listening
+        while decode := incomplete.pop() if incomplete else next(decodes, None):
+            decode.expected_language = latest.language if latest else None
+            if job := decode.job:
+                running[job.start] = decode
                 yield job
 
     more = True
     while more:
         for hypothesis in engine.decode_batch(jobs()):
-            listening = asked.pop(hypothesis.job.start)
-            listening.apply(hypothesis)
-            if listening.job:
-                again.append(listening)
+            decode = running.pop(hypothesis.job.start)
+            decode.apply(hypothesis)
+            if decode.job:
+                incomplete.append(decode)
                 continue
-            if listening.words and (last is None or last.start < listening.start):
-                last = listening
-            yield listening
-        more = bool(again)  # the last answers may ask for more when no other job was left
+            if decode.words and (latest is None or latest.start < decode.start):
+                latest = decode
+            yield decode
+        more = bool(incomplete)  # the last hypotheses may ask for more when no other job was left

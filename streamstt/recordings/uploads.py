@@ -1,12 +1,12 @@
-"""Recordings that others send to be heard by the daemon's engine, passage by passage, behind the live sources.
+"""Transcribes recordings that clients upload, chunk by chunk, in the background of the live sources.
 
-What is heard is theirs: it is not published, and not kept.
+The captions belong to the client: they are neither published nor stored.
 """
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from threading import Event as Never
+from threading import Event
 
 from streamstt.audio.sources import AudioFile
 from streamstt.concurrency import run_in_thread
@@ -18,25 +18,25 @@ from streamstt.recordings.chunks import Chunk, ChunkDecode, ChunkSplitter, write
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
 
-SOURCE = "upload"  # names their jobs in the log
-BLOCK_S = 4  # of audio that is read at once: the detector, too, shares the processor with what is live
+SOURCE = "upload"  # name of the jobs in logs
+BLOCK_S = 4  # s of audio that are read at once: the detector, too, shares the CPU with the live sources
 
 
 class UploadedRecording:
-    """One file. Whoever has opened it, or tried to, closes it.
+    """The transcription of one file. The caller closes it after ``open``, even if that failed.
 
     Attributes:
-        duration_s: Of it, once it is open.
+        duration_s: Duration of the recording in seconds; 0 before it is open.
     """
 
     def __init__(self, path: Path, name: str, language: str, background_decoder: BackgroundDecoder) -> None:
-        """It is not open yet.
+        """Opens nothing yet; call ``open``.
 
         Args:
             path: Any file that libsndfile reads.
-            name: What its owner calls it; nobody else's business is what we call it.
-            language: Code, ``auto``, or empty for the engine's setting.
-            background_decoder: Where the engine is asked.
+            name: The client's name of the file, which errors show in place of ``path``.
+            language: Language code, ``auto``, or empty for ``engine.language``.
+            background_decoder: Decodes the chunks.
         """
         self.duration_s = 0.0
         self._path_and_name = str(path), name
@@ -44,45 +44,45 @@ class UploadedRecording:
         self._background_decoder = background_decoder
         self._speech = background_decoder.settings.speech
         self._rewriter = WordRewriter(background_decoder.settings.words)
-        spoken = language or background_decoder.settings.engine.language
-        self._language = None if spoken == "auto" else spoken
+        language = language or background_decoder.settings.engine.language
+        self._language = None if language == "auto" else language
         self._splitter: ChunkSplitter | None = None
 
     async def open(self) -> None:
-        """Opens it.
+        """Opens the file.
 
         Raises:
-            SourceError: It cannot be read.
+            SourceError: The file cannot be read.
         """
         await run_in_thread(self._open)
 
     async def finals(self) -> AsyncIterator[Final]:
-        """Its captions, in order, as they are heard.
+        """Yields the captions, in order, as they are decoded.
 
         Raises:
-            SourceError: It is damaged.
+            SourceError: The file is damaged.
             EngineError: The engine failed.
         """
         writer = CaptionWriter(SOURCE, rewriter=self._rewriter)
-        spoken: str | None = None
-        async for passage in self._read_chunks():
-            listening = ChunkDecode(passage, SOURCE, self._speech, self._language)
-            listening.expected_language = spoken
-            while job := listening.job:
-                listening.apply(await self._background_decoder.decode(job))
-            spoken = listening.language if listening.words else spoken
-            for final in write_captions(listening, writer, self._speech):
+        last_language: str | None = None
+        async for chunk in self._read_chunks():
+            decode = ChunkDecode(chunk, SOURCE, self._speech, self._language)
+            decode.expected_language = last_language
+            while job := decode.job:
+                decode.apply(await self._background_decoder.decode(job))
+            last_language = decode.language if decode.words else last_language
+            for final in write_captions(decode, writer, self._speech):
                 if final.text:
                     yield final
 
     async def close(self) -> None:
-        """Lets go of it."""
+        """Closes the file."""
         await run_in_thread(self._file.close)
 
     def _open(self) -> None:
         from streamstt.recordings.silero import make_batch_detector  # noqa: PLC0415 - torch takes seconds to import
 
-        # When the language is to be detected, each utterance may have its own.
+        # When the language is to be detected, each utterance may be in another one.
         self._splitter = ChunkSplitter(self._speech, make_batch_detector(self._speech), join=self._language is not None)
         with self._hiding_path():
             self._file.open()
@@ -91,19 +91,20 @@ class UploadedRecording:
     async def _read_chunks(self) -> AsyncIterator[Chunk]:
         more = True
         while more:
-            passages, more = await run_in_thread(self._next_chunks)
-            for passage in passages:
-                yield passage
+            chunks, more = await run_in_thread(self._next_chunks)
+            for chunk in chunks:
+                yield chunk
 
     def _next_chunks(self) -> tuple[list[Chunk], bool]:
-        """The passages that the next audio completes, and whether more may come."""
-        assert self._splitter is not None, "open() comes first"  # noqa: S101 - a mistake of the caller
+        """Returns the chunks that the next audio completes, and whether more may come."""
+        assert self._splitter is not None, "open() comes first"
         with self._hiding_path():
-            block = self._file.read(Never())
+            block = self._file.read(Event())
         return list(self._splitter.push(block) if block else self._splitter.flush()), block is not None
 
     @contextmanager
     def _hiding_path(self) -> Iterator[None]:
+        """Replaces the path in errors with the client's name of the file."""
         try:
             yield
         except SourceError as error:
@@ -111,23 +112,23 @@ class UploadedRecording:
 
 
 class UploadTranscriber:
-    """Hears recordings."""
+    """Makes the transcriptions of uploaded recordings."""
 
     def __init__(self, background_decoder: BackgroundDecoder, engine: EngineRunner) -> None:
-        """Has heard none.
+        """Uses the engine of the daemon.
 
         Args:
-            background_decoder: Where the engine is asked.
-            engine: Started; tells which languages there are.
+            background_decoder: Decodes the chunks.
+            engine: A started engine, whose languages are offered.
         """
         self._background_decoder = background_decoder
         self._engine = engine
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Codes that the model knows."""
+        """Codes of the languages that the model knows."""
         return self._engine.info.languages
 
     def recording(self, path: Path, name: str, language: str) -> UploadedRecording:
-        """A recording that is to be opened; arguments as for ``UploadedRecording``."""
+        """Returns the transcription of a file, not opened yet; arguments are those of ``UploadedRecording``."""
         return UploadedRecording(path, name, language, self._background_decoder)

@@ -1,9 +1,9 @@
-"""Recordings that ship with the package, so that there is something to caption before a microphone is plugged in."""
+"""Recordings that ship with the package, for trying it without a microphone."""
 
 from importlib.resources import files
 from pathlib import Path
 
 
 def welcome() -> Path:
-    """The spoken introduction: 16 kHz mono FLAC; its exact words are in ``welcome.txt`` beside it."""
+    """Returns the path of the spoken introduction (16 kHz mono FLAC); ``welcome.txt`` has its exact words."""
     return Path(str(files(__name__) / "welcome.flac"))

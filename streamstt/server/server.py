@@ -185,7 +185,7 @@ class CaptionServer:
 
     def _process_request(self, connection: ServerConnection, request: Request) -> Response | None:
         """Answers what is no WebSocket; None lets the handshake go on."""
-        assert isinstance(connection, Connection)  # noqa: S101 - for the type checker
+        assert isinstance(connection, Connection)
         if connection.over_limit_reason:
             return _to_websockets_response(
                 text_response(HTTPStatus.SERVICE_UNAVAILABLE, f"{connection.over_limit_reason}.\n", Retry_After="10")
@@ -201,8 +201,8 @@ class CaptionServer:
         return self._router.route(request, method)
 
     async def _handle(self, socket: ServerConnection) -> None:
-        assert socket.request is not None  # noqa: S101 - the handshake is done; for the type checker
-        assert isinstance(socket, Connection)  # noqa: S101 - the same
+        assert socket.request is not None
+        assert isinstance(socket, Connection)
         target = socket.request.path
         path = target.partition("?")[0]
         for buffer in (SO_SNDBUF, SO_RCVBUF):

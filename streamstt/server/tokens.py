@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from streamstt.config.loader import state_folder
+from streamstt.config.secrets import credentials_folder
 from streamstt.config.server import ServerSettings
 from streamstt.errors import ConfigError
 from streamstt.server.access import ALL_ROLES, Role, TokenSet, requires_token
@@ -36,7 +37,7 @@ def load_tokens(settings: ServerSettings, environ: Mapping[str, str] | None = No
     environ = os.environ if environ is None else environ
     if settings.token_file:
         return _read_token_file(Path(settings.token_file).expanduser())
-    if folder := environ.get("CREDENTIALS_DIRECTORY"):
+    if folder := credentials_folder(environ):
         keys = _read_credentials(Path(folder))
         if keys:
             return keys
@@ -49,7 +50,7 @@ def load_tokens(settings: ServerSettings, environ: Mapping[str, str] | None = No
 def will_create_tokens(settings: ServerSettings, environ: Mapping[str, str] | None = None) -> bool:
     """Whether ``load_tokens`` would make new tokens now."""
     environ = os.environ if environ is None else environ
-    given = settings.token_file or ((d := environ.get("CREDENTIALS_DIRECTORY")) and _read_credentials(Path(d)))
+    given = settings.token_file or ((d := credentials_folder(environ)) and _read_credentials(Path(d)))
     return (
         requires_token(settings.host, settings.require_token) and not given and not default_token_file(environ).exists()
     )

@@ -1,1 +1,1 @@
-"""Life under a service manager: what it is told, whether it goes on, what changes while it runs, its unit files."""
+"""Installation as a systemd service: the unit files, and what puts them into place."""

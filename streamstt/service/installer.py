@@ -1,4 +1,4 @@
-"""Puts the unit file into place and has systemd take it; takes it out again. Says each thing that it did."""
+"""Installs the unit file and has systemd enable it; uninstalls it again. Reports each step."""
 
 import getpass
 import os
@@ -13,107 +13,122 @@ from streamstt.errors import ServiceError
 from streamstt.service.units import UNIT_HEADER, UNIT_NAME, UnitLocation, hidden_from_unit, make_unit, program_command
 
 Report = Callable[[str], None]
+"""Called with a sentence for each step that was done."""
 
 
 def install(location: UnitLocation, report: Report) -> None:
-    """Writes the unit, enables it, and starts it if systemd runs.
+    """Writes the unit file, enables the unit, and starts it if systemd runs.
 
     Args:
-        location: For whom.
-        report: Told each thing that was done.
+        location: Where the unit goes.
+        report: Called for each step.
 
     Raises:
-        ServiceError: It cannot be; nothing is left behind that was not there before.
+        ServiceError: The unit cannot be written or enabled, and is removed again; or it does not start.
     """
     command = program_command()
     _require_installable(location, command)
     before = _read_unit(location)
     _write(location.file, make_unit(system=location.system, command=command))
     report(f"Wrote {location.file}")
-    why_not = _unreachable_reason(location)
-    enabled = _run([*location.systemctl, "enable", UNIT_NAME], offline=bool(why_not))
+    unreachable = _unreachable_reason(location)
+    enabled = _run([*location.systemctl, "enable", UNIT_NAME], offline=bool(unreachable))
     if enabled.returncode:
         _restore(location.file, before)
-        raise ServiceError(f"systemd does not take the unit, which is removed again: {enabled.stderr.strip()}")
+        raise ServiceError(f"systemd rejects the unit, which is removed again: {enabled.stderr.strip()}")
     report(f"Enabled it: it starts {'at boot' if location.system else 'when you log in'}")
-    if why_not:
-        report(f"Did not start it now: {why_not}")
+    if unreachable:
+        report(f"Did not start it now: {unreachable}")
         return
     _run([*location.systemctl, "daemon-reload"])
-    report("Starting it; the first time a model may have to be fetched, which takes minutes ...")
+    report("Starting it; the first time a model may have to be downloaded, which takes minutes ...")
     started = _run([*location.systemctl, "restart", UNIT_NAME])
     if started.returncode:
         raise ServiceError(
-            f"it is installed, but does not start; see {_format_command('logs', location)}, and {_format_command('uninstall', location)} "
-            f"takes it out again: {started.stderr.strip()}"
+            f"it is installed, but does not start; see {_format_command('logs', location)}, or uninstall it with "
+            f"{_format_command('uninstall', location)}: {started.stderr.strip()}"
         )
     report(f"Started it; see {_format_command('status', location)}")
     if not location.system:
-        report(f"To have it from boot on, also while you are not logged in: loginctl enable-linger {getpass.getuser()}")
+        report(f"To run it from boot on, also while you are not logged in: loginctl enable-linger {getpass.getuser()}")
 
 
 def uninstall(location: UnitLocation, report: Report) -> None:
-    """Stops the service, disables it, and removes the unit; settings, models and transcripts stay.
+    """Stops the service, disables it, and removes the unit file; settings, models and transcripts stay.
+
+    Args:
+        location: Where the unit is.
+        report: Called for each step.
 
     Raises:
-        ServiceError: There is none, or it is not ours.
+        ServiceError: There is no unit file, streamstt did not write it, or the service cannot be stopped.
     """
     _require_systemctl()
     _require_rights(location)
     if _read_unit(location) is None:
         raise ServiceError(f"there is nothing to remove: {location.file} does not exist")
-    why_not = _unreachable_reason(location)
-    stopped = _run([*location.systemctl, "disable", *([] if why_not else ["--now"]), UNIT_NAME], offline=bool(why_not))
+    unreachable = _unreachable_reason(location)
+    options = [] if unreachable else ["--now"]
+    stopped = _run([*location.systemctl, "disable", *options, UNIT_NAME], offline=bool(unreachable))
     if stopped.returncode:
         raise ServiceError(f"it could not be stopped and disabled, so it stays: {stopped.stderr.strip()}")
-    report("Disabled it" if why_not else "Stopped and disabled it")
+    report("Disabled it" if unreachable else "Stopped and disabled it")
     _restore(location.file, None)
     report(f"Removed {location.file}")
-    if not why_not:
+    if not unreachable:
         _run([*location.systemctl, "daemon-reload"])
-    report("Settings, models and transcripts are where they were")
+    report("Settings, models and transcripts are still there")
 
 
 def run_systemd_command(location: UnitLocation, command: list[str]) -> int:
-    """Runs a command of systemd whose answer goes to the user as it is, and returns its exit code.
+    """Runs a command of systemd, whose output goes to the user as it is.
+
+    Args:
+        location: Where the unit is.
+        command: Program and arguments.
+
+    Returns:
+        The exit code of the command.
 
     Raises:
-        ServiceError: Systemd cannot be asked.
+        ServiceError: systemd cannot be reached.
     """
     _require_systemctl()
-    if why_not := _unreachable_reason(location):
-        raise ServiceError(f"systemd cannot be asked: {why_not}")
+    if reason := _unreachable_reason(location):
+        raise ServiceError(f"systemd cannot be reached: {reason}")
     return subprocess.run(command, check=False).returncode  # noqa: S603 - our own arguments
 
 
 def _require_installable(location: UnitLocation, command: list[str]) -> None:
     _require_systemctl()
     _require_rights(location)
-    parts = [Path(command[0]), Path(sys.executable), Path(streamstt.__file__)]
-    if location.system and not location.root and (hidden := hidden_from_unit(parts)):
+    needed = [Path(command[0]), Path(sys.executable), Path(streamstt.__file__)]
+    if location.system and not location.root and (hidden := hidden_from_unit(needed)):
         raise ServiceError(
-            f"a system service is kept out of people's folders, and so cannot see {hidden[0].resolve()}; install "
+            f"a system service has no access to users' folders, and so cannot see {hidden[0].resolve()}; install "
             "streamstt elsewhere: python3 -m venv /opt/streamstt && /opt/streamstt/bin/pip install streamstt"
         )
 
 
 def _require_systemctl() -> None:
     if not shutil.which("systemctl"):
-        raise ServiceError("there is no systemctl: this machine is not run by systemd; start `streamstt run` your way")
+        raise ServiceError(
+            "there is no systemctl: this machine does not use systemd; start `streamstt run` another way"
+        )
 
 
 def _require_rights(location: UnitLocation) -> None:
     folder = next(p for p in location.file.parents if p.exists())
     if not os.access(folder, os.W_OK):
-        again = f"sudo {' '.join(program_command())} service" if location.system else "the folder's owner"
-        raise ServiceError(f"{folder} may not be written by you; that takes {again}")
+        needed = f"sudo {' '.join(program_command())} service" if location.system else "the folder's owner"
+        raise ServiceError(f"you may not write in {folder}; that takes {needed}")
 
 
 def _read_unit(location: UnitLocation) -> str | None:
-    """The unit that is there, if one is.
+    """Returns the text of the unit file; None if there is none.
 
     Raises:
-        ServiceError: Somebody else wrote it.
+        ServiceError: It cannot be read, or streamstt did not write it.
     """
     try:
         text = location.file.read_text(encoding="utf-8")
@@ -142,14 +157,14 @@ def _restore(file: Path, text: str | None) -> None:
 
 
 def _unreachable_reason(location: UnitLocation) -> str:
-    """Why systemd cannot be talked to now; empty when it can. Units can be enabled all the same."""
+    """Returns why systemd cannot be reached now; empty if it can. Units can be enabled all the same."""
     if location.root:
         return f"{location.root} is not this machine's own file system"
-    asked = _run([*location.systemctl, "show", "--property=Version"])
-    if not asked.returncode:
+    probe = _run([*location.systemctl, "show", "--property=Version"])
+    if not probe.returncode:
         return ""
-    who = "systemd" if location.system else "your session's systemd"
-    return f"{who} does not answer here ({(asked.stderr.strip() or 'it gives no reason').splitlines()[-1]})"
+    manager = "systemd" if location.system else "your session's systemd"
+    return f"{manager} does not answer here ({(probe.stderr.strip() or 'it gives no reason').splitlines()[-1]})"
 
 
 def _format_command(command: str, location: UnitLocation) -> str:

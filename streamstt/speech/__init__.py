@@ -1,1 +1,1 @@
-"""Speech: from frames to utterances to captions. Pure: no thread, clock, socket or model."""
+"""From audio frames to utterances to captions. Pure: no thread, clock, socket or model."""

@@ -1,4 +1,4 @@
-"""Writes the captions of one source: gives ids and revisions, keeps ``stable`` true, ends each caption once."""
+"""Writes the captions of one source: assigns ids and revisions, keeps ``stable`` true, ends each caption once."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,15 +10,19 @@ from streamstt.speech.rewriting import LanguageRules, WordRewriter
 
 
 class CaptionWriter:
-    """One caption at a time is open; ``partial`` opens it, ``final`` ends it. Both say the words as rewritten."""
+    """Makes partials and finals of words, after rewriting them.
+
+    One caption at a time is open: ``partial`` opens or revises it, ``final`` ends it. It must not know where words come
+    from, nor which of them to commit.
+    """
 
     def __init__(self, source: str, id_prefix: str = "", rewriter: WordRewriter | None = None) -> None:
-        """Starts with no caption.
+        """Starts with no open caption.
 
         Args:
             source: Name of the source.
-            id_prefix: Caption ids begin with it; empty: with the source's name.
-            rewriter: Puts words right; None: they are written as heard.
+            id_prefix: Beginning of caption ids; empty: the name of the source.
+            rewriter: Rewrites names, profanity and fillers; None: words are written as recognized.
         """
         self._rewriter = rewriter or WordRewriter()
         self._rules = self._rewriter.rules("")
@@ -31,7 +35,7 @@ class CaptionWriter:
 
     @property
     def is_open(self) -> bool:
-        """Whether a partial awaits its final."""
+        """Whether there is a partial without its final."""
         return self._rev > 0
 
     def partial(
@@ -41,13 +45,16 @@ class CaptionWriter:
         decoded_until: int,
         language: str,
     ) -> Partial | None:
-        """The open caption's next revision; None when it would say nothing new.
+        """Returns the next revision of the open caption; None if nothing has changed.
 
         Args:
             committed: Words that will not change.
-            tentative: Words that may.
-            decoded_until: Sample index up to which the audio was heard.
+            tentative: Words that follow, and may still change.
+            decoded_until: Sample index up to which audio was decoded.
             language: Language code.
+
+        Raises:
+            RuntimeError: The text does not begin with what was stable before.
         """
         rules = self._current_rules(language)
         words = rules.rewrite([*committed, *tentative])
@@ -70,7 +77,21 @@ class CaptionWriter:
         )
 
     def final(self, words: Sequence[RecognizedWord], decoded_until: int, language: str) -> Final | None:
-        """Ends the open caption, or writes one at once; None when there is nothing to say and nothing to take back."""
+        """Returns the final that ends the open caption, or a caption of its own if none is open.
+
+        Without words, an open caption ends empty, which takes its partials back.
+
+        Args:
+            words: All words of the caption.
+            decoded_until: Sample index up to which audio was decoded; the time of an empty final.
+            language: Language code.
+
+        Returns:
+            The final; None if there are no words and no caption is open.
+
+        Raises:
+            RuntimeError: The text does not begin with what was stable before.
+        """
         words = self._current_rules(language).rewrite(words)
         text = join_words(words).rstrip()
         if not (text or self.is_open):
@@ -78,7 +99,7 @@ class CaptionWriter:
         self._check_stable(text)
         self._advance_revision()
         start, end = (words[0].start, words[-1].end) if words else (decoded_until, decoded_until)
-        spoken = tuple(_make_word(w) for w in _join_fragments(words) if w.text.strip())
+        caption_words = tuple(_make_word(w) for w in _join_fragments(words) if w.text.strip())
         final = Final(
             self._source,
             self._id,
@@ -86,14 +107,14 @@ class CaptionWriter:
             seconds_from_samples(start),
             seconds_from_samples(end),
             text,
-            spoken,
+            caption_words,
             language,
         )
         self._rev, self._stable, self._text = 0, "", ""
         return final
 
     def _current_rules(self, language: str) -> LanguageRules:
-        """The rules in force; a caption that has promised something keeps those it had."""
+        """Returns the rules in force; a caption that has stable text keeps those it had."""
         if not self._stable:
             self._rules = self._rewriter.rules(language)
         return self._rules
@@ -109,16 +130,16 @@ class CaptionWriter:
 
     def _check_stable(self, text: str) -> None:
         if not text.startswith(self._stable):
-            raise RuntimeError(f"caption {self._id} promised {len(self._stable)} characters and broke them")
+            raise RuntimeError(f"caption {self._id} would change its {len(self._stable)} stable characters")
 
 
 def _join_fragments(words: Sequence[RecognizedWord]) -> list[RecognizedWord]:
-    """The words, each with what came later and belongs to it: a full stop, or the rest of "ill-disposed"."""
-    spaced = any(w.text.startswith(" ") for w in words)
+    """Joins to each word its fragments: a full stop that came later, or the rest of "ill-disposed"."""
+    spaced = any(w.text.startswith(" ") for w in words)  # without spaces, only punctuation is a fragment
     joined: list[RecognizedWord] = []
     for word in words:
-        own = word.text.startswith(" ") if spaced else any(c.isalnum() for c in word.text)
-        if joined and not own:
+        starts_word = word.text.startswith(" ") if spaced else any(c.isalnum() for c in word.text)
+        if joined and not starts_word:
             joined[-1] = replace(joined[-1], text=joined[-1].text + word.text, end=max(joined[-1].end, word.end))
         else:
             joined.append(word)

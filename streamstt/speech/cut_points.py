@@ -1,4 +1,4 @@
-"""Where to cut audio that need not be heard again: at a sentence's end if there is one, always between two words."""
+"""Where to cut off audio that need not be decoded again: at the end of a sentence if possible, always between words."""
 
 from collections.abc import Sequence
 
@@ -9,18 +9,18 @@ from streamstt.audio.format import Samples, samples_from_ms
 from streamstt.engine.base import RecognizedWord
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 
-MIN_KEPT = samples_from_ms(2500)  # samples: what the next update should still hear of what was said
-NEW_START_PAUSE = samples_from_ms(3000)  # samples without a word, after which what comes is a new beginning
-MIN_FREED = samples_from_ms(800)  # samples that a cut should free
-PAUSE_SEARCH_BEFORE = samples_from_ms(240)  # samples before a word's start in which the pause before it is looked for
+# All in samples.
+MIN_KEPT = samples_from_ms(2500)  # committed audio that the next update should decode again, as context
+NEW_START_PAUSE = samples_from_ms(3000)  # after so long without a word, what follows needs no context
+MIN_FREED = samples_from_ms(800)  # what a cut should at least free
+PAUSE_SEARCH_BEFORE = samples_from_ms(240)  # before the start of a word, where the pause before it is searched
 PAUSE_SEARCH_AFTER = samples_from_ms(
     1000
-)  # samples after the last word in which the pause behind it is looked for: a drawn-out word ends late
+)  # after the last word, where the pause is searched: a drawn-out word ends late
 ENERGY_STEP = samples_from_ms(10)
-PAUSE_ENERGY_RATIO = (
-    2.0  # times the least energy of all: what is as quiet as that is a pause, and speech may follow the first
-)
-PAUSE_STEPS = 24  # 240 ms: where a pause begins, it is at its quietest within that time
+
+PAUSE_ENERGY_RATIO = 2.0  # a pause has at most so many times the least energy; speech may follow the first pause
+PAUSE_STEPS = 24  # 240 ms: within this time after its beginning a pause is at its quietest
 
 
 def find_cut_point(
@@ -30,18 +30,18 @@ def find_cut_point(
     decoded_until: int,
     min_kept: int,
 ) -> tuple[int, int, int] | None:
-    """The best place to cut.
+    """Finds the best place to cut off the beginning of a decode window.
 
     Args:
         committed: Words in the window that will not change.
-        tentative: Words that follow and may.
-        start: Sample index of the window.
-        decoded_until: Sample index up to which it was heard.
-        min_kept: How many samples must stay; with 0 all committed words go.
+        tentative: Words that follow, and may still change.
+        start: Sample index of the start of the window.
+        decoded_until: Sample index of the end of the window.
+        min_kept: Number of samples that must stay; with 0 all committed words are cut off.
 
     Returns:
-        How many committed words go, and the sample indices between which the pause behind them lies; None when
-        nothing can go yet. Without a word that can go, it may be time before the first one.
+        How many committed words to cut off, and the sample indices between which the pause after them lies; None if
+        nothing can be cut off yet. If no word can, but much time before the first word, the number is 0.
     """
     words = [*committed, *tentative]
     if not min_kept and committed:
@@ -59,20 +59,20 @@ def find_cut_point(
     ]
     if not open_choices:
         return _cut_before_words(words, start, decoded_until - min_kept)
-    # A cut that frees less than comes until the next update would leave the window as long as it is.
+    # A cut that frees less audio than comes until the next update would not make the window shorter.
     choices = [k for k in open_choices if _pause_range(words, k, decoded_until)[0] - start >= MIN_FREED] or open_choices
 
-    def worth(k: int) -> tuple[int, int, int]:
+    def rank(k: int) -> tuple[int, int, int]:
         text, (low, high) = words[k - 1].text, _pause_range(words, k, decoded_until)
         ending = 2 if text.endswith(SENTENCE_ENDS) else 1 if text.endswith(CLAUSE_ENDS) else 0
         return ending, (high - low) // samples_from_ms(200), k
 
-    best = max(choices, key=worth)
+    best = max(choices, key=rank)
     return best, *_pause_range(words, best, decoded_until)
 
 
 def _cut_before_words(words: Sequence[RecognizedWord], start: int, latest: int) -> tuple[int, int, int] | None:
-    """A cut that takes no word, but much of the time before the first."""
+    """Returns a cut in the time before the first word, before the sample index ``latest``, if it frees enough."""
     if not words:
         return None
     high = min(words[0].start, latest)
@@ -81,36 +81,42 @@ def _cut_before_words(words: Sequence[RecognizedWord], start: int, latest: int) 
 
 
 def _is_word(word: RecognizedWord) -> bool:
-    """Whether it is more than punctuation: a full stop that came late belongs to what it ends."""
+    """Returns whether it is more than punctuation: a full stop that came later belongs to the word before it."""
     return any(c.isalnum() for c in word.text)
 
 
 def _pause_range(words: Sequence[RecognizedWord], k: int, decoded_until: int) -> tuple[int, int]:
-    """Where the pause before word ``k`` is to be found."""
+    """Returns the sample indices between which the pause before word ``k`` is searched."""
     after = words[k].start if k < len(words) else decoded_until
     low = min(words[k - 1].end, after) - PAUSE_SEARCH_BEFORE // 2
-    middle = (words[k - 1].start + words[k - 1].end) // 2  # a word that is cut behind it is not heard again
+    middle = (words[k - 1].start + words[k - 1].end) // 2  # a word that is cut after its middle is not decoded again
     low = max(low, middle)
     return low, max(after, low + ENERGY_STEP)
 
 
 def find_quietest(samples: Samples) -> int:
-    """Index of the middle of the quietest 50 ms."""
-    powers = _energies(samples)
-    return _window_middle(int(np.argmin(powers)), samples) if len(powers) else len(samples) // 2
+    """Returns the index of the middle of the quietest 50 ms of audio, shape (n,)."""
+    energies = _energies(samples)
+    return _window_middle(int(np.argmin(energies)), samples) if len(energies) else len(samples) // 2
 
 
 def find_first_pause(samples: Samples) -> int:
-    """Index of the middle of the quietest 50 ms in the first pause: later ones may be about as quiet."""
-    powers = _energies(samples)
-    if not len(powers):
+    """Returns the index of the middle of the quietest 50 ms in the first pause of audio, shape (n,).
+
+    Later pauses may be about as quiet, but speech may lie between.
+    """
+    energies = _energies(samples)
+    if not len(energies):
         return len(samples) // 2
-    first = int(np.argmax(powers <= PAUSE_ENERGY_RATIO * powers.min()))
-    return _window_middle(first + int(np.argmin(powers[first : first + PAUSE_STEPS])), samples)
+    first = int(np.argmax(energies <= PAUSE_ENERGY_RATIO * energies.min()))
+    return _window_middle(first + int(np.argmin(energies[first : first + PAUSE_STEPS])), samples)
 
 
 def _energies(samples: Samples) -> npt.NDArray[np.float64]:
-    """Energy of each stretch of 50 ms, or of what there is, one for every 10 ms; none of less than 20 ms."""
+    """Returns the energy of each window of 50 ms, one every 10 ms, shape (windows,).
+
+    Audio of less than 50 ms is one window; audio of less than 20 ms has none.
+    """
     steps = len(samples) // ENERGY_STEP
     if steps < 2:
         return np.zeros(0)
@@ -119,5 +125,5 @@ def _energies(samples: Samples) -> npt.NDArray[np.float64]:
 
 
 def _window_middle(window: int, samples: Samples) -> int:
-    """Sample index of the middle of a stretch."""
+    """Returns the index in ``samples`` of the middle of a window of ``_energies``."""
     return (window + min(5, len(samples) // ENERGY_STEP) // 2) * ENERGY_STEP

@@ -1,4 +1,4 @@
-"""What of an utterance is listened to: its window moves up, and what was skipped or not heard is asked for again."""
+"""Which audio of an utterance is decoded: the window moves forward, and speech without words is decoded again."""
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.audio.ring import Ring
@@ -8,39 +8,49 @@ from streamstt.speech.cut_points import MIN_KEPT, NEW_START_PAUSE, find_cut_poin
 from streamstt.speech.reliability import MAX_RETRIES, SpeechFrames, cut_range
 from streamstt.speech.utterance import Utterance
 
-MAX_CONTINUATIONS = (
-    2  # so often the engine is told that somebody speaks, before it must do without what was said before
-)
+MAX_CONTINUATIONS = 2  # updates in which the engine is told that speech follows, before it decodes without context
 
 
 class DecodeWindow:
-    """Of one source's utterances."""
+    """Moves the start of the utterances of one source, and splits them where speech was skipped.
+
+    Attributes:
+        settings: Settings of the ``[speech]`` section that are in force.
+    """
 
     def __init__(self, ring: Ring, speech_frames: SpeechFrames, settings: SpeechSettings) -> None:
-        """Looks at the audio and where in it somebody speaks; both are the session's.
+        """Shares ring and speech frames with the session, which fills them.
 
         Args:
-            ring: The audio.
-            speech_frames: As far back as the ring reaches.
-            settings: The ``[speech]`` section.
+            ring: The audio of the source.
+            speech_frames: The frames with speech, as far back as the ring reaches.
+            settings: Settings of the ``[speech]`` section.
         """
         self._ring = ring
         self._speech_frames = speech_frames
         self.settings = settings
 
     def has_unrecognized_speech(self, utterance: Utterance, words: tuple[RecognizedWord, ...]) -> bool:
-        """Whether somebody still speaks after the last word."""
+        """Returns whether there is speech after the last word, and it may still be decoded again."""
         last = (words or utterance.committed)[-1]
         return utterance.retries < MAX_RETRIES and self._speech_frames.continues_after(last, utterance.decoded_until)
 
     def find_skipped(self, utterance: Utterance, words: tuple[RecognizedWord, ...]) -> int | None:
-        """Index of a word in which others must have been said."""
+        """Returns the index of a word in which others were skipped and may still be decoded again, or None."""
         return self._speech_frames.find_skipped(words) if utterance.retries < MAX_RETRIES else None
 
     def split(self, utterance: Utterance, words: tuple[RecognizedWord, ...], word_index: int) -> Utterance:
-        """Ends a closed utterance in a skipped passage, and returns the rest.
+        """Splits a closed utterance where words were skipped.
 
-        The two sides are decoded apart, for Whisper skips a sentence, but hardly ever two in a row.
+        Both parts are decoded again, each by itself: Whisper skips a sentence, but hardly ever two in a row.
+
+        Args:
+            utterance: Ends at the split, from now on.
+            words: What was recognized after its committed words.
+            word_index: Index of the word in which others were skipped.
+
+        Returns:
+            The part after the split.
         """
         low, high = cut_range(words[word_index])
         at = low + find_quietest(self._ring.read(low, high))
@@ -53,29 +63,35 @@ class DecodeWindow:
         return rest
 
     def trim(self, utterance: Utterance, *, no_words: bool) -> bool:
-        """Stops listening to old audio whose words are committed, and says whether it may have done so.
+        """Cuts off the beginning of the window of an open utterance where its words are committed.
 
-        The cost of an update is that of its window.
+        The cost of an update is that of its window, so a full window is cut. It is also cut after a pause, and if
+        there is speech without words: a model that has just decoded a finished sentence tends to think that all is
+        said. It is first told that speech follows; if that does not help, it decodes what follows without context.
 
-        After a pause too, and when somebody speaks and no word comes: a model that has just read a finished sentence
-        tends to think that all is said. It is told that it is not, and if that does not help, hears what follows alone.
+        Args:
+            utterance: The utterance that was decoded; a closed one is left as it is.
+            no_words: Whether the decode had no words after the committed ones.
+
+        Returns:
+            Whether the start of the utterance may have moved.
         """
         if utterance.end is not None:
             return False
         committed = utterance.committed[utterance.words_before_start :]
         full = utterance.decoded_until - utterance.start >= samples_from_ms(self.settings.window_s * 1000)
-        paused = stuck = False
+        paused = stalled = False
         if no_words and committed:
             last = committed[-1].end
-            stuck = self.has_unrecognized_speech(utterance, ())
-            if stuck and utterance.continuations < MAX_CONTINUATIONS:
+            stalled = self.has_unrecognized_speech(utterance, ())
+            if stalled and utterance.continuations < MAX_CONTINUATIONS:
                 utterance.continuations += 1
-                utterance.decode_now = utterance.continuations == 1  # the second time it hears more
+                utterance.decode_now = utterance.continuations == 1  # the second time it waits for more audio
                 return False
-            paused = stuck or full or utterance.decoded_until - last >= NEW_START_PAUSE
+            paused = stalled or full or utterance.decoded_until - last >= NEW_START_PAUSE
         if not paused and not full:
             return False
-        utterance.decode_now = stuck
+        utterance.decode_now = stalled
         self.move_start(utterance, 0 if paused else MIN_KEPT)
         if not (committed or utterance.draft):
             utterance.start = utterance.decoded_until - MIN_KEPT
@@ -83,11 +99,16 @@ class DecodeWindow:
         return True
 
     def move_start(self, utterance: Utterance, min_kept: int) -> None:
-        """Moves the start of what is listened to behind committed words, if it can; ``min_kept`` as in ``find_cut_point``."""
+        """Moves the start of the window behind committed words, if there is a place to cut.
+
+        Args:
+            utterance: The utterance.
+            min_kept: Number of samples that must stay, as for ``find_cut_point``.
+        """
         committed = utterance.committed[utterance.words_before_start :]
-        found = find_cut_point(committed, utterance.draft, utterance.start, utterance.decoded_until, min_kept)
-        if found:
-            count, low, high = found
+        cut = find_cut_point(committed, utterance.draft, utterance.start, utterance.decoded_until, min_kept)
+        if cut:
+            count, low, high = cut
             utterance.words_before_start += count
             utterance.start = low + find_first_pause(self._ring.read(low, high))
             utterance.continuations = 0

@@ -1,4 +1,4 @@
-"""What may be wrong with a hypothesis: it was made up, or speech was skipped. Pure functions on words and frames."""
+"""Detects what may be wrong with a hypothesis: words were made up, or speech was skipped."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -7,19 +7,21 @@ from streamstt.audio.format import FRAME, samples_from_ms
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, RecognizedWord
 
-MIN_UNRECOGNIZED = samples_from_ms(
-    800
-)  # samples of speech that the engine has no word for: it may think that all is said
-MIN_SKIPPED = samples_from_ms(2100)  # samples of speech: no word is that long
-MAX_RETRIES = 2  # so often what was not heard is asked for: a model that makes things up would go on for ever
-MIN_WORD_DURATION = samples_from_ms(160)  # samples: the word itself takes at least so long
+MIN_UNRECOGNIZED = samples_from_ms(800)  # samples of speech after the last word: the engine may have stopped too early
+MIN_SKIPPED = samples_from_ms(2100)  # samples of speech in one word: no word is that long
+MAX_RETRIES = 2  # decodes of speech without words: a model that makes up words would be asked again for ever
+MIN_WORD_DURATION = samples_from_ms(160)  # samples: least duration of the word itself
 
 
 def is_unreliable(hypothesis: Hypothesis, settings: SpeechSettings) -> bool:
-    """Whether the text was made up: Whisper's rule (Radford et al. 2022, section 4.5), stricter for short audio.
+    """Returns whether the words were probably made up.
 
-    On room noise the model says "you" or "Thank you." with a mean log-probability of -0.9 to -2.6; speech that
-    can be understood is seldom below -0.7.
+    Whisper's rule (Radford et al. 2022, section 4.5), stricter for short audio: on room noise the model writes "you"
+    or "Thank you." with a mean log-probability of -0.9 to -2.6; intelligible speech is seldom below -0.7.
+
+    Args:
+        hypothesis: What the engine recognized.
+        settings: Thresholds of the ``[speech]`` section.
     """
     silent = hypothesis.no_speech > settings.no_speech
     unsure = hypothesis.logprob < settings.unsure_logprob
@@ -27,38 +29,41 @@ def is_unreliable(hypothesis: Hypothesis, settings: SpeechSettings) -> bool:
 
 
 def cut_range(word: RecognizedWord) -> tuple[int, int]:
-    """Between which sample indices to cut, when others were said in a word: it may have been the first or the last."""
+    """Returns the sample indices between which to cut a word that covers skipped speech.
+
+    The word itself may have been spoken first or last, so both of its ends are kept whole.
+    """
     return word.start + MIN_WORD_DURATION, word.end - MIN_WORD_DURATION
 
 
 class SpeechFrames:
-    """Where somebody speaks, as far as the detector tells."""
+    """The frames in which the voice detector found speech."""
 
     def __init__(self) -> None:
-        self._starts: list[int] = []  # of the frames with speech, rising
+        self._starts: list[int] = []  # sample indices of the frames with speech, rising
 
     def add(self, start: int) -> None:
-        """Somebody speaks in the frame that begins at this sample index, which is later than all before."""
+        """Adds the frame with speech that starts at a sample index, which is greater than those of all before."""
         self._starts.append(start)
 
     def select(self, start: int, end: int) -> "SpeechFrames":
-        """The part between two sample indices."""
+        """Returns the frames that start between two sample indices."""
         part = SpeechFrames()
         part._starts = self._starts[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
         return part
 
     def discard_before(self, start: int) -> None:
-        """Drops frames before a sample index."""
+        """Drops the frames that start before a sample index."""
         del self._starts[: bisect_left(self._starts, start)]
 
     def find_skipped(self, words: Sequence[RecognizedWord]) -> int | None:
-        """Index of a word that takes so long that others must have been said in it, and were not heard."""
+        """Returns the index of the first word with so much speech that words in it must have been skipped, or None."""
         return next((i for i, w in enumerate(words) if self._speech_samples(w.start, w.end) >= MIN_SKIPPED), None)
 
     def continues_after(self, word: RecognizedWord, end: int) -> bool:
-        """Whether somebody still speaks after a word, until the sample index ``end``."""
+        """Returns whether there is speech without words between the end of a word and the sample index ``end``."""
         return self._speech_samples(word.end, end) >= MIN_UNRECOGNIZED
 
     def _speech_samples(self, start: int, end: int) -> int:
-        """How many samples hold speech."""
+        """Returns how many samples between two sample indices hold speech."""
         return FRAME * (bisect_left(self._starts, end) - bisect_left(self._starts, start))

@@ -1,6 +1,6 @@
-"""Frames in, utterances out: where speech begins, where it ends, and where to cut when it does not end.
+"""Divides frames into utterances: where speech begins, where it ends, and where to cut when it does not end.
 
-A state machine: ``Phase`` and ``TRANSITIONS`` say what may follow what, ``Segmenter`` says when.
+A state machine: ``Phase`` and ``TRANSITIONS`` define what may follow what, ``Segmenter`` decides when.
 """
 
 from collections import deque
@@ -16,22 +16,22 @@ PAUSE_FRAMES = 15  # 300 ms: longer than the closure of a consonant, shorter tha
 
 
 class Phase(Enum):
-    """Where the stream stands."""
+    """The state of the segmenter."""
 
     QUIET = auto()
     SPEECH = auto()
-    PAUSE = auto()  # inside an utterance, but nobody speaks: the hang-over
+    PAUSE = auto()  # in an utterance, but nobody speaks: the hangover
 
 
 class Observation(Enum):
-    """What a frame can mean."""
+    """What a frame, or the end of the audio, means to the segmenter."""
 
     ONSET = auto()  # enough speech to open an utterance
-    VOICED = auto()
+    VOICED = auto()  # a frame with speech
     UNVOICED = auto()  # a frame without speech
-    SILENCE = auto()  # enough of them to close the utterance
+    SILENCE = auto()  # enough frames without speech to close the utterance
     FULL = auto()  # the utterance has its maximum length
-    BREAK = auto()  # the audio ends or has a hole
+    BREAK = auto()  # the audio ends, or has a dropout
 
 
 TRANSITIONS: dict[tuple[Phase, Observation], Phase] = {
@@ -53,7 +53,12 @@ TRANSITIONS: dict[tuple[Phase, Observation], Phase] = {
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An utterance begins at this sample index, pre-roll included; ``cut`` when it goes on from the one before."""
+    """An utterance begins.
+
+    Attributes:
+        at: Sample index of its start, pre-roll included.
+        cut: Whether speech goes on from the previous utterance.
+    """
 
     at: int
     cut: bool = False
@@ -61,7 +66,12 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The utterance ends at this sample index; ``cut`` when speech goes on in the next one."""
+    """The open utterance ends.
+
+    Attributes:
+        at: Sample index of its end.
+        cut: Whether speech goes on in the next utterance.
+    """
 
     at: int
     cut: bool = False
@@ -78,43 +88,55 @@ class _ClassifiedFrame:
 
 
 def mean_square(frame: Samples) -> float:
-    """Mean square of a frame."""
+    """Returns the mean square of a frame, shape (320,)."""
     return float(np.dot(frame, frame)) / FRAME
 
 
 class Segmenter:
-    """Turns judged frames into boundaries. Positions are sample indices."""
+    """Turns frames that are classified as speech or not into the boundaries of utterances.
+
+    Positions are sample indices.
+
+    Attributes:
+        phase: State of the state machine.
+        last_voiced_end: End of the last frame with speech.
+    """
 
     def __init__(self, settings: SpeechSettings) -> None:
+        """Starts at sample 0, in silence.
+
+        Args:
+            settings: Settings of the ``[speech]`` section.
+        """
         self.update_settings(settings)
         self.phase = Phase.QUIET
-        # Quiet: twice the onset, to count the speech in it. Speech: the utterance so far (max_utterance_s of frames).
+        # In quiet, twice the onset, to count the speech in it; in an utterance, all of it (at most max_utterance_s).
         self._frames: deque[_ClassifiedFrame] = deque()
         self._start = 0
         self.last_voiced_end = 0
-        self._closed_at = 0  # the pre-roll must not reach back further
+        self._closed_at = 0  # the pre-roll must not reach back beyond it
         self._next_start = 0
 
     def update_settings(self, settings: SpeechSettings) -> None:
-        """Takes other limits from the next frame on."""
+        """Replaces the limits from the next frame on."""
         self._onset_frames = max(1, settings.min_speech_ms // FRAME_MS)
         self._pre_roll = samples_from_ms(settings.pre_roll_ms)
-        self._hang_over = samples_from_ms(settings.end_silence_ms)
+        self._hangover = samples_from_ms(settings.end_silence_ms)
         self._max_utterance = samples_from_ms(settings.max_utterance_s * 1000)
 
     def push(self, start: int, voiced: bool, energy: float, earliest_cut: int = 0) -> tuple[Boundary, ...]:
-        """Takes the next frame.
+        """Processes the next frame.
 
         Args:
             start: Sample index of the frame.
-            voiced: What the detector says of it.
+            voiced: Whether the detector found speech in it.
             energy: Its mean square.
-            earliest_cut: A cut must not come before this sample index (words up to there are committed).
+            earliest_cut: Sample index before which a cut must not be (words up to there are committed).
 
         Returns:
-            What happened, in order; the caller acts on each.
+            The boundaries that this frame completes, in order; the caller acts on each.
         """
-        if start != self._next_start:  # after a hole: there is no audio before this frame
+        if start != self._next_start:  # after a dropout: there is no audio before this frame
             self._closed_at = start
         self._next_start = start + FRAME
         self._frames.append(_ClassifiedFrame(start, voiced, energy))
@@ -123,13 +145,17 @@ class Segmenter:
         return self._apply(self._observe(start + FRAME, voiced), start + FRAME, earliest_cut)
 
     def trim(self, at: int) -> None:
-        """The open utterance goes on from here: what lies before is done with."""
+        """Drops the part of the open utterance before a sample index, which is not decoded again."""
         self._start = max(self._start, at)
         while self._frames and self._frames[0].start < self._start:
             self._frames.popleft()
 
     def interrupt(self, at: int) -> tuple[Boundary, ...]:
-        """The audio stops at ``at``: closes what is open and forgets the frames before it."""
+        """Closes the open utterance at the sample index where the audio stops, and drops the frames before.
+
+        Returns:
+            The boundaries, in order.
+        """
         boundaries = self._apply(Observation.BREAK, at, at)
         self._frames.clear()
         self._closed_at = at
@@ -141,7 +167,7 @@ class Segmenter:
                 self._frames.popleft()
             if voiced and sum(f.voiced for f in self._frames) >= self._onset_frames:
                 return Observation.ONSET
-        elif self.phase is Phase.PAUSE and not voiced and now - self.last_voiced_end >= self._hang_over:
+        elif self.phase is Phase.PAUSE and not voiced and now - self.last_voiced_end >= self._hangover:
             return Observation.SILENCE
         elif now - self._start >= self._max_utterance:
             return Observation.FULL
@@ -169,11 +195,11 @@ class Segmenter:
         return ()
 
     def _best_pause(self, earliest: int) -> int:
-        """The middle of the quietest stretch after ``earliest``: what the detector calls speech may be a pause."""
-        # Before the last voiced frame: what follows the cut must hold speech.
+        """Returns the middle of the quietest 300 ms after ``earliest``; the detector may have called a pause speech."""
+        # Only before the last frame with speech: what follows the cut must hold speech.
         candidates = [f for f in self._frames if earliest <= f.start < self.last_voiced_end] or [self._frames[-1]]
         energies = np.array([f.energy for f in candidates])
         width = min(PAUSE_FRAMES, len(energies))
-        nearness = np.hanning(width + 2)[1:-1]  # (width,), most in the middle: a short pause is cut in its middle too
-        around = np.convolve(energies, nearness, mode="valid")  # (len(candidates) - width + 1,)
-        return candidates[int(np.argmin(around)) + width // 2].start
+        window = np.hanning(width + 2)[1:-1]  # (width,), highest in the middle: so a short pause is cut in its middle
+        smoothed = np.convolve(energies, window, mode="valid")  # (len(candidates) - width + 1,)
+        return candidates[int(np.argmin(smoothed)) + width // 2].start

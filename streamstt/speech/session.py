@@ -1,15 +1,16 @@
-"""The streaming logic of one source: push audio, pull a decode job, push its hypothesis, get captions.
+"""The streaming logic of one source: push audio, pull a decode job, push its hypothesis, get events.
 
-Pure: no thread, clock, socket or model. The caller pushes blocks as they come, asks ``next_job`` whenever the engine is
-free, and hands each answer to ``apply``; it publishes the events that these return, in order.
+Pure: no thread, clock, socket or model. The caller pushes blocks as they arrive, asks ``next_job`` whenever the engine
+is free, and passes each hypothesis to ``apply``. It publishes the events that these methods return, in order.
 """
 
 from collections import deque
+from collections.abc import Callable
 
 from streamstt.audio.format import Block, samples_from_ms, seconds_from_samples
 from streamstt.audio.frames import Framer
 from streamstt.audio.ring import Ring
-from streamstt.audio.vad import Detector, make_detector
+from streamstt.audio.vad import Detector
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job
 from streamstt.events import Event, Gap, State, Status
@@ -22,15 +23,22 @@ from streamstt.speech.update_policy import DecodeNeed
 from streamstt.speech.utterance import MAX_WINDOW, Utterance
 from streamstt.speech.utterance_captions import UtteranceCaptioner
 
+DetectorFactory = Callable[[SpeechSettings], Detector]
+"""Makes a voice detector without history, as the settings ask for; loading it is not the session's business."""
+
 
 class Session:
-    """One source on its way from audio to captions."""
+    """Turns the audio of one source into captions.
+
+    It decides which audio the engine decodes and when, and which words become captions. It must not know the engine,
+    the clock or other sources. At most one job is out at a time.
+    """
 
     def __init__(
         self,
         source: str,
         settings: SpeechSettings,
-        detector: Detector,
+        make_detector: DetectorFactory,
         language: str | None,
         writer: CaptionWriter | None = None,
     ) -> None:
@@ -38,63 +46,65 @@ class Session:
 
         Args:
             source: Name of the source.
-            settings: The ``[speech]`` section.
-            detector: Fresh, for this source only.
-            language: Code, or None to detect it in each utterance.
-            writer: Writes its captions; None: one that writes words as heard.
+            settings: Settings of the ``[speech]`` section.
+            make_detector: Makes the voice detector of this source, at once and when its settings change.
+            language: Language code; None: the language of each utterance is detected.
+            writer: Writes the captions; None: a writer that does not rewrite words.
         """
         self.source = source
         self._settings = settings
-        self._detector = detector
+        self._make_detector = make_detector
+        self._detector = make_detector(settings)
         self._language = language
-        self._pending_settings: tuple[SpeechSettings, str | None] | None = None  # settings that the next silence brings
+        self._pending_settings: tuple[SpeechSettings, str | None] | None = None  # in force from the next silence on
         self._expected_language: str | None = None
         self._ring = Ring(self.capacity)
         self._framer = Framer()
         self._segmenter = Segmenter(settings)
         self._captioner = UtteranceCaptioner(source, settings, writer or CaptionWriter(source))
         self._open: Utterance | None = None
-        # Closed, awaiting the engine: at most buffer_s of audio; what the ring loses is reported as a gap.
+        # Closed utterances that wait for the engine: at most buffer_s of audio; what the ring loses becomes a gap.
         self._closed: deque[Utterance] = deque()
-        self._decoding: Utterance | None = None
-        self._previous: Utterance | None = None  # the last one that was finished
-        self._unbroken_from = 0
+        self._decoding: Utterance | None = None  # the utterance whose job is out
+        self._previous: Utterance | None = None  # the last one that was finished: context of the next one
+        self._unbroken_from = 0  # sample index of the end of the last dropout; no context reaches back over it
         self._speech_frames = SpeechFrames()  # as far back as the ring reaches
         self._decode_window = DecodeWindow(self._ring, self._speech_frames, settings)
 
     @property
     def position(self) -> int:
-        """Sample index that the next block should start at."""
+        """Sample index at which the next block should start."""
         return self._framer.end
 
     @property
-    def waiting(self) -> int:
-        """Utterances that are closed and wait for the engine."""
-        return len(self._closed)
-
-    @property
     def backlog(self) -> int:
-        """Samples since the start of the oldest utterance that is closed and waits for the engine."""
+        """Number of samples since the start of the oldest closed utterance that waits for the engine; 0: none does."""
         return self._ring.end - self._closed[0].start if self._closed else 0
 
     @property
     def capacity(self) -> int:
-        """Samples that may wait before audio is lost."""
+        """Number of samples that may wait for the engine before audio is lost."""
         return samples_from_ms(self._settings.buffer_s * 1000)
 
     def push(self, block: Block) -> list[Event]:
-        """Takes the next audio.
+        """Appends the next block of audio.
+
+        Args:
+            block: Starts at ``position``, or later if audio was lost.
+
+        Returns:
+            Events to publish, in order.
 
         Raises:
             ValueError: The block starts in the past.
         """
         events: list[Event] = []
-        hole = self._framer.find_dropout(block)
-        if hole:
-            events.append(Gap(self.source, seconds_from_samples(hole.start), seconds_from_samples(hole.end)))
-            if hole.splits_speech:
+        dropout = self._framer.find_dropout(block)
+        if dropout:
+            events.append(Gap(self.source, seconds_from_samples(dropout.start), seconds_from_samples(dropout.end)))
+            if dropout.splits_speech:
                 events += self.interrupt()
-                self._unbroken_from = hole.end
+                self._unbroken_from = dropout.end
         self._ring.append(block)
         if self._pending_settings and not self._open:
             self._apply_settings(*self._pending_settings)
@@ -109,29 +119,33 @@ class Session:
         return events + self._end_lost_utterances()
 
     def update_settings(self, settings: SpeechSettings, language: str | None) -> None:
-        """Takes other settings from the next silence on; of ``buffer_s`` the first value stays.
+        """Replaces the settings from the next silence on.
 
         Args:
-            settings: The ``[speech]`` section.
-            language: Code, or None to detect it in each utterance.
+            settings: Settings of the ``[speech]`` section; ``buffer_s`` stays, for the ring has its size.
+            language: Language code; None: the language of each utterance is detected.
         """
         self._pending_settings = settings.model_copy(update={"buffer_s": self._settings.buffer_s}), language
 
     def _apply_settings(self, settings: SpeechSettings, language: str | None) -> None:
-        judging = {"detector", "vad_mode", "silero_threshold"}
-        if settings.model_dump(include=judging) != self._settings.model_dump(include=judging):
-            self._detector = make_detector(settings)
+        detector_keys = {"detector", "vad_mode", "silero_threshold"}
+        if settings.model_dump(include=detector_keys) != self._settings.model_dump(include=detector_keys):
+            self._detector = self._make_detector(settings)
         self._settings = self._decode_window.settings = self._captioner.settings = settings
         self._segmenter.update_settings(settings)
         self._language = language
         self._pending_settings = None
 
     def interrupt(self) -> list[Event]:
-        """The audio stops here, for good or for a while: what was said so far is complete."""
+        """Closes the open utterance, for the audio stops here, for good or for a while.
+
+        Returns:
+            Events to publish, in order.
+        """
         return [e for b in self._segmenter.interrupt(self._framer.end) for e in self._on_boundary(b)]
 
     def need(self) -> DecodeNeed:
-        """What ``next_job`` would give."""
+        """Returns what kind of job ``next_job`` would return."""
         if self._decoding:
             return DecodeNeed.NOTHING
         if self._closed:
@@ -140,7 +154,7 @@ class Session:
 
     @property
     def overdue(self) -> int:
-        """Samples that came after those that the engine should have been asked for by now."""
+        """Number of samples by which the engine is behind: audio beyond what a job should have covered by now."""
         if self._closed:
             return self._ring.end - (self._closed[0].end or self._ring.end)
         if not (self._open and self._is_due(self._open)):
@@ -148,23 +162,23 @@ class Session:
         return update_policy.overdue(self._open, self._ring.end, self._settings)
 
     @property
-    def state(self) -> State:
-        """Whether somebody speaks."""
-        return State.SPEECH if self._open else State.LISTENING
-
-    @property
     def settled(self) -> bool:
-        """Whether all that was spoken is in finals."""
+        """Whether all speech so far is in finals."""
         return not (self._open or self._closed or self._decoding)
 
     @property
     def final_until(self) -> int:
-        """Sample index up to which all that was spoken is in finals."""
+        """Sample index up to which all speech is in finals."""
         first = self._closed[0] if self._closed else self._open
         return (first.own_start or first.start) if first else self._framer.end
 
     def next_job(self) -> Job | None:
-        """Cuts the most urgent job from the newest audio; until ``apply`` has its answer there is no other."""
+        """Cuts the most urgent job from the newest audio.
+
+        Returns:
+            The job; None when nothing needs to be decoded, or while another job is out. The caller passes the engine's
+            hypothesis to ``apply``, or calls ``fail_job``.
+        """
         match self.need():
             case DecodeNeed.FINAL:
                 utterance = self._closed[0]
@@ -173,7 +187,7 @@ class Session:
             case _:
                 return None
         self._decoding = utterance
-        # Not when the language is to be detected, for it may be another one.
+        # No context when the language is to be detected: this utterance may be in another one than the last.
         if (
             not utterance.decoded_until
             and self._previous
@@ -198,14 +212,17 @@ class Session:
         )
 
     def apply(self, hypothesis: Hypothesis) -> list[Event]:
-        """Takes the engine's answer to the last job.
+        """Applies the engine's hypothesis for the job that is out.
+
+        Returns:
+            Events to publish, in order.
 
         Raises:
-            RuntimeError: No job was waiting for an answer.
+            RuntimeError: No job is out.
         """
         utterance, self._decoding = self._decoding, None
         if utterance is None:
-            raise RuntimeError(f"{self.source}: a hypothesis came, but no job was given out")
+            raise RuntimeError(f"{self.source}: a hypothesis came, but no job is out")
         utterance.language = hypothesis.language
         utterance.decoded_until = hypothesis.job.end
         words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words
@@ -217,8 +234,8 @@ class Session:
                 utterance, no_words=not (words if hypothesis.job.must_continue else hypothesis.words)
             ):
                 self._segmenter.trim(utterance.start)
-        elif not words and utterance.has_only_context:  # which may be why: all seemed to be said
-            utterance.drop_context()
+        elif not words and utterance.has_only_context:
+            utterance.drop_context()  # it may be the reason: after a finished sentence all seems to be said
             events = []
         elif (skipped := self._decode_window.find_skipped(utterance, words)) is not None:
             self._closed.insert(1, self._decode_window.split(utterance, words, skipped))
@@ -234,21 +251,24 @@ class Session:
         return events + self._end_lost_utterances()
 
     def fail_job(self) -> list[Event]:
-        """The engine cannot answer the last job: what was heard of its utterance before is final, the rest a gap.
+        """Gives up the utterance whose job the engine cannot decode.
+
+        Returns:
+            Events to publish, in order: a final of the words that were recognized before, and a gap for the rest.
 
         Raises:
-            RuntimeError: No job was waiting for an answer.
+            RuntimeError: No job is out.
         """
         utterance = self._decoding
         if utterance is None:
-            raise RuntimeError(f"{self.source}: no job was given out")
+            raise RuntimeError(f"{self.source}: no job is out")
         events = self.interrupt() if utterance.end is None else []
         self._decoding = None
         self._closed.remove(utterance)
         return events + self._discard(utterance)
 
     def fail_all(self) -> list[Event]:
-        """There is no engine any more: as ``fail_job``, for all that is not final yet."""
+        """Gives up all utterances that are not final yet, as ``fail_job`` does, for there is no engine any more."""
         events = self.interrupt()
         self._decoding = None
         while self._closed:
@@ -275,22 +295,22 @@ class Session:
                 return [] if cut else [Status(self.source, State.LISTENING, time=seconds_from_samples(at))]
 
     def _queue(self, utterance: Utterance) -> None:
-        """Hands a closed utterance to the engine's queue.
+        """Appends a closed utterance to the queue of those that wait for the engine.
 
-        When the engine is behind, utterances that still wait are decoded as one: the cost of a decode hardly grows
-        with its audio, so a slow machine catches up instead of falling further behind.
+        When the engine is behind, utterances that still wait are joined and decoded as one: the cost of a decode
+        hardly grows with its audio, so a slow machine catches up instead of falling further behind.
         """
         last = self._closed[-1] if self._closed else None
         end = utterance.end or utterance.start
-        waiting = last is not None and last is not self._decoding and last.start >= self._unbroken_from
-        untouched = not utterance.decoded_until and utterance is not self._decoding
-        if last and waiting and untouched and end - last.start <= MAX_WINDOW:
+        last_waits = last is not None and last is not self._decoding and last.start >= self._unbroken_from
+        undecoded = not utterance.decoded_until and utterance is not self._decoding
+        if last and last_waits and undecoded and end - last.start <= MAX_WINDOW:
             last.end = end
         else:
             self._closed.append(utterance)
 
     def _end_lost_utterances(self) -> list[Event]:
-        """Ends utterances whose audio the ring has lost: what was heard of them is final, the rest is a gap."""
+        """Gives up waiting utterances whose audio the ring has overwritten; the job that is out has its own copy."""
         self._speech_frames.discard_before(self._ring.start)
         events: list[Event] = []
         while self._closed and self._closed[0] is not self._decoding and self._closed[0].start < self._ring.start:
@@ -298,6 +318,6 @@ class Session:
         return events
 
     def _discard(self, utterance: Utterance) -> list[Event]:
-        """Ends a closed utterance without the engine; it is no context, and neither is what lies before it."""
+        """Ends a closed utterance without the engine; neither it nor those before it are context of a later one."""
         self._previous = None
         return self._captioner.discard(utterance)

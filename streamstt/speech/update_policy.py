@@ -1,4 +1,4 @@
-"""When speech that goes on is heard again: soon after it begins, at the pace of words, at once when somebody pauses."""
+"""When an utterance is decoded while somebody speaks: soon after its start, then at intervals, and in each pause."""
 
 from enum import IntEnum
 
@@ -6,11 +6,11 @@ from streamstt.audio.format import samples_from_ms
 from streamstt.config.settings import SpeechSettings
 from streamstt.speech.utterance import Utterance
 
-WORD_END_PAUSE = samples_from_ms(300)  # samples without speech, after which the last word is over, and is heard at once
+WORD_END_PAUSE = samples_from_ms(300)  # samples without speech: the last word is over, and is decoded at once
 
 
 class DecodeNeed(IntEnum):
-    """What the session wants of the engine, by urgency."""
+    """The kind of decode that a session needs; the greater, the more urgent."""
 
     NOTHING = 0
     PARTIAL = 1
@@ -18,13 +18,13 @@ class DecodeNeed(IntEnum):
 
 
 def is_due(utterance: Utterance, now: int, last_voiced_end: int, settings: SpeechSettings) -> bool:
-    """Whether an utterance that is still spoken should be decoded.
+    """Returns whether an open utterance should be decoded now.
 
     Args:
-        utterance: What is spoken.
+        utterance: The open utterance.
         now: Sample index up to which there is audio.
-        last_voiced_end: Sample index where somebody last spoke.
-        settings: The ``[speech]`` section.
+        last_voiced_end: Sample index of the end of the last frame with speech.
+        settings: Settings of the ``[speech]`` section.
     """
     if utterance.decode_now:
         return True
@@ -36,6 +36,15 @@ def is_due(utterance: Utterance, now: int, last_voiced_end: int, settings: Speec
 
 
 def overdue(utterance: Utterance, now: int, settings: SpeechSettings) -> int:
-    """Samples that came since an utterance that is due should have been decoded; arguments as of ``is_due``."""
+    """Returns how long ago an utterance that is due should have been decoded.
+
+    Args:
+        utterance: An open utterance that is due.
+        now: Sample index up to which there is audio.
+        settings: Settings of the ``[speech]`` section.
+
+    Returns:
+        Number of samples, 0 or more.
+    """
     first = utterance.start + samples_from_ms(settings.pre_roll_ms)
     return max(0, now - max(utterance.decoded_until, first) - samples_from_ms(settings.update_ms))

@@ -1,38 +1,35 @@
-"""Speech between two silences, while it is listened to; and what of the utterance before it is heard with it."""
+"""The state of one utterance (speech between two silences) while it is decoded, with context from the one before."""
 
 from dataclasses import dataclass, field
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.engine.base import RecognizedWord
 
-MAX_WINDOW = samples_from_ms(28_000)  # samples: what one decode may hear; Whisper's own window is 30 s
-MAX_CONTEXT = samples_from_ms(
-    6000
-)  # samples of the utterance before that the beginning of a new one is heard with, at most
-MAX_CONTEXT_GAP = samples_from_ms(
-    3000
-)  # samples between two utterances, from which the first is no context for the second
-CONTEXT_LEAD = samples_from_ms(160)  # samples that the context begins before its first word
+# All in samples.
+MAX_WINDOW = samples_from_ms(28_000)  # audio of one decode; Whisper's own window is 30 s
+MAX_CONTEXT = samples_from_ms(6000)  # of the previous utterance, decoded together with the beginning of the next one
+MAX_CONTEXT_GAP = samples_from_ms(3000)  # with a longer gap between them, the previous utterance is no context
+CONTEXT_LEAD = samples_from_ms(160)  # the context begins so long before its first word
 
 
 @dataclass(slots=True)
 class Utterance:
-    """Words are in the order they were spoken; positions are sample indices.
+    """What is known of one utterance. Positions are sample indices; words are in the order they were spoken.
 
     Attributes:
-        start: Of what is still listened to: it moves up as words are committed.
-        end: None while it is still spoken.
-        decoded_until: Up to where it was decoded; 0 before the first time.
-        decode_now: It should be decoded again without waiting for more audio.
-        committed: Words that will not change, first those of the context.
-        draft: Words that may.
+        start: Start of the decode window: it moves forward as words are committed.
+        end: End of the utterance; None while somebody still speaks.
+        decoded_until: End of the audio of its last decode; 0 before the first.
+        decode_now: Whether it should be decoded again without waiting for more audio.
+        committed: Words that will not change; those of the context come first.
+        draft: Words of the last decode that may still change.
         captioned_words: How many committed words are in finals already.
-        words_before_start: How many committed words lie before ``start``: their audio is not listened to again.
-        language: Code.
-        retries: How often its audio was asked for again, after it was closed.
-        continuations: How often the engine was told that speech follows the committed words, since the last of these.
-        context_words: How many of the committed words belong to the utterance before.
-        begin: Where it begins itself, when it has a context.
+        words_before_start: How many committed words lie before ``start``: their audio is not decoded again.
+        language: Language code; empty before the first decode.
+        retries: How often speech that has no words was decoded again, after the utterance was closed.
+        continuations: How often the engine was told that speech follows, since a word was committed last.
+        context_words: How many of the committed words belong to the previous utterance.
+        own_start: Where the utterance itself begins, if it has context; 0: it has none.
     """
 
     start: int
@@ -50,12 +47,15 @@ class Utterance:
     own_start: int = 0
 
     def add_context(self, previous: "Utterance", audio_start: int, audio_end: int) -> None:
-        """Has it heard together with the end of the utterance before: Whisper hears words best among others.
+        """Has the utterance decoded together with the end of the previous one.
+
+        Whisper recognizes a word best among others. Does nothing if the previous one ended too long ago, or if its
+        audio is gone.
 
         Args:
-            previous: The utterance before; all of its words are committed.
-            audio_start: From where there is audio.
-            audio_end: Up to where.
+            previous: The previous utterance; all of its words are committed.
+            audio_start: Sample index from which there is audio.
+            audio_end: Sample index up to which there is audio.
         """
         earliest = max(self.start - MAX_CONTEXT, previous.start, audio_start, (self.end or audio_end) - MAX_WINDOW)
         words = [w for w in previous.committed[previous.words_before_start :] if w.start - CONTEXT_LEAD >= earliest]
@@ -67,19 +67,19 @@ class Utterance:
 
     @property
     def has_only_context(self) -> bool:
-        """Whether no word of its own is committed, and some of the utterance before are."""
+        """Whether the committed words are all context: at least one, and none of its own."""
         return 0 < self.context_words == len(self.committed)
 
     def drop_context(self) -> None:
-        """Has it heard without its context, as long as it has no words of its own."""
+        """Has the utterance decoded without context; it must not have committed words of its own yet."""
         self.start = self.own_start
         self.committed = []
         self.context_words = self.captioned_words = self.words_before_start = self.continuations = 0
 
     def discard_used_words(self) -> None:
-        """Drops words that nobody needs any more; speech may last for hours."""
-        done = min(self.words_before_start, self.captioned_words)
-        del self.committed[:done]
-        self.words_before_start -= done
-        self.captioned_words -= done
-        self.context_words = max(0, self.context_words - done)
+        """Drops words that lie before the decode window and are in finals: an utterance may last for hours."""
+        used = min(self.words_before_start, self.captioned_words)
+        del self.committed[:used]
+        self.words_before_start -= used
+        self.captioned_words -= used
+        self.context_words = max(0, self.context_words - used)

@@ -1,4 +1,4 @@
-"""From the words of an utterance to its captions: commits what is sure, ends what is complete, shows the rest."""
+"""From the words of an utterance to its captions: commits what is certain, ends what is complete, shows the rest."""
 
 from streamstt.audio.format import samples_from_ms, seconds_from_samples
 from streamstt.config.settings import SpeechSettings
@@ -8,35 +8,45 @@ from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.local_agreement import agreed_prefix, caption_break
 from streamstt.speech.utterance import Utterance
 
-UNSURE_HOLD = samples_from_ms(
-    2500
-)  # samples: for so long a word that the engine is not sure of may still be heard better
+UNSURE_HOLD = samples_from_ms(2500)  # samples: a word of low probability may still be recognized better for so long
 
 
 class UtteranceCaptioner:
-    """Of one source."""
+    """Commits the words of a source's utterances, and has the writer make captions of them.
+
+    Attributes:
+        settings: Settings of the ``[speech]`` section that are in force.
+    """
 
     def __init__(self, source: str, settings: SpeechSettings, writer: CaptionWriter) -> None:
-        """Nothing is said yet.
+        """Starts with no caption.
 
         Args:
             source: Name of the source.
-            settings: The ``[speech]`` section.
-            writer: Writes its captions.
+            settings: Settings of the ``[speech]`` section.
+            writer: Writes the captions of the source.
         """
         self.settings = settings
         self._source = source
         self._writer = writer
 
     def update(self, utterance: Utterance, words: tuple[RecognizedWord, ...]) -> list[Event]:
-        """Commits what this update confirms, ends the captions that this completes, and shows the rest."""
+        """Commits the words that this update confirms, ends the captions that they complete, and shows the rest.
+
+        Args:
+            utterance: The utterance that was decoded.
+            words: What was recognized after the committed words.
+
+        Returns:
+            Finals that are complete, then a partial if it says anything new.
+        """
         end = utterance.decoded_until if utterance.end is None else min(utterance.decoded_until, utterance.end)
-        promised = len(utterance.committed) - utterance.captioned_words
+        stable_words = len(utterance.committed) - utterance.captioned_words
         count = agreed_prefix(utterance.draft, words, end - samples_from_ms(self.settings.hold_ms), end - UNSURE_HOLD)
         utterance.committed += words[:count]
         utterance.continuations = 0 if count else utterance.continuations
         utterance.draft = words[count:]
-        events = self._write_complete(utterance, promised)
+        events = self._write_complete(utterance, stable_words)
         partial = self._writer.partial(
             utterance.committed[utterance.captioned_words :],
             utterance.draft,
@@ -46,37 +56,57 @@ class UtteranceCaptioner:
         return [*events, partial] if partial else events
 
     def finish(self, utterance: Utterance, words: tuple[RecognizedWord, ...]) -> list[Event]:
-        """Ends the utterance with ``words``: all that is said becomes final."""
-        promised = len(utterance.committed) - utterance.captioned_words
+        """Ends the utterance with its last words: all of them become final.
+
+        Args:
+            utterance: A closed utterance.
+            words: What follows the committed words.
+
+        Returns:
+            The finals.
+        """
+        stable_words = len(utterance.committed) - utterance.captioned_words
         utterance.committed += words
-        events = self._write_complete(utterance, promised)
+        events = self._write_complete(utterance, stable_words)
         rest = utterance.committed[utterance.captioned_words :]
         final = self._writer.final(rest, utterance.decoded_until, utterance.language)
         return [*events, final] if final else events
 
     def discard(self, utterance: Utterance) -> list[Event]:
-        """Ends a closed utterance that is not decoded to its end: what was heard of it is final, the rest a gap."""
+        """Ends a closed utterance that is not decoded to its end.
+
+        Returns:
+            A gap for the audio that was not decoded, if any, and finals of the words that were recognized before it.
+        """
         end = utterance.end or utterance.start
-        unheard = max(utterance.own_start or utterance.start, utterance.decoded_until)
-        events: list[Event] = (
-            [Gap(self._source, seconds_from_samples(unheard), seconds_from_samples(end))] if unheard < end else []
-        )
-        # An update may have heard beyond a cut that came later: those words belong to the next utterance.
-        heard = tuple(w for w in utterance.draft if (w.start + w.end) // 2 < end)
-        return events + self.finish(utterance, heard)
+        gap_start = max(utterance.own_start or utterance.start, utterance.decoded_until)
+        events: list[Event] = []
+        if gap_start < end:
+            events.append(Gap(self._source, seconds_from_samples(gap_start), seconds_from_samples(end)))
+        # An update may have reached beyond a cut that came later: those words belong to the next utterance.
+        recognized = tuple(w for w in utterance.draft if (w.start + w.end) // 2 < end)
+        return events + self.finish(utterance, recognized)
 
     def commit(self, utterance: Utterance, words: tuple[RecognizedWord, ...]) -> list[Event]:
-        """Keeps the words for good, though more of the utterance is still to come."""
-        promised = len(utterance.committed) - utterance.captioned_words
+        """Commits words of a closed utterance of which more is still to be decoded.
+
+        Args:
+            utterance: A closed utterance.
+            words: What follows the committed words.
+
+        Returns:
+            The finals that are complete.
+        """
+        stable_words = len(utterance.committed) - utterance.captioned_words
         utterance.committed += words
         utterance.draft = ()
-        return self._write_complete(utterance, promised)
+        return self._write_complete(utterance, stable_words)
 
     def _write_complete(self, utterance: Utterance, stable_words: int) -> list[Event]:
-        """Writes the captions that are complete among the committed words; ``promised`` as in ``caption_break``."""
+        """Writes the captions that are complete among the committed words; arguments as for ``caption_break``."""
         events: list[Event] = []
-        longest = samples_from_ms(self.settings.max_caption_s * 1000)
-        while count := caption_break(utterance.committed[utterance.captioned_words :], longest, stable_words):
+        max_samples = samples_from_ms(self.settings.max_caption_s * 1000)
+        while count := caption_break(utterance.committed[utterance.captioned_words :], max_samples, stable_words):
             words = utterance.committed[utterance.captioned_words : utterance.captioned_words + count]
             utterance.captioned_words += count
             stable_words = 0

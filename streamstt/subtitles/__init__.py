@@ -1,1 +1,1 @@
-"""Captions as subtitle files: cues, formats, one timeline for several sources."""
+"""Captions as subtitle files: cues, formats, and a common timeline for several sources."""

@@ -1,4 +1,4 @@
-"""A caption as cues of at most two short lines, each in the time of its words. Pure."""
+"""Splits a caption into cues of at most two short lines, timed by their words. Pure."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from streamstt.events import Final
 from streamstt.text.line_breaking import CLAUSE_END, balance_lines, break_lines
 
-MAX_LINE_WIDTH = 42  # narrow characters a line, and two lines a cue, as broadcasters and Netflix have it
-MIN_CUE_S = 1.0  # that a cue stays, where there is time
-READING_S_PER_CHARACTER = 1 / 17  # for each character, the same
+MAX_LINE_WIDTH = 42  # narrow characters per line, with two lines per cue: the limit of broadcasters and Netflix
+MIN_CUE_S = 1.0  # minimum duration of a cue, if there is time
+READING_S_PER_CHARACTER = 1 / 17  # reading time per character, if there is time
 
 
 @dataclass(frozen=True, slots=True)
 class Cue:
-    """Lines that are shown together, from ``start`` to ``end`` (s)."""
+    """Lines that are shown together from ``start`` to ``end`` (stream time, seconds)."""
 
     start: float
     end: float
@@ -21,47 +21,47 @@ class Cue:
 
 
 def make_cues(final: Final, label: str = "") -> list[Cue]:
-    """The cues of a caption, in order; none overlaps another.
+    """Splits a caption into cues, in order and without overlap.
 
     Args:
-        final: With a text.
-        label: Stands before the text, in the first cue.
+        final: A final caption with text.
+        label: Label of the source, put before the text of the first cue; empty: none.
     """
-    head = f"{' '.join(label.split())}: " if label else ""
-    clock = _LetterTimes(final, _count_letters(head))
+    prefix = f"{' '.join(label.split())}: " if label else ""
+    times = _LetterTimes(final, _count_letters(prefix))
     cues: list[Cue] = []
     done = 0
-    for pair in _group_lines(_caption_lines(head + final.text, final.language)):
-        count = _count_letters("".join(pair))
-        start, end = clock.at(done), clock.at(done + count)
-        cues.append(Cue(start, max(end, start + 0.001), tuple(pair)))  # a cue must not end before it starts
+    for lines in _group_lines(_caption_lines(prefix + final.text, final.language)):
+        count = _count_letters("".join(lines))
+        start, end = times.at(done), times.at(done + count)
+        cues.append(Cue(start, max(end, start + 0.001), tuple(lines)))  # a cue must not end before it starts
         done += count
     return cues
 
 
 def extend_for_reading(cue: Cue, until: float) -> Cue:
-    """The cue for as long as it takes to read, if nothing else is to be shown before.
+    """Extends a cue until it can be read, but not beyond the start of the next one.
 
     Args:
-        cue: In the time of its words.
-        until: When the next one begins (s).
+        cue: A cue that ends with its last word.
+        until: Start of the next cue (s).
     """
-    wanted = max(MIN_CUE_S, READING_S_PER_CHARACTER * sum(map(len, cue.lines)))
-    return replace(cue, end=max(cue.end, min(cue.start + wanted, until)))
+    duration = max(MIN_CUE_S, READING_S_PER_CHARACTER * sum(map(len, cue.lines)))
+    return replace(cue, end=max(cue.end, min(cue.start + duration, until)))
 
 
 def _caption_lines(text: str, language: str) -> list[str]:
-    """Its lines. Three at the end become two where they can: a word by itself is soon gone."""
+    """Breaks a text into lines. Three at the end become two if they fit: a single last word would be shown briefly."""
     broken = break_lines(text, MAX_LINE_WIDTH, language)
     rest = " ".join(broken[-3:])
-    # In scripts without spaces lines are not joined by one, and are filled better anyway.
+    # Scripts without spaces are excluded: joining their lines would insert spaces, and they fill lines well anyway.
     if len(broken) % 2 == 0 or len(broken) < 3 or not " ".join(text.split()).endswith(rest):
         return broken
     return [*broken[:-3], *(balance_lines(rest, MAX_LINE_WIDTH, language) or broken[-3:])]
 
 
 def _group_lines(lines: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Two lines at a time; of three, the first stands alone if a clause ends there and not with the second."""
+    """Groups lines in pairs; of a last three, the first is alone if a clause ends with it and not with the second."""
     at = 0
     while at < len(lines):
         three = len(lines) - at == 3
@@ -76,25 +76,25 @@ def _count_letters(text: str) -> int:
 
 
 class _LetterTimes:
-    """When each letter of a caption was said; space is not counted."""
+    """Maps the letters of a caption (white space not counted) to the times when they were spoken."""
 
     def __init__(self, final: Final, prefix_letters: int) -> None:
-        """Takes the times of the words.
+        """Interpolates within words; without matching words, over the whole caption.
 
         Args:
-            final: With its words; without, or if they do not say its text, letters are spread over its time.
-            prefix_letters: So many letters stand before the text, in no time.
+            final: A final caption.
+            prefix_letters: Number of letters before the text, which take no time.
         """
         self._prefix_letters = prefix_letters
         count = _count_letters(final.text)
         spans = [(_count_letters(word.text), word.start, word.end) for word in final.words]
-        known = sum(letters for letters, _, _ in spans) == count
-        self._spans = spans if known else [(count, final.start, final.end)]
+        words_match_text = sum(letters for letters, _, _ in spans) == count
+        self._spans = spans if words_match_text else [(count, final.start, final.end)]
         self._start, self._end = final.start, final.end
         self._letter_count = count
 
     def at(self, letter: int) -> float:
-        """When so many letters are said: at the beginning the caption begins, at the end it ends (s)."""
+        """Returns the time (s) at which that many letters have been spoken."""
         rest = letter - self._prefix_letters
         if rest <= 0:
             return self._start

@@ -1,6 +1,6 @@
-"""Final captions as text, SubRip, WebVTT or JSON. Pure.
+"""Renders final captions as text, SubRip, WebVTT or JSON. Pure.
 
-In SubRip and WebVTT a caption is one cue of at most two lines, or several, each in the time of its words.
+In SubRip and WebVTT a caption is one or several cues of at most two lines, timed by their words.
 """
 
 import json
@@ -14,7 +14,7 @@ from streamstt.subtitles.cues import Cue, extend_for_reading, make_cues
 
 Format = Literal["txt", "srt", "vtt", "json"]
 LiveFormat = Literal["txt", "srt", "vtt"]
-"""Those that a caption can be appended to."""
+"""Formats to which a caption can be appended."""
 HEADERS: dict[LiveFormat, str] = {"txt": "", "srt": "", "vtt": "WEBVTT\n\n"}
 FORMATS: tuple[Format, ...] = ("txt", "srt", "vtt", "json")
 CONTENT_TYPES: dict[Format, str] = {
@@ -26,11 +26,11 @@ CONTENT_TYPES: dict[Format, str] = {
 
 
 def render(finals: Iterable[Final], file_format: Format) -> str:
-    """Writes captions in the order of their start.
+    """Renders captions as a file, ordered by their start.
 
     Args:
-        finals: Of one or more sources; with more, each line names its source.
-        file_format: ``txt`` (a line a caption), ``srt``, ``vtt`` (https://www.w3.org/TR/webvtt1/) or ``json``.
+        finals: Final captions; if they are of several sources, each line names its source.
+        file_format: ``txt`` (one line per caption), ``srt``, ``vtt`` (https://www.w3.org/TR/webvtt1/) or ``json``.
     """
     captions = sorted((f for f in finals if f.text), key=lambda f: f.start)
     named = len({f.source for f in captions}) > 1
@@ -55,13 +55,13 @@ def render(finals: Iterable[Final], file_format: Format) -> str:
 
 
 def render_cue(file_format: LiveFormat, number: int, final: Final, label: str = "") -> str:
-    """One caption, as it is appended to a file that begins with ``HEADS[form]``: one cue, or several.
+    """Renders one caption as one or several cues, for appending to a file that begins with ``HEADERS[file_format]``.
 
     Args:
-        file_format: The file's format.
-        number: Of its first cue; counts from 1 in the file.
-        final: With a text.
-        label: Whose it is; empty: it is not said.
+        file_format: Format of the file.
+        number: Number of the first cue; the first in a file is 1.
+        final: A final caption with text.
+        label: Label of the source; empty: not shown.
     """
     if file_format == "txt":
         text = _one_line(final.text)
@@ -72,12 +72,12 @@ def render_cue(file_format: LiveFormat, number: int, final: Final, label: str = 
 
 
 def count_cues(final: Final, label: str = "") -> int:
-    """How many numbers the caption takes in SubRip."""
+    """Returns the number of SubRip cues of a caption."""
     return len(_labeled_cues("srt", final, label))
 
 
 def _labeled_cues(file_format: LiveFormat, final: Final, label: str) -> list[Cue]:
-    """WebVTT says whose a cue is outside of its text."""
+    """Makes the cues; WebVTT names the source outside of the text."""
     return make_cues(final, label if file_format == "srt" else "")
 
 
@@ -91,7 +91,7 @@ def _format_cue(file_format: LiveFormat, number: int, cue: Cue, label: str) -> s
 
 
 def _caption_dicts(captions: Sequence[Final]) -> list[dict[str, object]]:
-    hidden = {"id", "rev"}  # of use only while captions are live
+    hidden = {"id", "rev"}  # useful only while captions are live
     return [{k: v for k, v in asdict(f).items() if k not in hidden} for f in captions]
 
 
@@ -100,12 +100,12 @@ def _escape(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    """A line break would end the line, an empty line the cue."""
+    """Joins lines: a line break would end the line, and an empty line the cue."""
     return " ".join(text.split())
 
 
 def format_timestamp(seconds: float, decimal_sign: str) -> str:
-    """``01:02:03,456`` (``decimal_sign`` is the decimal sign)."""
+    """Formats a time, such as ``01:02:03,456`` with ``,`` as the decimal sign."""
     total = math.floor(seconds * 1000 + 0.5)
     rest, millis = divmod(total, 1000)
     minutes, secs = divmod(rest, 60)

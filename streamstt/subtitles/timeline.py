@@ -1,4 +1,4 @@
-"""Captions of several sources and runs on one line of time. Pure."""
+"""Puts captions of several sources and runs on a common timeline. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,10 +8,10 @@ from streamstt.events import Final
 
 
 def align_captions(finals: Sequence[tuple[Final, datetime | None]]) -> list[Final]:
-    """Moves stream times, which begin at 0 for each source and run, so that they count from the earliest beginning.
+    """Shifts stream times, which start at 0 for each source and run, to count from the earliest start of all.
 
     Args:
-        finals: Each with the wall time of its start; None if it is not known: it is left where it is.
+        finals: Captions with the wall time of their start; None if unknown: such a caption is not shifted.
     """
     origins = [at - timedelta(seconds=final.start) if at else None for final, at in finals]
     earliest = min((origin for origin in origins if origin), default=None)
@@ -22,9 +22,9 @@ def align_captions(finals: Sequence[tuple[Final, datetime | None]]) -> list[Fina
 
 
 def shift_caption(final: Final, seconds: float) -> Final:
-    """The caption so much later; to the millisecond."""
-    by = round(seconds, 3)
-    if not by:
+    """Shifts a caption and its words offset_s seconds, rounded to the millisecond."""
+    offset_s = round(seconds, 3)
+    if not offset_s:
         return final
-    words = tuple(replace(w, start=round(w.start + by, 3), end=round(w.end + by, 3)) for w in final.words)
-    return replace(final, start=round(final.start + by, 3), end=round(final.end + by, 3), words=words)
+    words = tuple(replace(w, start=round(w.start + offset_s, 3), end=round(w.end + offset_s, 3)) for w in final.words)
+    return replace(final, start=round(final.start + offset_s, 3), end=round(final.end + offset_s, 3), words=words)

@@ -1,1 +1,1 @@
-"""How things look in a terminal; decides nothing."""
+"""Presentation in a terminal; makes no decisions."""

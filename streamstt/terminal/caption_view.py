@@ -1,4 +1,4 @@
-"""Captions in a terminal as they come: finals scroll, open ones are rewritten below them. Piped: finals only."""
+"""Shows captions live: finals scroll, partials are redrawn below them. Piped: finals only."""
 
 from collections.abc import Collection
 from typing import Any
@@ -7,22 +7,23 @@ from rich.console import Console
 from rich.text import Text
 
 from streamstt.terminal.live_region import LiveRegion
-from streamstt.terminal.text import MAX_OPEN_LINES, Palette, format_partial, last_lines, replace_controls
+from streamstt.terminal.text import MAX_OPEN_LINES, Palette, format_partial, last_lines
+from streamstt.text.characters import replace_controls
 
-MAX_SEEN_FINALS = 500  # finals whose repetition after a lost connection would be noticed; older ones do not come again
+MAX_SEEN_FINALS = 500  # remembered, to show those that are repeated after a reconnect once only
 NOTE_STYLE = "dim italic"
 
 
 class CaptionView:
-    """What ``streamstt listen`` shows."""
+    """View of ``streamstt listen``: shows the messages of a daemon. Knows no connection."""
 
     def __init__(self, console: Console, notes: Console, selected: Collection[str] = ()) -> None:
-        """Shows nothing yet.
+        """Starts empty.
 
         Args:
-            console: Where captions go. Open ones are shown if it is a terminal that can move its cursor.
-            notes: Where it is said what happens, when captions are piped.
-            selected: Names or labels of the sources that are wanted; empty: all.
+            console: Console for captions. Partials are shown only if it is a terminal that can move its cursor.
+            notes: Console for notes if captions are piped.
+            selected: Names or labels of the sources to show; empty: all.
         """
         self._console = console
         self._interactive = console.is_terminal and not console.is_dumb_terminal
@@ -30,11 +31,11 @@ class CaptionView:
         self._region = LiveRegion(console)
         self._selected = {name.casefold() for name in selected}
         self._palette = Palette()
-        self._open_captions: dict[str, Text] = {}  # each source's open caption
+        self._open_captions: dict[str, Text] = {}  # source to its partial caption
         self._seen: dict[str, None] = {}
 
     def show(self, message: dict[str, Any]) -> None:
-        """Shows one message of protocol v1."""
+        """Shows a message of protocol v1."""
         match message["type"]:
             case "hello":
                 self._show_hello(message)
@@ -50,7 +51,7 @@ class CaptionView:
                 self.note(f"{self._palette.label(message['source'])}: {seconds:.1f} s of audio were lost")
 
     def note(self, text: str) -> None:
-        """Says in a line what happens."""
+        """Shows a note, in brackets on one line."""
         line = Text(f"({replace_controls(text).rstrip('.')})", NOTE_STYLE)
         if self._notes is not self._console:
             self._notes.print(line, highlight=False, soft_wrap=True)
@@ -58,12 +59,12 @@ class CaptionView:
             self._print_above(line)
 
     def on_disconnect(self, text: str) -> None:
-        """The connection is lost: what is open may never become final here."""
+        """Removes the partials, which may never become final here, and shows a note."""
         self._open_captions.clear()
         self.note(text)
 
     def close(self) -> None:
-        """Leaves what was shown last where it is, and the terminal as it was."""
+        """Leaves the last partials on the screen and restores the terminal."""
         self._region.close(
             self._palette.prefix(source) + self._open_captions[source] for source in self._open_sources()
         )
@@ -75,8 +76,8 @@ class CaptionView:
             if self._matches(source["name"], source["label"]):
                 self._palette.add(source["name"], source["label"])
         if self._selected and not any(self._matches(s["name"], s["label"]) for s in hello["sources"]):
-            here = ", ".join(s["name"] for s in hello["sources"]) or "none"
-            self.note(f"no source {' or '.join(sorted(self._selected))} is here yet; those that are: {here}")
+            names = ", ".join(s["name"] for s in hello["sources"]) or "none"
+            self.note(f"there is no source {' or '.join(sorted(self._selected))} yet; the sources are: {names}")
         if hello.get("gap_in_history"):
             self.note("some captions were missed")
         for final in hello["history"]:
@@ -113,16 +114,16 @@ class CaptionView:
             self._region.draw(self._open_lines())
 
     def _open_lines(self) -> list[Text]:
-        """Of each open caption the end, and of as many captions as there is room for."""
+        """Returns the last lines of each partial, as far as they fit on the screen."""
         room = max(1, self._console.height - 1)
-        each = max(1, min(MAX_OPEN_LINES, room // max(1, len(self._open_captions))))
+        lines_each = max(1, min(MAX_OPEN_LINES, room // max(1, len(self._open_captions))))
         width = self._console.width - 1  # some terminals wrap when the last column is written
         lines = [
-            last_lines(self._palette.prefix(source) + self._open_captions[source], width, each, self._console)
+            last_lines(self._palette.prefix(source) + self._open_captions[source], width, lines_each, self._console)
             for source in self._open_sources()
         ]
         return [line for of_source in lines for line in of_source][-room:]
 
     def _open_sources(self) -> list[str]:
-        """The sources with an open caption; each keeps its place among the others."""
+        """Returns the sources with a partial, in a fixed order."""
         return sorted(self._open_captions, key=self._palette.index)

@@ -1,4 +1,4 @@
-"""What ``streamstt run`` shows of itself in a terminal, as lines of text. Pure."""
+"""Renders the state of a daemon as lines of text, for ``streamstt run``. Pure."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,14 @@ from rich.text import Text
 
 from streamstt.events import Final, Partial, State
 from streamstt.terminal.level_bar import bar, format_decibels
-from streamstt.terminal.text import Palette, fit, format_partial, last_lines, replace_controls
+from streamstt.terminal.text import Palette, fit, format_partial, last_lines
+from streamstt.text.characters import replace_controls
 
-CAPTION_LINES = 6  # lines; always so many, so that nothing jumps
-MAX_SOURCES = 6  # that are shown; of more, it is said how many
+CAPTION_LINES = 6  # fixed, so that nothing jumps
+MAX_SOURCES = 6  # shown; of the others the number
 LAG_WARNING_S = 2.0
-MIN_BAR_WIDTH, LABEL_COLUMNS, STATE_COLUMNS = 50, 16, 9  # columns: without a bar; of a label; of a state
+MIN_BAR_WIDTH = 50  # columns; a narrower terminal gets no level bar
+LABEL_COLUMNS, STATE_COLUMNS = 16, 9
 STATE_STYLES = {
     State.LISTENING: "green",
     State.SPEECH: "bold green",
@@ -24,14 +26,14 @@ STATE_STYLES = {
 
 @dataclass(frozen=True, slots=True)
 class SourceRow:
-    """A source as it is now.
+    """State of a source.
 
     Attributes:
-        name: Its name.
-        state: Its state; None: it has none yet.
-        detail: What there is to say of it.
-        rms: dB below full scale; None: no audio comes.
-        peak: The same of the loudest sample.
+        name: Name of the source.
+        state: Its state; None: not known yet.
+        detail: A sentence about the state.
+        rms: RMS level (dBFS); None: no audio arrives.
+        peak: Peak level (dBFS).
     """
 
     name: str
@@ -43,18 +45,18 @@ class SourceRow:
 
 @dataclass(frozen=True, slots=True)
 class DashboardState:
-    """A daemon as it is now.
+    """State of a daemon.
 
     Attributes:
-        address: Of the captions page, without a token.
-        model: Its name.
-        sources: All.
-        captions: The last ones, oldest first; open ones at the end.
-        notices: What is wrong.
-        viewers: How many follow.
-        lag_s: Audio that waits for the engine.
-        uptime_s: It has been running so long.
-        stopping: It is finishing the last captions.
+        address: Address of the captions page, without a token.
+        model: Name of the model.
+        sources: All sources.
+        captions: The last captions, oldest first, partials at the end.
+        notices: Problems that the daemon has noticed.
+        viewers: Number of viewers.
+        lag_s: Audio that waits for the engine (s).
+        uptime_s: Time since the start (s).
+        stopping: Whether the daemon is finishing the last captions.
     """
 
     address: str
@@ -69,7 +71,7 @@ class DashboardState:
 
 
 def dashboard_lines(dashboard: DashboardState, palette: Palette, console: Console) -> list[Text]:
-    """The lines, as many as the terminal has room for; what is least needed goes first."""
+    """Renders the dashboard in at most as many lines as the terminal has; the least important are left out first."""
     width, height = console.width - 1, max(1, console.height - 2)
     below = [_source_line(source, palette, width) for source in dashboard.sources[:MAX_SOURCES]]
     for line in below:
@@ -88,20 +90,20 @@ def dashboard_lines(dashboard: DashboardState, palette: Palette, console: Consol
 
 
 def caption_lines(events: tuple[Final | Partial, ...], palette: Palette, console: Console, rows: int) -> list[Text]:
-    """The end of what was said, in exactly so many lines."""
+    """Renders the end of the captions in exactly ``rows`` lines."""
     lines: list[Text] = []
     for event in events:
         lines += last_lines(format_caption(event, palette), console.width - 1, rows, console)
-    lines = lines or [Text("Captions come here.", "dim italic")]
+    lines = lines or [Text("Captions will appear here.", "dim italic")]
     return [*lines[-rows:], *[Text()] * (rows - len(lines))]
 
 
 def format_caption(event: Final | Partial, palette: Palette) -> Text:
-    """One caption with its source, if there are several."""
-    said = (
+    """Formats a caption, with its source if there are several."""
+    text = (
         format_partial(event.text, event.stable) if isinstance(event, Partial) else Text(replace_controls(event.text))
     )
-    return palette.prefix(event.source) + said
+    return palette.prefix(event.source) + text
 
 
 def _source_line(source: SourceRow, palette: Palette, width: int) -> Text:
@@ -119,7 +121,7 @@ def _source_line(source: SourceRow, palette: Palette, width: int) -> Text:
 
 
 def _status_line(dashboard: DashboardState, width: int) -> Text:
-    """In one line; what does not fit is left out from the end."""
+    """Renders the status line; what does not fit is left out from the end."""
     hours, rest = divmod(int(dashboard.uptime_s), 3600)
     parts = [
         (dashboard.address, "bold"),
@@ -127,7 +129,7 @@ def _status_line(dashboard: DashboardState, width: int) -> Text:
         (f"lag {dashboard.lag_s:.1f} s", "yellow" if dashboard.lag_s > LAG_WARNING_S else ""),
         (f"up {hours}:{rest // 60:02}:{rest % 60:02}", "dim"),
         (dashboard.model, "dim"),
-        ("finishing; Ctrl-C again leaves at once" if dashboard.stopping else "Ctrl-C ends", "dim"),
+        ("finishing; Ctrl-C again exits at once" if dashboard.stopping else "Ctrl-C ends", "dim"),
     ]
     line = Text()
     for text, style in parts:

@@ -1,8 +1,8 @@
-"""The lines at the end of a terminal that are drawn again and again, while what stays scrolls above them.
+"""Lines at the end of a terminal that are redrawn in place, while permanent text scrolls above them.
 
-After each drawing the cursor waits at the first of these lines, so what is erased next time is all that follows the
-cursor. Terminals that wrap lines anew when they are resized keep the cursor with its text: nothing is left behind, and
-nothing above is erased, which no counting of lines can promise.
+After each drawing the cursor waits at the first of these lines, so the next drawing erases everything after the
+cursor. A terminal that is resized wraps its lines again but keeps the cursor with its text, so nothing is left behind
+and nothing above is erased; counting lines could not guarantee that.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,7 +20,7 @@ ERASE_BELOW = "\r\x1b[J"  # from the cursor's line to the end of the screen
 
 @dataclass(frozen=True, slots=True)
 class _ControlSequence:
-    """A control sequence as something that rich prints; between others, so that all is written at once."""
+    """A control sequence that rich can print, so that it is written together with the text."""
 
     text: str
 
@@ -30,71 +30,71 @@ class _ControlSequence:
 
 
 class LiveRegion:
-    """Of one terminal, which nobody else writes to while it is open."""
+    """The redrawn lines of one terminal; nothing else may write to the terminal while it is open."""
 
     def __init__(self, console: Console) -> None:
-        """Draws nothing yet.
+        """Starts without lines.
 
         Args:
-            console: A terminal that knows more than lines.
+            console: Console of a terminal that can move its cursor.
         """
         self._console = console
-        self._lines: tuple[Text, ...] | None = ()  # as drawn; None: nobody knows what is there
+        self._lines: tuple[Text, ...] | None = ()  # as drawn; None: unknown
         self._cursor_hidden = False
         self._released = False
         self._modes = TerminalModes(_terminal_fd(console))
 
     @property
     def is_foreground(self) -> bool:
-        """Whether this process, not another one of the shell's, has the terminal now."""
+        """Whether this process is in the foreground of the terminal."""
         return self._modes.is_foreground
 
     @property
     def width(self) -> int:
-        """Columns that a line may have: some terminals wrap when the last one is written."""
+        """Columns of a line: one less than the terminal has, as some wrap when the last one is written."""
         return max(1, self._console.width - 1)
 
     def draw(self, lines: Iterable[Text], above: Sequence[Text] = ()) -> None:
-        """Puts lines into the place of those that were drawn last.
+        """Replaces the lines that were drawn last.
 
         Args:
-            lines: Each no wider than the terminal; beyond its height the first are left out.
-            above: What is to stay, above them; may be of any width, and is broken at words.
+            lines: New lines, none wider than the terminal; if they exceed its height, the first are left out.
+            above: Permanent text to print above them, of any width; it is wrapped at words.
         """
         height = max(1, self._console.height - 1)
-        fresh = tuple(lines)[-height:]
-        if not above and fresh == self._lines:
+        new_lines = tuple(lines)[-height:]
+        if not above and new_lines == self._lines:
             return
-        self._lines = fresh
-        with self._console.capture() as picture:
+        self._lines = new_lines
+        with self._console.capture() as output:
             self._print_control(ERASE_BELOW if self._cursor_hidden or self._released else HIDE_CURSOR + ERASE_BELOW)
             for text in above:
                 self._console.print(text, highlight=False)
-            for i, text in enumerate(fresh):
-                last = i == len(fresh) - 1
+            for i, text in enumerate(new_lines):
+                last = i == len(new_lines) - 1
                 self._console.print(text, end="" if last else "\n", highlight=False, no_wrap=True, overflow="crop")
-            self._print_control("\r" + (f"\x1b[{len(fresh) - 1}A" if len(fresh) > 1 else ""))
+            self._print_control("\r" + (f"\x1b[{len(new_lines) - 1}A" if len(new_lines) > 1 else ""))
         if not self._released:
             self._cursor_hidden = True
             self._modes.suppress_echo()
-        self._write(picture.get())
+        self._write(output.get())
 
     def close(self, keep: Iterable[Text] = ()) -> None:
-        """Puts what is to stay into the place of the lines, and gives the terminal back; may be called twice."""
+        """Replaces the lines by permanent text and restores the terminal; may be called twice."""
         texts = list(keep)
         self._modes.restore()
         if not (self._lines or self._cursor_hidden or texts):
             return
-        with self._console.capture() as picture:
+        with self._console.capture() as output:
             self._print_control(ERASE_BELOW)
             for text in texts:
                 self._console.print(text, highlight=False)
             self._print_control(SHOW_CURSOR)
-        self._write(picture.get())
+        self._write(output.get())
         self._lines, self._cursor_hidden = (), False
 
     def release_terminal(self) -> None:
-        """The terminal is as it was, though lines are still drawn: the program may end without another word."""
+        """Restores the terminal's modes and cursor while lines are still drawn: the program may end at any moment."""
         self._released = True
         self._modes.restore()
         if self._cursor_hidden:
@@ -102,12 +102,12 @@ class LiveRegion:
             self._write(SHOW_CURSOR)
 
     def invalidate(self) -> None:
-        """Somebody else wrote, or the size has changed: draws anew next time, whatever it is."""
+        """Forces the next drawing, after other output or a change of size."""
         self._lines = None
 
-    def _write(self, picture: str) -> None:
-        """All at once: half a picture is never seen, nor left behind by Ctrl-C in the middle of one."""
-        self._console.file.write(picture)
+    def _write(self, output: str) -> None:
+        """Writes everything at once, so that no partial drawing is seen, or left behind by Ctrl-C."""
+        self._console.file.write(output)
         self._console.file.flush()
 
     def _print_control(self, text: str) -> None:
@@ -115,7 +115,7 @@ class LiveRegion:
 
 
 def _terminal_fd(console: Console) -> int:
-    """Of its terminal; -1 if it is none of the system's."""
+    """Returns the file descriptor of a console's terminal; -1 if it has none."""
     try:
         return console.file.fileno() if console.is_terminal else -1
     except (OSError, ValueError):

@@ -1,6 +1,6 @@
-"""The live view of ``streamstt run``: how the daemon is, at the end of the terminal; its log scrolls above.
+"""The live view of ``streamstt run``: the dashboard at the end of the terminal, with the log scrolling above.
 
-It only looks: captions go on whatever becomes of it.
+The view only reads: if it fails, captions continue.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ from streamstt.terminal.text import Palette
 from streamstt.terminal.tty import Tty
 
 REFRESH_S = 0.2
-PEAK_FALL_DB = 4.0  # a peak's mark falls so far at each look, so that the eye can follow
-STALE_REFRESHES = 5  # looks after which a level is no longer true: no audio comes
-MAX_LOG_LINES = 1000  # of the log that may wait for a terminal that is stopped; the oldest are dropped
+PEAK_FALL_DB = 4.0  # fall of the peak mark per refresh, slow enough to see
+STALE_REFRESHES = 5  # without a new level for this many refreshes, no audio arrives
+MAX_LOG_LINES = 1000  # log lines that may wait for a stopped terminal; the oldest are dropped
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class _ShownLevel:
-    """A level on the screen, where its peak's mark has fallen to since, and at how many looks it was there."""
+    """The last level of a source, the position of its peak mark (dBFS), and its age in refreshes."""
 
     level: LevelMessage
     peak_mark: float
@@ -39,7 +39,7 @@ class _ShownLevel:
 
 
 class _LogLines:
-    """Standard error while the view is open: whole lines, from any thread."""
+    """Replaces standard error while the view is open; collects complete lines, from any thread."""
 
     encoding = "utf-8"
 
@@ -53,41 +53,41 @@ class _LogLines:
         return len(text)
 
     def flush(self) -> None:
-        """They are taken at the next look."""
+        """Does nothing: the next refresh takes the lines."""
 
     def isatty(self) -> bool:
         return True
 
     def pop_all(self) -> list[Text]:
-        """All that waits, each line once."""
+        """Returns and removes all complete lines."""
         return [Text.from_ansi(self.pending.popleft()) for _ in range(len(self.pending))]
 
 
 class LiveView:
-    """Of one daemon in one terminal."""
+    """Shows the state of one daemon in one terminal."""
 
     def __init__(self, tty: Tty) -> None:
-        """Draws nothing yet.
+        """Draws nothing until ``run`` is called.
 
         Args:
-            tty: Closed by the view.
+            tty: The terminal; the view closes it.
         """
         self._tty = tty
-        file: TextIO = tty  # type: ignore[assignment]  # as much of one as rich needs
+        file: TextIO = tty  # type: ignore[assignment]  # it has all methods that rich uses
         self._console = Console(file=file, force_terminal=True)
         self._region = LiveRegion(self._console)
         self._log_lines = _LogLines()
         self._palette = Palette()
-        self._levels: dict[str, _ShownLevel] = {}  # of each source that is here and gives audio
+        self._levels: dict[str, _ShownLevel] = {}  # by source, if it has audio
         self._stopping = False
         self._started_at = time.monotonic()
 
     async def run(self, hub: Hub, address: str) -> None:
-        """Looks until it is cancelled; then the last captions stay on the terminal.
+        """Refreshes the view until cancelled; leaves the last captions on the terminal.
 
         Args:
-            hub: Asked how things are.
-            address: Of the captions page.
+            hub: Hub of the daemon, which is only read.
+            address: Address of the captions page.
         """
         since = hub.seq
         stderr = sys.stderr
@@ -98,20 +98,20 @@ class LiveView:
                 while True:
                     self._refresh(hub, since, address)
                     await asyncio.sleep(REFRESH_S)
-        except Exception:  # whatever it is, it is no reason to end
-            log.exception("the live view has failed; captions go on without it")
+        except Exception:  # a failed view must not end the daemon
+            log.exception("the live view failed; captions continue without it")
         finally:
             sys.stderr = stderr
             _redirect_log(stderr)
             self._finish(hub, since, address)
 
     def stopping(self) -> None:
-        """The daemon finishes the last captions; it may end at any moment, and leaves the terminal as it was."""
+        """Shows that the daemon is finishing; restores the terminal, because the daemon may end at any moment."""
         self._stopping = True
         self._region.release_terminal()
 
     def snapshot(self, hub: Hub, since: int, address: str) -> DashboardState:
-        """How things are now."""
+        """Collects the state that the dashboard shows."""
         for source in hub.sources:
             self._palette.add(source.name, source.label)
         lags = [reading.value for reading in hub.counters.collect() if reading.name == "lag_seconds"]
@@ -141,11 +141,11 @@ class LiveView:
         self._levels[level.source] = _ShownLevel(level, max(level.peak, before.peak_mark if before else level.peak))
 
     def _refresh(self, hub: Hub, since: int, address: str) -> None:
-        fallen = {
+        levels = {
             name: replace(s, peak_mark=s.peak_mark - PEAK_FALL_DB, refreshes=s.refreshes + 1)
             for name, s in self._levels.items()
         }
-        self._levels = {name: shown for name, shown in fallen.items() if shown.refreshes <= STALE_REFRESHES}
+        self._levels = {name: shown for name, shown in levels.items() if shown.refreshes <= STALE_REFRESHES}
         if not self._tty.is_ready or not self._region.is_foreground:
             self._region.invalidate()
             return
@@ -154,18 +154,18 @@ class LiveView:
         )
 
     def _finish(self, hub: Hub, since: int, address: str) -> None:
-        """Leaves the last captions, and the terminal as it was."""
+        """Leaves the last captions on the terminal and restores it."""
         try:
             last = [format_caption(event, self._palette) for event in self.snapshot(hub, since, address).captions]
             self._region.close([*self._log_lines.pop_all(), *last])
-        except Exception:  # the daemon ends well all the same
-            log.exception("the live view has failed")
+        except Exception:  # the daemon must end normally
+            log.exception("the live view failed")
         finally:
             self._tty.close()
 
 
 def _redirect_log(stream: object) -> None:
-    """Sends the log of this process to another stream."""
+    """Redirects the log of this process to another stream."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setStream(stream)

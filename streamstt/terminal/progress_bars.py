@@ -1,4 +1,4 @@
-"""Progress bars for what takes long."""
+"""Progress bars for downloads and transcriptions."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +7,12 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-from streamstt.progress import Progress as Report
+from streamstt.progress import Progress as OnProgress
 
 
 @contextmanager
-def download_bars(console: Console) -> Iterator[Report]:
-    """Draws a bar for each thing that is fetched; draws nothing until something is."""
+def download_bars(console: Console) -> Iterator[OnProgress]:
+    """Provides a callback that draws a bar for each download; nothing is drawn before the first call."""
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     bars = Progress(*columns, TimeRemainingColumn(), console=console)
     tasks: dict[str, Any] = {}
@@ -33,7 +33,7 @@ def download_bars(console: Console) -> Iterator[Report]:
 
 @contextmanager
 def transcribe_bar(console: Console, name: str) -> Iterator[Any]:
-    """Draws how far a recording is transcribed, in seconds of audio."""
+    """Provides a callback that draws the progress of a transcription, in seconds of audio."""
     columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed:.0f}/{task.total:.0f} s"))
     with Progress(
         *columns, TimeRemainingColumn(), console=console, transient=True, disable=not console.is_terminal

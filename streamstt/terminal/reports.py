@@ -1,4 +1,4 @@
-"""The tables of ``streamstt bench``."""
+"""Reports of ``streamstt check`` and ``streamstt bench``."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,56 +7,55 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from streamstt.diagnostics.verdicts import Finding
-from streamstt.terminal.text import replace_controls
+from streamstt.diagnostics.verdicts import Finding, Verdict
+from streamstt.text.characters import replace_controls
 
-SIGNS = {"good": ("✓", "green"), "look": ("!", "yellow"), "bad": ("✗", "bold red")}
+SIGNS: dict[Verdict, tuple[str, str]] = {"ok": ("✓", "green"), "warn": ("!", "yellow"), "fail": ("✗", "bold red")}
 
 
 def show_findings(console: Console, findings: Sequence[Finding]) -> None:
-    """A line or two for each, and the sum of it at the end."""
+    """Prints each finding on a line or two, and a summary at the end."""
     table = Table(Column(width=1), Column(no_wrap=True), Column(overflow="fold"), box=None, show_header=False)
     for finding in findings:
         sign, style = SIGNS[finding.verdict]
-        says = Text(replace_controls_by_line(finding.says))
-        if finding.remedy:
-            says.append(f"\n→ {replace_controls_by_line(finding.remedy)}", "bold" if finding.verdict == "bad" else "")
-        table.add_row(Text(sign, style), Text(finding.name), says)
+        text = Text(replace_controls_by_line(finding.message))
+        if finding.fix:
+            text.append(f"\n→ {replace_controls_by_line(finding.fix)}", "bold" if finding.verdict == "fail" else "")
+        table.add_row(Text(sign, style), Text(finding.name), text)
     console.print(table)
     console.print(summary(findings), highlight=False)
 
 
 def summary(findings: Sequence[Finding]) -> Text:
-    """Whether captions can begin."""
-    bad = sum(finding.verdict == "bad" for finding in findings)
-    if bad:
-        return Text(
-            f"\nNot ready: {'one thing has' if bad == 1 else f'{bad} things have'} to be mended (✗).", "bold red"
-        )
-    look = any(finding.verdict == "look" for finding in findings)
-    return Text(f"\nReady{', with something to look at (!)' if look else ''}: streamstt run", "bold green")
+    """Returns a line that says whether captions can start."""
+    failures = sum(finding.verdict == "fail" for finding in findings)
+    if failures:
+        count = "one problem" if failures == 1 else f"{failures} problems"
+        return Text(f"\nNot ready: {count} must be fixed (✗).", "bold red")
+    warnings = any(finding.verdict == "warn" for finding in findings)
+    return Text(f"\nReady{', with warnings (!)' if warnings else ''}: streamstt run", "bold green")
 
 
 def replace_controls_by_line(text: str) -> str:
-    """Several lines, each without what could steer the terminal."""
+    """Replaces the control characters of a text, except line breaks."""
     return "\n".join(map(replace_controls, text.splitlines()))
 
 
 FIGURE_LABELS = {
     "wer": ("word error rate", "%"),
     "shown_p50_s": ("word shown, median", "s"),
-    "shown_p95_s": ("word shown, 95 %", "s"),
-    "settled_p50_s": ("word final or stable, median", "s"),
-    "settled_p95_s": ("word final or stable, 95 %", "s"),
+    "shown_p95_s": ("word shown, 95th percentile", "s"),
+    "settled_p50_s": ("word stable or final, median", "s"),
+    "settled_p95_s": ("word stable or final, 95th percentile", "s"),
     "final_p50_s": ("word in a final, median", "s"),
-    "final_p95_s": ("word in a final, 95 %", "s"),
-    "erasure": ("words withdrawn, a word", ""),
-    "word_end_error_ms": ("error of word ends, mean", "ms"),
-    "cpu_s_per_s": ("processor seconds a second", ""),
+    "final_p95_s": ("word in a final, 95th percentile", "s"),
+    "erasure": ("words withdrawn per word", ""),
+    "word_end_error_ms": ("mean error of word ends", "ms"),
+    "cpu_s_per_s": ("CPU seconds per second of speech", ""),
     "update_p50_s": ("update, median", "s"),
-    "update_p95_s": ("update, 95 %", "s"),
-    "overdue_p95_s": ("update overdue, 95 %", "s"),
-    "overdue_max_s": ("update overdue, at most", "s"),
+    "update_p95_s": ("update, 95th percentile", "s"),
+    "overdue_p95_s": ("update overdue, 95th percentile", "s"),
+    "overdue_max_s": ("update overdue, maximum", "s"),
 }
 
 
@@ -70,26 +69,27 @@ def show_benchmark(console: Console, result: dict[str, Any]) -> None:
 
 
 def _show_machine(console: Console, result: dict[str, Any]) -> None:
-    own = result["measured"]
+    measured = result["measured"]
+    update, slow_update = _format_ms(measured["update_s"]), _format_ms(measured["update_p95_s"])
     console.print(
-        f"An update takes {_format_ms(own['update_s'])} ms (95 %: {_format_ms(own['update_p95_s'])}), "
-        f"8 s of speech at once {_format_ms(own['utterance_s'])} ms.",
+        f"An update takes {update} ms (95th percentile {slow_update} ms), "
+        f"8 s of speech in one decode {_format_ms(measured['utterance_s'])} ms.",
         highlight=False,
     )
-    for part, formats in own.get("formats_s", {}).items():
-        each = ", ".join(f"{name} {1000 * seconds:.2g}" for name, seconds in formats.items())
-        console.print(f"A layer of the {part}, in ms: {each}", highlight=False)
+    for part, formats in measured.get("formats_s", {}).items():
+        times = ", ".join(f"{name} {1000 * seconds:.2g} ms" for name, seconds in formats.items())
+        console.print(f"One {part} layer: {times}", highlight=False)
     columns = ("model", "update", "2 s", "4 s", "8 s", "16 tok", "1 tok", "cpu")
     table = Table(*(Column(name, no_wrap=True) for name in columns), "live captions", box=None, padding=(0, 1, 0, 0))
     table.add_row(
         "measured",
-        _format_ms(own["update_s"]),
-        *_stage_cells(own.get("parts")),
-        f"{own['cpu_s_per_s']:.2f}",
-        own["verdict"],
+        _format_ms(measured["update_s"]),
+        *_stage_cells(measured.get("parts")),
+        f"{measured['cpu_s_per_s']:.2f}",
+        measured["verdict"],
     )
-    if "estimated" in own:
-        table.add_row("its estimate", _format_ms(own["estimated"]["update_s"]), *_stage_cells(own["estimated"]))
+    if "estimated" in measured:
+        table.add_row("estimated", _format_ms(measured["estimated"]["update_s"]), *_stage_cells(measured["estimated"]))
     for size in result["sizes"]:
         cells = (
             size["model"],
@@ -101,22 +101,22 @@ def _show_machine(console: Console, result: dict[str, Any]) -> None:
         table.add_row(*cells)
     console.print(table)
     console.print(
-        "In ms: an update; the encoder on 2, 4 and 8 s, the decoder on 16 tokens and on one.\n"
-        "cpu: processor seconds a second of speech (measured: of a recording with pauses).\n"
-        "Sizes are estimated from layers.",
+        "In ms: an update; the encoder on 2, 4 and 8 s of audio; the decoder on 16 tokens and on one.\n"
+        "cpu: CPU seconds per second of speech (measured with a recording with pauses).\n"
+        "Models other than the measured one are estimated from the times of their layers.",
         highlight=False,
     )
 
 
-def _stage_cells(timed: dict[str, Any] | None) -> tuple[str, ...]:
-    """Encoder of each window, and the decoder's two passes; empty when they were not timed."""
-    if timed is None:
+def _stage_cells(times_s: dict[str, Any] | None) -> tuple[str, ...]:
+    """Formats the times of the encoder for each window and of both decoder passes; empty if not measured."""
+    if times_s is None:
         return ("",) * 5
-    return (*map(_format_ms, timed["encoder_s"]), _format_ms(timed["read_s"]), f"{1000 * timed['say_s']:.1f}")
+    return (*map(_format_ms, times_s["encoder_s"]), _format_ms(times_s["read_s"]), f"{1000 * times_s['say_s']:.1f}")
 
 
 def _show_recording(console: Console, result: dict[str, Any]) -> None:
-    console.print(f"{result['audio_s']:.0f} s of audio, {result['sources']} at once", highlight=False)
+    console.print(f"{result['audio_s']:.0f} s of audio, {result['sources']} simultaneous", highlight=False)
     table = Table("figure", "", box=None)
     for key, (name, unit) in FIGURE_LABELS.items():
         value = result["figures"][key]
@@ -127,12 +127,12 @@ def _show_recording(console: Console, result: dict[str, Any]) -> None:
     quarters = result["figures"]["final_p50_s_by_quarter"]
     if quarters and None not in quarters:
         table.add_row("word in a final, by quarter", " ".join(f"{q:.2g}" for q in quarters) + " s")
-    table.add_row("words unlike those of the file", f"{result['differs_from_file']:.3g} %")
-    table.add_row("memory at most", f"{result['peak_mb']:.0f} MB")
+    table.add_row("words that differ from the file's", f"{result['differs_from_file']:.3g} %")
+    table.add_row("maximum memory", f"{result['peak_mb']:.0f} MB")
     console.print(table)
-    since = "it ended in --words" if result["delays_from"] == "words" else "the captions themselves say that it ended"
-    console.print(f"A word is shown or final so long after {since}.", highlight=False)
-    files = Table("as a file", "processor seconds a second", "word error rate (%)")
+    end = "its end in --words" if result["delays_from"] == "words" else "its end in the captions"
+    console.print(f"The delays of words count from {end}.", highlight=False)
+    files = Table("as a file", "CPU seconds per second", "word error rate (%)")
     for done in result["offline"]:
         files.add_row(
             done["program"], f"{done['cpu_s_per_s']:.3f}", "" if done["wer"] is None else f"{done['wer']:.2f}"

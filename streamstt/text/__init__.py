@@ -1,1 +1,1 @@
-"""Rules of written language: pure, and free of settings."""
+"""Rules of written language. Pure; knows no settings."""

@@ -1,4 +1,4 @@
-"""Takes words out of a text, and mends the commas, full stops and capital letters around them. Pure."""
+"""Removes words from a text and repairs the punctuation and capitalization around them. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,20 +13,20 @@ FILLERS: dict[str, frozenset[str]] = {
     "fr": frozenset({"euh", "heu", "hum", "hm", "hmm", "hmmm"}),
     "es": frozenset({"eh", "em", "ehm", "mmm", "hm", "hmm", "hmmm"}),
 }
-"""By language, for "er" and "um" are words in German. Not "mm", which is a unit, nor what says yes or no ("uh-huh")."""
+"""Fillers by language, because "er" and "um" are words in German. Without "mm" (a unit) and "uh-huh" (an answer)."""
 COMMAS = frozenset(",、，،")
-NON_ENDING = COMMAS | {"", "…", "..."}  # behind a filler these end no sentence: the speaker hesitates
+NON_ENDING = COMMAS | {"", "…", "..."}  # after a filler these do not end a sentence
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What is done with the next tokens.
+    """What to do with the next tokens.
 
     Attributes:
-        consumed: So many are done with; 0: this is not for them.
-        text: What is written for them.
-        removed: Whether they were taken out.
-        capitalize_next: Whether the next word begins the sentence in their place, with a capital letter.
+        consumed: Number of tokens that the edit covers; 0: nothing to do.
+        text: Replacement text.
+        removed: Whether words were removed.
+        capitalize_next: Whether the next word becomes the start of the sentence and needs a capital letter.
     """
 
     consumed: int
@@ -36,35 +36,38 @@ class Edit:
 
 
 class Matcher(Protocol):
-    """Says how many tokens are to be dropped there; 0: none, ``NEED_MORE``: more could complete what is to be dropped."""
+    """Decides how many tokens to remove."""
 
     def __call__(self, tokens: Sequence[str], at: int, *, growing: bool) -> int:
-        """As above."""
+        """Returns how many tokens to remove from ``at`` on.
+
+        0: none. ``NEED_MORE``: the text is still growing, and more tokens could complete a phrase to remove.
+        """
         ...
 
 
 def find_removal(tokens: Sequence[str], at: int, written: str, matcher: Matcher, *, growing: bool) -> Edit | None:
-    """Drops what begins there, with the comma and the space before it and the sign behind it.
+    """Finds what to remove at a position: the words, the comma and space before them and the punctuation after them.
 
-    A comma stays when one stood before ("So, um, we" becomes "So, we"; "the um, thing" becomes "the thing"); so does
-    the end of a sentence, unless all of the sentence is dropped. A question of its own ("Hmm?") is not dropped.
+    A comma stays if there was one before ("So, um, we" becomes "So, we"; "the um, thing" becomes "the thing"), and so
+    does the end of a sentence, unless the whole sentence is removed. A question on its own ("Hmm?") is not removed.
 
     Args:
-        tokens: Tokens.
-        at: Which of them is the first.
-        written: What stands before.
-        matcher: Says what is to be dropped.
-        growing: More may be said.
+        tokens: Tokens of the text (see ``patterns.tokenize``).
+        at: Index of the first token to consider.
+        written: Output text before it.
+        matcher: Decides which words to remove.
+        growing: Whether more words may follow.
 
     Returns:
-        What is done; None if that depends on what is said next.
+        The edit; None if it depends on the words that follow.
     """
     begin = _removal_start(tokens, at, written)
     if begin is None:
         return Edit(0)
     following: int | None = begin
-    stop, sign = at, ""
-    while following is not None and sign in NON_ENDING:  # one after the other: "um, uh, well"
+    stop, punctuation = at, ""
+    while following is not None and punctuation in NON_ENDING:  # several in a row: "um, uh, well"
         count = matcher(tokens, following, growing=growing) if following < len(tokens) else NEED_MORE * growing
         end = following + count
         if not count or (count != NEED_MORE and not _is_separate(tokens, following, end)):
@@ -72,37 +75,37 @@ def find_removal(tokens: Sequence[str], at: int, written: str, matcher: Matcher,
         stop = _punctuation_end(tokens, end)
         if growing and (count == NEED_MORE or stop == len(tokens)):
             return None
-        sign = "".join(tokens[end:stop])
-        following = _removal_start(tokens, stop, sign) if stop < len(tokens) else None
-    alone = not written.strip() or written.rstrip().endswith(SENTENCE_ENDS)
-    if stop == at or (alone and "?" in sign):
+        punctuation = "".join(tokens[end:stop])
+        following = _removal_start(tokens, stop, punctuation) if stop < len(tokens) else None
+    at_sentence_start = not written.strip() or written.rstrip().endswith(SENTENCE_ENDS)
+    if stop == at or (at_sentence_start and "?" in punctuation):
         return Edit(0)
-    if sign not in NON_ENDING:
-        return Edit(stop - at, "" if alone else sign, removed=True)
+    if punctuation not in NON_ENDING:
+        return Edit(stop - at, "" if at_sentence_start else punctuation, removed=True)
     comma = tokens[at] if tokens[at] in COMMAS else ""
-    return Edit(stop - at, comma, removed=True, capitalize_next=alone and tokens[begin][0].isupper())
+    return Edit(stop - at, comma, removed=True, capitalize_next=at_sentence_start and tokens[begin][0].isupper())
 
 
 def _removal_start(tokens: Sequence[str], at: int, written: str) -> int | None:
-    """Where what may be dropped begins: behind a space, with or without a comma before it, or at the very beginning."""
+    """Returns the index of a word that may be removed: after a space, with or without a comma, or at the beginning."""
     begin = at + 1 if tokens[at] in COMMAS and written.strip() else at
     spaced = begin < len(tokens) and tokens[begin] == " "
     begin += spaced
-    free = spaced or begin == len(tokens) or not written.strip() or SPACELESS_CHARACTER.match(tokens[begin])
-    return begin if free else None
+    at_boundary = spaced or begin == len(tokens) or not written.strip() or SPACELESS_CHARACTER.match(tokens[begin])
+    return begin if at_boundary else None
 
 
 def _is_separate(tokens: Sequence[str], start: int, end: int) -> bool:
-    """Whether nothing belongs to it, as the rest of "uh-huh" does."""
+    """Returns whether the words are not part of a compound such as "uh-huh"."""
     if end >= len(tokens):
         return True
     after = tokens[end]
-    apart = after == " " or after in COMMAS or after in SENTENCE_ENDS
-    return apart or bool(SPACELESS_CHARACTER.match(tokens[start]))
+    separated = after == " " or after in COMMAS or after in SENTENCE_ENDS
+    return separated or bool(SPACELESS_CHARACTER.match(tokens[start]))
 
 
 def _punctuation_end(tokens: Sequence[str], at: int) -> int:
-    """Where the signs end that belong to what stood before: a comma, or a run of ends of a sentence."""
+    """Returns the end of the punctuation from ``at`` on: one comma, or a run of sentence ends."""
     if at < len(tokens) and tokens[at] in COMMAS:
         return at + 1
     while at < len(tokens) and tokens[at] in SENTENCE_ENDS:
@@ -111,5 +114,5 @@ def _punctuation_end(tokens: Sequence[str], at: int) -> int:
 
 
 def capitalize_first(text: str) -> str:
-    """The text with a capital letter at its beginning."""
+    """Makes the first letter a capital letter."""
     return text[0].upper() + text[1:]

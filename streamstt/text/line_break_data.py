@@ -1,11 +1,11 @@
-"""Words and signs that say where a line may be broken, and where not. Only lists; ``lines`` has the rule."""
+"""Words and punctuation that allow or forbid a line break. Data only; the rules are in ``line_breaking``."""
 
 
 def _word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-# Before these a line is broken rather than elsewhere: conjunctions and prepositions that begin a phrase.
+# Preferred breaks are before these: conjunctions and prepositions that begin a phrase.
 PHRASE_OPENERS: dict[str, frozenset[str]] = {
     "en": _word_set("and but or so because that which who when where while if than as for with to of in on at from by"),
     "de": _word_set(
@@ -22,7 +22,7 @@ PHRASE_OPENERS: dict[str, frozenset[str]] = {
     ),
 }
 
-# These stay with the number before them. Without regard to case, and to signs behind them.
+# Units stay with the number before them; case and punctuation after them are ignored.
 UNITS = _word_set(
     "% ‰ ° °c °f € $ £ ¥ "
     "percent hundred thousand million millions billion billions trillion dozen o'clock o’clock am pm a.m p.m "
@@ -31,7 +31,7 @@ UNITS = _word_set(
     "prozent tausend million millionen mio milliarde milliarden mrd uhr grad "
     "mille milliard milliards heures mil millón millones horas"
 )
-# Numbers in words, which have units as those in figures do.
+# Number words: units stay with them as with digits.
 NUMERALS = _word_set(
     "one two three four five six seven eight nine ten eleven twelve fifteen twenty thirty forty fifty sixty seventy "
     "eighty ninety hundred thousand million millions billion billions trillion dozen "
@@ -40,17 +40,16 @@ NUMERALS = _word_set(
 # Units in languages without spaces.
 COUNTERS = frozenset("年月日時时分秒人円元百千万萬億亿個个度歳岁回％%")
 
-# These stay with the name after them, when they are written with a capital letter, with a full stop or without.
+# Titles stay with the name after them; they are capitalized, with or without a full stop.
 TITLES = _word_set("Mr Mrs Ms Mx Dr Prof St Rev Hon Herr Frau Mme Mlle Sr Sra Srta")
-DOTTED_TITLES = _word_set(
-    "M. Gen. Col. Capt. Lt. Sgt. Sen. Gov. Rep. Pres. Fr. Mt."
-)  # words, or names, too, without it
+# Titles only with the full stop: without it they are other words or names.
+DOTTED_TITLES = _word_set("M. Gen. Col. Capt. Lt. Sgt. Sen. Gov. Rep. Pres. Fr. Mt.")
 
-# Signs that end a clause; behind them may stand those that close a quotation or a parenthesis.
+# Punctuation that ends a clause; closing quotation marks and brackets may follow it.
 CLAUSE_END_SIGNS = ".?!…,;:،؛؟۔।。？！、，；：．｡､"
 CLOSERS = ")]}）］｝〕〉》」』】〙〗’”»›'\""
-# No line begins with these, or with small kana, marks of repetition, or Thai and Lao vowels that follow their letter.
+# Not at the start of a line: also small kana, repetition marks, and Thai and Lao vowels that follow their letter.
 NO_LINE_START = frozenset(CLAUSE_END_SIGNS + CLOSERS + "ー々ゝヽぁぃぅぇぉっゃゅょァィゥェォッャュョ・％%ๆฯะาำๅະາຳ")
-# No line ends with these, or with Thai and Lao vowels that stand before their letter.
+# Not at the end of a line: also Thai and Lao vowels that precede their letter.
 NO_LINE_END = frozenset("([{（［｛〔〈《「『【〘〖‘“«‹¿¡เแโใไເແໂໃໄ")
 NUMBER_SEPARATORS = ".,'’:/–-"

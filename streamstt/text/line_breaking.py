@@ -1,16 +1,17 @@
-"""Breaks captions into lines, by phrase where it can. Pure; the overlay has the same rule in JavaScript.
+"""Breaks captions into lines, at phrases where possible. Pure; the overlay has the same rules in JavaScript.
 
-1. A line is filled up to the limit. Wide characters (Chinese, Japanese, Korean, emoji) count two, marks on a letter
-   none. Space at a break is on neither line.
-2. When more follows, it is broken at the last place in its second half (at or after half of the limit) that stands
-   after the end of a sentence or clause; if there is none, at the last place there before a conjunction or preposition
-   of the language, before the first of several; if there is none, at the last place that fits.
-3. Places are the spaces and, in scripts that have none (Chinese, Japanese, Thai, Lao, Khmer, Burmese), between two
-   characters: not before closing signs, not after opening ones, not within a word of Latin letters or a number.
-4. No place is between the groups of a number, a number and its unit, a title and its name, or before a lone sign.
-5. What is longer than a line without such a place is broken at its last space, and a word that is longer is cut.
+1. A line is filled up to the limit. Wide characters (Chinese, Japanese, Korean, emoji) count as two, combining marks
+   as none. The space at a break belongs to neither line.
+2. If more text follows, the line is broken at the last place in its second half (at or after half of the limit) that
+   follows the end of a sentence or clause; else at the last place there before a conjunction or preposition of the
+   language (before the first of several); else at the last place that fits.
+3. Places are the spaces and, in scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese), between two
+   characters: not before closing punctuation, not after opening punctuation, not within a Latin word or a number.
+4. There is no place between the groups of a number, a number and its unit, a title and its name, or before
+   punctuation on its own.
+5. Text longer than a line without such a place is broken at its last space; a longer word is cut.
 
-A line that is full does not change when more words follow: it depends on what fits and on the next word only.
+A full line does not change when more words follow: it depends only on what fits and on the next word.
 """
 
 import re
@@ -34,13 +35,13 @@ from streamstt.text.line_break_data import (
 
 CLAUSE_END = re.compile(f"[{re.escape(CLAUSE_END_SIGNS)}][{re.escape(CLOSERS)}]*$")
 NUMBER = re.compile(rf"[^\w\s]*\d(?:[\d{re.escape(NUMBER_SEPARATORS)}]*\d)?\Z")
-BREAKING_SPACE = re.compile(r"[^\S\u00a0\u2007\u202f]+")  # not the kinds of it that say that no line ends there
+BREAKING_SPACE = re.compile(r"[^\S\u00a0\u2007\u202f]+")  # not the non-breaking ones
 DIGIT_GROUP = re.compile(r"\d{3}(?!\d)")  # "000" of "10 000"
 
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """What is not broken; ``keep_with_previous``: it stays with the one before it."""
+    """Text that is never broken; ``keep_with_previous``: there is no break before it either."""
 
     text: str
     space_before: bool
@@ -51,114 +52,120 @@ def break_lines(text: str, limit: int, language: str = "") -> list[str]:
     """Breaks a text into lines.
 
     Args:
-        text: A caption; what space it has is one space.
-        limit: Width of a line, in narrow characters, at least 2.
-        language: Code; of ``en``, ``de``, ``fr`` and ``es`` conjunctions and prepositions are known.
+        text: A caption; runs of white space count as one space.
+        limit: Width of a line in narrow characters, at least 2.
+        language: Language code; conjunctions and prepositions are known for ``en``, ``de``, ``fr`` and ``es``.
 
     Returns:
-        The lines, without space around them; all but the last are full. No text: no line.
+        The lines, stripped; all but the last are full. Empty if the text is.
     """
-    atoms = [cut for atom in _keep_together(list(_split_units(text))) for cut in _split_long(atom, limit)]
+    units = [cut for unit in _keep_together(list(_split_units(text))) for cut in _split_long(unit, limit)]
     openers = PHRASE_OPENERS.get(language, frozenset())
     broken = []
-    while atoms:
-        count = _first_line_units(atoms, limit, openers)
-        broken.append(_join_units(atoms[:count]))
-        atoms = atoms[count:]
+    while units:
+        count = _first_line_units(units, limit, openers)
+        broken.append(_join_units(units[:count]))
+        units = units[count:]
     return broken
 
 
 def balance_lines(text: str, limit: int, language: str = "") -> list[str] | None:
-    """Breaks a whole text into two lines, by phrase if it can, else near its middle; None: it is longer.
+    """Breaks a text into two lines of similar length, at a phrase if possible.
 
     Not for a text that still grows: its lines would move.
 
     Args:
         text: As for ``break_lines``.
-        limit: The same.
-        language: The same.
+        limit: As for ``break_lines``.
+        language: As for ``break_lines``.
+
+    Returns:
+        Two lines; None if the text needs more or cannot be broken.
     """
-    atoms = [cut for atom in _keep_together(list(_split_units(text))) for cut in _split_long(atom, limit)]
+    units = [cut for unit in _keep_together(list(_split_units(text))) for cut in _split_long(unit, limit)]
     openers = PHRASE_OPENERS.get(language, frozenset())
     pairs = [
-        (n, _join_units(atoms[:n]), _join_units(atoms[n:]))
-        for n in range(1, len(atoms))
-        if not atoms[n].keep_with_previous
+        (n, _join_units(units[:n]), _join_units(units[n:]))
+        for n in range(1, len(units))
+        if not units[n].keep_with_previous
     ]
     fitting = [(n, a, b) for n, a, b in pairs if max(width(a), width(b)) <= limit]
     even = [pair for pair in fitting if 3 * min(width(pair[1]), width(pair[2])) >= limit]
     clauses = [pair for pair in even if CLAUSE_END.search(pair[1])]
-    phrases = [pair for pair in even if _starts_phrase(atoms, pair[0], openers)]
+    phrases = [pair for pair in even if _starts_phrase(units, pair[0], openers)]
     best = min(clauses or phrases or fitting, key=lambda pair: abs(width(pair[1]) - width(pair[2])), default=None)
     return [best[1], best[2]] if best else None
 
 
 def width(text: str) -> int:
-    """How many narrow characters wide a text is."""
+    """Returns the width of a text in narrow characters."""
     if text.isascii():
         return len(text)
     return sum(2 if WIDE_CHARACTER.match(c) else not is_mark(c) for c in text)
 
 
 def _first_line_units(units: Sequence[_Unit], limit: int, openers: frozenset[str]) -> int:
-    """How many atoms the first line takes."""
-    wide = [0]  # wide[n]: of the first n atoms
-    for n, atom in enumerate(units):
-        wide.append(wide[-1] + (n > 0 and atom.space_before) + width(atom.text))
-        if wide[-1] > limit:
+    """Returns how many units go on the first line."""
+    widths = [0]  # widths[n]: of the first n units
+    for n, unit in enumerate(units):
+        widths.append(widths[-1] + (n > 0 and unit.space_before) + width(unit.text))
+        if widths[-1] > limit:
             break
     else:
         return len(units)
-    most = max(1, len(wide) - 2)  # the first that does not fit begins the next line
+    most = max(1, len(widths) - 2)  # the first unit that does not fit starts the next line
     places = [n for n in range(1, most + 1) if not units[n].keep_with_previous]
-    second = [n for n in places if 2 * wide[n] >= limit]
-    clauses = [n for n in second if CLAUSE_END.search(units[n - 1].text)]
-    phrases = [n for n in second if _starts_phrase(units, n, openers)]
+    second_half = [n for n in places if 2 * widths[n] >= limit]
+    clauses = [n for n in second_half if CLAUSE_END.search(units[n - 1].text)]
+    phrases = [n for n in second_half if _starts_phrase(units, n, openers)]
     spaces = [n for n in range(1, most + 1) if units[n].space_before]
     return (clauses or phrases or places or spaces or [most])[-1]
 
 
 def _starts_phrase(units: Sequence[_Unit], n: int, openers: frozenset[str]) -> bool:
-    """Whether a conjunction or preposition stands there, the first of several."""
+    """Returns whether unit n is a conjunction or preposition and the one before it is not."""
     return _strip_punctuation(units[n].text) in openers and _strip_punctuation(units[n - 1].text) not in openers
 
 
 def _split_units(text: str) -> Iterator[_Unit]:
-    """What is not broken: words; in scripts without spaces characters, with the signs that belong to them."""
+    """Splits a text into words, and in scripts without spaces into characters with their punctuation."""
     for word in filter(None, BREAKING_SPACE.split(text)):
         if word.isascii():
             yield _Unit(word, True)
             continue
         piece, spaced, spaceless = "", True, False
         for char in word:
-            wanted = spaceless or bool(SPACELESS_CHARACTER.match(char))
-            if piece and wanted and _can_break_between(piece, char):
+            breakable = spaceless or bool(SPACELESS_CHARACTER.match(char))
+            if piece and breakable and _can_break_between(piece, char):
                 yield _Unit(piece, spaced)
                 piece, spaced = "", False
-                wanted = bool(SPACELESS_CHARACTER.match(char))
-            piece, spaceless = piece + char, wanted
+                breakable = bool(SPACELESS_CHARACTER.match(char))
+            piece, spaceless = piece + char, breakable
         yield _Unit(piece, spaced)
 
 
 def _can_break_between(piece: str, char: str) -> bool:
-    """Whether a script without spaces can be broken between them."""
+    """Returns whether a script without spaces can be broken between a piece of text and the next character."""
     if is_mark(char) or char in NO_LINE_START or piece[-1] in NO_LINE_END or piece[-1] == "\u200d":
         return False
     return not (char in COUNTERS and any(c.isdigit() for c in piece))
 
 
 def _keep_together(units: Sequence[_Unit]) -> list[_Unit]:
-    """The atoms, each tied to the one before it if they belong together."""
+    """Marks the units that must stay with the one before them."""
     return [
         _Unit(
-            atom.text, atom.space_before, n > 0 and atom.space_before and _belong_together(units[n - 1].text, atom.text)
+            unit.text, unit.space_before, n > 0 and unit.space_before and _belong_together(units[n - 1].text, unit.text)
         )
-        for n, atom in enumerate(units)
+        for n, unit in enumerate(units)
     ]
 
 
 def _belong_together(first: str, second: str) -> bool:
-    """A number and its next group or unit, a title and its name; a sign that has a space before it, as in French."""
+    """Returns whether two words stay together.
+
+    A number and its next group or unit, a title and a name, or punctuation after a space, as in French.
+    """
     if NO_LINE_START.issuperset(second):
         return True
     if NUMBER.match(first) or first.casefold() in NUMERALS:
@@ -168,7 +175,7 @@ def _belong_together(first: str, second: str) -> bool:
 
 
 def _split_long(unit: _Unit, limit: int) -> Iterator[_Unit]:
-    """An atom in parts that fit into a line; a mark stays with its letter."""
+    """Cuts a unit into parts that fit on a line; a combining mark stays with its letter."""
     if width(unit.text) <= limit:
         yield unit
         return
@@ -183,9 +190,9 @@ def _split_long(unit: _Unit, limit: int) -> Iterator[_Unit]:
 
 
 def _join_units(units: Sequence[_Unit]) -> str:
-    return "".join((" " if n and atom.space_before else "") + atom.text for n, atom in enumerate(units))
+    return "".join((" " if n and unit.space_before else "") + unit.text for n, unit in enumerate(units))
 
 
 def _strip_punctuation(word: str) -> str:
-    """A word without the signs around it, in small letters."""
+    """Returns a word in lower case without surrounding punctuation."""
     return re.sub(r"^\W+|\W+$", "", word.casefold())

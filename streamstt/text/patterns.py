@@ -1,8 +1,8 @@
-"""What is to be found in captions: phrases, word by word. Pure.
+"""Phrases that are searched for in captions, token by token. Pure.
 
-A text is tokens: each word (letters, digits and the marks on them), each space, each sign. A phrase is found when its
-tokens are, so it begins and ends at a word's boundary, and whether more words could still complete it is known.
-In scripts without spaces each character is a token.
+A text is split into tokens: each word (letters, digits and their combining marks), each space, each punctuation
+character; in scripts without spaces, each character. A phrase matches when all its tokens do, so it begins and ends
+at word boundaries, and it is known whether more words could still complete it.
 """
 
 import re
@@ -13,9 +13,9 @@ from typing import Final
 
 from streamstt.text.characters import SPACELESS_CHARACTER, is_letter
 
-MAX_PHRASE_TOKENS = 20  # words or signs of a phrase
-MAX_WORD_LETTERS = 64  # letters: a longer word matches no expression
-MAX_REPEATS = 4  # and choices in the expression for one word, so that no word of this length takes it long
+MAX_PHRASE_TOKENS = 20
+MAX_WORD_LETTERS = 64  # a longer word matches no regular expression
+MAX_REPEATS = 4  # repetitions and alternatives per word: bounds the time of a match on the longest word
 NEED_MORE: Final = -1
 """More words could complete the phrase."""
 
@@ -23,17 +23,17 @@ TokenPattern = str | re.Pattern[str]
 
 
 def tokenize(text: str) -> list[str]:
-    """The text in tokens; together they are the text, but that each space is one ordinary space."""
-    found: list[str] = []
+    """Splits a text into tokens; joined, they are the text with each run of white space as one space."""
+    tokens: list[str] = []
     for kind, chars in groupby(text, _character_class):
         match kind:
             case "word":
-                found.append("".join(chars))
+                tokens.append("".join(chars))
             case "space":
-                found.append(" ")
+                tokens.append(" ")
             case _:
-                found += chars
-    return found
+                tokens += chars
+    return tokens
 
 
 def _character_class(char: str) -> str:
@@ -41,41 +41,44 @@ def _character_class(char: str) -> str:
         return "space"
     if SPACELESS_CHARACTER.match(char):
         return "character"
-    return "word" if is_letter(char) else "sign"
+    return "word" if is_letter(char) else "punctuation"
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """What is looked for: tokens in small letters, or expressions for whole words."""
+    """A phrase to search for: per token its lower-case text, or a regular expression for a whole word."""
 
     tokens: tuple[TokenPattern, ...]
 
     @property
     def first_token(self) -> str | None:
-        """Its first token in small letters; None: many."""
+        """The first token in lower case; None if a regular expression stands there."""
         return self.tokens[0] if isinstance(self.tokens[0], str) else None
 
     def match(self, tokens: Sequence[str], at: int) -> int | None:
-        """How many tokens it takes there; ``NEED_MORE``, or None when it is not there.
+        """Matches the phrase at a position.
 
         Args:
-            tokens: Tokens.
-            at: Which of them is the first.
+            tokens: Tokens of the text.
+            at: Index of the first token.
+
+        Returns:
+            Number of tokens that it covers; ``NEED_MORE`` if the text ends within it; None if it does not match.
         """
-        for n, wanted in enumerate(self.tokens, at):
+        for n, pattern in enumerate(self.tokens, at):
             if n == len(tokens):
                 return NEED_MORE
-            if not _token_matches(tokens[n], wanted):
+            if not _token_matches(tokens[n], pattern):
                 return None
         return len(self.tokens)
 
     def captured_groups(self, tokens: Sequence[str], at: int) -> list[str]:
-        """What the groups of its expressions hold there."""
-        held: list[str] = []
-        for n, wanted in enumerate(self.tokens, at):
-            if isinstance(wanted, re.Pattern) and (found := wanted.fullmatch(tokens[n])):
-                held += (group or "" for group in found.groups())
-        return held
+        """Returns what the groups of the regular expressions captured, in order; the phrase must match at ``at``."""
+        groups: list[str] = []
+        for n, pattern in enumerate(self.tokens, at):
+            if isinstance(pattern, re.Pattern) and (match := pattern.fullmatch(tokens[n])):
+                groups += (group or "" for group in match.groups())
+        return groups
 
 
 def _token_matches(token: str, pattern: TokenPattern) -> bool:
@@ -85,56 +88,60 @@ def _token_matches(token: str, pattern: TokenPattern) -> bool:
 
 
 def parse_phrase(text: str) -> Phrase:
-    """Reads a phrase, or expressions written as ``/.../`` with one space between those for one word each.
+    """Parses a phrase, or regular expressions written as ``/.../``: one per word, separated by spaces.
 
     Raises:
-        ValueError: It cannot be read.
+        ValueError: The phrase is empty or too long, or a regular expression is invalid or could take too long.
     """
     written = text.strip()
     if len(written) > 1 and written[0] == written[-1] == "/":
-        read = _parse_expressions(written[1:-1])
+        tokens = _parse_expressions(written[1:-1])
     else:
-        read = tuple(token.casefold() for token in tokenize(written))
-    if not read:
-        raise ValueError("there is nothing to look for")
-    if len(read) > MAX_PHRASE_TOKENS:
-        raise ValueError(f"{text!r} is too long: it has {len(read)} words and signs, {MAX_PHRASE_TOKENS} are the most")
-    return Phrase(read)
+        tokens = tuple(token.casefold() for token in tokenize(written))
+    if not tokens:
+        raise ValueError("the phrase is empty")
+    if len(tokens) > MAX_PHRASE_TOKENS:
+        raise ValueError(
+            f"{text!r} is too long: {len(tokens)} tokens (words, spaces, punctuation), at most {MAX_PHRASE_TOKENS}"
+        )
+    return Phrase(tokens)
 
 
 def _parse_expressions(text: str) -> tuple[TokenPattern, ...]:
-    """Each part between spaces is for one word."""
-    read: list[TokenPattern] = []
+    """Parses regular expressions, one per word, separated by spaces."""
+    parsed: list[TokenPattern] = []
     for part in text.split():
-        plain = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", "x", part).replace("(?", "(")  # no sign in it is a letter
+        plain = re.sub(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", "x", part).replace(
+            "(?", "("
+        )  # escapes and character sets count as letters
         if re.search(r"\)[*+{]", plain):
-            raise ValueError(f"/{text}/ repeats a group, which can take for ever; write it without")
+            raise ValueError(f"/{text}/ repeats a group, which could take forever")
         choices = plain.count("(") if "|" in plain else 0
         if len(re.findall(r"[*+?{]", plain)) + choices > MAX_REPEATS:
             raise ValueError(
                 f"/{text}/ has more than {MAX_REPEATS} of * + ? {{ and groups with | in one word, "
-                "which can take for ever"
+                "which could take forever"
             )
         try:
-            read += [" ", re.compile(part, re.IGNORECASE)]
+            parsed += [" ", re.compile(part, re.IGNORECASE)]
         except re.error as error:
-            hint = "; each part between spaces is for one word, and stands by itself" if " " in text else ""
-            raise ValueError(f"/{text}/ is no regular expression: {error}{hint}") from error
-    return tuple(read[1:])
+            hint = "; each part between spaces is an expression of its own, for one word" if " " in text else ""
+            raise ValueError(f"/{text}/ is not a regular expression: {error}{hint}") from error
+    return tuple(parsed[1:])
 
 
 def expand_template(template: str, groups: Sequence[str]) -> str:
-    r"""A replacement with ``\1`` to ``\9`` filled in."""
-    return re.sub(r"\\([1-9])", lambda found: groups[int(found[1]) - 1], template)
+    r"""Replaces ``\1`` to ``\9`` in a template by the captured groups."""
+    return re.sub(r"\\([1-9])", lambda reference: groups[int(reference[1]) - 1], template)
 
 
 def check_template(template: str, phrase: Phrase) -> None:
-    r"""Checks that a replacement names no group that is not there.
+    r"""Checks that a template refers only to groups that the phrase has.
 
     Raises:
-        ValueError: It does.
+        ValueError: It refers to another group.
     """
     count = sum(token.groups for token in phrase.tokens if isinstance(token, re.Pattern))
     highest = max((int(digit) for digit in re.findall(r"\\([1-9])", template)), default=0)
     if highest > count and any(isinstance(token, re.Pattern) for token in phrase.tokens):
-        raise ValueError(f"{template!r} names group {highest}, and there are {count}")
+        raise ValueError(f"{template!r} refers to group {highest}, but there are {count} groups")

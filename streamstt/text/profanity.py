@@ -1,6 +1,6 @@
-"""Words that are masked when ``words.profanity`` is "mask". Deliberately few: only those that mean nothing else.
+"""Words that are masked if ``words.profanity`` is "mask". Deliberately few: only those without another meaning.
 
-Whoever wants more adds them (``words.profanity_words``); whole words are compared, so Scunthorpe and Dickens stay.
+Users add more with ``words.profanity_words``. Whole words are compared, so Scunthorpe and Dickens are not masked.
 """
 
 import re
@@ -16,14 +16,14 @@ STEMS: dict[str, tuple[str, str]] = {
     "fr": ("putain merde connard connasse salope salaud encul pute", "s|e|es|er|é|és|ée|ées"),
     "es": ("puta puto mierda joder gilipollas cabrón cabron coño pendejo hijoputa", "s|a|as|o|os|es"),
 }
-"""By language: stems, and what may stand behind them, with the last letter once more ("shitty") or not."""
+"""Language to stems and endings; the last letter of a stem may be doubled before an ending ("shitty")."""
 
 
 def profanity_pattern(extra_words: Sequence[str] = ()) -> re.Pattern[str]:
-    """Matches a whole word that is to be masked, in any of the languages, for people mix them.
+    """Makes a pattern for ``fullmatch`` of a word to mask, in all languages at once, because people mix them.
 
     Args:
-        extra_words: Words of the user; a star at the end stands for any ending.
+        extra_words: The user's words; a star at the end matches any ending.
     """
     built_in = [
         rf"{re.escape(stem)}(?:{re.escape(stem[-1])}?(?:{endings}))?"
@@ -35,5 +35,5 @@ def profanity_pattern(extra_words: Sequence[str] = ()) -> re.Pattern[str]:
 
 
 def mask_word(word: str) -> str:
-    """The word with a star for each letter but the first."""
+    """Replaces all letters but the first by stars."""
     return word[0] + "*" * (len(word) - 1)

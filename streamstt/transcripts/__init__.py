@@ -1,1 +1,1 @@
-"""Transcripts on disk: sets of files, the record, retention."""
+"""Transcripts on disk: sets of files, the record from which they can be restored, and retention."""

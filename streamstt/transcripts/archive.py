@@ -1,6 +1,6 @@
-"""The folder of transcripts and the set that is open in it. One thread at a time is in here, waiting for disks.
+"""The folder of transcripts, and the set that is written to. Blocks on disks; used by one thread at a time.
 
-One process writes to a folder: it holds a lock on it (flock(2)), which goes with the process however that ends.
+Only one process writes to a folder: it holds a lock on it (flock(2)), which ends with the process.
 """
 
 import errno
@@ -31,7 +31,7 @@ from streamstt.transcripts.naming import (
 from streamstt.transcripts.record import SetHeader, TranscriptRecord, final_message, format_time, parse_record
 
 # Messages that may have been numbered, and seen by clients, after the last final that reached the disk: partials and
-# states of some days. Numbers go on so far above the record, so that none is given twice.
+# statuses of several days. A restart continues this far above the record, so that no number is used twice.
 SEQ_MARGIN = 1_000_000
 
 FOLDER_HINT = "make it writable, or name another folder with transcript.folder"
@@ -40,26 +40,31 @@ log = logging.getLogger(__name__)
 
 
 def local_time() -> datetime:
-    """Now, in the zone of this machine."""
+    """Returns the present time in the time zone of this machine."""
     return datetime.now().astimezone()
 
 
 class Archive:
-    """Sets of transcript files; ``write`` puts finals into the one that is open, or begins one."""
+    """A folder with sets of transcript files; ``write`` appends finals to the current set, or starts one.
+
+    Attributes:
+        folder: The folder.
+        resume_state: Session, sequence number and finals that earlier runs have left.
+    """
 
     def __init__(
         self, folder: Path, settings: TranscriptSettings, history: int, clock: Callable[[], datetime] = local_time
     ) -> None:
-        """Makes the folder, locks it, and reads what earlier runs have left.
+        """Creates the folder, locks it, and reads the finals of earlier runs.
 
         Args:
-            folder: For the owner only if it is made.
+            folder: Folder of transcripts; if it is created, for its owner only.
             settings: The ``[transcript]`` section.
-            history: Finals to read.
-            clock: Local time, in place of the machine's.
+            history: Number of finals to read.
+            clock: Returns the local time.
 
         Raises:
-            SinkError: The folder cannot be used, or another process writes there.
+            OutputError: The folder cannot be used, or another process writes to it.
         """
         self.folder = folder
         self._settings = settings
@@ -86,23 +91,24 @@ class Archive:
         except BlockingIOError as error:
             hint = "stop it, or choose another transcript.folder"
             raise OutputError(f"another streamstt keeps its transcripts in {self.folder}: {hint}") from error
-        except OSError as error:  # some network file systems lock no folder
+        except OSError as error:  # some network file systems cannot lock folders
             log.debug("%s is not locked: %s", self.folder, error.strerror)
-        read_only = os.fstatvfs(self._lock).f_flag & os.ST_RDONLY  # that can pass, and captions do not wait for it
+        # A read-only file system is no error here: it may become writable, and captions do not wait for it.
+        read_only = os.fstatvfs(self._lock).f_flag & os.ST_RDONLY
         if not read_only and not os.access(self.folder, os.W_OK | os.X_OK):
-            raise OutputError(f"cannot keep transcripts in {self.folder}, which is not ours to write in: {FOLDER_HINT}")
+            raise OutputError(f"cannot keep transcripts in {self.folder} (no write permission): {FOLDER_HINT}")
 
-    # ---- what earlier runs have left
+    # ---- earlier runs
 
     def _read_resume_state(self, history: int) -> ResumeState:
-        """Reads sets from the newest on, until there are enough finals."""
-        begins = {}
+        """Reads sets, beginning with the newest, until there are enough finals."""
+        headers = {}
         for path in self._find_records():
             with path.open("rb") as file:
-                mark = parse_record(file.readline()).header
-            if mark:
-                begins[path.stem] = mark
-        order = sorted(begins, key=lambda name: (begins[name].seq, begins[name].started_at, name))
+                header = parse_record(file.readline()).header
+            if header:
+                headers[path.stem] = header
+        order = sorted(headers, key=lambda name: (headers[name].seq, headers[name].started_at, name))
         if not order:
             return ResumeState(uuid.uuid4().hex[:12])
         finals: list[Message] = []
@@ -113,16 +119,16 @@ class Archive:
             finals = [*map(final_message, record.finals), *finals]
             if len(finals) >= history:
                 break
-        self._current_set = order[-1], begins[order[-1]]
+        self._current_set = order[-1], headers[order[-1]]
         left_out = finals[:-history]
-        forgotten = left_out[-1].seq if left_out else begins[name].seq
+        forgotten = left_out[-1].seq if left_out else headers[name].seq
         return ResumeState(newest.session, newest.seq + SEQ_MARGIN, forgotten, tuple(finals[-history:]))
 
     def _resume(self) -> None:
-        """Mends the newest set, and notes in it from where on this run numbers: the next one must know it."""
+        """Repairs the newest set, and records the first number of this run, which the next run must know."""
         if self._current_set is None:
             return
-        data = {
+        line = {
             "type": "run",
             "at": format_time(self._clock()),
             "session": self.resume_state.session,
@@ -130,9 +136,9 @@ class Archive:
         }
         try:
             self._set = SetFiles(self.folder, self._current_set[0])
-            self._set.append_record_line(data)
+            self._set.append_record_line(line)
         except OSError as error:
-            log.error("transcript %s cannot be gone on with: %s", self._current_set[0], error.strerror)
+            log.error("cannot continue transcript %s: %s", self._current_set[0], error.strerror)
             self._close_set()
         if self._settings.split == "run":
             self._close_set(ended=True)
@@ -140,10 +146,10 @@ class Archive:
     # ---- writing
 
     def write(self, entry: TranscriptEntry) -> None:
-        """Puts a final into the set that takes what is said now.
+        """Appends a final to the current set, or to a new one if that has ended.
 
         Raises:
-            OSError: It could not be written whole; to be tried again with the same entry.
+            OSError: It could not be written completely; call again with the same entry.
         """
         now = self._clock()
         if self._current_set and not stays_open(self._current_set[0], self._settings.split, now.date()):
@@ -158,39 +164,42 @@ class Archive:
         self._seq = entry.data["seq"]
 
     def start_set(self, title: str) -> str:
-        """Begins a new set, and returns its name.
+        """Starts a new set, and returns its name.
+
+        Args:
+            title: Title of the set; may be empty.
 
         Raises:
-            OSError: It could not be made; the old one goes on.
+            OSError: It could not be created; the old one stays current.
         """
-        name, made = self._create_set(self._clock(), title)
+        name, header = self._create_set(self._clock(), title)
         self._close_set(ended=True)
-        self._current_set = name, made
-        with suppress(OSError):  # there is room for a record only: the rest comes with the first final
+        self._current_set = name, header
+        with suppress(OSError):  # for example no space for more than the record: tried again with the first final
             self._set = SetFiles(self.folder, name)
         return name
 
-    def _open_set(self, at: datetime) -> SetFiles:
+    def _open_set(self, started_at: datetime) -> SetFiles:
         if self._current_set is None:
-            self._current_set = self._create_set(at, None)
-        name, mark = self._current_set
+            self._current_set = self._create_set(started_at, None)
+        name, header = self._current_set
         try:
             return SetFiles(self.folder, name)
         except OSError as error:
-            if error.errno == errno.ENOENT:  # somebody has removed it
-                create_record(self.folder, name, replace(mark, seq=self._seq))
-            elif error.errno == errno.EINVAL:  # it is no record any more
-                self._current_set = self._create_set(at, None)
+            if error.errno == errno.ENOENT:  # it has been removed
+                create_record(self.folder, name, replace(header, seq=self._seq))
+            elif error.errno == errno.EINVAL:  # it is not a record any more
+                self._current_set = self._create_set(started_at, None)
             else:
                 raise
         return SetFiles(self.folder, self._current_set[0])
 
-    def _create_set(self, at: datetime, title: str | None) -> tuple[str, SetHeader]:
+    def _create_set(self, started_at: datetime, title: str | None) -> tuple[str, SetHeader]:
         name = make_set_name(self._settings.split, self._clock(), self._is_taken, title)
-        mark = SetHeader(at, title or "", self.resume_state.session, self._seq)
-        create_record(self.folder, name, mark)
+        header = SetHeader(started_at, title or "", self.resume_state.session, self._seq)
+        create_record(self.folder, name, header)
         log.info("transcript %s begins in %s", name, self.folder)
-        return name, mark
+        return name, header
 
     def _is_taken(self, name: str) -> bool:
         return any(os.path.lexists(self.folder / f"{name}{suffix}") for suffix in (RECORD_SUFFIX, *LIVE_SUFFIXES))
@@ -202,37 +211,35 @@ class Archive:
         self._current_set = None if ended else self._current_set
 
     def duplicate_record(self) -> int | None:
-        """A descriptor of the open record, for ``setfiles.sync``; None if no set is open."""
+        """Returns a duplicate descriptor of the open record, for ``files.sync_and_close``; None if no set is open."""
         return self._set.duplicate_record() if self._set else None
 
     def close(self) -> None:
-        """Closes the files and gives up the lock."""
+        """Closes the files and releases the lock."""
         self._close_set(ended=True)
         os.close(self._lock)
 
     # ---- old sets
 
     def reload(self, settings: TranscriptSettings) -> None:
-        """Takes ``keep_days`` and ``keep_mb`` anew, for the next sweep."""
+        """Applies new settings; of these, ``keep_days`` and ``keep_mb`` may change while the daemon runs."""
         self._settings = settings
 
     def delete_expired(self) -> list[str]:
-        """Deletes the sets that the settings do not keep, never the open one; returns their names."""
+        """Deletes the sets that exceed ``keep_days`` or ``keep_mb``, never the current one; returns their names."""
         if not (self._settings.keep_days or self._settings.keep_mb):
             return []
         current = self._current_set[0] if self._current_set else ""
         stored = [s for path in self._find_records() if (s := self._stat_set(path.stem))]
         names = expired(stored, current, self._clock().timestamp(), self._settings.keep_days, self._settings.keep_mb)
         for name in names:
-            for suffix in (
-                *LIVE_SUFFIXES,
-                RECORD_SUFFIX,
-            ):  # the record last: without it the others would never be found again
+            # The record last: without it the other files would never be found again.
+            for suffix in (*LIVE_SUFFIXES, RECORD_SUFFIX):
                 (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
         return names
 
     def _find_records(self) -> list[Path]:
-        """The records in the folder; what is named otherwise is not ours."""
+        """Finds the records in the folder; files with other names do not belong to us."""
         found = (p for p in self.folder.iterdir() if p.suffix == RECORD_SUFFIX and NAME_PATTERN.fullmatch(p.stem))
         return [p for p in found if p.is_file() and not p.is_symlink()]
 

@@ -1,6 +1,6 @@
-"""The open set: a record and the live files beside it. What goes wrong is an ``OSError``; then the set is opened anew.
+"""The files of an open set: a record, and live files (SRT, WebVTT, text). After any ``OSError`` the set is reopened.
 
-Each final is one write(2) to each file, not buffered: what is written is with the system, whatever happens to us.
+Each final is one unbuffered write(2) to each file, so the system has what was written even if this process is killed.
 """
 
 import errno
@@ -30,12 +30,12 @@ OWNER_ONLY = 0o600
 
 @dataclass(frozen=True, slots=True)
 class TranscriptEntry:
-    """A final on its way to disk.
+    """A final to be written.
 
     Attributes:
-        data: As clients get it, with ``at``.
-        label: Of its source.
-        several_sources: There are other sources now, so that whose it is has to be said.
+        data: The final as clients receive it, with ``at``.
+        label: The source's name for users.
+        several_sources: Whether there are other sources now, so that captions need labels.
     """
 
     data: Mapping[str, Any]
@@ -44,25 +44,30 @@ class TranscriptEntry:
 
 
 class SetFiles:
-    """Four files of one name, open for appending."""
+    """The four files of a set, open for appending.
+
+    Attributes:
+        name: Name of the set.
+        seq: Highest sequence number in the record.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
-        """Opens a set that is there, and mends what a crash or a full disk left undone.
+        """Opens an existing set, and repairs what a crash or a full disk left incomplete.
 
         Args:
-            folder: It is in this one.
-            name: Of the files, without what they end in.
+            folder: Folder of the set.
+            name: Name of the files without their suffixes.
 
         Raises:
-            OSError: A file cannot be opened, read or written; or there is no record, or it has no beginning.
+            OSError: A file cannot be opened, read or written; ENOENT: there is no record; EINVAL: it has no header.
         """
         self.name = name
         self._path = folder / f"{name}{RECORD_SUFFIX}"
         self._files: dict[str, int] = {}
         try:
             record = self._repair_record()
-            for suffix, form in LIVE_FORMATS.items():
-                self._repair_live_file(folder / f"{name}{suffix}", form, record)
+            for suffix, live_format in LIVE_FORMATS.items():
+                self._repair_live_file(folder / f"{name}{suffix}", live_format, record)
         except BaseException:
             self.close()
             raise
@@ -78,9 +83,9 @@ class SetFiles:
         content = _read_all(file)
         record = parse_record(content)
         if record.header is None:
-            raise OSError(errno.EINVAL, "it does not begin as a record does", str(self._path))
+            raise OSError(errno.EINVAL, "the first line is not a header of a record", str(self._path))
         if record.complete_bytes < len(content):
-            os.ftruncate(file, record.complete_bytes)  # a line that was never finished: nobody was shown it
+            os.ftruncate(file, record.complete_bytes)  # an incomplete line, which no client was sent
         if not content[: record.complete_bytes].endswith(b"\n"):
             _append_whole(file, b"\n")
         return record
@@ -94,10 +99,10 @@ class SetFiles:
         _append_whole(file, more)
 
     def append(self, entry: TranscriptEntry) -> None:
-        """Writes a final to all files; one that is in the record already is not written again.
+        """Writes a final to all files, unless the record has it already.
 
         Raises:
-            OSError: It is not in all of them.
+            OSError: It could not be written to all of them.
         """
         if entry.data["seq"] <= self.seq:
             return
@@ -105,25 +110,28 @@ class SetFiles:
         data = {**entry.data, "label": entry.label} if several else entry.data
         self.append_record_line(data)
         self._several_sources, self._only_source = several, entry.data["source"]
-        for suffix, form in LIVE_FORMATS.items():
-            (made,) = render_cues(form, [data], self._started_at, self._cue_count + 1)
-            _append_whole(self._files[suffix], made)
+        for suffix, live_format in LIVE_FORMATS.items():
+            (text,) = render_cues(live_format, [data], self._started_at, self._cue_count + 1)
+            _append_whole(self._files[suffix], text)
         self._cue_count += cue_total([data])
 
     def append_record_line(self, data: Mapping[str, Any]) -> None:
-        """Writes a line to the record only; it has ``seq``.
+        """Writes a line to the record only.
+
+        Args:
+            data: The line, with ``seq``.
 
         Raises:
-            OSError: It is not written, or the file is no longer where it was.
+            OSError: It could not be written, or the file was removed or replaced.
         """
-        there, ours = self._path.stat(), os.fstat(self._files[RECORD_SUFFIX])
-        if (there.st_dev, there.st_ino) != (ours.st_dev, ours.st_ino):
-            raise FileNotFoundError(errno.ENOENT, "another file has taken its place", str(self._path))
+        at_path, opened = self._path.stat(), os.fstat(self._files[RECORD_SUFFIX])
+        if (at_path.st_dev, at_path.st_ino) != (opened.st_dev, opened.st_ino):
+            raise FileNotFoundError(errno.ENOENT, "it was replaced by another file", str(self._path))
         _append_whole(self._files[RECORD_SUFFIX], encode_line(data))
         self.seq = data["seq"]
 
     def duplicate_record(self) -> int:
-        """A descriptor of the record of its own, for fsync(2), which takes long and may outlive the set."""
+        """Returns a duplicate descriptor of the record, for fsync(2), which may take longer than the set is open."""
         return os.dup(self._files[RECORD_SUFFIX])
 
     def close(self) -> None:
@@ -135,10 +143,15 @@ class SetFiles:
 
 
 def create_record(folder: Path, name: str, header: SetHeader) -> None:
-    """Makes the record of a new set, with its first line, and has the disk keep it.
+    """Creates the record of a new set with its header, and syncs it to disk.
+
+    Args:
+        folder: Folder of the set.
+        name: Name of the set.
+        header: The first line.
 
     Raises:
-        OSError: It cannot be made, or is there.
+        OSError: It cannot be created, or exists.
     """
     path = folder / f"{name}{RECORD_SUFFIX}"
     file = os.open(path, OPEN_FLAGS | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
@@ -146,7 +159,7 @@ def create_record(folder: Path, name: str, header: SetHeader) -> None:
         _append_whole(file, header.to_line())
         os.fsync(file)
     except OSError:
-        path.unlink()  # with no line in it, it would be no record
+        path.unlink()  # without a header it would not be a record
         raise
     finally:
         os.close(file)
@@ -158,7 +171,7 @@ def create_record(folder: Path, name: str, header: SetHeader) -> None:
 
 
 def sync_and_close(file: int) -> None:
-    """Has the disk keep what was written, whatever happens to the machine; closes the descriptor."""
+    """Syncs a file to disk, so that a loss of power does not lose it, and closes the descriptor."""
     try:
         os.fsync(file)
     finally:
@@ -171,7 +184,7 @@ def _read_all(file: int) -> bytes:
 
 
 def _append_whole(file: int, data: bytes) -> None:
-    """Writes all of it, or nothing: half a line is taken back, for the next writer and for readers until then."""
+    """Appends all of the data or nothing: after a partial write, the file is truncated to its old size."""
     size = os.fstat(file).st_size
     try:
         while data:

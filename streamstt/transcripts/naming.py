@@ -1,4 +1,4 @@
-"""Names of transcript sets, when one ends, and which are to be deleted. Pure: it knows no disk and no clock."""
+"""Rules for transcript sets: their names, when one ends, and which ones are deleted. Pure."""
 
 import re
 import unicodedata
@@ -11,25 +11,25 @@ Split = Literal["day", "run", "none"]
 
 RECORD_SUFFIX = ".jsonl"
 LIVE_SUFFIXES = (".srt", ".vtt", ".txt")
-NAME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d(-[\w-]+)?|captions(-\d+)?")  # nothing else in the folder is ever touched
-MAX_SLUG = 40  # characters: of four bytes each, and with all that stands around them, below the 255 of a file name
+NAME_PATTERN = re.compile(r"\d{4}-\d\d-\d\d(-[\w-]+)?|captions(-\d+)?")  # no other files in the folder are touched
+MAX_SLUG = 40  # characters: with four bytes each and the rest of the name, below the 255 bytes of a file name
 DAY_S = 86_400
 
 
 def make_slug(title: str) -> str:
-    """The title as part of a file name: letters and digits of any script, in small letters, with hyphens between."""
+    """Turns a title into part of a file name: lower-case letters and digits of any script, joined by hyphens."""
     words = re.findall(r"\w+", unicodedata.normalize("NFC", title).lower())
     return "-".join(words)[:MAX_SLUG].strip("-")
 
 
 def make_set_name(split: Split, now: datetime, is_taken: Callable[[str], bool], title: str | None = None) -> str:
-    """The name of a set that begins now.
+    """Makes the name of a set that starts now.
 
     Args:
-        split: The setting.
+        split: The setting ``transcript.split``.
         now: Local time.
-        is_taken: Whether a name is in use.
-        title: What somebody called it; None: it begins by itself.
+        is_taken: Returns whether a name is in use.
+        title: Title that a user gave; None: the set starts automatically.
     """
     base = now.date().isoformat()
     if title is not None or split == "run":
@@ -44,7 +44,7 @@ def make_set_name(split: Split, now: datetime, is_taken: Callable[[str], bool], 
 
 
 def stays_open(name: str, split: Split, today: date) -> bool:
-    """Whether the set takes what is said today: with ``day``, one of yesterday does not, titled or not."""
+    """Returns whether a set is continued today: with ``day``, only one that was started today, titled or not."""
     return split != "day" or name.startswith(today.isoformat())
 
 
@@ -53,9 +53,9 @@ class StoredSet:
     """A set on disk.
 
     Attributes:
-        name: Of its files, without what they end in.
-        size: Of all of them, in bytes.
-        modified_at: When something was last written, in seconds since 1970.
+        name: Name of its files without their suffixes.
+        size: Total size of its files, in bytes.
+        modified_at: Time of the last write, in seconds since 1970.
     """
 
     name: str
@@ -64,21 +64,21 @@ class StoredSet:
 
 
 def expired(stored: Sequence[StoredSet], current: str, now: float, keep_days: int, keep_mb: int) -> list[str]:
-    """The names of the sets that are too old, or too much; the oldest go first.
+    """Returns the names of the sets to delete, because they are too old or exceed the total size; the oldest first.
 
     Args:
-        stored: All.
-        current: Name of the one that is written to: it stays.
-        now: Seconds since 1970.
-        keep_days: Days that a set is kept after its last caption; 0: for ever.
-        keep_mb: Megabytes (10^6 bytes) that all may have together; 0: any.
+        stored: All sets.
+        current: Name of the set that is written to, which is kept.
+        now: Present time, in seconds since 1970.
+        keep_days: Days that a set is kept after its last caption; 0: forever.
+        keep_mb: Maximum size of all sets in megabytes (10^6 bytes); 0: unlimited.
     """
-    left = sum(s.size for s in stored)
+    remaining_bytes = sum(s.size for s in stored)
     names = []
-    for each in sorted((s for s in stored if s.name != current), key=lambda s: (s.modified_at, s.name)):
-        old = keep_days and now - each.modified_at > keep_days * DAY_S
-        if not old and not (keep_mb and left > keep_mb * 10**6):
+    for stored_set in sorted((s for s in stored if s.name != current), key=lambda s: (s.modified_at, s.name)):
+        too_old = keep_days and now - stored_set.modified_at > keep_days * DAY_S
+        if not too_old and not (keep_mb and remaining_bytes > keep_mb * 10**6):
             break
-        names.append(each.name)
-        left -= each.size
+        names.append(stored_set.name)
+        remaining_bytes -= stored_set.size
     return names

@@ -1,12 +1,12 @@
-"""The record of a transcript set: JSON Lines, from which everything else can be made again. Pure.
+"""The record of a transcript set: JSON Lines, from which the other files can be restored. Pure.
 
 A line is one of
 
-    {"type":"mark", "at", "title", "session", "seq"}   the set begins; it is the first line
-    {"type":"run", "at", "session", "seq"}             the daemon was started again, and numbers go on above seq
-    {"type":"final", "seq", ..., "at", "label"}        as clients get it; label if whose it is has to be said
+    {"type":"mark", "at", "title", "session", "seq"}   header: the first line
+    {"type":"run", "at", "session", "seq"}             the daemon was started again; its numbers are above seq
+    {"type":"final", "seq", ..., "at", "label"}        as clients receive it; with label if there are several sources
 
-Lines of another kind, or that are damaged, are passed over.
+Lines of other types and damaged lines are ignored.
 """
 
 import json
@@ -23,7 +23,14 @@ from streamstt.subtitles.timeline import shift_caption
 
 @dataclass(frozen=True, slots=True)
 class SetHeader:
-    """Where a set begins: wall time, its title if somebody gave one, the session, and the last number before it."""
+    """The first line of a record.
+
+    Attributes:
+        started_at: Wall time at which the set starts; cue times count from it.
+        title: Title that a user gave; may be empty.
+        session: Session of the daemon.
+        seq: Last sequence number before the set.
+    """
 
     started_at: datetime
     title: str
@@ -31,7 +38,7 @@ class SetHeader:
     seq: int
 
     def to_line(self) -> bytes:
-        """As it stands in the record."""
+        """Encodes it as a line of the record."""
         data = {
             "type": "mark",
             "at": format_time(self.started_at),
@@ -44,14 +51,14 @@ class SetHeader:
 
 @dataclass(slots=True)
 class TranscriptRecord:
-    """What a record says.
+    """Content of a record.
 
     Attributes:
-        header: Its first line; None if that is not there.
-        session: The last one that was written.
-        seq: The highest number in it.
-        finals: With ``label`` where there is one, in their order.
-        complete_bytes: Bytes of the file that are whole lines; what is behind was never finished.
+        header: Its first line; None if it is missing.
+        session: The last session in it.
+        seq: The highest sequence number in it.
+        finals: Its finals in order, with ``label`` where there is one.
+        complete_bytes: Length of the complete lines, in bytes; an incomplete line may follow.
     """
 
     header: SetHeader | None = None
@@ -62,49 +69,53 @@ class TranscriptRecord:
 
     @property
     def started_at(self) -> datetime:
-        """Wall time of the beginning of the set."""
+        """Wall time at which the set starts.
+
+        Raises:
+            ValueError: The record has no header.
+        """
         if self.header is None:
-            raise ValueError("the record has no beginning")
+            raise ValueError("the record has no header")
         return self.header.started_at
 
 
 def format_time(moment: datetime) -> str:
-    """Wall time as it stands in records."""
+    """Formats wall time for records: ISO 8601 to the millisecond."""
     return moment.isoformat(timespec="milliseconds")
 
 
 def parse_time(text: str) -> datetime:
-    """Wall time as it stands in records.
+    """Parses wall time from a record.
 
     Raises:
-        ValueError: It is none, or does not say of which zone.
+        ValueError: It is invalid, or has no time zone.
     """
-    at = datetime.fromisoformat(text)
-    if at.tzinfo is None:
-        raise ValueError(f"{text} is of no time zone")
-    return at
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return moment
 
 
 def encode_line(data: Mapping[str, Any]) -> bytes:
-    """One line of a record. Half a surrogate pair, which JSON can carry and UTF-8 cannot, becomes a question mark."""
+    """Encodes a line of a record. A lone surrogate, which JSON allows and UTF-8 does not, becomes a question mark."""
     return f"{to_json(data)}\n".encode(errors="replace")
 
 
 def parse_record(content: bytes) -> TranscriptRecord:
-    """Reads as much as can be read.
+    """Parses as much of a record as is valid.
 
     Args:
-        content: Of the file, in whatever state a crash or a loss of power left it.
+        content: Content of the file, in whatever state a crash or a loss of power left it.
     """
     record = TranscriptRecord()
-    rest = 0
+    position = 0
     for raw in content.splitlines(keepends=True):
-        rest += len(raw)
+        position += len(raw)
         data = _parse_line(raw)
         if data is not None:
             _add_line(record, data)
         if raw.endswith(b"\n") or data is not None:
-            record.complete_bytes = rest
+            record.complete_bytes = position
     return record
 
 
@@ -127,7 +138,7 @@ def _add_line(record: TranscriptRecord, data: Mapping[str, Any]) -> None:
             _parse_final(data)
             record.finals.append(data)
     except (KeyError, TypeError, ValueError, OverflowError):
-        return  # somebody else's line, or a damaged one
+        return  # a foreign line, or a damaged one
     record.seq = max(record.seq, seq)
 
 
@@ -137,60 +148,66 @@ def _parse_final(data: Mapping[str, Any]) -> Final:
 
 
 def final_message(data: Mapping[str, Any]) -> Message:
-    """A final of the record as clients got it."""
-    told = {key: value for key, value in data.items() if key != "label"} | {"seq": int(data["seq"])}
-    return make_message(_parse_final(data), told)
+    """Restores the message of a final, as clients received it."""
+    fields = {key: value for key, value in data.items() if key != "label"} | {"seq": int(data["seq"])}
+    return make_message(_parse_final(data), fields)
 
 
 def render_cues(
     live_format: LiveFormat, finals: Sequence[Mapping[str, Any]], started_at: datetime, first_number: int = 1
 ) -> list[bytes]:
-    """The finals of a record in another format, each by itself; times count from the beginning of the set.
+    """Renders finals in a live format, each by itself.
 
     Args:
         live_format: ``srt``, ``vtt`` or ``txt``.
-        finals: Lines of the record.
-        started_at: Wall time of the beginning of the set.
+        finals: Finals of a record.
+        started_at: Wall time at which the set starts; cue times count from it.
         first_number: Number of the first cue; a long caption has several.
+
+    Returns:
+        The encoded text of each final.
     """
-    made = []
+    rendered = []
     number = first_number
     for data in finals:
         final, label = _parse_final(data), str(data.get("label", ""))
         start = max(0.0, (parse_time(data["at"]) - started_at).total_seconds())
         text = render_cue(live_format, number, shift_caption(final, start - final.start), label)
         number += count_cues(final, label) if live_format == "srt" else 1
-        made.append(text.encode(errors="replace"))
-    return made
+        rendered.append(text.encode(errors="replace"))
+    return rendered
 
 
 def cue_total(finals: Sequence[Mapping[str, Any]]) -> int:
-    """How many numbers the finals of a record take in SubRip."""
+    """Returns the number of cues of the finals in SubRip."""
     return sum(count_cues(_parse_final(data), str(data.get("label", ""))) for data in finals)
 
 
 def repair(live_format: LiveFormat, content: bytes, rendered: Sequence[bytes]) -> tuple[int, bytes]:
-    """What brings a live file up to its record: how many bytes of it stay, and what is to be appended.
+    """Computes how to bring a live file up to date with its record.
 
-    A crash can have cut it short. What somebody has changed by hand since is kept; if no end of a caption can be found
-    again in that, the file goes on behind it.
+    A crash may have cut the file short. Changes that were made by hand are kept. If the end of no caption can be found
+    in the file, new captions are appended to it as it is.
 
     Args:
         live_format: ``srt``, ``vtt`` or ``txt``.
-        content: Of the file.
-        rendered: The record's captions in this format.
+        content: Content of the file.
+        rendered: The record's finals in this format.
+
+    Returns:
+        The number of bytes to keep, and the bytes to append.
     """
-    head = HEADERS[live_format].encode()
-    content = content.rstrip(b"\0")  # of a file system whose journal knew the length before the disk had the content
-    whole = head + b"".join(rendered)
-    if whole.startswith(content):
-        return len(content), whole[len(content) :]
-    for done in range(len(rendered), 0, -1):
-        last, following = rendered[done - 1], rendered[done] if done < len(rendered) else b""
-        begin = max(0, len(content) - len(last) - len(following))
-        found = content.rfind(last, begin)
+    header = HEADERS[live_format].encode()
+    content = content.rstrip(b"\0")  # after a crash, some file systems extend a file before they write its content
+    complete = header + b"".join(rendered)
+    if complete.startswith(content):
+        return len(content), complete[len(content) :]
+    for count in range(len(rendered), 0, -1):
+        last, following = rendered[count - 1], rendered[count] if count < len(rendered) else b""
+        search_start = max(0, len(content) - len(last) - len(following))
+        found = content.rfind(last, search_start)
         end = found + len(last)
         if found >= 0 and following.startswith(content[end:]):
-            return end, b"".join(rendered[done:])
+            return end, b"".join(rendered[count:])
     gap = b"\n" if live_format == "txt" else b"\n\n"
     return len(content), b"" if content.endswith(gap) else gap

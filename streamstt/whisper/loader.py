@@ -9,7 +9,7 @@ from pathlib import Path
 from streamstt.config.settings import EngineSettings
 from streamstt.engine.base import Engine, EngineInfo
 from streamstt.errors import ConfigError
-from streamstt.whisper.checkpoints.search import Progress
+from streamstt.progress import Progress
 
 CACHED_SHAPES = "16"  # compiled primitives that oneDNN keeps, one for each shape of matrices
 
@@ -55,16 +55,16 @@ def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
         case _:
             from streamstt.whisper.checkpoints import search  # noqa: PLC0415
 
-            found = search.find(settings.model, progress=progress)
+            checkpoint = search.find(settings.model, progress=progress)
             _limit_primitive_caches()
             # Import torch last: it takes seconds, and a misspelt model name should fail at once.
             if settings.kind == "reference":
                 from streamstt.whisper.reference import ReferenceEngine  # noqa: PLC0415
 
-                return ReferenceEngine(found, settings)
+                return ReferenceEngine(checkpoint, settings)
             from streamstt.whisper.streaming import StreamingEngine  # noqa: PLC0415
 
-            return StreamingEngine(found, settings)
+            return StreamingEngine(checkpoint, settings)
 
 
 def _limit_primitive_caches() -> None:

@@ -252,7 +252,7 @@ class StreamingEngine:
 
 @dataclass(frozen=True, slots=True)
 class _BatchItem:
-    """A job that is decoded beside others.
+    """A job that is decoded side by side with others.
 
     Attributes:
         job: The job.

@@ -54,7 +54,7 @@ def max_batch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_the_text_is_that_of_one_by_one(exact: StreamingEngine, max_batch: int) -> None:
-    """In float32 tokens, words, times and probabilities do not depend on the jobs beside."""
+    """In float32 tokens, words, times and probabilities do not depend on other jobs."""
     alone = [exact.decode(one) for one in jobs()]
     batch = in_order(exact.decode_batch(jobs()))
     assert [tokens_of(h) for h in batch] == [tokens_of(h) for h in alone]

@@ -20,7 +20,7 @@ from tests.support.paths import DATA
 @pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
 @pytest.mark.parametrize("earlier", ["", "import torch"], ids=["alone", "after torch"])
 def test_silero_starts_no_threads(earlier: str) -> None:
-    """It computes in the thread that calls it, also where torch's OpenMP is, and leaves the environment as it was."""
+    """It computes in the calling thread, also with torch's OpenMP loaded, and leaves the environment as it was."""
     code = f"""
 import os, numpy
 {earlier}
@@ -38,22 +38,22 @@ assert before == (dict(os.environ), len(os.listdir("/proc/self/task"))), os.list
 @pytest.mark.parametrize("detector", ["silero", "webrtc"])
 @pytest.mark.parametrize("name", ["short", "noise", "quiet"])
 @pytest.mark.parametrize("size", [1, 50, 499])
-def test_a_recording_is_judged_as_live_audio_is(detector: Literal["silero", "webrtc"], name: str, size: int) -> None:
-    """Many frames at a time, however many, give the verdicts that they give one by one; also after digital silence."""
+def test_batches_equal_single_frames(detector: Literal["silero", "webrtc"], name: str, size: int) -> None:
+    """Frames classified in batches of any size give the results that they give one by one, also after silence."""
     audio, _ = soundfile.read(DATA / f"{name}.flac", dtype="float32")
     audio = np.concatenate([audio[:40_000], np.zeros(9999, np.float32), audio])
     audio = audio[: len(audio) - len(audio) % FRAME]
     settings = SpeechSettings(detector=detector)
-    judge, one = make_batch_detector(settings), make_detector(settings)
+    classify, one = make_batch_detector(settings), make_detector(settings)
     step = size * FRAME
-    together = [v for i in range(0, len(audio), step) for v in judge(audio[i : i + step])]
-    alone = [one.is_speech(audio[i : i + FRAME]) for i in range(0, len(audio), FRAME)]
-    assert len(together) == len(alone)
-    assert sum(a != b for a, b in zip(together, alone, strict=True)) <= 2  # at the threshold rounding may decide
+    batched = [v for i in range(0, len(audio), step) for v in classify(audio[i : i + step])]
+    single = [one.is_speech(audio[i : i + FRAME]) for i in range(0, len(audio), FRAME)]
+    assert len(batched) == len(single)
+    assert sum(a != b for a, b in zip(batched, single, strict=True)) <= 2  # at the threshold rounding may decide
 
 
 def test_another_version_of_silero(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A network that is not known here is run by its own library."""
+    """A network of an unknown version is run by its own library."""
     for content in (b"", b"lmgg\x0a\x00\x00\x00silero-99k", bytes(300)):
         (tmp_path / "other.bin").write_bytes(content)
         with pytest.raises(ValueError, match=r"other\.bin"):

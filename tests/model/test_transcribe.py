@@ -26,15 +26,15 @@ ENGINE = ScriptedEngine(
 
 
 def test_a_recording() -> None:
-    """A spoken sentence becomes its words once, and progress is told up to its length."""
-    told: list[tuple[float, float]] = []
+    """A spoken sentence becomes its words once, and progress is reported up to its length."""
+    progress: list[tuple[float, float]] = []
     finals = transcribe(
-        DATA / "short.flac", ENGINE, SpeechSettings(), "en", lambda done, total: told.append((done, total))
+        DATA / "short.flac", ENGINE, SpeechSettings(), "en", lambda done, total: progress.append((done, total))
     )
     assert [w.text for f in finals for w in f.words] == WORDS
     assert {f.source for f in finals} == {"short"}
-    assert told == sorted(told)
-    assert told[-1][0] == pytest.approx(told[-1][1])
+    assert progress == sorted(progress)
+    assert progress[-1][0] == pytest.approx(progress[-1][1])
 
 
 def test_cut_off(tmp_path: Path) -> None:
@@ -59,8 +59,8 @@ def test_no_recording(tmp_path: Path) -> None:
         transcribe(tmp_path / "gone.wav", ENGINE, SpeechSettings(), "en")
 
 
-class Listener:
-    """An engine that notes what it is asked."""
+class RecordingEngine:
+    """An engine that records its jobs."""
 
     info = ENGINE.info
 
@@ -84,20 +84,20 @@ def long_file(tmp_path: Path) -> Path:
 
 
 def test_a_small_buffer_loses_nothing(long_file: Path) -> None:
-    """However little audio a live source may keep, a file is heard as it is with room for all of it."""
-    heard = []
+    """However little audio a live source may buffer, a file has the same chunks as with room for all of it."""
+    spans = []
     for buffer_s in (30, 600):
-        engine = Listener()
+        engine = RecordingEngine()
         transcribe(long_file, engine, SpeechSettings(buffer_s=buffer_s, max_utterance_s=28, detector="webrtc"), "en")
-        heard.append([(j.start, j.end) for j in engine.jobs])
-    assert heard[0] == heard[1]
+        spans.append([(j.start, j.end) for j in engine.jobs])
+    assert spans[0] == spans[1]
 
 
 def test_each_utterance_has_its_language(tmp_path: Path) -> None:
     """Utterances are decoded together only when their language is known: it may change from one to the next."""
     audio, rate = soundfile.read(DATA / "short.flac")
     soundfile.write(tmp_path / "two.flac", np.tile(audio, 2), rate)
-    apart, together = Listener(), Listener()
-    transcribe(tmp_path / "two.flac", apart, SpeechSettings(), None)
-    transcribe(tmp_path / "two.flac", together, SpeechSettings(), "en")
-    assert (len(apart.jobs), len(together.jobs)) == (2, 1)
+    single, joined = RecordingEngine(), RecordingEngine()
+    transcribe(tmp_path / "two.flac", single, SpeechSettings(), None)
+    transcribe(tmp_path / "two.flac", joined, SpeechSettings(), "en")
+    assert (len(single.jobs), len(joined.jobs)) == (2, 1)

@@ -36,7 +36,7 @@ def from_messages(messages: Iterable[Mapping[str, Any]]) -> list[CaptionState]:
     ]
 
 
-def assert_caption_rules(states: Iterable[CaptionState], *, every_revision: bool = False) -> None:
+def check_captions(states: Iterable[CaptionState], *, every_revision: bool = False) -> None:
     """Checks the captions of one source, whose last one has ended.
 
     Args:

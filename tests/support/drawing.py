@@ -1,4 +1,4 @@
-"""Audio streams drawn as text: their samples, a detector that reads the drawing, and talks with their script.
+"""Streams drawn as text, and what plays them: audio, a detector that reads the drawing, talks with their words.
 
 One character is one frame of 20 ms: ``.`` silence, ``,`` a breath, ``s`` speech, ``S`` loud speech.
 """
@@ -21,7 +21,7 @@ from streamstt.events import Event, Final, Gap, Partial
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import Session
-from tests.support.caption_rules import assert_caption_rules, from_events
+from tests.support.caption_rules import check_captions, from_events
 
 LEVELS = {".": 0.0, ",": 0.01, "s": 0.2, "S": 0.4}
 FRAMES_A_SECOND = SAMPLE_RATE // FRAME
@@ -30,14 +30,14 @@ PROPERTY = settings(derandomize=True, deadline=None, max_examples=40, database=N
 
 
 def draw(picture: str) -> Samples:
-    """Returns the samples of a drawing; a little noise makes each sample unique, so that a mix-up is noticed."""
+    """The audio of a drawing; a little noise makes every sample its own, so that a mix-up shows."""
     loud = np.repeat([LEVELS[c] for c in picture], FRAME)
     noise = np.random.default_rng(0).uniform(0.0001, 0.001, len(loud))
     return (loud + noise).astype(np.float32)
 
 
 class DrawnDetector:
-    """Implements ``Detector``: finds the speech that was drawn."""
+    """A voice detector that recognizes in the audio what was drawn."""
 
     def is_speech(self, frame: Samples) -> bool:
         return float(np.mean(frame)) > 0.1
@@ -45,7 +45,7 @@ class DrawnDetector:
 
 @dataclass(frozen=True)
 class Talk:
-    """A drawing, and each word that is spoken in it with its first frame and the frame after its last."""
+    """Drawn speech: the drawing, and each word with the frames from which and to which it is spoken."""
 
     picture: str
     words: tuple[tuple[str, int, int], ...]
@@ -60,18 +60,14 @@ class Talk:
 
     @cached_property
     def engine(self) -> ScriptedEngine:
-        """Recognizes exactly this talk."""
+        """An engine that recognizes exactly this talk."""
         step = FRAME / SAMPLE_RATE
-        spoken = tuple(ScriptWord(text=f" {t}", start=a * step, end=b * step) for t, a, b in self.words)
-        return ScriptedEngine(Script(words=spoken))
+        words = tuple(ScriptWord(text=f" {t}", start=a * step, end=b * step) for t, a, b in self.words)
+        return ScriptedEngine(Script(words=words))
 
 
-def tell(*parts: str | float) -> Talk:
-    """Returns a talk of words and pauses, with a second of silence at both ends.
-
-    Args:
-        parts: Words, which take 60 ms per letter but at least 160 ms, and lengths of pauses in seconds.
-    """
+def make_talk(*parts: str | float) -> Talk:
+    """Draws a talk of words and pauses (s): 60 ms a letter, at least 160 ms a word, and a second of silence around."""
     picture, words = "." * FRAMES_A_SECOND, []
     for part in parts:
         if isinstance(part, str):
@@ -85,70 +81,59 @@ def tell(*parts: str | float) -> Talk:
 
 
 VOCABULARY = ("I", "say", "seven", "words,", "Wednesday", "twice.", "Really?", "well;")
-PAUSES = (
-    0.0,
-    0.0,
-    0.0,
-    0.06,
-    0.16,
-    0.56,
-    0.6,
-    0.62,
-    1.0,
-    2.4,
-)  # s: close to the end-of-speech silence, and far from it
+PAUSES = (0.0, 0.0, 0.0, 0.06, 0.16, 0.56, 0.6, 0.62, 1.0, 2.4)  # s: around the hangover and far from it
 
 
 @st.composite
 def talks(draw_from: st.DrawFn, longest: int = 24) -> Talk:
-    """Talks of any words and pauses; each word is unique, so that a lost or repeated one is noticed."""
-    said = draw_from(
+    """Talks of any words and pauses; no two words of a talk are alike, so that a lost or doubled one shows."""
+    drawn = draw_from(
         st.lists(st.tuples(st.sampled_from(VOCABULARY), st.sampled_from(PAUSES)), min_size=1, max_size=longest)
     )
-    return tell(*(part for i, (word, pause) in enumerate(said) for part in (f"{i}{word}", pause)))
+    return make_talk(*(part for i, (word, pause) in enumerate(drawn) for part in (f"{i}{word}", pause)))
 
 
 def cut(audio: Samples, sizes: Iterable[int], start: int = 0) -> Iterator[Block]:
-    """Yields the audio in blocks of these sizes, which are repeated."""
-    turn = cycle(sizes)
+    """Cuts audio into blocks of these sizes, over and over."""
+    sizes_in_turn = cycle(sizes)
     at = 0
     while at < len(audio):
-        samples = audio[at : at + next(turn)]
+        samples = audio[at : at + next(sizes_in_turn)]
         yield Block(start + at, samples)
         at += len(samples)
 
 
 def frames(talk: Talk) -> Iterator[Block]:
-    """Yields the talk in blocks of 20 ms, as a microphone does."""
+    """Cuts a talk into blocks of 20 ms, as a microphone delivers it."""
     return cut(talk.audio, [FRAME])
 
 
-def session(
+def make_session(
     speech: SpeechSettings | None = None, language: str | None = "en", words: WordsSettings | None = None
 ) -> Session:
-    """Returns a session that detects what was drawn."""
+    """Makes a session whose detector recognizes what is drawn."""
     writer = CaptionWriter("room", rewriter=WordRewriter(words))
-    return Session("room", speech or SpeechSettings(), DrawnDetector(), language, writer)
+    return Session("room", speech or SpeechSettings(), lambda _: DrawnDetector(), language, writer)
 
 
 def play(
-    stage: Session,
+    session: Session,
     blocks: Iterable[Block],
     engine: Engine,
     delays: Sequence[int] = (0,),
     watch: Callable[[Job], None] = lambda _: None,
 ) -> list[Event]:
-    """Pushes all blocks, ends the stream, and returns the events.
+    """Pushes all blocks, ends the stream, and decodes until all speech is final.
 
     Args:
-        stage: The session.
-        blocks: Its audio.
-        engine: Decodes the session's jobs.
-        delays: How many blocks each decode takes; repeated.
-        watch: Called with each job.
+        session: Takes the audio.
+        blocks: The audio.
+        engine: Decodes the jobs.
+        delays: How many blocks each decode takes, over and over.
+        watch: Called with every job.
     """
     events: list[Event] = []
-    turn = cycle(delays)
+    delays_in_turn = cycle(delays)
     job: Job | None = None
     ready = 0
 
@@ -156,22 +141,22 @@ def play(
         nonlocal job, ready
         while True:
             if job is None:
-                job = stage.next_job()
+                job = session.next_job()
                 if job is None:
                     return
                 watch(job)
-                ready = round(now) + next(turn) if now != float("inf") else 0
+                ready = round(now) + next(delays_in_turn) if now != float("inf") else 0
             if ready > now:
                 return
-            events.extend(stage.apply(engine.decode(job)))
+            events.extend(session.apply(engine.decode(job)))
             job = None
 
     for count, block in enumerate(blocks):
-        events.extend(stage.push(block))
+        events.extend(session.push(block))
         work(count)
-    events.extend(stage.interrupt())
+    events.extend(session.interrupt())
     work(float("inf"))
-    assert stage.settled
+    assert session.settled
     return events
 
 
@@ -187,18 +172,18 @@ def gaps(events: Iterable[Event]) -> list[Gap]:
     return [e for e in events if isinstance(e, Gap)]
 
 
-def said(events: Iterable[Event]) -> list[str]:
-    """Returns the words of all finals, and checks that their texts consist of these words."""
-    ended = finals(events)
-    words = [w.text for f in ended for w in f.words]
-    assert " ".join(f.text for f in ended if f.text).split() == words
+def final_words(events: Iterable[Event]) -> list[str]:
+    """Returns every word of the finals, after checking that their texts have the same words."""
+    captions = finals(events)
+    words = [w.text for f in captions for w in f.words]
+    assert " ".join(f.text for f in captions if f.text).split() == words
     return words
 
 
-def assert_promises_kept(events: Sequence[Event]) -> None:
+def assert_caption_rules(events: Sequence[Event]) -> None:
     """Checks the rules of captions that every client relies on (protocol v1)."""
-    assert_caption_rules(from_events(events), every_revision=True)
+    check_captions(from_events(events), every_revision=True)
     assert all(e.start <= e.end for e in events if isinstance(e, Partial | Final))
-    spoken = [w for f in finals(events) for w in f.words]
-    assert all(a.end <= b.start + 0.001 for a, b in pairwise(spoken)), "words follow each other"
+    words = [w for f in finals(events) for w in f.words]
+    assert all(a.end <= b.start + 0.001 for a, b in pairwise(words)), "words follow each other"
     assert all(g.start < g.end for g in gaps(events)), "a gap has a length"

@@ -1,4 +1,4 @@
-"""A broker for tests of what is before and behind one: it keeps all, and can be away or cut off at any entry."""
+"""A broker in memory that keeps all entries, and can be unreachable, or break the connection at any entry."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -7,17 +7,23 @@ from streamstt.brokers.base import Batch
 from streamstt.brokers.messages import BrokerEntry, BrokerError, Position
 
 
-class Shelf:
-    """Implements ``Bus``, and ``Feed`` for one reader."""
+class MemoryBroker:
+    """A ``BrokerWriter``, and a ``BrokerReader`` for one reader.
 
-    name = "the shelf"
+    Attributes:
+        entries: The entries that arrived.
+        unreachable: Whether every call fails.
+        remaining: Number of entries that still arrive before the connection breaks; None: no limit.
+    """
+
+    name = "the memory broker"
     max_entries = 1000
 
     def __init__(self) -> None:
         self.entries: list[BrokerEntry] = []
-        self.away = False
-        self.takes: int | None = None  # so many entries arrive yet; then the connection breaks
-        self._read_to = 0
+        self.unreachable = False
+        self.remaining: int | None = None
+        self._read_count = 0
 
     @property
     def texts(self) -> list[str]:
@@ -37,28 +43,28 @@ class Shelf:
     async def send(self, entries: Sequence[BrokerEntry]) -> None:
         self._check()
         for entry in entries:
-            if self.takes == 0:
+            if self.remaining == 0:
                 raise BrokerError("cut off")
-            self.takes = None if self.takes is None else self.takes - 1
+            self.remaining = None if self.remaining is None else self.remaining - 1
             self.entries.append(entry)
 
     async def read(self, wait_s: float) -> Batch:
-        """One entry at a time: ``more`` matters."""
+        """Returns one entry at a time, so that ``more_waiting`` matters."""
         self._check()
         await asyncio.sleep(0)
-        new = self.texts[self._read_to : self._read_to + 1]
-        self._read_to += len(new)
-        return Batch(new, more_waiting=self._read_to < len(self.entries))
+        new = self.texts[self._read_count : self._read_count + 1]
+        self._read_count += len(new)
+        return Batch(new, more_waiting=self._read_count < len(self.entries))
 
     def _check(self) -> None:
-        if self.away:
-            raise BrokerError("away")
+        if self.unreachable:
+            raise BrokerError("unreachable")
 
 
-async def turn_until(holds: Callable[[], bool]) -> None:
-    """Lets everything that can go on go on; no time passes."""
+async def run_until(holds: Callable[[], bool]) -> None:
+    """Runs the tasks that are ready until the condition holds; no time passes."""
     for _ in range(500):
         if holds():
             return
         await asyncio.sleep(0)
-    raise AssertionError("it does not come about")
+    raise AssertionError("the condition never holds")

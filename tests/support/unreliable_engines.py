@@ -3,9 +3,9 @@
 from dataclasses import dataclass, replace
 
 from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord
-from tests.support.drawing import tell
+from tests.support.drawing import make_talk
 
-TALK = tell(
+TALK = make_talk(
     "First we had a very long conversation about everything.", 0.2,
     "Then somebody suggested continuing tomorrow afternoon.", 0.2,
     "Nobody disagreed with that.",
@@ -14,9 +14,7 @@ TALK = tell(
 
 @dataclass
 class SkippingEngine:
-    """Leaves out words ``first`` to ``last`` of TALK when it recognizes them among others; the next word is given their
-    time, too.
-    """
+    """An engine that skips words ``first`` to ``last`` if others are in the audio; the next word takes their time."""
 
     engine: Engine
     first: int
@@ -29,22 +27,22 @@ class SkippingEngine:
 
     def decode(self, job: Job) -> Hypothesis:
         self.jobs.append(job)
-        whole = self.engine.decode(job)
+        hypothesis = self.engine.decode(job)
         if not job.final:
-            return replace(whole, words=())
+            return replace(hypothesis, words=())
         skipped = {f" {t}" for t in TALK.text[self.first : self.last]}
-        words = [w for w in whole.words if w.text not in skipped]
-        left_out = [w for w in whole.words if w.text in skipped]
-        if not words or not left_out:
-            return whole
-        after = [i for i, w in enumerate(words) if w.start >= left_out[-1].end]
+        words = [w for w in hypothesis.words if w.text not in skipped]
+        skipped_words = [w for w in hypothesis.words if w.text in skipped]
+        if not words or not skipped_words:
+            return hypothesis
+        after = [i for i, w in enumerate(words) if w.start >= skipped_words[-1].end]
         if after:
-            words[after[0]] = replace(words[after[0]], start=left_out[0].start)
-        return replace(whole, words=tuple(words))
+            words[after[0]] = replace(words[after[0]], start=skipped_words[0].start)
+        return replace(hypothesis, words=tuple(words))
 
 
 class HallucinatingEngine:
-    """Recognizes one short word at the very beginning of any audio that a final decode is asked for."""
+    """An engine that makes up one short word at the very beginning of any audio."""
 
     info = TALK.engine.info
 

@@ -1,4 +1,4 @@
-"""``streamstt check`` on a real machine: all findings, with a remedy for each problem."""
+"""``streamstt check`` on a real machine: all problems are reported, each with a fix."""
 
 import json
 import socket
@@ -14,7 +14,7 @@ def checks(text: str) -> dict[str, dict[str, str]]:
 
 
 def test_a_machine_that_is_ready(script: list[str], tmp_path: Path) -> None:
-    """With a file as the source and a script as the model: ready, exit code 0, and a mark for each check."""
+    """A file as the source, a script as the model: ready, exit code 0, and a mark on each line."""
     options = [*script, "--source", f"file:{DATA / 'short.flac'}", "--port", "0"]
     options += ["--set", f"transcript.folder={tmp_path / 'kept'}"]
     with Terminal(command("check", *options), columns=78) as terminal:
@@ -25,10 +25,10 @@ def test_a_machine_that_is_ready(script: list[str], tmp_path: Path) -> None:
     assert not (tmp_path / "kept").exists(), "nothing is changed"
 
 
-def test_a_machine_where_much_is_wrong(tmp_path: Path) -> None:
+def test_a_machine_with_problems(tmp_path: Path) -> None:
     """All problems are reported at once; the exit code is that of the first."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
         options = [
             "--model",
             "small",
@@ -41,40 +41,40 @@ def test_a_machine_where_much_is_wrong(tmp_path: Path) -> None:
         ]
         done = run("check", "--json", *options, env={"XDG_CACHE_HOME": str(tmp_path), "HF_HOME": str(tmp_path)})
     assert done.returncode == 3
-    by_name = checks(done.stdout)
-    assert {name for name, check in by_name.items() if check["verdict"] == "bad"} == {
+    findings = checks(done.stdout)
+    assert {name for name, check in findings.items() if check["verdict"] == "bad"} == {
         "file",
         "model",
         "port",
         "transcripts",
     }
-    assert by_name["model"]["remedy"] == "streamstt models fetch small"
+    assert findings["model"]["remedy"] == "streamstt models fetch small"
     assert not json.loads(done.stdout)["ready"]
     assert not list(tmp_path.iterdir()), "nothing is downloaded"
 
 
-def test_settings_with_mistakes_hide_nothing_else(script: list[str]) -> None:
-    """Settings come first, with exit code 78; everything else is still checked."""
+def test_invalid_settings(script: list[str]) -> None:
+    """Invalid settings come first, with exit code 78; the rest is checked with the defaults."""
     done = run("check", "--json", *script, "--set", "server.prot=1", env={"HF_HOME": "/nonexistent"})
     assert done.returncode == 78
-    by_name = checks(done.stdout)
-    assert "did you mean server.port" in by_name["settings"]["says"]
-    assert {"port", "transcripts", "service"} <= set(by_name)
+    findings = checks(done.stdout)
+    assert "did you mean server.port" in findings["settings"]["says"]
+    assert {"port", "transcripts", "service"} <= set(findings)
 
 
-def test_a_daemon_that_runs_already(script: list[str]) -> None:
-    """Its port is in use, which is no problem: the daemon's health is reported."""
+def test_a_running_daemon(script: list[str]) -> None:
+    """A port that a daemon uses is not a problem: its health is shown."""
     with Daemon(*script, "--source", "ws") as daemon:
         done = run("check", "--json", *script, "--source", "ws", "--port", daemon.url.rpartition(":")[2])
     assert done.returncode == 0
-    assert "a daemon runs on" in checks(done.stdout)["port"]["says"]
+    assert "a daemon is running on" in checks(done.stdout)["port"]["says"]
 
 
-def test_a_microphone_that_hears_nothing(script: list[str], tmp_path: Path) -> None:
-    """A microphone that opens, but is muted or not connected, is reported."""
+def test_a_silent_microphone(script: list[str], tmp_path: Path) -> None:
+    """A microphone that opens but is muted or not connected is a failure."""
     with AudioServer(tmp_path) as server:
         server.keep_awake()
         server.table_microphone()
         done = run("check", "--json", *script, "--source", "mic:Table", "--port", "0", env=server.plain_env)
     assert done.returncode == 3
-    assert "Table opens, but gives no sound at all" in checks(done.stdout)["microphone"]["says"]
+    assert "Table opens, but delivers only silence" in checks(done.stdout)["microphone"]["says"]

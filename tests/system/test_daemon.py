@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from tests.support.caption_rules import assert_caption_rules, from_messages
+from tests.support.caption_rules import check_captions, from_messages
 from tests.support.daemon import (
     DATA,
     STOP_S,
@@ -44,7 +44,7 @@ def assert_protocol_rules(messages: list[dict[str, Any]]) -> None:
     """Checks the messages about one source."""
     seqs = [m["seq"] for m in messages]
     assert seqs == sorted(set(seqs)), "seq rises"
-    assert_caption_rules(from_messages(messages))
+    check_captions(from_messages(messages))
 
 
 async def test_speech_becomes_captions(remote_only: Daemon) -> None:

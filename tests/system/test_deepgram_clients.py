@@ -1,4 +1,4 @@
-"""Deepgram's own SDK, as published, connected to the daemon."""
+"""Deepgram's own SDK, from the package index, connected to the daemon."""
 
 import asyncio
 import hashlib
@@ -70,7 +70,7 @@ async def send(connection: Any, pcm: bytes, pause_s: float = 0.01) -> None:
 
 
 async def until(connection: Any, kind: str) -> list[Any]:
-    """Returns all messages up to the first of a type, or up to the result of ``Finalize`` (``finalized``)."""
+    """Returns all messages up to the first of a type, or up to the reply to ``Finalize``."""
     messages: list[Any] = []
     async with asyncio.timeout(WITHIN_S):
         while not messages or not (
@@ -89,7 +89,7 @@ def text(result: Any) -> str:
 
 
 async def test_the_sdk(daemon: Daemon) -> None:
-    """Interim results during speech, finals for disjoint times, events for pauses, and metadata at the end."""
+    """Interim results arrive during speech, finals do not overlap, pauses are reported, and a summary comes last."""
     options = {
         "interim_results": True,
         "vad_events": True,
@@ -122,7 +122,7 @@ async def test_the_sdk(daemon: Daemon) -> None:
 
 
 async def test_finals_only_unless_asked(daemon: Daemon) -> None:
-    """By default there are only final results and metadata; two channels are mixed."""
+    """Without options there are only final results and the summary; two channels are mixed down."""
     stereo, rate = soundfile.read(DATA / "long_sentence.flac", dtype="int16")
     pcm = stereo[: rate * 4].repeat(2).tobytes()
     async with listen(daemon, channels=2) as connection:
@@ -137,7 +137,7 @@ async def test_finals_only_unless_asked(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize(("endpointing", "paused"), [(300, True), (450, False), (False, False)])
 async def test_endpointing(daemon: Daemon, endpointing: int | bool, paused: bool) -> None:
-    """After 0.4 s of silence, an endpointing of 300 ms has ended the speech, one of 450 ms has not."""
+    """The client sets the pause: 0.4 s of silence is a pause of 300 ms, but not one of 450 ms."""
     async with listen(daemon, endpointing=endpointing) as connection:
         await send(connection, SEVEN_S[: 2 * 16000 * 2], 0)
         await send(connection, bytes(2 * 16000 * 4 // 10), 0)
@@ -150,7 +150,7 @@ async def test_endpointing(daemon: Daemon, endpointing: int | bool, paused: bool
 
 
 async def test_finalize_and_keep_alive(tmp_path: Path) -> None:
-    """``Finalize`` makes all words final at once, and more audio may follow; ``KeepAlive`` keeps a silent client."""
+    """``Finalize`` makes all speech so far final, and audio continues; ``KeepAlive`` keeps an idle connection open."""
     with Daemon(*write_script(tmp_path), *SETTINGS, "--set", "server.audio_idle_s=4") as daemon:
         await finalize_and_keep_alive(daemon)
 
@@ -194,7 +194,7 @@ def test_the_sdk_with_threads(daemon: Daemon) -> None:
 
 
 async def test_keys_and_the_end_of_the_daemon(tmp_path: Path) -> None:
-    """The SDK's key is a token with the role speaker. When the daemon stops, it first sends all words and metadata."""
+    """The SDK's key is a token with the role speaker. A stopping daemon sends the last words and a summary first."""
     tokens = tmp_path / "tokens"
     tokens.write_text(f"viewer {'v' * 20}\nspeaker {'s' * 20}\n")
     closed = ["--set", "server.require_token=true", "--set", f"server.token_file={tokens}"]

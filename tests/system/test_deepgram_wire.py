@@ -51,12 +51,12 @@ async def daemon(running: Daemon) -> Daemon:
     ],
 )
 async def test_errors(daemon: Daemon, query: str, message: str | bytes | None, code: int, word: str) -> None:
-    """Errors as Deepgram's clients know them: an ``Error`` with a description, and a close code with its name."""
+    """Errors have Deepgram's form: an ``Error`` with a sentence, and a close code with its name."""
     await expect_error(daemon, query, message, code, word)
 
 
 async def test_silence(tmp_path: Path) -> None:
-    """A client that sends no audio for too long receives such an error."""
+    """A client that sends no audio for too long receives such an error, too."""
     with Daemon(*write_script(tmp_path), *options("server.audio_idle_s=1")) as impatient:
         await expect_error(impatient, "encoding=linear16&sample_rate=16000", bytes(3200), 1011, "NET-0001")
 
@@ -73,7 +73,7 @@ async def expect_error(daemon: Daemon, query: str, message: str | bytes | None, 
 
 
 async def test_gone_in_the_middle(daemon: Daemon) -> None:
-    """Viewers receive a final for the speech before a lost connection; the source is named ``deepgram``."""
+    """The speech of a client before its connection was lost becomes final for viewers; its source is ``deepgram``."""
     async with captions(daemon) as viewer:
         await receive(viewer)
         async with captions(daemon, LISTEN) as client:
@@ -86,7 +86,7 @@ async def test_gone_in_the_middle(daemon: Daemon) -> None:
 
 
 async def test_former_ways(daemon: Daemon) -> None:
-    """An empty message ends a stream, as in earlier versions; changing keyterms is refused with a code."""
+    """An empty message ends a stream, as in older versions; a change of keyterms is answered with a failure."""
     async with captions(daemon, LISTEN) as client:
         await client.send('{"type":"Configure","keyterms":["Velmora"]}')
         assert (await receive(client))["code"] == "CONFIGURE_KEYTERMS_NOT_SUPPORTED"
@@ -98,7 +98,7 @@ async def test_former_ways(daemon: Daemon) -> None:
 
 
 async def test_audio_in_a_burst(daemon: Daemon) -> None:
-    """However fast audio is sent, the start of speech is reported at its time in the audio."""
+    """Even if audio arrives fast, SpeechStarted has the time of the audio in which speech started."""
     async with captions(daemon, f"{LISTEN}&vad_events=true") as client:
         for i in range(0, 2 * 16000 * 4, PIECE):
             await client.send(SEVEN_S[i : i + PIECE])
@@ -109,7 +109,7 @@ async def test_audio_in_a_burst(daemon: Daemon) -> None:
 
 
 async def test_too_many(daemon: Daemon) -> None:
-    """A third speaker is refused."""
+    """A third audio client is rejected."""
     async with captions(daemon, LISTEN), captions(daemon, LISTEN), captions(daemon, LISTEN) as third:
         assert (await receive(third))["variant"] == "too_many"
         await receive_all(third)

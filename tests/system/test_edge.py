@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
@@ -28,7 +29,7 @@ def daemon_of(broker: Broker, script: list[str], folder: Path) -> Daemon:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Polls until a condition of another process holds."""
+    """Polls a state that nothing announces."""
     async with asyncio.timeout(WITHIN_S):
         while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - another process cannot be awaited
             await asyncio.sleep(0.1)
@@ -53,7 +54,7 @@ async def until_health_says(daemon: Daemon, words: str, *, present: bool = True)
 
 @asynccontextmanager
 async def watched(daemon: Daemon, viewer: Viewer) -> AsyncIterator[None]:
-    """The viewer follows the daemon until the block ends, and reconnects whenever it is disconnected."""
+    """Has a viewer follow the daemon meanwhile, and reconnect when it is asked to."""
 
     async def follow() -> None:
         while daemon.process.poll() is None:
@@ -137,16 +138,16 @@ async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path
                     await viewer.wait(now + 2)
                     speaking.cancel()
                     assert daemon.stop() == 0
-                    said = [f for f in finals(kept) if f["text"]]
-                    await viewer.wait(len(said))
+                    written = [f for f in finals(kept) if f["text"]]
+                    await viewer.wait(len(written))
                     await until_health_says(again, "The daemon has stopped")
-    assert [f["seq"] for f in viewer.finals] == [f["seq"] for f in said], "none missing, none repeated"
-    assert [f["text"] for f in viewer.finals] == [f["text"] for f in said]
+    assert [f["seq"] for f in viewer.finals] == [f["seq"] for f in written], "none missing, none repeated"
+    assert [f["text"] for f in viewer.finals] == [f["text"] for f in written]
     assert len(viewer.sessions) == 1
 
 
 async def test_an_edge_before_its_broker(tmp_path: Path) -> None:
-    """Without its broker an edge starts, reports what is missing, serves pages, and refuses viewers with 503."""
+    """Without a broker an edge starts, reports what is missing, serves pages, and has viewers try again later."""
     broker = Broker("redis", tmp_path / "broker")
     with edge(broker) as served:
         await until_health_says(served, "lost its connection to the broker")
@@ -158,11 +159,27 @@ async def test_an_edge_before_its_broker(tmp_path: Path) -> None:
         assert served.stop() == 0
 
 
+def test_an_edge_reloads_its_settings(tmp_path: Path) -> None:
+    """SIGHUP has an edge reload its settings, as a daemon does; an error changes nothing, and health says so."""
+    broker, config = Broker("redis", tmp_path / "broker"), tmp_path / "settings.toml"
+    config.write_text("")
+    with edge(broker, "--config", str(config)) as served:
+        for text, log in (
+            ("[server]\nprot = 1\n", "the settings stay as they were"),
+            ("[server]\nhistory = 7\n", "settings reloaded; changed: server.history"),
+        ):
+            config.write_text(text)
+            served.process.send_signal(signal.SIGHUP)
+            served.wait_for_log(log)
+            assert ("new settings have errors" in json.dumps(health(served))) is ("prot" in text)
+        assert served.stop() == 0
+
+
 def test_a_broker_that_is_none() -> None:
     """An address that is not a broker's, or that contains a password, is refused with an explanation."""
     wrong = run("serve", "--from", "http://localhost")
     assert wrong.returncode == 78
-    assert "this is no broker; one looks like redis://" in wrong.stderr
+    assert "expected for example redis://" in wrong.stderr
     for address in (f"redis://me:{SECRET}@localhost", f"amqp://me:{SECRET}@localhost"):
         done = run("serve", "--from", address)
         assert done.returncode == 78

@@ -1,4 +1,4 @@
-"""The engine fails during speech: viewers are told, recognized words are not lost, and captions continue."""
+"""The engine fails while people speak: viewers get a notice, no recognized word is lost, and captions go on."""
 
 import asyncio
 import json
@@ -65,7 +65,7 @@ def speak(daemon: Daemon) -> None:
 
 
 async def test_captions_go_on_with_a_fresh_engine(failing: Any) -> None:
-    """With an engine that fails repeatedly until it is loaded again, no word is lost, and the status says why."""
+    """An engine that fails again and again, and works when reloaded: every word comes, and the status says why."""
     with Daemon(*failing(fails_after=4), pipe=True) as daemon:
         messages, _ = await follow(daemon)
         assert daemon.process.wait(STOP_S) == 0
@@ -78,7 +78,7 @@ async def test_captions_go_on_with_a_fresh_engine(failing: Any) -> None:
 
 
 async def test_one_utterance_that_cannot_be_decoded(failing: Any) -> None:
-    """It is abandoned and reported as a gap; earlier words stay, and captions continue in the same process."""
+    """It is given up and reported as a gap; words recognized before stay, and captions go on in the same process."""
     with Daemon(*failing(poison_s=[2.0]), pipe=True) as daemon:
         messages, _ = await follow(daemon)
         assert daemon.process.wait(STOP_S) == 0
@@ -89,20 +89,20 @@ async def test_one_utterance_that_cannot_be_decoded(failing: Any) -> None:
 
 
 async def test_an_engine_that_is_broken(failing: Any) -> None:
-    """Exit code 4, so that a service manager restarts it; viewers keep their words, are told, and closed (1001)."""
+    """Exit 4, so that it is restarted; viewers keep recognized words, get a notice, and are closed (1001)."""
     with Daemon(*failing(poison_s=[2.0 + 0.2 * n for n in range(100)]), pipe=True) as daemon:
         messages, close_code = await follow(daemon)
         assert close_code == 1001
         assert daemon.process.wait(STOP_S) == 4
         assert "Traceback" not in daemon.log.rpartition("is given up")[2]
     partials = [m for m in messages if m["type"] == "partial"]
-    assert partials, "some words were recognized"
+    assert partials, "something was recognized"
     assert partials[0]["id"] in {m["id"] for m in messages if m["type"] == "final"}
     assert any("engine is broken" in detail for detail in details(messages))
 
 
 async def test_weights_that_break_under_a_running_daemon(tmp_path: Path) -> None:
-    """When the model's file is overwritten: exit code 4, the command that repairs it, and no caption is left open."""
+    """The model's file is overwritten: exit 4 with the file and the way to fix it, and no caption is left open."""
     folder = search.find("tiny.en").folder
     cache = tmp_path / "streamstt" / "models" / folder.name
     shutil.copytree(folder, cache)

@@ -1,4 +1,4 @@
-"""Mistakes of users, and faults: each has its exit code and a message that says what to do."""
+"""Mistakes of users and faults: each has its exit code and a message that says what to do."""
 
 import os
 import pty
@@ -18,7 +18,7 @@ NO_DEVICES = {"XDG_RUNTIME_DIR": "/nonexistent", "PULSE_SERVER": "unix:/nonexist
 
 
 def test_wrong_model_name() -> None:
-    """An unknown model: exit code 4, the choices, and the most similar one."""
+    """An unknown model: exit code 4, the choices, and the one that was probably meant."""
     done = run_forked("run", "--source", "ws", "--model", "bse")
     assert done.returncode == 4
     assert "did you mean 'base'" in done.stderr
@@ -26,9 +26,9 @@ def test_wrong_model_name() -> None:
 
 
 def test_busy_port(script: list[str]) -> None:
-    """A port that is in use: exit code 5, with the port and the option that changes it."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = str(taken.getsockname()[1])
+    """A port that is in use: exit code 5, with the port and what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = str(listener.getsockname()[1])
         done = run_forked("run", "--source", "ws", *script, "--port", port)
     assert done.returncode == 5
     assert f"port {port} on 127.0.0.1 is taken" in done.stderr
@@ -36,7 +36,7 @@ def test_busy_port(script: list[str]) -> None:
 
 
 def test_broken_configuration(tmp_path: Path) -> None:
-    """Exit code 78, so that a service manager does not retry; all mistakes, with their origin and a suggestion."""
+    """Exit code 78, so that a service manager does not restart; all mistakes at once, with origins and suggestions."""
     file = tmp_path / "bad.toml"
     file.write_text('[server]\nprot = 1\n[speech]\nvad_mode = 9\n[engine]\ntask = "sing"\n')
     done = run_forked("run", "--config", str(file), env={"STREAMSTT_SERVER__PORT": "many"})
@@ -50,7 +50,7 @@ def test_broken_configuration(tmp_path: Path) -> None:
 
 
 def test_missing_device() -> None:
-    """No microphone: exit code 3 at once, with other possible sources; the bundled sample only on request."""
+    """No microphone: exit code 3 at once, with other sources; the bundled sample is used only if asked for."""
     done = run_forked("run", "--source", "mic", env=NO_DEVICES)
     assert done.returncode == 3
     assert "no microphone" in done.stderr
@@ -74,7 +74,7 @@ def test_sample_in_place_of_a_microphone(script: list[str]) -> None:
     ],
 )
 def test_wrong_source(source: str, text: str, script: list[str]) -> None:
-    """An impossible source is reported before anything slow is started."""
+    """An invalid source is reported before the slow start."""
     done = run_forked("run", "--source", source, *script)
     assert done.returncode == (78 if source == "tape" else 3)
     assert text in done.stderr
@@ -86,14 +86,14 @@ def test_wrong_source(source: str, text: str, script: list[str]) -> None:
     ids=["run", "transcribe", "bench"],
 )
 def test_unknown_language(arguments: tuple[str, ...]) -> None:
-    """A language that the model does not support is a configuration mistake, reported with the choices."""
+    """A language that the model does not know is a mistake of the configuration, with the choices."""
     done = run_forked(*arguments, "--model", "tiny.en", "--language", "de")
     assert done.returncode == 78
     assert "does not speak 'de'" in done.stderr
 
 
 def test_corrupt_cache(tmp_path: Path) -> None:
-    """A damaged model: exit code 4, with the file and the command that repairs it, and the command works."""
+    """A damaged model: exit code 4, naming the file and the command that repairs it, which does."""
     folder = search.find("tiny.en").folder
     cache = tmp_path / "streamstt" / "models" / folder.name
     shutil.copytree(folder, cache)
@@ -112,7 +112,7 @@ def test_corrupt_cache(tmp_path: Path) -> None:
 
 
 def test_transcript_that_cannot_be_written(script: list[str], tmp_path: Path) -> None:
-    """A file in place of the transcripts' folder: exit code 6, before anything is captioned."""
+    """A file in place of the folder: exit code 6, before captions start."""
     (tmp_path / "file").touch()
     done = run_forked("run", "--source", "ws", *script, "--set", f"transcript.folder={tmp_path / 'file'}")
     assert done.returncode == 6
@@ -120,7 +120,7 @@ def test_transcript_that_cannot_be_written(script: list[str], tmp_path: Path) ->
 
 
 def test_listen_without_a_daemon() -> None:
-    """Exit code 5, and how to start a daemon."""
+    """Without a daemon: exit code 5, and how to start one."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = str(free.getsockname()[1])
     done = run_forked("listen", port)
@@ -130,7 +130,7 @@ def test_listen_without_a_daemon() -> None:
 
 
 def test_listen_piped_and_in_a_terminal(script: list[str]) -> None:
-    """In a pipe, only finals, one per line. In a terminal, the open caption is rewritten in place."""
+    """Piped: finals only, one line each. In a terminal partials are redrawn in place."""
     with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
         piped = subprocess.Popen(command("listen", daemon.url), stdout=subprocess.PIPE, env=environment())
         ours, theirs = pty.openpty()
@@ -151,7 +151,7 @@ def test_listen_piped_and_in_a_terminal(script: list[str]) -> None:
 
 
 def test_config_show_names_the_origin(tmp_path: Path) -> None:
-    """Each setting is shown with its origin; variables take precedence over files, and files over defaults."""
+    """All settings in force are shown with their origin: variable over file over default."""
     home = tmp_path / "streamstt"
     home.mkdir()
     (home / "streamstt.toml").write_text("[server]\nport = 1234\n[speech]\nvad_mode = 3\n")

@@ -1,4 +1,4 @@
-"""OpenAI's own SDK, as published, and curl, connected to the daemon."""
+"""OpenAI's own SDK, from the package index, and curl, connected to the daemon."""
 
 import asyncio
 import base64
@@ -66,7 +66,7 @@ def client_of(daemon: Daemon) -> AsyncOpenAI:
 
 
 def models_of(union: Any) -> dict[str, type[BaseModel]]:
-    """Returns the SDK's model of each event, by its type."""
+    """Returns the SDK's model of each event, by type."""
     return {get_args(m.model_fields["type"].annotation)[0]: m for m in get_args(get_args(union)[0])}
 
 
@@ -74,7 +74,7 @@ PRESENT, FORMER = models_of(PresentEvent), models_of(FormerEvent)
 
 
 async def receive_events(connection: Any, until: str, models: dict[str, type[BaseModel]]) -> list[dict[str, Any]]:
-    """Returns all events up to the first of a type; each is checked against the SDK's model of it."""
+    """Returns all events up to one of a type; each must be valid for the SDK's model."""
     events: list[dict[str, Any]] = []
     async with asyncio.timeout(WITHIN_S):
         while not events or events[-1]["type"] != until:
@@ -101,12 +101,12 @@ def kinds(events: list[dict[str, Any]]) -> list[str]:
     return [e["type"] for e in events if e["type"] != DELTA]
 
 
-def delta_text(events: list[dict[str, Any]]) -> str:
+def joined_deltas(events: list[dict[str, Any]]) -> str:
     return "".join(e["delta"] for e in events if e["type"] == DELTA)
 
 
 async def test_realtime(daemon: Daemon) -> None:
-    """Deltas arrive during speech; when the speaker pauses, the turn is committed and completed with all words."""
+    """Deltas arrive while words are spoken; when the speaker pauses, the turn is committed and completed."""
     async with (
         captions(daemon) as viewer,
         client_of(daemon).realtime.connect(extra_query=INTENT) as connection,
@@ -134,7 +134,7 @@ async def test_realtime(daemon: Daemon) -> None:
         "conversation.item.done",
         COMPLETED,
     ]
-    assert events[-1]["transcript"] == delta_text(events) == SCRIPT
+    assert events[-1]["transcript"] == joined_deltas(events) == SCRIPT
     assert sum(e["type"] == DELTA for e in events) >= 5
     first, stopped = events[0]["audio_start_ms"], next(e["audio_end_ms"] for e in events if "audio_end_ms" in e)
     assert 0 <= first < 500  # ms: the first word begins there
@@ -143,7 +143,7 @@ async def test_realtime(daemon: Daemon) -> None:
 
 
 async def test_former_realtime(daemon: Daemon) -> None:
-    """The API as it was in its beta, with other event names."""
+    """The beta of the API: other event names, the same text."""
     async with client_of(daemon).beta.realtime.connect(model="whisper-1", extra_query=INTENT) as connection:
         await connection.transcription_session.update(
             session={"input_audio_format": "pcm16", "input_audio_transcription": {"model": "whisper-1"}}
@@ -154,11 +154,11 @@ async def test_former_realtime(daemon: Daemon) -> None:
         events = await receive_events(connection, COMPLETED, FORMER)
         await speaking
     assert "conversation.item.created" in kinds(events)
-    assert events[-1]["transcript"] == delta_text(events) == SCRIPT
+    assert events[-1]["transcript"] == joined_deltas(events) == SCRIPT
 
 
 async def test_the_client_commits(daemon: Daemon) -> None:
-    """With turn_detection null the client ends turns; silence has no effect, and mistakes do no harm."""
+    """With turn_detection null the client ends turns; silences are ignored, and errors do not close the connection."""
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
         await connection.session.update(session={"type": "transcription", "audio": {"input": {"turn_detection": None}}})
         await connection.input_audio_buffer.commit(event_id="too-early")
@@ -168,7 +168,7 @@ async def test_the_client_commits(daemon: Daemon) -> None:
         await connection.input_audio_buffer.commit()
         events = await receive_events(connection, COMPLETED, PRESENT)
         assert kinds(events)[0] == "input_audio_buffer.committed"
-        assert events[-1]["transcript"] == delta_text(events) == SCRIPT
+        assert events[-1]["transcript"] == joined_deltas(events) == SCRIPT
         await append(connection, SILENCE)
         await connection.input_audio_buffer.commit()
         assert (await receive_events(connection, COMPLETED, PRESENT))[-1]["transcript"] == ""
@@ -182,7 +182,7 @@ async def test_the_client_commits(daemon: Daemon) -> None:
 
 
 async def test_a_commit_in_mid_sentence(daemon: Daemon) -> None:
-    """A turn is completed when the last word before the commit is recognized, not with the words settled by then."""
+    """A committed turn is completed when its last word is final, not with the words that were stable by then."""
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
         await connection.session.update(session={"type": "transcription", "audio": {"input": {"turn_detection": None}}})
         await connection.input_audio_buffer.append(audio=base64.b64encode(SPEECH[: 2 * 24_000 * 3]).decode())
@@ -192,7 +192,7 @@ async def test_a_commit_in_mid_sentence(daemon: Daemon) -> None:
 
 
 async def test_unsupported_realtime_events(daemon: Daemon) -> None:
-    """G.711, responses and invalid events each get an error, and the connection stays open."""
+    """Unsupported and invalid events are answered with errors, and the connection continues."""
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
         events: list[Any] = [
             {"type": "session.update", "session": {"audio": {"input": {"format": {"type": "audio/pcmu"}}}}},
@@ -223,7 +223,7 @@ async def test_no_audio(script: list[str]) -> None:
 
 
 async def test_a_long_message_and_a_flood(daemon: Daemon) -> None:
-    """Audio in large messages, faster than real time, is recognized completely."""
+    """A recording may arrive in large pieces, faster than real time, and is transcribed completely."""
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
         await connection.session.update(session={"type": "transcription", "audio": {"input": {"turn_detection": None}}})
         await connection.input_audio_buffer.append(audio=base64.b64encode(SPEECH).decode())
@@ -234,7 +234,7 @@ async def test_a_long_message_and_a_flood(daemon: Daemon) -> None:
 
 
 async def test_viewers_follow_realtime(daemon: Daemon) -> None:
-    """Such a client is a source like any other, under the name it gives."""
+    """Such a client is a source like any other, under its name."""
     async with captions(daemon) as viewer:
         await receive(viewer)
         query = {**INTENT, "name": "desk"}
@@ -248,26 +248,26 @@ async def test_viewers_follow_realtime(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize("form", ["json", "text", "srt", "vtt", "verbose_json"])
 async def test_a_file(daemon: Daemon, form: Any) -> None:
-    """A recording in each format of the API; its captions are not published to viewers."""
+    """A recording in each format of the API; viewers do not see its captions."""
     async with captions(daemon) as viewer:
         seq = (await receive(viewer))["seq"]
-        result = await client_of(daemon).audio.transcriptions.create(
+        transcription = await client_of(daemon).audio.transcriptions.create(
             file=LONG, model="whisper-1", response_format=form, timestamp_granularities=["word", "segment"]
         )
         now = await receive_seq(daemon)
         while seq < now:
             message = await receive(viewer)
-            assert message["type"] not in {"partial", "final"}, "uploads are not published"
+            assert message["type"] not in {"partial", "final"}, "an upload is not published"
             seq = message.get("seq", seq)
-    text = result if isinstance(result, str) else result.text
+    text = transcription if isinstance(transcription, str) else transcription.text
     words = " ".join(text.split())  # without the line breaks of cues
     assert all(sentence in words for sentence in SENTENCES)
-    if isinstance(result, openai.types.audio.TranscriptionVerbose):
-        assert result.segments
-        assert result.words
-        assert result.segments[0].text == SENTENCES[0]
-        assert result.words[0].model_dump() == {"word": "Every", "start": 0.5, "end": 0.75}
-        assert result.duration == pytest.approx(soundfile.info(LONG).duration, abs=0.01)
+    if isinstance(transcription, openai.types.audio.TranscriptionVerbose):
+        assert transcription.segments
+        assert transcription.words
+        assert transcription.segments[0].text == SENTENCES[0]
+        assert transcription.words[0].model_dump() == {"word": "Every", "start": 0.5, "end": 0.75}
+        assert transcription.duration == pytest.approx(soundfile.info(LONG).duration, abs=0.01)
 
 
 async def receive_seq(daemon: Daemon) -> int:
@@ -276,7 +276,7 @@ async def receive_seq(daemon: Daemon) -> int:
 
 
 async def test_a_streamed_file(daemon: Daemon) -> None:
-    """Captions arrive one by one; together they are the whole text."""
+    """Captions are streamed one by one; together they are the whole text."""
     stream = await client_of(daemon).audio.transcriptions.create(file=LONG, model="any", stream=True, language="en")
     events = [event async for event in stream]
     assert [e.type for e in events[-2:]] == ["transcript.text.delta", "transcript.text.done"]
@@ -286,7 +286,7 @@ async def test_a_streamed_file(daemon: Daemon) -> None:
 
 @pytest.mark.parametrize("form", ["mp3", "ogg", "wav"])
 def test_other_kinds_of_file(daemon: Daemon, form: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Every format that libsndfile reads is accepted, whatever the name of the file."""
+    """Every format that libsndfile reads is transcribed, whatever the file's name."""
     path = tmp_path_factory.mktemp("recording") / f"talk.{form}"
     samples, rate = soundfile.read(LONG)
     soundfile.write(path, samples[: 8 * rate], rate)
@@ -295,7 +295,7 @@ def test_other_kinds_of_file(daemon: Daemon, form: str, tmp_path_factory: pytest
 
 
 async def test_a_silent_file(daemon: Daemon, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A recording of silence has no words, streamed or not."""
+    """A file without speech has no words, streamed or not."""
     path = tmp_path_factory.mktemp("recording") / "silence.wav"
     soundfile.write(path, [0.0] * 32_000, 16_000)
     transcriptions = client_of(daemon).audio.transcriptions
@@ -315,7 +315,7 @@ async def test_a_silent_file(daemon: Daemon, tmp_path_factory: pytest.TempPathFa
     ],
 )
 async def test_mistakes(daemon: Daemon, name: str, content: bytes, options: Any, param: str, hint: str) -> None:
-    """An invalid request gets a 400 that names the parameter and what is supported."""
+    """An invalid option is answered with status 400, the parameter and its choices."""
     with pytest.raises(openai.BadRequestError) as caught:
         await client_of(daemon).audio.transcriptions.create(file=(name, content), model="any", **options)
     assert (caught.value.param, caught.value.type) == (param, "invalid_request_error")
@@ -324,14 +324,14 @@ async def test_mistakes(daemon: Daemon, name: str, content: bytes, options: Any,
 
 
 async def test_models(daemon: Daemon) -> None:
-    """The list has the model that is loaded."""
+    """The list of models has only the loaded one."""
     models = client_of(daemon).models
     assert [model.id async for model in await models.list()] == ["script"]
     assert (await models.retrieve("script")).owned_by == "streamstt"
 
 
 def test_curl(daemon: Daemon) -> None:
-    """The example from OpenAI's documentation, and a large file, before which curl waits for ``100 Continue``."""
+    """The example of OpenAI's documentation, and a large file, for which curl sends Expect first."""
     url, form = f"{daemon.url}/v1/audio/transcriptions", ["-F", "model=whisper-1", "-F", "response_format=text"]
     for name in ("@" + str(LONG), "@-"):
         pcm = subprocess.run(["cat", LONG], capture_output=True, check=True).stdout
@@ -361,7 +361,7 @@ def wav_file(pcm: bytes) -> bytes:
 
 
 async def test_switched_off(script: list[str]) -> None:
-    """While it is disabled, every path names the setting that enables it, in a form that the SDK understands."""
+    """Until it is enabled, every path names its setting, in a form that the SDK understands."""
     with Daemon(*script, "--source", "ws") as daemon:
         hint = "compat.openai = true"
         with pytest.raises(openai.NotFoundError, match=hint):

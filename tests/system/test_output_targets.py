@@ -29,11 +29,10 @@ LONG = "Every word of this has been written down before, and it is said again so
 
 @asynccontextmanager
 async def publishing(**settings: Any) -> AsyncIterator[Hub]:
-    """Runs a hub with the outputs that these settings enable (``zoom__url``: ``zoom.url``), until all is sent."""
+    """A hub with the outputs of these settings (``zoom__url`` is ``zoom.url``); on exit all captions are sent."""
     hub = make_hub()
-    outputs = make_outputs(
-        settings_from_mapping({key.replace("__", "."): value for key, value in settings.items()}), hub
-    )
+    named = {key.replace("__", "."): value for key, value in settings.items()}
+    outputs = make_outputs(settings_from_mapping(named), hub)
     assert outputs
     async with asyncio.timeout(300), asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(output.run()) for output in outputs]
@@ -44,7 +43,6 @@ async def publishing(**settings: Any) -> AsyncIterator[Hub]:
 
 
 def publish_finals(hub: Hub, *texts: str) -> None:
-    """Publishes finals."""
     for text in texts:
         hub.publish(final(text, number=hub.seq + 1))
 
@@ -59,7 +57,7 @@ def count(hub: Hub, what: str, target: str) -> float:
     return value
 
 
-# ---- HTTP, for all targets that use it
+# ---- HTTP client
 
 
 @pytest.mark.parametrize(
@@ -71,7 +69,7 @@ def count(hub: Hub, what: str, target: str) -> float:
     ],
 )
 async def test_answers_that_never_come(reply: Reply, why: str) -> None:
-    """A server that hangs, stops within its response, or disconnects, is unavailable; the error hides its address."""
+    """A server that hangs, stops within its response, or closes is unavailable; the message omits its URL."""
     client = HttpClient(timeout_s=60 if reply.fault == "close" else 1)
     async with HttpServer(lambda _: reply) as server:
         with pytest.raises(TargetUnavailable) as caught:
@@ -82,7 +80,7 @@ async def test_answers_that_never_come(reply: Reply, why: str) -> None:
 
 
 async def test_connection_refused() -> None:
-    """A server that does not exist is unavailable; the error hides its address."""
+    """A server that is not there is unavailable; the message omits its URL."""
     client = HttpClient(timeout_s=60)
     with pytest.raises(TargetUnavailable, match="no connection") as caught:
         await client.post(f"http://localhost:{free_port()}/?token=hunter2", b"x", {})
@@ -91,7 +89,7 @@ async def test_connection_refused() -> None:
 
 
 async def test_redirections_are_not_followed() -> None:
-    """Captions go to the configured address, and to no other."""
+    """Captions are sent to the URL that the user has set, and to no other."""
     others: list[ReceivedRequest] = []
     async with HttpServer(lambda post: others.append(post) or Reply()) as other:
         moved = Reply(307, {"Location": f"{other.url}/stolen"})
@@ -103,7 +101,7 @@ async def test_redirections_are_not_followed() -> None:
 
 
 async def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A certificate that this machine does not trust is an error that says so; one that it trusts is accepted."""
+    """A certificate that this machine does not trust is reported; one that it trusts is accepted."""
     ca = trustme.CA()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     ca.issue_cert("localhost").configure_cert(context)
@@ -140,7 +138,7 @@ async def test_a_webhook_gets_every_final(tmp_path: Path) -> None:
 
 
 async def test_a_webhook_that_is_busy_gets_the_same_again() -> None:
-    """500 and 429 are retried with the same key, 429 not before the time it demands; 400 is not retried."""
+    """500 and 429 are retried with the same key, 429 not before its Retry-After; 400 is not retried."""
     loop = asyncio.get_running_loop()
     replies = [Reply(500), Reply(429, {"Retry-After": "1"}), Reply(), Reply(400), Reply()]
     posts: list[tuple[float, ReceivedRequest]] = []
@@ -172,7 +170,7 @@ async def test_a_webhook_that_is_gone() -> None:
 
 
 async def test_a_webhook_that_restarts_misses_nothing() -> None:
-    """Finals wait while it is away, in order; health reports this, but stays ready."""
+    """Captions wait in order while it is unavailable; health reports that, and stays ready."""
     received: list[str] = []
     handler = lambda post: received.append(json.loads(post.body)["text"]) or Reply()  # noqa: E731
     server = HttpServer(handler, free_port())
@@ -192,7 +190,7 @@ async def test_a_webhook_that_restarts_misses_nothing() -> None:
 
 
 async def test_zoom(tmp_path: Path) -> None:
-    """Captions continue from the meeting's last seq; the address of the next meeting is read from the file."""
+    """Captions continue from the meeting's last seq; the URL of the next meeting is read from the file."""
     meeting, other = ZoomMeeting(), ZoomMeeting("other")
     meeting.seq = 17
     file = tmp_path / "zoom"
@@ -211,7 +209,7 @@ async def test_zoom(tmp_path: Path) -> None:
 
 
 async def test_zoom_has_a_caption_once() -> None:
-    """A caption whose response was lost is not sent twice; one that was refused is retried with the same seq."""
+    """A caption whose response was lost is not sent twice; one that did not arrive is sent again with the same seq."""
     meeting = ZoomMeeting()
     meeting.faults = [Reply(fault="close", headers={"late": ""}), Reply(503)]
     async with HttpServer(meeting) as server, publishing(zoom__url=meeting.address(server)) as hub:
@@ -223,7 +221,7 @@ async def test_zoom_has_a_caption_once() -> None:
 
 
 async def test_a_meeting_that_has_not_started() -> None:
-    """Health says so, and captions arrive once it has started."""
+    """It is reported, and captions are sent when it has begun."""
     meeting = ZoomMeeting()
     started = False
     async with (
@@ -241,7 +239,7 @@ async def test_a_meeting_that_has_not_started() -> None:
 
 
 async def test_youtube() -> None:
-    """Cues have UTC times; seq rises by one with each caption, and is the same when one is retried."""
+    """Cues have times in UTC; seq is incremented with each caption, and repeated with a retry."""
     posts: list[ReceivedRequest] = []
     replies = [Reply(), Reply(500), Reply(), Reply()]
     async with (
@@ -263,7 +261,7 @@ async def test_youtube() -> None:
 
 
 async def test_obs(tmp_path: Path) -> None:
-    """Finals become closed captions; a long one is split into readable parts. OBS has a password."""
+    """With the password, finals become closed captions; a long one is sent in parts, slowly enough to read."""
     (tmp_path / "password").write_text("supersecretpassword\n")
     password = str(tmp_path / "password")
     async with (
@@ -282,7 +280,7 @@ async def test_obs(tmp_path: Path) -> None:
 
 
 async def test_obs_that_does_not_stream() -> None:
-    """While OBS does not stream, captions are dropped without an alarm."""
+    """Captions are dropped while OBS is not streaming, and nothing is reported."""
     async with ObsServer() as obs, publishing(obs__url=obs.url) as hub:
         obs.streaming = False
         publish_finals(hub, "One.")
@@ -294,11 +292,11 @@ async def test_obs_that_does_not_stream() -> None:
 
 
 async def test_a_wrong_password(tmp_path: Path) -> None:
-    """Health says so, without the password; once the file has the right one, captions arrive."""
+    """It is reported without the password; when the file has the right one, captions are sent."""
     file = tmp_path / "password"
     file.write_text("hunter2")
     async with ObsServer("another") as obs, publishing(obs__url=obs.url, obs__password_file=str(file)) as hub:
-        await eventually(lambda: "it does not take the password" in hub_health(hub).summary)
+        await eventually(lambda: "it refuses the password" in hub_health(hub).summary)
         assert "hunter2" not in hub_health(hub).summary
         file.write_text("another")
         publish_finals(hub, "One.")
@@ -307,7 +305,7 @@ async def test_a_wrong_password(tmp_path: Path) -> None:
 
 
 async def test_obs_that_restarts() -> None:
-    """OBS is found again after a restart, and when it starts later than the daemon."""
+    """Whether OBS ends while nobody speaks, or starts after the daemon, the connection is restored."""
     obs = ObsServer(port=free_port())
     async with publishing(obs__url=obs.url) as hub:
         publish_finals(hub, "One.")
@@ -320,8 +318,8 @@ async def test_obs_that_restarts() -> None:
             await eventually(lambda: third.captions == ["Two."])
 
 
-async def test_obs_that_kicks_us() -> None:
-    """After Kick in OBS's list of sessions the daemon does not reconnect."""
+async def test_obs_kicks_the_client() -> None:
+    """After Kick in OBS's list of sessions, the client does not reconnect."""
     async with ObsServer() as obs, publishing(obs__url=obs.url) as hub:
         await eventually(lambda: obs.identified)
         await obs.kick()
@@ -331,14 +329,14 @@ async def test_obs_that_kicks_us() -> None:
 
 
 @pytest.mark.parametrize("scheme", ["ws", "http"])
-async def test_a_server_that_is_not_obs(scheme: str) -> None:
-    """Health says that another server is at the address."""
+async def test_another_server_than_obs(scheme: str) -> None:
+    """A server that is not OBS is reported as such."""
     async with HttpServer(lambda _: Reply()) as server, publishing(obs__url=server.url.replace("http", "ws")) as hub:
-        await eventually(lambda: "no obs-websocket" in hub_health(hub).summary)
+        await eventually(lambda: "is not obs-websocket" in hub_health(hub).summary)
 
 
 async def test_a_text_source() -> None:
-    """It shows partials and finals, not more often than configured, and is cleared after silence and at the end."""
+    """It is updated while people speak, within the rate limit, and cleared after silence and at the end."""
     settings = {"obs__text_source": "Captions", "obs__clear_s": 0.6, "obs__updates_s": 10}
     async with ObsServer() as obs, publishing(obs__url=obs.url, **settings) as hub:
         hub.publish(partial("One"))
@@ -359,8 +357,8 @@ async def test_a_text_source() -> None:
     assert {r["requestType"] for r in obs.requests} == {"SetInputSettings"}
 
 
-async def test_a_text_source_that_is_not_there() -> None:
-    """Health names it; once it is created, captions arrive."""
+async def test_a_missing_text_source() -> None:
+    """Its name is reported; when it is created, captions are shown."""
     async with ObsServer() as obs, publishing(obs__url=obs.url, obs__text_source="Subtitles") as hub:
         hub.publish(partial("One"))
         await eventually(lambda: "no source named 'Subtitles'" in hub_health(hub).summary)
@@ -374,7 +372,7 @@ async def test_a_text_source_that_is_not_there() -> None:
 
 
 async def test_a_pipe_with_readers_that_come_and_go(tmp_path: Path) -> None:
-    """Lines are dropped while there is no reader; each reader begins with a whole line, whatever was left unread."""
+    """Lines are dropped while there is no reader; each reader starts with a whole line, whatever was left unread."""
     path = tmp_path / "captions"
     async with publishing(output__pipe=str(path)) as hub:
         publish_finals(hub, "Nobody reads this.")
@@ -395,7 +393,7 @@ async def test_a_pipe_with_readers_that_come_and_go(tmp_path: Path) -> None:
 
 
 async def test_a_pipe_whose_reader_sleeps(tmp_path: Path) -> None:
-    """While the pipe is full, lines wait; beyond a limit the oldest are dropped. Only whole lines are read."""
+    """Lines wait while the pipe is full, and the oldest are dropped beyond the bound; the reader gets whole lines."""
     path = tmp_path / "captions"
     async with publishing(output__pipe=str(path)) as hub:
         reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)

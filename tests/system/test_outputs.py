@@ -59,7 +59,7 @@ async def test_standard_output_whose_reader_leaves(script: list[str]) -> None:
     assert await asyncio.wait_for(process.stdout.readline(), WITHIN_S)
     process.stdout._transport.close()  # there is no public way to close it
     async with asyncio.timeout(WITHIN_S):
-        while b"nobody reads standard output any more" not in await process.stderr.readline():
+        while b"the reader of standard output has gone" not in await process.stderr.readline():
             pass
     process.send_signal(signal.SIGTERM)
     async with asyncio.timeout(2 * WITHIN_S):
@@ -150,7 +150,7 @@ async def test_dead_targets_delay_nobody(script: list[str], tmp_path: Path, hang
         assert json.loads(health)["status"] == "ready"
         for target in ("obs", "zoom", "webhook"):
             assert f"to {target}: Captions do not reach it" in health
-        assert "to youtube: Captions do not reach it: no connection: Connection refused. It is tried again." in health
+        assert "to youtube: Captions do not reach it: no connection: Connection refused. Attempts continue." in health
         _, page = await asyncio.to_thread(get, f"{daemon.url}/metrics")
         started = asyncio.get_running_loop().time()
         assert await asyncio.to_thread(daemon.stop) == 0

@@ -1,4 +1,4 @@
-"""The Python API: the examples in docs/python.md work as they say, and mistakes raise errors."""
+"""The Python API: the examples of docs/python.md do what they say, and errors are raised."""
 
 import asyncio
 import re
@@ -95,7 +95,7 @@ async def test_own_source(script: list[str]) -> None:
 
 
 async def test_leaving_early(script: list[str]) -> None:
-    """When a program leaves early, no task or thread is left."""
+    """A program may leave early; nothing keeps running afterwards."""
     async with asyncio.timeout(WITHIN_S):
         async with streamstt.listen(f"file:{LONG}", model=script[1], language="en") as captions:
             async for event in captions:
@@ -107,7 +107,7 @@ async def test_leaving_early(script: list[str]) -> None:
 
 
 async def test_mistakes() -> None:
-    """Errors are raised where ``listen`` is entered, with an explanation."""
+    """Errors are raised where ``listen`` is entered, as a sentence."""
     with pytest.raises(streamstt.StreamsttError, match=r"there is no file /gone\.wav"):
         async with streamstt.listen("file:/gone.wav"):
             pytest.fail("there is nothing to listen to")

@@ -9,7 +9,7 @@ from typing import Any
 import openai
 import pytest
 
-from tests.support.caption_rules import assert_caption_rules, from_messages
+from tests.support.caption_rules import check_captions, from_messages
 from tests.support.daemon import DATA, Daemon, captions, final_text, get, pcm_of, receive_until, run, speak
 from tests.support.transcripts import check_readable, finals
 
@@ -55,7 +55,7 @@ async def test_rewritten_words(spoken: list[str], tmp_path: Path) -> None:
                 messages += await receive_until(speaker, "final")
             await sending
         assert final_text(messages) == MEANT
-        assert_caption_rules(from_messages(messages))
+        check_captions(from_messages(messages))
         partials = [m["text"] for m in messages if m["type"] == "partial"]
         assert any("John runs" in text for text in partials)
         assert not any("shit" in text or "um" in text.split() for text in partials)

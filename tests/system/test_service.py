@@ -1,4 +1,4 @@
-"""The real daemon under a service manager: notifications, watchdog, and reload by SIGHUP."""
+"""The real daemon under a service manager: what it reports, when it counts as stuck, what SIGHUP does."""
 
 import asyncio
 import json
@@ -41,7 +41,7 @@ def get(daemon: Daemon, path: str) -> tuple[int, str]:
 
 @pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
 def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
-    """While a model is downloaded, the manager is asked for more time and told the progress, not for each block."""
+    """During a model download the manager gets the progress and is asked for more time, not at each block."""
     with NotifySocket(f"@streamstt-{os.getpid()}" if abstract else str(tmp_path / "notify")) as socket:
         reported: list[int] = []
         report = SystemdNotifier.from_environment(socket.env()).wrap_progress(
@@ -50,7 +50,7 @@ def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
         for done in range(100):
             report("base", done, 100)
         assert reported == list(range(100))
-        assert socket.waiting() == ["STATUS=Fetching base: 0%", "EXTEND_TIMEOUT_USEC=120000000"]
+        assert socket.waiting() == ["STATUS=Downloading base: 0%", "EXTEND_TIMEOUT_USEC=120000000"]
         manager = SystemdNotifier.from_environment(socket.env())
         for text in ("one", "one", "two\nlines", "one"):
             manager.status(text)
@@ -58,7 +58,7 @@ def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
 
 
 def test_watchdog_of_another_process(tmp_path: Path) -> None:
-    """Only the process that the watchdog is for feeds it; without a manager nothing is sent, and nothing fails."""
+    """Only the process that a watchdog is for sends signs of life; without a manager nothing is sent or fails."""
     with NotifySocket(str(tmp_path / "notify")) as socket:
         other = SystemdNotifier.from_environment({**socket.env(30), "WATCHDOG_PID": "1"}, pid=2)
         assert other.watchdog_s == 0
@@ -72,7 +72,7 @@ def test_watchdog_of_another_process(tmp_path: Path) -> None:
 
 
 async def test_a_whole_life(notify: NotifySocket, script: list[str]) -> None:
-    """READY when it serves captions; a status text; watchdog notifications; STOPPING when it is asked to stop."""
+    """READY when captions are served; a status for people; signs of life; STOPPING when it is asked to stop."""
     with notify, Daemon(*script, *LOOP, env=notify.env(watchdog_s=1.5)) as daemon:
         assert "READY=1" not in notify.messages
         await asyncio.to_thread(notify.receive_until, "READY=1")
@@ -95,7 +95,7 @@ async def test_a_whole_life(notify: NotifySocket, script: list[str]) -> None:
 
 
 def test_a_stuck_engine(notify: NotifySocket, script: list[str], tmp_path: Path) -> None:
-    """When a decode never ends, the watchdog is no longer fed, and health and log report it."""
+    """A decode that never ends: signs of life end, health fails and says why, and so does the log."""
     file = tmp_path / "script.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"hang_s": 2.5}))
     with notify, Daemon(*script, *LOOP, env=notify.env(watchdog_s=2)) as daemon:
@@ -107,7 +107,7 @@ def test_a_stuck_engine(notify: NotifySocket, script: list[str], tmp_path: Path)
         notify.waiting()
         assert "WATCHDOG=1" not in notify.drain(3), "a manager would have killed it by now"
         daemon.process.send_signal(signal.SIGTERM)
-        daemon.wait_for_log("once more to leave at once")
+        daemon.wait_for_log("send it again to exit at once")
         daemon.process.send_signal(signal.SIGABRT)
         assert daemon.process.wait(STOP_S) == -signal.SIGABRT
         daemon.wait_for_log("scripted.py")  # a frame of the engine's thread
@@ -127,7 +127,7 @@ def test_a_missing_device(notify: NotifySocket, script: list[str]) -> None:
 
 
 async def test_reload(notify: NotifySocket, script: list[str], tmp_path: Path) -> None:
-    """SIGHUP applies changed settings, options of the command line keep precedence, and the manager is notified."""
+    """SIGHUP: what can change does, the command line takes precedence, the rest is named, and the manager informed."""
     config = tmp_path / "settings.toml"
     config.write_text('[server]\nhello_history = 1\nhistory = 1000\n[engine]\nlanguage = "auto"\n')
     arguments = ["--config", str(config), *script, *LOOP, "--set", "server.history=3"]
@@ -171,13 +171,13 @@ async def test_reload_of_a_certificate(script: list[str], tmp_path: Path) -> Non
             await captions(daemon, ssl=trust)
         new.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "chain.pem"))
         daemon.process.send_signal(signal.SIGHUP)
-        await asyncio.to_thread(daemon.wait_for_log, "settings are read again")
+        await asyncio.to_thread(daemon.wait_for_log, "settings reloaded")
         async with captions(daemon, ssl=trust) as viewer:
             assert (await receive(viewer))["type"] == "hello"
 
 
 async def test_reload_of_what_the_model_cannot_do(script: list[str], tmp_path: Path) -> None:
-    """With a mistake that only the running model can detect, no setting of the file is applied."""
+    """An error that only the running model can find changes none of the settings in the file, either."""
     config = tmp_path / "settings.toml"
     config.write_text("")
     with Daemon("--config", str(config), *script, *LOOP) as daemon:
@@ -195,19 +195,19 @@ async def test_reload_of_what_the_model_cannot_do(script: list[str], tmp_path: P
 
 
 def test_reload_of_a_broken_file(script: list[str], tmp_path: Path) -> None:
-    """Of a broken file nothing is applied; the log has all mistakes, and health is degraded until it is corrected."""
+    """A broken file changes nothing; all its errors are in the log, and health says so until it is fixed."""
     config = tmp_path / "settings.toml"
     config.write_text("")
     with Daemon("--config", str(config), *script, *LOOP) as daemon:
         config.write_text('[log]\nlevel = "loud"\n[server]\nhello_history = 0\nprot = 1\n')
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for_log("the settings are as they were: the configuration has 2 mistakes")
+        daemon.wait_for_log("the settings stay as they were: the configuration has 2 mistakes")
         daemon.wait_for_log("did you mean server.port")
         daemon.wait_for_log("log.level = 'loud'")
         assert get(daemon, "/healthz?plain")[0] == 503
         config.write_text("")
         daemon.process.send_signal(signal.SIGHUP)
-        daemon.wait_for_log("settings are read again; changed: none")
+        daemon.wait_for_log("settings reloaded; changed: none")
         assert get(daemon, "/healthz?plain") == (200, "ready\n")
         assert daemon.stop() == 0
 

@@ -56,7 +56,7 @@ def test_installed_and_removed(tmp_path: Path) -> None:
     assert run_forked("service", "install", env=env).returncode == 0, "installing it again does no harm"
     status = run_forked("service", "status", env=env)
     assert status.returncode == 7
-    assert "systemd cannot be asked" in status.stderr
+    assert "systemd cannot be reached" in status.stderr
     assert run_forked("service", "logs", env=env).returncode == 7
     removal = run_forked("service", "uninstall", env=env)
     assert removal.returncode == 0, removal.stderr
@@ -87,7 +87,7 @@ def test_a_unit_that_cannot_be_enabled(tmp_path: Path) -> None:
     wants.write_text("a file where the folder should be")
     done = run_forked("service", "install", env={"XDG_CONFIG_HOME": str(tmp_path)} | AWAY)
     assert done.returncode == 7
-    assert "does not take the unit" in done.stderr
+    assert "rejects the unit" in done.stderr
     assert not (tmp_path / "systemd/user" / UNIT_NAME).exists()
 
 

@@ -27,7 +27,7 @@ def installed(tmp_path: Path) -> dict[str, str]:
 
 
 def pressed(shell: list[str], env: dict[str, str], setup: str, typed: str, shown: str) -> str:
-    """Returns the screen after a text was typed and Tab was pressed."""
+    """Returns the screen after typing a text and Tab."""
     with Terminal(shell, env=env | {"PS1": "> ", "TERM": "xterm"}, columns=100) as terminal:
         terminal.wait_for(">")
         terminal.type(f"{setup}; echo set up\r")
@@ -43,15 +43,14 @@ def completion() -> str:
 
 
 def candidates(env: dict[str, str], completion: str, line: str) -> list[str]:
-    """Returns bash's candidates for the end of a line, requested as bash does it."""
+    """Returns bash's suggestions for a line."""
     words = line.split(" ")
-    request = (
+    call = (
         f"COMP_LINE={line!r}; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
         'compopt() { :; }; _streamstt_completion streamstt; printf "%s\\n" "${COMPREPLY[@]}"'
     )
-    done = subprocess.run(
-        ["bash", "-c", f"{completion}\n{request}"], env=environment(env), capture_output=True, text=True, check=True
-    )
+    bash = ["bash", "-c", f"{completion}\n{call}"]
+    done = subprocess.run(bash, env=environment(env), capture_output=True, text=True, check=True)
     return done.stdout.split()
 
 
@@ -70,12 +69,12 @@ def candidates(env: dict[str, str], completion: str, line: str) -> list[str]:
     ],
 )
 def test_values_complete(line: str, value: str, installed: dict[str, str], completion: str) -> None:
-    """Commands, options and their values are completed."""
+    """Commands, options and values are completed."""
     assert value in candidates(installed, completion, line)
 
 
 def test_devices_complete(installed: dict[str, str], completion: str, tmp_path: Path) -> None:
-    """Microphones are completed after ``mic:``; bash treats a colon as the end of a word, and expects the rest."""
+    """After ``mic:`` microphones are completed; bash ends a word at a colon, and expects only the rest."""
     folder = tmp_path / "sound"
     folder.mkdir()
     with AudioServer(folder) as server:
@@ -84,32 +83,32 @@ def test_devices_complete(installed: dict[str, str], completion: str, tmp_path: 
 
 
 def test_bash(installed: dict[str, str]) -> None:
-    """In a real bash, Tab completes a setting up to its equals sign."""
+    """In a real bash, Tab completes a setting up to its equals sign, without a space after it."""
     shell = ["bash", "--norc", "--noprofile", "-i"]
     setup = 'eval "$(streamstt completion bash)"'
     pressed(shell, installed, setup, "streamstt run --set speech.vad_m", "--set speech.vad_mode=")
 
 
 def test_zsh(installed: dict[str, str]) -> None:
-    """In a real zsh, Tab completes a model."""
+    """Tab completes in a real zsh."""
     setup = 'autoload -Uz compinit; compinit -u; eval "$(streamstt completion zsh)"'
     pressed(["zsh", "-f", "-i"], installed, setup, "streamstt run --model large-v3-t", "--model large-v3-turbo")
 
 
 def test_fish(installed: dict[str, str]) -> None:
-    """fish completes a model."""
+    """fish completes, too."""
     ask = 'streamstt completion fish | source; complete -C "streamstt run --model large-v3-t"'
     done = subprocess.run(["fish", "-c", ask], env=environment(installed), capture_output=True, text=True, check=True)
     assert "large-v3-turbo" in done.stdout
 
 
-def test_the_man_page_is_the_help() -> None:
-    """The man page is that of the current help (``python scripts/manual.py > docs/streamstt.1``), and is valid."""
-    generated = subprocess.run(
+def test_the_man_page_is_up_to_date() -> None:
+    """The man page is the output of ``python scripts/manual.py``, and man accepts it."""
+    completed = subprocess.run(
         [sys.executable, ROOT / "scripts/manual.py"],
         capture_output=True, text=True, check=True, env=environment({"PYTHONPATH": str(ROOT)}),
     )  # fmt: skip
-    assert generated.stdout == PAGE.read_text(encoding="utf-8")
+    assert completed.stdout == PAGE.read_text(encoding="utf-8")
     for checker in (["man", "--warnings", "-l", str(PAGE)], ["mandoc", "-Tlint", "-Werror", str(PAGE)]):
         if shutil.which(checker[0]):
             checked = subprocess.run(
@@ -120,7 +119,7 @@ def test_the_man_page_is_the_help() -> None:
 
 
 def test_help_imports_little() -> None:
-    """The command line imports neither torch, nor Hugging Face's libraries, nor a sound library."""
+    """Help and listen import neither torch, nor a model library, nor a sound library."""
     code = "import sys, streamstt.cli.app; heavy = {'torch', 'transformers', 'huggingface_hub', 'sounddevice'}\n"
     code += "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"
     subprocess.run([sys.executable, "-c", code], check=True, env=environment())

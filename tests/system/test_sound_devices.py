@@ -249,7 +249,9 @@ async def test_fallback(server: AudioServer, scripted: list[str], tmp_path: Path
         async with captions(daemon) as viewer:
             await until(viewer, is_state("listening"))
             server.unload(number)
-            messages = await until(viewer, lambda m: "Listening to Table, for desk is not there" in m.get("detail", ""))
+            messages = await until(
+                viewer, lambda m: "Listening to Table because desk is not there" in m.get("detail", "")
+            )
             assert any(is_state("lost")(m) for m in messages)
             number = server.load("module-remap-source master=room.monitor source_name=desk")
             await until(viewer, lambda m: m["type"] == "status" and not m["detail"])

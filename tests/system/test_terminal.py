@@ -1,4 +1,4 @@
-"""What a user sees in a terminal: tests check the screen, not the bytes."""
+"""What a person sees in a terminal: compared with its screen, not with the bytes."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ label = "Them"
 
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """As ``script``, for the whole module, with two sources."""
+    """Options for a scripted daemon with two sources."""
     folder = tmp_path_factory.mktemp("script")
     (folder / "two.toml").write_text(TWO.format(file=DATA / "long_sentence.flac"))
     return [*write_script(folder), "--config", str(folder / "two.toml")]
@@ -55,7 +55,7 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
 
 @pytest.fixture(scope="module")
 def daemon(scripted: list[str]) -> Iterator[Daemon]:
-    """A daemon with two sources that have the same words."""
+    """A daemon with two sources that have the same captions."""
     with Daemon(*scripted) as running:
         yield running
         assert running.stop() == 0
@@ -65,7 +65,7 @@ def daemon(scripted: list[str]) -> Iterator[Daemon]:
 
 
 def test_listen_shows_each_source_in_its_place(daemon: Daemon) -> None:
-    """Two open captions are shown in two lines and colors; finals are above them, broken between words."""
+    """Two partials are shown below each other, in two colors; finals stay above them, wrapped at words."""
     with Terminal(command("listen", daemon.url), columns=46, rows=12) as terminal:
         sentence = "You: Every word of this has been written down"
         terminal.wait_for(
@@ -81,11 +81,11 @@ def test_listen_shows_each_source_in_its_place(daemon: Daemon) -> None:
         assert not terminal.cursor_is_hidden
         assert terminal.echoes
         assert "^C" not in terminal.text
-        assert "Them: It is" in terminal.text, "the last picture stays"
+        assert "Them: It is" in terminal.text, "the last caption stays"
 
 
-def test_a_window_that_changes_leaves_nothing_behind(daemon: Daemon) -> None:
-    """After the window was resized, each line is a line of a sentence: no part of an old picture is left."""
+def test_resizing_leaves_nothing_behind(daemon: Daemon) -> None:
+    """After a change of the terminal's size all lines are complete: nothing of an older drawing is left."""
     whole = {FIRST, SECOND, "Every word of this has been written down", "before."}
     whole |= {"It is said again and again so that tests", "know it."}
     with Terminal(command("listen", daemon.url, "--source", "You"), columns=76, rows=20) as terminal:
@@ -94,11 +94,11 @@ def test_a_window_that_changes_leaves_nothing_behind(daemon: Daemon) -> None:
         before = terminal.text.count("know it.")
         terminal.wait_for(lambda text: text.count("know it.") > before)
         *finals, _ = terminal.lines
-        assert set(finals) <= whole, "only the source that was requested"
+        assert set(finals) <= whole, "and only of the selected source"
 
 
 def test_listen_without_color_and_on_a_dumb_terminal(daemon: Daemon) -> None:
-    """NO_COLOR is respected; a terminal that cannot move its cursor gets only finals, one per line."""
+    """NO_COLOR is respected; a terminal that cannot move its cursor gets finals, one line each."""
     with Terminal(command("listen", daemon.url), env={"NO_COLOR": "1"}) as terminal:
         terminal.wait_for("You: ")
         assert terminal.colors == {"default"}
@@ -109,7 +109,7 @@ def test_listen_without_color_and_on_a_dumb_terminal(daemon: Daemon) -> None:
 
 
 def test_listen_reports_a_lost_connection(script: list[str]) -> None:
-    """A line reports the loss, and another one the reconnection; open captions are removed."""
+    """A lost and a restored connection are reported, one line each; partials are no longer shown."""
     port = str(free_port())
     with (
         Daemon(*script, *LOOP, "--port", port) as first,
@@ -126,7 +126,7 @@ def test_listen_reports_a_lost_connection(script: list[str]) -> None:
 
 
 def test_listen_into_a_pipe_that_is_closed(daemon: Daemon) -> None:
-    """``streamstt listen | head -1`` prints the first final at once, and ends without an error message."""
+    """``streamstt listen | head -1`` prints a final as soon as there is one, and ends without an error."""
     for more in ([], ["--json"]):
         listening = " ".join(command("listen", daemon.url, *more))
         pipe = ["bash", "-c", f"{listening} | head -1"]
@@ -142,20 +142,19 @@ def live(text: str) -> bool:
     return "Ctrl-C ends" in text and "dB" in text
 
 
-def test_run_shows_a_live_view(scripted: list[str]) -> None:
-    """Levels, states, captions, viewers, lag and address, with the log above; Ctrl-C leaves the captions and restores
-    the terminal."""
+def test_run_shows_a_dashboard(scripted: list[str]) -> None:
+    """Levels, states, captions, viewers, lag and address; the log scrolls above; Ctrl-C leaves only the captions."""
     with Terminal(command("run", "--port", "0", *scripted), columns=100, rows=24) as terminal:
         parts = ("Them: Every word", "● speech    You", "━")
         text = terminal.wait_for(lambda text: live(text) and all(part in text for part in parts))
         assert re.search(r"0 viewers · lag \d\.\d", text)
         assert not terminal.echoes
         address = next(part for line in terminal.lines[-1:] for part in line.split() if part.startswith("http"))
-        terminal.type("\r\rtyped")  # would move the picture if it were echoed
+        terminal.type("\r\rtyped")  # the echo would move the drawing
         with Terminal(command("listen", address)) as viewer:
             terminal.wait_for("1 viewer ·")
             viewer.interrupt()
-        # One picture without remains of others; the screen may be read while it is drawn.
+        # One drawing, nothing of older ones; it may be seen while it is being drawn.
         text = terminal.wait_for(lambda text: "0 viewers" in text and text.count("─" * 99) == 2)
         assert "typed" not in text
         assert [*terminal.scrolled, *terminal.lines][0].endswith("is ready"), "the log is above"
@@ -169,7 +168,7 @@ def test_run_shows_a_live_view(scripted: list[str]) -> None:
 
 @pytest.mark.parametrize("how", [["--plain"], ["--set", "log.format=human"]], ids=["--plain", "log format"])
 def test_run_plainly(how: list[str], scripted: list[str]) -> None:
-    """With these options only the log is shown, also in a terminal."""
+    """On request only the log is shown."""
     with Terminal(command("run", "--port", "0", *scripted, *how)) as terminal:
         terminal.wait_for("Overlay:")
         terminal.type("typed")
@@ -178,8 +177,8 @@ def test_run_plainly(how: list[str], scripted: list[str]) -> None:
         assert b"\x1b[J" not in terminal.bytes
 
 
-async def test_a_stopped_terminal_delays_nobody(scripted: list[str]) -> None:
-    """While output to the terminal is stopped (Ctrl-S), other clients receive captions; later the picture continues."""
+async def test_a_stopped_terminal(scripted: list[str]) -> None:
+    """While the terminal is stopped (Ctrl-S), captions continue for viewers; afterwards the drawing continues."""
     with Terminal(command("run", "--port", "0", *scripted), columns=100) as terminal:
         address = terminal.wait_for(live).split("Captions: ")[1].split()[0]
 
@@ -187,7 +186,7 @@ async def test_a_stopped_terminal_delays_nobody(scripted: list[str]) -> None:
             url = address.rstrip("/")
 
         terminal.type("\x13")
-        until = time.monotonic() + 4  # far more than the terminal's buffer takes in pictures
+        until = time.monotonic() + 4  # far longer than it takes to fill the terminal's buffer
         async with captions(Running) as socket:  # type: ignore[arg-type]
             while time.monotonic() < until:
                 await receive_until(socket, "partial")
@@ -204,8 +203,8 @@ async def test_a_stopped_terminal_delays_nobody(scripted: list[str]) -> None:
 # ---- devices
 
 
-def test_which_microphone_hears_me(tmp_path: Path) -> None:
-    """``devices --meter`` shows changing levels; after Ctrl-C it prints a table of levels."""
+def test_the_level_meter(tmp_path: Path) -> None:
+    """``devices --meter`` shows the levels live; Ctrl-C ends it with a table of the levels."""
     with AudioServer(tmp_path) as server:
         server.keep_awake()
         server.table_microphone()
@@ -220,7 +219,7 @@ def test_which_microphone_hears_me(tmp_path: Path) -> None:
         with Terminal(command("devices", "table", "--meter"), env=server.plain_env, rows=10) as terminal:
             terminal.wait_for(lambda text: "mic     Table" in text and "━━━" in text)
             assert terminal.interrupt() == 0
-            assert "hears something" in terminal.text
+            assert "picks up sound" in terminal.text
             assert "━" not in terminal.text
             assert not terminal.cursor_is_hidden
         stop.set()
@@ -241,7 +240,7 @@ def test_which_microphone_hears_me(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_transcription(tmp_path: Path, script: list[str]) -> None:
-    """Finished files are complete, and nothing is written of the others; exit code 130, and a message."""
+    """After Ctrl-C finished files are complete and others do not exist; exit code 130, and one sentence."""
     slow = json.loads(Path(script[1].removeprefix("script:")).read_text()) | {"decode_s": 0.5}
     (tmp_path / "slow.json").write_text(json.dumps(slow))
     samples, rate = soundfile.read(DATA / "meeting.flac", dtype="int16")
@@ -251,7 +250,7 @@ def test_an_interrupted_transcription(tmp_path: Path, script: list[str]) -> None
     with Terminal(command("transcribe", *files, *options), cwd=str(tmp_path), columns=100) as terminal:
         terminal.wait_for("texts/short.srt")
         assert terminal.interrupt() == 130
-        assert "Interrupted. What was finished is whole; of the rest nothing was written." in terminal.text
+        assert "Interrupted. Finished files are complete; nothing was written for the others." in terminal.text
         assert "Traceback" not in terminal.text
     assert [path.name for path in (tmp_path / "texts").iterdir()] == ["short.srt"]
     assert "written down before." in (tmp_path / "texts/short.srt").read_text()

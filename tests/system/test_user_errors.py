@@ -1,4 +1,4 @@
-"""Mistakes on the command line: each gets one message with the cause and a remedy."""
+"""What users get for a mistake: one message that names what is wrong and what to do."""
 
 import re
 import socket
@@ -17,11 +17,17 @@ WS = ("--source", "ws", "--port", "0")
 
 @dataclass(frozen=True)
 class Case:
-    """A mistaken command, its exit code, and texts that the message must contain."""
+    """A command with a mistake: its exit code, and what the message must contain.
+
+    Attributes:
+        command: Arguments, with names of ports and options in capital letters.
+        code: Exit code.
+        fragments: Texts that the message must contain.
+    """
 
     command: str
     code: int
-    names: tuple[str, ...]
+    fragments: tuple[str, ...]
 
 
 MISTAKES = [
@@ -88,7 +94,7 @@ MISTAKES = [
 
 @pytest.fixture(scope="module")
 def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with files that are invalid in various ways."""
+    """A folder with invalid files."""
     folder = tmp_path_factory.mktemp("mistakes")
     (folder / "words.json").write_text('{"words": [{"text": " Hello", "start": 0.5, "end": 0.9}]}')
     (folder / "bad.json").write_text("{")
@@ -107,35 +113,35 @@ def commands() -> Iterator[CommandServer]:
 
 @pytest.fixture(scope="module")
 def guarded(here: Path) -> Iterator[Daemon]:
-    """A daemon that demands a token."""
+    """A daemon that requires a token."""
     options = ["--model", f"script:{here / 'words.json'}", "--source", "ws", "--set", "server.require_token=true"]
-    options += ["--set", "server.handshake_s=4"]  # how long it waits for a token
+    options += ["--set", "server.handshake_s=4"]  # limit for the token
     with Daemon(*options, env={"STATE_DIRECTORY": str(here)}) as daemon:
         yield daemon
 
 
 @pytest.fixture(scope="module")
 def places(guarded: Daemon) -> Iterator[dict[str, str]]:
-    """Values for the placeholders in commands, such as the port of another program."""
+    """Ports that are in use, or closed, and options with long values."""
     with socket.create_server(("127.0.0.1", 0)) as taken, socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        ports = {name: str(door.getsockname()[1]) for name, door in (("TAKEN", taken), ("CLOSED", closed))}
+        ports = {name: str(listener.getsockname()[1]) for name, listener in (("TAKEN", taken), ("CLOSED", closed))}
         yield ports | {"DAEMON": guarded.url, "SCRIPT": " ".join(SCRIPT), "WS": " ".join(WS)}
 
 
 @pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.command)
 def test_a_mistake(case: Case, here: Path, commands: CommandServer, places: dict[str, str]) -> None:
-    """Each mistake has its exit code, a message with its cause and a remedy, and no traceback."""
+    """Each has the exit code of its kind, names what is wrong and what to do, and shows no traceback."""
 
-    def filled(text: str) -> str:
+    def fill(text: str) -> str:
         return re.sub("|".join(places), lambda m: places[m[0]], text)
 
     env = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(here), "XDG_CONFIG_HOME": str(here), "COLUMNS": "200"}
     env |= {"XDG_RUNTIME_DIR": str(here), "PULSE_SERVER": ""}
-    done = commands.run(filled(case.command).split(" "), here, env)
+    done = commands.run(fill(case.command).split(" "), here, env)
     assert done.returncode == case.code, done.stderr
     message = " ".join(done.stderr.replace("│", " ").split())
-    for name in case.names:
-        assert filled(name) in message
+    for fragment in case.fragments:
+        assert fill(fragment) in message
     assert "Traceback" not in done.stderr
-    assert not done.stdout, "messages go to standard error"
+    assert not done.stdout, "errors go to standard error"

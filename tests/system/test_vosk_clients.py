@@ -1,4 +1,4 @@
-"""Unchanged clients of vosk-server, which wait for a reply to each block of audio."""
+"""Clients of vosk-server, unchanged: they send a piece of audio and wait for the reply."""
 
 import asyncio
 import logging
@@ -53,7 +53,7 @@ async def ask(client: ClientConnection, message: str | bytes) -> dict[str, Any]:
 
 
 async def speak(client: ClientConnection, pcm: bytes, shown: VisibleWords | None = None) -> list[dict[str, Any]]:
-    """Sends audio as vosk-server's websocket/test.py does; returns the reply to each block."""
+    """Does what vosk-server's websocket/test.py does: sends each piece, then waits for its reply, and for its words."""
     await client.send('{ "config" : { "sample_rate" : 16000 } }')
     answers = []
     for i in range(0, len(pcm), PIECE):
@@ -68,7 +68,7 @@ def texts(answers: list[dict[str, Any]]) -> list[str]:
 
 
 async def test_its_own_test_program(daemon: Daemon) -> None:
-    """Each block gets one reply, with the words so far or a result; ``eof`` gets the last result, then the end."""
+    """Each piece has one reply, a partial or a result; after ``eof`` come the last result and the end."""
     async with captions(daemon) as viewer, captions(daemon, "/vosk") as client:
         answers = await speak(client, SEVEN_S, VisibleWords(viewer))
         assert all(len({"partial", "text"} & set(a)) == 1 for a in answers)
@@ -85,7 +85,7 @@ async def test_its_own_test_program(daemon: Daemon) -> None:
 
 
 async def test_the_transcriber_of_the_vosk_package(daemon: Daemon, tmp_path: Path) -> None:
-    """The code of ``vosk-transcriber --server`` sends a file as fast as it gets replies, and receives every word."""
+    """``vosk-transcriber --server`` sends a file as fast as it receives replies, and receives every word."""
     transcriber = import_module("vosk.transcriber.transcriber").Transcriber  # it has no types
     logging.getLogger().setLevel(logging.WARNING)
     (tmp_path / "audio.raw").write_bytes(SEVEN_S)
@@ -101,7 +101,7 @@ async def test_the_transcriber_of_the_vosk_package(daemon: Daemon, tmp_path: Pat
 
 
 async def test_answers_do_not_wait_for_the_engine(tmp_path: Path) -> None:
-    """Each block gets its reply at once, however slow the engine, so that a client that waits for it is not delayed."""
+    """Even on a slow machine a piece is answered at once, so that a waiting client does not fall behind."""
     with Daemon(*write_script(tmp_path, decode_s=5), *SETTINGS) as slow:
         async with captions(slow, "/vosk") as client:
             started = time.monotonic()
@@ -111,7 +111,7 @@ async def test_answers_do_not_wait_for_the_engine(tmp_path: Path) -> None:
 
 
 async def test_what_can_be_configured(daemon: Daemon) -> None:
-    """Rate, words and alternatives can be configured, repeatedly; other keys are ignored."""
+    """Rate, words and alternatives can be configured repeatedly; other keys are ignored."""
     telephone = pcm_of("long_sentence")[: 2 * 16000 * 4]
     async with captions(daemon, "/vosk?name=telephone") as client, captions(daemon) as viewer:
         assert "telephone" in [s["name"] for s in (await receive(viewer))["sources"]]
@@ -126,7 +126,7 @@ async def test_what_can_be_configured(daemon: Daemon) -> None:
 
 
 async def test_eight_kilohertz_by_default(daemon: Daemon) -> None:
-    """Without a configuration the sample rate is that of vosk-server, 8 kHz."""
+    """Without configuration audio has 8 kHz, vosk-server's default."""
     async with captions(daemon, "/vosk") as client:
         await ask(client, pcm_of("long_sentence")[: 2 * 8000 * 4 + 1])
         words = (await ask(client, '{"eof":1}'))["result"]
@@ -144,7 +144,7 @@ async def test_eight_kilohertz_by_default(daemon: Daemon) -> None:
     ],
 )
 async def test_invalid_messages(daemon: Daemon, message: str, code: str, close_code: int) -> None:
-    """An invalid message gets an error, and the client is disconnected."""
+    """Invalid messages are answered with an error, and the connection is closed."""
     async with captions(daemon, "/vosk") as client:
         assert (await ask(client, message))["code"] == code
         await receive_all(client)
@@ -152,7 +152,7 @@ async def test_invalid_messages(daemon: Daemon, message: str, code: str, close_c
 
 
 async def test_too_many(daemon: Daemon) -> None:
-    """A third speaker is refused."""
+    """A third audio client is rejected."""
     async with captions(daemon, "/vosk") as first, captions(daemon, "/vosk") as second:
         await asyncio.gather(ask(first, b""), ask(second, b""))
         async with captions(daemon, "/vosk") as third:
@@ -162,7 +162,7 @@ async def test_too_many(daemon: Daemon) -> None:
 
 
 async def test_no_audio(tmp_path: Path) -> None:
-    """A client that sends no audio for too long is disconnected."""
+    """An idle client is disconnected, which frees its slot."""
     with Daemon(*write_script(tmp_path), *SETTINGS, "--set", "server.audio_idle_s=1") as impatient:
         async with captions(impatient, "/vosk") as client:
             assert (await receive(client))["code"] == "idle"
@@ -171,7 +171,7 @@ async def test_no_audio(tmp_path: Path) -> None:
 
 
 async def test_gone_in_the_middle(daemon: Daemon) -> None:
-    """Viewers receive a final for the speech before a lost connection; the source is named ``vosk``."""
+    """The speech of a client before its connection was lost becomes final for viewers; its source is ``vosk``."""
     async with captions(daemon) as viewer:
         await receive(viewer)
         async with captions(daemon, "/vosk") as client:
@@ -185,7 +185,7 @@ async def test_gone_in_the_middle(daemon: Daemon) -> None:
 
 
 async def test_stopped_in_the_middle(tmp_path: Path) -> None:
-    """When the daemon stops, a client receives its words so far, and is closed with 1001."""
+    """When the daemon stops, a client receives its speech so far and the close reason."""
     with Daemon(*write_script(tmp_path), *SETTINGS) as stopping:
         async with captions(stopping, "/vosk") as client:
             answers = await speak(client, SEVEN_S[: 2 * 16000 * 3])
@@ -197,7 +197,7 @@ async def test_stopped_in_the_middle(tmp_path: Path) -> None:
 
 
 async def test_disabled_by_default(daemon: Daemon) -> None:
-    """A protocol that is not enabled responds with 404 and the name of its setting."""
+    """A protocol that is not enabled is not served; the response names its setting."""
     sentence = "/v1/listen is switched off; compat.deepgram = true switches it on.\n"
     assert get(daemon.url + "/v1/listen?model=nova-3") == (404, sentence)
     assert await refusal_status(daemon, "/v1/listen?model=nova-3") == 404

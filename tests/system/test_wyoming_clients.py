@@ -1,4 +1,4 @@
-"""Clients of the ``wyoming`` package, as Home Assistant uses it, on the daemon's port for Wyoming."""
+"""Clients of the ``wyoming`` package, as Home Assistant uses it, on the daemon's Wyoming port."""
 
 import asyncio
 import re
@@ -65,7 +65,7 @@ async def connected(daemon: Daemon) -> AsyncIterator[AsyncTcpClient]:
 
 
 async def speak(client: AsyncTcpClient, pcm: bytes, rate: int = 16000) -> None:
-    """Starts an audio stream, without ending it."""
+    """Sends an audio stream without its end."""
     await client.write_event(AudioStart(rate, 2, 1).event())
     await send(client, pcm, rate)
 
@@ -86,7 +86,7 @@ async def until(client: AsyncTcpClient, kind: str) -> list[Event]:
 
 
 async def test_as_home_assistant_does(daemon: Daemon) -> None:
-    """It sends ``describe`` on one connection and audio on another, and receives the transcript at the end."""
+    """Home Assistant sends describe on one connection and audio on another; the transcript follows the audio."""
     async with connected(daemon) as client:
         await client.write_event(Describe().event())
         info = Info.from_event(await client.read_event())
@@ -101,7 +101,7 @@ async def test_as_home_assistant_does(daemon: Daemon) -> None:
 
 
 async def test_words_while_they_are_spoken(daemon: Daemon) -> None:
-    """During the audio, settled words are sent in chunks, which together are the transcript."""
+    """Stable words are sent in chunks before the audio ends; together they are the transcript."""
     async with captions(daemon) as viewer, connected(daemon) as client:
         shown = VisibleWords(viewer)
         await speak(client, b"")
@@ -120,7 +120,7 @@ async def test_words_while_they_are_spoken(daemon: Daemon) -> None:
 
 
 async def test_several_streams_and_connections(daemon: Daemon) -> None:
-    """A connection has several streams, of any sample rate, while another one has its own; pings are answered."""
+    """A connection carries several streams of any rate, while another one is active; pings are answered."""
 
     async def one(pcm: bytes, rate: int) -> str:
         async with connected(daemon) as client:
@@ -141,7 +141,7 @@ async def test_several_streams_and_connections(daemon: Daemon) -> None:
 
 
 async def test_gone_in_the_middle(daemon: Daemon) -> None:
-    """Viewers receive a final for the speech before a lost connection; the source is named ``wyoming``."""
+    """The speech of a client before its connection was lost becomes final for viewers; its source is ``wyoming``."""
     async with captions(daemon) as viewer:
         await receive(viewer)
         async with connected(daemon) as client:
@@ -163,12 +163,12 @@ async def test_gone_in_the_middle(daemon: Daemon) -> None:
     ],
 )
 async def test_errors(daemon: Daemon, event: Event, code: str) -> None:
-    """An invalid event gets an ``error`` with the reason, and the client is disconnected."""
+    """Invalid events are answered with an ``error``, and the connection is closed."""
     await expect_error(daemon, event, code)
 
 
 async def test_silence(tmp_path: Path) -> None:
-    """A client that sends no audio for too long receives such an error; unknown events are ignored."""
+    """An idle client receives such an error, too; unknown events are ignored."""
     with Daemon(*write_script(tmp_path), *SETTINGS, "--set", "server.audio_idle_s=1") as impatient:
         await expect_error(impatient, Event("synthesize", {"text": "Hello."}), "idle")
 
@@ -183,7 +183,7 @@ async def expect_error(daemon: Daemon, event: Event, code: str) -> None:
 
 
 async def test_unknown_language(daemon: Daemon) -> None:
-    """A language that the model does not support is refused when the audio starts."""
+    """A language that the model does not know is rejected when audio starts."""
     async with connected(daemon) as client:
         await client.write_event(Transcribe(language="xx").event())
         await client.write_event(AudioStart(16000, 2, 1).event())
@@ -191,20 +191,20 @@ async def test_unknown_language(daemon: Daemon) -> None:
 
 
 def test_a_web_page_gets_nowhere(daemon: Daemon) -> None:
-    """A browser that a web page makes connect to this port is disconnected after its first line."""
+    """A browser that is made to send events to this port is disconnected at its first line."""
     body = b'{"type":"describe"}\n' * 3
     with socket.create_connection(("127.0.0.1", port_of(daemon)), timeout=WITHIN_S) as page:
         page.sendall(b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 60\r\n\r\n" + body)
         answer = b""
         while part := page.recv(4096):
             answer += part
-    assert b"no JSON object" in answer
+    assert b"not a JSON object" in answer
     assert b"asr" not in answer
-    daemon.wait_for_log("Wyoming client: that is no JSON object")
+    daemon.wait_for_log("Wyoming client: not a JSON object")
 
 
 async def test_too_many(daemon: Daemon) -> None:
-    """Streams count as audio clients, and connections have a limit of their own."""
+    """Streams count as audio clients, and connections have their own limit."""
     async with (
         connected(daemon) as one,
         captions(daemon, "/audio"),
@@ -223,7 +223,7 @@ async def test_too_many(daemon: Daemon) -> None:
 
 
 async def test_stopped_in_the_middle(tmp_path: Path) -> None:
-    """When the daemon stops, a client receives its words so far, and an idle one is disconnected."""
+    """When the daemon stops, an active client receives its words so far, and an idle one is disconnected."""
     with Daemon(*write_script(tmp_path), *SETTINGS) as stopping:
         async with captions(stopping) as viewer, connected(stopping) as client, connected(stopping) as idle:
             await speak(client, SEVEN_S[: 2 * 16000 * 3])
@@ -238,7 +238,7 @@ async def test_stopped_in_the_middle(tmp_path: Path) -> None:
 
 
 def test_where_it_listens(script: list[str]) -> None:
-    """An address that other machines can reach needs another setting; one that is in use is a fatal error."""
+    """An address that others can reach needs another setting; one that is in use ends the daemon."""
     done = run("run", "--source", "ws", "--set", "compat.wyoming=0.0.0.0:0")
     assert done.returncode == 78
     assert "wyoming_open = true" in done.stderr
@@ -246,4 +246,4 @@ def test_where_it_listens(script: list[str]) -> None:
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         done = run("run", "--source", "ws", *script, "--port", "0", "--set", f"compat.wyoming={address}")
     assert done.returncode == 5
-    assert f"{address} (compat.wyoming) is taken" in done.stderr
+    assert f"{address} (compat.wyoming) is in use" in done.stderr

@@ -1,8 +1,15 @@
-"""What a user may type as the address of a daemon."""
+"""Following a daemon: what a user may type as its address, and how a client returns to it."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from streamstt.client import captions_url
+from streamstt import client
+from streamstt.client import FIRST_RETRY_S, captions_url, stream_messages
 from streamstt.errors import ServerError
 
 
@@ -26,6 +33,44 @@ def test_addresses(typed: str, address: str) -> None:
 
 @pytest.mark.parametrize("typed", ["", "ftp://desk", "desk:port", "desk:99999", "ws://", "http://[::1", ":8765"])
 def test_no_address(typed: str) -> None:
-    """Anything else is an error that shows what one looks like."""
+    """Anything else is an error that shows an example."""
     with pytest.raises(ServerError, match="ws://127"):
         captions_url(typed)
+
+
+class SleptError(Exception):
+    """Ends a client where it would sleep; carries the seconds."""
+
+
+class RestartingDaemon:
+    """Greets every client once, then closes the connection as a daemon that stops does."""
+
+    close_code = 1001
+
+    @asynccontextmanager
+    async def connect(self, address: str, **options: Any) -> AsyncIterator["RestartingDaemon"]:
+        yield self
+
+    async def __aiter__(self) -> AsyncIterator[str]:
+        yield json.dumps({"type": "hello", "session": "run-1", "seq": 0})
+
+
+async def test_a_thousand_clients_do_not_return_in_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Clients that follow one daemon do not reconnect at the same moment when it restarts."""
+
+    async def sleep(seconds: float) -> None:
+        raise SleptError(seconds)
+
+    monkeypatch.setattr(client, "connect", RestartingDaemon().connect)
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    delays: list[float] = []
+    for _ in range(1000):
+        messages = stream_messages("8765", on_status=lambda _: None)
+        assert (await anext(messages))["type"] == "hello"
+        with pytest.raises(SleptError) as slept:
+            await anext(messages)
+        delays.append(slept.value.args[0])
+    delays.sort()
+    assert delays[-1] <= FIRST_RETRY_S
+    assert delays[-1] - delays[0] >= FIRST_RETRY_S / 2
+    assert max(later - earlier for earlier, later in pairwise(delays)) < FIRST_RETRY_S / 20

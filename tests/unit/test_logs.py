@@ -1,4 +1,4 @@
-"""How log records look."""
+"""Formats of the log, and what is logged."""
 
 import json
 import logging
@@ -23,19 +23,19 @@ def record(level: int, message: str, *, error: Exception | None = None) -> loggi
     [(logging.DEBUG, 7), (logging.INFO, 6), (logging.WARNING, 4), (logging.ERROR, 3), (logging.CRITICAL, 2)],
 )
 def test_journal_levels(level: int, priority: int) -> None:
-    """The journal gets syslog's levels, and no time, for it has its own."""
+    """The journal gets syslog's levels, and no time: it adds its own."""
     assert FORMATTERS["journal"].format(record(level, "It is so.")) == f"<{priority}>It is so."
 
 
 def test_journal_lines() -> None:
-    """Each line of a traceback has the level, for the journal makes an entry of each."""
+    """Each line of a traceback begins with the level: the journal makes an entry of each line."""
     lines = FORMATTERS["journal"].format(record(logging.ERROR, "first\nsecond", error=ValueError("third"))).splitlines()
     assert len(lines) == 3
     assert all(line.startswith("<3>") for line in lines)
 
 
 def test_json_is_one_line() -> None:
-    """A record with a traceback is one object on one line."""
+    """A record with a traceback is one JSON object on one line."""
     text = FORMATTERS["json"].format(record(logging.ERROR, "first\nsecond", error=ValueError("Grüße")))
     assert "\n" not in text
     fields = json.loads(text)
@@ -46,15 +46,15 @@ def test_json_is_one_line() -> None:
     assert fields["time"].endswith("+00:00")
 
 
-@pytest.mark.parametrize("form", ["human", "journal"])
-def test_strangers_cannot_draw(form: str) -> None:
-    """Control characters, which could move the cursor of whoever reads the log, are written out."""
-    text = FORMATTERS[form].format(record(logging.INFO, "client \x1b[2Jx\r\x9b1m"))
+@pytest.mark.parametrize("log_format", ["human", "journal"])
+def test_controls_are_escaped(log_format: str) -> None:
+    """Control characters, which could control the reader's terminal, are escaped."""
+    text = FORMATTERS[log_format].format(record(logging.INFO, "client \x1b[2Jx\r\x9b1m"))
     assert r"client \x1b[2Jx\x0d\x9b1m" in text
 
 
-def test_the_journal_is_found() -> None:
-    """Only if standard error is the very stream that systemd announced; a setting stands above it."""
+def test_the_journal_is_detected() -> None:
+    """The format is the journal's only if standard error is the stream that systemd announced; a setting overrides."""
     here = os.stat(".")
     journal = {"JOURNAL_STREAM": f"{here.st_dev}:{here.st_ino}"}
     assert choose_formatter(LogSettings(), here, journal) is FORMATTERS["journal"]
@@ -82,13 +82,13 @@ async def main():
     await asyncio.sleep(0)
 asyncio.run(main())
 warnings.warn("old")
-logging.getLogger("stranger").info("chatter")
+logging.getLogger("library").info("chatter")
 raise RuntimeError("the end")
 """
 
 
-def test_what_nobody_caught() -> None:
-    """A failed thread, a failed task, a failed callback and the end of the process are records, each on one line."""
+def test_uncaught_exceptions() -> None:
+    """Uncaught exceptions of a thread, a task, a callback and the program are logged, each as one line."""
     done = subprocess.run([sys.executable, "-c", BROKEN], capture_output=True, text=True, timeout=180, check=False)
     records = [json.loads(line) for line in done.stderr.splitlines()]
     raised = [r["exception"].splitlines()[-1] for r in records if "exception" in r]
@@ -99,16 +99,16 @@ def test_what_nobody_caught() -> None:
         "RuntimeError: the end",
     }
     assert records[0]["message"] == "thread capture-x failed"
-    assert not any("chatter" in r["message"] for r in records), "libraries speak from warnings upwards"
+    assert not any("chatter" in r["message"] for r in records), "libraries log warnings and above only"
     assert any("old" in r["message"] for r in records)
     assert done.returncode == 1
 
 
-def test_a_download_is_told_in_tenths(caplog: pytest.LogCaptureFixture) -> None:
-    """Where no terminal shows a bar, the log says how far a model is, in few lines."""
+def test_progress_of_a_download(caplog: pytest.LogCaptureFixture) -> None:
+    """Without a terminal, the progress of a download is logged every 10 %."""
     caplog.set_level(logging.INFO, "streamstt.progress")
-    fetching = LogProgress()
+    progress = LogProgress()
     for done in range(101):
-        fetching("base", done, 100)
+        progress("base", done, 100)
     assert len(caplog.messages) == 11
     assert caplog.messages[5] == "fetching base: 50%"

@@ -1,1 +1,1 @@
-"""Sound devices: selection, backends, and the process that records from one."""
+"""Sound devices: selection, backends, the recorder process, and microphones as sources."""

@@ -1,4 +1,4 @@
-"""How loud several devices are at once: each is recorded by its own process, and read by a thread here."""
+"""Measures the levels of several devices at once; each has a recorder process, and a thread that reads it."""
 
 import queue
 import threading
@@ -16,21 +16,19 @@ from streamstt.audio.format import Samples
 from streamstt.audio.level import AudioLevel, LevelMeter
 from streamstt.errors import SourceError
 
-QUEUE_BLOCKS = (
-    2000  # blocks, 40 ms each, that may wait for who looks; newer ones are dropped: a meter that is late is no use
-)
-JOIN_S = 2.0
+QUEUE_BLOCKS = 2000  # blocks of 40 ms that wait for ``read``; beyond, new ones are dropped
+JOIN_S = 2.0  # a thread whose device hangs longer is abandoned
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceLevel:
-    """What a device gave.
+    """Level of one device.
 
     Attributes:
-        device: It.
-        current: Since it was read last; None: nothing came.
-        overall: Since the beginning; None: nothing ever came.
-        problem: Why nothing comes, a sentence; empty: all is well.
+        device: The device.
+        current: Level since the last ``read``; None if no audio arrived.
+        overall: Level since the beginning; None if no audio ever arrived.
+        problem: Why no audio arrives, in one sentence; empty if it does.
     """
 
     device: Device
@@ -40,13 +38,13 @@ class DeviceLevel:
 
 
 class DeviceLevelMonitor:
-    """Listens to devices while it is open; a context manager."""
+    """Records devices and measures their levels; a context manager that records while it is open."""
 
     def __init__(self, devices: Sequence[Device]) -> None:
-        """Nothing is opened yet.
+        """Starts closed; enter the context.
 
         Args:
-            devices: As they were listed.
+            devices: The devices to record.
         """
         self._levels = [DeviceLevel(device) for device in devices]
         self._overall_meters = [LevelMeter() for _ in devices]
@@ -58,57 +56,57 @@ class DeviceLevelMonitor:
         ]
 
     def __enter__(self) -> "DeviceLevelMonitor":
-        """Opens all of them."""
+        """Starts recording all devices."""
         for thread in self._threads:
             thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Lets go of them."""
+        """Stops recording."""
         self._stop.set()
         deadline = time.monotonic() + JOIN_S
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
 
     def read(self) -> list[DeviceLevel]:
-        """Each device, in the order in which they were given."""
-        fresh: dict[int, LevelMeter] = {}
+        """Returns the levels of all devices, in the order given; call it regularly."""
+        meters: dict[int, LevelMeter] = {}
         for _ in range(self._updates.qsize()):
-            i, news = self._updates.get_nowait()
-            if isinstance(news, str):
-                self._levels[i] = DeviceLevel(self._levels[i].device, overall=self._levels[i].overall, problem=news)
+            i, update = self._updates.get_nowait()
+            if isinstance(update, str):
+                self._levels[i] = DeviceLevel(self._levels[i].device, overall=self._levels[i].overall, problem=update)
                 continue
-            for gauge in (fresh.setdefault(i, LevelMeter()), self._overall_meters[i]):
-                gauge.push(news)
-        for i, before in enumerate(self._levels):
-            now = fresh[i].read() if i in fresh else None
-            whole = self._overall_meters[i].current if now else before.overall
-            self._levels[i] = DeviceLevel(before.device, now, whole, "" if now else before.problem)
+            for meter in (meters.setdefault(i, LevelMeter()), self._overall_meters[i]):
+                meter.push(update)
+        for i, last in enumerate(self._levels):
+            current = meters[i].read() if i in meters else None
+            overall = self._overall_meters[i].current if current else last.overall
+            self._levels[i] = DeviceLevel(last.device, current, overall, "" if current else last.problem)
         return list(self._levels)
 
     def _record(self, index: int, device: Device) -> None:
         name = str(device.index) if device.system == "portaudio" else device.name
         try:
-            recording = RecorderProcess(DeviceSelector(device.kind, name, system=device.system))
+            recorder = RecorderProcess(DeviceSelector(device.kind, name, system=device.system))
         except SourceError as error:
             self._enqueue(index, str(error))
             return
         try:
-            self._read_messages(index, recording)
+            self._read_messages(index, recorder)
         except SourceError as error:
             self._enqueue(index, str(error))
         finally:
-            recording.kill()
+            recorder.kill()
 
     def _read_messages(self, index: int, recorder: RecorderProcess) -> None:
-        patience_s = OPEN_TIMEOUT_S
-        while message := recorder.receive(self._stop, patience_s):
+        timeout_s = OPEN_TIMEOUT_S
+        while message := recorder.receive(self._stop, timeout_s):
             kind, payload = message
-            patience_s = FIRST_AUDIO_TIMEOUT_S if kind is MessageType.OPENED else AUDIO_TIMEOUT_S
+            timeout_s = FIRST_AUDIO_TIMEOUT_S if kind is MessageType.OPENED else AUDIO_TIMEOUT_S
             if kind is MessageType.FAILED:
                 raise SourceError(payload.decode())
             if kind is MessageType.AUDIO:
-                self._enqueue(index, np.frombuffer(payload, np.float32))  # all channels: the loudness of all of them
+                self._enqueue(index, np.frombuffer(payload, np.float32))  # interleaved: the level over all channels
 
     def _enqueue(self, index: int, update: Samples | str) -> None:
         if not self._updates.full():

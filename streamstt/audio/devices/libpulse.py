@@ -1,4 +1,4 @@
-"""The functions and structures of libpulse, as far as they are used: its stable interface of C.
+"""Bindings to the functions and structures of libpulse that are used; its C interface is stable.
 
 Source: the headers pulse/def.h, pulse/introspect.h, pulse/stream.h and pulse/mainloop.h.
 """
@@ -63,7 +63,7 @@ class PulseServerInfo(Structure):
 OnSource = ctypes.CFUNCTYPE(None, c_void_p, POINTER(PulseSourceInfo), c_int, c_void_p)
 OnServer = ctypes.CFUNCTYPE(None, c_void_p, POINTER(PulseServerInfo), c_void_p)
 
-# What is used of libpulse: the result, then the arguments.
+# Name to result type and argument types.
 _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "pa_mainloop_new": (c_void_p,),
     "pa_mainloop_free": (None, c_void_p),
@@ -91,12 +91,12 @@ _FUNCTIONS: dict[str, tuple[Any, ...]] = {
 
 
 def load() -> Any:
-    """The library with its functions declared, or None where there is none."""
+    """Loads the library and declares its functions; returns None if it is not installed."""
     try:
-        found = ctypes.CDLL("libpulse.so.0")
+        library = ctypes.CDLL("libpulse.so.0")
     except OSError:
         return None
     for name, (result, *arguments) in _FUNCTIONS.items():
-        function = getattr(found, name)
+        function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
-    return found
+    return library

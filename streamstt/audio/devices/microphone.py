@@ -1,4 +1,4 @@
-"""Microphones and monitors as sources: what their recorder's process sends, as blocks on the stream's clock."""
+"""Microphones and monitors as sources: turns the messages of a recorder process into blocks in stream time."""
 
 import json
 import logging
@@ -16,24 +16,27 @@ from streamstt.audio.signal_check import SignalMonitor
 from streamstt.errors import SourceError
 
 FIRST_AUDIO_TIMEOUT_S = 5.0  # some devices take seconds from open to the first sample
-AUDIO_TIMEOUT_S = 1.5  # longer without audio, and the device is lost
-MAX_ZEROS = samples_from_ms(
-    10_000
-)  # samples: a driver may be dead that gives only zeros; it is opened anew, for that may wake it
+AUDIO_TIMEOUT_S = 1.5  # a device that delivers no audio for longer is lost
+# Samples: a driver that delivers only zeros for so long may be dead; the device is opened again, which may revive it.
+MAX_ZEROS = samples_from_ms(10_000)
 
 log = logging.getLogger(__name__)
 
 
 class Microphone:
-    """A microphone, or the monitor of an output."""
+    """A microphone, or the monitor of an output, as an ``AudioSource``.
+
+    Attributes:
+        overflows: Number of times audio was lost before it could be read.
+    """
 
     is_live = True
 
     def __init__(self, selector: DeviceSelector) -> None:
-        """Names the device; nothing is opened yet.
+        """Starts closed; call ``open``.
 
         Args:
-            selector: By the settings.
+            selector: Which device to record.
         """
         self._selector = selector
         self._recorder: RecorderProcess | None = None
@@ -44,18 +47,19 @@ class Microphone:
 
     @property
     def notices(self) -> Mapping[str, str]:
-        """What people should know of the device now, by what it is about."""
-        instead = {"fallback": self._fallback_notice} if self._fallback_notice else {}
-        # That nobody plays anything is no fault of a monitor.
-        told = {
-            k: v
-            for k, v in self._signal_monitor.notices.items()
-            if not (k == "silence" and self._selector.kind == "monitor")
-        }
-        return instead | told
+        """Present conditions that users should know of: kind to one sentence."""
+        notices = {"fallback": self._fallback_notice} if self._fallback_notice else {}
+        notices |= self._signal_monitor.notices
+        if self._selector.kind == "monitor":  # silent while nothing is played, which is not a fault
+            notices.pop("silence", None)
+        return notices
 
     def open(self) -> None:
-        """Starts recording at 16 kHz if the device takes it, else at its own rate."""
+        """Starts recording, at 16 kHz if the device supports it, else at its own rate.
+
+        Raises:
+            SourceError: No device matches, or it cannot be opened.
+        """
         self.close()
         self._start_recorder()
         self._count = 0
@@ -71,15 +75,15 @@ class Microphone:
         except SourceError:
             self.close()
             raise
-        about = json.loads(payload)
-        self._rate, self._channels = about["rate"], about["channels"]
+        opened = json.loads(payload)
+        self._rate, self._channels = opened["rate"], opened["channels"]
         self._resampler = Resampler(self._rate)
         self._timeout_s = FIRST_AUDIO_TIMEOUT_S
-        self._on_opened(Device(**about["device"]))
+        self._on_opened(Device(**opened["device"]))
 
     def _on_opened(self, device: Device) -> None:
         if self._selector.name and not match_device(self._selector, [device]):
-            self._fallback_notice = f"Listening to {device.title}, for {self._selector.name} is not there."
+            self._fallback_notice = f"Listening to {device.title} because {self._selector.name} is not there."
         else:
             self._fallback_notice = ""
             self._selector = self._selector.with_last_device(device)
@@ -88,7 +92,11 @@ class Microphone:
         self._device_name = device.name
 
     def read(self, stop: threading.Event) -> Block | None:
-        """Waits for the next 40 ms."""
+        """Waits for the next 40 ms; None soon after ``stop`` is set.
+
+        Raises:
+            SourceError: The device was lost.
+        """
         if self._seems_dead():
             self._reopen()
         while self._recorder and (message := self._recorder.receive(stop, self._timeout_s)):
@@ -122,7 +130,7 @@ class Microphone:
         return block
 
     def _seems_dead(self) -> bool:
-        """Whether the driver may be; asked ever more rarely, for the microphone may be muted all day."""
+        """Returns whether the driver may be dead; ever more rarely, for the microphone may be muted all day."""
         if self._selector.kind == "monitor" or self._signal_monitor.silent_samples < MAX_ZEROS:
             self._reopen_at = MAX_ZEROS
         elif self._signal_monitor.silent_samples >= self._reopen_at:
@@ -131,7 +139,7 @@ class Microphone:
         return False
 
     def _reopen(self) -> None:
-        """Opens it anew; the time that takes is a hole in the stream."""
+        """Opens the device again, in a new process; the time this takes is a gap in the stream."""
         if self._recorder:
             self._recorder.kill()
         self._start_recorder()
@@ -140,7 +148,7 @@ class Microphone:
 
     def close(self) -> None:
         """Stops recording."""
-        recording, self._recorder = self._recorder, None
+        recorder, self._recorder = self._recorder, None
         self._signal_monitor, self._fallback_notice = SignalMonitor(), ""
-        if recording:
-            recording.kill()
+        if recorder:
+            recorder.kill()

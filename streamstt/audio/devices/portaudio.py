@@ -1,6 +1,6 @@
-"""Devices by PortAudio: ALSA without a sound server, macOS, Windows. The only place that imports sounddevice.
+"""The PortAudio backend: ALSA without a sound server, macOS, Windows. The only module that imports sounddevice.
 
-Runs in the recorder's process only: PortAudio lists devices once, when it starts, and a call of it may never return.
+Runs in the recorder process only: PortAudio lists devices once, when it starts, and a call may never return.
 """
 
 import time
@@ -9,13 +9,17 @@ from typing import Any
 from streamstt.audio.devices.selection import Device
 from streamstt.errors import SourceError
 
-LATENCY_S = 0.1  # what PortAudio may hold: a busy machine that comes later loses audio, which is then a gap
-MIN_OVERFLOW_S = 0.1  # lost audio shorter than this cannot be told from the jitter of the clock
-PREFERRED_RATE = 16_000  # Hz: asked for first
+LATENCY_S = 0.1  # audio that PortAudio buffers; if it is read later, audio is lost, which becomes a gap
+MIN_OVERFLOW_S = 0.1  # a shorter loss cannot be distinguished from jitter of the clock
+PREFERRED_RATE = 16_000  # Hz: tried first
 
 
 def _import_sounddevice() -> Any:
-    """sounddevice, which needs the PortAudio library as soon as it is imported."""
+    """Imports sounddevice, which loads the PortAudio library.
+
+    Raises:
+        SourceError: PortAudio is not installed.
+    """
     try:
         import sounddevice  # noqa: PLC0415 - it fails where PortAudio is missing; with a sound server it is not needed
     except OSError as error:
@@ -25,17 +29,17 @@ def _import_sounddevice() -> Any:
 
 
 def list_devices() -> list[Device]:
-    """The input devices there are.
+    """Lists the input devices.
 
     Raises:
-        SourceError: PortAudio is not installed, or does not answer.
+        SourceError: PortAudio is not installed, or fails.
     """
     sd = _import_sounddevice()
     try:
-        found = sd.query_devices()
+        devices = sd.query_devices()
         default = sd.default.device[0]
     except sd.PortAudioError as error:
-        raise SourceError(f"the sound system does not answer: {error}") from error
+        raise SourceError(f"the sound system does not respond: {error}") from error
     return [
         Device(
             system="portaudio",
@@ -47,21 +51,26 @@ def list_devices() -> list[Device]:
             default=d["index"] == default,
             index=d["index"],
         )
-        for d in found
+        for d in devices
         if d["max_input_channels"] > 0
     ]
 
 
 class Stream:
-    """Records one device, read blockingly: a callback would need Python on the real-time thread."""
+    """Records one device with blocking reads: a callback would run Python on the real-time thread.
+
+    Attributes:
+        rate: Sample rate, Hz.
+        channels: Number of interleaved channels.
+    """
 
     def __init__(self, device: Device, *, all_channels: bool, block_s: float) -> None:
-        """Starts recording at 16 kHz, mono, if the device takes that, else as the device does it.
+        """Starts recording at 16 kHz and in mono where the device supports it, else at its own rate and channels.
 
         Args:
-            device: As listed by this process.
-            all_channels: Do not ask for mono.
-            block_s: Length of what ``read`` returns.
+            device: A device that this process has listed.
+            all_channels: Whether to record all channels instead of mono.
+            block_s: Length of the blocks that ``read`` returns, in seconds.
 
         Raises:
             SourceError: It cannot be opened.
@@ -92,16 +101,17 @@ class Stream:
         """Waits for the next block.
 
         Returns:
-            How many frames were lost before it, as far as that can be told, or None; and interleaved float32.
+            The number of frames lost before it, as far as the clock shows (0: unknown), or None if none was lost; and
+            the block as interleaved float32.
 
         Raises:
-            SourceError: The device is gone.
+            SourceError: The device was lost.
         """
         try:
             data, overflowed = self._stream.read(self._block_frames)
         except self._sd.PortAudioError as error:
             raise SourceError(f"the microphone stopped: {error}") from error
-        if self._started_at is None:  # some devices take seconds to begin
+        if self._started_at is None:  # some devices take seconds to start
             self._started_at = time.monotonic() - self._block_frames / self.rate
         self._frames += self._block_frames
         if not overflowed:

@@ -1,7 +1,7 @@
-"""The sound server, PulseAudio or PipeWire's: its microphones and monitors, and recording from one of them.
+"""The sound server backend (PulseAudio, or PipeWire with pipewire-pulse): lists and records microphones and monitors.
 
-By libpulse itself, which every desktop has, and its stable interface of C: through ALSA's detour a monitor cannot be
-named, and a stream is moved to another microphone when its own is unplugged. No call waits longer than it is told.
+Uses libpulse directly, which every desktop has: through ALSA's plug-in, a monitor cannot be named, and a stream is
+moved to another microphone when its own is unplugged. Every wait is bounded.
 Source: PulseAudio's documentation of its asynchronous interface.
 """
 
@@ -20,17 +20,17 @@ from streamstt.audio.devices.selection import Device
 from streamstt.errors import SourceError
 
 ANSWER_TIMEOUT_S = 1.5  # a server that takes longer hangs
-NO_AUTOSPAWN = 1
-CONTEXT_READY, CONTEXT_FAILED = 4, 5  # and beyond
-STREAM_READY, STREAM_FAILED = 2, 3
-FLOAT32LE = 5
-# Keep the channels apart or mix them as asked; fail, and do not move, when the device goes; the server's buffers small.
+NO_AUTOSPAWN = 1  # pa_context_flags
+CONTEXT_READY, CONTEXT_FAILED = 4, 5  # pa_context_state; higher values are ends, too
+STREAM_READY, STREAM_FAILED = 2, 3  # pa_stream_state
+FLOAT32LE = 5  # pa_sample_format
+# pa_stream_flags: do not mix channels; fail instead of moving when the device is unplugged; keep server buffers small.
 NO_REMIX, DONT_MOVE, ADJUST_LATENCY = 0x20, 0x200, 0x2000
 UNSET = 0xFFFFFFFF
 
 
 def is_expected() -> bool:
-    """Whether this session is made for a sound server, so that its absence is a fault, and not the way things are."""
+    """Returns whether this session should have a sound server, so that its absence is a fault."""
     session = os.environ.get("XDG_RUNTIME_DIR", "")
     installed = shutil.which("pipewire-pulse") or shutil.which("pulseaudio")
     return "PULSE_SERVER" in os.environ or bool(session and (installed or Path(session, "pulse", "native").exists()))
@@ -38,10 +38,10 @@ def is_expected() -> bool:
 
 @contextmanager
 def connected() -> Iterator["PulseConnection | None"]:
-    """A connection to the sound server; None where there is none.
+    """Connects to the sound server; yields None if there is none.
 
     Raises:
-        SourceError: There is one, but it does not answer.
+        SourceError: There is one, but it does not respond.
     """
     library = libpulse.load()
     if library is None:
@@ -59,10 +59,20 @@ def connected() -> Iterator["PulseConnection | None"]:
 
 
 class PulseConnection:
-    """One connection; used by one thread."""
+    """A connection to the sound server; used by one thread.
+
+    Attributes:
+        block_bytes: Size of the fragments that the server was asked for, in bytes; 0 before ``record``.
+    """
 
     def __init__(self, library: Any, loop: int, context: int) -> None:
-        """Wraps what ``connected`` made."""
+        """Starts unconnected; call ``connect``.
+
+        Args:
+            library: As ``libpulse.load`` returns it.
+            loop: Pointer to a ``pa_mainloop``; the caller frees it.
+            context: Pointer to a ``pa_context``; the caller frees it.
+        """
         self._library = library
         self._loop = loop
         self._context = context
@@ -71,10 +81,10 @@ class PulseConnection:
         self.block_bytes = 0
 
     def connect(self) -> bool:
-        """Connects; False when nobody is there.
+        """Connects; returns False if there is no server.
 
         Raises:
-            SourceError: Somebody is, and does not answer.
+            SourceError: The server does not respond.
         """
         if self._library.pa_context_connect(self._context, None, NO_AUTOSPAWN, None) < 0:
             return False
@@ -82,13 +92,13 @@ class PulseConnection:
         return self._context_state() == CONTEXT_READY
 
     def list_devices(self) -> list[Device]:
-        """What can be listened to now.
+        """Lists the microphones and monitors.
 
         Raises:
-            SourceError: The server is gone, or does not answer.
+            SourceError: The connection is lost, or the server does not respond.
         """
-        defaults: list[tuple[str, str]] = []
-        found: list[Device] = []
+        defaults: list[tuple[str, str]] = []  # one: names of the default sink and source
+        devices: list[Device] = []
         done: list[bool] = []
 
         def on_server(_: int, info: Any, __: int) -> None:
@@ -100,23 +110,29 @@ class PulseConnection:
             if end or not info:
                 done.append(True)
             else:
-                found.append(_make_device(info[0], *defaults[0]))
+                devices.append(_make_device(info[0], *defaults[0]))
 
-        # The callbacks must live until they were called; the server answers in the order of the questions.
-        calls = (libpulse.OnServer(on_server), libpulse.OnSource(on_source))
-        questions = (
-            self._library.pa_context_get_server_info(self._context, calls[0], None),
-            self._library.pa_context_get_source_info_list(self._context, calls[1], None),
+        # Keep the callbacks referenced until they were called. The server replies in the order of the requests.
+        callbacks = (libpulse.OnServer(on_server), libpulse.OnSource(on_source))
+        operations = (
+            self._library.pa_context_get_server_info(self._context, callbacks[0], None),
+            self._library.pa_context_get_source_info_list(self._context, callbacks[1], None),
         )
         self._wait(lambda: bool(done) or self._context_state() >= CONTEXT_FAILED)
-        for question in filter(None, questions):
-            self._library.pa_operation_unref(question)
+        for operation in filter(None, operations):
+            self._library.pa_operation_unref(operation)
         if not done:
-            raise self._error("the sound server is gone")
-        return found
+            raise self._error("the connection to the sound server is lost")
+        return devices
 
     def record(self, device: Device, rate: int, channels: int, block_s: float) -> None:
-        """Starts recording float32; with 1 channel the server mixes them.
+        """Starts recording interleaved float32.
+
+        Args:
+            device: A device of this server.
+            rate: Sample rate, Hz; the server resamples.
+            channels: Number of channels; with 1 the server mixes them.
+            block_s: Length of the fragments that the server should send, in seconds.
 
         Raises:
             SourceError: The server refuses.
@@ -135,40 +151,41 @@ class PulseConnection:
             raise self._error(f"{device} cannot be opened")
 
     def read(self) -> bytes | int:
-        """Waits for audio, but not for long: a device that gives none is noticed by who reads this.
+        """Waits up to half a second for audio; the caller notices a device that delivers none.
 
         Returns:
-            Interleaved float32, or how many frames were lost here; empty when half a second passed without any.
+            Interleaved float32; empty if none came. Or the number of frames that were lost at this point.
 
         Raises:
-            SourceError: The device or the server is gone.
+            SourceError: The device or the server was lost.
         """
         if not self._library.pa_stream_readable_size(self._stream):
             self._iterate(0.5)
         if self._stream_state() != STREAM_READY:
-            raise self._error("the device is gone")
+            raise self._error("the device was lost")
         data, size = c_void_p(), c_size_t()
         if self._library.pa_stream_peek(self._stream, byref(data), byref(size)) < 0:
             raise self._error("the device cannot be read")
         if not size.value:
             return b""
-        taken = ctypes.string_at(data.value, size.value) if data.value else size.value // self._frame_bytes
+        # A fragment without data is a hole: audio that the server dropped.
+        fragment = ctypes.string_at(data.value, size.value) if data.value else size.value // self._frame_bytes
         self._library.pa_stream_drop(self._stream)
-        return taken
+        return fragment
 
     def _wait(self, done: Callable[[], bool]) -> None:
         deadline = time.monotonic() + ANSWER_TIMEOUT_S
         while not done():
-            left = deadline - time.monotonic()
-            if left <= 0:
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
                 raise SourceError(
-                    f"the sound server does not answer within {ANSWER_TIMEOUT_S} s; if it hangs, restart it"
+                    f"the sound server does not respond within {ANSWER_TIMEOUT_S} s; if it hangs, restart it"
                 )
-            self._iterate(left)
+            self._iterate(remaining_s)
 
     def _iterate(self, timeout_s: float) -> None:
         if self._library.pa_mainloop_prepare(self._loop, max(1, round(timeout_s * 1e6))) < 0:
-            raise self._error("the sound server is gone")
+            raise self._error("the connection to the sound server is lost")
         self._library.pa_mainloop_poll(self._loop)
         self._library.pa_mainloop_dispatch(self._loop)
 
@@ -179,16 +196,19 @@ class PulseConnection:
         return int(self._library.pa_stream_get_state(self._stream))
 
     def _error(self, what: str) -> SourceError:
-        why = self._library.pa_strerror(self._library.pa_context_errno(self._context))
-        return SourceError(f"{what} ({_decode_text(why)})")
+        reason = self._library.pa_strerror(self._library.pa_context_errno(self._context))
+        return SourceError(f"{what} ({_decode_text(reason)})")
 
 
 def _make_device(info: Any, default_sink: str, default_source: str) -> Device:
-    """A monitor is the default one if its output is; PULSE_SOURCE names another default, as for every program."""
-    name, monitors = _decode_text(info.name), _decode_text(info.monitor_of_name)
-    asked = os.environ.get("PULSE_SOURCE", "")
-    is_monitor = info.monitor_of != UNSET and name != asked
-    default = monitors == default_sink if is_monitor else name == (asked or default_source)
+    """Converts a ``pa_source_info``.
+
+    A monitor is the default one if its output is. PULSE_SOURCE overrides the default source, as for every client.
+    """
+    name, output = _decode_text(info.name), _decode_text(info.monitor_of_name)
+    override = os.environ.get("PULSE_SOURCE", "")
+    is_monitor = info.monitor_of != UNSET and name != override
+    default = output == default_sink if is_monitor else name == (override or default_source)
     return Device(
         system="pulse",
         kind="monitor" if is_monitor else "mic",

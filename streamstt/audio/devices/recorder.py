@@ -1,9 +1,9 @@
-"""The process that records one device, or lists what there is, and writes it to standard output.
+"""The recorder process: records one device, or lists devices, and writes messages to standard output.
 
-A sound library may hang in a call, lose sight of devices that were plugged in since it started, or fall over; all that
-a process of its own does not do to the daemon. It is killed when it says nothing, and started anew for every try. It
-ends when its standard input is closed, which happens however the daemon ends. Imports nothing heavy: it lives beside
-the daemon for months, and has to start in no time.
+A sound library may hang in a call, miss devices that were plugged in after it started, or crash. In a process of its
+own it cannot harm the daemon, which kills it when it is silent, and starts a new one for every attempt. The process
+ends when its standard input is closed, which happens however the daemon ends. It imports nothing heavy: it must start
+quickly, and runs beside the daemon for months.
 """
 
 import json
@@ -22,27 +22,27 @@ from streamstt.audio.devices import portaudio, pulse
 from streamstt.audio.devices.selection import OTHER_INPUTS, Device, DeviceSelector, choose_device, match_device
 from streamstt.errors import SourceError
 
-BLOCK_S = 0.04  # every block wakes two processes, and listening to a silent room costs little else
-POLL_S = 2.0  # how often a device that may change is compared with what is wanted
-RATE = 16_000  # Hz: a sound server resamples
-HEADER = struct.Struct("<BI")  # kind and length of a message
+BLOCK_S = 0.04  # each block wakes two processes, which is most of what recording a silent room costs
+POLL_S = 2.0  # how often to check whether the selector now matches another device
+RATE = 16_000  # Hz: requested from a sound server, which resamples
+HEADER = struct.Struct("<BI")  # of a message: type, and length of the payload in bytes
 
 
 class MessageType(IntEnum):
-    """What a message says, and what is in it."""
+    """Type of a message, and what its payload is."""
 
     DEVICES = 0  # JSON: a list of devices
     OPENED = 1  # JSON: device, rate, channels
     AUDIO = 2  # interleaved float32
-    LOST = 3  # JSON: how many frames
-    DEVICE_CHANGED = 4  # nothing: another device is meant now
-    FAILED = 5  # a sentence for people
+    LOST = 3  # JSON: number of frames that were lost here
+    DEVICE_CHANGED = 4  # empty: the selector now matches another device
+    FAILED = 5  # a sentence for users
 
 
 def main() -> None:
-    """Records what the first argument wants (JSON of ``DeviceSelector``), or lists devices if there is none."""
+    """Records the device that the first argument selects (JSON of a ``DeviceSelector``); without it, lists devices."""
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # they go to the whole group; the daemon still wants its last words
+        signal.signal(number, signal.SIG_IGN)  # sent to the whole group; the daemon still reads the last audio
     threading.Thread(target=_exit_with_parent, daemon=True).start()
     try:
         if len(sys.argv) > 1:
@@ -59,7 +59,7 @@ def _exit_with_parent() -> None:
 
 
 def _send(kind: MessageType, payload: bytes = b"") -> None:
-    """Waits while the pipe is full; meanwhile the device's own buffer runs over, and that is reported as lost."""
+    """Writes a message; waits while the pipe is full. Then the device's own buffer overflows, which is reported."""
     data = memoryview(HEADER.pack(kind, len(payload)) + payload)
     while data:
         data = data[os.write(1, data) :]
@@ -67,23 +67,21 @@ def _send(kind: MessageType, payload: bytes = b"") -> None:
 
 def _list_devices() -> list[Device]:
     with pulse.connected() as server:
-        listed = server.list_devices() if server else []
+        of_server = server.list_devices() if server else []
     try:
-        direct = portaudio.list_devices()
+        of_portaudio = portaudio.list_devices()
     except SourceError:
-        if not listed:
+        if not of_server:
             raise
-        return listed
-    return listed + [replace(d, default=d.default and not listed) for d in direct]
+        return of_server
+    return of_server + [replace(d, default=d.default and not of_server) for d in of_portaudio]
 
 
 def _record(selector: DeviceSelector) -> None:
     with pulse.connected() as server:
         device = _find_device(selector, server)
         if selector.channel > device.channels:
-            raise SourceError(
-                f"{device} has {device.channels} channels; channel = {selector.channel} is not one of them"
-            )
+            raise SourceError(f"channel = {selector.channel}, but {device} has only {device.channels} channels")
         if server and device.system == "pulse":
             channels = device.channels if selector.channel else 1
             server.record(device, RATE, channels, BLOCK_S)
@@ -96,26 +94,30 @@ def _record(selector: DeviceSelector) -> None:
 
 
 def _find_device(selector: DeviceSelector, server: "pulse.PulseConnection | None") -> Device:
-    """The device that is meant; the sound server's come first.
+    """Returns the device to record; those of the sound server come first.
 
-    While a sound server that belongs here is away, its devices are not taken from under it.
+    While the session's sound server is not running, PortAudio is not used in its place: it would occupy devices that
+    the server needs when it starts.
+
+    Raises:
+        SourceError: No device matches.
     """
-    listed = server.list_devices() if server else []
-    if own := match_device(selector, listed):
-        return own
+    of_server = server.list_devices() if server else []
+    if match := match_device(selector, of_server):
+        return match
     if not server and pulse.is_expected() and not selector.is_portaudio:
         raise SourceError(
-            "no microphone or output can be heard: the sound server of this session (PulseAudio, or PipeWire with "
-            f"pipewire-pulse) does not run; start it, or caption something else: {OTHER_INPUTS}"
+            "no microphone or output is available: the sound server of this session (PulseAudio, or PipeWire with "
+            f"pipewire-pulse) is not running; start it, or caption something else: {OTHER_INPUTS}"
         )
-    # What PortAudio calls its default device is the sound server's, where there is one.
-    direct = selector.kind == "mic" and (selector.name or selector.is_portaudio or not server)
-    return choose_device(selector, listed + portaudio.list_devices() if direct else listed)
+    # Where there is a sound server, PortAudio's default device is the server's.
+    use_portaudio = selector.kind == "mic" and (selector.name or selector.is_portaudio or not server)
+    return choose_device(selector, of_server + portaudio.list_devices() if use_portaudio else of_server)
 
 
 def _send_opened(device: Device, rate: int, channels: int) -> None:
-    about: dict[str, Any] = {"device": asdict(device), "rate": rate, "channels": channels}
-    _send(MessageType.OPENED, json.dumps(about).encode())
+    opened: dict[str, Any] = {"device": asdict(device), "rate": rate, "channels": channels}
+    _send(MessageType.OPENED, json.dumps(opened).encode())
 
 
 Messages = Iterator[tuple[MessageType, bytes]]
@@ -127,8 +129,8 @@ def _forward(messages: Messages) -> None:
 
 
 def _pulse_messages(server: "pulse.PulseConnection", selector: DeviceSelector, device: Device) -> Messages:
-    """In blocks: when others listen, too, audio comes in small pieces, and each would wake the daemon."""
-    looked, block = time.monotonic(), b""
+    """Yields whole blocks: while other programs record, audio comes in small pieces, and each would wake the daemon."""
+    checked_at, block = time.monotonic(), b""
     while True:
         piece = server.read()
         lost = isinstance(piece, int)
@@ -138,8 +140,8 @@ def _pulse_messages(server: "pulse.PulseConnection", selector: DeviceSelector, d
             block = b""
         if lost:
             yield MessageType.LOST, json.dumps(piece).encode()
-        if selector.may_switch and time.monotonic() - looked > POLL_S:
-            looked = time.monotonic()
+        if selector.may_switch and time.monotonic() - checked_at > POLL_S:
+            checked_at = time.monotonic()
             if choose_device(selector, server.list_devices()).name != device.name:
                 yield MessageType.DEVICE_CHANGED, b""
                 return

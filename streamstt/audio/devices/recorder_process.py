@@ -1,4 +1,4 @@
-"""The daemon's end of a recorder's process: starts it, reads its messages with patience, and kills it."""
+"""The daemon's end of a recorder process: starts it, reads its messages with time limits, and kills it."""
 
 import fcntl
 import json
@@ -18,27 +18,25 @@ from streamstt.audio.devices.recorder import HEADER, MessageType
 from streamstt.audio.devices.selection import Device, DeviceSelector
 from streamstt.errors import SourceError
 
-IMPORT_ROOT = Path(__file__).parents[3]  # where the package is found, however this process found it
-OPEN_TIMEOUT_S = 10.0  # starting Python and a sound library on a busy machine
-STOP_POLL_S = 0.2  # how often a wait looks whether to stop
-PIPE_BYTES = (
-    1 << 20
-)  # bytes that may wait for a daemon that is busy, 16 s of audio; beyond, the device's own buffer fills
+IMPORT_ROOT = Path(__file__).parents[3]  # the folder of the package, however this process found it
+OPEN_TIMEOUT_S = 10.0  # for starting Python and a sound library on a busy machine
+STOP_POLL_S = 0.2  # how often a wait checks for a stop
+PIPE_BYTES = 1 << 20  # 16 s of audio that wait for a busy daemon; beyond, the device's own buffer fills
 
 log = logging.getLogger(__name__)
 
 
 def list_devices() -> list[Device]:
-    """The microphones and monitors there are.
+    """Lists the microphones and monitors of this machine.
 
     Raises:
-        SourceError: No sound system is installed, or it does not answer.
+        SourceError: No sound system is installed, or it does not respond.
     """
-    with _killed_on_exit(RecorderProcess()) as recording:
-        kind, payload = recording.wait_for_message(OPEN_TIMEOUT_S)
+    with _killed_on_exit(RecorderProcess()) as recorder:
+        kind, payload = recorder.wait_for_message(OPEN_TIMEOUT_S)
     if kind is not MessageType.DEVICES:
         raise SourceError(payload.decode())
-    return [Device(**found) for found in json.loads(payload)]
+    return [Device(**fields) for fields in json.loads(payload)]
 
 
 @contextmanager
@@ -50,19 +48,22 @@ def _killed_on_exit(process: "RecorderProcess") -> Iterator["RecorderProcess"]:
 
 
 class RecorderProcess:
-    """One process, used by one thread."""
+    """One recorder process; used by one thread."""
 
     def __init__(self, selector: DeviceSelector | None = None) -> None:
-        """Starts it; it lists what there is when nothing is wanted.
+        """Starts the process.
+
+        Args:
+            selector: The device to record; None: list devices instead.
 
         Raises:
-            SourceError: The machine does not start another process.
+            SourceError: The process cannot be started.
         """
         path = os.pathsep.join(p for p in (str(IMPORT_ROOT), os.environ.get("PYTHONPATH", "")) if p)
         command = [sys.executable, "-m", "streamstt.audio.devices.recorder"]
         if selector:
             command.append(json.dumps(asdict(selector)))
-        # Sound libraries complain on standard error of every card that they do not find.
+        # Sound libraries write to standard error about every card that they do not find.
         errors = None if log.isEnabledFor(logging.DEBUG) else subprocess.DEVNULL
         try:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
@@ -74,22 +75,29 @@ class RecorderProcess:
             )
         except OSError as error:
             raise SourceError(f"the recorder cannot be started: {error}") from error
-        assert self._process.stdout is not None  # noqa: S101 - it was asked for
+        assert self._process.stdout is not None
         self._pipe = self._process.stdout.fileno()
-        with suppress(OSError, AttributeError):  # Linux only, and up to the user's limit
+        with suppress(OSError, AttributeError):  # Linux only, and within the user's limit
             fcntl.fcntl(self._pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
         self._buffer = b""
 
     def wait_for_message(self, timeout_s: float) -> tuple[MessageType, bytes]:
-        """The next message.
+        """Waits for the next message.
 
         Raises:
-            SourceError: It does not come.
+            SourceError: None came in time, or the process has ended.
         """
         return self.receive(threading.Event(), timeout_s) or (MessageType.FAILED, b"")
 
     def receive(self, stop: threading.Event, timeout_s: float) -> tuple[MessageType, bytes] | None:
-        """Waits for the next message; None soon after ``stop`` is set.
+        """Waits for the next message.
+
+        Args:
+            stop: Ends the wait soon after it is set.
+            timeout_s: Longest wait, in seconds.
+
+        Returns:
+            Type and payload, or None if ``stop`` was set.
 
         Raises:
             SourceError: None came in time, or the process has ended.
@@ -98,15 +106,15 @@ class RecorderProcess:
         while not stop.is_set():
             if message := self._parse_message():
                 return message
-            left = deadline - time.monotonic()
-            if left <= 0:
-                raise SourceError(f"no answer and no audio for {timeout_s:g} s: the device or its driver hangs")
-            if not select.select([self._pipe], [], [], min(left, STOP_POLL_S))[0]:
+            remaining_s = deadline - time.monotonic()
+            if remaining_s <= 0:
+                raise SourceError(f"no response and no audio for {timeout_s:g} s: the device or its driver hangs")
+            if not select.select([self._pipe], [], [], min(remaining_s, STOP_POLL_S))[0]:
                 continue
             data = os.read(self._pipe, PIPE_BYTES)
             if not data:
                 code = self._process.wait()
-                raise SourceError(f'the recorder has died ({code}); log.level = "debug" shows what it said')
+                raise SourceError(f'the recorder process died ({code}); log.level = "debug" shows its messages')
             self._buffer += data
         return None
 
@@ -121,7 +129,7 @@ class RecorderProcess:
         return MessageType(kind), payload
 
     def kill(self) -> None:
-        """Ends the process, whatever it does; may be called twice."""
+        """Kills the process, even if it hangs; may be called twice."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):

@@ -1,7 +1,7 @@
-"""What can be listened to, and which of it is meant. Pure, and light: the recorder's process imports it as well.
+"""Devices, and which one a selector matches. Pure, and light: the recorder process imports it as well.
 
-Two systems list devices. ``pulse`` is the sound server of a desktop, PulseAudio or PipeWire; what its outputs play can
-be heard too, through their monitors. ``portaudio`` is everything else: ALSA by itself, macOS, Windows.
+Two backends list devices. ``pulse`` is the sound server of a desktop, PulseAudio or PipeWire; what its outputs play
+can be recorded too, through their monitors. ``portaudio`` is everything else: plain ALSA, macOS, Windows.
 """
 
 import re
@@ -13,7 +13,7 @@ from streamstt.errors import SourceError
 
 DeviceKind = Literal["mic", "monitor"]
 AudioBackend = Literal["pulse", "portaudio"]
-ALSA_HW_SUFFIX = re.compile(r" \(hw:\d+,\d+\)$")  # ALSA's number of a card changes when it is plugged in again
+ALSA_HW_SUFFIX = re.compile(r" \(hw:\d+,\d+\)$")  # ALSA renumbers a card when it is plugged in again
 OTHER_INPUTS = "--source file:PATH, --source stdin, or --source ws for remote clients"
 
 
@@ -22,15 +22,15 @@ class Device:
     """A microphone, or the monitor of an output.
 
     Attributes:
-        system: Who lists it.
-        kind: What it is.
-        name: As its system calls it; the same tomorrow.
-        title: The same for people.
-        channels: How many there are.
-        rate: Its own sample rate, Hz.
+        system: Backend that lists it.
+        kind: Microphone or monitor.
+        name: Name in its backend; stable across restarts.
+        title: Name for users.
+        channels: Number of channels.
+        rate: Native sample rate, Hz.
         default: Whether it is the default microphone, or the monitor of the default output.
-        index: PortAudio's number; -1 under a sound server, which has none that lasts.
-        muted: Whether the sound server mutes it.
+        index: Number in PortAudio; -1 for devices of a sound server, whose numbers do not last.
+        muted: Whether it is muted in the sound server.
     """
 
     system: AudioBackend
@@ -51,15 +51,15 @@ class Device:
 
 @dataclass(frozen=True, slots=True)
 class DeviceSelector:
-    """What the settings ask for.
+    """Which device to record.
 
     Attributes:
-        kind: A microphone or a monitor.
-        name: Index, or part of the name or title in any case; empty: the default one.
-        fallback: Take the default one when it is not there.
-        last_device: Name of the device that was listened to before; empty: none yet.
-        system: The system that listed it; empty: none yet.
-        channel: The one to listen to, from 1; 0: the mean of all.
+        kind: Microphone or monitor.
+        name: Index, or part of the name or title, ignoring case; empty: the default device.
+        fallback: Whether to use the default device while none matches.
+        last_device: Name of the device that was recorded before; empty: none yet.
+        system: Backend of ``last_device``; empty: any.
+        channel: Channel to record, from 1; 0: the mean of all.
     """
 
     kind: DeviceKind
@@ -71,72 +71,72 @@ class DeviceSelector:
 
     @property
     def may_switch(self) -> bool:
-        """Whether another device can be right while this one still works.
+        """Whether another device may become the right one while the present one still works.
 
-        The default output changes when headphones are plugged in, and the meeting goes with it.
+        For example, the default output changes when headphones are plugged in, and the meeting is played there.
         """
         return self.fallback or (self.kind == "monitor" and not self.name)
 
     @property
     def is_portaudio(self) -> bool:
-        """Whether it is one of PortAudio's, for sure."""
+        """Whether only a device of PortAudio can match."""
         return self.system == "portaudio" or (self.name.isascii() and self.name.isdigit())
 
     def with_last_device(self, device: Device) -> "DeviceSelector":
-        """The same, and when it is lost that very device is waited for."""
+        """Returns a selector that, after ``device`` is lost, waits for the very same device, unless it may switch."""
         if not self.name and self.may_switch:
             return self
         return replace(self, last_device=device.name, system=device.system)
 
 
 def choose_device(selector: DeviceSelector, devices: Sequence[Device]) -> Device:
-    """Finds the device that is meant.
+    """Returns the device to record: the one that matches, or with ``fallback`` the default one.
 
     Args:
-        selector: By the settings.
-        devices: What there is.
+        selector: Which device to record.
+        devices: The devices that are present.
 
     Raises:
-        SourceError: None matches; the message lists them.
+        SourceError: None matches; the message lists those of this kind.
     """
-    own = match_device(selector, devices)
-    if own:
-        return own
-    found = [d for d in devices if d.kind == selector.kind]
-    if found and selector.fallback:
-        return _default_device(found)
+    match = match_device(selector, devices)
+    if match:
+        return match
+    of_kind = [d for d in devices if d.kind == selector.kind]
+    if of_kind and selector.fallback:
+        return _default_device(of_kind)
     what = "microphone" if selector.kind == "mic" else "output"
-    if not found:
+    if not of_kind:
         raise SourceError(f"{_NONE_FOUND[selector.kind]}, or caption something else: {OTHER_INPUTS}")
-    listing = "".join(f"\n  {d}" for d in found)
+    listing = "".join(f"\n  {d}" for d in of_kind)
     raise SourceError(f"there is no {what} {selector.name or selector.last_device!r}; the {what}s are:{listing}")
 
 
 def match_device(selector: DeviceSelector, devices: Sequence[Device]) -> Device | None:
-    """The device that is meant, and no other in its place; None if it is not there."""
+    """Returns the device that the selector matches, without a fallback; None if there is none."""
     of_system = [d for d in devices if selector.system in {"", d.system}]
-    found = [d for d in of_system if d.kind == selector.kind]
+    of_kind = [d for d in of_system if d.kind == selector.kind]
     if selector.name:
         return _find_last_device(selector.last_device, of_system) or _find_by_name(
             selector.name, of_system, selector.kind
         )
     if selector.last_device:
         return _find_last_device(selector.last_device, of_system)
-    return _default_device(found) if found else None
+    return _default_device(of_kind) if of_kind else None
 
 
-def _default_device(found: list[Device]) -> Device:
-    return next((d for d in found if d.default), found[0])
+def _default_device(devices: list[Device]) -> Device:
+    return next((d for d in devices if d.default), devices[0])
 
 
 _NONE_FOUND: dict[DeviceKind, str] = {
-    "mic": "this machine has no microphone that can be seen; connect one",
-    "monitor": "there is no output to listen to: that needs PulseAudio, or PipeWire with pipewire-pulse; start it",
+    "mic": "no microphone was found; connect one",
+    "monitor": "no output was found; recording one needs PulseAudio, or PipeWire with pipewire-pulse: start it",
 }
 
 
 def _find_last_device(name: str, devices: list[Device]) -> Device | None:
-    """The device that was listened to before, wherever it is plugged in now."""
+    """Finds the device that was recorded before, whichever port it is plugged into now."""
     if not name:
         return None
     same = [d for d in devices if d.name == name]
@@ -145,11 +145,14 @@ def _find_last_device(name: str, devices: list[Device]) -> Device | None:
 
 
 def _find_by_name(name: str, devices: list[Device], kind: DeviceKind) -> Device | None:
-    """The whole name before a part of one; by its whole name a monitor may be taken for a microphone."""
+    """Finds a device by index or name; a full match before a partial one.
+
+    A partial match must be of ``kind``; a full name may also select a monitor as a microphone.
+    """
     if name.isascii() and name.isdigit():
         return next((d for d in devices if d.index == int(name)), None)
-    sought = name.casefold()
-    exact = [d for d in devices if sought in {d.name.casefold(), d.title.casefold()}]
-    part = [d for d in devices if sought in d.name.casefold() or sought in d.title.casefold()]
-    of_kind = [d for d in [*exact, *part] if d.kind == kind]
+    folded = name.casefold()
+    exact = [d for d in devices if folded in {d.name.casefold(), d.title.casefold()}]
+    partial = [d for d in devices if folded in d.name.casefold() or folded in d.title.casefold()]
+    of_kind = [d for d in [*exact, *partial] if d.kind == kind]
     return next(iter([*of_kind, *exact]), None)

@@ -1,4 +1,4 @@
-"""``WS /v1/listen``: live transcription as Deepgram's clients speak it (developers.deepgram.com)."""
+"""``WS /v1/listen``: Deepgram's protocol for live transcription (developers.deepgram.com)."""
 
 import hashlib
 import uuid
@@ -15,19 +15,20 @@ from streamstt.hub.hub import Subscription
 from streamstt.hub.protocol import ClientError, Message, to_json
 from streamstt.server.endpoint import EndpointContext, RemoteStream, close_connection, drain_audio
 
-FLUSH, FINALIZED, CONFIGURE_FAILURE = "due", "finalized", "unchanged"  # slips
-CLOSE_REASONS = {"idle": (1011, "NET-0001"), "bad_message": (1008, "DATA-0000")}  # as Deepgram closes
-MAX_CLOSE_REASON = 123  # bytes (RFC 6455, 5.5)
+# Control items that `receive_audio` puts into the subscription, among the events.
+FLUSH, FINALIZED, CONFIGURE_FAILURE = "flush", "finalized", "configure_failure"
+CLOSE_REASONS = {"idle": (1011, "NET-0001"), "bad_message": (1008, "DATA-0000")}  # by error code
+MAX_CLOSE_REASON = 123  # bytes (RFC 6455, section 5.5)
 
 
 async def serve_deepgram(context: EndpointContext) -> None:
-    """Takes audio until the client ends it or leaves, and sends results meanwhile; errors are told as Deepgram does."""
+    """Receives audio and sends results until the client ends the stream or disconnects; reports errors as Deepgram."""
     try:
         await _serve(context)
-    except ClientError as problem:
-        code, name = CLOSE_REASONS.get(problem.code, (problem.close_code, problem.code))
-        await context.socket.send(to_json({"type": "Error", "variant": name, "description": str(problem)}))
-        await context.socket.close(code, f"{name}: {problem}".encode()[:MAX_CLOSE_REASON].decode(errors="ignore"))
+    except ClientError as error:
+        code, name = CLOSE_REASONS.get(error.code, (error.close_code, error.code))
+        await context.socket.send(to_json({"type": "Error", "variant": name, "description": str(error)}))
+        await context.socket.close(code, f"{name}: {error}".encode()[:MAX_CLOSE_REASON].decode(errors="ignore"))
 
 
 async def _serve(context: EndpointContext) -> None:
@@ -36,17 +37,20 @@ async def _serve(context: EndpointContext) -> None:
         RemoteSourceRequest(options.name, options.rate, options.language, end_silence_ms=options.pause_ms)
     )
     try:
-        with context.hub.subscribe(source=stream.name) as outbox:
-            listening = _DeepgramSession(context, options, stream, outbox)
-            audio = drain_audio(listening.receive_audio(), context.hub, outbox)
-            await first_completed(listening.send_results(), outbox.wait_too_slow(), audio)
+        with context.hub.subscribe(source=stream.name) as subscription:
+            session = _DeepgramSession(context, options, stream, subscription)
+            audio = drain_audio(session.receive_audio(), context.hub, subscription)
+            await first_completed(session.send_results(), subscription.wait_too_slow(), audio)
     finally:
-        stream.close()  # before the goodbye: whoever has read that finds the place free
-    await close_connection(context.socket, outbox.close_reason)
+        stream.close()  # before closing: a client that has seen the close can count on its slot being free
+    await close_connection(context.socket, subscription.close_reason)
 
 
 class _DeepgramSession:
-    """One client's. ``receive_audio`` never sends: what it has to tell goes as a slip through the outbox, in order."""
+    """Session of one client.
+
+    Only ``send_results`` sends; ``receive_audio`` puts control items into the subscription, so that the order is kept.
+    """
 
     def __init__(
         self, context: EndpointContext, options: ListenOptions, stream: RemoteStream, subscription: Subscription
@@ -61,8 +65,9 @@ class _DeepgramSession:
         self._created_at = datetime.now(UTC).isoformat(timespec="milliseconds")
 
     async def receive_audio(self) -> None:
-        """Passes audio on until the client says that it was all; returns when the last final waits to be sent."""
-        while (message := await receive(self._socket, self._idle_s)) != b"":  # which is the former way to close
+        """Feeds audio to the source until the client ends the stream; returns when the last final waits to be sent."""
+        # An empty message is Deepgram's old CloseStream.
+        while (message := await receive(self._socket, self._idle_s)) != b"":
             if isinstance(message, bytes):
                 self._digest.update(message)
                 await self._audio.push(message)
@@ -85,12 +90,12 @@ class _DeepgramSession:
             case "KeepAlive":
                 pass
             case _:
-                raise ClientError("bad_message", "type can be KeepAlive, Finalize or CloseStream")
+                raise ClientError("bad_message", "type must be KeepAlive, Finalize or CloseStream")
         return False
 
     async def send_results(self) -> None:
-        """Sends what comes into the outbox until it is finished, then the summary."""
-        await self._subscription.get()  # our own hello
+        """Sends the translated items of the subscription until it is finished, then the metadata."""
+        await self._subscription.get()  # our own hello is not sent
         while (item := await self._subscription.get()) is not None:
             for data in self._translate([item, *self._subscription.get_all_nowait()]):
                 await self._socket.send(to_json(data))
@@ -102,8 +107,8 @@ class _DeepgramSession:
         return StreamPosition(self._stream.position, self._stream.settled)
 
     def _translate(self, items: Sequence[Message | str]) -> list[JsonObject]:
-        told = self._results.translate(
+        results = self._results.translate(
             [item.event for item in items if isinstance(item, Message)], self._stream_position
         )
-        told += self._results.finalize_reply() if FINALIZED in items else []
-        return told + [self._results.configure_failure() for item in items if item == CONFIGURE_FAILURE]
+        results += self._results.finalize_reply() if FINALIZED in items else []
+        return results + [self._results.configure_failure() for item in items if item == CONFIGURE_FAILURE]

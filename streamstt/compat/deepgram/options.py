@@ -1,7 +1,7 @@
-"""What a client of Deepgram's asks for in ``/v1/listen?...``. Pure.
+"""Parses the options of a Deepgram client in ``/v1/listen?...``. Pure.
 
-Source: developers.deepgram.com/reference/speech-to-text/listen-streaming. Whatever is not named here (``model``,
-``punctuate``, ``smart_format``, ``diarize``, ``keyterm``...) is passed over: captions are as they are.
+Source: developers.deepgram.com/reference/speech-to-text/listen-streaming. All other options (``model``,
+``punctuate``, ``smart_format``, ``diarize``, ``keyterm``...) are ignored.
 """
 
 import re
@@ -13,25 +13,25 @@ from streamstt.compat.client_audio import base_language, check_format
 from streamstt.hub.protocol import ClientError
 from streamstt.server.requests import sanitize_source_name
 
-MAX_FIELDS = 200  # clients send dozens, and a ``keyterm`` for each name
-PAUSE_RANGE_MS = 300, 5000  # shorter silences are within sentences: a cut there costs words
+MAX_FIELDS = 200  # clients send dozens, and a keyterm for each name
+PAUSE_RANGE_MS = 300, 5000  # shorter silences occur within sentences: a cut there costs words
 FALSE_VALUES = {"", "false", "0", "off", "no"}
 
 
 @dataclass(frozen=True, slots=True)
 class ListenOptions:
-    """What is to be told, and of which audio.
+    """Options of a connection.
 
     Attributes:
-        name: Of the source.
-        rate: Samples a second, of each channel.
-        channels: How many; their mean is heard.
-        language: Code, ``auto``, or empty for the engine's setting.
-        interim: Whether unfinished captions are told.
-        endpointing: Whether results say that the speaker has paused.
-        pause_ms: Silence that is a pause; 0: as the daemon has it.
-        vad_events: Whether the beginning of speech is told.
-        utterance_end_ms: After so much without a new word that is told; 0: it is not.
+        name: Name of the source.
+        rate: Sample rate (Hz).
+        channels: Number of channels, which are mixed down.
+        language: Language code, ``auto``, or empty for the engine's setting.
+        interim: Whether to send partial captions (interim results).
+        endpointing: Whether results report that the speaker has paused (``speech_final``).
+        pause_ms: Silence that counts as a pause; 0: the daemon's setting.
+        vad_events: Whether to report the start of speech.
+        utterance_end_ms: Time without a new word after which UtteranceEnd is sent; 0: never.
     """
 
     name: str = "deepgram"
@@ -46,17 +46,17 @@ class ListenOptions:
 
 
 def parse_listen(target: str) -> ListenOptions:
-    """Reads path and query.
+    """Parses path and query.
 
     Raises:
-        ClientError: It asks for what there is not.
+        ClientError: An option is invalid or not supported.
     """
     query = _parse_query(target)
     _check_encoding(query)
     rate, channels = _parse_number(query, "sample_rate", "0"), _parse_number(query, "channels", "1")
     check_format(rate, channels)
     if _parse_flag(query, "multichannel") and channels > 1:
-        raise ClientError("bad_channels", "multichannel is not known here: open a connection for each channel")
+        raise ClientError("bad_channels", "multichannel is not supported: open one connection per channel")
     language = "auto" if _parse_flag(query, "detect_language") else base_language(query.get("language", ""))
     if not re.fullmatch(r"([a-z]{2,3}|auto|multi)?", language):
         raise ClientError("bad_language", f"language={language[:20]!r} is not a code such as en or en-US, or multi")
@@ -76,17 +76,17 @@ def parse_listen(target: str) -> ListenOptions:
 def _parse_query(target: str) -> dict[str, str]:
     try:
         fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=MAX_FIELDS)
-    except ValueError as problem:
-        raise ClientError("bad_address", f"the address cannot be read: {problem}") from problem
+    except ValueError as error:
+        raise ClientError("bad_address", f"invalid address: {error}") from error
     return {key: values[-1] for key, values in fields.items()}
 
 
 def _check_encoding(query: Mapping[str, str]) -> None:
     encoding = query.get("encoding", "linear16" if "sample_rate" in query else "")
     if encoding != "linear16" or "sample_rate" not in query:
-        asked = f"not {encoding[:20]!r}" if encoding else "and no containers such as WAV"
+        requested = f"not {encoding[:20]!r}" if encoding else "and no containers such as WAV"
         raise ClientError(
-            "bad_encoding", f"audio must be encoding=linear16 with its sample_rate, {asked}: convert it before"
+            "bad_encoding", f"audio must be encoding=linear16 with its sample_rate, {requested}: convert it first"
         )
 
 

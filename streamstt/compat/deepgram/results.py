@@ -1,7 +1,7 @@
-"""Captions in Deepgram's words. Pure: whoever holds it brings events, and how far the audio is.
+"""Translates captions into Deepgram's results. Pure: the caller brings the events and the position of the audio.
 
 Our finals are Deepgram's ``is_final`` results, which cover disjoint times; our partials are its interim results. A
-partial has no times of words and no probabilities: ``words`` is empty then, and ``confidence`` 0.
+partial has neither word times nor probabilities, so its ``words`` is empty and its ``confidence`` 0.
 """
 
 import re
@@ -16,16 +16,16 @@ from streamstt.hub.protocol import DaemonInfo
 
 JsonObject = dict[str, Any]
 CHANNEL_INDEX = [0, 1]  # channel 0 of 1
-MAX_CAPTION_DELAY_S = 1.0  # a word is shown at the latest so long after it was said
+MAX_CAPTION_DELAY_S = 1.0  # a spoken word is in a caption after at most this time
 
 
 @dataclass(frozen=True, slots=True)
 class StreamPosition:
-    """What is known besides the events.
+    """State of the source when events are translated.
 
     Attributes:
-        position: Stream time up to which audio has come, in seconds.
-        settled: Whether all that was said is in finals.
+        position: Stream time up to which audio has arrived, in seconds.
+        settled: Whether all speech so far is in finals.
     """
 
     position: float
@@ -33,35 +33,38 @@ class StreamPosition:
 
 
 class ResultTranslator:
-    """Of one connection."""
+    """Translates the events of one connection; knows no socket.
+
+    Finals become results at once. If no final reported the pause after it (``speech_final``), an empty result does.
+    """
 
     def __init__(self, options: ListenOptions, daemon_info: DaemonInfo, request_id: str) -> None:
-        """Nothing is said yet.
+        """Starts without speech.
 
         Args:
-            options: What is to be told.
-            daemon_info: The daemon, whose model is named.
-            request_id: Names the connection.
+            options: Options of the connection.
+            daemon_info: Name of the model and version of the daemon.
+            request_id: Identifies the connection.
         """
         self._options = options
         uid = str(uuid.uuid5(uuid.NAMESPACE_URL, daemon_info.model))
         info = {"name": daemon_info.model, "version": daemon_info.version, "arch": "whisper"}
         self._results_metadata = {"request_id": request_id, "model_info": info, "model_uuid": uid}
         self._summary_metadata = {"request_id": request_id, "models": [uid], "model_info": {uid: info}}
-        self._sent_until = 0.0  # stream time up to which finals reach
-        self._utterance_ended_at = 0.0  # stream time at which the last utterance ended
+        self._sent_until = 0.0  # stream time that finals cover
+        self._utterance_ended_at = 0.0  # stream time of the end of the last utterance
         self._speaking = False
-        self._pause_due = False  # since a final was told, no result has said that the speaker paused
-        self._last_word_end: float | None = None  # its end, until it is known that none follows soon
-        self._has_partial = False  # words are shown that are not final
+        self._pause_due = False  # no result has reported the pause after the last final yet
+        self._last_word_end: float | None = None  # stream time; None once UtteranceEnd was sent
+        self._has_partial = False  # the client was or could be shown words that are not final
         self._finalizing = False
 
     def translate(self, events: Sequence[Event], now: StreamPosition) -> list[JsonObject]:
-        """What to send.
+        """Returns the messages to send for events.
 
         Args:
-            events: Published together, or waiting together.
-            now: As of their coming.
+            events: Events that were published together or waited together.
+            now: State of the source when they arrived.
         """
         sent: list[JsonObject] = []
         for i, event in enumerate(events):
@@ -82,7 +85,7 @@ class ResultTranslator:
         return [*sent, *self._pause_result(now), *self._utterance_end(now)]
 
     def has_output(self, now: StreamPosition) -> bool:
-        """Whether ``translate`` has something to say without any event."""
+        """Returns whether ``translate`` would return messages without any event."""
         return self._has_paused(now) or self._has_utterance_ended(now)
 
     def _has_paused(self, now: StreamPosition) -> bool:
@@ -93,22 +96,22 @@ class ResultTranslator:
     def _has_utterance_ended(self, now: StreamPosition) -> bool:
         if not self._options.utterance_end_ms or self._has_partial or self._last_word_end is None:
             return False
-        silent_s = now.position - self._last_word_end - (MAX_CAPTION_DELAY_S if self._speaking else 0)
-        return silent_s >= self._options.utterance_end_ms / 1000
+        silence_s = now.position - self._last_word_end - (MAX_CAPTION_DELAY_S if self._speaking else 0)
+        return silence_s >= self._options.utterance_end_ms / 1000
 
     def request_finalize(self) -> None:
-        """The client wants all that was said so far to be final."""
+        """Notes that the client wants all speech so far to become final (``Finalize``)."""
         self._finalizing = True
 
     def finalize_reply(self) -> list[JsonObject]:
-        """It is; this tells it, if no result could."""
+        """Returns the reply to ``Finalize``, unless a result already was it; call when all speech so far is final."""
         if not self._finalizing:
             return []
         self._finalizing = False
         return [self._empty_result({"speech_final": False, "from_finalize": True})]
 
     def configure_failure(self) -> JsonObject:
-        """The answer to ``Configure``: names to expect are the daemon's, not a client's."""
+        """Returns the reply to ``Configure``: the vocabulary is a setting of the daemon, not of a client."""
         return {
             "type": "ConfigureFailure",
             "request_id": self._results_metadata["request_id"],
@@ -117,12 +120,12 @@ class ResultTranslator:
         }
 
     def metadata(self, created_at: str, sha256: str, duration: float) -> JsonObject:
-        """The last message.
+        """Returns the last message of a connection.
 
         Args:
-            created_at: Wall time (ISO 8601) of the connection.
-            sha256: Of all the audio.
-            duration: Of it, in seconds.
+            created_at: Wall time (ISO 8601) at which the connection was opened.
+            sha256: SHA-256 of all audio.
+            duration: Duration of all audio, in seconds.
         """
         return {
             "type": "Metadata",
@@ -138,7 +141,7 @@ class ResultTranslator:
         return self._make_result(partial.text, (), (partial.start, partial.end), flags)
 
     def _final_result(self, final: Final, later: Sequence[Final], now: StreamPosition) -> JsonObject:
-        """A result; of the finals that came with it, the last one of an utterance says that the speaker has paused."""
+        """Makes a result; of finals that arrived together, the last one of an utterance reports the pause."""
         self._has_partial = False
         if final.words:
             self._last_word_end = final.words[-1].end
@@ -150,7 +153,7 @@ class ResultTranslator:
         return self._make_result(final.text, final.words, (final.start, final.end), flags)
 
     def _pause_result(self, now: StreamPosition) -> list[JsonObject]:
-        """A result without words, when all were told before the speaker paused."""
+        """Makes a result without words if the finals were sent before the speaker paused."""
         if not self._has_paused(now):
             return []
         finalized, self._finalizing, self._pause_due = self._finalizing, False, False
@@ -171,14 +174,14 @@ class ResultTranslator:
         start, end = (max(at, self._sent_until) for at in span)
         self._sent_until = end if flags["is_final"] else self._sent_until
         confidence = round(sum(w.probability for w in words) / len(words), 3) if words else 0.0
-        said = {"transcript": text, "confidence": confidence, "words": [_format_word(w) for w in words]}
+        alternative = {"transcript": text, "confidence": confidence, "words": [_format_word(w) for w in words]}
         return {
             "type": "Results",
             "channel_index": CHANNEL_INDEX,
             "start": start,
             "duration": round(end - start, 3),
             **flags,
-            "channel": {"alternatives": [said]},
+            "channel": {"alternatives": [alternative]},
             "metadata": self._results_metadata,
         }
 

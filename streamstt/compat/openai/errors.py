@@ -1,4 +1,4 @@
-"""What goes wrong, as OpenAI's clients are told of it: over HTTP and over WebSocket in the same words. Pure."""
+"""Errors in the form that OpenAI's clients expect, over HTTP and WebSocket. Pure."""
 
 from http import HTTPStatus
 from typing import Any
@@ -23,12 +23,12 @@ ERROR_CODES = {
 
 
 class ApiError(Exception):
-    """A client asked for what it cannot have.
+    """A request of a client is invalid or cannot be served.
 
     Attributes:
-        code: A word for programs.
-        param: Which of its parameters is wrong; empty: none in particular.
-        status: As HTTP says it.
+        code: Error code for programs.
+        param: Name of the invalid parameter; empty: none in particular.
+        status: HTTP status.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class ApiError(Exception):
 
     @property
     def data(self) -> JsonObject:
-        """The ``error`` object."""
+        """The error as OpenAI's ``error`` object."""
         kind = "server_error" if self.status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
         if self.status is HTTPStatus.TOO_MANY_REQUESTS:
             kind = "requests"
@@ -49,23 +49,23 @@ class ApiError(Exception):
 
     @property
     def response(self) -> Answer:
-        """The same as an HTTP answer."""
+        """The error as an HTTP response."""
         headers = (("Retry-After", "2"),) if self.status is HTTPStatus.TOO_MANY_REQUESTS else ()
         return json_response(self.status, {"error": self.data}, headers)
 
 
 def is_openai_path(path: str) -> bool:
-    """Whether who asks for a path reads errors as OpenAI sends them."""
+    """Returns whether clients of a path expect errors in OpenAI's form."""
     return SETTING_BY_PATH.get(path) == OPENAI_SWITCH
 
 
 def json_response(status: HTTPStatus, data: JsonObject, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """An object as an HTTP answer."""
+    """Makes a JSON response."""
     return Answer(status, JSON_TYPE, to_json(data).encode(errors="replace"), headers)
 
 
 def to_openai_error(response: Answer) -> Answer:
-    """A refusal that was meant for people, as these clients expect it."""
+    """Turns a plain-text error response into OpenAI's form; JSON responses are returned unchanged."""
     if response.content_type == JSON_TYPE:
         return response
     code = ERROR_CODES.get(response.status, "")

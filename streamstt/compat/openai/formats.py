@@ -1,4 +1,4 @@
-"""A recording's captions in the formats of OpenAI's ``audio/transcriptions``. Pure."""
+"""Formats the captions of a recording as OpenAI's ``audio/transcriptions`` does. Pure."""
 
 import math
 import zlib
@@ -22,14 +22,14 @@ EVENTS_TYPE = "text/event-stream; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class TranscriptionOptions:
-    """How a recording is to be heard, and told.
+    """Options of a transcription request.
 
     Attributes:
-        language: Code, ``auto``, or empty for the daemon's setting.
-        response_format: Of the answer.
-        segments: ``verbose_json`` tells each caption.
-        words: ``verbose_json`` tells each word.
-        stream: Captions are told as they are heard.
+        language: Language code, ``auto``, or empty for the daemon's setting.
+        response_format: Format of the response.
+        segments: Whether ``verbose_json`` lists each caption.
+        words: Whether ``verbose_json`` lists each word.
+        stream: Whether captions are sent as they are transcribed.
     """
 
     language: str = ""
@@ -40,12 +40,12 @@ class TranscriptionOptions:
 
 
 def format_response(finals: Sequence[Final], duration_s: float, options: TranscriptionOptions) -> Answer:
-    """The whole answer.
+    """Makes the complete response.
 
     Args:
-        finals: In order.
-        duration_s: Of the recording.
-        options: The client's.
+        finals: Captions in order.
+        duration_s: Duration of the recording (s).
+        options: Options of the request.
     """
     text = join_finals(finals)
     usage = {"type": "duration", "seconds": math.ceil(duration_s)}
@@ -54,11 +54,16 @@ def format_response(finals: Sequence[Final], duration_s: float, options: Transcr
             return json_response(HTTPStatus.OK, {"text": text, "usage": usage})
         case "text":
             return Answer(HTTPStatus.OK, TEXT_TYPE, f"{text}\n".encode())
-        case "srt" | "vtt" as form:
-            return Answer(HTTPStatus.OK, TEXT_TYPE, render(finals, form).encode())
+        case "srt" | "vtt" as file_format:
+            return Answer(HTTPStatus.OK, TEXT_TYPE, render(finals, file_format).encode())
         case "verbose_json":
-            heard = next((final.language for final in finals), options.language)
-            data: JsonObject = {"task": "transcribe", "language": heard, "duration": round(duration_s, 3), "text": text}
+            language = next((final.language for final in finals), options.language)
+            data: JsonObject = {
+                "task": "transcribe",
+                "language": language,
+                "duration": round(duration_s, 3),
+                "text": text,
+            }
             data |= (
                 {"segments": [_format_segment(i, final) for i, final in enumerate(finals)]} if options.segments else {}
             )
@@ -71,7 +76,7 @@ def format_response(finals: Sequence[Final], duration_s: float, options: Transcr
 
 
 def join_finals(finals: Sequence[Final]) -> str:
-    """All that was said, on one line."""
+    """Joins the text of all captions on one line."""
     text = ""
     for final in finals:
         text = join_text(text, final.text, final.language)
@@ -79,7 +84,7 @@ def join_finals(finals: Sequence[Final]) -> str:
 
 
 def encode_sse(data: JsonObject) -> bytes:
-    """One server-sent event (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
+    """Encodes a server-sent event (https://html.spec.whatwg.org/multipage/server-sent-events.html)."""
     return f"data: {to_json(data)}\n\n".encode(errors="replace")
 
 
@@ -89,8 +94,8 @@ def _format_word(final: Final, number: int) -> JsonObject:
 
 
 def _format_segment(number: int, final: Final) -> JsonObject:
-    """As Whisper tells it; the tokens, and how sure it was that somebody speaks, are not known here any more."""
-    written = final.text.encode(errors="replace")
+    """Formats a caption as a segment of Whisper; its tokens and no-speech probability are not known here."""
+    encoded = final.text.encode(errors="replace")
     logs = [math.log(max(word.probability, 1e-6)) for word in final.words]
     return {
         "id": number,
@@ -101,6 +106,6 @@ def _format_segment(number: int, final: Final) -> JsonObject:
         "tokens": [],
         "temperature": 0.0,
         "avg_logprob": round(sum(logs) / len(logs), 4) if logs else 0.0,
-        "compression_ratio": round(len(written) / len(zlib.compress(written)), 3),
+        "compression_ratio": round(len(encoded) / len(zlib.compress(encoded)), 3),
         "no_speech_prob": 0.0,
     }

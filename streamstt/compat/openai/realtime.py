@@ -1,7 +1,7 @@
-"""``WS /v1/realtime``: transcription sessions as OpenAI's Realtime clients speak them (developers.openai.com).
+"""``WS /v1/realtime``: transcription sessions of OpenAI's Realtime protocol (developers.openai.com).
 
-The committed words of a turn are told while it is still spoken: they are never withdrawn, which is what a ``delta``
-promises. Names and terms to expect are the daemon's; ``prompt`` is passed over.
+The stable words of a turn are sent while it is still being spoken: they are never withdrawn, which is what a ``delta``
+promises. The vocabulary is a setting of the daemon; ``prompt`` is ignored.
 """
 
 import asyncio
@@ -30,73 +30,76 @@ BETA_PROTOCOL = "realtime=v1"  # in the header OpenAI-Beta
 
 
 async def serve_realtime(context: EndpointContext) -> None:
-    """Takes audio until the client leaves, and tells of its turns; mistakes are told, and most cost nothing else."""
-    # Of no source until the first audio comes: only then is it known in which language it is.
-    with context.hub.subscribe(source="") as outbox:
-        conversation = _RealtimeSession(context, outbox)
+    """Receives audio and sends turns until the client disconnects; most errors are reported without closing."""
+    # The source is added with the first audio: only then are its language and pause known.
+    with context.hub.subscribe(source="") as subscription:
+        session = _RealtimeSession(context, subscription)
         try:
             await first_completed(
-                conversation.send_events(),
-                outbox.wait_too_slow(),
-                conversation.receive_events(),
-                conversation.complete_turns(),
+                session.send_events(),
+                subscription.wait_too_slow(),
+                session.receive_events(),
+                session.complete_turns(),
             )
-        except ClientError as problem:
-            await context.socket.send(_encode_event(conversation.error_event(ApiError(str(problem), problem.code))))
-            outbox.finish(CloseReason(problem.close_code, problem.code))
+        except ClientError as error:
+            await context.socket.send(_encode_event(session.error_event(ApiError(str(error), error.code))))
+            subscription.finish(CloseReason(error.close_code, error.code))
         finally:
-            conversation.close()  # before the goodbye: whoever has read that finds the place free
-    await close_connection(context.socket, outbox.close_reason)
+            session.close()  # before closing: a client that has seen the close can count on its slot being free
+    await close_connection(context.socket, subscription.close_reason)
 
 
 class _RealtimeSession:
-    """One client's. ``receive_events`` never sends: what it has to tell goes as a slip through the outbox, in order."""
+    """Session of one client.
+
+    Only ``send_events`` sends; the other tasks put their messages, or the id of a turn that is complete, into the
+    subscription, so that the order is kept.
+    """
 
     def __init__(self, context: EndpointContext, subscription: Subscription) -> None:
         self._context = context
         self._subscription = subscription
-        former = BETA_PROTOCOL in context.socket.header("OpenAI-Beta")
-        model = BETA_DEFAULT_MODEL if former else context.hub.daemon_info.model
-        self._config = SessionConfig(former, model, parse_source_request(context.target).language)
-        self._translator = TurnTranslator(beta=former)
+        beta = BETA_PROTOCOL in context.socket.header("OpenAI-Beta")
+        model = BETA_DEFAULT_MODEL if beta else context.hub.daemon_info.model
+        self._config = SessionConfig(beta, model, parse_source_request(context.target).language)
+        self._translator = TurnTranslator(beta=beta)
         self._session_id = f"sess_{uuid.uuid4().hex[:20]}"
         self._stream: RemoteStream | None = None
         self._audio: ClientAudio | None = None
-        self._ended_turns: asyncio.Queue[tuple[str, float]] = (
-            asyncio.Queue()
-        )  # no more than turns that wait for the engine
+        # Bounded by the number of turns that wait for the engine.
+        self._ended_turns: asyncio.Queue[tuple[str, float]] = asyncio.Queue()
 
     def close(self) -> None:
-        """The client is gone."""
+        """Removes the client's source."""
         if self._stream:
             self._stream.close()
 
-    def error_event(self, problem: ApiError, event_id: object = None) -> JsonObject:
-        """An error as an event; ``event`` names the client's own that caused it."""
-        named = event_id if isinstance(event_id, str) else None
-        return self._translator.make_event("error", error=problem.data | {"event_id": named})
+    def error_event(self, error: ApiError, event_id: object = None) -> JsonObject:
+        """Makes an error event; ``event_id`` is that of the client's event that caused it."""
+        client_event_id = event_id if isinstance(event_id, str) else None
+        return self._translator.make_event("error", error=error.data | {"event_id": client_event_id})
 
     async def receive_events(self) -> None:
-        """Does what the client says, until it leaves.
+        """Handles the client's events until it disconnects.
 
         Raises:
-            ClientError: It says nothing for too long, or cannot be heard.
+            ClientError: The client is idle for too long, or its audio is invalid.
         """
         while True:
             message = await receive(self._context.socket, self._context.idle_s)
-            wish: JsonObject = {}
+            event: JsonObject = {}
             try:
-                wish = _parse_event(message)
-                told = await self._handle_event(wish)
-            except ApiError as problem:
-                told = [self.error_event(problem, wish.get("event_id"))]
+                event = _parse_event(message)
+                replies = await self._handle_event(event)
+            except ApiError as error:
+                replies = [self.error_event(error, event.get("event_id"))]
             self._queue_ended_turns()
-            for data in told:
+            for data in replies:
                 self._subscription.put_private(_encode_event(data))
 
     async def send_events(self) -> None:
-        """Sends what comes into the outbox until it is finished, then what there is to say of the last turns."""
-        await self._subscription.get()  # our own hello
+        """Sends the translated items of the subscription until it is finished, then completes the last turns."""
+        await self._subscription.get()  # our own hello is not sent
         await self._send_all([self._session_event("created")])
         while (item := await self._subscription.get()) is not None:
             if not isinstance(item, str):
@@ -109,7 +112,7 @@ class _RealtimeSession:
         await self._send_all(self._translator.close(self._stream.position if self._stream else 0.0))
 
     async def complete_turns(self) -> None:
-        """Waits for each turn that has ended until all of it is final, for ever."""
+        """Waits, for each turn that has ended, until all of it is final; runs until cancelled."""
         while True:
             item, end = await self._ended_turns.get()
             if self._stream:
@@ -139,16 +142,16 @@ class _RealtimeSession:
             case "transcription_session.update":
                 return self._update_session(replace(self._config, beta=True), event)
             case _:
-                text = f"{str(event.get('type'))[:60]!r} is not understood: this daemon only transcribes"
+                text = f"{str(event.get('type'))[:60]!r} is not supported: this daemon only transcribes"
                 raise ApiError(text, "unknown_event", "type")
 
     def _update_session(self, config: SessionConfig, event: JsonObject) -> list[JsonObject]:
-        wishes = update_config(config, event.get("session"))
-        if self._stream and (wishes.language, wishes.pause_ms) != (self._config.language, self._config.pause_ms):
-            text = "language and silence_duration_ms can be set before the first audio only"
+        updated = update_config(config, event.get("session"))
+        if self._stream and (updated.language, updated.pause_ms) != (self._config.language, self._config.pause_ms):
+            text = "language and silence_duration_ms can only be set before the first audio"
             raise ApiError(text, "session_is_set", "session")
-        self._config = wishes
-        self._translator.beta, self._translator.detects_turns = wishes.beta, wishes.detects_turns
+        self._config = updated
+        self._translator.beta, self._translator.detects_turns = updated.beta, updated.detects_turns
         return [self._session_event("updated")]
 
     def _session_event(self, action: str) -> JsonObject:
@@ -156,17 +159,21 @@ class _RealtimeSession:
         return self._translator.make_event(kind, session=describe_session(self._config, self._session_id))
 
     def _open_audio(self) -> ClientAudio:
-        """Where audio goes; the first makes the client a source."""
+        """Returns the client's audio input; adds the source on the first call."""
         if self._audio is None:
-            named, wishes = parse_source_request(self._context.target, "openai"), self._config
-            offer = replace(named, rate=SAMPLE_RATE_HZ, language=wishes.language, end_silence_ms=wishes.pause_ms)
-            self._stream = self._context.ingest.add_remote_source(offer)
+            request = replace(
+                parse_source_request(self._context.target, "openai"),
+                rate=SAMPLE_RATE_HZ,
+                language=self._config.language,
+                end_silence_ms=self._config.pause_ms,
+            )
+            self._stream = self._context.ingest.add_remote_source(request)
             self._subscription.source = self._stream.name
             self._audio = ClientAudio(self._stream, self._context.hub, SAMPLE_RATE_HZ)
         return self._audio
 
     async def _end_utterance(self) -> float:
-        """What was said becomes final; the stream time (s) up to which there is audio."""
+        """Ends the utterance, so that it becomes final; returns the stream time (s) of the end of the audio."""
         if self._audio is None or self._stream is None:
             return 0.0
         await self._audio.end_utterance()
@@ -174,18 +181,18 @@ class _RealtimeSession:
 
 
 def _encode_event(data: JsonObject) -> str:
-    return to_json(data).encode(errors="replace").decode()  # half of a surrogate pair is no text
+    return to_json(data).encode(errors="replace").decode()  # a lone surrogate cannot be encoded
 
 
 def _parse_event(message: str | bytes) -> JsonObject:
     try:
-        return parse_json_object(message, "an event is a JSON object, with audio in base64")
-    except ClientError as problem:
-        raise ApiError(str(problem), "invalid_json") from problem
+        return parse_json_object(message, "an event must be a JSON object, with audio in base64")
+    except ClientError as error:
+        raise ApiError(str(error), "invalid_json") from error
 
 
 def _decode_audio(text: object) -> bytes:
     try:
         return b64decode(text if isinstance(text, str) else "?", validate=True)
-    except (binascii.Error, ValueError) as problem:
-        raise ApiError("audio must be base64 of 16-bit samples", "invalid_base64", "audio") from problem
+    except (binascii.Error, ValueError) as error:
+        raise ApiError("audio must be base64 of 16-bit samples", "invalid_base64", "audio") from error

@@ -1,4 +1,4 @@
-"""``POST /v1/audio/transcriptions`` and ``GET /v1/models``, as OpenAI's clients speak them (developers.openai.com)."""
+"""``POST /v1/audio/transcriptions`` and ``GET /v1/models`` of OpenAI's API (developers.openai.com)."""
 
 import logging
 import re
@@ -75,14 +75,14 @@ class RecordingTranscriber(Protocol):
 
 
 class Transcriptions:
-    """Serves uploads, so many at once and no more."""
+    """Serves uploads, a limited number at the same time."""
 
     def __init__(self, settings: CompatSettings, uploads: RecordingTranscriber) -> None:
-        """Serves nobody.
+        """Starts without uploads.
 
         Args:
             settings: The ``[compat]`` section.
-            uploads: What hears them.
+            uploads: Transcribes the recordings.
         """
         self._max_uploads = settings.max_uploads
         self._max_bytes = settings.max_upload_mb * 1_000_000
@@ -90,7 +90,7 @@ class Transcriptions:
         self._active = 0
 
     async def serve(self, request: HttpRequest) -> None:
-        """Answers one request, whatever it is."""
+        """Answers one request, with an error if necessary."""
         try:
             if self._active >= self._max_uploads:
                 text = f"{self._max_uploads} recordings are being transcribed already (compat.max_uploads)"
@@ -107,18 +107,18 @@ class Transcriptions:
 
     async def _serve(self, request: HttpRequest) -> None:
         try:
-            # It has no name on the disk: whatever ends the daemon, nothing of it stays.
+            # A file without a name: nothing of it remains, however the daemon ends.
             file = TemporaryFile()  # noqa: SIM115 - closed below, in a thread
         except OSError as problem:
             raise _storage_error(problem) from problem
         try:
             form = await self._receive(request, file)
             if form.file_name is None:
-                raise ApiError("the form has no file in it", "missing_required_parameter", "file")
-            wishes = parse_options(form.fields, self._uploads.languages)
-            await run_in_thread(partial(file.seek, 0))  # which writes what is still held back
+                raise ApiError("the form contains no file", "missing_required_parameter", "file")
+            options = parse_options(form.fields, self._uploads.languages)
+            await run_in_thread(partial(file.seek, 0))  # also flushes the buffer
             await first_completed(
-                self._respond(request, Path(f"/dev/fd/{file.fileno()}"), form.file_name, wishes),
+                self._respond(request, Path(f"/dev/fd/{file.fileno()}"), form.file_name, options),
                 request.wait_disconnected(),
             )
         except OSError as problem:
@@ -129,7 +129,7 @@ class Transcriptions:
             await run_in_thread(file.close)
 
     async def _receive(self, request: HttpRequest, file: BinaryIO) -> MultipartForm:
-        """The form, with its file in ``file``: on disk, for its size is the sender's choice."""
+        """Receives the form; its file is written to ``file``, on disk because the sender decides its size."""
         try:
             form = MultipartForm(next(iter(request.headers("content-type")), ""), file)
             async for data in request.body(self._max_bytes):
@@ -160,7 +160,7 @@ class Transcriptions:
 
 
 async def _stream_captions(request: HttpRequest, recording: RecordingReader) -> None:
-    """Tells each caption when it is heard, and at the end all of them."""
+    """Sends each caption as soon as it is transcribed, and the whole text at the end."""
     finals: list[Final] = []
     async for final in recording.finals():
         if not finals:
@@ -176,8 +176,8 @@ async def _stream_captions(request: HttpRequest, recording: RecordingReader) -> 
 
 
 def _storage_error(error: OSError) -> ApiError:
-    log.error("an upload cannot be kept in the folder for temporary files (TMPDIR): %s", error)
-    return ApiError("the daemon has no room for the file", "no_room", status=HTTPStatus.INSUFFICIENT_STORAGE)
+    log.error("an upload cannot be stored in the folder for temporary files (TMPDIR): %s", error)
+    return ApiError("the daemon has no disk space for the file", "no_room", status=HTTPStatus.INSUFFICIENT_STORAGE)
 
 
 def _transcription_error(error: SourceError | EngineError) -> ApiError:
@@ -187,34 +187,41 @@ def _transcription_error(error: SourceError | EngineError) -> ApiError:
 
 
 def parse_options(fields: Mapping[str, Sequence[str]], languages: Sequence[str]) -> TranscriptionOptions:
-    """What the form asks for; ``model``, ``prompt`` and ``temperature`` are taken, and change nothing.
+    """Parses the fields of the form; ``model``, ``prompt`` and ``temperature`` are accepted and ignored.
+
+    Args:
+        fields: Name of a field to its values.
+        languages: Language codes of the model.
 
     Raises:
-        ApiError: It cannot be had.
+        ApiError: A value is invalid.
     """
-    given = {name: values[-1] for name, values in fields.items() if values}
-    form = given.get("response_format") or "json"
-    if form not in FORMATS:
-        raise ApiError(f"response_format can be {', '.join(FORMATS)}; not {form[:40]!r}", param="response_format")
-    language = base_language(given.get("language", ""))
+    last_values = {name: values[-1] for name, values in fields.items() if values}
+    response_format = last_values.get("response_format") or "json"
+    if response_format not in FORMATS:
+        raise ApiError(
+            f"response_format must be one of {', '.join(FORMATS)}; not {response_format[:40]!r}",
+            param="response_format",
+        )
+    language = base_language(last_values.get("language", ""))
     if language not in {"", "auto", *languages}:
-        raise ApiError(f"the model speaks {', '.join(languages)}; not {language[:20]!r}", param="language")
+        raise ApiError(f"the model knows {', '.join(languages)}; not {language[:20]!r}", param="language")
     key = "timestamp_granularities"
-    times = {*fields.get(f"{key}[]", ()), *fields.get(key, ())} or {"segment"}
-    if not times <= {"word", "segment"}:
-        raise ApiError(f"{key} can be word and segment", param=key)
-    stream = re.fullmatch(r"(?i)true|1", given.get("stream", "")) is not None
-    return TranscriptionOptions(language, form, "segment" in times, "word" in times, stream)
+    granularities = {*fields.get(f"{key}[]", ()), *fields.get(key, ())} or {"segment"}
+    if not granularities <= {"word", "segment"}:
+        raise ApiError(f"{key} must be word or segment", param=key)
+    stream = re.fullmatch(r"(?i)true|1", last_values.get("stream", "")) is not None
+    return TranscriptionOptions(language, response_format, "segment" in granularities, "word" in granularities, stream)
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """``GET /v1/models`` and ``/v1/models/NAME``: the one that is loaded."""
+    """Answers ``GET /v1/models`` and ``/v1/models/NAME``: only the loaded model exists."""
 
     name: str
 
     def respond(self, path: str) -> Answer | None:
-        """The answer; None: the path is another one."""
+        """Returns the response; None for any other path."""
         model = {"id": self.name, "object": "model", "created": 0, "owned_by": "streamstt"}
         if path == "/v1/models":
             return json_response(HTTPStatus.OK, {"object": "list", "data": [model]})

@@ -1,4 +1,4 @@
-"""What is said with one client of the Wyoming port."""
+"""A connection of a Wyoming client: receives audio, sends transcripts."""
 
 import asyncio
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from streamstt.hub.hub import DONE, TOO_SLOW, CloseReason, Hub, Subscription
 from streamstt.hub.protocol import ClientError, Message
 from streamstt.server.endpoint import AudioIngest, drain_audio
 
-CLOSE_TIMEOUT_S = 1.0  # a client that is sent away, and goes on sending, is listened to no longer
+CLOSE_TIMEOUT_S = 1.0  # limit for reading what a closed client still sends
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class WyomingContext:
     """What all connections share.
 
     Attributes:
-        hub: Where captions come from.
-        ingest: Where audio goes.
-        languages: Codes that the model knows.
-        idle_s: A connection without a word for so long is closed.
+        hub: Publishes the captions.
+        ingest: Adds sources.
+        languages: Language codes of the model.
+        idle_s: A connection is closed after this long without an event (s).
     """
 
     hub: Hub
@@ -41,18 +41,18 @@ class WyomingContext:
 
 
 class WyomingConnection:
-    """One connection.
+    """A connection with one client; serves its audio streams one after the other.
 
     Attributes:
-        busy: Whether it is in the middle of a stream of audio, or waits for the words of one.
+        busy: Whether an audio stream, or its transcript, is in progress.
     """
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, context: WyomingContext) -> None:
-        """Nothing is said yet.
+        """Starts idle; call ``serve``.
 
         Args:
-            reader: What it sends.
-            writer: What it gets.
+            reader: Stream from the client.
+            writer: Stream to the client.
             context: What all connections share.
         """
         self._reader = reader
@@ -62,33 +62,33 @@ class WyomingConnection:
         self.busy = False
 
     async def serve(self) -> None:
-        """Answers until the daemon stops.
+        """Serves the client until the daemon stops.
 
         Raises:
-            ClientError: It asks for what it cannot have.
-            ConnectionError: It has gone.
+            ClientError: An event is invalid, or the client is idle for too long.
+            ConnectionError: The client has disconnected.
         """
-        farewell = DONE
-        while farewell is DONE:
-            parcel = await self._next_event()
-            if parcel.type in {"audio-start", "audio-chunk"}:
+        close_reason = DONE
+        while close_reason is DONE:
+            event = await self._next_event()
+            if event.type in {"audio-start", "audio-chunk"}:
                 self.busy = True
-                farewell = await self._transcribe(parcel)
+                close_reason = await self._transcribe(event)
                 self.busy = False
             else:
-                await self._reply(parcel)
+                await self._reply(event)
 
     async def send(self, event: WyomingEvent) -> None:
-        """Sends, and waits while the client is far behind."""
+        """Sends an event; waits while the client is far behind."""
         self._writer.write(encode_event(event))
         await self._writer.drain()
 
     def abort(self) -> None:
-        """Cuts the connection; ``serve`` ends by that."""
+        """Aborts the connection, which ends ``serve``."""
         self._writer.transport.abort()
 
     async def close_gracefully(self) -> None:
-        """Ends the connection so that what was sent last arrives: closing it with unread audio would cut that off."""
+        """Closes the connection so that the last event arrives: closing with unread audio would reset it."""
         self._writer.write_eof()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
@@ -98,16 +98,16 @@ class WyomingConnection:
     async def _next_event(self) -> WyomingEvent:
         try:
             async with asyncio.timeout(self._context.idle_s):
-                parcel = await read_event(self._reader)
+                event = await read_event(self._reader)
         except TimeoutError:
-            text = f"nothing was said for {self._context.idle_s:g} s (server.audio_idle_s)"
+            text = f"no event for {self._context.idle_s:g} s (server.audio_idle_s)"
             raise ClientError("idle", text) from None
-        if parcel is None:
+        if event is None:
             raise ConnectionAbortedError
-        return parcel
+        return event
 
     async def _reply(self, event: WyomingEvent) -> None:
-        """Answers what has nothing to do with audio; what is not known is passed over, as the protocol wants it."""
+        """Replies to an event that is not audio; unknown ones are ignored, as the protocol demands."""
         match event.type:
             case "describe":
                 await self.send(make_info(self._context.hub.daemon_info, self._context.languages))
@@ -117,15 +117,15 @@ class WyomingConnection:
                 self._language = parse_language(event.data)
 
     async def _transcribe(self, first_event: WyomingEvent) -> CloseReason:
-        """Takes one stream of audio to its end, and tells what was said."""
+        """Receives one audio stream and sends its transcript; returns why the subscription ended."""
         rate, channels = parse_format(first_event.data)
         stream = self._context.ingest.add_remote_source(make_source_request(self._language, rate))
         try:
-            feed = ClientAudio(stream, self._context.hub, rate, channels)
-            with self._context.hub.subscribe(source=stream.name) as outbox:
-                audio = drain_audio(self._receive_audio(first_event, feed), self._context.hub, outbox)
-                await first_completed(self._send_transcript(outbox), outbox.wait_too_slow(), audio)
-                return outbox.close_reason
+            client_audio = ClientAudio(stream, self._context.hub, rate, channels)
+            with self._context.hub.subscribe(source=stream.name) as subscription:
+                audio = drain_audio(self._receive_audio(first_event, client_audio), self._context.hub, subscription)
+                await first_completed(self._send_transcript(subscription), subscription.wait_too_slow(), audio)
+                return subscription.close_reason
         finally:
             stream.close()
 
@@ -140,13 +140,13 @@ class WyomingConnection:
         await audio.drain()
 
     async def _send_transcript(self, subscription: Subscription) -> None:
-        """Sends words as they are sure, then all of them."""
+        """Sends words once they are stable, then the whole transcript."""
         language = {"language": self._language} if self._language else {}
         await self.send(WyomingEvent("transcript-start", language))
-        heard = TranscriptBuilder()
+        builder = TranscriptBuilder()
         while (item := await subscription.get()) is not None:
-            if isinstance(item, Message) and (chunk := heard.update(item.event)):
+            if isinstance(item, Message) and (chunk := builder.update(item.event)):
                 await self.send(WyomingEvent("transcript-chunk", {"text": chunk}))
         if subscription.close_reason is not TOO_SLOW:
-            await self.send(make_transcript(heard.text, self._language))
+            await self.send(make_transcript(builder.text, self._language))
             await self.send(WyomingEvent("transcript-stop"))

@@ -1,4 +1,4 @@
-"""Home Assistant's Wyoming protocol: what its clients ask for, and captions in its words. Pure.
+"""Events of Home Assistant's Wyoming protocol: parses those of clients, makes those of the daemon. Pure.
 
 Source: github.com/OHF-Voice/wyoming, "Event Types" (1.10).
 """
@@ -15,37 +15,40 @@ from streamstt.hub.protocol import ClientError, DaemonInfo
 
 
 class TranscriptBuilder:
-    """The words of one stream of audio, told in chunks as they can no longer change; together they are the whole."""
+    """Builds the transcript of one audio stream in chunks of stable words.
+
+    Attributes:
+        text: Text of all finals.
+    """
 
     def __init__(self) -> None:
-        """Nothing is said yet."""
-        self.text = ""  # of all finals
+        self.text = ""
         self._sent = ""
 
     def update(self, event: Event) -> str:
-        """The words that are sure since the last event, with the space before them."""
+        """Returns the words that became stable with an event, with the space before them."""
         match event:
             case Partial():
-                sure = self._append_to_finals(event.text[: event.stable])
+                stable = self._append_to_finals(event.text[: event.stable])
             case Final():
-                self.text = sure = self._append_to_finals(event.text)
+                self.text = stable = self._append_to_finals(event.text)
             case _:
                 return ""
-        chunk = sure[len(self._sent) :]
+        chunk = stable[len(self._sent) :]
         self._sent += chunk
         return chunk
 
     def _append_to_finals(self, text: str) -> str:
-        """The finals so far, and this behind them."""
+        """Returns the text of the finals followed by another text."""
         return f"{self.text} {text}" if self.text and text else self.text or text
 
 
 def make_info(daemon_info: DaemonInfo, languages: Sequence[str]) -> WyomingEvent:
-    """The answer to ``make_info``.
+    """Makes the reply to ``describe``.
 
     Args:
-        daemon_info: The daemon.
-        languages: Those that its model knows.
+        daemon_info: Version and model of the daemon.
+        languages: Language codes of the model.
     """
     common = {"installed": True, "version": daemon_info.version}
     model = {
@@ -66,41 +69,41 @@ def make_info(daemon_info: DaemonInfo, languages: Sequence[str]) -> WyomingEvent
 
 
 def parse_language(transcribe: Mapping[str, Any]) -> str:
-    """The language that a ``transcribe`` asks for: a code, or empty for the engine's setting.
+    """Returns the language of a ``transcribe`` event: a code, or empty for the engine's setting.
 
     Raises:
-        ClientError: It is none.
+        ClientError: It is not a language code.
     """
-    asked = transcribe.get("language") or ""
-    language = base_language(asked) if isinstance(asked, str) else "?"
+    tag = transcribe.get("language") or ""
+    language = base_language(tag) if isinstance(tag, str) else "?"
     if not re.fullmatch(r"([a-z]{2,3}|auto)?", language):
-        raise ClientError("bad_language", f"language {str(asked)[:20]!r} is not a code such as en")
+        raise ClientError("bad_language", f"language {str(tag)[:20]!r} is not a code such as en")
     return language
 
 
 def parse_format(audio: Mapping[str, Any]) -> tuple[int, int]:
-    """Rate and channels that an ``audio-start`` or ``audio-chunk`` tells.
+    """Returns sample rate (Hz) and channels of an ``audio-start`` or ``audio-chunk`` event.
 
     Raises:
-        ClientError: They cannot be heard.
+        ClientError: The format is missing or not supported.
     """
     rate, width, channels = (audio.get(key) for key in ("rate", "width", "channels"))
     if type(rate) is not int or type(channels) is not int or width != 2:
-        raise ClientError("bad_audio", "audio must tell rate and channels, and be 2 bytes wide (s16le)")
+        raise ClientError("bad_audio", "audio must have rate and channels, and width 2 (s16le)")
     check_format(rate, channels)
     return rate, channels
 
 
 def make_source_request(language: str, rate: int) -> RemoteSourceRequest:
-    """A client's stream as a source."""
+    """Makes the request for a source for a client's audio."""
     return RemoteSourceRequest("wyoming", rate, language)
 
 
 def make_transcript(text: str, language: str) -> WyomingEvent:
-    """The whole text of a stream."""
+    """Makes the event with the whole transcript."""
     return WyomingEvent("transcript", {"text": text} | ({"language": language} if language not in {"", "auto"} else {}))
 
 
 def make_error(error: ClientError) -> WyomingEvent:
-    """What a client is told before its connection is closed."""
+    """Makes the event that a client receives before its connection is closed."""
     return WyomingEvent("error", {"text": str(error), "code": error.code})

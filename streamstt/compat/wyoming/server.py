@@ -1,4 +1,4 @@
-"""The TCP port for Home Assistant: Wyoming has neither tokens nor TLS, so it is this machine's only unless asked."""
+"""TCP server for Home Assistant's Wyoming protocol, which has neither tokens nor TLS: on loopback unless allowed."""
 
 import asyncio
 import errno
@@ -14,20 +14,20 @@ from streamstt.errors import ServerError
 from streamstt.hub.protocol import ClientError
 from streamstt.server.limits import RateLimitedLog, printable
 
-MAX_CONNECTIONS = 32  # at once; Home Assistant opens one for each command, and one to ask who is here
-DRAIN_TIMEOUT_S = 5.0  # how long a stopping daemon waits for clients to take their last words
+MAX_CONNECTIONS = 32  # Home Assistant opens one for each command, and one for discovery
+DRAIN_TIMEOUT_S = 5.0  # limit for clients to receive their last transcript when the daemon stops
 
 log = logging.getLogger(__name__)
 
 
 class WyomingServer:
-    """Listens, and takes each client to the desk."""
+    """Accepts Wyoming connections and serves each in a task."""
 
     def __init__(self, settings: CompatSettings, context: WyomingContext) -> None:
-        """Does not listen yet.
+        """Does not listen until ``start`` is called.
 
         Args:
-            settings: The ``[compat]`` section; without an address for it nothing ever listens.
+            settings: The ``[compat]`` section; without a Wyoming address the server stays off.
             context: What all connections share.
         """
         self._host, self._port = settings.wyoming_address
@@ -37,23 +37,23 @@ class WyomingServer:
         self._error_log = RateLimitedLog()
 
     async def start(self) -> None:
-        """Listens, if there is an address.
+        """Starts to listen, if an address is set.
 
         Raises:
-            ServerError: The address is taken, or not this machine's.
+            ServerError: The address is in use, or not one of this machine.
         """
         if not self._host:
             return
         try:
             self._listener = await asyncio.start_server(self._on_connect, self._host, self._port, limit=MAX_LINE)
         except OSError as error:
-            hint = "is taken: choose another" if error.errno == errno.EADDRINUSE else f"cannot be used: {error}"
+            hint = "is in use: choose another" if error.errno == errno.EADDRINUSE else f"cannot be used: {error}"
             raise ServerError(f"{self._host}:{self._port} (compat.wyoming) {hint}") from error
         port = self._listener.sockets[0].getsockname()[1]
-        log.info("Wyoming, for Home Assistant, is at tcp://%s:%d", self._host, port)
+        log.info("Wyoming (Home Assistant) is at tcp://%s:%d", self._host, port)
 
     async def drain(self) -> None:
-        """Takes no new clients; gives each that speaks the time to receive its last words. The hub has finished."""
+        """Accepts no new clients; waits until busy clients have their last transcript. The hub has finished by then."""
         if self._listener:
             self._listener.close()
         for client in self._connections.values():
@@ -66,7 +66,7 @@ class WyomingServer:
 
     async def _on_connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
-        assert task is not None  # noqa: S101 - asyncio runs this as one; for the type checker
+        assert task is not None
         self._connections[task] = client = WyomingConnection(reader, writer, self._context)
         try:
             with suppress(ConnectionError):

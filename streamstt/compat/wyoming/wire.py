@@ -1,7 +1,7 @@
-"""Wyoming's wire format: a line of JSON, then more JSON, then audio, each as long as the line says.
+"""Wyoming's wire format: a line of JSON, then more JSON, then audio; the line has the lengths of both.
 
-Source: github.com/OHF-Voice/wyoming, "Format". Its own Python package reads whatever length a stranger announces, and
-takes garbage for the end of a connection; a server has to bound the one, and to answer the other.
+Source: github.com/OHF-Voice/wyoming, "Format". Its Python package reads whatever length a client announces, and treats
+garbage as the end of the connection; a server has to bound the former and report the latter.
 """
 
 from asyncio import IncompleteReadError, LimitOverrunError, StreamReader
@@ -14,12 +14,18 @@ from streamstt.hub.protocol import ClientError, to_json
 
 MAX_LINE = MAX_DATA = 2**16  # bytes
 MAX_PAYLOAD = 2**20  # bytes: 30 s of audio
-NOT_WYOMING_HINT = "that is no JSON object; this port speaks Wyoming"
+NOT_WYOMING_HINT = "not a JSON object; this port expects the Wyoming protocol"
 
 
 @dataclass(frozen=True, slots=True)
 class WyomingEvent:
-    """What the protocol calls an event."""
+    """An event of the protocol.
+
+    Attributes:
+        type: Type of the event, such as ``audio-chunk``.
+        data: Its JSON data.
+        payload: Its binary data, such as audio.
+    """
 
     type: str
     data: Mapping[str, Any] = field(default_factory=dict)
@@ -28,7 +34,7 @@ class WyomingEvent:
 
 @dataclass(frozen=True, slots=True)
 class EventHeader:
-    """The line that a parcel begins with."""
+    """The first line of an event: its type, data, and the lengths in bytes of what follows."""
 
     type: str
     data: Mapping[str, Any]
@@ -37,7 +43,7 @@ class EventHeader:
 
 
 def encode_event(event: WyomingEvent) -> bytes:
-    """A parcel as it is sent."""
+    """Encodes an event."""
     data = to_json(event.data).encode(errors="replace") if event.data else b""
     lengths = {"data_length": len(data)} if data else {}
     lengths |= {"payload_length": len(event.payload)} if event.payload else {}
@@ -45,27 +51,27 @@ def encode_event(event: WyomingEvent) -> bytes:
 
 
 def parse_header(line: bytes) -> EventHeader:
-    """Reads the line.
+    """Parses the first line of an event.
 
     Raises:
-        ClientError: It is none, or announces too much.
+        ClientError: The line is invalid, or a length exceeds its limit.
     """
-    head = parse_json_object(line, NOT_WYOMING_HINT)
-    kind, data = head.get("type"), head.get("data") or {}
-    sizes = [head.get(key) or 0 for key in ("data_length", "payload_length")]
+    fields = parse_json_object(line, NOT_WYOMING_HINT)
+    kind, data = fields.get("type"), fields.get("data") or {}
+    sizes = [fields.get(key) or 0 for key in ("data_length", "payload_length")]
     if not isinstance(kind, str) or not isinstance(data, dict) or not all(type(size) is int for size in sizes):
-        raise ClientError("bad_message", 'an event begins with a line such as {"type":"describe"}')
+        raise ClientError("bad_message", 'an event must begin with a line such as {"type":"describe"}')
     for size, most in zip(sizes, (MAX_DATA, MAX_PAYLOAD), strict=True):
         if not 0 <= size <= most:
-            raise ClientError("too_long", f"a part of {size} bytes was announced; {most} are the most")
+            raise ClientError("too_long", f"{size} bytes were announced; at most {most} are allowed")
     return EventHeader(kind, data, *sizes)
 
 
 async def read_event(reader: StreamReader) -> WyomingEvent | None:
-    """The next parcel; None when the client has gone, be it in the middle of one.
+    """Reads the next event; returns None if the client has disconnected, even within an event.
 
     Raises:
-        ClientError: It sends something else.
+        ClientError: The data is not a valid event.
     """
     try:
         line = await reader.readuntil(b"\n")
@@ -75,5 +81,5 @@ async def read_event(reader: StreamReader) -> WyomingEvent | None:
         return WyomingEvent(header.type, data, await reader.readexactly(header.payload_length))
     except (IncompleteReadError, ConnectionError):
         return None
-    except LimitOverrunError as problem:
-        raise ClientError("too_long", f"a line has at most {MAX_LINE} bytes") from problem
+    except LimitOverrunError as error:
+        raise ClientError("too_long", f"a line must have at most {MAX_LINE} bytes") from error

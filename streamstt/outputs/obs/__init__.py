@@ -1,1 +1,1 @@
-"""OBS Studio, by obs-websocket."""
+"""Captions in OBS Studio, through obs-websocket."""

@@ -1,4 +1,4 @@
-"""What is said to obs-websocket v5, and what it answers. Pure.
+"""Messages of obs-websocket v5. Pure.
 
 Source: https://github.com/obsproject/obs-websocket/blob/master/docs/generated/protocol.md
 """
@@ -10,20 +10,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-HELLO, IDENTIFY, IDENTIFIED, REQUEST, RESPONSE = 0, 1, 2, 6, 7
+HELLO, IDENTIFY, IDENTIFIED, REQUEST, RESPONSE = 0, 1, 2, 6, 7  # op codes
 RPC_VERSION = 1
-NO_EVENTS = 0
+NO_EVENTS = 0  # event subscriptions
 WRONG_PASSWORD, KICKED = 4009, 4011  # close codes
 NOT_READY, NOT_STREAMING, NOT_FOUND = 207, 501, 600  # request status codes
 
 
 class ObsProtocolError(ValueError):
-    """What came is no message of this protocol."""
+    """A message does not follow the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestStatus:
-    """What became of a request."""
+    """Status of a request's response.
+
+    Attributes:
+        ok: Whether the request succeeded.
+        code: Status code of the protocol.
+        comment: Explanation from OBS; may be empty.
+    """
 
     ok: bool
     code: int
@@ -34,7 +40,7 @@ class RequestStatus:
 
 
 def authentication_string(password: str, salt: str, challenge: str) -> str:
-    """The answer to a challenge: proves that the password is known, without telling it."""
+    """Computes the response to a challenge, which proves knowledge of the password without sending it."""
     return _sha256_base64(_sha256_base64(password + salt) + challenge)
 
 
@@ -43,58 +49,63 @@ def _sha256_base64(text: str) -> str:
 
 
 def parse_message(text: str | bytes) -> tuple[int, Mapping[str, Any]]:
-    """A message: its ``op`` and its data.
+    """Parses a message, and returns its ``op`` and its data.
 
     Raises:
-        NotObs: It is none.
+        ObsProtocolError: It is not a message of the protocol.
     """
     try:
         message = json.loads(text)
         op, data = message["op"], message["d"]
-    except (ValueError, TypeError, KeyError, RecursionError) as problem:
-        raise ObsProtocolError("no message of obs-websocket v5") from problem
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise ObsProtocolError("not a message of obs-websocket v5") from error
     if not isinstance(op, int) or not isinstance(data, dict):
-        raise ObsProtocolError("no message of obs-websocket v5")
+        raise ObsProtocolError("not a message of obs-websocket v5")
     return op, data
 
 
 def encode_identify(hello: Mapping[str, Any], password: str) -> str:
-    """The answer to ``Hello``; no events are wanted.
+    """Encodes ``Identify``, the reply to ``Hello``, without event subscriptions.
+
+    Args:
+        hello: Data of ``Hello``.
+        password: Password, used if OBS requires one.
 
     Raises:
-        NotObs: The greeting makes no sense.
+        ObsProtocolError: ``Hello`` asks for an unknown kind of authentication.
     """
-    asked = hello.get("authentication")
-    proof = {}
-    if asked is not None:
+    challenge = hello.get("authentication")
+    authentication = {}
+    if challenge is not None:
         try:
-            proof = {"authentication": authentication_string(password, asked["salt"], asked["challenge"])}
-        except (TypeError, KeyError) as problem:
-            raise ObsProtocolError("it asks for a password in a way that is not known") from problem
-    return _encode_message(IDENTIFY, {"rpcVersion": RPC_VERSION, **proof, "eventSubscriptions": NO_EVENTS})
+            proof = authentication_string(password, challenge["salt"], challenge["challenge"])
+        except (TypeError, KeyError) as error:
+            raise ObsProtocolError("it asks for an unknown kind of authentication") from error
+        authentication = {"authentication": proof}
+    return _encode_message(IDENTIFY, {"rpcVersion": RPC_VERSION, **authentication, "eventSubscriptions": NO_EVENTS})
 
 
 def requires_password(hello: Mapping[str, Any]) -> bool:
-    """Whether a password has to be known."""
+    """Returns whether ``Hello`` asks for a password."""
     return "authentication" in hello
 
 
 def encode_request(kind: str, request_id: str, data: Mapping[str, Any]) -> str:
-    """A request; ``request_id`` comes back with the answer."""
+    """Encodes a request; its response has the same ``request_id``."""
     return _encode_message(REQUEST, {"requestType": kind, "requestId": request_id, "requestData": data})
 
 
 def parse_status(response: Mapping[str, Any]) -> RequestStatus:
-    """What a response says.
+    """Returns the status of a response.
 
     Raises:
-        NotObs: It is none.
+        ObsProtocolError: It has none.
     """
     try:
         status = response["requestStatus"]
         return RequestStatus(bool(status["result"]), int(status["code"]), str(status.get("comment", "")))
-    except (TypeError, KeyError, ValueError, AttributeError) as problem:
-        raise ObsProtocolError("an answer that is none of obs-websocket v5") from problem
+    except (TypeError, KeyError, ValueError, AttributeError) as error:
+        raise ObsProtocolError("not a response of obs-websocket v5") from error
 
 
 def _encode_message(op: int, data: Mapping[str, Any]) -> str:

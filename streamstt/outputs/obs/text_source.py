@@ -1,6 +1,6 @@
-"""A text source of OBS that shows captions as people speak, by ``SetInputSettings``.
+"""A text source of OBS that shows captions while people speak, through ``SetInputSettings``.
 
-Nothing waits for OBS here but the newest text: when OBS comes back it shows what is said then.
+Only the newest text is kept for OBS: when OBS can be reached again, it shows what is said then.
 """
 
 import asyncio
@@ -8,6 +8,8 @@ import logging
 import math
 from contextlib import suppress
 
+from streamstt.clock import loop_time
+from streamstt.concurrency import first_completed
 from streamstt.config.outputs import ObsSettings
 from streamstt.events import Final, Partial
 from streamstt.hub.hub import Hub
@@ -19,23 +21,23 @@ from streamstt.text.line_breaking import break_lines
 
 
 class RollUpText:
-    """Rolls up as people speak; a line that is full stays as it is."""
+    """Text that rolls up while people speak; a full line is not broken again."""
 
     def __init__(self, line_chars: int, max_lines: int) -> None:
-        """Shows nothing.
+        """Starts empty.
 
         Args:
-            line_chars: Width of a line.
-            max_lines: Lines at once.
+            line_chars: Characters per line.
+            max_lines: Number of lines that are shown.
         """
         self._line_chars = line_chars
         self._max_lines = max_lines
-        self._final_text = ""  # finals, from the beginning of a line on
+        self._final_text = ""  # finals, from the beginning of a shown line
         self._partial: Partial | None = None  # the newest
         self._language = ""
 
     def update(self, event: Final | Partial) -> None:
-        """Shows what is said; of several who speak at once, what the last of them says, until it is final."""
+        """Adds a final, or replaces the partial; if several people speak at once, the newest partial is shown."""
         self._language = event.language
         if isinstance(event, Partial):
             self._partial = event
@@ -43,16 +45,16 @@ class RollUpText:
         if self._partial and self._partial.source == event.source:
             self._partial = None
         self._final_text = f"{self._final_text} {event.text}".strip()
-        broken = break_lines(self._final_text, self._line_chars, self._language)
-        self._final_text = " ".join(broken[-self._max_lines :])
+        lines = break_lines(self._final_text, self._line_chars, self._language)
+        self._final_text = " ".join(lines[-self._max_lines :])
 
     def clear(self) -> None:
-        """Nobody has spoken for a while."""
+        """Removes all text."""
         self._final_text, self._partial = "", None
 
     @property
     def text(self) -> str:
-        """As it is shown, its lines apart."""
+        """The lines to show, separated by newlines."""
         speech = f"{self._final_text} {self._partial.text if self._partial else ''}"
         return "\n".join(break_lines(speech, self._line_chars, self._language)[-self._max_lines :])
 
@@ -63,15 +65,15 @@ log = logging.getLogger(__name__)
 
 
 class ObsTextSource:
-    """An ``Outlet``."""
+    """A ``CaptionOutput`` that keeps a text source of OBS up to date."""
 
     def __init__(self, connection: ObsConnection, settings: ObsSettings, hub: Hub) -> None:
-        """Shows nothing yet.
+        """Starts idle; call ``run``.
 
         Args:
-            connection: To OBS.
+            connection: The connection to OBS.
             settings: The ``[obs]`` section.
-            hub: Where captions come from.
+            hub: Where captions are published.
         """
         self._connection = connection
         self._settings = settings
@@ -79,26 +81,26 @@ class ObsTextSource:
         self._roll_up = RollUpText(settings.line_chars, settings.lines)
         self._status = TargetStatus("obs", hub, LAST_RETRY_S)
         self._changed = asyncio.Event()
-        self._shown_text: str | None = None  # None: not known, as after a new connection
+        self._shown_text: str | None = None  # None: unknown, as after connecting
         self._last_caption_at = -math.inf
         self._closing = False
 
     async def run(self) -> None:
-        """Shows what is said until the hub has finished, then nothing; never raises."""
-        log.info("captions go to the text source %s of obs", self._settings.text_source)
+        """Shows captions until the hub has finished, then clears the text; never raises."""
+        log.info("captions are sent to the text source %s of obs", self._settings.text_source)
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._update_until_closed())
                 async for message in subscribe_captions(self._hub, self._settings.sources):
                     if isinstance(message.event, Final | Partial):
                         self._roll_up.update(message.event)
-                        self._last_caption_at = _now()
+                        self._last_caption_at = loop_time()
                         self._changed.set()
                 self._closing = True
                 self._changed.set()
-        except Exception:  # a mistake of ours: captions are worth more than their copies
-            log.exception("captions do not go to obs any more")
-            self._status.record_end("a mistake in the program")
+        except Exception:  # a bug: drop this output, keep captioning
+            log.exception("no more captions are sent to obs")
+            self._status.record_end("an error in the program")
         finally:
             await self._connection.close()
 
@@ -108,13 +110,13 @@ class ObsTextSource:
                 await self._update()
                 await asyncio.sleep(1 / self._settings.updates_s)
                 await self._wait_for_change()
-            except TargetUnavailable as problem:
+            except TargetUnavailable as error:
                 await self._connection.close()
-                await self._wait_before_retry(self._status.record_failure(problem))
-            except TargetGone as end:
-                self._status.record_end(str(end))
+                await self._wait_before_retry(self._status.record_failure(error))
+            except TargetGone as error:
+                self._status.record_end(str(error))
                 return
-        self._roll_up.clear()  # nothing of us stays on the stream
+        self._roll_up.clear()  # no caption stays on the stream
         with suppress(TargetUnavailable, TargetGone):
             if self._connection.is_open:
                 await self._update()
@@ -123,46 +125,38 @@ class ObsTextSource:
         if not self._connection.is_open:
             await self._connection.open()
             self._shown_text = None
-        if _now() >= self._clear_at:
+        if loop_time() >= self._clear_at:
             self._roll_up.clear()
         text = self._roll_up.text
         if text == self._shown_text:
             return
         data = {"inputName": self._settings.text_source, "inputSettings": {"text": text}}
-        outcome = await self._connection.request("SetInputSettings", data)
-        if outcome.ok:
+        status = await self._connection.request("SetInputSettings", data)
+        if status.ok:
             self._shown_text = text
             self._status.record_success(1)
-        elif outcome.code == NOT_FOUND:
+        elif status.code == NOT_FOUND:
             self._status.record_rejection(f"OBS has no source named {self._settings.text_source!r}")
         else:
-            self._status.record_rejection(f"OBS answers {outcome}")
+            self._status.record_rejection(f"OBS answers {status}")
 
     async def _wait_for_change(self) -> None:
-        """Until something is said, or nothing was for a while, or OBS has gone."""
-        waits: list[asyncio.Future[object]] = [asyncio.ensure_future(self._changed.wait())]
-        waits.append(asyncio.ensure_future(self._connection.wait_closed()))
-        silence_s = max(self._clear_at - _now(), 0) if self._roll_up.text else math.inf
-        try:
-            timeout = None if silence_s == math.inf else silence_s
-            await asyncio.wait(waits, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
+        """Waits until there is a caption, the text has to be cleared, or OBS closes the connection."""
+        until = self._clear_at if self._roll_up.text else math.inf
+        with suppress(TimeoutError):
+            async with asyncio.timeout_at(None if until == math.inf else until):
+                await first_completed(self._changed.wait(), self._connection.wait_closed())
         self._changed.clear()
 
     @property
     def _clear_at(self) -> float:
-        """When what is shown is too long ago."""
+        """Loop time (s) at which the text is cleared if there is no new caption."""
         return self._last_caption_at + self._settings.clear_s if self._settings.clear_s else math.inf
 
-    async def _wait_before_retry(self, pause_s: float) -> None:
+    async def _wait_before_retry(self, delay_s: float) -> None:
+        """Waits for the delay, or until the hub has finished."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(pause_s):
+            async with asyncio.timeout(delay_s):
                 while not self._closing:
                     self._changed.clear()
                     await self._changed.wait()
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()

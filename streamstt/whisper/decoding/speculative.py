@@ -56,7 +56,7 @@ class DecodeRequest:
         draft: Tokens that probably follow.
         max_new_tokens: Most tokens after ``forced``.
         audio_positions: Positions of the window that hold audio; silence follows them.
-        unfinished_positions: How many of these, the last ones, may hold half a word: a token heard there is held back.
+        unfinished_positions: The last of these, which may hold half a word; a token that attends to them is held back.
         must_continue: The text does not end with the forced tokens.
     """
 
@@ -78,7 +78,7 @@ class DecodedText:
         tokens: Without the end token.
         logprobs: Log-probability of each token.
         n_accepted: How many tokens come from the draft.
-        first_logits: Logits after the start token, shape (V,): they tell the language, and whether there is speech.
+        first_logits: Logits after the start token, shape (V,): the language, and whether there is speech.
         attention: Shape (A, forced + tokens + 1, T): of each token, and of the one that was predicted but not written.
         looped: Whether a repetition was cut off.
     """
@@ -212,7 +212,7 @@ class SpeculativeDecoder:
         )
 
     def _attends_unfinished(self, attention: torch.Tensor, request: DecodeRequest) -> bool:
-        """Whether the next token is heard where audio is still to come; the silence after the audio does not count.
+        """Whether the next token attends to audio that is not finished; the silence after the audio does not count.
 
         Uses plain attention. Attention normalized over tokens, as for word times, would stop one update in 40 half a
         second early or more: where no token has attended yet, the least attention counts most.

@@ -22,7 +22,7 @@ MIN_BFLOAT16_SPEEDUP = 1.5  # over float32, to be used beside int8; on some CPUs
 BUDGET_S = 0.15  # seconds of measuring, for each format and part
 MIN_SPEEDUP = {Precision.FLOAT32: 1.0, Precision.BFLOAT16: 1.0, Precision.INT8: 1.25}
 """Formats that "auto" may choose, and how much faster each must be to be preferred. The errors of int8 are the largest,
-although no effect on words could be told from chance (docs/performance.md)."""
+although their effect on words could not be distinguished from chance (docs/performance.md)."""
 
 LayerTimes = dict[str, dict[str, float]]
 """Seconds of a layer by number format, for ``encoder`` and ``decoder``."""

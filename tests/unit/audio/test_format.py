@@ -1,4 +1,4 @@
-"""Whatever comes in becomes 16 kHz mono float32, once."""
+"""Conversion of audio to 16 kHz mono float32."""
 
 from itertools import pairwise
 
@@ -26,7 +26,7 @@ def tone(rate: int, hertz: float = 440, length_s: float = 0.5) -> Samples:
 
 
 def test_every_s16le_value_survives() -> None:
-    """Decoding and encoding give back every 16-bit value."""
+    """Decoding and encoding preserve every 16-bit value."""
     data = np.arange(-32768, 32768).astype("<i2").tobytes()
     samples = from_s16le(data)
     assert samples.dtype == np.float32
@@ -40,19 +40,19 @@ def test_little_endian() -> None:
 
 
 def test_half_a_sample() -> None:
-    """An odd number of bytes is an error that says how many there were."""
+    """An odd number of bytes is an error that states the number."""
     with pytest.raises(ValueError, match="3 bytes"):
         from_s16le(b"abc")
 
 
 def test_clipping() -> None:
-    """What is louder than full scale is clipped, it does not wrap around."""
+    """Values beyond full scale are clipped and do not wrap around."""
     loud = np.array([2, -2, 1, -1], dtype=np.float32)
     assert np.frombuffer(to_s16le(loud), "<i2").tolist() == [32767, -32768, 32767, -32768]
 
 
 def test_mix_down() -> None:
-    """Channels are averaged, so that none is lost and none clips; mono stays as it is."""
+    """Channels are averaged, so that none is lost and the result cannot clip; mono stays as it is."""
     stereo = np.array([[1, 0], [1, 1], [-1, 1]], dtype=np.float32)
     assert mix_down(stereo).tolist() == [0.5, 1, 0]
     assert mix_down(stereo).dtype == np.float32
@@ -60,7 +60,7 @@ def test_mix_down() -> None:
 
 
 def test_units() -> None:
-    """Times become sample counts and back: to the sample, and to the millisecond."""
+    """Times are converted to samples, and back to seconds rounded to the millisecond."""
     assert (samples_from_ms(20), samples_from_ms(0.5), seconds_from_samples(320), seconds_from_samples(5)) == (
         320,
         8,
@@ -73,7 +73,7 @@ def test_units() -> None:
 @PROPERTY
 @given(st.sampled_from([8000, 44100, 48000]), st.lists(st.integers(0, 3000), min_size=1, max_size=8))
 def test_pieces_equal_whole(rate: int, sizes: list[int]) -> None:
-    """Resampled piece by piece, a stream is what it is resampled at once."""
+    """A stream resampled piece by piece equals the stream resampled at once."""
     sound = tone(rate)
     whole = Resampler(rate).push(sound, last=True)
     resampler = Resampler(rate)
@@ -86,7 +86,7 @@ def test_pieces_equal_whole(rate: int, sizes: list[int]) -> None:
 
 @pytest.mark.parametrize("rate", [8000, 16000, 22050, 44100, 48000])
 def test_resampled_is_the_same_sound(rate: int) -> None:
-    """A tone keeps its pitch, its loudness and its length."""
+    """A tone keeps its pitch, its level and its length."""
     out = Resampler(rate).push(tone(rate), last=True)
     assert abs(len(out) - SAMPLE_RATE // 2) <= 1
     middle = slice(1000, 7000)
@@ -94,6 +94,6 @@ def test_resampled_is_the_same_sound(rate: int) -> None:
 
 
 def test_resampler_passes_16_khz() -> None:
-    """Audio at the right rate is not touched."""
+    """Audio that is at 16 kHz already is not changed."""
     sound = tone(SAMPLE_RATE)
     assert Resampler(SAMPLE_RATE).push(sound, last=True).tolist() == sound.tolist()

@@ -1,4 +1,4 @@
-"""The ring against a slow dictionary."""
+"""The ring buffer, compared with a slow dictionary."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ def block(start: int, *values: float) -> Block:
 
 
 def test_empty() -> None:
-    """Nothing is in a new ring, and what is not there reads as zeros."""
+    """A new ring is empty, and samples that are not stored read as zeros."""
     ring = Ring(4)
     assert (ring.start, ring.end) == (0, 0)
     assert ring.read(0, 3).tolist() == [0, 0, 0]
@@ -23,7 +23,7 @@ def test_empty() -> None:
 
 
 def test_keeps_the_last() -> None:
-    """Of more than fits, the newest samples stay, under their own indices."""
+    """The newest samples are kept, under their own indices."""
     ring = Ring(4)
     ring.append(block(0, 1, 2, 3))
     ring.append(block(3, 4, 5, 6))
@@ -31,8 +31,8 @@ def test_keeps_the_last() -> None:
     assert ring.read(0, 8).tolist() == [0, 0, 3, 4, 5, 6, 0, 0]
 
 
-def test_a_hole_takes_no_room() -> None:
-    """After a long hole the audio before it can still be read, and the hole reads as zeros."""
+def test_a_dropout_takes_no_space() -> None:
+    """After a long dropout the audio before it can still be read, and the dropout reads as zeros."""
     ring = Ring(4)
     ring.append(block(0, 1, 2))
     ring.append(block(1_000_000_000, 3, 4))
@@ -42,7 +42,7 @@ def test_a_hole_takes_no_room() -> None:
 
 
 def test_overlap() -> None:
-    """A block that starts before the end of what is stored is a mistake, and changes nothing."""
+    """A block that starts before the end of the stored audio is an error, and changes nothing."""
     ring = Ring(8)
     ring.append(block(10, 1, 2, 3))
     with pytest.raises(ValueError, match=r"12\b.*\b13\b"):
@@ -51,7 +51,7 @@ def test_overlap() -> None:
 
 
 def test_reads_are_copies() -> None:
-    """What was read does not change when the ring goes on."""
+    """Samples that were read do not change when the ring is overwritten."""
     ring = Ring(2)
     ring.append(block(0, 1, 2))
     read = ring.read(0, 2)
@@ -66,12 +66,12 @@ def test_reads_are_copies() -> None:
     st.data(),
 )
 def test_like_a_dictionary(capacity: int, appended: list[tuple[int, int]], data: st.DataObject) -> None:
-    """Any blocks with any holes between: every range reads as from a dictionary of the last samples."""
+    """Whatever blocks are appended, with any dropouts between, every range reads as from a dictionary."""
     ring = Ring(capacity)
     oracle: dict[int, float] = {}
     end = 0
-    for hole, size in appended:
-        start = end + hole
+    for missing, size in appended:
+        start = end + missing
         samples = np.arange(start + 1, start + 1 + size, dtype=np.float32)
         ring.append(Block(start, samples))
         oracle |= {start + i: float(x) for i, x in enumerate(samples)}

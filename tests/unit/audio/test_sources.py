@@ -15,20 +15,20 @@ from streamstt.audio.sources import AudioFile, AudioSource, StandardInput, make_
 from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
 
-GO_ON = threading.Event()
+NOT_STOPPED = threading.Event()
 
 
 def tone(rate: int, length_s: float = 0.5) -> Samples:
     return (0.5 * np.sin(2 * np.pi * 440 * np.arange(round(rate * length_s)) / rate)).astype(np.float32)
 
 
-def read_all(source: AudioSource, most: int = 10_000) -> Samples:
-    """All audio of a source, whose blocks follow each other without a hole."""
+def read_all(source: AudioSource, max_blocks: int = 10_000) -> Samples:
+    """Reads all audio of a source, whose blocks must follow each other without a gap."""
     pieces: list[Samples] = []
-    at = 0
-    while (block := source.read(GO_ON)) is not None and len(pieces) < most:
-        assert block.start == at
-        at = block.end
+    end = 0
+    while (block := source.read(NOT_STOPPED)) is not None and len(pieces) < max_blocks:
+        assert block.start == end
+        end = block.end
         pieces.append(block.samples)
     return np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.float32)
 
@@ -44,12 +44,12 @@ def opened(path: Path, *, loop: bool = False) -> AudioFile:
 
 @pytest.mark.parametrize("length", [16000, 16001, 319, 320, 1])
 def test_file(tmp_path: Path, length: int) -> None:
-    """A file at 16 kHz comes out sample for sample, in blocks of 20 ms."""
+    """A file at 16 kHz is read sample for sample, in blocks of 20 ms."""
     sound = np.random.default_rng(0).uniform(-1, 1, length).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", sound, SAMPLE_RATE, "FLOAT")
     source = opened(tmp_path / "a.wav")
     assert source.duration_s == length / SAMPLE_RATE
-    first = source.read(GO_ON)
+    first = source.read(NOT_STOPPED)
     assert first
     assert len(first.samples) == min(320, length)
     source.close()
@@ -66,7 +66,7 @@ def test_another_format(tmp_path: Path) -> None:
 
 
 def test_loop(tmp_path: Path) -> None:
-    """A file that loops begins again at its end, without a hole or a pause."""
+    """A file that loops begins again at its end, without a gap or a pause."""
     sound = np.random.default_rng(0).uniform(-1, 1, 1000).astype(np.float32)
     soundfile.write(tmp_path / "a.wav", sound, SAMPLE_RATE, "FLOAT")
     source = opened(tmp_path / "a.wav", loop=True)
@@ -76,11 +76,11 @@ def test_loop(tmp_path: Path) -> None:
 
 
 def test_after_the_end(tmp_path: Path) -> None:
-    """At its end a file stays at its end, and closing it again does no harm; opened again, it begins again."""
+    """A file stays at its end, may be closed twice, and begins again when it is opened again."""
     soundfile.write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
     source = opened(tmp_path / "a.wav")
     whole = len(read_all(source))
-    assert source.read(GO_ON) is None
+    assert source.read(NOT_STOPPED) is None
     source.close()
     source.close()
     source.open()
@@ -88,7 +88,7 @@ def test_after_the_end(tmp_path: Path) -> None:
 
 
 def test_stopped(tmp_path: Path) -> None:
-    """When it is told to stop, a file gives no more, and one in real time does not wait."""
+    """After a stop a file delivers nothing more, and one in real time does not wait."""
     soundfile.write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
     stop = threading.Event()
     stop.set()
@@ -99,7 +99,7 @@ def test_stopped(tmp_path: Path) -> None:
 
 
 def test_files_are_not_live(tmp_path: Path) -> None:
-    """Audio of a file and of standard input waits until it is read; a microphone's does not."""
+    """Audio of a file or of standard input waits until it is read; a microphone's does not."""
     assert not AudioFile(tmp_path).is_live
     assert not StandardInput(16000).is_live
     assert Microphone("").is_live
@@ -112,7 +112,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 def test_not_audio(tmp_path: Path) -> None:
-    """What is no audio is named, with the formats that are; a folder too."""
+    """A file that is not audio is named, with the formats that can be read; so is a folder."""
     (tmp_path / "a.wav").write_text("not audio")
     with pytest.raises(SourceError, match=r"a\.wav is not audio.*flac.*ogg.*wav"):
         opened(tmp_path / "a.wav")
@@ -121,7 +121,7 @@ def test_not_audio(tmp_path: Path) -> None:
 
 
 def test_damaged_file(tmp_path: Path) -> None:
-    """A file that is broken in the middle gives an error or its beginning, and nothing else is raised."""
+    """A file that is damaged in the middle gives an error or its beginning; nothing else is raised."""
     path = tmp_path / "a.flac"
     soundfile.write(path, np.random.default_rng(0).uniform(-1, 1, 200_000), SAMPLE_RATE)
     data = bytearray(path.read_bytes())
@@ -131,7 +131,7 @@ def test_damaged_file(tmp_path: Path) -> None:
     try:
         assert 0 < len(read_all(source)) <= 200_000
     except SourceError as error:
-        assert "a.flac" in str(error)  # noqa: PT017 - either is right
+        assert "a.flac" in str(error)  # noqa: PT017 - either outcome is valid
     finally:
         source.close()
 
@@ -141,7 +141,7 @@ def test_damaged_file(tmp_path: Path) -> None:
 
 @pytest.fixture
 def standard_input() -> Iterator[Callable[[bytes], None]]:
-    """A pipe in place of standard input: write to it; with nothing, end it."""
+    """A pipe in place of standard input: a function that writes to it, and ends it if there is nothing to write."""
     kept = os.dup(0)
     reader, writer = os.pipe()
     os.dup2(reader, 0)
@@ -164,25 +164,25 @@ def standard_input() -> Iterator[Callable[[bytes], None]]:
 
 
 def test_standard_input(standard_input: Callable[[bytes], None]) -> None:
-    """What is written comes out as it comes, whole samples only, until the writer ends."""
+    """Audio is read as it is written, whole samples only, until the writer ends."""
     sound = tone(SAMPLE_RATE)
     data = to_s16le(sound)
     source = StandardInput(SAMPLE_RATE)
     source.open()
     standard_input(data[:101])
-    first = source.read(GO_ON)
+    first = source.read(NOT_STOPPED)
     assert first
     assert (first.start, len(first.samples)) == (0, 50)
     standard_input(data[101:1000])
-    second = source.read(GO_ON)
+    second = source.read(NOT_STOPPED)
     assert second
     assert (second.start, len(second.samples)) == (50, 450)
     standard_input(data[1000:])
     standard_input(b"")
-    rest = list(iter(lambda: source.read(GO_ON), None))
+    rest = list(iter(lambda: source.read(NOT_STOPPED), None))
     joined = np.concatenate([first.samples, second.samples, *(b.samples for b in rest)])
     np.testing.assert_allclose(joined, sound, atol=1 / 32768)
-    assert source.read(GO_ON) is None
+    assert source.read(NOT_STOPPED) is None
     source.close()
     source.close()
 
@@ -199,7 +199,7 @@ def test_standard_input_is_resampled(standard_input: Callable[[bytes], None]) ->
 
 
 def test_half_a_sample_at_the_end(standard_input: Callable[[bytes], None]) -> None:
-    """A writer that dies in the middle of a sample loses that sample only."""
+    """If the writer dies in the middle of a sample, only that sample is lost."""
     source = StandardInput(SAMPLE_RATE)
     source.open()
     standard_input(b"\x00\x40\x00")
@@ -208,7 +208,7 @@ def test_half_a_sample_at_the_end(standard_input: Callable[[bytes], None]) -> No
 
 
 def test_standard_input_stops(standard_input: Callable[[bytes], None]) -> None:
-    """When it is told to stop, it does not wait for a writer that says nothing."""
+    """After a stop it does not wait for a writer that writes nothing."""
     source = StandardInput(SAMPLE_RATE)
     source.open()
     stop = threading.Event()
@@ -224,28 +224,28 @@ def test_standard_input_cannot_be_read(standard_input: Callable[[bytes], None], 
     source = StandardInput(SAMPLE_RATE)
     source.open()
     with pytest.raises(SourceError, match="standard input cannot be read"):
-        source.read(GO_ON)
+        source.read(NOT_STOPPED)
 
 
 def test_standard_input_is_closed(standard_input: Callable[[bytes], None]) -> None:
-    """A program that was started without standard input says so."""
+    """A program that was started without standard input gets an error."""
     os.close(0)
     source = StandardInput(SAMPLE_RATE)
     source.open()
     with pytest.raises(SourceError, match="standard input cannot be read"):
-        source.read(GO_ON)
+        source.read(NOT_STOPPED)
 
 
-# ---- choice
+# ---- make_source
 
 
 def test_make_source(tmp_path: Path) -> None:
-    """Each kind of input gives its source; remote clients bring their own."""
+    """Each kind of input has its source; remote clients send their own audio."""
     soundfile.write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
-    made = make_source(SourceSettings(input=f"file:{tmp_path}/a.wav", fast=True))
-    assert isinstance(made, AudioFile)
-    made.open()
-    assert len(read_all(made)) == SAMPLE_RATE // 2
+    source = make_source(SourceSettings(input=f"file:{tmp_path}/a.wav", fast=True))
+    assert isinstance(source, AudioFile)
+    source.open()
+    assert len(read_all(source)) == SAMPLE_RATE // 2
     assert isinstance(make_source(SourceSettings(input="stdin")), StandardInput)
     assert isinstance(make_source(SourceSettings(input="mic:3")), Microphone)
     assert isinstance(make_source(SourceSettings(input="monitor")), Microphone)
@@ -253,10 +253,10 @@ def test_make_source(tmp_path: Path) -> None:
 
 
 def test_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A path may begin with the home folder's sign."""
+    """A path may begin with ``~`` for the home folder."""
     monkeypatch.setenv("HOME", str(tmp_path))
     soundfile.write(tmp_path / "a.wav", tone(SAMPLE_RATE), SAMPLE_RATE)
-    made = make_source(SourceSettings(input="file:~/a.wav"))
-    assert made
-    made.open()
-    made.close()
+    source = make_source(SourceSettings(input="file:~/a.wav"))
+    assert source
+    source.open()
+    source.close()

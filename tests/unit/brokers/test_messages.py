@@ -1,4 +1,4 @@
-"""What goes over a bus can be read back to the byte, and what is none of ours is passed over."""
+"""Entries of a broker can be read back to the byte, and texts that are none are skipped."""
 
 import json
 
@@ -34,8 +34,8 @@ AT = "2026-01-02T03:04:05.678+00:00"
         Status("mic", State.LOST, "gone"),
     ],
 )
-def test_messages_come_back_as_they_were(event: Event) -> None:
-    """A viewer of an edge gets the very bytes that one of the daemon gets."""
+def test_messages_round_trip(event: Event) -> None:
+    """A viewer of an edge receives the same bytes as one of the daemon."""
     message = encode(event, 7, AT)
     entry = make_entry(message.data, "run-1")
     [item] = parse_entries([entry.text])
@@ -45,17 +45,17 @@ def test_messages_come_back_as_they_were(event: Event) -> None:
     assert parse_position(entry.text.encode()) == entry.position == Position("run-1", 7)
 
 
-def test_a_snapshot_comes_back() -> None:
-    """Who writes, which sources there are and how they are."""
-    states = (encode(Status("mic", State.SPEECH), 3),)
-    snapshot = Snapshot(ABOUT, (SourceInfo("mic", "Mic", AT),), 4, states, forgotten=2)
+def test_a_snapshot_round_trips() -> None:
+    """Snapshots and heartbeats can be read back."""
+    statuses = (encode(Status("mic", State.SPEECH), 3),)
+    snapshot = Snapshot(ABOUT, (SourceInfo("mic", "Mic", AT),), 4, statuses, forgotten=2)
     assert parse_entries([snapshot.to_entry().text]) == [snapshot]
     online = Heartbeat(Position("run-1", 4), online=False)
     assert parse_entries([online.to_entry().text]) == [online]
 
 
-def test_only_partials_and_signs_of_life_are_not_kept() -> None:
-    """A broker keeps what a late edge needs."""
+def test_only_partials_and_heartbeats_are_not_kept() -> None:
+    """A broker keeps all that a late edge needs."""
     events = [final("a"), partial("a"), Gap("mic", 0, 1), Status("mic", State.LOST)]
     kept = {e.type: make_entry(encode(e, 1).data, "s").is_kept for e in events}
     assert kept == {"final": True, "partial": False, "gap": True, "status": True}
@@ -80,14 +80,14 @@ def test_only_partials_and_signs_of_life_are_not_kept() -> None:
         "[" * 100_000,
     ],
 )
-def test_what_is_none_of_ours(text: str | bytes) -> None:
-    """Others may write to a broker as well: it does not stop what is good."""
+def test_foreign_texts(text: str | bytes) -> None:
+    """Others may write to a broker as well; valid entries beside theirs are still read."""
     good = make_entry(encode(final("a"), 1).data, "s").text
     assert len(parse_entries([text, good])) == 1
 
 
 def test_addresses() -> None:
-    """Host, port, user and path; TLS by the scheme."""
+    """An address has host, port, user and path; the scheme says whether TLS is used."""
     assert BrokerAddress.parse("redis://me@[::1]:7000/2", 6379, "rediss") == BrokerAddress(
         "::1", 7000, "me", "2", uses_tls=False
     )
@@ -106,20 +106,20 @@ def test_addresses() -> None:
         (MqttSettings, "mqtt://broker?x=1"),
     ],
 )
-def test_addresses_that_are_none(section: type[RedisSettings | NatsSettings | MqttSettings], url: str) -> None:
-    """They are refused when settings are read, and so is a password that would be shown and logged."""
+def test_invalid_addresses(section: type[RedisSettings | NatsSettings | MqttSettings], url: str) -> None:
+    """Invalid addresses are refused when settings are read; so is a password, which would be shown and logged."""
     with pytest.raises(ValueError, match="address"):
         section(url=url)
 
 
-def test_passwords_are_not_told() -> None:
-    """What is said of an address has its user, not the password."""
+def test_passwords_are_redacted() -> None:
+    """An address in a message keeps its user, not the password."""
     assert redact_password("x = 'redis://me:secr:et@host/0' is") == "x = 'redis://me:***@host/0' is"
     assert redact_password("redis://me@host:6379/0 and nats://host:1") == "redis://me@host:6379/0 and nats://host:1"
 
 
-def test_what_a_library_raises_is_told_plainly() -> None:
-    """The system's own words, wherever in the chain they are."""
+def test_errors_of_client_libraries() -> None:
+    """The operating system's words are used, wherever in the chain they are."""
     outer = RuntimeError("Error 111 connecting")
     outer.__cause__ = ConnectionRefusedError(111, "x")
     assert str(broker_error(outer)) == "Connection refused"

@@ -18,42 +18,42 @@ from streamstt.events import State
 
 
 def test_all_goes_on() -> None:
-    """An idle engine and a microphone that is heard are well; so is a daemon without any microphone."""
-    vitals = Liveness()
-    assert vitals.stall_reason(100.0, None) == ""
-    vitals.audio_received("mic", 100.0)
-    assert vitals.stall_reason(104.9, 95.0) == ""
+    """With an idle engine and a microphone that delivers audio, or none at all, nothing is stuck."""
+    liveness = Liveness()
+    assert liveness.stall_reason(100.0, None) == ""
+    liveness.audio_received("mic", 100.0)
+    assert liveness.stall_reason(104.9, 95.0) == ""
 
 
 def test_a_decode_that_never_ends() -> None:
-    """A decode may take its time; then it is called stuck, and for how long is told in few steps."""
-    vitals = Liveness()
-    assert vitals.stall_reason(109.9, 100.0) == ""
+    """A decode may take its time; after that it is stuck, and its duration is reported in few steps."""
+    liveness = Liveness()
+    assert liveness.stall_reason(109.9, 100.0) == ""
     assert (
-        vitals.stall_reason(110.0, 100.0)
-        == vitals.stall_reason(129.0, 100.0)
+        liveness.stall_reason(110.0, 100.0)
+        == liveness.stall_reason(129.0, 100.0)
         == "The speech engine has not answered for 10 s."
     )
-    assert vitals.stall_reason(130.0, 100.0) == "The speech engine has not answered for 30 s."
-    assert vitals.stall_reason(129.0, 100.0, decode_s=30.0) == ""
+    assert liveness.stall_reason(130.0, 100.0) == "The speech engine has not answered for 30 s."
+    assert liveness.stall_reason(129.0, 100.0, decode_s=30.0) == ""
 
 
 def test_a_capture_that_is_gone() -> None:
     """A device that is listened to and gives nothing is stuck; one that is lost and waited for is not."""
-    vitals = Liveness()
-    vitals.audio_received("mic", 100.0)
-    vitals.audio_received("door", 103.0)
-    assert vitals.stall_reason(105.0, None) == "No audio comes from mic, though the device is open."
-    vitals.audio_received("mic", 105.0)
-    assert vitals.stall_reason(107.9, None) == ""
-    vitals.expect_no_audio("mic")
-    vitals.expect_no_audio("door")
-    vitals.expect_no_audio("door")
-    assert vitals.stall_reason(1000.0, None) == ""
+    liveness = Liveness()
+    liveness.audio_received("mic", 100.0)
+    liveness.audio_received("door", 103.0)
+    assert liveness.stall_reason(105.0, None) == "No audio comes from mic, though the device is open."
+    liveness.audio_received("mic", 105.0)
+    assert liveness.stall_reason(107.9, None) == ""
+    liveness.expect_no_audio("mic")
+    liveness.expect_no_audio("door")
+    liveness.expect_no_audio("door")
+    assert liveness.stall_reason(1000.0, None) == ""
 
 
 def test_status_line() -> None:
-    """One line says where, to how many, what each source does, and what is wrong; a crowd of sources is cut short."""
+    """One line has address, viewers, the state of each source, and what is wrong; many sources are cut short."""
     states = {"mic": State.SPEECH, "door": State.LOST}
     assert status_line("http://h/", 1, states, ["Captions are late."]) == (
         "Listening on http://h/; 1 viewer; mic: speech; door: lost; Captions are late."
@@ -66,24 +66,24 @@ def test_status_line() -> None:
 
 def test_live_and_waiting() -> None:
     """What can change does, at once; the others stay as they are, and are named until the restart."""
-    now = Settings()
-    read = Settings(
+    current = Settings()
+    loaded = Settings(
         server=ServerSettings(history=7, port=1),
         speech=SpeechSettings(update_ms=700, buffer_s=60),
         engine=EngineSettings(language="en", model="small", vocabulary=("Velmora",)),
         log=LogSettings(level="debug"),
         source=(SourceSettings(input="ws"),),
     )
-    changes = compare(now, read)
+    changes = compare(current, loaded)
     assert set(changes.live) == {
         "server.history", "speech.update_ms", "engine.language", "engine.vocabulary", "log.level",
     }  # fmt: skip
     assert set(changes.needs_restart) == {"server.port", "speech.buffer_s", "engine.model", "source"}
     assert changes.settings.server.history == 7
-    assert changes.settings.server.port == now.server.port
-    assert changes.settings.engine.model == now.engine.model
-    assert changes.settings.source == now.source
-    again = compare(changes.settings, read)
+    assert changes.settings.server.port == current.server.port
+    assert changes.settings.engine.model == current.engine.model
+    assert changes.settings.source == current.source
+    again = compare(changes.settings, loaded)
     assert again.live == ()
     assert again.needs_restart == changes.needs_restart
 

@@ -1,83 +1,83 @@
-"""Whose turn it is."""
+"""Which session is decoded next."""
 
 from streamstt.audio.format import FRAME
 from streamstt.captioning.scheduling import Scheduler
 from streamstt.speech.session import Session
 from streamstt.speech.update_policy import DecodeNeed
-from tests.support.drawing import cut, draw, frames, session, tell
+from tests.support.drawing import cut, draw, frames, make_session, make_talk
 
-TALK = tell("Hello everybody in the room.")
+TALK = make_talk("Hello everybody in the room.")
 
 
-def quiet() -> Session:
-    stage = session()
+def quiet_session() -> Session:
+    session = make_session()
     for block in cut(draw("." * 100), [FRAME]):
-        stage.push(block)
-    assert stage.need() is DecodeNeed.NOTHING
-    return stage
+        session.push(block)
+    assert session.need() is DecodeNeed.NOTHING
+    return session
 
 
-def speaking() -> Session:
-    stage = session()
+def speaking_session() -> Session:
+    session = make_session()
     for block in cut(TALK.audio[: TALK.words[3][2] * FRAME], [FRAME]):
-        stage.push(block)
-    assert stage.need() is DecodeNeed.PARTIAL
-    return stage
+        session.push(block)
+    assert session.need() is DecodeNeed.PARTIAL
+    return session
 
 
-def finished() -> Session:
-    stage = session()
+def finished_session() -> Session:
+    session = make_session()
     for block in frames(TALK):
-        stage.push(block)
-    assert stage.need() is DecodeNeed.FINAL
-    return stage
+        session.push(block)
+    assert session.need() is DecodeNeed.FINAL
+    return session
 
 
-def line(*sessions: Session) -> Scheduler:
+def make_scheduler(*sessions: Session) -> Scheduler:
     scheduler = Scheduler()
-    for stage in sessions:
-        scheduler.add(stage)
+    for session in sessions:
+        scheduler.add(session)
     return scheduler
 
 
 def test_nobody() -> None:
-    """Without sources, and when none needs anything, there is nothing to do."""
-    assert line().next() is None
-    assert line(quiet(), quiet()).next() is None
+    """Without sources, and if none needs a decode, there is no next session."""
+    assert make_scheduler().next() is None
+    assert make_scheduler(quiet_session(), quiet_session()).next() is None
 
 
 def test_finals_first() -> None:
     """A final goes before every partial, whatever the order of the sources."""
-    partial, final = speaking(), finished()
-    assert line(partial, final).next() is final
-    assert line(final, partial).next() is final
+    partial, final = speaking_session(), finished_session()
+    assert make_scheduler(partial, final).next() is final
+    assert make_scheduler(final, partial).next() is final
 
 
 def test_sources_take_turns() -> None:
     """Of those with the same need, the one that has waited longest is served."""
-    a, b, c = speaking(), speaking(), speaking()
-    scheduler = line(a, b, c)
+    a, b, c = speaking_session(), speaking_session(), speaking_session()
+    scheduler = make_scheduler(a, b, c)
     assert [scheduler.next() for _ in range(7)] == [a, b, c, a, b, c, a]
 
 
 def test_the_quiet_do_not_wait_in_line() -> None:
-    """A source that needs nothing is passed over."""
-    a, silent, b = speaking(), quiet(), speaking()
-    scheduler = line(a, silent, b)
+    """A source that needs no decode is skipped."""
+    a, silent, b = speaking_session(), quiet_session(), speaking_session()
+    scheduler = make_scheduler(a, silent, b)
     assert [scheduler.next() for _ in range(3)] == [a, b, a]
 
 
 def test_a_busy_source_is_passed_over() -> None:
-    """A source whose job is out needs nothing until it is answered."""
-    a, b = finished(), speaking()
-    scheduler = line(a, b)
+    """A source whose job is out needs no other until that is done."""
+    a, b = finished_session(), speaking_session()
+    scheduler = make_scheduler(a, b)
     assert a.next_job()
     assert scheduler.next() is b
 
 
 def test_removed() -> None:
-    """A source that has left gets no turn."""
-    a, b = speaking(), speaking()
-    scheduler = line(a, b)
+    """A source that was removed gets no turn."""
+    a, b = speaking_session(), speaking_session()
+    scheduler = make_scheduler(a, b)
     scheduler.remove(a)
     assert [scheduler.next() for _ in range(2)] == [b, b]

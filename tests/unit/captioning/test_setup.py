@@ -1,4 +1,4 @@
-"""Which device may come later than the daemon."""
+"""Which devices are waited for."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ TERMINAL = {"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": "77", "JOURNAL_STREAM": 
         pytest.param({}, {}, False, id="typed by hand"),
         pytest.param({}, TERMINAL, False, id="typed by hand in a terminal that a service manager started"),
         pytest.param({}, {"SYSTEMD_EXEC_PID": "100"}, True, id="started by systemd"),
-        pytest.param({}, {"NOTIFY_SOCKET": "/run/x"}, True, id="whoever wants to be told when it is ready"),
+        pytest.param({}, {"NOTIFY_SOCKET": "/run/x"}, True, id="started by what waits for readiness"),
         pytest.param({"input": "monitor"}, {"NOTIFY_SOCKET": "/run/x"}, True, id="a monitor"),
         pytest.param({"wait": "yes"}, {}, True, id="if it should"),
         pytest.param({"wait": "no"}, {"NOTIFY_SOCKET": "/run/x"}, False, id="if it should not"),
@@ -26,7 +26,7 @@ TERMINAL = {"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": "77", "JOURNAL_STREAM": 
     ],
 )
 def test_waits(source: dict[str, str], environ: dict[str, str], expected: bool) -> None:
-    """A device is waited for by a service; a mistake on the command line is told at once."""
+    """A service waits for a device; a wrong name on the command line is reported at once."""
     assert may_appear_later(SourceSettings.model_validate(source), environ, pid=100) is expected
 
 

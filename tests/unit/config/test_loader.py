@@ -1,4 +1,4 @@
-"""Settings: defaults, limits, layers, and mistakes told in one go."""
+"""Settings: defaults, limits, layers, and all mistakes reported at once."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 import pytest
 
 from streamstt.config import loader
-from streamstt.config.loader import load, user_file
+from streamstt.config.loader import load, transcript_folder, user_file
 from streamstt.config.rendering import default_file, effective_toml, toml_value
-from streamstt.config.settings import SECTIONS, Settings, SourceSettings
+from streamstt.config.settings import SECTIONS, Settings, SourceSettings, TranscriptSettings
 from streamstt.errors import ConfigError
 from tests.support.paths import ROOT
 
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A machine without configuration; nothing of the tester's own is read."""
+    """A machine without configuration files; those of the person who runs the tests are not read."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "home"))
     monkeypatch.setattr(loader, "SYSTEM_FILE", tmp_path / "etc" / "streamstt.toml")
     return tmp_path
@@ -32,7 +32,7 @@ def settings(text: str, folder: Path) -> Settings:
 
 
 def mistakes(text: str, folder: Path, environ: dict[str, str] | None = None) -> list[str]:
-    """The lines after the first of the error that loading this file raises."""
+    """Returns the lines of the error that loading this file raises, without the first one."""
     with pytest.raises(ConfigError) as caught:
         load(file=write(folder / "given.toml", text), environ=environ or {})
     first, *lines = str(caught.value).splitlines()
@@ -45,7 +45,7 @@ def mistakes(text: str, folder: Path, environ: dict[str, str] | None = None) -> 
 
 
 def test_defaults() -> None:
-    """Without any configuration there is one microphone, served to this machine only."""
+    """Without configuration there is one microphone, and captions are served to this machine only."""
     loaded = load(environ={})
     assert loaded.settings == Settings()
     assert loaded.origins == {}
@@ -54,17 +54,17 @@ def test_defaults() -> None:
 
 
 def test_the_shipped_file() -> None:
-    """config/streamstt.toml is what the settings say."""
+    """config/streamstt.toml is up to date with the settings."""
     assert (ROOT / "config" / "streamstt.toml").read_text(encoding="utf-8") == default_file()
 
 
 def test_the_default_file_changes_nothing(tmp_path: Path) -> None:
-    """To run with the default file is to run without one."""
+    """Loading the default file equals loading no file."""
     assert settings(default_file(), tmp_path) == Settings()
 
 
 def test_the_default_file_is_annotated() -> None:
-    """Each setting stands below its help and its limits."""
+    """Each setting is preceded by its help and its limits."""
     lines = default_file().splitlines()
     for section, model in SECTIONS.items():
         at = lines.index(f"[{section}]")
@@ -107,7 +107,7 @@ def test_settings_do_not_change() -> None:
     ],
 )
 def test_limits(section: str, key: str, good: tuple[float, ...], bad: tuple[float, ...], tmp_path: Path) -> None:
-    """A number at its limit is taken, one beyond is refused with its name and value."""
+    """A number at its limit is accepted; one beyond is rejected, naming setting and value."""
     for value in good:
         assert getattr(getattr(settings(f"[{section}]\n{key} = {value}", tmp_path), section), key) == value
     for value in bad:
@@ -116,7 +116,7 @@ def test_limits(section: str, key: str, good: tuple[float, ...], bad: tuple[floa
 
 
 def test_an_utterance_fits_a_decode_and_the_buffer() -> None:
-    """No setting allows speech that one decode cannot hear, or that the buffer cannot hold."""
+    """No setting allows utterances longer than a decode window or than the buffer."""
     speech = SECTIONS["speech"].model_fields
     longest = next(m.le for m in speech["max_utterance_s"].metadata if hasattr(m, "le"))
     least = next(m.ge for m in speech["buffer_s"].metadata if hasattr(m, "ge"))
@@ -133,7 +133,7 @@ def test_languages(value: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("part", ["encoder", "decoder"])
 @pytest.mark.parametrize("value", ["auto", "float32", "bfloat16", "float16", "int8"])
 def test_number_formats(part: str, value: str, tmp_path: Path) -> None:
-    """Each part of the model has a number format of its own."""
+    """Encoder and decoder each have their own number format."""
     engine = settings(f'[engine]\n{part} = "{value}"', tmp_path).engine
     assert (engine.encoder, engine.decoder) == ((value, "auto") if part == "encoder" else ("auto", value))
 
@@ -151,8 +151,8 @@ def test_number_formats(part: str, value: str, tmp_path: Path) -> None:
         ("server", "host", ""),
     ],
 )
-def test_words_are_checked(section: str, key: str, value: str, tmp_path: Path) -> None:
-    """A word that is no choice is refused with its name and value."""
+def test_choices_are_checked(section: str, key: str, value: str, tmp_path: Path) -> None:
+    """A value that is not one of the choices is rejected, naming setting and value."""
     (line,) = mistakes(f'[{section}]\n{key} = "{value}"', tmp_path)
     assert line.startswith(f"{section}.{key} = {value!r} (")
 
@@ -180,38 +180,38 @@ def test_source_names(given: str, name: str, kind: str, argument: str) -> None:
 
 
 def test_source_given_names() -> None:
-    """A name that is given is kept; viewers see the label, or else the name."""
+    """A given name is kept; viewers see the label, or else the name."""
     assert SourceSettings(input="mic", name="stage").title == "stage"
     assert SourceSettings(input="mic", name="stage", label="On stage").title == "On stage"
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "hint"),
     [
         ("microphone", "the choices are mic, "),
         ("", "the choices are mic, "),
         ("loudspeaker", "the choices are mic, "),
         ("file", "file:talk.flac"),
         ("file:", "file:talk.flac"),
-        ("stdin:x", "stdin takes nothing"),
-        ("ws:8080", "ws takes nothing"),
+        ("stdin:x", "stdin takes no argument"),
+        ("ws:8080", "ws takes no argument"),
     ],
 )
-def test_bad_sources(given: str, said: str, tmp_path: Path) -> None:
-    """A source that cannot be is refused with what it should look like."""
+def test_bad_sources(given: str, hint: str, tmp_path: Path) -> None:
+    """An invalid source is rejected with an example or the choices."""
     (line,) = mistakes(f'[[source]]\ninput = "{given}"', tmp_path)
     assert line.startswith(f"source.0.input = {given!r} (")
-    assert said in line
+    assert hint in line
 
 
 def test_bad_source_name(tmp_path: Path) -> None:
-    """A name that cannot stand in an id is one mistake, told by its setting."""
+    """A name with characters that an id cannot contain is reported once, naming the setting."""
     (line,) = mistakes('[[source]]\nname = "the stage"', tmp_path)
     assert line.startswith("source.0.name = 'the stage' (")
 
 
 def test_names_are_unique(tmp_path: Path) -> None:
-    """Two sources cannot have one name, given or made."""
+    """Two sources cannot have the same name, given or derived."""
     sources = '[[source]]\ninput = "file:a/talk.flac"\n[[source]]\ninput = "file:b/talk.flac"'
     (line,) = mistakes(sources, tmp_path)
     assert "file-talk.flac" in line
@@ -220,16 +220,16 @@ def test_names_are_unique(tmp_path: Path) -> None:
 
 
 def test_one_standard_input(tmp_path: Path) -> None:
-    """Standard input can be read once only."""
+    """Only one source can read standard input."""
     (line,) = mistakes('[[source]]\ninput="stdin"\n[[source]]\ninput="stdin"\nname="b"', tmp_path)
-    assert "standard input can be one source only" in line
+    assert "only one source can read standard input" in line
 
 
 # ---- mistakes
 
 
 def test_all_mistakes_at_once(tmp_path: Path) -> None:
-    """Every mistake of every layer is told in one error, each with the value and where it is written."""
+    """One error reports all mistakes of all layers, each with its value and origin."""
     text = "nonsense = 1\nserver = 5\n"
     text += '[speech]\nvad_mode = 7\nend_silence = 5\n[log]\nlevel = "loud"\n[[source]]\ninput = "x"'
     lines = mistakes(text, tmp_path, {"STREAMSTT_ENGINE__THREADS": "many", "STREAMSTT_NOTHING__HERE": "1"})
@@ -261,39 +261,60 @@ def test_all_mistakes_at_once(tmp_path: Path) -> None:
     ],
 )
 def test_did_you_mean(text: str, meant: str, tmp_path: Path) -> None:
-    """An unknown setting comes with the known one that was probably meant."""
+    """For an unknown setting, the one that was probably meant is suggested."""
     (line,) = mistakes(text, tmp_path)
     assert line.endswith(f"unknown setting; did you mean {meant}?")
 
 
 def test_choices(tmp_path: Path) -> None:
-    """When nothing is near, the choices of the section are listed."""
+    """If no setting has a similar name, the choices of the section are listed."""
     (line,) = mistakes("[log]\nxyzzy = 1", tmp_path)
     assert line.endswith("the choices are log.level, log.format, log.text")
     (line,) = mistakes("xyzzy = 1", tmp_path)
     assert line.endswith("the choices are " + ", ".join(Settings.model_fields))
 
 
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("engine.language", "English", 'invalid; expected: Language code such as "en", or "auto".'),
+        ("engine.threads", "many", "must be a whole number"),
+        ("engine.threads", 1.5, "must be a whole number"),
+        ("speech.window_s", "long", "must be a number"),
+        ("log.text", "perhaps", "must be true or false"),
+        ("speech.vad_mode", 9, "must be less than or equal to 3"),
+        ("log.level", "loud", "must be 'debug', 'info', 'warning' or 'error'"),
+        ("server.host", "", "must have at least 1 character"),
+        ("engine.vocabulary", 5, "must be a valid tuple"),
+    ],
+)
+def test_plain_messages(key: str, value: object, message: str) -> None:
+    """A message says what the value must be, in plain English."""
+    with pytest.raises(ConfigError) as caught:
+        load([("--set", key, value)], environ={})
+    assert str(caught.value).endswith(f"\n  {key} = {value!r} (--set): {message}")
+
+
 @pytest.mark.parametrize(("option", "key"), [("--set source.rate", "source.rate"), ("--set server", "server")])
-def test_never_meant_what_was_said(option: str, key: str) -> None:
-    """Nobody is asked whether they meant what they wrote."""
+def test_no_suggestion_of_the_same_name(option: str, key: str) -> None:
+    """The name that the user wrote is never suggested."""
     with pytest.raises(ConfigError) as caught:
         load([(option, key, "8000")], environ={})
     assert f"did you mean {key}?" not in str(caught.value)
 
 
-def test_no_toml(tmp_path: Path) -> None:
-    """A file that is no TOML is an error with its name and the place."""
+def test_invalid_toml(tmp_path: Path) -> None:
+    """Invalid TOML is an error that names the file and the line."""
     with pytest.raises(ConfigError, match=r"given\.toml is not valid TOML.*line 1"):
         settings("port = = 1", tmp_path)
 
 
 def test_no_file(tmp_path: Path) -> None:
-    """A file that was asked for must be there and be text."""
-    with pytest.raises(ConfigError, match=r"there is no configuration .*gone\.toml; streamstt config default"):
+    """A file that is named must exist and be text."""
+    with pytest.raises(ConfigError, match=r"configuration file .*gone\.toml not found; streamstt config default"):
         load(file=tmp_path / "gone.toml", environ={})
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
-    with pytest.raises(ConfigError, match="cannot read the configuration"):
+    with pytest.raises(ConfigError, match="cannot read configuration file"):
         load(file=tmp_path / "bytes.toml", environ={})
 
 
@@ -301,7 +322,7 @@ def test_no_file(tmp_path: Path) -> None:
 
 
 def test_layers(home: Path) -> None:
-    """The command line wins over the environment, that over the user's file, that over the machine's."""
+    """Precedence: command line, environment, the user's file, the machine's file."""
     system = write(loader.SYSTEM_FILE, "[server]\nport = 1\nhistory = 11\nhello_history = 12\nclient_queue = 13")
     assert load(environ={}).settings.server.port == 1
     user = write(user_file(), "[server]\nport = 2\nhistory = 21\nhello_history = 22")
@@ -320,19 +341,19 @@ def test_layers(home: Path) -> None:
 
 
 def test_the_users_file_is_in_the_users_folder(home: Path) -> None:
-    """The user's file lies where XDG says."""
+    """The user's file is in the folder that XDG specifies."""
     assert user_file() == home / "home" / "streamstt" / "streamstt.toml"
 
 
 def test_one_file_only(home: Path) -> None:
-    """A file that is named stands in place of the usual ones."""
+    """A file that is named replaces the usual ones."""
     write(loader.SYSTEM_FILE, "[server]\nhistory = 5")
     write(user_file(), "[server]\nport = 2")
     assert settings("[log]\nlevel = 'debug'", home).server == Settings().server
 
 
 def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without another, the process's own environment counts."""
+    """By default the environment of the process is read."""
     monkeypatch.setenv("STREAMSTT_SPEECH__VAD_MODE", "2")
     assert load().settings.speech.vad_mode == 2
 
@@ -348,21 +369,21 @@ def test_the_environment_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_environment(variable: str, value: str, section: str, key: str, expected: object) -> None:
-    """Variables are text; numbers are read from it."""
+    """Numbers are parsed from the text of a variable."""
     loaded = load(environ={variable: value, "UNRELATED": "1"})
     assert getattr(getattr(loaded.settings, section), key) == expected
     assert loaded.origins == {f"{section}.{key}": variable}
 
 
 def test_sources_from_the_environment() -> None:
-    """One variable names all sources, with spaces between."""
+    """One variable names all sources, separated by spaces."""
     loaded = load(environ={"STREAMSTT_SOURCE": "mic:1  file:talk.flac"})
     assert [s.input for s in loaded.settings.source] == ["mic:1", "file:talk.flac"]
     assert loaded.origins == {"source": "STREAMSTT_SOURCE"}
 
 
 def test_options_from_the_command_line() -> None:
-    """Options come as text or as values; switches of a source are read as well."""
+    """Options are text or values; options of a source are read as well."""
     options = [
         ("--set speech.vad_mode", "speech.vad_mode", "3"),
         ("--source", "source", [{"input": "stdin", "rate": 8000}]),
@@ -374,7 +395,7 @@ def test_options_from_the_command_line() -> None:
 
 
 def test_a_list_of_terms() -> None:
-    """A vocabulary is a list, or one string with commas, as in the environment and on the command line."""
+    """A vocabulary is a list, or one comma-separated string, as in the environment and on the command line."""
     for value in ("Velmora, Nguyen,,", ["Velmora", "Nguyen"]):
         loaded = load([("--set engine.vocabulary", "engine.vocabulary", value)], environ={})
         assert loaded.settings.engine.vocabulary == ("Velmora", "Nguyen")
@@ -382,13 +403,13 @@ def test_a_list_of_terms() -> None:
 
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("1", True), ("no", False)])
 def test_switches(text: str, value: bool) -> None:
-    """A switch that comes as text is read as people write it."""
+    """A boolean may be text, as people write it."""
     loaded = load([("--source", "source", [{"input": "file:a", "loop": text}])], environ={})
     assert loaded.settings.source[0].loop is value
 
 
 def test_sources_of_a_file_replace_the_default(tmp_path: Path) -> None:
-    """Sources that are given are all there are."""
+    """Given sources replace the default one."""
     given = settings('[[source]]\ninput = "mic:1"\n[[source]]\ninput = "ws"\nlabel = "Door"', tmp_path)
     assert [(s.name, s.title) for s in given.source] == [("mic-1", "mic-1"), ("ws", "Door")]
 
@@ -400,23 +421,23 @@ def test_sources_of_a_file_replace_the_default(tmp_path: Path) -> None:
         ("allowed_origins", ["https://a.example", "http://a:81", "file"], ["a.example", "https://a/b", "*", "null"]),
     ],
 )
-def test_names_that_are_let_in(key: str, good: list[str], bad: list[str]) -> None:
-    """Hosts are without a port, origins with a scheme and without a path; what would never fit is a mistake."""
+def test_hosts_and_origins(key: str, good: list[str], bad: list[str]) -> None:
+    """Hosts have no port; origins have a scheme and no path. What could never match is a mistake."""
     loaded = load([(key, f"server.{key}", ", ".join(good))], environ={})
     assert getattr(loaded.settings.server, key) == tuple(good)
     for value in bad:
-        with pytest.raises(ConfigError, match="one looks like"):
+        with pytest.raises(ConfigError, match="expected for example"):
             load([(key, f"server.{key}", [value])], environ={})
 
 
 def test_a_key_without_a_certificate() -> None:
-    """A key by itself is a mistake."""
+    """A key without a certificate is a mistake."""
     with pytest.raises(ConfigError, match="needs a tls_certificate"):
         load([("--set", "server.tls_key", "key.pem")], environ={})
 
 
 def test_the_token_of_listen_is_no_setting() -> None:
-    """Who has a token in the environment can run a daemon, too."""
+    """A token for listen in the environment does not prevent a daemon from starting."""
     load(environ={"STREAMSTT_TOKEN": "x"})
 
 
@@ -424,7 +445,7 @@ def test_the_token_of_listen_is_no_setting() -> None:
 
 
 def test_secrets_are_never_shown(tmp_path: Path) -> None:
-    """Not among the settings in force, and in no mistake: of its own, of a name that is nearly its, of the section."""
+    """Neither the settings in force nor an error shows a secret, not even one under a misspelled name."""
     text = (
         '[obs]\nurl = "ws://a"\npassword = "hunter2"\n[zoom]\nurl = "https://a/?hunter2"\n[webhook]\nsecret = "hunter2"'
     )
@@ -438,4 +459,12 @@ def test_secrets_are_never_shown(tmp_path: Path) -> None:
         'webhook = "https://hunter2"',
     ):
         assert "hunter2" not in "".join(mistakes(wrong, tmp_path))
-    assert "= 'http://a'" in "".join(mistakes('[obs]\nurl = "http://a"', tmp_path))  # what is no secret is
+    assert "= 'http://a'" in "".join(mistakes('[obs]\nurl = "http://a"', tmp_path))  # not a secret: shown
+
+
+def test_folder_of_transcripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transcripts lie in the folder that is set, or beside what else must last."""
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/streamstt")
+    assert transcript_folder(TranscriptSettings(folder="~/talks")) == Path("/home/me/talks")
+    assert transcript_folder(TranscriptSettings()) == Path("/var/lib/streamstt/transcripts")

@@ -1,4 +1,4 @@
-"""The overlay's settings: what may be configured, and what the page is told of it."""
+"""The overlay's settings: what can be configured, and what the page receives."""
 
 import json
 from http import HTTPStatus
@@ -18,22 +18,22 @@ GOOD = ["#fff", "#ffcc00", "#000c", "#000000cc", "ffcc00", "gold", "none", "rgb(
 BAD = ["", "#12", "#12345", "url(x)", "red;}", "rgb(0 0 0", 'gold"', "var(--x)", "a b"]
 
 
-def test_the_page_is_told() -> None:
-    """``/overlay.json`` has every setting in force, and of each its type, default, limits and help."""
-    routes = Pages(make_hub())
-    routes.overlay = OverlaySettings(lines=3, source=("you",))
-    answer = routes.respond("/overlay.json?token=x")
-    told = json.loads(answer.body)
-    assert (answer.status, answer.content_type) == (HTTPStatus.OK, "application/json")
-    assert set(told["settings"]) == set(told["schema"]) == set(OverlaySettings.model_fields)
-    assert (told["settings"]["lines"], told["settings"]["source"]) == (3, ["you"])
-    assert told["schema"]["lines"]["default"] == 2
-    assert (told["schema"]["lines"]["minimum"], told["schema"]["lines"]["maximum"]) == (1, 4)
-    assert told["schema"]["mode"]["enum"] == ["rollup", "popon"]
+def test_overlay_json() -> None:
+    """``/overlay.json`` has all settings in force, and the type, default, limits and help of each."""
+    pages = Pages(make_hub())
+    pages.overlay = OverlaySettings(lines=3, source=("you",))
+    response = pages.respond("/overlay.json?token=x")
+    data = json.loads(response.body)
+    assert (response.status, response.content_type) == (HTTPStatus.OK, "application/json")
+    assert set(data["settings"]) == set(data["schema"]) == set(OverlaySettings.model_fields)
+    assert (data["settings"]["lines"], data["settings"]["source"]) == (3, ["you"])
+    assert data["schema"]["lines"]["default"] == 2
+    assert (data["schema"]["lines"]["minimum"], data["schema"]["lines"]["maximum"]) == (1, 4)
+    assert data["schema"]["mode"]["enum"] == ["rollup", "popon"]
 
 
 def test_what_the_page_can_read() -> None:
-    """The page knows numbers with limits, switches, choices, patterns and lists; no setting is of another kind."""
+    """Every setting is of a kind that the page supports: numbers with limits, booleans, choices, patterns, lists."""
     for name, rule in json.loads(Pages(make_hub()).respond("/overlay.json").body)["schema"].items():
         assert rule["description"], name
         if rule["type"] in {"integer", "number"}:
@@ -46,14 +46,14 @@ def test_what_the_page_can_read() -> None:
 
 @pytest.mark.parametrize("color", GOOD)
 def test_colors(color: str) -> None:
-    """A colour is what CSS calls one; the # may be left out."""
+    """CSS colors are accepted; the # may be omitted."""
     assert OverlaySettings(color=color).color == color
     assert SourceSettings(color=color).color == color
 
 
 @pytest.mark.parametrize("color", BAD)
-def test_no_colors(color: str) -> None:
-    """What could be more than a colour is none."""
+def test_invalid_colors(color: str) -> None:
+    """Anything that might be more than a color is rejected."""
     with pytest.raises(ValidationError):
         OverlaySettings(color=color)
     if color:  # empty: the page chooses
@@ -62,30 +62,30 @@ def test_no_colors(color: str) -> None:
 
 
 def test_sources_from_the_command_line() -> None:
-    """One string is a list with commas."""
+    """A list may be one comma-separated string."""
     assert OverlaySettings.model_validate({"source": "you, them"}).source == ("you", "them")
 
 
 def test_it_changes_on_a_reload() -> None:
-    """The overlay's look is read again; a source's colour needs a restart, as all of a source does."""
+    """The overlay can change on a reload; a source's color needs a restart, as all settings of a source."""
     now, read = Settings(), Settings(overlay=OverlaySettings(lines=4), source=(SourceSettings(color="gold"),))
     assert compare(now, read).live == ("overlay.lines",)
     assert compare(now, read).needs_restart == ("source",)
 
 
-def test_hello_tells_a_color() -> None:
-    """``make_hello`` has the colour of a source that has one."""
-    about = DaemonInfo("1", "s", "2026-01-02T03:04:05+00:00", "base", "int8", "en")
+def test_hello_has_the_color() -> None:
+    """``hello`` has the color of a source that has one."""
+    daemon = DaemonInfo("1", "s", "2026-01-02T03:04:05+00:00", "base", "int8", "en")
     sources = [SourceInfo("you", "You", "now", "gold"), SourceInfo("them", "Them", "now")]
-    told = json.loads(make_hello(about, sources, 0, []))["sources"]
-    assert told[0]["color"] == "gold"
-    assert "color" not in told[1]
+    data = json.loads(make_hello(daemon, sources, 0, []))["sources"]
+    assert data[0]["color"] == "gold"
+    assert "color" not in data[1]
 
 
 def test_the_font() -> None:
-    """The font is served as one, with its licence beside it; the policy allows the daemon's own only."""
-    answer = Pages(make_hub()).respond("/pages/fonts/atkinson-next-latin.woff2")
-    assert answer.content_type == "font/woff2"
-    assert answer.body[:4] == b"wOF2"
-    assert len(answer.body) < 60_000
+    """The font is served with its content type; the content security policy allows the daemon's own fonts only."""
+    response = Pages(make_hub()).respond("/pages/fonts/atkinson-next-latin.woff2")
+    assert response.content_type == "font/woff2"
+    assert response.body[:4] == b"wOF2"
+    assert len(response.body) < 60_000
     assert "font-src 'self'" in HEADERS["Content-Security-Policy"]

@@ -1,4 +1,4 @@
-"""What facts mean: whether captions can begin, and what to do about it."""
+"""Verdicts of facts: whether captions can start, and what to do if not."""
 
 import pytest
 
@@ -18,14 +18,14 @@ from streamstt.diagnostics.facts import (
 from streamstt.diagnostics.verdicts import exit_code, make_findings
 
 
-def heard(rms: float, peak: float, kind: str = "mic") -> SourceFact:
+def microphone(rms: float, peak: float, kind: str = "mic") -> SourceFact:
     return SourceFact("you", kind, "Yeti", AudioLevel(rms, peak))
 
 
-GOOD: list[Fact] = [
+OK: list[Fact] = [
     SettingsFact(("/etc/streamstt/streamstt.toml",)),
-    heard(-40, -20),
-    heard(-100, -100, "monitor"),  # nobody plays anything: no fault
+    microphone(-40, -20),
+    microphone(-100, -100, "monitor"),  # nothing is being played: not a fault
     SourceFact("remote", "ws"),
     ModelFact("base", present=True, size_mb=149, precision="int8"),
     SpeedFact(0.1, 0.6, 1),
@@ -37,19 +37,19 @@ GOOD: list[Fact] = [
     ServiceFact(),
     ServiceFact("/etc/systemd/system/streamstt.service", "active", system=True),
 ]
-LOOK: list[tuple[Fact, str]] = [
-    (heard(-80, -70), "volume up"),
-    (heard(-10, 0), "volume down"),
+WARNINGS: list[tuple[Fact, str]] = [
+    (microphone(-80, -70), "volume up"),
+    (microphone(-10, 0), "volume down"),
     (SpeedFact(0.7, 0.6, 1), "--model"),
     (PortFact("127.0.0.1", 8765, free=False, health="degraded: mic is not there."), "service logs"),
     (FolderFact(True, "/var/lib/streamstt", 100), "transcript.keep_mb"),
     (ServiceFact("unit", "inactive"), "systemctl --user start"),
 ]
-BAD: list[tuple[Fact, str, int]] = [
-    (SettingsFact(problem="the configuration has one mistake: ..."), "Mend", 78),
+FAILURES: list[tuple[Fact, str, int]] = [
+    (SettingsFact(problem="the configuration has one mistake: ..."), "Fix this first", 78),
     (SourceFact("you", "mic", problem="there is no microphone 'x'"), "streamstt devices", 3),
     (SourceFact("talk", "file", problem="there is no file x"), "--source file:PATH", 3),
-    (heard(-100, -100), "muted", 3),
+    (microphone(-100, -100), "muted", 3),
     (ModelFact("small", present=False), "streamstt models fetch small", 4),
     (ModelFact("nosuch", present=False, problem="unknown model"), "streamstt models list", 4),
     (SpeedFact(3.0, 0.6, 1), "another machine", 4),
@@ -60,46 +60,46 @@ BAD: list[tuple[Fact, str, int]] = [
 ]
 
 
-@pytest.mark.parametrize("fact", GOOD, ids=repr)
-def test_good(fact: Fact) -> None:
-    """Nothing to do."""
+@pytest.mark.parametrize("fact", OK, ids=repr)
+def test_ok(fact: Fact) -> None:
+    """There is nothing to do."""
     (finding,) = make_findings(Facts((fact,)))
-    assert (finding.verdict, finding.remedy) == ("good", "")
-    assert finding.says
+    assert (finding.verdict, finding.fix) == ("ok", "")
+    assert finding.message
 
 
-@pytest.mark.parametrize(("fact", "remedy"), LOOK, ids=repr)
-def test_worth_a_look(fact: Fact, remedy: str) -> None:
-    """Captions would come; it is said what would make them better."""
+@pytest.mark.parametrize(("fact", "fix"), WARNINGS, ids=repr)
+def test_warnings(fact: Fact, fix: str) -> None:
+    """Captions can start; the finding says what would improve them."""
     model = ModelFact("base", present=True)
     finding = make_findings(Facts((model, fact)))[1]
-    assert finding.verdict == "look"
-    assert remedy in finding.remedy
+    assert finding.verdict == "warn"
+    assert fix in finding.fix
     assert exit_code([finding]) == 0
 
 
-@pytest.mark.parametrize(("fact", "remedy", "code"), BAD, ids=repr)
-def test_bad(fact: Fact, remedy: str, code: int) -> None:
-    """No captions would come: what to do, and the exit code that the daemon would have had."""
+@pytest.mark.parametrize(("fact", "fix", "code"), FAILURES, ids=repr)
+def test_failures(fact: Fact, fix: str, code: int) -> None:
+    """There would be no captions: the finding says what to do, and has the exit code of the daemon."""
     model = ModelFact("base", present=True)
     findings = make_findings(Facts((model, fact)))
-    assert findings[1].verdict == "bad"
-    assert remedy in findings[1].remedy
+    assert findings[1].verdict == "fail"
+    assert fix in findings[1].fix
     assert exit_code(findings) == code
 
 
-def test_the_first_that_is_bad_counts() -> None:
-    """And none hides another; a check that failed itself is told, too."""
+def test_the_first_failure_counts() -> None:
+    """The exit code is that of the first failure; all are reported, and so is a check that itself failed."""
     facts = Facts(
         (ModelFact("small", present=False), PortFact("x", 1, free=False, problem="in use")), (("service", "no"),)
     )
     findings = make_findings(facts)
-    assert [finding.verdict for finding in findings] == ["bad", "bad", "look"]
+    assert [finding.verdict for finding in findings] == ["fail", "fail", "warn"]
     assert exit_code(findings) == 4
 
 
-def test_a_model_that_fits_is_named() -> None:
-    """The largest that would carry all sources: of a fast machine a larger one, of a slow one a smaller."""
+def test_a_fitting_model() -> None:
+    """The largest model that is fast enough is named: a larger one on a fast machine, a smaller one on a slow one."""
     fast, slow = (make_findings(Facts((ModelFact("base", present=True), SpeedFact(s, 0.6, 1))))[1] for s in (0.1, 0.9))
-    assert "small should fit as well" in fast.says
-    assert "--model tiny" in slow.remedy
+    assert "small should also be fast enough" in fast.message
+    assert "--model tiny" in slow.fix

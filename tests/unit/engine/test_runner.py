@@ -1,4 +1,4 @@
-"""What is done when the engine fails."""
+"""What happens when the engine fails."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -25,7 +25,7 @@ def job(at_s: int) -> Job:
     return Job("room", at_s * 16_000, np.zeros(16_000, dtype=np.float32), final=True)
 
 
-class Loads:
+class Loader:
     """Makes engines by the scripts in turn, and counts them."""
 
     def __init__(self, *scripts: Script) -> None:
@@ -38,88 +38,88 @@ class Loads:
 
 
 async def test_a_fresh_engine_does_what_the_old_one_could_not(thread: Executor) -> None:
-    """The job that failed is decoded by an engine that is loaded anew; people are told meanwhile."""
-    loads = Loads(Script(words=WORDS, fails_after=2))
-    told: list[str] = []
-    room = EngineRunner(loads, thread)
-    await room.start()
-    answers = [await room.decode(job(0), told.append) for _ in range(3)]
-    assert all(a and [w.text for w in a.words] == [" Hello"] for a in answers)
-    assert loads.count == 3, "it works for one job, each time"
-    assert told == ["", FAILURE_NOTICE, "", FAILURE_NOTICE, ""]
-    assert room.failures == 2
+    """The job that failed is decoded by a fresh engine; viewers get a notice meanwhile."""
+    loader = Loader(Script(words=WORDS, fails_after=2))
+    notices: list[str] = []
+    runner = EngineRunner(loader, thread)
+    await runner.start()
+    hypotheses = [await runner.decode(job(0), notices.append) for _ in range(3)]
+    assert all(a and [w.text for w in a.words] == [" Hello"] for a in hypotheses)
+    assert loader.count == 3, "it works for one job, each time"
+    assert notices == ["", FAILURE_NOTICE, "", FAILURE_NOTICE, ""]
+    assert runner.failures == 2
 
 
-async def test_poison_is_given_up_and_the_next_one_is_decoded(thread: Executor) -> None:
-    """What a fresh engine cannot decode either is given up, and people stay told until the next one works."""
-    room = EngineRunner(Loads(Script(words=WORDS, poison_s=(5.5,))), thread)
-    await room.start()
-    told: list[str] = []
-    assert await room.decode(job(5), told.append) is None
-    assert told == [FAILURE_NOTICE]
-    assert await room.decode(job(0), told.append)
-    assert told == [FAILURE_NOTICE, ""]
-    assert await room.decode(job(5), told.append) is None, "it is no crash loop: this time too only itself is lost"
+async def test_a_poisonous_job_is_given_up_and_the_next_one_is_decoded(thread: Executor) -> None:
+    """A job that a fresh engine cannot decode either is given up, and the notice stays until the next one works."""
+    runner = EngineRunner(Loader(Script(words=WORDS, poison_s=(5.5,))), thread)
+    await runner.start()
+    notices: list[str] = []
+    assert await runner.decode(job(5), notices.append) is None
+    assert notices == [FAILURE_NOTICE]
+    assert await runner.decode(job(0), notices.append)
+    assert notices == [FAILURE_NOTICE, ""]
+    assert await runner.decode(job(5), notices.append) is None, "it is no crash loop: this time too only itself is lost"
 
 
 async def test_an_engine_that_always_fails_is_broken(thread: Executor) -> None:
     """Two utterances in a row that a fresh engine cannot decode: the daemon has to end."""
-    room = EngineRunner(Loads(Script(words=WORDS, poison_s=(5.5, 8.5))), thread)
-    await room.start()
-    assert await room.decode(job(5), lambda _: None) is None
-    with pytest.raises(EngineError, match="whatever it hears"):
-        await room.decode(job(8), lambda _: None)
+    runner = EngineRunner(Loader(Script(words=WORDS, poison_s=(5.5, 8.5))), thread)
+    await runner.start()
+    assert await runner.decode(job(5), lambda _: None) is None
+    with pytest.raises(EngineError, match="fails on all audio"):
+        await runner.decode(job(8), lambda _: None)
 
 
 async def test_weights_that_broke_meanwhile(thread: Executor) -> None:
     """If it cannot be loaded again, the reason is the error."""
 
-    def gone() -> Engine:
+    def load_broken() -> Engine:
         raise ModelError("the weights are gone")
 
-    makers: list[Callable[[], Engine]] = [Loads(Script(words=WORDS, fails_after=1)), gone]
+    loads: list[Callable[[], Engine]] = [Loader(Script(words=WORDS, fails_after=1)), load_broken]
 
     def load() -> Engine:
-        return makers.pop(0)()
+        return loads.pop(0)()
 
-    room = EngineRunner(load, thread)
-    await room.start()
+    runner = EngineRunner(load, thread)
+    await runner.start()
     with pytest.raises(ModelError, match="the weights are gone"):
-        await room.decode(job(0), lambda _: None)
+        await runner.decode(job(0), lambda _: None)
 
 
 async def test_whatever_is_raised_is_an_error_of_the_engine(thread: Executor) -> None:
-    """Out of memory, or a mistake in our own code, is treated alike."""
+    """Out of memory, or an error in our own code, is treated alike."""
 
-    class Starved(ScriptedEngine):
+    class OutOfMemory(ScriptedEngine):
         def decode(self, job: Job) -> Hypothesis:
             if job.source == "room":
                 raise MemoryError
             return ScriptedEngine.decode(self, job)
 
-    room = EngineRunner(lambda: Starved(Script(words=WORDS)), thread)
-    await room.start()
-    assert await room.decode(job(0), lambda _: None) is None
+    runner = EngineRunner(lambda: OutOfMemory(Script(words=WORDS)), thread)
+    await runner.start()
+    assert await runner.decode(job(0), lambda _: None) is None
     with pytest.raises(EngineError, match="MemoryError"):
-        await room.decode(job(0), lambda _: None)
+        await runner.decode(job(0), lambda _: None)
 
 
 async def test_a_vocabulary_outlives_a_fresh_load(thread: Executor) -> None:
-    """Terms that came while the engine ran are told to the one that is loaded in its place."""
-    told: list[tuple[str, ...]] = []
+    """A vocabulary that was set while the engine ran is set again in the one that is loaded in its place."""
+    notices: list[tuple[str, ...]] = []
 
-    class Listening(ScriptedEngine):
+    class RecordsVocabulary(ScriptedEngine):
         def set_vocabulary(self, terms: Sequence[str]) -> None:
-            told.append(tuple(terms))
+            notices.append(tuple(terms))
 
-    room = EngineRunner(lambda: Listening(Script(words=WORDS, fails_after=2)), thread)
-    await room.start()
-    assert told == []
-    await room.set_vocabulary(("Velmora",))
-    await room.decode(job(0), lambda _: None)
-    await room.decode(job(0), lambda _: None)
-    assert room.failures == 1
-    assert told == [("Velmora",), ("Velmora",)]
+    runner = EngineRunner(lambda: RecordsVocabulary(Script(words=WORDS, fails_after=2)), thread)
+    await runner.start()
+    assert notices == []
+    await runner.set_vocabulary(("Velmora",))
+    await runner.decode(job(0), lambda _: None)
+    await runner.decode(job(0), lambda _: None)
+    assert runner.failures == 1
+    assert notices == [("Velmora",), ("Velmora",)]
 
 
 async def test_busy_only_while_it_works(thread: Executor) -> None:
@@ -128,13 +128,13 @@ async def test_busy_only_while_it_works(thread: Executor) -> None:
 
     class Watched(ScriptedEngine):
         def decode(self, job: Job) -> Hypothesis:
-            seen.append(room.busy_since)
+            seen.append(runner.busy_since)
             return super().decode(job)
 
-    room = EngineRunner(lambda: Watched(Script(words=WORDS, poison_s=(5.5,))), thread)
-    assert room.busy_since is None
-    await room.start()
-    await room.decode(job(5), lambda _: None)
+    runner = EngineRunner(lambda: Watched(Script(words=WORDS, poison_s=(5.5,))), thread)
+    assert runner.busy_since is None
+    await runner.start()
+    await runner.decode(job(5), lambda _: None)
     assert len(seen) == 4
     assert None not in seen
-    assert room.busy_since is None
+    assert runner.busy_since is None

@@ -1,4 +1,4 @@
-"""The engine that reads from a script."""
+"""The engine that plays back a script."""
 
 import json
 from pathlib import Path
@@ -23,15 +23,15 @@ def job(start_s: float, end_s: float, *, final: bool = True, committed: tuple[Re
     return Job("mic", round(start_s * 16000), audio, final, None, committed)
 
 
-def hear(asked: Job, engine: ScriptedEngine = ENGINE) -> list[str]:
-    return [w.text for w in engine.decode(asked).words]
+def decode_texts(job_: Job, engine: ScriptedEngine = ENGINE) -> list[str]:
+    return [w.text for w in engine.decode(job_).words]
 
 
-def test_hears_what_the_audio_holds() -> None:
-    """Words come with the script's own times; the hypothesis names its job and the script's language."""
-    asked = job(0.5, 3.5)
-    hypothesis = ENGINE.decode(asked)
-    assert hypothesis.job is asked
+def test_words_of_the_audio() -> None:
+    """Words have the script's own times; the hypothesis has its job and the script's language."""
+    job_ = job(0.5, 3.5)
+    hypothesis = ENGINE.decode(job_)
+    assert hypothesis.job is job_
     assert hypothesis.language == "en"
     assert [(w.text, w.start, w.end) for w in hypothesis.words] == [
         (" Hello", 16000, 32000),
@@ -40,9 +40,9 @@ def test_hears_what_the_audio_holds() -> None:
 
 
 def test_language_of_the_job() -> None:
-    """It speaks the language that it is asked for, and says which ones it knows."""
-    asked = Job("mic", 0, np.zeros(0, dtype=np.float32), final=True, language="de")
-    assert ENGINE.decode(asked).language == "de"
+    """It decodes in the language of the job, and its description has the languages that it knows."""
+    job_ = Job("mic", 0, np.zeros(0, dtype=np.float32), final=True, language="de")
+    assert ENGINE.decode(job_).language == "de"
     assert ENGINE.info.languages == ("en",)
 
 
@@ -50,28 +50,28 @@ def test_language_of_the_job() -> None:
     ("end_s", "text"), [(2.0, []), (2.05, [" e"]), (2.5, [" ever"]), (2.95, [" everybody"[:10]]), (3.0, [" everybody"])]
 )
 def test_a_word_still_spoken(end_s: float, text: list[str]) -> None:
-    """In a partial, a word that is still being spoken is heard in part, up to the end of the audio."""
+    """In a partial, a word that is still being spoken is recognized in part, up to the end of the audio."""
     hypothesis = ENGINE.decode(job(0, end_s, final=False))
     assert [w.text for w in hypothesis.words] == [" Hello", *text]
     assert hypothesis.words[-1].end <= end_s * 16000
 
 
-def test_committed_words_are_not_said_again() -> None:
+def test_committed_words_are_not_repeated() -> None:
     """The hypothesis continues after the committed words."""
     committed = ENGINE.decode(job(0, 2)).words
-    assert hear(job(0, 6, committed=committed)) == [" everybody", " here."]
+    assert decode_texts(job(0, 6, committed=committed)) == [" everybody", " here."]
 
 
 @pytest.mark.parametrize("at", [1.2, 1.5, 1.6, 2.0, 2.5])
 def test_a_cut_gives_each_word_once(at: float) -> None:
-    """However the audio is cut in two, final decodes of both say every word once."""
-    assert [*hear(job(0, at)), *hear(job(at, 6))] == [w.text for w in WORDS]
+    """However the audio is cut in two, final decodes of both have every word once."""
+    assert [*decode_texts(job(0, at)), *decode_texts(job(at, 6))] == [w.text for w in WORDS]
 
 
 def test_repeat() -> None:
-    """A script that repeats says the same again, one period later."""
+    """A script that repeats has the same words again, one period later."""
     engine = ScriptedEngine(Script(words=WORDS, repeat_s=6))
-    assert hear(job(0, 30), engine) == [w.text for w in WORDS] * 5
+    assert decode_texts(job(0, 30), engine) == [w.text for w in WORDS] * 5
     assert engine.decode(job(12, 18)).words[0].start == 13 * 16000
 
 
@@ -86,11 +86,11 @@ def test_load(tmp_path: Path) -> None:
     "content",
     [b"", b"no json", b"[]", b"{}", b'{"words": [{"text": "x"}]}', b'{"words": [], "speed": 2}', b"\xff\xfe\x00"],
 )
-def test_no_script(tmp_path: Path, content: bytes) -> None:
-    """What is no script is an error that names the file and shows how one looks."""
+def test_not_a_script(tmp_path: Path, content: bytes) -> None:
+    """A file that is not a script is an error that names the file and shows an example."""
     file = tmp_path / "talk.json"
     file.write_bytes(content)
-    with pytest.raises(ModelError, match=r"talk\.json is no script.*Hello"):
+    with pytest.raises(ModelError, match=r"talk\.json is not a script.*Hello"):
         ScriptedEngine.load(file)
 
 

@@ -1,4 +1,4 @@
-"""What targets are sent, letter by letter."""
+"""The exact bytes that targets are sent."""
 
 import hashlib
 import hmac
@@ -28,28 +28,28 @@ from streamstt.outputs.youtube import make_body
 from streamstt.outputs.zoom import caption_url, parse_last_seq, seq_url
 from tests.support.captions import final, partial
 
-# As Zoom's page shows one.
+# The example on Zoom's page.
 ZOOM = "https://wmcapi.zoom.us/closedcaption?id=200610693&ns=GZHkEA==&expire=86400&spparams=id%2Cns%2Cexpire&signature=nYtXJqRKCW"
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
 
-def parcel(text: str, *, label: str = "Desk", named: bool = False) -> CaptionItem:
-    return CaptionItem(encode(final(text), 7, "2026-11-25T12:00:00.000+00:00"), label, named, 0.0)
+def caption_item(text: str, *, label: str = "Desk", show_label: bool = False) -> CaptionItem:
+    return CaptionItem(encode(final(text), 7, "2026-11-25T12:00:00.000+00:00"), label, show_label, 0.0)
 
 
-# ---- what every target gets
+# ---- all targets
 
 
-def test_a_line_says_whose_it_is_if_that_has_to_be_said() -> None:
-    """With several sources the label stands before the text; a text is one line, whatever is in it."""
-    assert parcel("It is\nsaid. ").labeled_text == "It is said."
-    assert parcel("It is said.", named=True).labeled_text == "Desk: It is said."
+def test_labels() -> None:
+    """With several sources the label precedes the text; a text is always one line."""
+    assert caption_item("It is\nsaid. ").labeled_text == "It is said."
+    assert caption_item("It is said.", show_label=True).labeled_text == "Desk: It is said."
 
 
 def test_lines_for_programs() -> None:
-    """As text, the line; as JSON, the final as viewers get it, with label and session."""
-    assert format_line(parcel("Grüße."), "text", "run-1") == "Grüße.\n".encode()
-    line = format_line(parcel("Grüße."), "json", "run-1")
+    """A line is the text, or the final as JSON with label and session."""
+    assert format_line(caption_item("Grüße."), "text", "run-1") == "Grüße.\n".encode()
+    line = format_line(caption_item("Grüße."), "json", "run-1")
     assert line.count(b"\n") == 1
     data = json.loads(line)
     assert (data["type"], data["seq"], data["text"]) == ("final", 7, "Grüße.")
@@ -71,31 +71,31 @@ def test_obs_authentication() -> None:
 
 
 def test_obs_requests() -> None:
-    """A request and its outcome, as protocol.md shows them."""
-    asked = json.loads(encode_request("SendStreamCaption", "1", {"captionText": "Hello"}))
+    """Requests and statuses are those in the examples of protocol.md."""
+    request = json.loads(encode_request("SendStreamCaption", "1", {"captionText": "Hello"}))
     data = {"requestType": "SendStreamCaption", "requestId": "1", "requestData": {"captionText": "Hello"}}
-    assert asked == {"op": 6, "d": data}
+    assert request == {"op": 6, "d": data}
     failed = parse_status({"requestStatus": {"result": False, "code": 608, "comment": "Parameter: sceneName"}})
     assert (failed.ok, failed.code, str(failed)) == (False, 608, "status 608, Parameter: sceneName")
     assert parse_status({"requestStatus": {"result": True, "code": 100}}).ok
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"op":"0","d":{}}', '{"op":0,"d":1}', "[" * 100_000])
-def test_what_is_no_obs(text: str) -> None:
-    """Whatever else answers is told apart from OBS."""
+def test_invalid_messages(text: str) -> None:
+    """Messages of another server are recognized as such."""
     with pytest.raises(ObsProtocolError):
         parse_message(text)
 
 
 @pytest.mark.parametrize("status", [None, {}, {"result": True, "code": "x"}, []])
-def test_what_is_no_outcome(status: Any) -> None:
-    """A response without a status is none."""
+def test_invalid_statuses(status: Any) -> None:
+    """A response without a valid status is an error."""
     with pytest.raises(ObsProtocolError):
         parse_status({"requestStatus": status})
 
 
 def test_closed_captions_are_wrapped() -> None:
-    """Lines of 32 at most, three at once; what is longer comes in parts, and no word is lost."""
+    """At most three lines of 32 characters are shown; longer captions are split, and no word is lost."""
     text = "Every word of this has been written down before, and it is said again so that the tests know it by heart."
     parts = split_caption(text, "en", ObsSettings())
     assert " ".join(" ".join(parts).split()) == text
@@ -105,44 +105,44 @@ def test_closed_captions_are_wrapped() -> None:
     assert all(len(line) <= 32 for line in wide)  # CEA-608 has no more
 
 
-def test_a_text_source_rolls() -> None:
-    """It shows the last lines of what is said; a full line stays as it is while words are added."""
-    screen = RollUpText(12, 2)
-    screen.update(partial("One two"))
-    assert screen.text == "One two"
-    screen.update(final("One two three four."))
-    assert screen.text == "One two\nthree four."
-    screen.update(partial("Five", number=2))
-    assert screen.text == "three four.\nFive"
-    screen.update(partial("Five six seven", number=2, rev=2))
-    assert screen.text == "Five six\nseven"
-    screen.clear()
-    assert screen.text == ""
+def test_a_text_source_rolls_up() -> None:
+    """It shows the last lines; a full line does not change while words are added."""
+    roll_up = RollUpText(12, 2)
+    roll_up.update(partial("One two"))
+    assert roll_up.text == "One two"
+    roll_up.update(final("One two three four."))
+    assert roll_up.text == "One two\nthree four."
+    roll_up.update(partial("Five", number=2))
+    assert roll_up.text == "three four.\nFive"
+    roll_up.update(partial("Five six seven", number=2, rev=2))
+    assert roll_up.text == "Five six\nseven"
+    roll_up.clear()
+    assert roll_up.text == ""
 
 
-def test_a_text_source_takes_back() -> None:
-    """A partial that was no speech goes; one of another source stays."""
-    screen = RollUpText(40, 2)
-    screen.update(final("Good morning."))
-    screen.update(partial("Uh"))
-    screen.update(final("", source="door"))
-    assert screen.text == "Good morning. Uh"
-    screen.update(final(""))
-    assert screen.text == "Good morning."
+def test_a_text_source_removes_partials() -> None:
+    """A partial that turned out not to be speech is removed; one of another source stays."""
+    roll_up = RollUpText(40, 2)
+    roll_up.update(final("Good morning."))
+    roll_up.update(partial("Uh"))
+    roll_up.update(final("", source="door"))
+    assert roll_up.text == "Good morning. Uh"
+    roll_up.update(final(""))
+    assert roll_up.text == "Good morning."
 
 
 # ---- Zoom
 
 
 def test_zoom_addresses() -> None:
-    """seq and lang follow what the host copied; the last seq is asked for beside it."""
+    """seq and lang are added to the copied URL; the last seq is at a path below it."""
     assert caption_url(ZOOM, 12, "en-US") == f"{ZOOM}&seq=12&lang=en-US"
     assert seq_url(ZOOM) == ZOOM.replace("/closedcaption?", "/closedcaption/seq?")
     assert add_query("https://example.org/cc", seq="1") == "https://example.org/cc?seq=1"
 
 
-def test_zoom_tells_the_last_seq() -> None:
-    """A number is taken; who does not tell begins at nothing; a meeting that is not on is tried again."""
+def test_zoom_reports_the_last_seq() -> None:
+    """A number is used; without one the count begins at 0; a meeting that has not started is tried again."""
     assert parse_last_seq(HttpResponse(200, " 17\n")) == 17
     assert parse_last_seq(HttpResponse(200, "-1")) == 0
     assert parse_last_seq(HttpResponse(404, "17")) == 0
@@ -154,14 +154,14 @@ def test_zoom_tells_the_last_seq() -> None:
 
 
 def test_youtube_cues() -> None:
-    """A line with the time in UTC to the millisecond, as in YouTube's example; then the text."""
+    """A cue is a line with the time in UTC to the millisecond, as in YouTube's example, then the text."""
     message = encode(final("I'M SENDING", end=0.2), 1, "2012-12-24T01:00:06.873+01:00")
     assert make_body(message, "I'M SENDING", NOW) == "2012-12-24T00:00:06.873\nI'M SENDING\n"
     assert make_body(encode(final("Hello"), 1), "Hello", NOW) == "2026-11-25T12:00:00.000\nHello\n"
 
 
 def test_youtube_cues_are_timed_by_their_words() -> None:
-    """A long final becomes several cues, each when its first word was said, with a label before it or without."""
+    """A long final becomes several cues, each at the time of its first word, with or without a label."""
     words = [f"word{n:02}" for n in range(30)]  # one a second
     message = encode(final(" ".join(words), start=5.0, end=35.0), 1, "2026-11-25T12:00:00.000+00:00")
     for label in ("", "The one at the door: "):
@@ -178,7 +178,7 @@ def test_youtube_cues_are_timed_by_their_words() -> None:
 
 
 def test_a_webhook_is_signed() -> None:
-    """The receiver can compute the same from the time stamp, the body and the secret, by two lines of any language."""
+    """The signature is HMAC-SHA256 of timestamp and body, which a receiver can compute in two lines."""
     body = b'{"type":"final"}'
     expected = hmac.new(b"key", b"1764072000." + body, hashlib.sha256).hexdigest()
     headers = make_headers(body, "run-1-7", "key", "1764072000")
@@ -201,5 +201,5 @@ def test_a_webhook_is_signed() -> None:
     ],
 )
 def test_retry_after(header: str, seconds: float) -> None:
-    """Seconds or a date, within bounds; nonsense is none."""
+    """Seconds or a date are accepted, within bounds; anything else is 0."""
     assert parse_retry_after(header, NOW) == seconds

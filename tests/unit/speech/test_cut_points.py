@@ -23,7 +23,7 @@ START = samples_from_ms(60_000)
 """Where the window begins: not at 0, so that a mix-up of indices shows."""
 
 
-def tell(text: str, *, gaps: dict[int, int] | None = None, at: int = START) -> list[RecognizedWord]:
+def make_words(text: str, *, gaps: dict[int, int] | None = None, at: int = START) -> list[RecognizedWord]:
     """A word each half second from ``at`` on; ``gaps``: ms of pause before the word of this number."""
     words = []
     for i, word in enumerate(text.split()):
@@ -33,11 +33,11 @@ def tell(text: str, *, gaps: dict[int, int] | None = None, at: int = START) -> l
     return words
 
 
-def gone(committed: list[RecognizedWord], tentative: list[RecognizedWord], kept_ms: int = 2500) -> list[str]:
-    """The words that go, of a window that was heard to the end of its last word."""
-    heard = (committed + tentative)[-1].end
-    found = find_cut_point(committed, tentative, START, heard, samples_from_ms(kept_ms))
-    return [w.text.strip() for w in committed[: found[0]]] if found else []
+def cut_off(committed: list[RecognizedWord], tentative: list[RecognizedWord], kept_ms: int = 2500) -> list[str]:
+    """The words that are cut off a window that was decoded to the end of its last word."""
+    decoded_until = (committed + tentative)[-1].end
+    cut = find_cut_point(committed, tentative, START, decoded_until, samples_from_ms(kept_ms))
+    return [w.text.strip() for w in committed[: cut[0]]] if cut else []
 
 
 # ---- which words go
@@ -58,36 +58,39 @@ def gone(committed: list[RecognizedWord], tentative: list[RecognizedWord], kept_
 )
 def test_where_a_sentence_ends(text: str, last: str) -> None:
     """The end of a sentence is preferred, then that of a clause, then a word's; of those alike, the last."""
-    assert gone(tell(text), [])[-1] == last
+    assert cut_off(make_words(text), [])[-1] == last
 
 
 def test_a_pause_is_preferred() -> None:
     """Of places without a mark, or with the same, the one with a pause."""
-    assert gone(tell("a b c d e f g h i j k l", gaps={3: 400}), [])[-1] == "c"
-    assert gone(tell("a b. c d. e f g h i j k l", gaps={2: 400}), [])[-1] == "b."
-    assert gone(tell("a b. c d e f g h i j k l", gaps={3: 400}), [])[-1] == "b."
+    assert cut_off(make_words("a b c d e f g h i j k l", gaps={3: 400}), [])[-1] == "c"
+    assert cut_off(make_words("a b. c d. e f g h i j k l", gaps={2: 400}), [])[-1] == "b."
+    assert cut_off(make_words("a b. c d e f g h i j k l", gaps={3: 400}), [])[-1] == "b."
 
 
 def test_only_committed_words_go() -> None:
-    """Words that may still change stay, however long ago they were said."""
-    assert gone(tell("a b"), tell("c. d e f g h i j k l", at=START + samples_from_ms(1000))) == ["a", "b"]
-    assert gone([], tell("a. b c d e f g h i j")) == []
+    """Words that may still change stay, however old they are."""
+    assert cut_off(make_words("a b"), make_words("c. d e f g h i j k l", at=START + samples_from_ms(1000))) == [
+        "a",
+        "b",
+    ]
+    assert cut_off([], make_words("a. b c d e f g h i j")) == []
 
 
 @pytest.mark.parametrize("late", [".", " ...", ",", " -"])
 def test_not_in_front_of_punctuation(late: str) -> None:
     """A full stop that came late stays with the word it ends."""
     end = START + samples_from_ms(500)
-    mark = RecognizedWord(late, end, end, 1.0)
-    rest = tell("c d e f g h i j", at=end)
-    assert gone([*tell("a"), mark, *rest], [], kept_ms=3999) in (["a", late.strip()], [])
-    assert gone(tell("a"), [mark, *rest], kept_ms=3999) == []
+    punctuation = RecognizedWord(late, end, end, 1.0)
+    rest = make_words("c d e f g h i j", at=end)
+    assert cut_off([*make_words("a"), punctuation, *rest], [], kept_ms=3999) in (["a", late.strip()], [])
+    assert cut_off(make_words("a"), [punctuation, *rest], kept_ms=3999) == []
 
 
 @pytest.mark.parametrize(("kept_ms", "count"), [(2000, 4), (2001, 3), (3500, 1), (3501, 0), (9000, 0)])
 def test_what_is_kept(kept_ms: int, count: int) -> None:
     """So much audio stays at least; when no word ends before it, nothing goes."""
-    assert len(gone(tell("a b c d e f g h"), [], kept_ms)) == count
+    assert len(cut_off(make_words("a b c d e f g h"), [], kept_ms)) == count
 
 
 def test_nothing_to_cut() -> None:
@@ -98,11 +101,11 @@ def test_nothing_to_cut() -> None:
 
 def test_all_go() -> None:
     """With nothing to keep, all committed words go, and the pause is looked for behind the last."""
-    words = tell("a b. c d")
-    found = find_cut_point(words, [], START, words[-1].end + samples_from_ms(3000), 0)
-    assert found is not None
-    assert found[0] == 4
-    assert found[1] <= words[-1].end <= found[2] <= words[-1].end + PAUSE_SEARCH_AFTER
+    words = make_words("a b. c d")
+    cut = find_cut_point(words, [], START, words[-1].end + samples_from_ms(3000), 0)
+    assert cut is not None
+    assert cut[0] == 4
+    assert cut[1] <= words[-1].end <= cut[2] <= words[-1].end + PAUSE_SEARCH_AFTER
 
 
 # ---- properties
@@ -114,11 +117,9 @@ texts = st.sampled_from([" word", " end.", " well,", ".", " -", " 5", "ã€‚", "äº
 @st.composite
 def windows(draw: st.DrawFn) -> tuple[list[RecognizedWord], list[RecognizedWord], int]:
     """Words in order within a window, those that are committed apart, and the end of the window."""
-    spoken = draw(st.lists(st.tuples(texts, lengths, lengths), max_size=24))
-    edges = list(
-        accumulate((samples_from_ms(x) for _, pause, length in spoken for x in (pause, length)), initial=START)
-    )
-    words = [RecognizedWord(text, edges[2 * i + 1], edges[2 * i + 2], 1.0) for i, (text, _, _) in enumerate(spoken)]
+    drawn = draw(st.lists(st.tuples(texts, lengths, lengths), max_size=24))
+    edges = list(accumulate((samples_from_ms(x) for _, pause, length in drawn for x in (pause, length)), initial=START))
+    words = [RecognizedWord(text, edges[2 * i + 1], edges[2 * i + 2], 1.0) for i, (text, _, _) in enumerate(drawn)]
     count = draw(st.integers(0, len(words)))
     return words[:count], words[count:], edges[-1] + samples_from_ms(draw(lengths))
 
@@ -127,13 +128,13 @@ def windows(draw: st.DrawFn) -> tuple[list[RecognizedWord], list[RecognizedWord]
 @given(windows(), st.sampled_from([1, 20, 500, 2500]))
 def test_any_window(window: tuple[list[RecognizedWord], list[RecognizedWord], int], kept_ms: int) -> None:
     """The pause lies in the window, around the border of two words, in front of what is kept."""
-    committed, tentative, heard = window
-    found = find_cut_point(committed, tentative, START, heard, samples_from_ms(kept_ms))
-    if found is None:
+    committed, tentative, decoded_until = window
+    cut = find_cut_point(committed, tentative, START, decoded_until, samples_from_ms(kept_ms))
+    if cut is None:
         return
-    count, low, high = found
+    count, low, high = cut
     assert 1 <= count <= len(committed)
-    assert START <= low < high <= heard - samples_from_ms(kept_ms)
+    assert START <= low < high <= decoded_until - samples_from_ms(kept_ms)
     assert committed[count - 1].end - PAUSE_SEARCH_BEFORE <= low <= committed[count - 1].end
     after = [*committed, *tentative][count]  # there is one: a word ends before the end of the window
     assert high >= after.start
@@ -144,13 +145,13 @@ def test_any_window(window: tuple[list[RecognizedWord], list[RecognizedWord], in
 @given(windows())
 def test_any_window_of_which_all_goes(window: tuple[list[RecognizedWord], list[RecognizedWord], int]) -> None:
     """With nothing to keep, all committed words go, and the pause lies in the window, around the end of the last."""
-    committed, _, heard = window
-    found = find_cut_point(committed, [], START, heard, 0)
-    assert (found is None) == (not committed)
-    if found:
-        count, low, high = found
+    committed, _, decoded_until = window
+    cut = find_cut_point(committed, [], START, decoded_until, 0)
+    assert (cut is None) == (not committed)
+    if cut:
+        count, low, high = cut
         assert count == len(committed)
-        assert low <= committed[-1].end <= high <= heard
+        assert low <= committed[-1].end <= high <= decoded_until
         assert low >= START
 
 
@@ -158,11 +159,11 @@ def test_any_window_of_which_all_goes(window: tuple[list[RecognizedWord], list[R
 @given(windows())
 def test_whenever_a_word_can_go(window: tuple[list[RecognizedWord], list[RecognizedWord], int]) -> None:
     """When a word ends before what is kept, and another follows, there is a place to cut."""
-    committed, tentative, heard = window
+    committed, tentative, decoded_until = window
     words = [*committed, *tentative]
     places = [b for a, b in zip(committed, words[1:], strict=False) if b.start - a.start >= samples_from_ms(20)]
-    if any(START < b.start <= heard - MIN_KEPT and any(c.isalnum() for c in b.text) for b in places):
-        assert find_cut_point(committed, tentative, START, heard, MIN_KEPT) is not None
+    if any(START < b.start <= decoded_until - MIN_KEPT and any(c.isalnum() for c in b.text) for b in places):
+        assert find_cut_point(committed, tentative, START, decoded_until, MIN_KEPT) is not None
 
 
 # ---- the pause itself
@@ -221,6 +222,6 @@ def test_any_samples(length: int, seed: int) -> None:
     assert 0 <= at <= length
     step, half = samples_from_ms(10), samples_from_ms(20)
     if length >= 5 * step:
-        powers = [float(np.square(samples[i : i + 5 * step]).sum()) for i in range(0, length - 5 * step + 1, step)]
+        energies = [float(np.square(samples[i : i + 5 * step]).sum()) for i in range(0, length - 5 * step + 1, step)]
         chosen = float(np.square(samples[at - half : at - half + 5 * step]).sum())
-        assert chosen <= min(powers) * 1.0001
+        assert chosen <= min(energies) * 1.0001

@@ -10,7 +10,7 @@ from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 LONGEST = samples_from_ms(4000)
 
 
-def heard(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[int, ...] = ()) -> list[RecognizedWord]:
+def make_words(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[int, ...] = ()) -> list[RecognizedWord]:
     """A word each half second; ``gaps``: ms of pause before the word of this number; ``unsure``: words of doubt."""
     words, at = [], 0
     for i, word in enumerate(text.split()):
@@ -44,13 +44,13 @@ def heard(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[int, .
         pytest.param("one two three", "one two three", 999, 1, id="not a moment later"),
     ],
 )
-def test_agreed(draft: str, words: str, before_ms: int, count: int) -> None:
-    """What two updates in a row say alike is committed, if it was said long enough ago."""
-    assert agreed_prefix(heard(draft), heard(words), samples_from_ms(before_ms), 0) == count
+def test_agreed_prefix(draft: str, words: str, before_ms: int, count: int) -> None:
+    """Words on which two updates in a row agree are committed, if they ended long enough ago."""
+    assert agreed_prefix(make_words(draft), make_words(words), samples_from_ms(before_ms), 0) == count
 
 
 @pytest.mark.parametrize(
-    ("unsure", "doubted_ms", "count"),
+    ("unsure", "unsure_before_ms", "count"),
     [
         pytest.param((1,), 999, 1, id="a doubtful word waits, and so does what follows"),
         pytest.param((1,), 1000, 3, id="a doubtful word said long ago is committed"),
@@ -58,31 +58,32 @@ def test_agreed(draft: str, words: str, before_ms: int, count: int) -> None:
         pytest.param((3,), 0, 3, id="what comes before a doubtful word does not wait"),
     ],
 )
-def test_doubtful_words_wait_longer(unsure: tuple[int, ...], doubted_ms: int, count: int) -> None:
-    """A word that the engine is not sure of is committed only when it ended before ``doubted``."""
-    words = heard("one two three four", unsure=unsure)
+def test_doubtful_words_wait_longer(unsure: tuple[int, ...], unsure_before_ms: int, count: int) -> None:
+    """A word of low probability is committed only if it ended by ``unsure_before``."""
+    words = make_words("one two three four", unsure=unsure)
     assert (
-        agreed_prefix(heard("one two three four"), words, samples_from_ms(1500), samples_from_ms(doubted_ms)) == count
+        agreed_prefix(make_words("one two three four"), words, samples_from_ms(1500), samples_from_ms(unsure_before_ms))
+        == count
     )
 
 
 def test_doubt_is_that_of_the_new_update() -> None:
-    """The update that confirms a word says how sure the engine is of it."""
-    sure, unsure = heard("one"), heard("one", unsure=(0,))
+    """The probability of a word is that of the update that confirms it."""
+    sure, unsure = make_words("one"), make_words("one", unsure=(0,))
     assert agreed_prefix(unsure, sure, samples_from_ms(500), 0) == 1
     assert agreed_prefix(sure, unsure, samples_from_ms(500), 0) == 0
 
 
-def test_agreed_looks_at_the_new_times() -> None:
-    """The update that confirms a word says when it ended."""
+def test_the_new_times_count() -> None:
+    """The end of a word is that of the update that confirms it."""
     late = [RecognizedWord(" one", 0, samples_from_ms(2000), 1.0)]
-    assert agreed_prefix(heard("one"), late, samples_from_ms(1000), 0) == 0
-    assert agreed_prefix(late, heard("one"), samples_from_ms(1000), 0) == 1
+    assert agreed_prefix(make_words("one"), late, samples_from_ms(1000), 0) == 0
+    assert agreed_prefix(late, make_words("one"), samples_from_ms(1000), 0) == 1
 
 
-def test_text_of() -> None:
+def test_join_words() -> None:
     """A caption begins without the space that the model writes before words; others stay as they are."""
-    assert join_words(heard("one two,")) == "one two,"
+    assert join_words(make_words("one two,")) == "one two,"
     assert join_words([]) == ""
     assert join_words([RecognizedWord("東", 0, 1, 1.0), RecognizedWord("京。", 1, 2, 1.0)]) == "東京。"
 
@@ -90,31 +91,31 @@ def test_text_of() -> None:
 @pytest.mark.parametrize("end", SENTENCE_ENDS)
 def test_a_sentence_ends_a_caption(end: str) -> None:
     """A caption ends with its first sentence, in any script."""
-    words = heard(f"it was late{end} we went")
+    words = make_words(f"it was late{end} we went")
     assert caption_break(words, LONGEST) == 3
     assert caption_break(words[:2], LONGEST) is None
 
 
 def test_a_short_sentence_does_not() -> None:
     """Less than three words are no sentence: Mr. and No. 5 stay with what follows."""
-    assert caption_break(heard("Mr. Smith"), LONGEST) is None
-    assert caption_break(heard("No. five."), LONGEST) is None
-    assert caption_break(heard("Mr. Smith went. Then"), LONGEST) == 3
+    assert caption_break(make_words("Mr. Smith"), LONGEST) is None
+    assert caption_break(make_words("No. five."), LONGEST) is None
+    assert caption_break(make_words("Mr. Smith went. Then"), LONGEST) == 3
 
 
 @pytest.mark.parametrize("end", sorted(set(CLAUSE_ENDS) - set(SENTENCE_ENDS)))
 def test_a_clause_ends_the_second_half(end: str) -> None:
     """A clause ends a caption that is longer than half of the longest, not a shorter one."""
-    assert caption_break(heard(f"one two three four five{end} six"), LONGEST) == 5
-    assert caption_break(heard(f"one two three four{end} five"), LONGEST) is None
+    assert caption_break(make_words(f"one two three four five{end} six"), LONGEST) == 5
+    assert caption_break(make_words(f"one two three four{end} five"), LONGEST) is None
 
 
 def test_the_longest() -> None:
     """Without a mark, a caption that is too long ends before its longest pause in the second half."""
-    assert caption_break(heard("a b c d e f g h"), LONGEST) is None
-    assert caption_break(heard("a b c d e f g h i", gaps={6: 100}), LONGEST) == 6
-    assert caption_break(heard("a b c d e f g h i", gaps={2: 200, 5: 50}), LONGEST) == 5
-    assert caption_break(heard("a b c d e f g h", gaps={7: 1000}), LONGEST) == 7
+    assert caption_break(make_words("a b c d e f g h"), LONGEST) is None
+    assert caption_break(make_words("a b c d e f g h i", gaps={6: 100}), LONGEST) == 6
+    assert caption_break(make_words("a b c d e f g h i", gaps={2: 200, 5: 50}), LONGEST) == 5
+    assert caption_break(make_words("a b c d e f g h", gaps={7: 1000}), LONGEST) == 7
 
 
 def test_one_endless_word() -> None:
@@ -122,20 +123,20 @@ def test_one_endless_word() -> None:
     assert caption_break([RecognizedWord(" aah", 0, LONGEST + 1, 1.0)], LONGEST) == 1
 
 
-@pytest.mark.parametrize("promised", range(10))
-def test_never_before_promised_words(promised: int) -> None:
+@pytest.mark.parametrize("stable_words", range(10))
+def test_never_before_stable_words(stable_words: int) -> None:
     """Words that are shown as stable stay in the open caption, whatever they end with."""
-    words = heard("one two three. four five, six seven eight nine ten", gaps={4: 300})
-    count = caption_break(words, LONGEST, promised)
+    words = make_words("one two three. four five, six seven eight nine ten", gaps={4: 300})
+    count = caption_break(words, LONGEST, stable_words)
     assert count is not None
-    assert count >= max(promised, 1)
-    assert count == 3 or promised > 3
+    assert count >= max(stable_words, 1)
+    assert count == 3 or stable_words > 3
 
 
-def test_a_promised_sentence_end_still_ends_it() -> None:
+def test_a_stable_sentence_end_still_ends_it() -> None:
     """A caption whose stable words end a sentence ends with them."""
-    assert caption_break(heard("one two three. four"), LONGEST, 3) == 3
-    assert caption_break(heard("one two three. four"), LONGEST, 4) is None
+    assert caption_break(make_words("one two three. four"), LONGEST, 3) == 3
+    assert caption_break(make_words("one two three. four"), LONGEST, 4) is None
 
 
 def test_nothing() -> None:

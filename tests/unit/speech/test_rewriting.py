@@ -1,4 +1,4 @@
-"""Names, swearing and fillers in captions: what is shown, and what is promised while more is still to be said."""
+"""Names, profanity and fillers in captions: what is shown, and what is settled while words are still to come."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,9 +13,19 @@ from streamstt.engine.base import RecognizedWord, join_words
 from streamstt.events import Final, Partial
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import LanguageRules, WordRewriter
-from tests.support.drawing import PROPERTY, Talk, assert_promises_kept, finals, frames, play, session, talks, tell
+from tests.support.drawing import (
+    PROPERTY,
+    Talk,
+    assert_caption_rules,
+    finals,
+    frames,
+    make_session,
+    make_talk,
+    play,
+    talks,
+)
 
-HEARD = 64_000
+DECODED_UNTIL = 64_000
 ALL = WordsSettings(
     replace=(
         ("cube net ease", "Kubernetes"),
@@ -33,11 +43,11 @@ ALL = WordsSettings(
     fillers="drop",
 )
 
-SOME = WordsSettings(replace=(("net ease", "NetEase"), ("cube net ease", "Kubernetes"), ("/\\w+ know/", "")))
+OVERLAPPING = WordsSettings(replace=(("net ease", "NetEase"), ("cube net ease", "Kubernetes"), ("/\\w+ know/", "")))
 PLAIN = WordsSettings(replace=tuple(pair for pair in ALL.replace if pair[1]), profanity="mask")
 
 
-def heard(text: str, first: int = 0) -> list[RecognizedWord]:
+def make_words(text: str, first: int = 0) -> list[RecognizedWord]:
     """Words of half a second each, each a little less sure."""
     return [
         RecognizedWord(f" {word}", i * 8000, (i + 1) * 8000, 0.9 - 0.01 * i)
@@ -45,12 +55,12 @@ def heard(text: str, first: int = 0) -> list[RecognizedWord]:
     ]
 
 
-def shown(text: str, rules: WordsSettings = ALL, language: str = "en") -> str:
-    return join_words(LanguageRules(rules, language).rewrite(heard(text)))
+def rewrite(text: str, rules: WordsSettings = ALL, language: str = "en") -> str:
+    return join_words(LanguageRules(rules, language).rewrite(make_words(text)))
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("spoken", "expected"),
     [
         ("We run cube net ease here.", "We run Kubernetes here."),
         ("Cube Net Ease, then.", "Kubernetes, then."),
@@ -64,18 +74,18 @@ def shown(text: str, rules: WordsSettings = ALL, language: str = "en") -> str:
         ("k8 or KEIGHTS", "k8s or k8s"),
     ],
 )
-def test_replacements(said: str, meant: str) -> None:
+def test_replacements(spoken: str, expected: str) -> None:
     """A phrase is found in any case, at the boundaries of words; the first that applies is taken; signs stay."""
-    assert shown(said) == meant
+    assert rewrite(spoken) == expected
 
 
-def test_case_as_wanted() -> None:
+def test_case_sensitive() -> None:
     """An expression may insist on its case; of the pairs, the first wins."""
-    assert shown("US us", WordsSettings(replace=(("/(?-i:US)/", "America"), ("us", "we")))) == "America we"
+    assert rewrite("US us", WordsSettings(replace=(("/(?-i:US)/", "America"), ("us", "we")))) == "America we"
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("spoken", "expected"),
     [
         ("Oh shit, that fucking thing.", "Oh s***, that f****** thing."),
         ("Bullshit! Shitty, motherfucker's", "B*******! S*****, m***********'s"),
@@ -85,13 +95,13 @@ def test_case_as_wanted() -> None:
         ("Scheiße und merde", "S****** und m****"),
     ],
 )
-def test_swearing(said: str, meant: str | None) -> None:
+def test_profanity(spoken: str, expected: str | None) -> None:
     """Whole words are masked in all their forms, the user's as well; no word that only contains one is."""
-    assert shown(said) == (meant or said)
+    assert rewrite(spoken) == (expected or spoken)
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("spoken", "expected"),
     [
         ("So, um, we go.", "So, we go."),
         ("So um we go.", "So we go."),
@@ -108,36 +118,36 @@ def test_swearing(said: str, meant: str | None) -> None:
         ('he said "um" twice', 'he said "um" twice'),
     ],
 )
-def test_fillers(said: str, meant: str) -> None:
+def test_fillers(spoken: str, expected: str) -> None:
     """Fillers go with the comma behind them; a full stop and a capital letter stay; what means something stays."""
-    assert shown(said) == meant
+    assert rewrite(spoken) == expected
 
 
 @pytest.mark.parametrize(("language", "kept"), [("de", True), ("", True), ("ja", True), ("en", False)])
 def test_fillers_are_of_a_language(language: str, kept: bool) -> None:
     """ "Er" and "um" are German words; in a language without a list nothing is dropped."""
-    assert ("er" in shown("er geht um acht", language=language).split()) == kept
+    assert ("er" in rewrite("er geht um acht", language=language).split()) == kept
 
 
 def test_a_user_rule_is_stronger_than_a_filler() -> None:
     """What is to be replaced is not dropped."""
     rules = WordsSettings(replace=(("er", "ER"), ("uh oh", "Uh-oh")), fillers="drop")
-    assert shown("the er, uh oh and uh", rules) == "the ER, Uh-oh and"
+    assert rewrite("the er, uh oh and uh", rules) == "the ER, Uh-oh and"
 
 
 def test_scripts_without_spaces() -> None:
-    """A phrase is found between other characters, whatever pieces it was heard in."""
-    pieces = [
+    """A phrase is found between other characters, however it is divided into words."""
+    fragments = [
         RecognizedWord(text, i * 8000, i * 8000 + 8000, 0.9) for i, text in enumerate(["えー", "と、東", "京", "都は"])
     ]
-    made = LanguageRules(ALL, "ja").rewrite(pieces)
-    assert [(w.text, w.start, w.end) for w in made] == [("Tokyoは", 8000, 32_000)]
+    rewritten = LanguageRules(ALL, "ja").rewrite(fragments)
+    assert [(w.text, w.start, w.end) for w in rewritten] == [("Tokyoは", 8000, 32_000)]
 
 
 def test_times_and_probabilities() -> None:
     """A replaced phrase is one word in its time, as sure as its least sure word; others keep what they have."""
-    made = LanguageRules(ALL, "en").rewrite(heard("So, um, we run cube net ease, you shit."))
-    assert [(w.text, w.start // 8000, w.end // 8000, round(w.probability, 2)) for w in made] == [
+    rewritten = LanguageRules(ALL, "en").rewrite(make_words("So, um, we run cube net ease, you shit."))
+    assert [(w.text, w.start // 8000, w.end // 8000, round(w.probability, 2)) for w in rewritten] == [
         (" So,", 0, 1, 0.9),
         (" we", 2, 3, 0.88),
         (" run", 3, 4, 0.87),
@@ -148,7 +158,7 @@ def test_times_and_probabilities() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "stable"),
+    ("spoken", "stable"),
     [
         ("We run cube", "We run"),
         ("We run cube net", "We run"),
@@ -161,9 +171,9 @@ def test_times_and_probabilities() -> None:
         ("50 percent", "50 %"),
     ],
 )
-def test_held_back(said: str, stable: str) -> None:
-    """What could still become part of a phrase, and a comma that a filler could make superfluous, is not promised."""
-    assert LanguageRules(ALL, "en").settled_text(heard(said)) == stable
+def test_unsettled_text(spoken: str, stable: str) -> None:
+    """What could still become part of a phrase, and a comma that a filler could make superfluous, is not settled."""
+    assert LanguageRules(ALL, "en").settled_text(make_words(spoken)) == stable
 
 
 PIECES = (
@@ -178,97 +188,102 @@ languages = st.sampled_from(["en", "de", "ja", ""])
 
 
 @settings(PROPERTY, max_examples=400)
-@given(words_of, words_of, languages, st.sampled_from([ALL, SOME, PLAIN]))
-@example(heard("we went,"), heard("um, uh.", 2), "en", ALL)
-@example(heard("we run cube"), heard("net ease", 3), "en", PLAIN)
+@given(words_of, words_of, languages, st.sampled_from([ALL, OVERLAPPING, PLAIN]))
+@example(make_words("we went,"), make_words("um, uh.", 2), "en", ALL)
+@example(make_words("we run cube"), make_words("net ease", 3), "en", PLAIN)
 def test_what_is_settled_stays(
-    said: list[RecognizedWord], more: list[RecognizedWord], language: str, words: WordsSettings
+    spoken: list[RecognizedWord], more: list[RecognizedWord], language: str, words: WordsSettings
 ) -> None:
-    """Whatever is said next, the text begins with what was settled; and what is settled only grows."""
+    """Whatever words come next, the text begins with what was settled; and what is settled only grows."""
     rules = LanguageRules(words, language)
-    settled = rules.settled_text(said)
-    assert join_words(rules.rewrite([*said, *more])).startswith(settled)
-    assert rules.settled_text([*said, *more]).startswith(settled)
+    settled = rules.settled_text(spoken)
+    assert join_words(rules.rewrite([*spoken, *more])).startswith(settled)
+    assert rules.settled_text([*spoken, *more]).startswith(settled)
 
 
 @settings(PROPERTY, max_examples=200)
 @given(words_of, languages)
-def test_words_say_the_text(said: list[RecognizedWord], language: str) -> None:
-    """Words are in order and in the time of what was heard; once more rewritten, masks and drops change nothing."""
+def test_words_say_the_text(spoken: list[RecognizedWord], language: str) -> None:
+    """Words are in order and within the recognized time; a second pass of masks and removals changes nothing."""
     rules = LanguageRules(ALL, language)
-    made = rules.rewrite(said)
-    assert all(w.text for w in made)
-    assert all(a.end <= b.start for a, b in pairwise(made))
-    assert not made or (made[0].start >= said[0].start and made[-1].end <= said[-1].end)
+    rewritten = rules.rewrite(spoken)
+    assert all(w.text for w in rewritten)
+    assert all(a.end <= b.start for a, b in pairwise(rewritten))
+    assert not rewritten or (rewritten[0].start >= spoken[0].start and rewritten[-1].end <= spoken[-1].end)
     quiet = LanguageRules(ALL.model_copy(update={"replace": ()}), language)
-    once = quiet.rewrite(said)
+    once = quiet.rewrite(spoken)
     assert join_words(quiet.rewrite(once)).strip() == join_words(once).strip()
 
 
 @PROPERTY
 @given(words_of, st.integers(0, 14), languages)
-def test_without_rules_nothing_changes(said: list[RecognizedWord], committed: int, language: str) -> None:
+def test_without_rules_nothing_changes(spoken: list[RecognizedWord], committed: int, language: str) -> None:
     """By default every event is as if there were no rules at all."""
     rules = LanguageRules(WordsSettings(), language)
-    assert rules.rewrite(said) == said
-    assert rules.settled_text(said[:committed]) == join_words(said[:committed]).rstrip()
+    assert rules.rewrite(spoken) == spoken
+    assert rules.settled_text(spoken[:committed]) == join_words(spoken[:committed]).rstrip()
 
 
 @settings(PROPERTY, max_examples=200)
 @given(words_of, st.lists(st.tuples(st.integers(0, 4), words_of), max_size=5), languages)
-def test_a_writer_keeps_its_promises(
-    said: list[RecognizedWord], updates: list[tuple[int, list[RecognizedWord]]], language: str
+def test_a_writer_keeps_the_rules(
+    spoken: list[RecognizedWord], updates: list[tuple[int, list[RecognizedWord]]], language: str
 ) -> None:
-    """However updates are cut, and whatever they guess: promises are kept, and the final is the same."""
+    """However updates are cut, and whatever they guess: the rules are kept, and the final is the same."""
     writer = CaptionWriter("room", rewriter=WordRewriter(ALL))
     events: list[Partial | Final | None] = []
     count = 0
     for more, guess in updates:
-        count = min(len(said), count + more)
-        tail = [RecognizedWord(w.text, HEARD, HEARD, 0.5) for w in guess]
-        events.append(writer.partial(said[:count], tail, 2 * HEARD, language))
-    events.append(writer.final(said, 2 * HEARD, language))
-    written = [event for event in events if event]
-    assert_promises_kept(written)
-    at_once = CaptionWriter("room", rewriter=WordRewriter(ALL)).final(said, 2 * HEARD, language)
+        count = min(len(spoken), count + more)
+        tail = [RecognizedWord(w.text, DECODED_UNTIL, DECODED_UNTIL, 0.5) for w in guess]
+        events.append(writer.partial(spoken[:count], tail, 2 * DECODED_UNTIL, language))
+    events.append(writer.final(spoken, 2 * DECODED_UNTIL, language))
+    events_written = [event for event in events if event]
+    assert_caption_rules(events_written)
+    at_once = CaptionWriter("room", rewriter=WordRewriter(ALL)).final(spoken, 2 * DECODED_UNTIL, language)
     text = at_once.text if at_once else ""
-    assert [final.text for final in finals(written)] in ([text], [""] if not text else [], [])
+    assert [final.text for final in finals(events_written)] in ([text], [""] if not text else [], [])
 
 
 @settings(PROPERTY, max_examples=25)
 @given(talks(), st.lists(st.integers(0, 40), min_size=1, max_size=4), st.booleans())
-def test_a_session_keeps_its_promises(talk: Talk, delays: Sequence[int], idle: bool) -> None:
-    """Through the whole way from audio to captions, promises are kept whatever the rules are."""
+def test_a_session_keeps_the_rules(talk: Talk, delays: Sequence[int], without_rules: bool) -> None:
+    """All the way from audio to captions, stable text stays, whatever the settings are."""
     rules = WordsSettings(replace=(("/\\d+I \\d+say/", "x"), ("0I", "zero")), fillers="drop")
     speech = SpeechSettings(max_utterance_s=4, max_caption_s=2, buffer_s=30)
-    stage = session(speech, words=WordsSettings() if idle else rules)
-    events = play(stage, frames(talk), talk.engine, delays)
-    assert_promises_kept(events)
+    session = make_session(speech, words=WordsSettings() if without_rules else rules)
+    events = play(session, frames(talk), talk.engine, delays)
+    assert_caption_rules(events)
 
 
 def test_taken_back() -> None:
-    """A caption that turns out to be a filler only is taken back; one that was never shown is not heard of."""
+    """A caption that turns out to be only a filler is taken back; one that was never shown is not published."""
     writer = CaptionWriter("mic", rewriter=WordRewriter(ALL))
-    assert writer.partial([], heard("um"), HEARD, "en") is None
-    assert writer.partial([], heard("umbrella"), HEARD, "en")
-    assert writer.partial(heard("Um,"), [], HEARD, "en") == Partial("mic", "mic-1", 2, 4.0, 4.0, "", 0, "en")
-    assert writer.final(heard("Um."), HEARD, "en") == Final("mic", "mic-1", 3, 4.0, 4.0, "", (), "en")
-    assert writer.final(heard("Um."), HEARD, "en") is None
+    assert writer.partial([], make_words("um"), DECODED_UNTIL, "en") is None
+    assert writer.partial([], make_words("umbrella"), DECODED_UNTIL, "en")
+    assert writer.partial(make_words("Um,"), [], DECODED_UNTIL, "en") == Partial(
+        "mic", "mic-1", 2, 4.0, 4.0, "", 0, "en"
+    )
+    assert writer.final(make_words("Um."), DECODED_UNTIL, "en") == Final("mic", "mic-1", 3, 4.0, 4.0, "", (), "en")
+    assert writer.final(make_words("Um."), DECODED_UNTIL, "en") is None
 
 
 def test_other_rules_from_the_next_caption_on() -> None:
-    """A caption that has promised something is ended by the rules it was begun with."""
-    rewriting = WordRewriter(WordsSettings(replace=(("jon", "John"),)))
-    writer = CaptionWriter("mic", rewriter=rewriting)
-    writer.partial(heard("jon said"), [], HEARD, "en")
-    rewriting.update_settings(WordsSettings(replace=(("jon", "Jonas"),)))
-    first, second = writer.final(heard("jon said so"), HEARD, "en"), writer.final(heard("jon"), HEARD, "en")
+    """A caption with stable text ends with the settings that it began with."""
+    rewriter = WordRewriter(WordsSettings(replace=(("jon", "John"),)))
+    writer = CaptionWriter("mic", rewriter=rewriter)
+    writer.partial(make_words("jon said"), [], DECODED_UNTIL, "en")
+    rewriter.update_settings(WordsSettings(replace=(("jon", "Jonas"),)))
+    first, second = (
+        writer.final(make_words("jon said so"), DECODED_UNTIL, "en"),
+        writer.final(make_words("jon"), DECODED_UNTIL, "en"),
+    )
     assert [final.text for final in (first, second) if final] == ["John said so", "Jonas"]
 
 
 def test_a_talk() -> None:
-    """From audio to finals: what was said is shown as it is meant."""
-    talk = tell("So, um, jon runs cube net ease.", 1.0, "Um.", 1.0, "What a shitty day!")
-    events = play(session(words=ALL), frames(talk), talk.engine)
-    assert_promises_kept(events)
+    """From audio to finals: words are shown as the settings have them."""
+    talk = make_talk("So, um, jon runs cube net ease.", 1.0, "Um.", 1.0, "What a shitty day!")
+    events = play(make_session(words=ALL), frames(talk), talk.engine)
+    assert_caption_rules(events)
     assert [f.text for f in finals(events) if f.text] == ["So, John runs Kubernetes.", "What a s***** day!"]

@@ -19,27 +19,27 @@ LONGEST = 200
 
 def run(picture: str, floor: int = 0, segmenter: Segmenter | None = None) -> list[Boundary]:
     segmenter = segmenter or Segmenter(SPEECH)
-    found: list[Boundary] = []
+    boundaries: list[Boundary] = []
     for i, c in enumerate(picture):
-        found += segmenter.push(i * FRAME, c in "sS", LEVELS[c] ** 2, floor * FRAME)
-    return found
+        boundaries += segmenter.push(i * FRAME, c in "sS", LEVELS[c] ** 2, floor * FRAME)
+    return boundaries
 
 
-def marks(picture: str) -> str:
+def boundary_line(picture: str) -> str:
     line = ["."] * (len(picture) + 1)
     for boundary in run(picture):
         at, rest = divmod(boundary.at, FRAME)
         assert rest == 0
-        sign = "[" if isinstance(boundary, Opened) else "]"
-        line[at] = "|" if line[at] == "]" else sign
+        symbol = "[" if isinstance(boundary, Opened) else "]"
+        line[at] = "|" if line[at] == "]" else symbol
     return "".join(line).rstrip(".")
 
 
 def cuts(picture: str, floor: int = 0) -> list[int]:
     """The frames at which speech was cut."""
-    found = run(picture, floor)
-    closed = [b.at // FRAME for b in found if isinstance(b, Closed) and b.cut]
-    assert closed == [b.at // FRAME for b in found if isinstance(b, Opened) and b.cut]
+    boundaries = run(picture, floor)
+    closed = [b.at // FRAME for b in boundaries if isinstance(b, Closed) and b.cut]
+    assert closed == [b.at // FRAME for b in boundaries if isinstance(b, Opened) and b.cut]
     return closed
 
 
@@ -58,15 +58,15 @@ def cuts(picture: str, floor: int = 0) -> list[int]:
     ],
 )
 def test_boundaries(picture: str, expected: str) -> None:
-    """Enough speech opens an utterance, pre-roll before its first voice; the hang-over after its last voice ends it."""
-    assert marks(picture) == expected
+    """Enough speech opens an utterance, with the pre-roll before it; the hangover after its last frame closes it."""
+    assert boundary_line(picture) == expected
 
 
 def test_each_utterance_needs_speech_of_its_own() -> None:
     """Speech of an utterance that is over does not count towards the next one."""
     segmenter = Segmenter(SpeechSettings(min_speech_ms=200, end_silence_ms=100))
-    found = run("s" * 15 + "." * 5 + "s" * 9 + "." * 20, segmenter=segmenter)
-    assert found == [Opened(0), Closed(20 * FRAME)]
+    boundaries = run("s" * 15 + "." * 5 + "s" * 9 + "." * 20, segmenter=segmenter)
+    assert boundaries == [Opened(0), Closed(20 * FRAME)]
 
 
 def test_interrupt_ends_speech() -> None:
@@ -80,7 +80,7 @@ def test_interrupt_ends_speech() -> None:
     assert segmenter.push(10 * FRAME, True, 0.04) == (Opened(8 * FRAME),)
 
 
-def test_interrupt_in_silence_forgets() -> None:
+def test_interrupt_in_silence_drops_frames() -> None:
     """Voice before an interruption does not count towards an onset after it."""
     segmenter = Segmenter(SPEECH)
     assert run("....ss", segmenter=segmenter) == []
@@ -130,8 +130,8 @@ def test_any_stream(runs: list[tuple[str, int]], floor: int) -> None:
     """Opened and closed take turns and never overlap, none is too long, and no speech is outside."""
     picture = "".join(c * n for c, n in runs)
     segmenter = Segmenter(SPEECH)
-    found = [*run(picture, floor, segmenter), *segmenter.interrupt(len(picture) * FRAME)]
-    opened, closed = found[::2], found[1::2]
+    boundaries = [*run(picture, floor, segmenter), *segmenter.interrupt(len(picture) * FRAME)]
+    opened, closed = boundaries[::2], boundaries[1::2]
     assert len(opened) == len(closed)
     assert all(isinstance(b, Opened) for b in opened)
     assert all(isinstance(b, Closed) for b in closed)
@@ -145,17 +145,17 @@ def test_any_stream(runs: list[tuple[str, int]], floor: int) -> None:
 
 
 @pytest.mark.parametrize("phase", Phase)
-@pytest.mark.parametrize("mark", Observation)
-def test_state_machine(phase: Phase, mark: Observation) -> None:
+@pytest.mark.parametrize("observation", Observation)
+def test_state_machine(phase: Phase, observation: Observation) -> None:
     """What the table does not allow raises, names the event and the state, and changes nothing."""
     segmenter = Segmenter(SPEECH)
     run("....ssss..", segmenter=segmenter)
     segmenter.phase = phase
     before = deepcopy(vars(segmenter))
-    if (phase, mark) in TRANSITIONS:
-        segmenter._apply(mark, 10 * FRAME, 0)
-        assert segmenter.phase is TRANSITIONS[phase, mark]
+    if (phase, observation) in TRANSITIONS:
+        segmenter._apply(observation, 10 * FRAME, 0)
+        assert segmenter.phase is TRANSITIONS[phase, observation]
     else:
-        with pytest.raises(RuntimeError, match=rf"\b{mark.name}\b.*\b{phase.name}\b"):
-            segmenter._apply(mark, 10 * FRAME, 0)
+        with pytest.raises(RuntimeError, match=rf"\b{observation.name}\b.*\b{phase.name}\b"):
+            segmenter._apply(observation, 10 * FRAME, 0)
         assert vars(segmenter) == before

@@ -1,4 +1,4 @@
-"""Captions as files: exact, for players are not forgiving."""
+"""Subtitle files, compared exactly: players are strict."""
 
 import json
 from dataclasses import replace
@@ -19,26 +19,26 @@ TWO = [final("See you.", 3661.5, 3662.25, number=2), final("Good morning.", 1.0,
 
 
 def test_txt() -> None:
-    """A line a caption, in the order of their start."""
+    """Text: one line per caption, ordered by their start."""
     assert render(TWO, "txt") == "Good morning.\nSee you.\n"
 
 
 def test_srt() -> None:
-    """SubRip: numbers from 1, times with a comma, an empty line after each."""
+    """SubRip: numbers from 1, times with a comma, an empty line after each cue."""
     assert render(TWO, "srt") == (
         "1\n00:00:01,000 --> 00:00:02,500\nGood morning.\n\n2\n01:01:01,500 --> 01:01:02,500\nSee you.\n\n"
     )
 
 
 def test_vtt() -> None:
-    """WebVTT: its header, times with a point."""
+    """WebVTT: a header, times with a point."""
     assert render(TWO, "vtt") == (
         "WEBVTT\n\n00:00:01.000 --> 00:00:02.500\nGood morning.\n\n01:01:01.500 --> 01:01:02.500\nSee you.\n\n"
     )
 
 
 def test_json() -> None:
-    """JSON: all that is known of a caption but what only live clients need; text is readable."""
+    """JSON: all fields but those only live clients need; text is not escaped."""
     text = render([final("Grüße an", 1.0, 2.0)], "json")
     assert json.loads(text) == {
         "captions": [
@@ -59,22 +59,22 @@ def test_json() -> None:
     assert text.endswith("\n")
 
 
-def test_nothing_said() -> None:
-    """Without captions each format is still a whole file."""
+def test_no_captions() -> None:
+    """Without captions each format is still a valid file."""
     assert render([], "txt") == ""
     assert render([], "srt") == ""
     assert render([], "vtt") == "WEBVTT\n\n"
     assert json.loads(render([], "json")) == {"captions": []}
 
 
-@pytest.mark.parametrize("form", FORMATS)
-def test_taken_back(form: str) -> None:
-    """A caption that took a partial back is not in the transcript."""
-    assert render([final("", number=9), *TWO], form) == render(TWO, form)
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_withdrawn_partials(file_format: str) -> None:
+    """A final that withdraws a partial (empty text) is not in the file."""
+    assert render([final("", number=9), *TWO], file_format) == render(TWO, file_format)
 
 
 def test_several_sources() -> None:
-    """With more than one source, each caption says whose it is."""
+    """With more than one source, each caption names its source."""
     both = [final("Hello.", 0.0, 1.0), final("Hi.", 0.5, 1.5, source="door")]
     assert render(both, "txt") == "mic: Hello.\ndoor: Hi.\n"
     assert "\nmic: Hello.\n" in render(both, "srt")
@@ -83,14 +83,14 @@ def test_several_sources() -> None:
 
 
 def test_markup_is_text() -> None:
-    """What is spoken is never markup in WebVTT."""
+    """Captions are never markup in WebVTT."""
     assert "\na &lt;b&gt; &amp;amp; c --&gt; d\n" in render([final("a <b> &amp; c --> d")], "vtt")
 
 
-@pytest.mark.parametrize("form", ["txt", "srt", "vtt"])
-def test_one_line(form: str) -> None:
+@pytest.mark.parametrize("file_format", ["txt", "srt", "vtt"])
+def test_one_line(file_format: str) -> None:
     """A line break in a caption does not break its line or end its cue."""
-    assert render([final("one\n\ntwo\r\n three")], form) == render([final("one two three")], form)
+    assert render([final("one\n\ntwo\r\n three")], file_format) == render([final("one two three")], file_format)
 
 
 @pytest.mark.parametrize(
@@ -107,13 +107,13 @@ def test_one_line(form: str) -> None:
     ],
 )
 def test_clock(seconds: float, text: str) -> None:
-    """Times are rounded to the millisecond, carrying over; after 99 hours they go on."""
+    """Times are rounded to the millisecond, with carry; hours may have three digits."""
     assert format_timestamp(seconds, ".") == text
     assert format_timestamp(seconds, ",") == text.replace(".", ",")
 
 
 def test_a_cue_lasts() -> None:
-    """A cue never ends before or when it begins: players drop it."""
+    """A cue ends after it begins: players drop others."""
     assert "00:00:01,000 --> 00:00:01,001" in render_cue("srt", 1, final("x", 1.0, 1.0))
     assert "00:00:01.000 --> 00:00:01.001" in render_cue("vtt", 1, final("x", 1.0, 0.5))
 
@@ -123,7 +123,7 @@ def test_a_cue_lasts() -> None:
     [("Yes.", 9.0, "02,000"), ("Yes.", 1.6, "01,600"), ("Yes.", 1.2, "01,500"), (34 * "a", 9.0, "03,000")],
 )
 def test_time_to_read(text: str, until: float, end: str) -> None:
-    """A cue stays a second at least, and for 17 letters a second, until the next one; never less than it was said."""
+    """A cue lasts at least 1 s and its reading time, but ends at the next one; never before its speech ends."""
     captions = [final(text, 1.0, 1.5), final("Next.", until, until + 1, number=2)]
     assert f"00:00:01,000 --> 00:00:{end}" in render(captions, "srt")
 
@@ -132,7 +132,7 @@ LONG = "It was the best of times, it was the worst of times, it was the age of w
 
 
 def test_a_long_caption() -> None:
-    """It becomes several cues of two lines at most, each in the time of its words, one behind the other."""
+    """A long caption becomes consecutive cues of at most two lines, each timed by its words."""
     text = render([final(LONG, 10.0, 34.0), final("Well.", 50.0, 50.5, number=2)], "srt")
     assert text == (
         "1\n00:00:10,000 --> 00:00:22,000\nIt was the best of times,\nit was the worst of times,\n\n"
@@ -143,7 +143,7 @@ def test_a_long_caption() -> None:
 
 
 def test_three_lines() -> None:
-    """Of three lines, those are shown together that belong together."""
+    """Of three lines, those of the same clause are shown together."""
     text = "It was the season of all light, and we were seen going direct to heaven by all of them."
     spoken = [tuple(c.lines) for c in make_cues(final(text))]
     assert spoken == [
@@ -153,21 +153,21 @@ def test_three_lines() -> None:
 
 
 def test_no_word_by_itself() -> None:
-    """What two lines can hold is no third line: a cue with one word is gone before it is read."""
+    """Text that fits on two lines does not use a third: a cue with one word is too short to read."""
     text = "Please leave the window open for a while because this room is very warm today."
-    (only,) = make_cues(final(text))
-    assert only.lines == ("Please leave the window open for a while", "because this room is very warm today.")
+    (cue,) = make_cues(final(text))
+    assert cue.lines == ("Please leave the window open for a while", "because this room is very warm today.")
 
 
 def test_label_of_a_long_caption() -> None:
-    """SubRip names the source once, before the text; WebVTT with each cue."""
+    """SubRip names the source once, before the text; WebVTT in each cue."""
     both = [final(LONG, 10.0, 33.0), final("Hi.", 50.0, 51.5, source="door")]
     assert render(both, "srt").count("mic: ") == 1
     assert render(both, "vtt").count("<v mic>") == 2
 
 
 def test_without_words() -> None:
-    """A caption whose words are not known, or say something else, is cut by its length."""
+    """A caption without matching words is split in proportion to its letters."""
     bare = replace(final(LONG, 0.0, 23.0), words=(Word("?", 0.0, 1.0, 0.5),))
     first, second = make_cues(bare)
     assert 0 == first.start < first.end == second.start < second.end == 23.0
@@ -176,13 +176,13 @@ def test_without_words() -> None:
 @PROPERTY
 @given(st.lists(st.tuples(st.integers(0, 20), st.sampled_from((LONG, "Yes.", "今日は" * 30, "x" * 200))), max_size=6))
 def test_cues_are_for_reading(spoken: list[tuple[int, str]]) -> None:
-    """No cue has more than two lines or a line that is too wide; none of one source overlaps another."""
+    """No cue has more than two lines or a line that is too wide; cues of a source do not overlap."""
     at, captions = 0.0, []
     for n, (pause, text) in enumerate(spoken):
         captions.append(final(text, at, at + 5, number=n))
         at += 5 + pause / 10
-    for form in ("srt", "vtt"):
-        written = parse_cues(render(captions, form))
+    for file_format in ("srt", "vtt"):
+        written = parse_cues(render(captions, file_format))
         assert all(len(shown) <= 2 and all(width(line) <= 42 for line in shown) for _, shown in written)
         times = [tuple(map(read_clock, timing.split(" --> "))) for timing, _ in written]
         assert all(start < end for start, end in times)
@@ -199,21 +199,21 @@ def read_clock(text: str) -> float:
 
 
 def parse_cues(text: str) -> list[tuple[str, list[str]]]:
-    """A strict little reader of cues: blocks between empty lines, a timing line, lines of text."""
+    """A small, strict parser of cues: blocks between empty lines, a timing line, lines of text."""
     cues = []
     for block in text.removeprefix("WEBVTT\n\n").split("\n\n")[:-1]:
-        found = block.split("\n")
-        timing = next(i for i, line in enumerate(found) if " --> " in line)
-        assert timing == (1 if found[0].isdigit() and " --> " in found[1] else 0)
-        assert all(line.strip() for line in found)
-        cues.append((found[timing], found[timing + 1 :]))
+        lines = block.split("\n")
+        timing = next(i for i, line in enumerate(lines) if " --> " in line)
+        assert timing == (1 if lines[0].isdigit() and " --> " in lines[1] else 0)
+        assert all(line.strip() for line in lines)
+        cues.append((lines[timing], lines[timing + 1 :]))
     return cues
 
 
 @PROPERTY
 @given(st.lists(st.text(min_size=1, max_size=20).filter(str.strip), min_size=1, max_size=4))
 def test_any_text_comes_back(texts: list[str]) -> None:
-    """Whatever is said, there is one cue a short caption, and its text comes back."""
+    """Any short text becomes one cue, from which the text can be read back."""
     captions = [final(text, float(i), i + 1.0, number=i) for i, text in enumerate(texts)]
     cues = parse_cues(render(captions, "vtt"))
     back = [" ".join(c).replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&") for _, c in cues]

@@ -1,4 +1,4 @@
-"""What is shown in a terminal, as lines, and on a screen of pyte's."""
+"""Lines for a terminal, and the screen that they make (drawn by pyte)."""
 
 import io
 
@@ -13,27 +13,28 @@ from streamstt.terminal.caption_view import CaptionView
 from streamstt.terminal.dashboard import CAPTION_LINES, DashboardState, SourceRow, dashboard_lines
 from streamstt.terminal.level_bar import bar, format_decibels
 from streamstt.terminal.live_region import LiveRegion
-from streamstt.terminal.text import Palette, fit, format_partial, last_lines, replace_controls
+from streamstt.terminal.text import Palette, fit, format_partial, last_lines
+from streamstt.text.characters import replace_controls
 
 
 def console(width: int = 40, height: int = 10) -> Console:
-    """A terminal that keeps what is written."""
+    """A console that keeps what is output."""
     return Console(file=io.StringIO(), force_terminal=True, width=width, height=height, color_system="truecolor")
 
 
-def screen(written: Console) -> list[str]:
-    """What a person sees of it."""
-    shown = pyte.Screen(written.width, written.height)
-    text = written.file.getvalue()  # type: ignore[attr-defined]
-    pyte.Stream(shown).feed(text.replace("\n", "\r\n"))
-    return [line.rstrip() for line in shown.display]
+def screen(output: Console) -> list[str]:
+    """Returns the lines of the screen."""
+    terminal = pyte.Screen(output.width, output.height)
+    text = output.file.getvalue()  # type: ignore[attr-defined]
+    pyte.Stream(terminal).feed(text.replace("\n", "\r\n"))
+    return [line.rstrip() for line in terminal.display]
 
 
 def final(text: str, source: str = "a", number: int = 1) -> dict:
     return {"type": "final", "source": source, "id": f"{source}{number}", "seq": number, "text": text}
 
 
-def open_line(text: str, source: str = "a", stable: int = 0) -> dict:
+def partial(text: str, source: str = "a", stable: int = 0) -> dict:
     return {"type": "partial", "source": source, "text": text, "stable": stable}
 
 
@@ -42,14 +43,14 @@ def hello(*sources: str) -> dict:
 
 
 @pytest.mark.parametrize("text", ["\x1b[2J", "a\rb", "\x07", "\x9b2J", "\u202eabc"])
-def test_what_is_spoken_steers_no_terminal(text: str) -> None:
-    """Control characters and changes of direction are shown as marks."""
+def test_control_characters_are_replaced(text: str) -> None:
+    """Control characters and changes of the writing direction are replaced; the length stays the same."""
     assert not set(replace_controls(text)) & set("\x1b\r\x07\x9b\u202e")
     assert len(replace_controls(text)) == len(text)
 
 
-def test_letters_of_every_script_stay() -> None:
-    """Joiners of Persian and emoji are no steering."""
+def test_letters_of_all_scripts_stay() -> None:
+    """Joiners in Persian and emoji are not replaced."""
     for text in ("\u0646\u200c\u0647", "👩\u200d👩", "日本語", "naïve"):
         assert replace_controls(text) == text
 
@@ -59,7 +60,7 @@ def test_letters_of_every_script_stay() -> None:
     "text", ["one two three four five six seven eight nine ten " * 2 + "end", "日本語の字幕はここに出ます。" * 4]
 )
 def test_the_end_of_a_long_caption(text: str, rows: int) -> None:
-    """Cut at the front, and an ellipsis says so; no line is wider than the terminal, whatever the script."""
+    """A long caption is cut at the front, with an ellipsis; no line is wider than the terminal, in any script."""
     lines = last_lines(Text(text), 21, rows, console())
     assert len(lines) <= rows
     assert all(cell_len(line.plain) <= 21 for line in lines)
@@ -67,27 +68,27 @@ def test_the_end_of_a_long_caption(text: str, rows: int) -> None:
     assert text.endswith(lines[-1].plain.removeprefix("…"))
 
 
-def test_lines_that_are_shown_stay_while_it_grows() -> None:
-    """A word more changes no line but the last: nothing jumps."""
+def test_lines_stay_while_a_caption_grows() -> None:
+    """Another word changes only the last line: nothing jumps."""
     words = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
     before = [line.plain for line in last_lines(Text(" ".join(words[:9])), 20, 3, console())]
     after = [line.plain for line in last_lines(Text(" ".join(words[:10])), 20, 3, console())]
     assert before[:-1] == after[: len(before) - 1]
 
 
-def test_what_may_change_is_dim() -> None:
-    """From the character on that is not stable."""
+def test_unstable_text_is_dim() -> None:
+    """A partial is dim from the first character that may change."""
     assert [(span.start, span.style) for span in format_partial("it is so", 5).spans] == [(5, "dim")]
 
 
 @pytest.mark.parametrize(("text", "width"), [("abc", 5), ("abcdef", 5), ("日本語字幕", 5), ("", 3), ("abc", 0)])
-def test_fitted(text: str, width: int) -> None:
-    """Exactly so many columns."""
+def test_fit(text: str, width: int) -> None:
+    """A text is truncated or padded to the width."""
     assert cell_len(fit(text, width)) == width
 
 
-def test_a_source_keeps_its_colour() -> None:
-    """Whoever comes later, in whatever order of the alphabet."""
+def test_a_source_keeps_its_color() -> None:
+    """The color of a source does not depend on sources that are added later."""
     palette = Palette()
     palette.add("them")
     before = palette.color("them")
@@ -97,13 +98,13 @@ def test_a_source_keeps_its_colour() -> None:
 
 @pytest.mark.parametrize("width", [0, 1, 10, 60])
 @pytest.mark.parametrize(("rms", "peak"), [(-100, -100), (-30, -12), (0, 0), (-59, 3)])
-def test_a_bar_has_its_width(rms: float, peak: float, width: int) -> None:
-    """At every level."""
+def test_the_width_of_a_bar(rms: float, peak: float, width: int) -> None:
+    """A bar has the same width at every level."""
     assert cell_len(bar(rms, peak, width).plain) == width
 
 
 def test_a_bar_grows_with_the_level() -> None:
-    """Nothing for silence, all of it at full scale."""
+    """The filled part is empty for silence and complete at full scale."""
     filled = [bar(db, -100, 60).plain.count("━") for db in (-100, -60, -45, -30, -15, 0)]
     assert filled == [0, 0, 15, 30, 45, 60]
     assert format_decibels(-31.4) == "  -31 dB"
@@ -111,19 +112,19 @@ def test_a_bar_grows_with_the_level() -> None:
 
 
 @pytest.mark.parametrize(("width", "height"), [(100, 30), (80, 24), (40, 12), (20, 6), (10, 2)])
-def test_the_picture_fits(width: int, height: int) -> None:
-    """Into every window: no line is too wide, none too many, and the last says where captions are."""
+def test_the_dashboard_fits(width: int, height: int) -> None:
+    """The dashboard fits into every terminal; its last line has the address of the captions."""
     sources = tuple(SourceRow(f"source-{i}", State.SPEECH, "", -30.0, -12.0) for i in range(8))
-    said = tuple(Final("source-0", f"{i}", 0, 0, 1, "字幕 and a long sentence " * 9, (), "en") for i in range(9))
-    glance = DashboardState("http://127.0.0.1:8765/", "base", sources, said, ("The disk is full.",), 3, 0.2, 60)
-    lines = dashboard_lines(glance, Palette(), console(width, height))
+    captions = tuple(Final("source-0", f"{i}", 0, 0, 1, "字幕 and a long sentence " * 9, (), "en") for i in range(9))
+    state = DashboardState("http://127.0.0.1:8765/", "base", sources, captions, ("The disk is full.",), 3, 0.2, 60)
+    lines = dashboard_lines(state, Palette(), console(width, height))
     assert len(lines) < height or height == 2
     assert all(line.cell_len < width for line in lines)
     assert lines[-1].plain.startswith("http"[: width - 2])
 
 
-def test_the_picture_does_not_jump() -> None:
-    """It is as high before anything is said as when much is."""
+def test_the_dashboard_does_not_jump() -> None:
+    """Its height does not depend on the number of captions."""
     source = (SourceRow("a", State.LISTENING, "", -50.0, -40.0),)
     events = tuple(Partial("a", "1", i, 0, 1, "so it goes " * i, 0, "en") for i in range(1, 9))
     heights = {
@@ -133,67 +134,67 @@ def test_the_picture_does_not_jump() -> None:
     assert heights == {CAPTION_LINES + 4}
 
 
-def test_what_is_lost_says_why() -> None:
-    """In place of a level that would be a lie."""
+def test_a_lost_source() -> None:
+    """A lost source shows the reason instead of a level that is out of date."""
     lost = SourceRow("a", State.LOST, "The device is gone.", -20.0, -10.0)
     lines = dashboard_lines(DashboardState("http://x/", "base", (lost,), ()), Palette(), console(80, 24))
     assert any("lost" in line.plain and "The device is gone." in line.plain for line in lines)
     assert not any("dB" in line.plain for line in lines)
 
 
-def test_drawn_again_in_its_place() -> None:
-    """Older lines are gone, what is above stays, and at the end the cursor is below all of it."""
-    written = console()
-    area = LiveRegion(written)
-    area.draw([Text("one"), Text("two"), Text("three")])
-    area.draw([Text("four")], above=[Text("log")])
-    assert screen(written)[:4] == ["log", "four", "", ""]
-    area.close([Text("kept")])
-    assert screen(written)[:3] == ["log", "kept", ""]
-    assert written.file.getvalue().endswith("\x1b[?25h")  # type: ignore[attr-defined]
+def test_redrawing_in_place() -> None:
+    """Redrawing replaces the older lines; text above stays; at the end the cursor is shown again."""
+    output = console()
+    region = LiveRegion(output)
+    region.draw([Text("one"), Text("two"), Text("three")])
+    region.draw([Text("four")], above=[Text("log")])
+    assert screen(output)[:4] == ["log", "four", "", ""]
+    region.close([Text("kept")])
+    assert screen(output)[:3] == ["log", "kept", ""]
+    assert output.file.getvalue().endswith("\x1b[?25h")  # type: ignore[attr-defined]
 
 
-def test_no_more_than_the_window_takes() -> None:
-    """Else it would scroll, and its first lines could never be erased."""
-    written = console(height=5)
-    area = LiveRegion(written)
+def test_a_drawing_larger_than_the_terminal() -> None:
+    """A drawing is cut to the height of the terminal: lines that scroll away could not be erased."""
+    output = console(height=5)
+    region = LiveRegion(output)
     for n in (9, 3):
-        area.draw([Text(f"{n}-{i}") for i in range(n)])
-    assert screen(written) == ["3-0", "3-1", "3-2", "", ""]
+        region.draw([Text(f"{n}-{i}") for i in range(n)])
+    assert screen(output) == ["3-0", "3-1", "3-2", "", ""]
 
 
 def test_captions_of_several_sources() -> None:
-    """Each has its line while it is open; a final goes above, once, and an empty one takes the open line back."""
-    written = console()
-    view = CaptionView(written, written)
+    """Each source has a line for its partial; a final is printed above, once, and an empty one removes the partial."""
+    output = console()
+    view = CaptionView(output, output)
     for message in (
         hello("a", "b"),
-        open_line("it", "b"),
-        open_line("so", "a"),
+        partial("it", "b"),
+        partial("so", "a"),
         final("It is.", "b"),
         final("It is.", "b"),
     ):
         view.show(message)
-    assert screen(written)[:3] == ["B: It is.", "A: so", ""]
+    assert screen(output)[:3] == ["B: It is.", "A: so", ""]
     view.show(final("", "a", 2))
-    assert screen(written)[:2] == ["B: It is.", ""]
+    assert screen(output)[:2] == ["B: It is.", ""]
 
 
 def test_captions_of_one_source_only() -> None:
-    """By name or label, in any case; others are as if they were not there."""
-    written = console()
-    view = CaptionView(written, written, ["B"])
-    for message in (hello("a", "b"), final("No.", "a"), open_line("no", "a"), final("Yes.", "b")):
+    """A source is selected by name or label, in any case; others are not shown."""
+    output = console()
+    view = CaptionView(output, output, ["B"])
+    for message in (hello("a", "b"), final("No.", "a"), partial("no", "a"), final("Yes.", "b")):
         view.show(message)
-    assert screen(written)[:2] == ["Yes.", ""]
+    assert screen(output)[:2] == ["Yes.", ""]
 
 
 def test_piped_captions() -> None:
-    """Finals only, a line each however long; what happens is told elsewhere."""
+    """Piped output has finals only, one line each of any length; notes go elsewhere."""
     piped, notes = (Console(file=io.StringIO(), width=20) for _ in range(2))
     view = CaptionView(piped, notes)
     status = {"type": "status", "source": "a", "state": "lost", "detail": "The device is gone."}
-    for message in (hello("a"), open_line("so"), status, final("A sentence that is longer than twenty columns.")):
+    for message in (hello("a"), partial("so"), status, final("A sentence that is longer than twenty columns.")):
         view.show(message)
     assert piped.file.getvalue() == "A sentence that is longer than twenty columns.\n"  # type: ignore[attr-defined]
     assert notes.file.getvalue() == "(A: lost. The device is gone)\n"  # type: ignore[attr-defined]

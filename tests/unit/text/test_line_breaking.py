@@ -24,14 +24,14 @@ languages = st.sampled_from(["", *PHRASE_OPENERS])
 
 @pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["text"][:30])
 def test_vectors(case: dict[str, Any]) -> None:
-    """The lines that readers want; the overlay breaks the same texts in the same way."""
+    """Texts and their expected lines; the overlay's JavaScript is tested with the same file."""
     assert break_lines(case["text"], case["limit"], case["language"]) == case["lines"]
 
 
 @PROPERTY
 @given(texts, texts, limits, languages)
 def test_a_full_line_stays(text: str, more: str, limit: int, language: str) -> None:
-    """When more words follow, every line but the last is as it was."""
+    """When more words follow, all lines but the last stay the same."""
     *full, _ = break_lines(text, limit, language) or [""]
     assert break_lines(f"{text} {more}", limit, language)[: len(full)] == full
 
@@ -39,7 +39,7 @@ def test_a_full_line_stays(text: str, more: str, limit: int, language: str) -> N
 @PROPERTY
 @given(st.one_of(texts, st.text(max_size=60)), limits, languages)
 def test_nothing_is_lost_and_all_fits(text: str, limit: int, language: str) -> None:
-    """Lines hold every character but space, in order; none is empty, and none is wider than the limit."""
+    """Lines contain all characters but white space, in order; none is empty or wider than the limit."""
     broken = break_lines(text, limit, language)
     assert "".join(BREAKING_SPACE.sub("", line) for line in broken) == BREAKING_SPACE.sub("", text)
     assert all(line and width(line) <= limit for line in broken)
@@ -49,7 +49,7 @@ def test_nothing_is_lost_and_all_fits(text: str, limit: int, language: str) -> N
 @PROPERTY
 @given(st.lists(st.sampled_from(["room", "10 000", "5 kg", "Dr. Smith", "and", "so."]), max_size=12), languages)
 def test_what_belongs_together(parts: list[str], language: str) -> None:
-    """A number and its unit, or a title and its name, are on one line when a line can hold them."""
+    """A number and its unit, or a title and its name, are on the same line if it can hold both."""
     text = " ".join(parts)
     broken = "|".join(break_lines(text, 12, language))
     assert all(broken.replace("|", " ").count(pair) == broken.count(pair) for pair in ("10 000", "5 kg", "Dr. Smith"))
@@ -57,7 +57,7 @@ def test_what_belongs_together(parts: list[str], language: str) -> None:
 
 
 def test_long_texts() -> None:
-    """Ten thousand words, or one word of a hundred thousand letters, take no time."""
+    """Ten thousand words, or a word of a hundred thousand letters, do not take long."""
     assert len(break_lines("word " * 10_000, 42)) == 1250
     assert len(break_lines("x" * 100_000, 42)) == 2381
 
@@ -74,5 +74,5 @@ def test_long_texts() -> None:
     ],
 )
 def test_two_lines_of_a_whole_text(text: str, two: list[str] | None) -> None:
-    """A text that will not grow is two lines by phrase, where each fits; what belongs together stays so."""
+    """A complete text is balanced in two lines, at a phrase if both lines fit; what belongs together is not split."""
     assert balance_lines(text, 32, "en") == two

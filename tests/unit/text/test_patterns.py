@@ -1,4 +1,4 @@
-"""What may stand in ``[words]``, and what is found by it."""
+"""What ``[words]`` may contain, and what it matches."""
 
 import re
 import time
@@ -18,7 +18,7 @@ def settings(text: str, folder: Path) -> tuple[tuple[str, str], ...]:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "tokens"),
     [
         (" So,  we", [" ", "So", ",", " ", "we"]),
         ("don't", ["don", "'", "t"]),
@@ -27,13 +27,13 @@ def settings(text: str, folder: Path) -> tuple[tuple[str, str], ...]:
         ("", []),
     ],
 )
-def test_tokens(text: str, found: list[str]) -> None:
-    """Words with their marks, each run of space as one, each sign, and each character of a script without spaces."""
-    assert tokenize(text) == found
+def test_tokens(text: str, tokens: list[str]) -> None:
+    """Words with combining marks, runs of white space, punctuation, and characters of scripts without spaces."""
+    assert tokenize(text) == tokens
 
 
 @pytest.mark.parametrize(
-    ("wanted", "said", "count"),
+    ("phrase", "spoken", "count"),
     [
         ("New York", "new york city", 3),
         ("New York", "new", NEED_MORE),
@@ -49,35 +49,35 @@ def test_tokens(text: str, found: list[str]) -> None:
         (r"/\w+/", "x" * (MAX_WORD_LETTERS + 1), None),
     ],
 )
-def test_phrases(wanted: str, said: str, count: int | None) -> None:
-    """A phrase is found whole, in any case; an expression matches whole words; more words could complete a phrase."""
-    assert parse_phrase(wanted).match(tokenize(said), 0) == count
+def test_phrases(phrase: str, spoken: str, count: int | None) -> None:
+    """Phrases match whole words in any case, expressions match one word each, and a phrase may still be incomplete."""
+    assert parse_phrase(phrase).match(tokenize(spoken), 0) == count
 
 
 @pytest.mark.parametrize(
-    ("written", "told"),
+    ("written", "message"),
     [
-        ('replace = {" " = "x"}', "nothing to look for"),
-        ('replace = {"//" = "x"}', "nothing to look for"),
-        ('replace = {"/a(/" = "x"}', "/a(/ is no regular expression"),
-        ('replace = {"/(a b)/" = "x"}', "each part between spaces is for one word"),
+        ('replace = {" " = "x"}', "the phrase is empty"),
+        ('replace = {"//" = "x"}', "the phrase is empty"),
+        ('replace = {"/a(/" = "x"}', "/a(/ is not a regular expression"),
+        ('replace = {"/(a b)/" = "x"}', "each part between spaces is an expression of its own"),
         ('replace = {"/(a+)+/" = "x"}', "repeats a group"),
         ('replace = {"/(ab){2,}/" = "x"}', "repeats a group"),
         ('replace = {"/a*b*c*d*e*/" = "x"}', "more than 4 of * + ? {"),
         (f'replace = {{"/{"(a|a)" * 30}b/" = "x"}}', "more than 4 of * + ? {"),
-        ("replace = {'/(a)/' = '\\2'}", "names group 2, and there are 1"),
+        ("replace = {'/(a)/' = '\\2'}", "refers to group 2, but there are 1"),
         (f'replace = {{"{"a " * 11}" = "x"}}', "is too long"),
         ('replace = [["a", "b"], ["a"]]', "words.replace.1.1"),
-        ('replace = "jon"', "'jon' is no replacement; one looks like jon=John"),
-        ("replace = [" + '["a", "b"],' * 1001 + "]", "1000 are the most"),
-        ('profanity_words = ["son of a gun"]', "phrases go into words.replace"),
-        ('profanity_words = ["*"]', "is not one word"),
+        ('replace = "jon"', "invalid replacement 'jon'; expected for example jon=John"),
+        ("replace = [" + '["a", "b"],' * 1001 + "]", "at most 1000 are allowed"),
+        ('profanity_words = ["son of a gun"]', "use words.replace for phrases"),
+        ('profanity_words = ["*"]', "is not a single word"),
         ('fillers = "maybe"', "words.fillers"),
     ],
 )
-def test_mistakes(written: str, told: str, tmp_path: Path) -> None:
-    """A mistake is told when the settings are read, with the setting, what is wrong, and what to write."""
-    with pytest.raises(ConfigError, match=re.escape(told)):
+def test_mistakes(written: str, message: str, tmp_path: Path) -> None:
+    """A mistake is reported when the settings are loaded: what is wrong, and what to write."""
+    with pytest.raises(ConfigError, match=re.escape(message)):
         settings(f"[words]\n{written}\n", tmp_path)
 
 
@@ -91,14 +91,14 @@ def test_mistakes(written: str, told: str, tmp_path: Path) -> None:
     ],
 )
 def test_ways_to_write_it(written: str, tmp_path: Path) -> None:
-    """Replacements are a table, a list of pairs, or one string as on the command line; their order is kept."""
+    """Replacements are a table, a list of pairs, or one string as on the command line, in this order."""
     assert settings(f"[words]\n{written}\n", tmp_path) == (("cube net ease", "Kubernetes"), ("jon", "John"))
 
 
 @pytest.mark.parametrize("written", ["/a*a*a*a*b/", "/(a|aa)a*a*a*b/", "/.*.*.*.*x/", r"/\w*\w*\w*\w{3,}_/"])
 def test_no_expression_takes_long(written: str) -> None:
-    """The worst that is let in decides on the longest word within a tenth of a second: captions wait for it."""
-    wanted: Phrase = parse_phrase(written)
-    begun = time.process_time()
-    wanted.match(["a" * MAX_WORD_LETTERS], 0)
-    assert time.process_time() - begun < 0.1
+    """The slowest expression that is accepted takes less than 0.1 s for the longest word: captions wait for it."""
+    phrase: Phrase = parse_phrase(written)
+    start = time.process_time()
+    phrase.match(["a" * MAX_WORD_LETTERS], 0)
+    assert time.process_time() - start < 0.1

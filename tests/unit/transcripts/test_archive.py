@@ -1,4 +1,4 @@
-"""The folder of transcripts, with real files and a clock that is set."""
+"""The folder of transcripts, with real files and a clock that the test sets."""
 
 import json
 import os
@@ -23,7 +23,7 @@ NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 
 class Clock:
-    """Wall time as the test sets it."""
+    """Wall time that the test sets."""
 
     def __init__(self) -> None:
         self.now = NOON
@@ -47,9 +47,9 @@ def opened(folder: Path, clock: Clock, history: int = 100, **settings: Any) -> I
 
 
 def entry(text: str, seq: int, source: str = "mic", *, several: bool = False) -> TranscriptEntry:
-    said = final(text, float(seq), seq + 0.5, source, seq)
+    event = final(text, float(seq), seq + 0.5, source, seq)
     at = (NOON + timedelta(seconds=seq)).isoformat(timespec="milliseconds")
-    return TranscriptEntry(encode(said, seq, at).data, source.title(), several)
+    return TranscriptEntry(encode(event, seq, at).data, source.title(), several)
 
 
 def lines(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -69,7 +69,7 @@ def numbers(folder: Path, name: str) -> list[str]:
 
 
 def test_four_files(tmp_path: Path, clock: Clock) -> None:
-    """A final is in the record and in each live file at once; before the first one there is no file."""
+    """A final is written to the record and to each live file at once; before the first one there is no file."""
     with opened(tmp_path, clock) as archive:
         assert names(tmp_path) == []
         archive.write(entry("Grüße.", 3))
@@ -81,15 +81,15 @@ def test_four_files(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_for_its_owner_only(tmp_path: Path, clock: Clock) -> None:
-    """What was spoken is nobody else's business: files 0600, and the folder 0700 if it is made."""
+    """Files have mode 0600; the folder has 0700 if it is created."""
     with opened(tmp_path / "a" / "b", clock) as archive:
         archive.write(entry("One.", 1))
     assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "a" / "b").iterdir()} == {0o600}
 
 
-def test_goes_on_after_a_restart(tmp_path: Path, clock: Clock) -> None:
-    """The next run of the same day appends: numbers of cues go on, headers stand once, the session stays."""
+def test_continues_after_a_restart(tmp_path: Path, clock: Clock) -> None:
+    """The next run of the same day appends: cue numbers continue, headers are not repeated, the session stays."""
     with opened(tmp_path, clock) as archive:
         archive.write(entry("One.", 1))
         session = archive.resume_state.session
@@ -103,20 +103,20 @@ def test_goes_on_after_a_restart(tmp_path: Path, clock: Clock) -> None:
     assert (tmp_path / "2026-11-25.vtt").read_text().count("WEBVTT") == 1
 
 
-def test_no_number_is_given_twice(tmp_path: Path, clock: Clock) -> None:
-    """A run that wrote no final has still used numbers: the one after it begins above them."""
+def test_no_number_is_used_twice(tmp_path: Path, clock: Clock) -> None:
+    """A run that wrote no final has used numbers nevertheless: the one after it begins above them."""
     with opened(tmp_path, clock) as archive:
         archive.write(entry("One.", 1))
-    begins = []
+    first_numbers = []
     for _ in range(3):
         with opened(tmp_path, clock) as archive:
-            begins.append(archive.resume_state.seq)
-    assert begins == [1 + SEQ_MARGIN, 1 + 2 * SEQ_MARGIN, 1 + 3 * SEQ_MARGIN]
+            first_numbers.append(archive.resume_state.seq)
+    assert first_numbers == [1 + SEQ_MARGIN, 1 + 2 * SEQ_MARGIN, 1 + 3 * SEQ_MARGIN]
 
 
 @pytest.mark.parametrize("suffix", ["jsonl", "srt", "vtt", "txt"])
-def test_mends_what_a_crash_left(tmp_path: Path, clock: Clock, suffix: str) -> None:
-    """Whichever file was cut short, after the next start it is whole, and what comes is appended to it."""
+def test_repairs_after_a_crash(tmp_path: Path, clock: Clock, suffix: str) -> None:
+    """Whichever file was cut short is repaired at the next start, and continued."""
     with opened(tmp_path, clock) as archive:
         archive.write(entry("One.", 1))
         archive.write(entry("Two.", 2))
@@ -124,14 +124,14 @@ def test_mends_what_a_crash_left(tmp_path: Path, clock: Clock, suffix: str) -> N
     os.truncate(file, file.stat().st_size - 5)
     with opened(tmp_path, clock) as archive:
         archive.write(entry("Three.", SEQ_MARGIN + 3))
-    said = ["One.", "Three."] if suffix == "jsonl" else ["One.", "Two.", "Three."]
-    assert texts(tmp_path, "2026-11-25") == said
+    expected = ["One.", "Three."] if suffix == "jsonl" else ["One.", "Two.", "Three."]
+    assert texts(tmp_path, "2026-11-25") == expected
     if suffix != "jsonl":
-        assert [t for t in file.read_text().splitlines() if t.endswith(".")] == said
+        assert [t for t in file.read_text().splitlines() if t.endswith(".")] == expected
 
 
 def test_a_new_day(tmp_path: Path, clock: Clock) -> None:
-    """With ``day`` what is said after midnight is in a set of its own, in the same run or in the next."""
+    """With ``day`` captions after midnight are in a set of their own, in the same run or in the next."""
     with opened(tmp_path, clock) as archive:
         archive.write(entry("Today.", 1))
         clock.now += timedelta(hours=12)
@@ -144,7 +144,7 @@ def test_a_new_day(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_a_run(tmp_path: Path, clock: Clock) -> None:
-    """With ``run`` each run has its own set, with ``none`` all go on with one."""
+    """With ``run`` each run has its own set; with ``none`` all share one."""
     for number in range(2):
         with opened(tmp_path / "r", clock, split="run") as archive:
             archive.write(entry("Run.", number * SEQ_MARGIN + 1 + number))
@@ -156,7 +156,7 @@ def test_a_run(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_mark(tmp_path: Path, clock: Clock) -> None:
-    """A mark begins a set of its own at once; the same title a second time gets a number; a restart goes on with it."""
+    """A mark starts a set at once; the same title a second time gets a number; a restart continues the set."""
     with opened(tmp_path, clock) as archive:
         archive.write(entry("Before.", 1))
         assert archive.start_set("Weekly") == "2026-11-25-weekly"
@@ -171,8 +171,8 @@ def test_mark(tmp_path: Path, clock: Clock) -> None:
     assert lines(tmp_path, "2026-11-25-weekly-2")[0]["title"] == "weekly!"
 
 
-def test_who_says_it(tmp_path: Path, clock: Clock) -> None:
-    """From the second source on, captions say whose they are, also after a restart; with one they do not."""
+def test_labels(tmp_path: Path, clock: Clock) -> None:
+    """From the second source on, captions have labels, also after a restart; with one source they have none."""
     with opened(tmp_path, clock) as archive:
         archive.write(entry("Alone.", 1))
         archive.write(entry("Hello.", 2, "door"))
@@ -187,7 +187,7 @@ def test_who_says_it(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_a_failure_in_the_middle(tmp_path: Path, clock: Clock) -> None:
-    """A final that is in the record, but not in all of the files, is added where it is missing, and only there."""
+    """A final that is in the record but not in all files is added where it is missing, and only there."""
     with opened(tmp_path, clock) as archive:
         archive.write(entry("One.", 1))
         assert archive._set
@@ -210,7 +210,7 @@ def test_written_once(tmp_path: Path, clock: Clock) -> None:
         archive.write(entry("One.", 1))
         (tmp_path / "2026-11-25.srt").unlink()
         (tmp_path / "2026-11-25.srt").mkdir()
-        archive.write(entry("Two.", 2))  # the open file is still there, without a name
+        archive.write(entry("Two.", 2))  # the open file still exists, without a name
         archive._close_set()
         with pytest.raises(OSError, match="directory"):
             archive.write(entry("Three.", 3))
@@ -220,8 +220,8 @@ def test_written_once(tmp_path: Path, clock: Clock) -> None:
     assert numbers(tmp_path, "2026-11-25") == ["1", "2", "3"]
 
 
-def test_folder_gone(tmp_path: Path, clock: Clock) -> None:
-    """A folder that vanishes is not made anew: it may be a disk that is not mounted. When it is back, all goes on."""
+def test_a_folder_that_vanishes(tmp_path: Path, clock: Clock) -> None:
+    """It is not created again, as it may be a disk that is not mounted. When it is back, writing continues."""
     folder = tmp_path / "f"
     with opened(folder, clock) as archive:
         archive.write(entry("One.", 1))
@@ -236,12 +236,12 @@ def test_folder_gone(tmp_path: Path, clock: Clock) -> None:
             archive.write(entry("Three.", 3))
         archive.write(entry("Three.", 3))
     assert texts(folder, "2026-11-25") == ["Three."]
-    assert numbers(folder, "2026-11-25")[:2] == ["1", "2"], "what was in the other files stays"
+    assert numbers(folder, "2026-11-25")[:2] == ["1", "2"], "the content of the other files stays"
 
 
 @pytest.mark.parametrize(("history", "known", "forgotten"), [(9, 5, 0), (5, 5, 0), (4, 4, 1), (3, 3, 2), (1, 1, 4)])
 def test_history(tmp_path: Path, clock: Clock, history: int, known: int, forgotten: int) -> None:
-    """As many finals as are asked for are read, over several sets, and what is left out is known."""
+    """The requested number of finals is read, from several sets, and the last one left out is known."""
     with opened(tmp_path, clock) as archive:
         for seq in range(1, 6):
             archive.write(entry(f"{seq}.", seq))
@@ -251,30 +251,30 @@ def test_history(tmp_path: Path, clock: Clock, history: int, known: int, forgott
         assert archive.resume_state.forgotten == forgotten
 
 
-def test_sweep(tmp_path: Path, clock: Clock) -> None:
-    """Old sets are deleted whole, the open one never, nor anything that is not ours; what is gone is forgotten."""
-    strangers = ["2026-11-01.txt", "notes.jsonl", "2026-11-25-a.jsonl.bak", "captions.md"]
+def test_delete_expired(tmp_path: Path, clock: Clock) -> None:
+    """All files of old sets are deleted, never the current set or foreign files; deleted finals are forgotten."""
+    foreign = ["2026-11-01.txt", "notes.jsonl", "2026-11-25-a.jsonl.bak", "captions.md"]
     with opened(tmp_path, clock, keep_days=7) as archive:
         for seq, title in enumerate(["old", "new", "open"], 1):
             archive.start_set(title)
             archive.write(entry("Said.", seq))
-        for name in strangers:
+        for name in foreign:
             (tmp_path / name).touch()
         for path in tmp_path.iterdir():
             age = timedelta(days=1 if "new" in path.name else 30)
             os.utime(path, ((NOON - age).timestamp(),) * 2)
         assert archive.delete_expired() == ["2026-11-25-old"]
         assert archive.delete_expired() == []
-    left = {name for name in names(tmp_path) if name not in strangers}
-    assert {name.partition(".")[0] for name in left} == {"2026-11-25-new", "2026-11-25-open"}
-    assert len(left) == 8
-    assert set(strangers) <= set(names(tmp_path))
+    remaining = {name for name in names(tmp_path) if name not in foreign}
+    assert {name.partition(".")[0] for name in remaining} == {"2026-11-25-new", "2026-11-25-open"}
+    assert len(remaining) == 8
+    assert set(foreign) <= set(names(tmp_path))
     with opened(tmp_path, clock) as archive:
         assert archive.resume_state.forgotten == 1
 
 
-def test_nothing_is_deleted_unasked(tmp_path: Path, clock: Clock) -> None:
-    """Without a limit everything is kept."""
+def test_nothing_is_deleted_by_default(tmp_path: Path, clock: Clock) -> None:
+    """Without limits everything is kept."""
     with opened(tmp_path, clock) as archive:
         archive.start_set("a")
         os.utime(tmp_path / "2026-11-25-a.jsonl", (0, 0))
@@ -283,7 +283,7 @@ def test_nothing_is_deleted_unasked(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_a_link_is_not_followed(tmp_path: Path, clock: Clock) -> None:
-    """A link under the name of a file leads nowhere: nothing outside of the folder is written or read."""
+    """A symbolic link in place of a file is refused: nothing outside the folder is written or read."""
     outside = tmp_path / "outside"
     outside.write_text("mine")
     folder = tmp_path / "f"
@@ -301,8 +301,8 @@ def test_a_link_is_not_followed(tmp_path: Path, clock: Clock) -> None:
     assert not (tmp_path / "not there").exists()
 
 
-def test_cannot_be_used(tmp_path: Path, clock: Clock) -> None:
-    """A folder that is none, or that another daemon writes to, is an error with its path and the reason."""
+def test_unusable_folders(tmp_path: Path, clock: Clock) -> None:
+    """A path that is not a folder, or that another daemon writes to, is an error with the path and the reason."""
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match=r"cannot keep transcripts in .*/file"):
         Archive(tmp_path / "file", TranscriptSettings(), 1, clock)
@@ -314,7 +314,7 @@ def test_cannot_be_used(tmp_path: Path, clock: Clock) -> None:
 
 
 def test_damaged_folder(tmp_path: Path, clock: Clock) -> None:
-    """Records that cannot be read stop nothing: they are left alone, and a new set begins beside them."""
+    """Records that cannot be read are left alone, and a new set is started."""
     (tmp_path / "2026-11-25.jsonl").write_bytes(b"\0" * 100)
     (tmp_path / "2026-11-24.jsonl").touch()
     with opened(tmp_path, clock) as archive:

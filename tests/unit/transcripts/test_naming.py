@@ -1,4 +1,4 @@
-"""Names of transcript sets, and which are deleted."""
+"""Names of transcript sets, when one ends, and which ones are deleted."""
 
 import re
 from datetime import date, datetime
@@ -22,7 +22,7 @@ from tests.support.drawing import PROPERTY
 NOON = datetime(2026, 11, 25, 12, 30, 59)
 
 
-def nothing(_: str) -> bool:
+def is_free(_: str) -> bool:
     return False
 
 
@@ -41,7 +41,7 @@ def nothing(_: str) -> bool:
     ],
 )
 def test_slug(title: str, expected: str) -> None:
-    """A title becomes part of a file name: readable in any script, without what means something in a path."""
+    """A title becomes part of a file name: readable in any script, without characters that matter in a path."""
     assert make_slug(title) == expected
 
 
@@ -50,8 +50,8 @@ def test_slug(title: str, expected: str) -> None:
 @example("İ" * 300)
 @example("\U0001d49c" * 300)
 def test_any_title_is_a_safe_name(title: str) -> None:
-    """Whatever somebody calls a meeting, it is one file name, ours, short enough, and inside the folder."""
-    name = make_set_name("day", NOON, nothing, title)
+    """Any title gives one valid file name that is recognized as ours, short enough, and inside the folder."""
+    name = make_set_name("day", NOON, is_free, title)
     assert NAME_PATTERN.fullmatch(name)
     assert not re.search(r"[/\\.\0\s]", name)
     assert len(f"{name}-9999{RECORD_SUFFIX}".encode()) < 255
@@ -68,14 +68,14 @@ def test_any_title_is_a_safe_name(title: str) -> None:
     ],
 )
 def test_names(split: Split, title: str | None, name: str) -> None:
-    """A set is named by its day, its title, or the time; the second of a name gets a number, and so does the third."""
-    assert make_set_name(split, NOON, nothing, title) == name
+    """A set is named by its day, its title, or the time; further sets with that name get numbers."""
+    assert make_set_name(split, NOON, is_free, title) == name
     taken = {name, f"{name}-2"}
     assert make_set_name(split, NOON, taken.__contains__, title) == f"{name}-3"
 
 
 @pytest.mark.parametrize(
-    ("name", "split", "goes_on"),
+    ("name", "split", "stays"),
     [
         ("2026-11-25", "day", True),
         ("2026-11-25-weekly", "day", True),
@@ -87,9 +87,9 @@ def test_names(split: Split, title: str | None, name: str) -> None:
         ("2026-11-24-235959", "run", True),
     ],
 )
-def test_a_new_day(name: str, split: Split, goes_on: bool) -> None:
-    """With ``day`` a set takes what is said on its own day only; otherwise it goes on."""
-    assert stays_open(name, split, date(2026, 11, 25)) is goes_on
+def test_a_new_day(name: str, split: Split, stays: bool) -> None:
+    """With ``day`` a set is open on its own day only; otherwise it stays open."""
+    assert stays_open(name, split, date(2026, 11, 25)) is stays
 
 
 DAY = 86_400.0
@@ -97,7 +97,7 @@ SETS = [StoredSet("c", 3_000_000, 9 * DAY), StoredSet("a", 1_000_000, 1 * DAY), 
 
 
 @pytest.mark.parametrize(
-    ("keep_days", "keep_mb", "gone"),
+    ("keep_days", "keep_mb", "deleted"),
     [
         (0, 0, []),
         (9, 0, []),
@@ -111,6 +111,6 @@ SETS = [StoredSet("c", 3_000_000, 9 * DAY), StoredSet("a", 1_000_000, 1 * DAY), 
         (8, 3, ["a", "b"]),
     ],
 )
-def test_retention(keep_days: int, keep_mb: int, gone: list[str]) -> None:
-    """Too old, or too much in all: the oldest go first, and the open one never."""
-    assert expired(SETS, "c", 10 * DAY - 1, keep_days, keep_mb) == gone
+def test_retention(keep_days: int, keep_mb: int, deleted: list[str]) -> None:
+    """Sets that are too old or exceed the total size are deleted, the oldest first, and never the current one."""
+    assert expired(SETS, "c", 10 * DAY - 1, keep_days, keep_mb) == deleted

@@ -1,4 +1,4 @@
-"""The record of a set, and the files that are made from it, in whatever state a crash left them."""
+"""The record of a set, and the live files that are repaired from it, in whatever state a crash left them."""
 
 import json
 import re
@@ -22,7 +22,7 @@ from streamstt.transcripts.record import (
 from tests.support.captions import final
 
 BEGIN = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
-MARK = SetHeader(BEGIN, "Weekly", "s1", 7)
+HEADER = SetHeader(BEGIN, "Weekly", "s1", 7)
 LIVE: tuple[LiveFormat, ...] = ("txt", "srt", "vtt")
 
 
@@ -32,14 +32,14 @@ def entry(text: str, number: int, start: float = 1.0, source: str = "mic", **mor
 
 
 FINALS = [entry("Yes.", 10, 1.0), entry("Yes.", 12, 3.0), entry("Grüße an <alle>.", 15, 5.5)]
-CONTENT = MARK.to_line() + b"".join(map(encode_line, FINALS))
+CONTENT = HEADER.to_line() + b"".join(map(encode_line, FINALS))
 
 
-def test_what_was_written_is_read() -> None:
-    """Mark, session, the highest number and every final come back as they were."""
+def test_a_record_round_trips() -> None:
+    """Header, session, the highest number and every final are read as they were written."""
     run = encode_line({"type": "run", "at": BEGIN.isoformat(), "session": "s2", "seq": 99})
     record = parse_record(CONTENT + run)
-    assert record.header == MARK
+    assert record.header == HEADER
     assert (record.session, record.seq) == ("s2", 99)
     assert [json.loads(final_message(f).text) for f in record.finals] == json.loads(json.dumps(FINALS))
     assert final_message(record.finals[2]).event == final("Grüße an <alle>.", 5.5, 6.5, "mic", 15)
@@ -48,13 +48,13 @@ def test_what_was_written_is_read() -> None:
 
 
 def test_a_record_cut_anywhere() -> None:
-    """Wherever a write was broken off, all whole lines are read, and only the broken one is not."""
+    """Wherever a write was cut off, all complete lines are read."""
     ends = [len(CONTENT[: i + 1]) for i, byte in enumerate(CONTENT) if byte == ord("\n")]
     for cut in range(len(CONTENT) + 1):
         record = parse_record(CONTENT[:cut])
-        whole = [end for end in ends if end - 1 <= cut]  # a line without its newline is whole
-        assert bool(record.header) + len(record.finals) == len(whole)
-        assert record.complete_bytes == min(cut, max(whole, default=0))
+        complete = [end for end in ends if end - 1 <= cut]  # a line without its newline is complete
+        assert bool(record.header) + len(record.finals) == len(complete)
+        assert record.complete_bytes == min(cut, max(complete, default=0))
 
 
 @pytest.mark.parametrize(
@@ -78,15 +78,15 @@ def test_a_record_cut_anywhere() -> None:
     ],
 )
 def test_damaged_lines(junk: bytes) -> None:
-    """A line that is none of ours is passed over; what stands around it counts."""
+    """A damaged or foreign line is ignored; the lines around it are read."""
     first, *rest = CONTENT.splitlines(keepends=True)
     record = parse_record(first + junk + b"\n" + b"".join(rest))
-    assert record.header == MARK
+    assert record.header == HEADER
     assert len(record.finals) == 3
 
 
-def test_times_count_from_the_beginning_of_the_set() -> None:
-    """A cue's time is the time since the set began, whatever run and source it is from; none is before that."""
+def test_times_count_from_the_start_of_the_set() -> None:
+    """A cue's time counts from the start of the set, whatever run and source it is from, and is never negative."""
     later = {**entry("Late.", 3, 2.0), "at": (BEGIN + timedelta(hours=2)).isoformat()}
     early = {**entry("Early.", 4, 2.0), "at": (BEGIN - timedelta(seconds=5)).isoformat()}
     assert [c.decode() for c in render_cues("srt", [later, early], BEGIN, 8)] == [
@@ -95,8 +95,8 @@ def test_times_count_from_the_beginning_of_the_set() -> None:
     ]
 
 
-def test_numbers_go_on() -> None:
-    """A long caption takes several numbers in SubRip; the next one begins behind them, after a new start as well."""
+def test_numbers_continue() -> None:
+    """A long caption has several numbers in SubRip; the next one continues after them, also after a restart."""
     finals = [entry("Every word of it. " * 8, 1), entry("Yes.", 2)]
     srt = b"".join(render_cues("srt", finals, BEGIN)).decode()
     assert re.findall(r"^(\d+)$", srt, re.MULTILINE) == ["1", "2", "3"]
@@ -104,51 +104,51 @@ def test_numbers_go_on() -> None:
     assert srt.endswith(render_cues("srt", finals[1:], BEGIN, 1 + cue_total(finals[:1]))[0].decode())
 
 
-def test_half_a_letter() -> None:
-    """What is no letter by itself does not stop the rest from being written."""
+def test_lone_surrogates() -> None:
+    """A lone surrogate does not keep the rest of a text from being written."""
     broken = entry("a \ud800 b", 1)
-    assert parse_record(MARK.to_line() + encode_line(broken)).finals[0]["text"] == "a ? b"
-    assert [render_cues(form, [broken], BEGIN)[0].count(b"a ? b") for form in LIVE] == [1, 1, 1]
+    assert parse_record(HEADER.to_line() + encode_line(broken)).finals[0]["text"] == "a ? b"
+    assert [render_cues(live_format, [broken], BEGIN)[0].count(b"a ? b") for live_format in LIVE] == [1, 1, 1]
 
 
 def test_labels() -> None:
-    """A caption that says whose it is says it in each format."""
+    """A label is shown in each format."""
     labelled = [entry("Hi.", 1, label="You & <me>")]
-    assert [render_cues(form, labelled, BEGIN)[0].decode().split("\n")[-3:] for form in LIVE] == [
+    assert [render_cues(live_format, labelled, BEGIN)[0].decode().split("\n")[-3:] for live_format in LIVE] == [
         ["You & <me>: Hi.", ""],
         ["You & <me>: Hi.", "", ""],
         ["<v You &amp; &lt;me&gt;>Hi.", "", ""],
     ]
 
 
-def whole(form: LiveFormat) -> tuple[list[bytes], bytes]:
-    made = render_cues(form, FINALS, BEGIN)
-    return made, HEADERS[form].encode() + b"".join(made)
+def complete_file(live_format: LiveFormat) -> tuple[list[bytes], bytes]:
+    rendered = render_cues(live_format, FINALS, BEGIN)
+    return rendered, HEADERS[live_format].encode() + b"".join(rendered)
 
 
-@pytest.mark.parametrize("form", LIVE)
+@pytest.mark.parametrize("live_format", LIVE)
 @pytest.mark.parametrize("tail", [b"", b"\0\0\0"])
-def test_a_live_file_cut_anywhere(form: LiveFormat, tail: bytes) -> None:
-    """Wherever a write was broken off, a live file becomes what the record says: no caption twice, none missing."""
-    made, complete = whole(form)
+def test_a_live_file_cut_anywhere(live_format: LiveFormat, tail: bytes) -> None:
+    """Wherever a write was cut off, a live file is completed from the record: no caption twice, none missing."""
+    rendered, complete = complete_file(live_format)
     for cut in range(len(complete) + 1):
-        kept, more = repair(form, complete[:cut] + tail, made)
+        kept, more = repair(live_format, complete[:cut] + tail, rendered)
         assert complete[:kept] + more == complete
 
 
-@pytest.mark.parametrize("form", LIVE)
-def test_what_was_changed_by_hand_stays(form: LiveFormat) -> None:
-    """A file in which somebody has corrected a word goes on behind it: with what is missing, when the end is found."""
-    made, complete = whole(form)
+@pytest.mark.parametrize("live_format", LIVE)
+def test_changes_by_hand_are_kept(live_format: LiveFormat) -> None:
+    """A file in which a word was corrected by hand is continued with what is missing, if its end is found."""
+    rendered, complete = complete_file(live_format)
     edited = complete.replace(b"Yes", b"Yeah", 1)
-    for cut in range(len(edited) - len(made[2]), len(edited) + 1):
-        kept, more = repair(form, edited[:cut], made)
+    for cut in range(len(edited) - len(rendered[2]), len(edited) + 1):
+        kept, more = repair(live_format, edited[:cut], rendered)
         assert edited[:kept] + more == edited
 
 
-@pytest.mark.parametrize("form", LIVE)
-def test_a_file_in_which_nothing_is_found_again(form: LiveFormat) -> None:
-    """A file that somebody has rewritten is kept as it is; the next caption begins on its own."""
-    kept, more = repair(form, b"Minutes, by hand", whole(form)[0])
+@pytest.mark.parametrize("live_format", LIVE)
+def test_a_file_without_a_known_end(live_format: LiveFormat) -> None:
+    """A file that was rewritten by hand is kept as it is; the next caption is appended after a gap."""
+    kept, more = repair(live_format, b"Minutes, by hand", complete_file(live_format)[0])
     assert (kept, more.strip()) == (16, b"")
     assert more.endswith(b"\n")

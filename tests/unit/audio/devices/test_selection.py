@@ -1,4 +1,4 @@
-"""Which device is meant. Listening to one is tested with a real sound server, in tests/system."""
+"""Which device a selector matches. Recording from one is tested with a real sound server, in tests/system."""
 
 from dataclasses import replace
 from typing import Any
@@ -61,19 +61,19 @@ def test_choose(wanted: str, index: int) -> None:
         pytest.param("mic", "alsa_output.pci.monitor", "alsa_output.pci.monitor", id="a monitor by its whole name"),
     ],
 )
-def test_choose_of_a_sound_server(kind: Any, name: str, found: str) -> None:
+def test_choose_on_a_sound_server(kind: Any, name: str, found: str) -> None:
     """Microphones and monitors are chosen by name or title, and not mistaken for each other."""
     assert choose_device(DeviceSelector(kind, name), SERVED).name == found
 
 
 def test_no_default() -> None:
-    """When the system names no default, the first one is taken."""
+    """If the system names no default device, the first one is used."""
     assert choose_device(DeviceSelector("mic"), DIRECT[:3]).index == 0
 
 
 @pytest.mark.parametrize("wanted", ["webcam", "1", "99", "-1", "²"])
 def test_not_there(wanted: str) -> None:
-    """When none matches, the message says what was wanted and lists what there is, with the index of each."""
+    """If none matches, the message quotes the name and lists the devices with their indices."""
     with pytest.raises(SourceError) as caught:
         choose_device(DeviceSelector("mic", wanted), DIRECT)
     assert repr(wanted) in str(caught.value)
@@ -83,47 +83,47 @@ def test_not_there(wanted: str) -> None:
 
 @pytest.mark.parametrize("wanted", ["", "usb"])
 def test_no_microphone(wanted: str) -> None:
-    """Without any microphone the message says what can be captioned instead, and monitors are none."""
+    """Without a microphone the message says what can be captioned instead; monitors do not count."""
     for devices in ([], SERVED[:1]):
         with pytest.raises(SourceError, match="--source file:PATH"):
             choose_device(DeviceSelector("mic", wanted), devices)
 
 
 def test_system_audio_needs_a_sound_server() -> None:
-    """Without a monitor the message says what would bring one."""
+    """Without a monitor the message says what provides one."""
     with pytest.raises(SourceError, match="PulseAudio, or PipeWire"):
         choose_device(DeviceSelector("monitor"), DIRECT)
 
 
 @pytest.mark.parametrize("name", ["", "jabra"], ids=["default", "named"])
 def test_the_same_device_is_waited_for(name: str) -> None:
-    """A microphone that was listened to is not replaced by another, even if that is the default one now."""
-    wanted = DeviceSelector("mic", name).with_last_device(SERVED[2])
-    assert choose_device(wanted, SERVED) is SERVED[2]
+    """A microphone that was recorded is not replaced by another, even if that is the default one now."""
+    selector = DeviceSelector("mic", name).with_last_device(SERVED[2])
+    assert choose_device(selector, SERVED) is SERVED[2]
     with pytest.raises(SourceError):
-        choose_device(wanted, [SERVED[0], replace(SERVED[1], default=True), *DIRECT])
+        choose_device(selector, [SERVED[0], replace(SERVED[1], default=True), *DIRECT])
 
 
-def test_unless_told_so() -> None:
-    """With a fallback the default one stands in, until the named one is back."""
-    wanted = DeviceSelector("mic", "jabra", fallback=True).with_last_device(SERVED[2])
-    assert choose_device(wanted, SERVED[:2]) is SERVED[1]
-    assert choose_device(wanted, SERVED) is SERVED[2]
+def test_fallback() -> None:
+    """With a fallback the default device is used until the named one is back."""
+    selector = DeviceSelector("mic", "jabra", fallback=True).with_last_device(SERVED[2])
+    assert choose_device(selector, SERVED[:2]) is SERVED[1]
+    assert choose_device(selector, SERVED) is SERVED[2]
 
 
-@pytest.mark.parametrize("wanted", [DeviceSelector("monitor"), DeviceSelector("mic", fallback=True)])
-def test_what_follows_the_default(wanted: DeviceSelector) -> None:
-    """Headphones are plugged in, and the meeting goes there: the default output is followed, whichever it is."""
+@pytest.mark.parametrize("selector", [DeviceSelector("monitor"), DeviceSelector("mic", fallback=True)])
+def test_what_follows_the_default(selector: DeviceSelector) -> None:
+    """When headphones are plugged in, the meeting is played there: the default output is followed."""
     now = [replace(d, default=not d.default) for d in SERVED]
-    assert wanted.may_switch
-    before = choose_device(wanted, SERVED)
-    assert choose_device(wanted.with_last_device(before), now) is next(
-        d for d in now if d.default and d.kind == wanted.kind
+    assert selector.may_switch
+    before = choose_device(selector, SERVED)
+    assert choose_device(selector.with_last_device(before), now) is next(
+        d for d in now if d.default and d.kind == selector.kind
     )
 
 
 def test_plugged_in_elsewhere() -> None:
-    """A card that ALSA gives another number is still the same."""
-    wanted = DeviceSelector("mic").with_last_device(DIRECT[0])
+    """A card that ALSA has renumbered is still the same device."""
+    selector = DeviceSelector("mic").with_last_device(DIRECT[0])
     moved = direct(5, "HDA Intel: Analog (hw:2,0)")
-    assert choose_device(wanted, [DIRECT[3], moved]) is moved
+    assert choose_device(selector, [DIRECT[3], moved]) is moved

@@ -1,4 +1,4 @@
-"""Captions in Deepgram's words."""
+"""Captions as results of Deepgram."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ from streamstt.compat.deepgram.results import ResultTranslator, StreamPosition
 from streamstt.events import Event, State, Status
 from streamstt.hub.protocol import ClientError
 from tests.support.captions import ABOUT, final, partial
-from tests.support.drawing import PROPERTY, Talk, frames, play, session, talks, tell
+from tests.support.drawing import PROPERTY, Talk, frames, make_session, make_talk, play, talks
 
 ALL = ListenOptions(interim=True, vad_events=True, utterance_end_ms=1000)
 SPEAKS, PAUSES = Status("mic", State.SPEECH), Status("mic", State.LISTENING)
@@ -31,15 +31,15 @@ def results(options: ListenOptions = ALL) -> ResultTranslator:
     return ResultTranslator(options, ABOUT, "request-1")
 
 
-def take(to: ResultTranslator, at: float, *events: Event, settled: bool = False) -> list[dict[str, Any]]:
-    sent = to.translate(events, StreamPosition(at, settled))
+def take(translator: ResultTranslator, at: float, *events: Event, settled: bool = False) -> list[dict[str, Any]]:
+    sent = translator.translate(events, StreamPosition(at, settled))
     for data in sent:
         TYPES[data["type"]].model_validate(data)
     return sent
 
 
 def brief(sent: Sequence[dict[str, Any]]) -> list[Any]:
-    """Kind, or text with what is said of it: ``~`` interim, ``.`` final, ``!`` the speaker has paused."""
+    """Type of each message, or text of a result with its kind: ``~`` interim, ``.`` final, ``!`` final with a pause."""
     return [
         data["channel"]["alternatives"][0]["transcript"]
         + ("!" if data["speech_final"] else "." if data["is_final"] else "~")
@@ -50,26 +50,26 @@ def brief(sent: Sequence[dict[str, Any]]) -> list[Any]:
 
 
 def test_an_utterance() -> None:
-    """Speech begins, words come and are final, the speaker pauses, and after the time asked for it is over."""
-    to = results()
-    assert take(to, 0.7, SPEAKS) == [{"type": "SpeechStarted", "channel": [0, 1], "timestamp": 0.7}]
-    assert brief(take(to, 1.2, partial("We"))) == ["We~"]
-    assert brief(take(to, 2.0, partial("We begin"))) == ["We begin~"]
-    assert brief(take(to, 2.6, PAUSES)) == []
-    assert brief(take(to, 2.7, final("We begin", 0.6, 2.0), settled=True)) == ["We begin!"]
-    assert not to.has_output(StreamPosition(2.9, settled=True))
-    assert to.has_output(StreamPosition(3.0, settled=True))
-    assert take(to, 3.0) == [{"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": 2.0}]
-    assert take(to, 9.0) == [], "once"
+    """Speech starts, partials become final, the speaker pauses, and UtteranceEnd follows after the requested time."""
+    translator = results()
+    assert take(translator, 0.7, SPEAKS) == [{"type": "SpeechStarted", "channel": [0, 1], "timestamp": 0.7}]
+    assert brief(take(translator, 1.2, partial("We"))) == ["We~"]
+    assert brief(take(translator, 2.0, partial("We begin"))) == ["We begin~"]
+    assert brief(take(translator, 2.6, PAUSES)) == []
+    assert brief(take(translator, 2.7, final("We begin", 0.6, 2.0), settled=True)) == ["We begin!"]
+    assert not translator.has_output(StreamPosition(2.9, settled=True))
+    assert translator.has_output(StreamPosition(3.0, settled=True))
+    assert take(translator, 3.0) == [{"type": "UtteranceEnd", "channel": [0, 1], "last_word_end": 2.0}]
+    assert take(translator, 9.0) == [], "once"
 
 
-def test_what_a_result_says() -> None:
-    """Span, confidence and words, with and without punctuation, and which model heard it."""
+def test_fields_of_a_result() -> None:
+    """A result has span, confidence, words with and without punctuation, and the model."""
     (data,) = take(results(), 2.5, final("Hello, WORLD!", 1.0, 2.0))
     assert (data["start"], data["duration"], data["channel_index"]) == (1.0, 1.0, [0, 1])
-    said = data["channel"]["alternatives"][0]
-    assert (said["transcript"], said["confidence"]) == ("Hello, WORLD!", 0.9)
-    assert said["words"] == [
+    alternative = data["channel"]["alternatives"][0]
+    assert (alternative["transcript"], alternative["confidence"]) == ("Hello, WORLD!", 0.9)
+    assert alternative["words"] == [
         {"word": "hello", "start": 1.0, "end": 1.5, "confidence": 0.9, "punctuated_word": "Hello,"},
         {"word": "world", "start": 1.5, "end": 2.0, "confidence": 0.9, "punctuated_word": "WORLD!"},
     ]
@@ -78,77 +78,77 @@ def test_what_a_result_says() -> None:
 
 
 def test_times_do_not_overlap() -> None:
-    """Where words of two finals overlap a little, the time belongs to the first."""
+    """If words of two finals overlap, the time belongs to the first."""
     first, second = take(results(), 2.9, final("One.", 1, 2), final("Two.", 1.8, 2.5))
     assert (first["start"], first["duration"]) == (1, 1)
     assert (second["start"], second["duration"]) == (2, 0.5)
 
 
 def test_only_what_was_asked_for() -> None:
-    """Interim results, the beginning and the end of speech are for who wants them."""
-    to = results(ListenOptions(endpointing=False))
-    sent = take(to, 1, SPEAKS, partial("We"), PAUSES, final("We begin", 0, 1), settled=True)
-    assert brief([*sent, *take(to, 9)]) == ["We begin."]
+    """Interim results, SpeechStarted and UtteranceEnd are sent only if requested."""
+    translator = results(ListenOptions(endpointing=False))
+    sent = take(translator, 1, SPEAKS, partial("We"), PAUSES, final("We begin", 0, 1), settled=True)
+    assert brief([*sent, *take(translator, 9)]) == ["We begin."]
 
 
 def test_the_last_final_of_an_utterance_pauses() -> None:
-    """Of finals that come together one says that the speaker has paused; one of the next utterance does not."""
-    to = results()
-    sent = take(to, 3.5, SPEAKS, PAUSES, final("One.", 1, 2), final("Two.", 2, 3), SPEAKS)
+    """Of finals that arrive together, the last one of the utterance reports the pause, not that of the next one."""
+    translator = results()
+    sent = take(translator, 3.5, SPEAKS, PAUSES, final("One.", 1, 2), final("Two.", 2, 3), SPEAKS)
     assert brief(sent)[1:] == ["One..", "Two.!", "SpeechStarted"]
-    to = results()
-    take(to, 3, PAUSES)
-    take(to, 4, SPEAKS)
-    assert brief(take(to, 5, final("One.", 1, 2), final("Two.", 3.2, 4))) == ["One.!", "Two.."]
+    translator = results()
+    take(translator, 3, PAUSES)
+    take(translator, 4, SPEAKS)
+    assert brief(take(translator, 5, final("One.", 1, 2), final("Two.", 3.2, 4))) == ["One.!", "Two.."]
 
 
 def test_a_pause_after_the_last_final() -> None:
-    """When all words were final before the speaker paused, a result without words says so, as soon as it is sure."""
-    to = results(ListenOptions())
-    assert brief(take(to, 2.0, SPEAKS, final("We begin.", 0.5, 1.5))) == ["We begin.."]
-    assert take(to, 2.4, PAUSES) == [], "the engine may still hear something"
-    (data,) = take(to, 2.5, settled=True)
+    """If all words were final before the pause, an empty result reports it when no more words can follow."""
+    translator = results(ListenOptions())
+    assert brief(take(translator, 2.0, SPEAKS, final("We begin.", 0.5, 1.5))) == ["We begin.."]
+    assert take(translator, 2.4, PAUSES) == [], "the engine may still recognize more words"
+    (data,) = take(translator, 2.5, settled=True)
     assert brief([data]) == ["!"]
     assert (data["start"], data["duration"]) == (1.5, 0.9)
-    assert take(to, 2.6, settled=True) == []
+    assert take(translator, 2.6, settled=True) == []
 
 
-def test_a_caption_that_was_taken_back() -> None:
-    """Words that were no speech are replaced by none."""
-    to = results()
-    take(to, 1, SPEAKS, partial("Hm"))
-    assert brief(take(to, 2, PAUSES, final("", 1, 1), settled=True)) == ["!"]
-    assert not to.has_output(StreamPosition(9, settled=True)), "no word was said, so none was the last"
+def test_a_withdrawn_caption() -> None:
+    """A partial that was not speech is replaced by an empty final."""
+    translator = results()
+    take(translator, 1, SPEAKS, partial("Hm"))
+    assert brief(take(translator, 2, PAUSES, final("", 1, 1), settled=True)) == ["!"]
+    assert not translator.has_output(StreamPosition(9, settled=True)), "without a word there is no last word"
 
 
 def test_speech_without_words() -> None:
-    """An utterance is over when no word comes, be there noise; while somebody speaks, words may be on their way."""
-    to = results()
-    take(to, 2.0, SPEAKS, final("We begin.", 0.5, 1.5))
-    assert not to.has_output(StreamPosition(3.4, settled=False))
-    assert to.has_output(StreamPosition(3.5, settled=False))
-    take(to, 3.45, partial("And"))
-    assert not to.has_output(StreamPosition(9.0, settled=False)), "a word has come"
+    """UtteranceEnd is sent if no word follows, even in noise; while someone is speaking, words may still be delayed."""
+    translator = results()
+    take(translator, 2.0, SPEAKS, final("We begin.", 0.5, 1.5))
+    assert not translator.has_output(StreamPosition(3.4, settled=False))
+    assert translator.has_output(StreamPosition(3.5, settled=False))
+    take(translator, 3.45, partial("And"))
+    assert not translator.has_output(StreamPosition(9.0, settled=False)), "a word has come"
 
 
 def test_finalize() -> None:
-    """The last result of what was said so far says that it is; if there is none, one without words does."""
-    to = results(ListenOptions())
-    to.request_finalize()
-    (data,) = take(to, 2, SPEAKS, PAUSES, final("We", 0, 1), settled=True)
+    """The last result of the speech so far is marked ``from_finalize``; without one, an empty result is."""
+    translator = results(ListenOptions())
+    translator.request_finalize()
+    (data,) = take(translator, 2, SPEAKS, PAUSES, final("We", 0, 1), settled=True)
     assert data["from_finalize"]
-    assert to.finalize_reply() == []
-    to.request_finalize()
-    (data,) = to.finalize_reply()
+    assert translator.finalize_reply() == []
+    translator.request_finalize()
+    (data,) = translator.finalize_reply()
     assert (brief([data]), data["from_finalize"]) == (["."], True)
-    assert to.finalize_reply() == []
-    to.request_finalize()
-    sent = take(to, 4, SPEAKS, final("More.", 2, 3), final("Words.", 3, 4), settled=True)
+    assert translator.finalize_reply() == []
+    translator.request_finalize()
+    sent = take(translator, 4, SPEAKS, final("More.", 2, 3), final("Words.", 3, 4), settled=True)
     assert [data.get("from_finalize") for data in sent if data["type"] == "Results"] == [False, True]
 
 
 def test_metadata() -> None:
-    """The last message sums up."""
+    """The last message is a summary."""
     data = results().metadata("2026-01-02T03:04:05.678+00:00", "00ff", 12.5)
     ListenV1Metadata.model_validate(data)
     assert (data["sha256"], data["duration"], data["channels"]) == ("00ff", 12.5, 1)
@@ -157,9 +157,9 @@ def test_metadata() -> None:
 @PROPERTY
 @given(talks(longest=6))
 def test_finals_are_disjoint_and_whole(talk: Talk) -> None:
-    """Whatever is said, final results cover times that never overlap, and say every word once."""
-    to = results()
-    sent = [data for event in play(session(), frames(talk), talk.engine) for data in take(to, 1e6, event)]
+    """For any speech, final results never overlap and contain each word once."""
+    translator = results()
+    sent = [data for event in play(make_session(), frames(talk), talk.engine) for data in take(translator, 1e6, event)]
     ended = [data for data in sent if data["type"] == "Results" and data["is_final"]]
     reached = 0.0
     for data in ended:
@@ -170,13 +170,13 @@ def test_finals_are_disjoint_and_whole(talk: Talk) -> None:
 
 
 def test_a_drawn_talk() -> None:
-    """Each utterance of a talk ends with one pause."""
-    talk = tell("We begin now.", 1.5, "And end.")
-    to = results(ListenOptions())
-    moment, sent = 0.0, []
-    for event in play(session(), frames(talk), talk.engine):
-        moment = max(moment, getattr(event, "end", 0.0))
-        sent += take(to, moment + (0.6 if event == Status("room", State.LISTENING) else 0), event)
+    """Each utterance ends with one pause."""
+    talk = make_talk("We begin now.", 1.5, "And end.")
+    translator = results(ListenOptions())
+    position, sent = 0.0, []
+    for event in play(make_session(), frames(talk), talk.engine):
+        position = max(position, getattr(event, "end", 0.0))
+        sent += take(translator, position + (0.6 if event == Status("room", State.LISTENING) else 0), event)
     assert brief(sent) == ["We begin now.!", "And end.!"]
 
 
@@ -192,13 +192,14 @@ def test_a_drawn_talk() -> None:
         ("sample_rate=16000&endpointing=999999", ListenOptions(pause_ms=5000)),
         ("sample_rate=16000&endpointing=0", ListenOptions(endpointing=False)),
         ("sample_rate=16000&endpointing=true", ListenOptions()),
-        ("sample_rate=16000&vad_events=true&utterance_end_ms=1500", ListenOptions(vad_events=True, utterance_end_ms=1500)),
+        ("sample_rate=16000&vad_events=true", ListenOptions(vad_events=True)),
+        ("sample_rate=16000&utterance_end_ms=1500", ListenOptions(utterance_end_ms=1500)),
         ("sample_rate=16000&name=desk 1", ListenOptions(name="desk-1")),
         ("sample_rate=16000&interim_results=True&multichannel=true", ListenOptions(interim=True)),
     ],
 )  # fmt: skip
 def test_options(query: str, options: ListenOptions) -> None:
-    """What a client asks for, as the SDKs write it."""
+    """Options are parsed as the SDKs write them."""
     assert parse_listen(f"/v1/listen?{query}") == options
 
 
@@ -211,13 +212,13 @@ def test_options(query: str, options: ListenOptions) -> None:
         ("sample_rate=fast", "'fast'"),
         ("sample_rate=7999", "8000 to 48000"),
         ("sample_rate=16000&channels=0", "channels"),
-        ("sample_rate=16000&channels=2&multichannel=true", "a connection for each"),
+        ("sample_rate=16000&channels=2&multichannel=true", "one connection per channel"),
         ("sample_rate=16000&language=english", "'english'"),
         ("sample_rate=16000&utterance_end_ms=soon", "'soon'"),
-        ("a=b&" * 300, "cannot be read"),
+        ("a=b&" * 300, "invalid address"),
     ],
 )
 def test_bad_options(query: str, word: str) -> None:
-    """What cannot be had is refused, with its name."""
+    """An invalid option is rejected, and named."""
     with pytest.raises(ClientError, match=word):
         parse_listen(f"/v1/listen?{query}")

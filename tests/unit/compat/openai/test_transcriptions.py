@@ -1,4 +1,4 @@
-"""Uploads, before and after they are heard: forms, wishes, formats; and the line in front of the engine."""
+"""Uploads: forms, options, formats of the response, and the queue of background decodes."""
 
 import asyncio
 import io
@@ -24,7 +24,7 @@ from streamstt.events import Final, Word
 from streamstt.server.http.multipart import MAX_FIELD_BYTES, MAX_PARTS, FormError, MultipartForm
 
 KIND = 'multipart/form-data; boundary="xx"'
-SAID = [
+CAPTIONS = [
     Final("u", "u-1", 1, 0.5, 1.5, "Hello <b>.", (Word("Hello", 0.5, 1.0, 0.9), Word("<b>.", 1.0, 1.5, 0.5)), "en"),
     Final("u", "u-2", 1, 61.5, 62.0, "Bye.", (Word("Bye.", 61.5, 62.0, 0.0),), "en"),
 ]
@@ -45,7 +45,7 @@ def parse(body: bytes, sizes: int = 2**16) -> tuple[MultipartForm, bytes]:
 
 @given(content=st.binary(max_size=200), size=st.integers(1, 50))
 def test_a_form_in_any_pieces(content: bytes, size: int) -> None:
-    """However it is cut, the file is the same, byte by byte, and so are the fields."""
+    """However the body is divided, file and fields are the same, byte by byte."""
     content = content.replace(b"\r\n--xx", b"")
     file = part("file", content, '; filename="a.flac"\r\nContent-Type: audio/flac')
     form, written = parse(
@@ -69,8 +69,8 @@ def test_a_form_in_any_pieces(content: bytes, size: int) -> None:
         pytest.param(b"--xx\r\nA: " + b"b" * 9000, id="a long header"),
     ],
 )
-def test_what_is_no_form(body: bytes) -> None:
-    """It is refused, whatever it is, and holds no more than the bounds allow."""
+def test_invalid_forms(body: bytes) -> None:
+    """A body that is not a valid form, or exceeds a limit, is rejected."""
     with pytest.raises(FormError):
         parse(body)
 
@@ -78,14 +78,14 @@ def test_what_is_no_form(body: bytes) -> None:
 @pytest.mark.parametrize(
     "kind", ["", "application/json", "multipart/form-data", f"multipart/form-data; boundary={'x' * 300}"]
 )
-def test_no_form_announced(kind: str) -> None:
-    """What announces something else is refused before its body comes."""
+def test_other_content_types(kind: str) -> None:
+    """Other content types are rejected before the body arrives."""
     with pytest.raises(FormError):
         MultipartForm(kind, io.BytesIO())
 
 
-def test_wishes() -> None:
-    """Fields as the SDK writes them; what cannot be had is named."""
+def test_options() -> None:
+    """Fields are parsed as the SDK writes them; an invalid one is named."""
     fields = {"language": ["en-US"], "response_format": ["verbose_json"], "timestamp_granularities[]": ["word"]}
     assert parse_options(fields, ("de", "en")) == TranscriptionOptions("en", "verbose_json", segments=False, words=True)
     assert parse_options({"stream": ["true"], "model": ["any"], "temperature": ["0"]}, ("en",)) == TranscriptionOptions(
@@ -99,9 +99,9 @@ def test_wishes() -> None:
 
 
 def test_formats() -> None:
-    """Every format of the API, as its own types read it."""
+    """Every format of the API is valid for the SDK's types."""
     bodies = {
-        form: format_response(SAID, 62.4, TranscriptionOptions(response_format=form, words=True)).body.decode()
+        form: format_response(CAPTIONS, 62.4, TranscriptionOptions(response_format=form, words=True)).body.decode()
         for form in ("json", "text", "srt", "vtt", "verbose_json")
     }
     assert Transcription.model_validate_json(bodies["json"], strict=True).text == "Hello <b>. Bye."
@@ -115,12 +115,12 @@ def test_formats() -> None:
     assert [w.word for w in verbose.words] == ["Hello", "<b>.", "Bye."]
     assert (verbose.language, verbose.duration) == ("en", 62.4)
     assert "segments" not in json.loads(
-        format_response(SAID, 62.4, TranscriptionOptions(response_format="verbose_json", segments=False)).body
+        format_response(CAPTIONS, 62.4, TranscriptionOptions(response_format="verbose_json", segments=False)).body
     )
 
 
-def test_nothing_said() -> None:
-    """A file without speech has an empty text in every format."""
+def test_no_speech() -> None:
+    """A recording without speech has an empty text in every format."""
     assert [
         format_response([], 1.0, TranscriptionOptions(response_format=form)).body for form in ("text", "srt", "vtt")
     ] == [b"\n", b"", b"WEBVTT\n\n"]
@@ -131,35 +131,35 @@ def job(at_s: int) -> Job:
     return Job("upload", at_s * 16_000, np.zeros(16_000, dtype=np.float32), final=True)
 
 
-async def test_errands_in_turn() -> None:
-    """What has waited longest is next; who has gone is passed over; what always fails is its sender's loss only."""
+async def test_background_jobs_in_order() -> None:
+    """Jobs run in order; a cancelled one is skipped; one that always fails affects only its own upload."""
     script = Script(words=(ScriptWord(text=" Hello", start=0.1, end=0.5),), poison_s=(5.5,))
-    woken: list[int] = []
-    errands = BackgroundDecoder(Settings(), lambda: woken.append(1))
+    wake_ups: list[int] = []
+    background = BackgroundDecoder(Settings(), lambda: wake_ups.append(1))
     with ThreadPoolExecutor(1) as thread:
         engine = EngineRunner(lambda: ScriptedEngine(script), thread)
         await engine.start()
-        asked = [asyncio.ensure_future(errands.decode(job(at))) for at in (5, 0, 5, 5)]
+        waiting = [asyncio.ensure_future(background.decode(job(at))) for at in (5, 0, 5, 5)]
         await asyncio.sleep(0)
-        asked[2].cancel()
+        waiting[2].cancel()
         await asyncio.sleep(0)
-        while await errands.run_one(engine, lambda _: None):
+        while await background.run_one(engine, lambda _: None):
             pass
-        answers = await asyncio.gather(*asked, return_exceptions=True)
-    assert len(woken) == 4
-    assert [type(a) for a in answers] == [EngineError, type(answers[1]), asyncio.CancelledError, EngineError]
-    assert not isinstance(answers[1], BaseException)
-    assert [w.text for w in answers[1].words] == [" Hello"]
-    assert engine.failures == 4, "two senders, twice each; that is not held against the engine"
+        results = await asyncio.gather(*waiting, return_exceptions=True)
+    assert len(wake_ups) == 4
+    assert [type(a) for a in results] == [EngineError, type(results[1]), asyncio.CancelledError, EngineError]
+    assert not isinstance(results[1], BaseException)
+    assert [w.text for w in results[1].words] == [" Hello"]
+    assert engine.failures == 4, "two uploads, two attempts each; the engine is not considered broken"
 
 
-async def test_no_engine_any_more() -> None:
-    """Whoever waits, and whoever comes later, is told."""
-    errands = BackgroundDecoder(Settings(), lambda: None)
-    asked = asyncio.ensure_future(errands.decode(job(0)))
+async def test_a_failed_engine() -> None:
+    """After ``fail_all``, waiting and later jobs fail."""
+    background = BackgroundDecoder(Settings(), lambda: None)
+    waiting = asyncio.ensure_future(background.decode(job(0)))
     await asyncio.sleep(0)
-    errands.fail_all(EngineError("broken"))
+    background.fail_all(EngineError("broken"))
     with pytest.raises(EngineError, match="broken"):
-        await asked
+        await waiting
     with pytest.raises(EngineError, match="broken"):
-        await errands.decode(job(0))
+        await background.decode(job(0))

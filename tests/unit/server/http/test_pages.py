@@ -123,7 +123,7 @@ def test_a_device_that_is_awaited() -> None:
     hub = make_hub()
     hub.publish(Status("mic", State.WAITING, "There is no sound server."))
     assert health(hub)[0] is HTTPStatus.OK
-    hub.pending_devices.add("mic")
+    hub.set_device_pending("mic", True)
     assert health(hub, "?plain")[1] == "degraded: mic is not there: There is no sound server.\n"
 
 

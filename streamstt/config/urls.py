@@ -1,0 +1,33 @@
+"""Validation of URLs in settings. No error message contains the URL, which may be a secret."""
+
+import re
+from urllib.parse import urlsplit
+
+
+def check_url(text: str, *schemes: str, path: str | None = None, user: bool = False) -> None:
+    """Checks a URL.
+
+    Args:
+        text: The URL.
+        schemes: Schemes that are allowed; the first one is the example in the message.
+        path: Regular expression that the path must match; a query is refused then. None: any path and query.
+        user: Whether a user name may stand before the host. A password never may.
+
+    Raises:
+        ValueError: The URL is invalid.
+    """
+    example = f"{schemes[0]}://{'user@' if user else ''}host"
+    invalid = f"invalid address; expected for example {example} ({', '.join(schemes)})"
+    try:
+        parts = urlsplit(text)
+        valid = parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
+    except ValueError as error:
+        raise ValueError(invalid) from error
+    if path is not None:
+        valid = valid and not parts.query and re.fullmatch(path, parts.path) is not None
+    if not valid or any(character.isspace() for character in text):
+        raise ValueError(invalid)
+    if parts.password is not None and user:
+        raise ValueError("the address contains a password, and addresses are logged: use password_file instead")
+    if "@" in parts.netloc and not user:
+        raise ValueError("the address must not contain a user name or password")
