@@ -65,6 +65,9 @@ clean:
 	@$(PIP) install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
-.venv/installed-dev: .venv/installed
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
-	@touch $@
+# In one step, and without compiling 15,000 modules, of which the tests import some: those are compiled when they are.
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	@scripts/packages libportaudio2
+	@echo "Installing streamstt and its tests' tools into .venv; the first time this takes some minutes."
+	@$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
+	@touch .venv/installed $@
