@@ -22,7 +22,7 @@ TEST_PACKAGES += redis-server nats-server mosquitto
 BIOME := DENO_DIR=.venv/deno $(BIN)/deno run --quiet --allow-all --no-config --frozen --lock=biome.lock \
          npm:@biomejs/biome@2.6.8
 
-.PHONY: install run test lint format clean
+.PHONY: install run test test-unit lint format clean
 
 install: .venv/installed
 
@@ -33,6 +33,10 @@ test: .venv/installed-dev
 	@scripts/packages --required $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+
+# Half a minute on two cores: neither torch nor a process, browser or device. For every few lines that you write.
+test-unit: .venv/installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p tests.support.no_torch --numprocesses 2 --dist worksteal tests/unit $(ARGS)
 
 lint: .venv/installed-dev
 	$(BIN)/ruff check
@@ -61,6 +65,9 @@ clean:
 	@$(PIP) install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
-.venv/installed-dev: .venv/installed
-	@$(PIP) install --quiet --constraint constraints.txt --editable '.[dev]'
-	@touch $@
+# In one step, and without compiling 15,000 modules, of which the tests import some: those are compiled when they are.
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
+	@scripts/packages libportaudio2
+	@echo "Installing streamstt and its tests' tools into .venv; the first time this takes some minutes."
+	@$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
+	@touch .venv/installed $@

@@ -142,4 +142,4 @@ class Crowd:
         else:
             viewer.closed = True
             self._selector.unregister(viewer.socket)
-        return chunk[:2] != PING or len(piece) > PING_BYTES
+        return chunk[:2] != PING or len(chunk) > PING_BYTES

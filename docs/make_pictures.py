@@ -10,14 +10,13 @@ from base64 import b64decode
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "system"), str(ROOT / "tests")]
+sys.path.insert(0, str(ROOT))
 
-from conftest import chromium  # noqa: E402 - the tests' own helpers
-from overlaying import emulate, sized  # noqa: E402
 from selenium import webdriver  # noqa: E402
-from test_pages import ScriptedDaemon, final, partial  # noqa: E402
 
 from streamstt.events import Event  # noqa: E402
+from tests.support.browser import chromium, set_media, set_viewport  # noqa: E402 - the tests' helpers
+from tests.support.pages import ScriptedDaemon, final, partial  # noqa: E402
 
 IMAGES = ROOT / "docs" / "images"
 SIZE = (960, 540)
@@ -59,7 +58,7 @@ PICTURES: dict[str, tuple[str, tuple[Event, ...]]] = {
 def main() -> None:
     """Makes all of them."""
     with tempfile.TemporaryDirectory() as folder, chromium(Path(folder)) as driver:
-        emulate(driver, prefers_reduced_motion="reduce", prefers_color_scheme="light")
+        set_media(driver, prefers_reduced_motion="reduce", prefers_color_scheme="light")
         for name, (query, events) in PICTURES.items():
             picture_overlay(driver, name, query, events)
         picture_designer(driver)
@@ -69,7 +68,7 @@ def picture_overlay(driver: webdriver.Chrome, name: str, query: str, events: tup
     """The overlay after these events."""
     daemon = ScriptedDaemon()
     try:
-        sized(driver, *SIZE)
+        set_viewport(driver, *SIZE)
         driver.get(f"{daemon.url}/overlay{query}")
         driver.execute_script(BACKDROP)
         while not daemon.viewers:
@@ -87,7 +86,7 @@ def picture_designer(driver: webdriver.Chrome) -> None:
     """The designer with its preview."""
     daemon = ScriptedDaemon()
     try:
-        sized(driver, 1000, 640)
+        set_viewport(driver, 1000, 640)
         driver.get(f"{daemon.url}/designer")
         time.sleep(4.5)  # the sample is in its second sentence
         shoot(driver, IMAGES / "designer.png")

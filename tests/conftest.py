@@ -1,4 +1,4 @@
-"""For all tests: what a run has started ends with it, and each failure is named when it happens."""
+"""For all tests: processes of a run end with it, and each failure is named when it happens."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 
 from tests.support import guardian
 
-RESULTS = "test-results.txt"  # in the root; of an aborted run it says what had failed
+RESULTS = "test-results.txt"  # in the root of the checkout; tells which tests of an aborted run had failed
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -18,7 +18,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 class FailuresAtOnce:
-    """Names each failure on the terminal and in a file, a line each."""
+    """Writes a line for each failure to the terminal and to a file."""
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
@@ -33,17 +33,17 @@ class FailuresAtOnce:
     @pytest.hookimpl(trylast=True)  # its dot or letter comes first
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
-            self._name("FAILED" if report.when == "call" else f"ERROR at {report.when} of", report)
+            self._report("FAILED" if report.when == "call" else f"ERROR at {report.when} of", report)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self._name("ERROR", report)
+            self._report("ERROR", report)
 
-    def _name(self, what: str, report: pytest.TestReport | pytest.CollectReport) -> None:
+    def _report(self, what: str, report: pytest.TestReport | pytest.CollectReport) -> None:
         self._failed += 1
         line = f"{what} {report.nodeid}"
         if terminal := self._config.pluginmanager.get_plugin("terminalreporter"):
-            if terminal._tw.width_of_current_line:  # dots, of which the reporter says nothing
+            if terminal._tw.width_of_current_line:  # dots, which the reporter does not know of
                 terminal.line("")
             terminal.line(line, red=True)
             terminal.flush()
@@ -56,7 +56,7 @@ class FailuresAtOnce:
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self, exitstatus: int) -> Iterator[None]:
         yield
-        end = "the run was interrupted" if exitstatus == pytest.ExitCode.INTERRUPTED else "the run came to its end"
+        end = "interrupted" if exitstatus == pytest.ExitCode.INTERRUPTED else "complete"
         self._write(f"{end}; {self._failed} failures")
         if self._file:
             self._file.close()

@@ -1,9 +1,9 @@
-"""Hours of audio at full speed, clients that come and go, a microphone that breaks: does anything grow, or get lost?
+"""Soak test: hours of audio at full speed, clients that come and go, a microphone that fails.
 
     python -m tests.soak --hours 8
 
-Prints what the process takes as the hours go by, and ends with 1 if memory, threads or descriptors grew after the first
-hour of audio, or if a final that a viewer got is not in the transcript, or not in order.
+Prints the resources that the process uses over time. Exits with 1 if memory, threads or descriptors grew after the
+first hour of audio, or if a final that a viewer received is missing from the transcript or out of order.
 """
 
 import argparse
@@ -28,26 +28,26 @@ from tests.support.daemon import DATA, Daemon, captions, pcm_of
 
 RATE = 16_000
 MESSAGE = RATE  # bytes: half a second
-TALK_S = 300.0  # of audio, after which a speaker leaves and another comes
-GROWTH = 1.05  # of memory, after the first hour
-COMING_AND_GOING = 8  # threads or descriptors: visitors, and the pipes of a recorder while there is a sound server
+TALK_S = 300.0  # of audio, after which a speaker is replaced by another
+GROWTH = 1.05  # allowed growth of memory after the first hour
+COMING_AND_GOING = 8  # threads or descriptors: of short-lived viewers, and the pipes of a recorder
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What to do."""
+    """What to run."""
 
     hours: float
     model: str
     speakers: int = 4
-    settled_h: float = 1.0  # hours of audio until memory may not grow any more
+    settled_h: float = 1.0  # hours of audio after which memory must not grow
     fault_s: float = 30.0  # wall time between two faults of the microphone
     sample_s: float = 5.0
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What the process takes."""
+    """The resources that the process uses at a moment."""
 
     hours: float
     megabytes: float
@@ -60,42 +60,42 @@ class Sample:
 
 @dataclass
 class Record:
-    """What happened."""
+    """What happened during the run."""
 
     spoken_s: float = 0.0
     faults: int = 0
     visits: int = 0
     samples: list[Sample] = field(default_factory=list)
-    finals: list[dict[str, Any]] = field(default_factory=list)  # as the viewer that stays got them
+    finals: list[dict[str, Any]] = field(default_factory=list)  # as received by the viewer that stays
     gaps: int = 0
 
 
 async def speak(daemon: Daemon, name: str, pcm: bytes, plan: Plan, record: Record) -> None:
-    """Speaks as fast as the daemon listens, as one client after the other, until the hours are over."""
+    """Sends audio as fast as the daemon accepts it, as one client after another, for the planned hours."""
     while record.spoken_s < plan.hours * 3600:
-        # Its pings would wait behind its audio, which comes faster than it can be heard.
+        # Without pings: they would wait behind the audio, which is sent faster than it can be decoded.
         async with captions(daemon, f"/audio?name={name}&language=en", ping_interval=None) as socket:
             receiving = asyncio.create_task(drain(socket))
-            said_s = 0.0
-            while said_s < TALK_S and record.spoken_s < plan.hours * 3600:
+            sent_s = 0.0
+            while sent_s < TALK_S and record.spoken_s < plan.hours * 3600:
                 for at in range(0, len(pcm), MESSAGE):
                     await socket.send(pcm[at : at + MESSAGE])
                 seconds = len(pcm) / 2 / RATE
-                said_s += seconds
+                sent_s += seconds
                 record.spoken_s += seconds
             await socket.send(json.dumps({"type": "end"}))
             await receiving
 
 
 async def drain(socket: Any) -> None:
-    """Reads until the daemon closes."""
+    """Reads until the daemon closes the connection."""
     with suppress(ConnectionClosed):
         async for _ in socket:
             pass
 
 
 async def watch(daemon: Daemon, record: Record) -> None:
-    """The viewer that stays: notes every final, until the daemon stops."""
+    """The viewer that stays: records every final until the daemon stops."""
     async with captions(daemon) as socket:
         with suppress(ConnectionClosed):
             async for text in socket:
@@ -106,7 +106,7 @@ async def watch(daemon: Daemon, record: Record) -> None:
 
 
 async def visit(daemon: Daemon, record: Record, draw: random.Random) -> None:
-    """Viewers that stay a moment: some read, some do not, some leave without a word."""
+    """Short-lived viewers: some read, some do not, some abort the connection."""
     while True:
         with suppress(ConnectionClosed, OSError, InvalidStatus):
             async with captions(daemon) as socket:
@@ -121,7 +121,7 @@ async def visit(daemon: Daemon, record: Record, draw: random.Random) -> None:
 
 
 async def break_microphone(server: AudioServer, plan: Plan, record: Record) -> None:
-    """Kills the audio server, and starts it again, while somebody speaks into it."""
+    """Kills the audio server and starts it again while speech is played to it."""
     while True:
         playing = asyncio.create_task(asyncio.to_thread(server.try_play, DATA / "short.flac"))
         await asyncio.sleep(plan.fault_s / 2)
@@ -134,7 +134,7 @@ async def break_microphone(server: AudioServer, plan: Plan, record: Record) -> N
 
 
 async def measure(daemon: Daemon, plan: Plan, record: Record) -> None:
-    """Notes what the process and its children take."""
+    """Records the resources that the process uses."""
     process = psutil.Process(daemon.process.pid)
     shown = 0.0
     while True:
@@ -148,7 +148,7 @@ async def measure(daemon: Daemon, plan: Plan, record: Record) -> None:
 
 
 async def soak(plan: Plan, folder: Path, server: AudioServer) -> Record:
-    """Runs it all; the transcript is in ``folder``."""
+    """Runs the daemon with all its clients; the transcript is written to ``folder``."""
     record = Record()
     options = ["--source", "mic", "--source", "ws", "--model", plan.model, "--language", "en"]
     options += ["--set", "transcript.enabled=true", "--set", f"transcript.folder={folder}"]
@@ -165,7 +165,7 @@ async def soak(plan: Plan, folder: Path, server: AudioServer) -> Record:
         done, _ = await asyncio.wait([talks, watching, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()
-        assert done == {talks}, f"something ended before its time: {done}; the daemon says {daemon.log[-3000:]}"
+        assert done == {talks}, f"something ended early: {done}; log of the daemon: {daemon.log[-3000:]}"
         talks.result()
         assert daemon.stop() == 0, daemon.log[-3000:]
         await watching
@@ -173,61 +173,61 @@ async def soak(plan: Plan, folder: Path, server: AudioServer) -> Record:
     return record
 
 
-def complaints(plan: Plan, record: Record, written: list[dict[str, Any]]) -> list[str]:
-    """What is wrong, in words."""
-    found: list[str] = []
+def find_problems(plan: Plan, record: Record, written: list[dict[str, Any]]) -> list[str]:
+    """Returns a sentence for each problem."""
+    problems: list[str] = []
     settled = [s for s in record.samples if s.hours >= plan.settled_h]
     share = max(1, len(settled) // 4)
     begin, end = settled[:share], settled[-share:]
     if not settled:
-        return ["it was over before it had settled"]
+        return ["the run was too short to be judged"]
     before, after = (median(s.megabytes for s in part) for part in (begin, end))
     if after > before * GROWTH:
-        found.append(f"memory grew from {before:.0f} to {after:.0f} MB")
+        problems.append(f"memory grew from {before:.0f} to {after:.0f} MB")
     for what in ("threads", "descriptors"):
         before, after = (median(getattr(s, what) for s in part) for part in (begin, end))
         if after > before + COMING_AND_GOING:
-            found.append(f"{what} grew from {before:.0f} to {after:.0f}")
-    seen = [(m["seq"], m["id"], m["text"]) for m in record.finals]
+            problems.append(f"{what} grew from {before:.0f} to {after:.0f}")
+    received = [(m["seq"], m["id"], m["text"]) for m in record.finals]
     kept = [(m["seq"], m["id"], m["text"]) for m in written]
     if kept != sorted(kept):
-        found.append("the transcript is not in order")
-    if missing := set(seen) - set(kept):
-        found.append(f"{len(missing)} finals of {len(seen)} are not in the transcript")
-    return found
+        problems.append("the transcript is not in order")
+    if missing := set(received) - set(kept):
+        problems.append(f"{len(missing)} finals of {len(received)} are not in the transcript")
+    return problems
 
 
 def finals_of(folder: Path) -> list[dict[str, Any]]:
-    """What the record says, oldest first."""
+    """Returns the finals of the transcript in a folder, oldest first."""
     lines = [line for file in sorted(folder.glob("*.jsonl")) for line in file.read_text().splitlines()]
     return [message for line in lines if (message := json.loads(line)).get("type") == "final"]
 
 
 def run(plan: Plan) -> list[str]:
-    """The whole of it; what is wrong."""
+    """Runs everything; returns a sentence for each problem."""
     with tempfile.TemporaryDirectory() as temporary:
         audio, folder = Path(temporary, "audio"), Path(temporary, "transcripts")
         audio.mkdir()
         with AudioServer(audio) as server:
-            begun = time.monotonic()
+            started = time.monotonic()
             record = asyncio.run(soak(plan, folder, server))
-            took_h = (time.monotonic() - begun) / 3600
+            took_h = (time.monotonic() - started) / 3600
         print(f"{record.spoken_s / 3600:.2f} h of audio in {took_h:.2f} h; {len(record.finals)} finals, ", end="")
-        print(f"{record.gaps} gaps, {record.faults} faults of the microphone, {record.visits} visitors")
-        return complaints(plan, record, finals_of(folder))
+        print(f"{record.gaps} gaps, {record.faults} faults of the microphone, {record.visits} short-lived viewers")
+        return find_problems(plan, record, finals_of(folder))
 
 
 def main() -> None:
-    """Reads the options."""
+    """The command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--hours", type=float, default=8, help="of audio, all speakers together")
+    parser.add_argument("--hours", type=float, default=8, help="hours of audio, of all speakers together")
     parser.add_argument("--model", default="tiny.en")
     parser.add_argument("--speakers", type=int, default=4)
     options = parser.parse_args()
-    wrong = run(Plan(options.hours, options.model, options.speakers))
-    for complaint in wrong:
-        print(f"WRONG: {complaint}")
-    sys.exit(bool(wrong))
+    problems = run(Plan(options.hours, options.model, options.speakers))
+    for problem in problems:
+        print(f"PROBLEM: {problem}")
+    sys.exit(bool(problems))
 
 
 if __name__ == "__main__":

@@ -93,7 +93,8 @@ class ScriptedEngine:
         Raises:
             EngineError: The script has this decode fail.
         """
-        time.sleep(self.script.decode_s)
+        if self.script.decode_s:  # sleeping for 0 s would hand the processor to others
+            time.sleep(self.script.decode_s)
         if 0 < samples_from_ms(self.script.hang_s * 1000) <= job.end:
             threading.Event().wait()
         exhausted = 0 < self.script.fails_after <= self.decode_count

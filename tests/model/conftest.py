@@ -1,4 +1,4 @@
-"""Fixtures with real weights. They come from the user's cache, so that only the first run fetches them."""
+"""Fixtures for tests that need torch: real weights, from the user's cache, so that only the first run fetches them."""
 
 import shutil
 import subprocess

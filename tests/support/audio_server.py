@@ -1,4 +1,4 @@
-"""A real PulseAudio server of the test's own; a null sink is a microphone into which a recording can be spoken."""
+"""A real PulseAudio server of the test's own; what is played to its null sink is heard by a microphone."""
 
 import os
 import signal
@@ -10,8 +10,8 @@ from pathlib import Path
 START_S = 90
 ROOM = "module-null-sink sink_name=room rate=16000 channels=1"
 
-# A server that catches up after a standstill takes the processor for itself, for which it is killed: by the kernel when
-# it is a real-time process, else by its own limiter.
+# A server that was stopped catches up at full speed. Too much processor time would have it killed: by the kernel if it
+# is a real-time process, otherwise by its own limit.
 UNLIMITED = ("--realtime=no", "--high-priority=no", "--no-cpu-limit=yes")
 
 
@@ -26,12 +26,12 @@ class AudioServer:
 
     @property
     def env(self) -> dict[str, str]:
-        """What makes a program use this server, and the null sink as its microphone."""
+        """Environment for a program that uses this server, with the null sink as its microphone."""
         return self.plain_env | {"PULSE_SOURCE": "room.monitor"}
 
     @property
     def plain_env(self) -> dict[str, str]:
-        """What makes a program use this server, and its default devices."""
+        """Environment for a program that uses this server and its default devices."""
         return {
             "XDG_RUNTIME_DIR": str(self._folder),
             "PULSE_RUNTIME_PATH": str(self._folder),
@@ -41,7 +41,7 @@ class AudioServer:
         }
 
     def start(self) -> None:
-        """Starts the server with one null sink, ``room``, and returns when it answers."""
+        """Starts the server with one null sink, ``room``; returns when it responds."""
         modules = ["module-native-protocol-unix", ROOM]
         loads = [part for module in modules for part in ("-L", module)]
         self._process = subprocess.Popen(
@@ -62,30 +62,30 @@ class AudioServer:
             self._process = None
 
     def freeze(self) -> None:
-        """Lets the server hang: connections stay, and nothing is answered."""
+        """Makes the server hang: connections stay open, but nothing is answered."""
         assert self._process
         self._process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Lets it go on."""
+        """Lets the server continue after ``freeze``."""
         assert self._process
         self._process.send_signal(signal.SIGCONT)
 
     def load(self, module: str) -> str:
-        """Adds a device, and returns the number that removes it again."""
+        """Adds a device; returns the number by which ``unload`` removes it."""
         return self.control("load-module", *module.split()).strip()
 
     def unload(self, number: str) -> None:
-        """Removes a device, as pulling its plug does; by its number, or all that its kind of module made."""
+        """Removes a device as if it were unplugged: one by its number, or all those of a kind of module."""
         self.control("unload-module", number)
 
     def table_microphone(self) -> str:
-        """Adds ``table``, a microphone into which ``room`` is spoken; no monitor, as far as anybody can tell."""
+        """Adds ``table``, a microphone that hears what is played to ``room``; it does not look like a monitor."""
         module = "module-remap-source master=room.monitor source_name=table"
         return self.load(f"{module} source_properties=device.description=Table")
 
     def keep_awake(self) -> None:
-        """Lets somebody else record, too: until then a null sink makes a new listener wait for two seconds."""
+        """Starts another recorder: a null sink that nobody records from delays a new recorder by two seconds."""
         command = ["parec", "--device=room.monitor", "--latency-msec=20"]
         self._helpers.append(subprocess.Popen(command, env=os.environ | self.env, stdout=subprocess.DEVNULL))
         deadline = time.monotonic() + START_S
@@ -93,17 +93,17 @@ class AudioServer:
             assert time.monotonic() < deadline, "parec does not record"
 
     def control(self, *command: str) -> str:
-        """Tells the server to do something, and returns what it answers."""
+        """Sends a command to the server; returns its output."""
         done = self._run("pactl", *command)
         assert done.returncode == 0, done.stderr
         return done.stdout.decode()
 
     def play(self, recording: Path, sink: str = "room") -> None:
-        """Speaks a recording into the microphone, to its end."""
+        """Plays a whole recording to a sink."""
         assert self._run("paplay", f"--device={sink}", str(recording)).returncode == 0
 
     def try_to_play(self, recording: Path, sink: str, stop: threading.Event) -> None:
-        """Speaks a recording until it ends, the server ends, or ``stop`` is set."""
+        """Plays a recording until it ends, the server stops, or ``stop`` is set."""
         command = ["paplay", f"--device={sink}", str(recording)]
         with subprocess.Popen(command, env=os.environ | self.env, stderr=subprocess.DEVNULL) as player:
             while player.poll() is None and not stop.wait(0.05):
@@ -111,7 +111,7 @@ class AudioServer:
             player.kill()
 
     def try_play(self, recording: Path) -> bool:
-        """The same; whether it came to its end: the server may be killed meanwhile."""
+        """Plays a recording; returns whether it was played to its end, as the server may be killed meanwhile."""
         return self._run("paplay", "--device=room", str(recording)).returncode == 0
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[bytes]:
@@ -129,4 +129,4 @@ class AudioServer:
         for helper in self._helpers:
             helper.kill()
             helper.wait()
-        assert died is None, f"PulseAudio ended by itself ({died})"
+        assert died is None, f"PulseAudio exited by itself ({died})"

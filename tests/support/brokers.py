@@ -1,4 +1,4 @@
-"""Real message brokers of this machine: started, killed, and started again where they were."""
+"""Real message brokers on this machine, which can be killed and started again with their data."""
 
 import os
 import secrets
@@ -16,15 +16,17 @@ SECRET = "open-sesame-4711"
 
 
 def redis_command(port: int, folder: Path) -> list[str]:
-    """Every entry is on disk before Redis answers."""
+    """Command that starts Redis; it stores every entry on disk before it replies."""
     options = {"port": str(port), "bind": "127.0.0.1", "dir": str(folder), "requirepass": SECRET}
-    options["set-proc-title"] = "no"  # it would lie over the environment, by which it is known to be ours
+    options["set-proc-title"] = (
+        "no"  # a title would overwrite the environment, by which the tests recognize their processes
+    )
     options |= {"appendonly": "yes", "appendfsync": "always", "save": ""}
     return ["redis-server", *(part for key, value in options.items() for part in (f"--{key}", value))]
 
 
 def nats_command(port: int, folder: Path) -> list[str]:
-    """JetStream in files."""
+    """Command that starts NATS with JetStream, stored in files."""
     file = folder / "nats.conf"
     file.write_text(
         f'listen: "127.0.0.1:{port}"\nauthorization {{ token: "{SECRET}" }}\njetstream {{ store_dir: "{folder}" }}\n'
@@ -33,7 +35,7 @@ def nats_command(port: int, folder: Path) -> list[str]:
 
 
 def mosquitto_command(port: int, folder: Path) -> list[str]:
-    """What waits for clients is on disk at once."""
+    """Command that starts Mosquitto; messages waiting for clients are stored on disk at once."""
     file = folder / "mosquitto.conf"
     file.write_text(
         f"listener {port} 127.0.0.1\nallow_anonymous true\npersistence true\npersistence_location {folder}/\n"
@@ -50,7 +52,10 @@ COMMANDS: dict[str, Callable[[int, Path], list[str]]] = {
 
 
 def free_port() -> int:
-    """One that the system gives to nobody else while the broker is dead: below those of ``ip_local_port_range``."""
+    """Returns a free port that the system gives to no other process while the server on it is down.
+
+    It is below the range that the kernel chooses from (``ip_local_port_range``).
+    """
     while True:
         port = secrets.choice(range(20_000, 32_000))
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
@@ -58,7 +63,7 @@ def free_port() -> int:
 
 
 class Broker:
-    """One that keeps what it has in a folder, and its port for as long as it lives; a context manager."""
+    """A broker that keeps its data in a folder, and its port across restarts; a context manager."""
 
     def __init__(self, kind: str, folder: Path) -> None:
         folder.mkdir(parents=True)
@@ -73,13 +78,13 @@ class Broker:
 
     @property
     def settings(self) -> list[str]:
-        """How daemons and edges find it, but for the address."""
+        """Options for daemons and edges that use it, without its address."""
         return [] if self.kind == "mqtt" else ["--set", f"{self.kind}.password_file={self._secret}"]
 
     def start(self) -> None:
-        """Returns when it listens."""
+        """Starts the broker; returns when it accepts connections."""
         with self._log.open("ab") as log:
-            path = f"{os.environ['PATH']}:/usr/sbin"  # Debian's place for servers
+            path = f"{os.environ['PATH']}:/usr/sbin"  # where Debian installs servers
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log, env=os.environ | {"PATH": path})
         until = time.monotonic() + START_S
         while time.monotonic() < until and self._process.poll() is None:
@@ -87,10 +92,10 @@ class Broker:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.02)
-        raise AssertionError(f"{self._command[0]} does not start: {self._log.read_text()}")
+        raise AssertionError(f"{self._command[0]} did not start: {self._log.read_text()}")
 
     def kill(self) -> None:
-        """As a power cut would end it."""
+        """Kills the broker, as a power failure would."""
         if self._process:
             self._process.kill()
             self._process.wait()
@@ -104,5 +109,5 @@ class Broker:
 
 
 def edge(broker: Broker, *more: str) -> Daemon:
-    """``streamstt serve``, which takes captions from it."""
+    """Starts an edge: ``streamstt serve`` with captions from the broker."""
     return Daemon("--from", broker.url, *broker.settings, *more, verb="serve")

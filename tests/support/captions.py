@@ -1,4 +1,4 @@
-"""Captions and hubs for tests of what is behind the session."""
+"""Captions and hubs for tests of everything that receives captions."""
 
 from streamstt.events import Final, Partial, Word
 from streamstt.hub.hub import Hub

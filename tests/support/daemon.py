@@ -1,4 +1,4 @@
-"""Starts the real daemon as a process, and talks to it as a client would."""
+"""Starts the real daemon as a process, and connects to it as a client would."""
 
 import asyncio
 import json
@@ -27,11 +27,11 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from streamstt.audio.format import to_s16le
 from tests.support.paths import DATA
 
-SCRIPT = "Every word of this has been written down before. It is said again and again so that tests know it."
 SENTENCES = ["Every word of this has been written down before.", "It is said again and again so that tests know it."]
-SYSTEMD = ("NOTIFY_SOCKET", "WATCHDOG_", "JOURNAL_STREAM")  # the tests' own manager, if one started them
-# How long what must come is waited for: far longer than it takes on a slow machine that has much else to do. It costs
-# time only when it does not come.
+SCRIPT = " ".join(SENTENCES)
+SYSTEMD = ("NOTIFY_SOCKET", "WATCHDOG_", "JOURNAL_STREAM")  # set if a service manager started the tests
+# How long to wait for what must happen: far longer than it takes on a slow, busy machine. It costs time only when it
+# does not happen.
 START_S = 180  # a cold start reads 150 MB of weights and imports torch
 STOP_S = 90
 WITHIN_S = 90
@@ -43,7 +43,7 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """This process's environment without the user's own settings."""
+    """Returns this process's environment without the user's own settings, and with the variables in ``extra``."""
     return {k: v for k, v in os.environ.items() if not k.startswith(("STREAMSTT_", *SYSTEMD))} | dict(extra or {})
 
 
@@ -58,7 +58,7 @@ def run(
 
 
 class Daemon:
-    """``streamstt run`` on a free port; a context manager that leaves nothing behind."""
+    """``streamstt run`` on a free port, as a process; a context manager that leaves no process behind."""
 
     def __init__(
         self,
@@ -99,20 +99,25 @@ class Daemon:
                 self._logged.notify_all()
 
     def wait_for_log(self, text: str, within_s: float = WITHIN_S) -> None:
-        """Waits until it has logged ``text``."""
+        """Waits until it has logged a text."""
         with self._logged:
             found = self._logged.wait_for(lambda: text in "".join(self._log), within_s)
             assert found, f"{text!r} is not in {''.join(self._log)}"
 
+    def clear_log(self) -> None:
+        """Discards what it has logged so far, for the next test that shares this daemon."""
+        with self._logged:
+            self._log.clear()
+
     @property
     def log(self) -> str:
-        """What it wrote to standard error so far; once it has ended, all of it."""
+        """What it has written to standard error; complete once it has exited."""
         if self.process.poll() is not None:
             self._reader.join(STOP_S)
         return "".join(self._log)
 
     def stop(self, number: int = signal.SIGTERM) -> int:
-        """Sends a signal, waits, and returns the exit code."""
+        """Sends a signal, waits for the exit, and returns the exit code."""
         self.process.send_signal(number)
         return self.process.wait(STOP_S)
 
@@ -130,28 +135,35 @@ class Daemon:
 
 
 def write_script(folder: Path, **more: float) -> list[str]:
-    """Options that make the daemon say SCRIPT by heart, in step with the audio, every eight seconds."""
-    words = [{"text": f" {word}", "start": 0.5 + 0.3 * i, "end": word_end(i)} for i, word in enumerate(SCRIPT.split())]
+    """Writes a script of SCRIPT's words, repeated every eight seconds; returns options for a daemon that plays it back.
+
+    Args:
+        folder: Where ``script.json`` is written.
+        more: Other fields of the script, such as ``decode_s``.
+    """
+    words = [
+        {"text": f" {word}", "start": 0.5 + 0.3 * i, "end": word_end_s(i)} for i, word in enumerate(SCRIPT.split())
+    ]
     file = folder / "script.json"
     file.write_text(json.dumps({"words": words, "repeat_s": 8, **more}))
     return ["--model", f"script:{file}"]
 
 
 def captions(daemon: Daemon, path: str = "/captions", **options: Any) -> connect:
-    """A connection to the daemon."""
-    # The answer to a ping would wait behind audio that comes faster than it can be heard.
+    """Opens a WebSocket connection to a path of the daemon."""
+    # Without pings: the reply to one would wait behind audio that is sent faster than it can be decoded.
     options = {"ping_interval": None, "open_timeout": WITHIN_S} | options
     return connect(daemon.url.replace("http", "ws", 1) + path, max_size=2**24, compression=None, **options)
 
 
 async def receive(socket: ClientConnection, within_s: float = WITHIN_S) -> dict[str, Any]:
-    """The next message."""
+    """Returns the next message."""
     async with asyncio.timeout(within_s):
         return json.loads(await socket.recv())
 
 
 async def receive_until(socket: ClientConnection, kind: str, within_s: float = 2 * WITHIN_S) -> list[dict[str, Any]]:
-    """All messages up to the first of ``kind``."""
+    """Returns all messages up to the first of a type."""
     messages: list[dict[str, Any]] = []
     async with asyncio.timeout(within_s):
         while not messages or messages[-1]["type"] != kind:
@@ -160,7 +172,7 @@ async def receive_until(socket: ClientConnection, kind: str, within_s: float = 2
 
 
 async def receive_all(socket: ClientConnection, within_s: float = 2 * WITHIN_S) -> list[dict[str, Any]]:
-    """All messages until the daemon closes the connection, with whatever code."""
+    """Returns all messages until the daemon closes the connection, with any code."""
     messages: list[dict[str, Any]] = []
     async with asyncio.timeout(within_s):
         with suppress(ConnectionClosed):
@@ -170,24 +182,31 @@ async def receive_all(socket: ClientConnection, within_s: float = 2 * WITHIN_S) 
 
 
 async def speak(socket: ClientConnection, pcm: bytes, rate: int = 16000, *, speed: float = 1.0) -> None:
-    """Sends audio in pieces of 100 ms at the speed of speech, or faster."""
+    """Sends audio in blocks of 100 ms.
+
+    Args:
+        socket: A connection for audio.
+        pcm: Mono samples, s16le.
+        rate: Sample rate in Hz.
+        speed: 1 for real time, 2 for twice as fast.
+    """
     size = rate // 10 * 2
     for i in range(0, len(pcm), size):
         await socket.send(pcm[i : i + size])
         await asyncio.sleep(0.1 / speed)
 
 
-async def until_alone(daemon: Daemon) -> None:
-    """Waits until nobody speaks to it any more: those of a test before may still be leaving."""
+async def wait_until_idle(daemon: Daemon) -> None:
+    """Waits until it has no remote sources: those of the previous test may still be closing."""
     async with asyncio.timeout(WITHIN_S):
         while json.loads((await asyncio.to_thread(get, f"{daemon.url}/healthz"))[1])["sources"]:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
-class Shown:
-    """What viewers see of SCRIPT while it is said; so that a speaker can wait for its words to be heard.
+class VisibleWords:
+    """Follows what a viewer sees of SCRIPT, so that a test can send more audio when its words have been shown.
 
-    However slow the machine is, what is said in steps, each of which waits for its words, comes in as many captions.
+    Audio that is sent in such steps becomes the same number of partials, however slow the machine is.
     """
 
     def __init__(self, viewer: ClientConnection) -> None:
@@ -195,47 +214,53 @@ class Shown:
         self._captions: dict[str, str] = {}
 
     async def until(self, count: int) -> None:
-        """Waits until so many words have been shown."""
+        """Waits until ``count`` words have been shown."""
         async with asyncio.timeout(2 * WITHIN_S):
             while sum(len(text.split()) for text in self._captions.values()) < count:
                 message = json.loads(await self._viewer.recv())
                 if message["type"] in {"partial", "final"}:
                     self._captions[message["id"]] = message["text"]
 
-    async def until_heard(self, said_s: float) -> None:
-        """The same for the words that must have been heard when so much of the script's first seven seconds is said."""
-        await self.until(sum(word_end(n) + 1 < said_s for n in range(len(SCRIPT.split()))))
+    async def until_spoken(self, sent_s: float) -> None:
+        """Waits for the words that must have been recognized once ``sent_s`` seconds of the script have been sent."""
+        await self.until(sum(word_end_s(n) + 1 < sent_s for n in range(len(SCRIPT.split()))))
 
 
-def word_end(number: int) -> float:
-    """When a word of SCRIPT has been said, in seconds."""
+def tokens_in(folder: Path) -> dict[str, str]:
+    """The access tokens that a daemon with this state folder has generated, by role."""
+    lines = (folder / "tokens").read_text().splitlines()
+    return dict(line.split() for line in lines if not line.startswith("#"))  # type: ignore[misc]
+
+
+def word_end_s(number: int) -> float:
+    """Returns when a word of SCRIPT ends, in seconds from the start."""
     return 0.75 + 0.3 * number
 
 
 def pcm_of(name: str) -> bytes:
-    """A recording of tests/data as s16le."""
+    """Returns a recording in tests/data as s16le at 16 kHz."""
     samples, _ = soundfile.read(DATA / f"{name}.flac", dtype="int16")
     return bytes(samples.tobytes())
 
 
 def resampled(name: str, rate: int) -> bytes:
-    """The same at another sample rate."""
+    """Returns a recording in tests/data as s16le at another sample rate, in Hz."""
     samples, own_rate = soundfile.read(DATA / f"{name}.flac", dtype="float32")
     return to_s16le(soxr.resample(samples, own_rate, rate))
 
 
 def text_of(name: str) -> str:
-    """What is said in a recording of tests/data."""
+    """Returns what is said in a recording in tests/data."""
     return (DATA / f"{name}.txt").read_text()
 
 
-def said(messages: list[dict[str, Any]]) -> str:
-    """The text of all finals."""
+def final_text(messages: list[dict[str, Any]]) -> str:
+    """Returns the text of all finals among the messages."""
     return " ".join(m["text"] for m in messages if m["type"] == "final" and m["text"])
 
 
 def get(url: str, context: ssl.SSLContext | None = None, **headers: str) -> tuple[int, str]:
-    """Status and body of a page."""
+    """Returns the status and the body of a page; ``headers`` are sent, with ``_`` for ``-``."""
     request = urllib.request.Request(url, headers={k.replace("_", "-"): v for k, v in headers.items()})
     try:
         with urllib.request.urlopen(request, timeout=WITHIN_S, context=context) as answer:
@@ -244,8 +269,8 @@ def get(url: str, context: ssl.SSLContext | None = None, **headers: str) -> tupl
         return error.code, error.read().decode()
 
 
-async def refused(daemon: Daemon, path: str = "/captions", **headers: str) -> int:
-    """The status with which a WebSocket is refused."""
+async def refusal_status(daemon: Daemon, path: str = "/captions", **headers: str) -> int:
+    """Returns the HTTP status with which a WebSocket handshake is refused."""
     with pytest.raises(InvalidStatus) as caught:
         async with captions(daemon, path, additional_headers=headers):
             pass
@@ -253,7 +278,7 @@ async def refused(daemon: Daemon, path: str = "/captions", **headers: str) -> in
 
 
 def exchange(daemon: Daemon, data: bytes) -> bytes:
-    """Sends bytes, and returns all that comes back until the end."""
+    """Sends bytes over a new connection; returns everything received until it is closed."""
     with socket.create_connection(("127.0.0.1", urlsplit(daemon.url).port or 0), timeout=WITHIN_S) as raw:
         received = b""
         try:

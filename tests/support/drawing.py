@@ -5,7 +5,8 @@ One character is one frame of 20 ms: ``.`` silence, ``,`` a breath, ``s`` speech
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import cycle, groupby, pairwise
+from functools import cached_property
+from itertools import cycle, pairwise
 
 import numpy as np
 from hypothesis import settings
@@ -20,6 +21,7 @@ from streamstt.events import Event, Final, Gap, Partial
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import Session
+from tests.support.caption_rules import check_captions, from_events
 
 LEVELS = {".": 0.0, ",": 0.01, "s": 0.2, "S": 0.4}
 FRAMES_A_SECOND = SAMPLE_RATE // FRAME
@@ -52,11 +54,11 @@ class Talk:
     def text(self) -> list[str]:
         return [text for text, _, _ in self.words]
 
-    @property
+    @cached_property
     def audio(self) -> Samples:
         return draw(self.picture)
 
-    @property
+    @cached_property
     def engine(self) -> ScriptedEngine:
         """An engine that recognizes exactly this talk."""
         step = FRAME / SAMPLE_RATE
@@ -180,21 +182,8 @@ def final_words(events: Iterable[Event]) -> list[str]:
 
 def assert_caption_rules(events: Sequence[Event]) -> None:
     """Checks the rules of captions that every client relies on (protocol v1)."""
-    captions = [e for e in events if isinstance(e, Partial | Final)]
-    runs = [(key, list(run)) for key, run in groupby(captions, key=lambda c: c.id)]
-    assert len({key for key, _ in runs}) == len(runs), "an id is opened once, and one caption at a time is open"
-    for key, run in runs:
-        *before, last = run
-        assert isinstance(last, Final), f"{key} has no final"
-        assert all(isinstance(c, Partial) for c in before), f"{key} has two finals"
-        assert [c.rev for c in run] == list(range(1, len(run) + 1)), f"{key}: rev rises by one"
-        stable = ""
-        for caption in run:
-            assert caption.text.startswith(stable), f"{key} changed {stable!r} with {caption.text!r}"
-            assert caption.start <= caption.end
-            if isinstance(caption, Partial):
-                assert len(stable) <= caption.stable <= len(caption.text)
-                stable = caption.text[: caption.stable]
+    check_captions(from_events(events), every_revision=True)
+    assert all(e.start <= e.end for e in events if isinstance(e, Partial | Final))
     words = [w for f in finals(events) for w in f.words]
     assert all(a.end <= b.start + 0.001 for a, b in pairwise(words)), "words follow each other"
     assert all(g.start < g.end for g in gaps(events)), "a gap has a length"

@@ -1,7 +1,7 @@
-"""Ends what a test run has started, whatever ends the run: Ctrl-C, kill -9, a crash.
+"""Kills the processes that a test run has started, however the run ends: by Ctrl-C, kill -9 or a crash.
 
-Each process of the run has a guardian, which waits until that process is gone, and then kills all that came of it. It
-knows them by a variable of their environment, which is handed down from process to process.
+Each process of the run has a guardian, which waits until that process is gone and then kills its descendants. It
+recognizes them by an environment variable, which every process inherits.
 """
 
 import contextlib
@@ -13,21 +13,21 @@ import sys
 import time
 from pathlib import Path
 
-VARIABLE = "STARTED_BY_TESTS"  # a mark for each process of pytest above it, the innermost last
+VARIABLE = "STARTED_BY_TESTS"  # a mark of each pytest process above it, the innermost last
 ROUNDS = 200
 PAUSE_S = 0.05
 
 
 def guard() -> None:
-    """Marks this process and what it starts from now on, and starts its guardian."""
+    """Marks this process and those that it starts from now on, and starts its guardian."""
     mark = f"{os.getpid()}-{secrets.token_hex(8)}"
-    reading, _ = os.pipe()  # nobody else has the other end: it is closed when this process is gone
+    reading, _ = os.pipe()  # no other process has the other end, which is closed when this process is gone
     subprocess.Popen(
         [sys.executable, "-I", "-S", __file__, mark],
         stdin=reading,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
-        env={},  # without the mark: a guardian ends no guardian
+        env={},  # without the mark: guardians do not kill each other
         cwd="/",
         start_new_session=True,  # Ctrl-C is not meant for it
     )
@@ -36,32 +36,32 @@ def guard() -> None:
 
 
 def mark() -> str:
-    """The innermost mark of this process; empty without a guardian."""
+    """Returns the innermost mark of this process, or an empty text if it has no guardian."""
     return os.environ.get(VARIABLE, "").rpartition(":")[2]
 
 
 def _marked(mark: str) -> list[int]:
-    """The processes that have the mark; one that is over, and only waits for its parent, has no environment."""
-    found = []
+    """Returns the processes that have the mark; those that have exited but not been waited for have no environment."""
+    processes = []
     wanted = mark.encode()
     for entry in Path("/proc").iterdir():
         if entry.name.isdecimal():
             with contextlib.suppress(OSError):
                 variables = (entry / "environ").read_bytes().split(b"\0")
                 if any(v.startswith(f"{VARIABLE}=".encode()) and wanted in v for v in variables):
-                    found.append(int(entry.name))
-    return found
+                    processes.append(int(entry.name))
+    return processes
 
 
 def _mounts(mark: str) -> list[str]:
-    """Where disks lie that were mounted with the mark as their name."""
+    """Returns where file systems are mounted whose device is named by the mark."""
     lines = Path("/proc/self/mounts").read_text().splitlines()
     return [place for device, place, *_ in map(str.split, lines) if device == mark]
 
 
 def _wait_and_end(mark: str) -> None:
     sys.stdin.buffer.read()
-    for _ in range(ROUNDS):  # what is killed may have started another one just before
+    for _ in range(ROUNDS):  # a process may have started another one just before it was killed
         marked = _marked(mark)
         if not marked:
             break

@@ -1,4 +1,4 @@
-"""Watches the overlay as a viewer would: where each word stands, at every frame."""
+"""Watches the overlay in a browser: where each word is, at every frame."""
 
 import struct
 import zlib
@@ -18,8 +18,8 @@ VISIBLE = """
 BOX = "const r = document.querySelector('#box').getBoundingClientRect(); return [r.left, r.top, r.right, r.bottom]"
 STILL = "return document.getAnimations().length === 0"
 
-# Records as `shifts` whatever a shown word does that it must not: leave its line, move sideways, or down; and, once all
-# is at rest, move by anything but whole lines.
+# Records as `shifts` every movement that a shown word must not make: to another line, sideways, or down; and, between
+# two moments without animation, by anything but whole lines.
 WATCH = """
   window.shifts = [];
   window.frames = 0;
@@ -43,13 +43,13 @@ WATCH = """
     if (!now.settled.startsWith(before.settled)) shifts.push(`left its line: ${before.settled} | ${now.settled}`);
     before.words.every((word, n) => {
       const other = now.words[n];
-      if (other?.text !== word.text) return false; // changed by the daemon: what follows has a new place
+      if (other?.text !== word.text) return false; // changed by the daemon: the words after it may move
       if (Math.abs(other.x - word.x) > 0.8) shifts.push(`sideways by ${other.x - word.x}: ${word.text}`);
       if (other.y > word.y + 0.8) shifts.push(`down by ${other.y - word.y}: ${word.text}`);
       return true;
     });
   }
-  function look() {
+  function checkFrame() {
     frames++;
     const quiet = document.getAnimations().length === 0;
     for (const row of document.querySelectorAll('#lines .line')) {
@@ -65,21 +65,21 @@ WATCH = """
       }
       seen.set(row, now);
     }
-    requestAnimationFrame(look);
+    requestAnimationFrame(checkFrame);
   }
-  look();
+  checkFrame();
 """
 
-# Records as `aired` each text that is on the screen, and as `rowsAired` each list of rows, in their order.
+# Records as `shownTexts` each text that was on the screen, and as `shownRows` each list of rows, in order.
 RECORD = """
-  window.aired = [];
-  window.rowsAired = [];
+  window.shownTexts = [];
+  window.shownRows = [];
   const note = () => {
     const text = document.body.innerText.trim();
-    if (text !== aired.at(-1)) aired.push(text);
+    if (text !== shownTexts.at(-1)) shownTexts.push(text);
     const rows = Array.from(document.querySelectorAll('#lines .line:not(.vacant)'), e => e.textContent);
-    if (JSON.stringify(rows) !== JSON.stringify(rowsAired.at(-1))) rowsAired.push(rows);
-    localStorage.aired = JSON.stringify(aired); // for another tab
+    if (JSON.stringify(rows) !== JSON.stringify(shownRows.at(-1))) shownRows.push(rows);
+    localStorage.shownTexts = JSON.stringify(shownTexts); // for another tab
   };
   note();
   new MutationObserver(note).observe(document.body, {
@@ -87,20 +87,8 @@ RECORD = """
 """
 
 
-def sized(browser: webdriver.Chrome, width: int, height: int) -> None:
-    """Gives the page another size."""
-    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-
-
-def emulate(browser: webdriver.Chrome, **features: str) -> None:
-    """Sets what a page may ask of its viewer, such as ``prefers_reduced_motion="reduce"``."""
-    named = [{"name": name.replace("_", "-"), "value": value} for name, value in features.items()]
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": named})
-
-
 def pixel(browser: webdriver.Chrome, x: float, y: float, behind: tuple[int, int, int, float]) -> tuple[int, ...]:
-    """The colour of one pixel in front of a backdrop, as the browser paints it."""
+    """Returns the color (r, g, b, a) of one pixel as the browser paints it in front of a backdrop of one color."""
     color = dict(zip("rgba", behind, strict=True))
     browser.execute_cdp_cmd("Emulation.setDefaultBackgroundColorOverride", {"color": color})
     clip = {"x": x, "y": y, "width": 1, "height": 1, "scale": 1}
@@ -109,7 +97,7 @@ def pixel(browser: webdriver.Chrome, x: float, y: float, behind: tuple[int, int,
 
 
 def _only_pixel(png: bytes) -> tuple[int, ...]:
-    """The samples of a PNG of one pixel (PNG specification, third edition, 5 and 9: of one pixel no filter matters)."""
+    """Returns the samples of a PNG of one pixel (PNG specification, third edition, 5 and 9: no filter changes them)."""
     chunks, at = b"", 8
     while at < len(png):
         (length,) = struct.unpack_from(">I", png, at)

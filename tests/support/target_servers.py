@@ -1,4 +1,4 @@
-"""Servers that speak what the targets of captions speak, as their documentation says it, with faults on demand."""
+"""Servers with the protocols of caption targets, written from their documentation, with faults on demand."""
 
 import asyncio
 import base64
@@ -19,8 +19,8 @@ from websockets.exceptions import ConnectionClosed
 
 
 @dataclass
-class Post:
-    """A request as it came."""
+class ReceivedRequest:
+    """A request as it was received."""
 
     method: str
     target: str
@@ -38,7 +38,7 @@ class Post:
 
 @dataclass
 class Reply:
-    """What goes back. ``fault``: ``hang`` says nothing, ``half`` stops within the answer, ``close`` hangs up."""
+    """A response. ``fault``: ``hang`` never replies, ``half`` stops within the response, ``close`` disconnects."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
@@ -47,16 +47,18 @@ class Reply:
 
 
 async def eventually(true: Callable[[], object], within_s: float = 90) -> None:
-    """Waits until something is so."""
+    """Waits until a condition holds."""
     async with asyncio.timeout(within_s):
-        while not true():  # noqa: ASYNC110 - what is looked at is of many kinds, and none of them tells
+        while not true():  # noqa: ASYNC110 - the conditions are of many kinds, and none can be awaited
             await asyncio.sleep(0.01)
 
 
 class HttpServer:
-    """HTTP/1.1 by h11, for a handler of single requests; a context manager that ends every connection."""
+    """An HTTP/1.1 server that calls a handler for each request; a context manager that closes every connection."""
 
-    def __init__(self, handler: Callable[[Post], Reply], port: int = 0, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, handler: Callable[[ReceivedRequest], Reply], port: int = 0, tls: ssl.SSLContext | None = None
+    ) -> None:
         self._handler = handler
         self._tls = tls
         self.port = port
@@ -92,7 +94,7 @@ class HttpServer:
         self._writers.discard(writer)
         writer.close()
 
-    async def _receive(self, connection: h11.Connection, reader: asyncio.StreamReader) -> Post | None:
+    async def _receive(self, connection: h11.Connection, reader: asyncio.StreamReader) -> ReceivedRequest | None:
         request: h11.Request | None = None
         body = b""
         while True:
@@ -105,7 +107,7 @@ class HttpServer:
                 body += bytes(event.data)
             elif isinstance(event, h11.EndOfMessage) and request:
                 headers = {key.decode().title(): value.decode() for key, value in request.headers}
-                return Post(request.method.decode(), request.target.decode(), headers, body)
+                return ReceivedRequest(request.method.decode(), request.target.decode(), headers, body)
             else:
                 return None
 
@@ -125,21 +127,23 @@ class HttpServer:
         return True
 
 
-class Meeting:
-    """A Zoom meeting: takes captions in the order of ``seq``, each once, and tells the last."""
+class ZoomMeeting:
+    """A Zoom meeting: accepts each ``seq`` once, in rising order, and reports the last one."""
 
     def __init__(self, signature: str = "nYtXJqRKCW") -> None:
         self.signature = signature
         self.seq = 0
         self.captions: list[tuple[int, str, str]] = []
         self.repeated = 0
-        self.faults: list[Reply] = []  # for the next captions, one each; ``late`` takes the caption first
+        self.faults: list[
+            Reply
+        ] = []  # one for each of the next captions; with a header ``late`` the caption is accepted first
 
     def address(self, server: HttpServer) -> str:
         query = f"id=200610693&ns=GZHkEA==&expire=86400&spparams=id%2Cns%2Cexpire&signature={self.signature}"
         return f"{server.url}/closedcaption?{query}"
 
-    def __call__(self, post: Post) -> Reply:
+    def __call__(self, post: ReceivedRequest) -> Reply:
         if post.query.get("signature") != self.signature:
             return Reply(403)
         if post.method == "GET" and post.path == "/closedcaption/seq":
@@ -159,8 +163,8 @@ class Meeting:
         return fault or Reply(body=b"2026-01-02T03:04:05.678")
 
 
-class Obs:
-    """obs-websocket 5: Hello, Identify, Identified, requests; as in its protocol.md."""
+class ObsServer:
+    """OBS with obs-websocket 5 (Hello, Identify, Identified, requests), as in its protocol.md."""
 
     def __init__(self, password: str = "", port: int = 0) -> None:
         self.password = password
@@ -168,14 +172,14 @@ class Obs:
         self.streaming = True
         self.sources = {"Captions"}
         self.captions: list[str] = []
-        self.times: list[float] = []  # of the captions, on the event loop's clock
+        self.times: list[float] = []  # when each caption was received, in s of the event loop's clock
         self.texts: list[str] = []
         self.requests: list[dict[str, Any]] = []
         self.identified = 0
         self.hangs = False
         self._server: Server | None = None
 
-    async def __aenter__(self) -> "Obs":
+    async def __aenter__(self) -> "ObsServer":
         self._server = await serve(self._serve, "127.0.0.1", self.port)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
@@ -190,16 +194,16 @@ class Obs:
         return f"ws://127.0.0.1:{self.port}"
 
     async def kick(self) -> None:
-        """Closes every connection as the button in OBS's list of sessions does."""
+        """Closes every connection, as the Kick button in OBS's list of sessions does."""
         assert self._server
         await asyncio.gather(*(c.close(4011, "Session invalidated") for c in self._server.connections))
 
     async def _serve(self, socket: ServerConnection) -> None:
         salt, challenge = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-        asked = {"authentication": {"challenge": challenge, "salt": salt}} if self.password else {}
+        demand = {"authentication": {"challenge": challenge, "salt": salt}} if self.password else {}
         about = {"obsStudioVersion": "30.2.2", "obsWebSocketVersion": "5.5.2", "rpcVersion": 1}
         with suppress(ConnectionClosed):
-            await socket.send(json.dumps({"op": 0, "d": about | asked}))
+            await socket.send(json.dumps({"op": 0, "d": about | demand}))
             first = json.loads(await socket.recv())
             if first["op"] != 1:
                 await socket.close(4007, "You attempted to send a message before identifying")
@@ -222,11 +226,11 @@ class Obs:
 
     async def _answer(self, message: dict[str, Any]) -> dict[str, Any]:
         assert message["op"] == 6
-        asked = message["d"]
-        self.requests.append(asked)
-        code = self._do(asked["requestType"], asked.get("requestData", {}))
+        request = message["d"]
+        self.requests.append(request)
+        code = self._do(request["requestType"], request.get("requestData", {}))
         status = {"result": code == 100, "code": code}
-        return {"requestType": asked["requestType"], "requestId": asked["requestId"], "requestStatus": status}
+        return {"requestType": request["requestType"], "requestId": request["requestId"], "requestStatus": status}
 
     def _do(self, kind: str, data: dict[str, Any]) -> int:
         if kind == "SendStreamCaption":

@@ -1,4 +1,4 @@
-"""A terminal with somebody in front of it: runs a command in it, and tells what is on the screen."""
+"""A terminal emulator: runs a command, types keys and reads the screen."""
 
 import fcntl
 import os
@@ -21,7 +21,7 @@ def _take_terminal() -> None:
 
 
 class Terminal:
-    """A pseudo-terminal that pyte shows; a context manager that leaves no process behind."""
+    """A pseudo-terminal whose screen pyte emulates; a context manager that leaves no process behind."""
 
     def __init__(
         self,
@@ -41,17 +41,17 @@ class Terminal:
         clean = {k: v for k, v in environment(extra).items() if k not in {"NO_COLOR", "COLUMNS", "LINES"} or k in extra}
         self.process = subprocess.Popen(
             command, stdin=theirs, stdout=theirs, stderr=theirs, env=clean, cwd=cwd, start_new_session=True,
-            preexec_fn=_take_terminal,  # noqa: PLW1509 - one call of the kernel, which no thread can disturb
+            preexec_fn=_take_terminal,  # noqa: PLW1509 - a single system call, which is safe beside threads
         )  # fmt: skip
-        self.kept = theirs  # its modes can be asked for after the command has ended
+        self.slave = theirs  # kept open, so that its modes can be read after the command has exited
 
     def _size(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def resize(self, columns: int, rows: int) -> None:
-        """Makes the window larger or smaller; like xterm, what is shown is cut, not wrapped anew."""
+        """Changes the size of the window; as in xterm, lines are cut, not wrapped again."""
         while self.read():
-            pass  # what was drawn for the old size
+            pass  # output for the old size
         self._size(columns, rows)
         self._screen.resize(rows, columns)
 
@@ -61,7 +61,7 @@ class Terminal:
 
     @property
     def lines(self) -> list[str]:
-        """What is on the screen, without empty lines at the end."""
+        """The lines on the screen, without empty ones at the end."""
         shown = [line.rstrip() for line in self._screen.display]
         while shown and not shown[-1]:
             shown.pop()
@@ -69,18 +69,18 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """The same as one text."""
+        """The lines on the screen as one text."""
         return "\n".join(self.lines)
 
     @property
     def scrolled(self) -> list[str]:
-        """What has scrolled out at the top."""
+        """The lines that have scrolled off the top."""
         past = [[line[x].data for x in range(self._screen.columns)] for line in self._screen.history.top]
         return ["".join(cells).rstrip() for cells in past]
 
     @property
     def colors(self) -> set[str]:
-        """The colors of the letters on the screen."""
+        """The foreground colors on the screen."""
         return {cell.fg for row in self._screen.buffer.values() for cell in row.values()}
 
     @property
@@ -89,11 +89,11 @@ class Terminal:
 
     @property
     def echoes(self) -> bool:
-        """Whether typed keys are shown."""
-        return bool(termios.tcgetattr(self.kept)[3] & termios.ECHO)
+        """Whether the terminal shows typed keys."""
+        return bool(termios.tcgetattr(self.slave)[3] & termios.ECHO)
 
     def read(self, for_s: float = 0.0) -> bool:
-        """Takes what was written meanwhile; whether there was anything."""
+        """Reads the command's output; returns whether there was any within the time."""
         if not select.select([self._ours], [], [], for_s)[0]:
             return False
         data = os.read(self._ours, 65536)
@@ -102,27 +102,27 @@ class Terminal:
         return True
 
     def wait_for(self, shown: str | Callable[[str], object], within_s: float = 90) -> str:
-        """Watches until a text is on the screen, or until a function of what is there says so."""
-        seen = (lambda text: shown in text) if isinstance(shown, str) else shown
+        """Waits for a text on the screen, or until a function of the screen's text returns true; returns that text."""
+        matches = (lambda text: shown in text) if isinstance(shown, str) else shown
         deadline = time.monotonic() + within_s
-        while not seen(self.text):
+        while not matches(self.text):
             left = deadline - time.monotonic()
-            assert left > 0, f"{shown!r} does not come; on the screen:\n{self.text}"
+            assert left > 0, f"{shown!r} does not appear; on the screen:\n{self.text}"
             self.read(min(left, 0.2))
         return self.text
 
     def wait(self, within_s: float = 90) -> int:
-        """Watches until the command has ended; its exit code."""
+        """Waits until the command has exited; returns its exit code."""
         deadline = time.monotonic() + within_s
         while self.process.poll() is None:
-            assert time.monotonic() < deadline, f"it does not end; on the screen:\n{self.text}"
+            assert time.monotonic() < deadline, f"it does not exit; on the screen:\n{self.text}"
             self.read(0.05)
         while self.read():
             pass
         return self.process.returncode
 
     def interrupt(self, within_s: float = 90) -> int:
-        """Presses Ctrl-C, and waits for the end."""
+        """Presses Ctrl-C and waits for the exit; returns the exit code."""
         self.type("\x03")
         return self.wait(within_s)
 
@@ -134,4 +134,4 @@ class Terminal:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         os.close(self._ours)
-        os.close(self.kept)
+        os.close(self.slave)

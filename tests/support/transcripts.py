@@ -1,4 +1,4 @@
-"""Transcripts as their readers find them, and disks that take no more."""
+"""Reads transcripts, checks them, and makes disks refuse to store more."""
 
 import json
 import os
@@ -16,39 +16,49 @@ FULL = 2**20  # bytes at a time, until the disk is full
 
 
 def finals(folder: Path, name: str = "*") -> list[dict[str, Any]]:
-    """The finals in one record of a folder, or in all, in their order; every line must be JSON."""
+    """Returns the finals in the records of a folder, in order; every line must be JSON.
+
+    Args:
+        folder: Where the transcripts are.
+        name: Of one record, without suffix; otherwise all are read.
+    """
     lines = [json.loads(line) for file in folder.glob(f"{name}.jsonl") for line in file.read_bytes().splitlines()]
     return sorted((line for line in lines if line["type"] == "final"), key=lambda line: int(line["seq"]))
 
 
 def check_readable(folder: Path, *, whole: bool = True) -> None:
-    """Every set has its four files, which can be read and say the same; if not whole, as far as they go."""
+    """Checks that each set has its four files, that they can be parsed, and that they have the same words.
+
+    Args:
+        folder: Where the transcripts are.
+        whole: Otherwise, the text files may end early.
+    """
     for record in folder.glob("*.jsonl"):
         kept = [json.loads(line) for line in record.read_bytes().splitlines()]
         assert kept[0]["type"] == "mark"
-        assert record.stat().st_mode & 0o077 == 0, "nobody else reads what was said"
-        spoken = [line for line in kept if line["type"] == "final"]
-        said = [shown(line) for line in spoken]
+        assert record.stat().st_mode & 0o077 == 0, "only the owner can read transcripts"
+        recorded = [line for line in kept if line["type"] == "final"]
+        labeled = [with_label(line) for line in recorded]
         subtitles, captions = (webvtt.from_srt(record.with_suffix(".srt")), webvtt.read(record.with_suffix(".vtt")))
         numbers = re.findall(r"^(\d+)\n\d+:", record.with_suffix(".srt").read_text(), re.MULTILINE)
         assert numbers == [str(number) for number in range(1, len(subtitles) + 1)]
         lines = record.with_suffix(".txt").read_text().splitlines()
-        texts = [line["text"] for line in spoken]
-        whose = (([cue.text for cue in subtitles], said), ([cue.text for cue in captions], texts), (lines, said))
-        for told, meant in whose:
-            words = " ".join(told).split()
-            assert words == " ".join(meant).split()[: None if whole else len(words)]
-        assert {cue.voice or "" for cue in captions} <= {line.get("label", "") for line in spoken}
-        assert len(lines) == len(said) or not whole
+        texts = [line["text"] for line in recorded]
+        pairs = (([cue.text for cue in subtitles], labeled), ([cue.text for cue in captions], texts), (lines, labeled))
+        for actual, expected in pairs:
+            words = " ".join(actual).split()
+            assert words == " ".join(expected).split()[: None if whole else len(words)]
+        assert {cue.voice or "" for cue in captions} <= {line.get("label", "") for line in recorded}
+        assert len(lines) == len(labeled) or not whole
 
 
-def shown(final: dict[str, Any]) -> str:
-    """A final as text files have it."""
+def with_label(final: dict[str, Any]) -> str:
+    """Returns a final as a line of a text file."""
     return f"{final['label']}: {final['text']}" if "label" in final else str(final["text"])
 
 
-class Trouble(Protocol):
-    """A disk that takes nothing until ``end``."""
+class DiskFault(Protocol):
+    """A disk on which nothing can be written from ``begin`` to ``end``; ``reason`` is the system's error message."""
 
     folder: Path
     reason: str
@@ -59,7 +69,7 @@ class Trouble(Protocol):
 
 
 class FullDisk:
-    """A small disk of its own (tmpfs), filled to the last byte; without the right to mount one, a limit on files."""
+    """A small file system of its own (tmpfs), filled to the last byte."""
 
     reason = "No space left on device"
 
@@ -69,7 +79,7 @@ class FullDisk:
 
     @staticmethod
     def mount(folder: Path) -> bool:
-        """Whether this machine lets us. It is unmounted when the test's process ends, by its name."""
+        """Mounts the file system, and returns whether this user may do so; the guardian unmounts it by its name."""
         command = ["mount", "-t", "tmpfs", "-o", "size=64k", guardian.mark() or "streamstt-test", str(folder)]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
@@ -86,7 +96,7 @@ class FullDisk:
 
 
 class LimitedFiles:
-    """No file may become longer than what is there, by the kernel's limit on the process."""
+    """The kernel's limit on the size of files that the process writes."""
 
     reason = "File too large"
 
@@ -95,7 +105,7 @@ class LimitedFiles:
         self._before = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
 
     def begin(self, process: int) -> None:
-        size = max(file.stat().st_size for file in self.folder.iterdir()) + 100  # in the middle of a line
+        size = max(file.stat().st_size for file in self.folder.iterdir()) + 100  # so that a line is cut in the middle
         self._before = resource.prlimit(process, resource.RLIMIT_FSIZE)
         resource.prlimit(process, resource.RLIMIT_FSIZE, (size, self._before[1]))
 
@@ -103,8 +113,8 @@ class LimitedFiles:
         resource.prlimit(process, resource.RLIMIT_FSIZE, self._before)
 
 
-class FolderAway:
-    """The folder is taken away, as when a disk is pulled out, and put back."""
+class FolderMoved:
+    """The folder is moved away, as if a disk were removed, and put back."""
 
     reason = "No such file or directory"
 

@@ -1,4 +1,4 @@
-"""Viewers that come back, and people who speak, while what they are connected to dies."""
+"""Viewers that reconnect, and speakers, for tests that kill the daemon."""
 
 import asyncio
 import json
@@ -14,37 +14,37 @@ SPEECH = pcm_of("long_sentence") * 10
 
 
 class Viewer:
-    """Comes back with what it saw last whenever the daemon does; notes the finals that it gets."""
+    """Reconnects with the position of its last message whenever the daemon is back; collects the finals."""
 
     def __init__(self) -> None:
         self.finals: list[dict[str, Any]] = []
         self.sessions: set[str] = set()
         self.greetings = 0
         self._last: dict[str, Any] = {}
-        self._came = asyncio.Event()
+        self._received = asyncio.Event()
 
     async def watch(self, daemon: Daemon) -> None:
-        """Until the daemon ends, however it does."""
+        """Receives messages until the connection to the daemon is lost."""
         with suppress(ConnectionClosed, OSError):
             async with captions(daemon, f"/captions?{urlencode(self._last)}") as socket:
                 async for text in socket:
-                    self._take(json.loads(text))
+                    self._receive(json.loads(text))
 
     async def wait(self, count: int) -> None:
-        """Until it has so many finals."""
+        """Waits until it has a number of finals."""
         async with asyncio.timeout(WITHIN_S):
             while len(self.finals) < count:
-                self._came.clear()
-                await self._came.wait()
+                self._received.clear()
+                await self._received.wait()
 
     async def wait_for_greeting(self, number: int) -> None:
-        """Until it has been greeted so often."""
+        """Waits until it has received a number of greetings."""
         async with asyncio.timeout(WITHIN_S):
             while self.greetings < number:
-                self._came.clear()
-                await self._came.wait()
+                self._received.clear()
+                await self._received.wait()
 
-    def _take(self, message: dict[str, Any]) -> None:
+    def _receive(self, message: dict[str, Any]) -> None:
         if message["type"] == "hello":
             assert "gap_in_history" not in message
             self._last["session"] = message["session"]
@@ -53,11 +53,11 @@ class Viewer:
         finals = message.get("history", [message] if message["type"] == "final" else [])
         self.finals += [f for f in finals if f["text"]]
         self._last["since"] = message["seq"]
-        self._came.set()
+        self._received.set()
 
 
 async def talk(daemon: Daemon, name: str, speed: float) -> None:
-    """Somebody speaks until the daemon ends."""
+    """Sends speech until the daemon stops."""
     with suppress(ConnectionClosed, OSError):
         async with captions(daemon, f"/audio?name={name}", max_queue=None) as speaker:  # it reads nothing
             while True:

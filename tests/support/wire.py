@@ -1,4 +1,4 @@
-"""What clients may send: bytes, requests, handshakes and frames; valid, malformed and cut off."""
+"""Input for fuzzing: bytes, requests, handshakes and frames; valid, invalid and cut off."""
 
 import json
 import struct
@@ -13,7 +13,7 @@ KEY = b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What is sent: ``head`` at once, ``body`` when something was answered to it."""
+    """What is sent over one connection: ``head`` at once, ``body`` after the server has responded to it."""
 
     head: bytes
     body: bytes = b""
@@ -122,7 +122,7 @@ HEADERS = st.one_of(
 
 
 def frame(opcode: int, payload: bytes, flags: int, masked: bool, lie: int) -> bytes:
-    """A frame as it goes over the wire; ``flags`` are FIN and the reserved bits, ``lie`` is added to its length."""
+    """Encodes a frame; ``flags`` are FIN and the reserved bits, ``lie`` is added to its length."""
     size = max(0, len(payload) + lie)
     mask = 0x80 if masked else 0
     if size < 126:
@@ -148,19 +148,19 @@ FRAMES = st.one_of(
 
 
 def request(path: bytes, headers: list[bytes], end: bytes, method: bytes = b"GET") -> bytes:
-    """A request, in whatever shape."""
+    """Encodes a request, which need not be valid."""
     return b"\r\n".join([method + b" " + path + b" HTTP/1.1", *headers, end])
 
 
 def session(path: bytes, frames: list[bytes], cut: int) -> Input:
-    """A good handshake, then frames, cut off somewhere."""
+    """Returns a valid handshake, then frames without their last ``cut`` bytes."""
     data = b"".join(frames)
     hello = request(path, [b"Host: localhost", b"Upgrade: websocket", b"Connection: Upgrade"], KEY + b"\r\n")
     return Input(hello, data[: len(data) - cut if cut < len(data) else None])
 
 
 def upload(headers: list[bytes], body: bytes, lie: int) -> bytes:
-    """A form that is posted, in whatever shape; ``lie`` is added to its length."""
+    """Encodes a POST of a form, which need not be valid; ``lie`` is added to its length."""
     size = f"Content-Length: {max(0, len(body) + lie)}".encode()
     kind = b"Content-Type: multipart/form-data; boundary=xx"
     return b"\r\n".join([b"POST /v1/audio/transcriptions HTTP/1.1", kind, size, *headers, b"", body])

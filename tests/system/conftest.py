@@ -1,68 +1,64 @@
-"""What several system tests share."""
+"""Fixtures that several system tests share."""
 
-import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.webdriver.chrome.options import Options
-from selenium.webdriver.chrome.service import Service
 
+from tests.support.browser import UNREACHABLE, chromium, console_messages, forget_visits, set_media, set_viewport
 from tests.support.daemon import write_script
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-CHROMEDRIVER = shutil.which("chromedriver")
-
-FLAGS = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-extensions",
-    "--window-size=1280,720",
-]
+from tests.support.pages import ScriptedDaemon, open_connected
 
 
 @pytest.fixture
 def script(tmp_path: Path) -> list[str]:
-    """Options that make the daemon say SCRIPT by heart, in step with the audio, every eight seconds."""
+    """Options that make the daemon play back SCRIPT, in step with the audio, every eight seconds."""
     return write_script(tmp_path)
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """A real Chromium; at the end its console must be empty: no error, no breach of the security policy."""
-    with chromium(tmp_path) as driver:
-        yield driver
-        # A server that is away is what the reconnect tests want; Chromium reports each attempt by itself.
-        console = [entry for entry in driver.get_log("browser") if "WebSocket connection to" not in entry["message"]]
-        assert console == []
-
-
-@pytest.fixture
-def hostile(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """A real Chromium for pages that try what they may not; its console tells of it."""
-    with chromium(tmp_path) as driver:
+@pytest.fixture(scope="module")
+def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
+    """One browser for all tests of a module: its start takes longer than most of them."""
+    with chromium(tmp_path_factory.mktemp("chrome")) as driver:
         yield driver
 
 
-@contextmanager
-def chromium(folder: Path, *flags: str) -> Iterator[webdriver.Chrome]:
-    """A browser with an empty profile."""
-    options = Options()
-    options.binary_location = CHROMIUM or ""
-    for flag in [*FLAGS, *flags, f"--user-data-dir={folder / 'profile'}"]:
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service(CHROMEDRIVER))
-    driver.set_script_timeout(90)
+@pytest.fixture
+def unchecked_browser(chrome: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+    """A browser as nobody has used it before, 1280 by 720; its console is not checked."""
+    set_viewport(chrome, 1280, 720)
+    set_media(chrome)
+    yield chrome
+    forget_visits(chrome)
+    console_messages(chrome)
+
+
+@pytest.fixture
+def browser(unchecked_browser: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
+    """The same; at the end its console must be empty: no error, no violation of the security policy."""
+    yield unchecked_browser
+    unchecked_browser.get("about:blank")  # a page that is still loading would report that its server has stopped
+    assert console_messages(unchecked_browser, *UNREACHABLE) == []
+
+
+@pytest.fixture
+def scripted_daemon(request: pytest.FixtureRequest) -> Iterator[ScriptedDaemon]:
+    """A server whose events the test publishes."""
+    browser = request.getfixturevalue("browser") if "browser" in request.fixturenames else None
+    daemon = ScriptedDaemon()
     try:
-        yield driver
+        yield daemon
+        if browser:
+            browser.get("about:blank")  # before the server stops, see above
     finally:
-        driver.quit()
+        daemon.close()
+
+
+@pytest.fixture
+def page(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> webdriver.Chrome:
+    """The captions page of ``scripted_daemon`` as a new reader sees it, connected."""
+    set_viewport(browser, 1280, 800)
+    set_media(browser, prefers_color_scheme="light")
+    open_connected(browser, scripted_daemon.url)
+    return browser

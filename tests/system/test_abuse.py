@@ -1,4 +1,4 @@
-"""Malformed and abusive clients: each gets a status or a close code, and a line in the log; others notice nothing."""
+"""Invalid and excessive input: each client gets a status or a close code, and the log a line."""
 
 import asyncio
 import socket
@@ -10,16 +10,42 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.daemon import WITHIN_S, Daemon, captions, exchange, get, receive, receive_all, refused
+from tests.support.daemon import (
+    WITHIN_S,
+    Daemon,
+    captions,
+    exchange,
+    get,
+    receive,
+    receive_all,
+    refusal_status,
+    write_script,
+)
+
+BOUNDS = ("max_per_address=8", "handshake_s=4", "audio_idle_s=4", "max_messages_s=50")
+OPTIONS = ("--source", "ws", *(part for bound in BOUNDS for part in ("--set", f"server.{bound}")))
 
 
 @pytest.fixture
 def waiting(script: list[str]) -> Iterator[Daemon]:
     """A daemon that waits for remote clients, with tight bounds."""
-    bounds = ("max_per_address=8", "handshake_s=4", "audio_idle_s=4", "max_messages_s=50")
-    with Daemon(*script, "--source", "ws", *(x for b in bounds for x in ("--set", f"server.{b}"))) as daemon:
+    with Daemon(*script, *OPTIONS) as daemon:
         yield daemon
         assert "Traceback" not in daemon.log
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(*write_script(tmp_path_factory.mktemp("script")), *OPTIONS) as daemon:
+        yield daemon
+
+
+@pytest.fixture
+def shared(running: Daemon) -> Iterator[Daemon]:
+    """The same, one for tests that need only a line or two of the log: it logs no more than twenty at once."""
+    running.clear_log()
+    yield running
+    assert "Traceback" not in running.log
 
 
 @pytest.mark.parametrize(
@@ -40,17 +66,17 @@ def waiting(script: list[str]) -> Iterator[Daemon]:
         ),
     ],
 )  # fmt: skip
-def test_no_request(waiting: Daemon, data: bytes, status: bytes) -> None:
-    """What is no valid request gets a status, and one line in the log; the daemon goes on."""
-    assert exchange(waiting, data)[9:12] == status
-    waiting.wait_for_log("client 127.0.0.1: ")
-    assert waiting.log.count("client 127.0.0.1: ") == 1
-    assert "Traceback" not in waiting.log
-    assert get(f"{waiting.url}/healthz")[0] == 200
+def test_no_request(shared: Daemon, data: bytes, status: bytes) -> None:
+    """Whatever is not a request gets a status or is disconnected, with one line in the log; the daemon goes on."""
+    assert exchange(shared, data)[9:12] == status
+    shared.wait_for_log("client 127.0.0.1: ")
+    assert shared.log.count("client 127.0.0.1: ") == 1
+    assert "Traceback" not in shared.log
+    assert get(f"{shared.url}/healthz")[0] == 200
 
 
 async def _end_of(daemon: Daemon, path: str, *messages: str | bytes) -> tuple[int | None, list[dict[str, Any]]]:
-    """The close code, and all that came, of a client that sends these."""
+    """Returns the close code and all messages that a client receives who sends these."""
     async with captions(daemon, path) as client:
         await receive(client)
         with suppress(ConnectionClosed):
@@ -61,7 +87,7 @@ async def _end_of(daemon: Daemon, path: str, *messages: str | bytes) -> tuple[in
 
 
 async def test_bounds_on_messages(waiting: Daemon) -> None:
-    """Too big, too many, or no audio for too long: a close code and a line in the log each. Others notice nothing."""
+    """Too long or too many messages, or no audio for too long: a close code and a log line; others are not affected."""
     async with captions(waiting) as viewer:
         await receive(viewer)
         assert (await _end_of(waiting, "/audio", b"\0" * (2**20 + 2)))[0] == 1009
@@ -73,33 +99,35 @@ async def test_bounds_on_messages(waiting: Daemon) -> None:
         for line in ("1009", "too many messages", "idle"):
             waiting.wait_for_log(line)
         await viewer.ping()
-    assert (await _end_of(waiting, "/audio", *[b"\0" * 640] * 1000, '{"type":"end"}'))[0] == 1000, "fast is only slowed"
+    assert (await _end_of(waiting, "/audio", *[b"\0" * 640] * 1000, '{"type":"end"}'))[0] == 1000, (
+        "fast audio is only slowed down"
+    )
 
 
 @pytest.mark.parametrize("path", ["/captions?since=" + "9" * 30, "/audio?rate=" + "9" * 30, "/captions?since=%00"])
-async def test_enormous_numbers(waiting: Daemon, path: str) -> None:
-    """Numbers beyond all measure are an error with a name, and its line in the log."""
-    async with captions(waiting, path) as client:
+async def test_enormous_numbers(shared: Daemon, path: str) -> None:
+    """Numbers far out of range are an error with a code, which is logged."""
+    async with captions(shared, path) as client:
         code = (await receive_all(client))[-1]["code"]
     assert client.close_code == 1008
-    waiting.wait_for_log(code)
+    shared.wait_for_log(code)
 
 
-async def test_control_characters_in_a_name(waiting: Daemon) -> None:
-    """A name is made harmless: nothing in it can move a cursor, end a line or open a tag."""
-    async with captions(waiting, "/audio?name=a%1b%5b2J%0d%0ab%00%3Cscript%3E%e2%80%ae") as speaker:
+async def test_control_characters_in_a_name(shared: Daemon) -> None:
+    """A name is sanitized: it cannot move a cursor, end a line or open a tag."""
+    async with captions(shared, "/audio?name=a%1b%5b2J%0d%0ab%00%3Cscript%3E%e2%80%ae") as speaker:
         source = (await receive(speaker))["sources"][0]
     assert source["name"] == source["label"] == "a-2J-b-script"
 
 
 async def test_connections_from_one_address(waiting: Daemon) -> None:
-    """More connections from one address than it may have get 503, even if the first say nothing, until they leave."""
+    """More connections from one address than allowed get 503, even if the first are idle, until those are closed."""
     port = urlsplit(waiting.url).port or 0
     silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
     assert (await asyncio.to_thread(get, f"{waiting.url}/healthz"))[0] == 503
-    assert await refused(waiting) == 503
+    assert await refusal_status(waiting) == 503
     waiting.wait_for_log("server.max_per_address")
-    for raw in silent:  # the time for a handshake is over, and they are closed
+    for raw in silent:  # they are closed when the time for the handshake is over
         raw.settimeout(WITHIN_S)
         assert await asyncio.to_thread(_rest, raw) == b""
         raw.close()
@@ -113,14 +141,14 @@ async def test_no_room_at_all(script: list[str]) -> None:
         async with captions(daemon) as one, captions(daemon) as two:
             await receive(one)
             await receive(two)
-            assert await refused(daemon) == 503
+            assert await refusal_status(daemon) == 503
             await one.ping()
         async with captions(daemon) as three:
             assert (await receive(three))["type"] == "hello"
 
 
 async def test_a_flood_does_not_fill_the_log(waiting: Daemon) -> None:
-    """Hundreds of bad requests leave a few lines."""
+    """Hundreds of bad requests leave only a few lines."""
     for _ in range(300):
         assert (await asyncio.to_thread(exchange, waiting, b"nonsense\r\n\r\n"))[9:12] == b"400"
     assert 10 < waiting.log.count("\n") < 60
@@ -136,7 +164,7 @@ async def test_no_token_in_time(script: list[str]) -> None:
 
 
 def _rest(raw: socket.socket) -> bytes:
-    """What comes until the end, orderly or not."""
+    """Returns what is received until the connection ends, even if it is reset."""
     try:
         return raw.recv(100)
     except ConnectionError:

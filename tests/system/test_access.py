@@ -1,4 +1,4 @@
-"""Access to the port: tokens, hosts and origins. Captions come from a script."""
+"""Access control: tokens, roles, web pages from other origins, and host names. A script takes the place of Whisper."""
 
 import http.server
 import json
@@ -19,7 +19,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.support.daemon import (
     DATA,
-    SCRIPT,
+    SENTENCES,
     STOP_S,
     WITHIN_S,
     Daemon,
@@ -30,43 +30,45 @@ from tests.support.daemon import (
     get,
     receive,
     receive_all,
-    refused,
+    refusal_status,
     run,
+    tokens_in,
+    write_script,
 )  # fmt: skip
 
-FIRST = SCRIPT.partition(".")[0] + "."
+FIRST = SENTENCES[0]
 TALK = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--loop"]
 
 
-@pytest.fixture
-def talking(script: list[str]) -> Iterator[Daemon]:
-    """A daemon on loopback that speaks the script."""
-    with Daemon(*script, *TALK) as daemon:
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A daemon on loopback that plays back the script."""
+    with Daemon(*write_script(tmp_path_factory.mktemp("script")), *TALK) as daemon:
         yield daemon
 
 
-@pytest.fixture
-def closed(script: list[str], tmp_path: Path) -> Iterator[Daemon]:
-    """The same where others can reach it; its tokens are in tmp_path."""
-    with Daemon(*script, *TALK, "--host", "0.0.0.0", env={"STATE_DIRECTORY": str(tmp_path)}) as daemon:
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The state folder of ``closed``, with its tokens."""
+    return tmp_path_factory.mktemp("state")
+
+
+@pytest.fixture(scope="module")
+def closed(state: Path) -> Iterator[Daemon]:
+    """A daemon that other machines can reach, which therefore demands tokens."""
+    with Daemon(*write_script(state), *TALK, "--host", "0.0.0.0", env={"STATE_DIRECTORY": str(state)}) as daemon:
         yield daemon
-        assert not any(token in daemon.log for token in tokens(tmp_path).values()), "no token is ever logged"
+        assert not any(token in daemon.log for token in tokens_in(state).values()), "no token is ever logged"
         assert "Traceback" not in daemon.log
-
-
-def tokens(folder: Path) -> dict[str, str]:
-    """The tokens that the daemon made, by role."""
-    lines = (folder / "tokens").read_text().splitlines()
-    return dict(line.split() for line in lines if not line.startswith("#"))  # type: ignore[misc]
 
 
 # ---- tokens
 
 
-async def test_a_token_for_others(closed: Daemon, tmp_path: Path) -> None:
-    """Where others can reach it, captions need a token, in header, address or first message; no other will do."""
-    key = tokens(tmp_path)
-    assert (tmp_path / "tokens").stat().st_mode & 0o777 == 0o600
+async def test_a_token_for_others(closed: Daemon, state: Path) -> None:
+    """Where other machines can reach it, captions need a valid token, in header, address or first message."""
+    key = tokens_in(state)
+    assert (state / "tokens").stat().st_mode & 0o777 == 0o600
     async with captions(closed, additional_headers={"Authorization": f"Bearer {key['viewer']}"}) as one:
         assert (await receive(one))["type"] == "hello"
     async with captions(closed, f"/captions?token={key['all']}") as two:
@@ -74,7 +76,7 @@ async def test_a_token_for_others(closed: Daemon, tmp_path: Path) -> None:
     async with captions(closed) as three:
         await three.send(json.dumps({"type": "auth", "token": key["viewer"]}))
         assert (await receive(three))["type"] == "hello"
-    assert await refused(closed, "/captions?token=" + "x" * 32) == 401
+    assert await refusal_status(closed, "/captions?token=" + "x" * 32) == 401
     for message in ('{"type":"auth","token":"wrong"}', '{"type":"auth","token":7}', "hello", b"\xff\x00", "[" * 4000):
         async with captions(closed) as wrong:
             await wrong.send(message)
@@ -82,11 +84,11 @@ async def test_a_token_for_others(closed: Daemon, tmp_path: Path) -> None:
             assert wrong.close_code == 1008
 
 
-async def test_roles(closed: Daemon, tmp_path: Path) -> None:
-    """A viewer cannot send audio; a speaker can, and cannot read what others say."""
-    key = tokens(tmp_path)
-    assert await refused(closed, f"/audio?token={key['viewer']}") == 403
-    assert await refused(closed, f"/captions?token={key['speaker']}") == 403
+async def test_roles(closed: Daemon, state: Path) -> None:
+    """A viewer cannot send audio; a speaker can, but cannot read what others say."""
+    key = tokens_in(state)
+    assert await refusal_status(closed, f"/audio?token={key['viewer']}") == 403
+    assert await refusal_status(closed, f"/captions?token={key['speaker']}") == 403
     assert get(f"{closed.url}/transcript.txt?token={key['speaker']}")[0] == 403
     async with captions(closed, "/audio") as viewer:
         await viewer.send(json.dumps({"type": "auth", "token": key["viewer"]}))
@@ -95,23 +97,23 @@ async def test_roles(closed: Daemon, tmp_path: Path) -> None:
         assert (await receive(speaker))["sources"][0]["name"] == "remote"
 
 
-def test_pages_need_a_token(closed: Daemon, tmp_path: Path) -> None:
-    """Without a token no page, no transcript, and of health one word."""
+def test_pages_need_a_token(closed: Daemon, state: Path) -> None:
+    """Without a token there is no page and no transcript, and health is a single word."""
     for path in ("/", "/overlay", "/transcript.txt", "/transcript.json", "/pages/shared/feed.js", "/nothing"):
         assert get(closed.url + path)[0] == 401
     assert json.loads(get(f"{closed.url}/healthz")[1]).keys() == {"status"}
-    bearer = f"Bearer {tokens(tmp_path)['viewer']}"
+    bearer = f"Bearer {tokens_in(state)['viewer']}"
     assert get(f"{closed.url}/transcript.txt", Authorization=bearer)[0] == 200
     assert "sources" in get(f"{closed.url}/healthz", Authorization=bearer)[1]
 
 
-def test_token_in_a_browser(closed: Daemon, tmp_path: Path, browser: Chrome) -> None:
-    """The address with the token opens the page; captions and transcript come, and the address no longer has it."""
-    browser.get(f"{closed.url}/?token={tokens(tmp_path)['viewer']}")
+def test_token_in_a_browser(closed: Daemon, state: Path, browser: Chrome) -> None:
+    """The address with the token opens the page, which has captions and transcript, and removes it from the address."""
+    browser.get(f"{closed.url}/?token={tokens_in(state)['viewer']}")
     log = "return document.querySelector('#log').textContent"
     WebDriverWait(browser, WITHIN_S).until(lambda b: FIRST in b.execute_script(log))
     assert browser.current_url == f"{closed.url}/"
-    assert "token" not in browser.execute_script("return document.cookie"), "no script can read it"
+    assert "token" not in browser.execute_script("return document.cookie"), "scripts cannot read it"
     text = browser.execute_script("return fetch('transcript.txt').then(answer => answer.text())")
     assert FIRST in text
     browser.get(f"{closed.url}/overlay")
@@ -121,10 +123,10 @@ def test_token_in_a_browser(closed: Daemon, tmp_path: Path, browser: Chrome) -> 
 
 
 def test_tokens_are_shown_once(script: list[str], tmp_path: Path) -> None:
-    """A person sees the address with the viewers' token at the first start only; a pipe, which may be a log, never."""
+    """The address with the viewers' token is shown on a terminal, at the first start only; never in a pipe or log."""
 
     def start() -> str:
-        """What the daemon prints on a terminal until it is ready."""
+        """Returns what the daemon prints on a terminal until it is ready."""
         ours, theirs = pty.openpty()
         process = subprocess.Popen(
             command("run", "--port", "0", *script, "--source", "ws", "--set", "server.require_token=true"),
@@ -136,14 +138,14 @@ def test_tokens_are_shown_once(script: list[str], tmp_path: Path) -> None:
             printed += os.read(ours, 4096).decode()
         process.terminate()
         assert process.wait(STOP_S) == 0
-        with suppress(OSError):  # that is the end of a terminal
+        with suppress(OSError):  # a terminal reports its end so
             while rest := os.read(ours, 4096):  # of the line, too
                 printed += rest.decode()
         os.close(ours)
         return printed
 
     first, second = start(), start()
-    key = tokens(tmp_path)
+    key = tokens_in(tmp_path)
     assert re.search(rf"Captions: http://127\.0\.0\.1:\d+/\?token={re.escape(key['viewer'])}", first)
     assert str(tmp_path / "tokens") in second
     assert not any(token in second for token in key.values())
@@ -151,9 +153,9 @@ def test_tokens_are_shown_once(script: list[str], tmp_path: Path) -> None:
     assert key["speaker"] not in first
 
 
-def test_listen_with_a_token(closed: Daemon, tmp_path: Path) -> None:
-    """`listen` takes the token from the address or the environment; with a wrong one it says what the daemon says."""
-    key = tokens(tmp_path)["viewer"]
+def test_listen_with_a_token(closed: Daemon, state: Path) -> None:
+    """`listen` takes the token from the address or the environment; for a wrong one it prints the daemon's message."""
+    key = tokens_in(state)["viewer"]
     denied = run("listen", f"{closed.url}/?token={'x' * 32}")
     assert denied.returncode == 5
     assert "not known here" in denied.stderr
@@ -168,7 +170,7 @@ def test_listen_with_a_token(closed: Daemon, tmp_path: Path) -> None:
 
 
 def test_listen_without_a_token(script: list[str], tmp_path: Path) -> None:
-    """It says what the daemon says when the time for a token is over."""
+    """It prints the daemon's message when the time for a token is over."""
     demands = ["--set", "server.require_token=true", "--set", "server.handshake_s=4"]
     with Daemon(*script, "--source", "ws", *demands, env={"STATE_DIRECTORY": str(tmp_path)}) as daemon:
         missing = run("listen", daemon.url)
@@ -176,15 +178,15 @@ def test_listen_without_a_token(script: list[str], tmp_path: Path) -> None:
     assert "needs a token" in missing.stderr
 
 
-# ---- pages from elsewhere
+# ---- pages from other origins
 
 
-def test_hostile_page(talking: Daemon, tmp_path: Path, hostile: Chrome) -> None:
-    """A web page from another port, open in the user's browser, gets no caption, no transcript and cannot speak."""
+def test_hostile_page(talking: Daemon, tmp_path: Path, unchecked_browser: Chrome) -> None:
+    """A web page from another port in the user's browser gets no captions and no transcript, and cannot send audio."""
     (tmp_path / "index.html").write_text("<!doctype html><title>evil</title>")
     port = urlsplit(talking.url).port
     with _web_server(tmp_path) as evil:
-        hostile.get(evil)
+        unchecked_browser.get(evil)
         script = f"""
           const done = arguments[0], seen = [];
           const watch = path => new Promise(end => {{
@@ -200,13 +202,13 @@ def test_hostile_page(talking: Daemon, tmp_path: Path, hostile: Chrome) -> None:
             read('/', 'cors'), read('/healthz', 'cors'),
           ]).then(() => done(seen));
         """
-        assert hostile.execute_async_script(script) == []
+        assert unchecked_browser.execute_async_script(script) == []
     talking.wait_for_log("Pages from elsewhere")
     assert "server.allowed_origins" in talking.log
 
 
-def test_local_file(script: list[str], tmp_path: Path, hostile: Chrome) -> None:
-    """A page that is a local file, as OBS can show, is refused, too, unless the settings name local files."""
+def test_local_file(script: list[str], tmp_path: Path, unchecked_browser: Chrome) -> None:
+    """A page that is a local file, as OBS can show, has no access either, unless the settings allow local files."""
     page = tmp_path / "page.html"
     page.write_text("<!doctype html><title>mine</title>")
     ask = """
@@ -216,13 +218,13 @@ def test_local_file(script: list[str], tmp_path: Path, hostile: Chrome) -> None:
     """
     for options, expected in (((), "closed"), (("--set", "server.allowed_origins=file"), "hello")):
         with Daemon(*script, "--source", "ws", *options) as daemon:
-            hostile.get(page.as_uri())
+            unchecked_browser.get(page.as_uri())
             address = daemon.url.replace("http", "ws", 1) + "/captions"
-            assert hostile.execute_async_script(ask, address) == expected
+            assert unchecked_browser.execute_async_script(ask, address) == expected
 
 
 def test_rebound_name(talking: Daemon) -> None:
-    """A name that others make point here reaches neither pages nor captions."""
+    """With a host name that is not allowed (DNS rebinding) there are neither pages nor captions."""
     for path in ("/", "/transcript.txt", "/healthz"):
         assert get(talking.url + path, Host="evil.example:8765")[0] == 421
     key = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13"
@@ -234,18 +236,18 @@ def test_rebound_name(talking: Daemon) -> None:
 
 
 async def test_allowed_names(script: list[str]) -> None:
-    """Names and origins in the settings are let in."""
+    """Host names and origins in the settings are allowed."""
     allowed = ("--set", "server.allowed_hosts=captions.example", "--set", "server.allowed_origins=https://a.example")
     with Daemon(*script, "--source", "ws", *allowed) as daemon:
         assert get(f"{daemon.url}/", Host="captions.example")[0] == 200
         async with captions(daemon, additional_headers={"Origin": "https://a.example"}) as viewer:
             assert (await receive(viewer))["type"] == "hello"
-        assert await refused(daemon, Origin="https://b.example") == 403
+        assert await refusal_status(daemon, Origin="https://b.example") == 403
 
 
 @contextmanager
 def _web_server(folder: Path) -> Iterator[str]:
-    """Another web server on loopback, with the files of a folder."""
+    """Starts another web server on loopback, with the files of a folder; yields its address."""
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(folder))
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)

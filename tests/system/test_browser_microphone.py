@@ -1,6 +1,6 @@
-"""A browser becomes a microphone: Chromium's fake device speaks a recording into the real daemon.
+"""The browser's microphone as a source: Chromium's fake device plays a recording, the real daemon captions it.
 
-Every test ends with an empty console. A script speaks where the words must be exact; once it is Whisper.
+Every test ends with an empty console. A script takes the place of Whisper, except in one test.
 """
 
 import re
@@ -16,13 +16,12 @@ from selenium import webdriver
 from selenium.webdriver.common.by import By
 
 from tests.support.brokers import free_port
-from tests.support.daemon import DATA, SCRIPT, Daemon
-from tests.system.conftest import chromium
-from tests.system.test_access import tokens
-from tests.system.test_pages import FINALS, PARTIALS, REMEMBER, until, until_equal
+from tests.support.browser import UNREACHABLE, chromium, console_messages, until, until_equal
+from tests.support.daemon import DATA, SCRIPT, SENTENCES, Daemon, tokens_in
+from tests.support.pages import FINALS, PARTIALS, REMEMBER
 
 FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
-FIRST = SCRIPT.partition(".")[0] + "."
+FIRST = SENTENCES[0]
 WORDS = "return document.querySelector('#microphone-words').textContent"
 ON = "The microphone is on, as Anna's laptop."
 OFF = "The microphone is off."
@@ -30,13 +29,12 @@ OFF = "The microphone is off."
 
 @contextmanager
 def speaking(folder: Path, *flags: str, recording: str = "long_sentence") -> Iterator[webdriver.Chrome]:
-    """A browser whose microphone plays a recording again and again."""
+    """Starts a browser whose microphone plays a recording repeatedly."""
     samples, rate = soundfile.read(DATA / f"{recording}.flac", dtype="int16")
     soundfile.write(folder / "microphone.wav", samples, rate, subtype="PCM_16")
     with chromium(folder, *FAKE, f"--use-file-for-fake-audio-capture={folder / 'microphone.wav'}", *flags) as browser:
         yield browser
-        harmless = ("WebSocket connection to", "favicon")
-        assert [e for e in browser.get_log("browser") if not any(text in e["message"] for text in harmless)] == []
+        assert console_messages(browser, *UNREACHABLE, "favicon") == []
 
 
 @pytest.fixture
@@ -46,7 +44,7 @@ def waiting(script: list[str]) -> Iterator[Daemon]:
 
 
 def start(browser: webdriver.Chrome, url: str, name: str = "Anna's laptop") -> None:
-    """Opens the page and its panel, and starts."""
+    """Opens the page and its microphone panel, and starts the microphone."""
     browser.get(url)
     browser.find_element(By.ID, "microphone-open").click()
     browser.switch_to.active_element.send_keys(name)
@@ -58,19 +56,19 @@ def again(browser: webdriver.Chrome) -> None:
 
 
 def until_words(browser: webdriver.Chrome, fits: Callable[[Any], bool]) -> None:
-    until(browser, WORDS, fits, "what the panel says")
+    until(browser, WORDS, fits, "the text of the panel")
 
 
 def test_browser_becomes_a_source(waiting: Daemon, tmp_path: Path) -> None:
-    """Words come while one speaks, under the name that was typed; after the stop the last ones are final, and the
-    browser no longer listens."""
+    """Captions appear during speech, under the name that was typed; after the stop the last ones become final, and the
+    browser releases the microphone."""
     with speaking(tmp_path) as browser:
         listening = """const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
-                       navigator.mediaDevices.getUserMedia = async (wish) => (window.stream = await ask(wish));"""
+                       navigator.mediaDevices.getUserMedia = async (wanted) => (window.stream = await ask(wanted));"""
         browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": listening})
         start(browser, waiting.url)
         until_words(browser, lambda text: text == ON)
-        until(browser, PARTIALS, lambda texts: any("Every word" in text for text in texts), "words while one speaks")
+        until(browser, PARTIALS, lambda texts: any("Every word" in text for text in texts), "words during speech")
         meters = "return Array.from(document.querySelectorAll('[role=meter].active'), e => e.ariaLabel)"
         named = ["Level of Anna's laptop", "Level of this device’s microphone"]  # noqa: RUF001 - as it is written
         until_equal(browser, meters, named)
@@ -88,13 +86,13 @@ def test_browser_becomes_a_source(waiting: Daemon, tmp_path: Path) -> None:
         until(browser, "return states", lambda texts: any(gone in text for text in texts), "the source is gone")
         again(browser)
         until_words(browser, lambda text: text == ON)
-        browser.execute_script("stream.getTracks()[0].dispatchEvent(new Event('ended'))")  # it was unplugged
+        browser.execute_script("stream.getTracks()[0].dispatchEvent(new Event('ended'))")  # as if it were unplugged
         until_words(browser, lambda text: "was disconnected" in text)
         assert browser.find_element(By.ID, "microphone-form").is_displayed()
 
 
 def test_lost_connection(script: list[str], tmp_path: Path) -> None:
-    """When the daemon dies the panel says so, and tries again; when it is back, sound goes on, and the loss is told."""
+    """When the daemon dies, the panel says so; when it is back, audio continues and the loss is shown."""
     port = str(free_port())
     with Daemon(*script, "--source", "ws", "--port", port) as first, speaking(tmp_path) as browser:
         start(browser, first.url)
@@ -109,14 +107,14 @@ def test_lost_connection(script: list[str], tmp_path: Path) -> None:
 
 
 def test_token(script: list[str], tmp_path: Path) -> None:
-    """A server with tokens gets a speaker's typed in, a viewer's is not enough; the tab remembers it, no disk does."""
+    """A token with the role speaker can be entered, a viewer's is not enough; it is kept for the tab, not on disk."""
     state = tmp_path / "state"
     demands = ["--source", "ws", "--set", "server.require_token=true"]
     with (
         Daemon(*script, *demands, env={"STATE_DIRECTORY": str(state)}) as daemon,
         speaking(tmp_path) as browser,
     ):
-        key = tokens(state)
+        key = tokens_in(state)
         start(browser, f"{daemon.url}/?token={key['viewer']}")
         until_words(browser, lambda text: "requires a speaker" in text)
         field = browser.switch_to.active_element
@@ -150,8 +148,8 @@ REFUSED = "navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMExc
     ],
     ids=["not-allowed", "no-device", "busy", "other", "insecure", "old-browser"],
 )
-def test_why_not(browsers: webdriver.Chrome, change: str, sentence: str) -> None:
-    """Each reason why there is no sound is a sentence, and one can start again."""
+def test_reasons_for_no_sound(browsers: webdriver.Chrome, change: str, sentence: str) -> None:
+    """Each reason why there is no sound is explained, and the microphone can be started again."""
     browsers.execute_script(change)
     browsers.find_element(By.ID, "microphone-open").click()
     again(browsers)
@@ -161,7 +159,7 @@ def test_why_not(browsers: webdriver.Chrome, change: str, sentence: str) -> None
 
 @pytest.fixture(scope="module")
 def one_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[webdriver.Chrome, Daemon]]:
-    """A daemon that takes nobody's sound, and a browser."""
+    """A browser, and a daemon that accepts no audio clients."""
     folder = tmp_path_factory.mktemp("speaking")
     script = folder / "script.json"
     script.write_text('{"words": []}')
@@ -178,7 +176,7 @@ def browsers(one_browser: tuple[webdriver.Chrome, Daemon]) -> webdriver.Chrome:
 
 
 def test_server_that_is_full(browsers: webdriver.Chrome) -> None:
-    """What the server says is shown, with the setting that it names; the microphone is let go."""
+    """The server's message is shown, with the setting that it names; the microphone is released."""
     browsers.find_element(By.ID, "microphone-open").click()
     again(browsers)
     until_words(browsers, lambda text: "max_audio_clients" in text)
@@ -186,10 +184,11 @@ def test_server_that_is_full(browsers: webdriver.Chrome) -> None:
 
 
 def test_real_speech(tmp_path: Path) -> None:
-    """Whisper hears what the browser's microphone hears."""
+    """Whisper recognizes what the browser's microphone hears."""
     engine = ["--model", "tiny.en", "--language", "en", "--source", "ws"]
     with Daemon(*engine) as daemon, speaking(tmp_path, recording="short") as browser:
         start(browser, daemon.url)
-        heard = "return document.querySelector('#column').innerText.toLowerCase()"
-        said = set(re.findall(r"[a-z]{5,}", (DATA / "short.txt").read_text().lower()))
-        until(browser, heard, lambda text: len(said & set(re.findall(r"[a-z]+", text))) >= len(said) / 2, "its words")
+        transcript = "return document.querySelector('#column').innerText.toLowerCase()"
+        spoken = set(re.findall(r"[a-z]{5,}", (DATA / "short.txt").read_text().lower()))
+        half = len(spoken) / 2
+        until(browser, transcript, lambda text: len(spoken & set(re.findall(r"[a-z]+", text))) >= half, "its words")

@@ -1,11 +1,9 @@
 """The captions page as readers use it: search, view, transcript, state and level.
 
-In a real Chromium against the real hub and server. One browser serves all tests; each begins as a new reader, and ends
-with an empty console.
+In a real Chromium with the real hub and server. Each test begins as a new reader and ends with an empty console.
 """
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,37 +12,21 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from streamstt.events import Final, State, Status
-from tests.support.captions_page import ALERTS, by_id, reading, say, scripted, sounding
-from tests.system.conftest import chromium
-from tests.system.test_pages import FINALS, REMEMBER, STATE, ScriptedDaemon, final, until, until_equal
+from tests.support.browser import until, until_equal
+from tests.support.captions_page import ALERTS, by_id
+from tests.support.pages import FINALS, REMEMBER, STATE, ScriptedDaemon, final
 
 COUNT = "return document.querySelector('#search-count').textContent"
-
-
-@pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    with chromium(tmp_path_factory.mktemp("browser")) as driver:
-        yield driver
-
-
-@pytest.fixture
-def daemon() -> Iterator[ScriptedDaemon]:
-    with scripted() as made:
-        yield made
-
-
-@pytest.fixture
-def page(shared: webdriver.Chrome, daemon: ScriptedDaemon) -> Iterator[webdriver.Chrome]:
-    with reading(shared, daemon) as made:
-        yield made
 
 
 # ---- search
 
 
-def test_search(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
-    """Matches are counted and marked whatever their case, gone through in both directions, and follow what is said."""
-    say(daemon, "The heat pump.", "Where is it?", "Below THE car park (level 2).", *["Filler."] * 40, "There.")
+def test_search(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Matches are counted and highlighted in any case, visited in both directions, and updated as captions arrive."""
+    scripted_daemon.publish_finals(
+        "The heat pump.", "Where is it?", "Below THE car park (level 2).", *["Filler."] * 40, "There."
+    )
     until(page, FINALS, lambda texts: texts[-1:] == ["There."], "all captions")
     by_id(page, "search-open").click()
     field = page.switch_to.active_element
@@ -54,12 +36,12 @@ def test_search(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
     assert page.execute_script(marked) == [["The", "THE"], ["The"]]
     field.send_keys(Keys.ENTER)
     until_equal(page, COUNT, "1 of 3")
-    seen = """const box = [...CSS.highlights.get('found-current')][0].getBoundingClientRect();
+    shown = """const box = [...CSS.highlights.get('found-current')][0].getBoundingClientRect();
               return document.elementFromPoint(box.x + 2, box.y + 2).closest('.caption')?.textContent"""
-    until(page, seen, lambda text: "The heat pump." in (text or ""), "the match is in view")
+    until(page, shown, lambda text: "The heat pump." in (text or ""), "the match is in view")
     field.send_keys(Keys.SHIFT, Keys.ENTER)
     until_equal(page, COUNT, "3 of 3")
-    daemon.publish(final("And then?", "new"))
+    scripted_daemon.publish(final("And then?", "new"))
     until_equal(page, COUNT, "3 of 4")
     field.send_keys(Keys.CONTROL, "a")
     field.send_keys("(level 2)")
@@ -72,10 +54,10 @@ def test_search(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
     assert page.execute_script("return CSS.highlights.get('found').size") == 0
 
 
-def test_what_was_said_before(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
-    """Who comes late is greeted with the last fifty, and gets all that is kept by a button, or by searching in it."""
-    say(daemon, *[f"Line {number}." for number in range(80)])
-    page.get(daemon.url)
+def test_earlier_captions(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A late reader gets the last fifty captions, and all that are kept by a button or by searching."""
+    scripted_daemon.publish_finals(*[f"Line {number}." for number in range(80)])
+    page.get(scripted_daemon.url)
     until(page, FINALS, lambda texts: texts[:1] == ["Line 30."], "the last fifty")
     before = "return document.querySelector('[data-seq=\"41\"]').getBoundingClientRect().top"
     by_id(page, "scroller").send_keys(Keys.HOME)
@@ -84,27 +66,32 @@ def test_what_was_said_before(page: webdriver.Chrome, daemon: ScriptedDaemon) ->
     by_id(page, "earlier").click()
     until_equal(page, FINALS, [f"Line {number}." for number in range(80)])
     assert not by_id(page, "earlier").is_displayed()
-    until(page, before, lambda top: abs(top - height) < 60, "what one reads stays where it is, but for the button")
-    page.get(daemon.url)
+    until(
+        page,
+        before,
+        lambda top: abs(top - height) < 60,
+        "the text being read stays in place, except for the height of the button",
+    )
+    page.get(scripted_daemon.url)
     until(page, FINALS, lambda texts: len(texts) == 50, "the last fifty")
     by_id(page, "search-open").click()
     page.switch_to.active_element.send_keys("line 1")
     until_equal(page, COUNT, "11 of 11")
-    say(daemon, *[f"More {number}." for number in range(50)], source="other")
-    page.get(daemon.url)
+    scripted_daemon.publish_finals(*[f"More {number}." for number in range(50)], source="other")
+    page.get(scripted_daemon.url)
     until(page, FINALS, lambda texts: texts[-1:] == ["More 49."], "the last ones")
     by_id(page, "earlier").click()
-    until(page, FINALS, lambda texts: len(texts) == 100, "all that the server keeps")
+    until(page, FINALS, lambda texts: len(texts) == 100, "all captions that the server keeps")
     notice = "return document.querySelector('#log .notice')?.textContent ?? ''"
-    until(page, notice, lambda text: "no longer kept" in text, "a note of what is gone")
+    until(page, notice, lambda text: "no longer kept" in text, "a notice about deleted captions")
 
 
 # ---- view
 
 
-def test_settings_are_kept(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
-    """Text size, colours and times change at once, and are as they were when the reader comes back."""
-    say(daemon, "Good morning.")
+def test_settings_are_kept(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Text size, colors and times change at once, and are restored when the page is opened again."""
+    scripted_daemon.publish_finals("Good morning.")
     until_equal(page, FINALS, ["Good morning."])
     style = """const [text, time] = ['.text', 'time'].map(name => document.querySelector(`#log ${name}`));
                return [parseFloat(getComputedStyle(text).fontSize), getComputedStyle(document.body).backgroundColor,
@@ -121,30 +108,30 @@ def test_settings_are_kept(page: webdriver.Chrome, daemon: ScriptedDaemon) -> No
     assert dark != light
     assert times is True
     assert page.execute_script("return document.querySelector('#log time').dateTime").startswith("2025-01-01T12:00:00")
-    page.get(daemon.url)
+    page.get(scripted_daemon.url)
     until_equal(page, FINALS, ["Good morning."])
     assert page.execute_script(style) == [large, dark, times]
     page.execute_script("localStorage.setItem('streamstt.view', '{\"size\": \"<b>\"')")
-    page.get(daemon.url)
+    page.get(scripted_daemon.url)
     until_equal(page, FINALS, ["Good morning."])
-    assert page.execute_script(style) == [small, light, False], "what makes no sense is passed over"
+    assert page.execute_script(style) == [small, light, False], "invalid values are ignored"
 
 
 # ---- transcript
 
 
-def test_copy(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
-    """Everything that is kept, or what is selected, goes into the clipboard as it is shown; the button says so."""
-    granted = {"origin": daemon.url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
+def test_copy(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """All captions that are kept, or the selected text, are copied as they are shown; the button confirms it."""
+    granted = {"origin": scripted_daemon.url, "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"]}
     page.execute_cdp_cmd("Browser.grantPermissions", granted)
-    say(daemon, *[f"Line {number}." for number in range(60)])
-    daemon.publish(final("Mine.", "s", "studio"))
-    page.get(daemon.url)
+    scripted_daemon.publish_finals(*[f"Line {number}." for number in range(60)])
+    scripted_daemon.publish(final("Mine.", "s", "studio"))
+    page.get(scripted_daemon.url)
     until(page, FINALS, lambda texts: texts[-1:] == ["Mine."], "all captions")
-    page.execute_script(REMEMBER, "#copy-words", "told")
+    page.execute_script(REMEMBER, "#copy-words", "labels")
     page.find_element(By.CSS_SELECTOR, "[popovertarget=transcript]").click()
     by_id(page, "copy").click()
-    until(page, "return told", lambda texts: "✓ Copied 61 lines" in texts, "what was copied")
+    until(page, "return labels", lambda texts: "✓ Copied 61 lines" in texts, "a confirmation")
     clip = "return navigator.clipboard.readText()"
     assert page.execute_script(clip).split("\n") == [*[f"Desk: Line {n}." for n in range(60)], "studio: Mine."]
     page.execute_script("""document.querySelector('#transcript').hidePopover();
@@ -152,38 +139,40 @@ def test_copy(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
     page.find_element(By.CSS_SELECTOR, "[popovertarget=transcript]").click()
     until_equal(page, "return document.querySelector('#copy').textContent.trim()", "Copy the selection")
     by_id(page, "copy").click()
-    until(page, "return told", lambda texts: "✓ Copied" in texts, "that it was copied")
+    until(page, "return labels", lambda texts: "✓ Copied" in texts, "a confirmation")
     assert page.execute_script(clip) == "Mine."
 
 
-def test_downloads(page: webdriver.Chrome, daemon: ScriptedDaemon, tmp_path: Path) -> None:
-    """The four formats arrive as files named by day, each with every caption that is kept, not just those shown."""
+def test_downloads(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon, tmp_path: Path) -> None:
+    """Each of the four formats is a file named by the day, with all captions that are kept, not only those shown."""
     for number in range(60):
-        daemon.publish(Final("desk", f"c{number}", 2, float(number), number + 1.0, f"Line {number}.", (), "en"))
+        scripted_daemon.publish(
+            Final("desk", f"c{number}", 2, float(number), number + 1.0, f"Line {number}.", (), "en")
+        )
     page.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
-    page.get(daemon.url)
+    page.get(scripted_daemon.url)
     until(page, FINALS, lambda texts: texts[-1:] == ["Line 59."], "all captions")
     day = page.execute_script("return new Date().toLocaleDateString('sv')")
     page.find_element(By.CSS_SELECTOR, "[popovertarget=transcript]").click()
     for kind in ("txt", "srt", "vtt", "json"):
         page.find_element(By.CSS_SELECTOR, f"#transcript [href*='transcript.{kind}']").click()
         file = tmp_path / f"captions-{day}.{kind}"
-        until(page, "return 0", lambda _, file=file: whole(file), f"{file.name} arrives")
+        until(page, "return 0", lambda _, file=file: is_complete(file), f"{file.name} arrives")
         text = file.read_text()
         assert [f"Line {number}." in text for number in range(60)] == [True] * 60
     assert json.loads(file.read_text())["captions"][0]["start"] == 0
 
 
-def whole(file: Path) -> bool:
+def is_complete(file: Path) -> bool:
     return file.exists() and "Line 59." in file.read_text()
 
 
 # ---- state and level
 
 
-def test_level(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
-    """A meter shows what a source hears, in words as well; a loss of sound and too much of it are visible."""
-    daemon.publish(Status("desk", State.LISTENING))
+def test_level(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A meter shows the level of a source, also in words; no sound and clipping are visible."""
+    scripted_daemon.publish(Status("desk", State.LISTENING))
     meter = """const meter = document.querySelector('#state [role=meter]');
                const full = meter.getBoundingClientRect().width - 2;
                return [meter.getAttribute('aria-valuetext'), meter.classList.contains('clipped'),
@@ -191,30 +180,33 @@ def test_level(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
     until(page, meter, lambda value: value == ["no sound", False, 0], "an empty meter")
     label = "return document.querySelector('#state [role=meter]').getAttribute('aria-label')"
     assert page.execute_script(label) == "Level of Desk"
-    with sounding(daemon, 0.1):
-        seen = ["good level, -20 dB", False, 67]
-        until(page, meter, lambda value: value == seen, "a level of -20 dB, two thirds of 60")
-    until(page, meter, lambda value: value == ["no sound", False, 0], "nothing comes any more")
-    with sounding(daemon, 1.0):
+    with scripted_daemon.tone(0.1):
+        expected = ["good level, -20 dB", False, 67]
+        until(page, meter, lambda value: value == expected, "a level of -20 dB, two thirds of 60")
+    until(page, meter, lambda value: value == ["no sound", False, 0], "no more sound")
+    with scripted_daemon.tone(1.0):
         until(page, meter, lambda value: value == ["too loud, 0 dB", True, 100], "clipping")
     until(page, meter, lambda value: value[1] is False, "clipping is over")
 
 
-def test_state_of_several_sources(page: webdriver.Chrome, daemon: ScriptedDaemon) -> None:
-    """Each source is named with what it does; a sentence below says which one has trouble, and goes with it."""
-    daemon.publish(Status("desk", State.LISTENING))
-    daemon.publish(Status("stage", State.SPEECH))
+def test_state_of_several_sources(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Each source is named with its state; a sentence below describes each problem and disappears with it."""
+    scripted_daemon.publish(Status("desk", State.LISTENING))
+    scripted_daemon.publish(Status("stage", State.SPEECH))
     until(page, STATE, lambda text: "desk listening" in text and "stage speech" in text, "both")
     assert page.execute_script(ALERTS) == []
-    daemon.publish(Status("stage", State.LOST, "It was unplugged."))
-    daemon.publish(Status("desk", State.SPEECH, "Captions are late."))
-    wanted = ["Desk: Captions are late.", "Microphone lost: stage. It was unplugged."]
-    until(page, ALERTS, lambda texts: sorted(texts) == wanted, "two sentences")
+    scripted_daemon.publish(Status("stage", State.LOST, "It was unplugged."))
+    scripted_daemon.publish(Status("desk", State.SPEECH, "Captions are late."))
+    expected = ["Desk: Captions are late.", "Microphone lost: stage. It was unplugged."]
+    until(page, ALERTS, lambda texts: sorted(texts) == expected, "two sentences")
     page.execute_script(REMEMBER, "#state", "states")
-    daemon.publish(Status("stage", State.WAITING, "The client has left.", left=True))
-    daemon.publish(Status("desk", State.LISTENING))
+    scripted_daemon.publish(Status("stage", State.WAITING, "The client has left.", left=True))
+    scripted_daemon.publish(Status("desk", State.LISTENING))
     until_equal(page, ALERTS, [])
     until(
-        page, "return states", lambda texts: any("stage has left" in text for text in texts), "who left is still named"
+        page,
+        "return states",
+        lambda texts: any("stage has left" in text for text in texts),
+        "the source that left is named for a while",
     )
-    until(page, STATE, lambda text: text == "listening", "and then no more")
+    until(page, STATE, lambda text: text == "listening", "and then no longer")

@@ -50,7 +50,7 @@ def test_a_machine_with_problems(tmp_path: Path) -> None:
     }
     assert findings["model"]["remedy"] == "streamstt models fetch small"
     assert not json.loads(done.stdout)["ready"]
-    assert not list(tmp_path.iterdir()), "nothing is fetched"
+    assert not list(tmp_path.iterdir()), "nothing is downloaded"
 
 
 def test_invalid_settings(script: list[str]) -> None:

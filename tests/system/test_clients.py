@@ -1,4 +1,4 @@
-"""Viewers and speakers, well-behaved and not. A script speaks: the words are exact, and nothing waits for them."""
+"""Viewers and speakers, well-behaved and not. A script takes the place of Whisper, so that words are exact."""
 
 import asyncio
 import json
@@ -17,36 +17,46 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from tests.support.daemon import (
     DATA,
     SCRIPT,
+    SENTENCES,
     WITHIN_S,
     Daemon,
     captions,
+    final_text,
     pcm_of,
     receive,
     receive_all,
     receive_until,
-    said,
     speak,
+    wait_until_idle,
+    write_script,
 )
-
-SENTENCES = ["Every word of this has been written down before.", "It is said again and again so that tests know it."]
 
 
 @pytest.fixture
 def talking(script: list[str]) -> Iterator[Daemon]:
-    """A daemon whose one source never stops talking."""
+    """A daemon with one source that never stops."""
     with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
         yield daemon
 
 
-@pytest.fixture
-def waiting(script: list[str]) -> Iterator[Daemon]:
-    """A daemon that waits for remote clients, two at most."""
-    with Daemon(*script, "--source", "ws", "--set", "server.max_audio_clients=2") as daemon:
+REMOTE = ("--source", "ws", "--set", "server.max_audio_clients=2")
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    with Daemon(*write_script(tmp_path_factory.mktemp("script")), *REMOTE) as daemon:
         yield daemon
 
 
+@pytest.fixture
+async def waiting(running: Daemon) -> Daemon:
+    """A daemon for remote clients, two at most; those of the previous test have left."""
+    await wait_until_idle(running)
+    return running
+
+
 async def test_words_in_order(waiting: Daemon) -> None:
-    """Partials grow word by word, and each sentence becomes final when it is said, before the speaker stops."""
+    """Partials grow word by word, and each sentence becomes final when it is complete, before the stream ends."""
     async with captions(waiting, "/audio") as speaker:
         speech, messages = pcm_of("long_sentence"), []
         for begin_s, end_s in ((0, 1.5), (1.5, 2.2), (2.2, 2.9)):
@@ -57,11 +67,11 @@ async def test_words_in_order(waiting: Daemon) -> None:
         assert messages[-1]["text"] == SENTENCES[0]
         assert sum(m["type"] == "partial" for m in messages) >= 3
         await speaker.send('{"type":"end"}')
-        assert said(await receive_all(speaker)) == SENTENCES[1]
+        assert final_text(await receive_all(speaker)) == SENTENCES[1]
 
 
 async def test_client_that_reads_nothing_delays_nobody(script: list[str]) -> None:
-    """A stalled viewer is closed with 1013 and can resume; the others get every caption meanwhile."""
+    """A stalled viewer is disconnected with 1013 and can resume; the others receive every caption meanwhile."""
     with Daemon(*script, "--source", "ws", "--set", "server.client_queue=8") as daemon:
         async with (
             captions(daemon) as viewer,
@@ -97,7 +107,7 @@ async def test_client_that_reads_nothing_delays_nobody(script: list[str]) -> Non
 
 
 def _narrow(daemon: Daemon) -> socket.socket:
-    """A connection with as small a buffer as the kernel allows, so that a stalled reader is felt soon."""
+    """Connects with the smallest receive buffer that the kernel allows, so that a stalled reader is soon noticed."""
     narrow = socket.socket()
     narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
     narrow.connect(("127.0.0.1", urlsplit(daemon.url).port))
@@ -122,7 +132,7 @@ async def _collect(client: ClientConnection, finals: list[dict[str, Any]]) -> No
     ],
 )
 async def test_bad_address(waiting: Daemon, path: str, code: str) -> None:
-    """A client that asks for what there is not gets an error that says so, then the end."""
+    """A request with an invalid parameter gets an error with a code, and is disconnected."""
     async with captions(waiting, path) as client:
         messages = await receive_all(client)
         assert [m["type"] for m in messages] == ["error"]
@@ -132,7 +142,7 @@ async def test_bad_address(waiting: Daemon, path: str, code: str) -> None:
 
 @pytest.mark.parametrize("message", [b"\x01\x02\x03", "hello", "{", '{"type":"stop"}', "[]", "null"])
 async def test_bad_message(waiting: Daemon, message: str | bytes) -> None:
-    """Half a sample, or text that is no message, gets an error, then the end; the daemon goes on."""
+    """Half a sample, or text that is not a message, gets an error and is disconnected; the daemon goes on."""
     async with captions(waiting, "/audio") as client:
         await receive(client)
         await client.send(message)
@@ -143,7 +153,7 @@ async def test_bad_message(waiting: Daemon, message: str | bytes) -> None:
 
 
 async def test_too_many_speakers_and_equal_names(waiting: Daemon) -> None:
-    """Two clients of one name are two sources; a third is one too many, until one leaves."""
+    """Two clients with the same name are two sources; a third is refused until one leaves."""
     async with captions(waiting, "/audio?name=desk") as first:
         assert (await receive(first))["sources"][0]["name"] == "desk"
         async with captions(waiting, "/audio?name=desk") as second:
@@ -154,21 +164,21 @@ async def test_too_many_speakers_and_equal_names(waiting: Daemon) -> None:
                 assert third.close_code == 1013
             await second.send('{"type":"end"}')
             await receive_all(second)
-        async with asyncio.timeout(WITHIN_S):  # its place is free when it has gone altogether, a moment later
+        async with asyncio.timeout(WITHIN_S):  # its place is free a moment after it has left
             while await _greeting(waiting) != "hello":
                 pass
 
 
 async def _greeting(daemon: Daemon) -> str:
-    """The type of the first message that a speaker gets."""
+    """Returns the type of the first message that a speaker receives."""
     async with captions(daemon, "/audio") as speaker:
         return str((await receive(speaker))["type"])
 
 
 async def test_foreign_pages_are_refused(waiting: Daemon) -> None:
-    """A web page from elsewhere, open in the user's browser, cannot read captions; our own page can."""
+    """A web page from another origin in the user's browser cannot read captions; our own page can."""
     address = waiting.url.replace("http", "ws", 1) + "/captions"
-    from websockets.asyncio.client import connect  # noqa: PLC0415 - only here are headers wanted
+    from websockets.asyncio.client import connect  # noqa: PLC0415 - only this test sends headers
 
     with pytest.raises(InvalidStatus) as refused:
         async with connect(address, additional_headers={"Origin": "https://example.org"}):
@@ -179,7 +189,7 @@ async def test_foreign_pages_are_refused(waiting: Daemon) -> None:
 
 
 async def test_plain_requests(talking: Daemon) -> None:
-    """Pages, health and the transcript so far are there for a browser; what is not there says what is."""
+    """A browser gets pages, health and the transcript so far; the page for unknown paths lists the known ones."""
     async with captions(talking) as viewer:
         await receive_until(viewer, "final")
 
@@ -190,7 +200,7 @@ async def test_plain_requests(talking: Daemon) -> None:
         except urllib.error.HTTPError as error:
             return error.code, error.headers["Content-Type"], error.read().decode()
 
-    async with asyncio.timeout(WITHIN_S):  # captions may be late just now
+    async with asyncio.timeout(WITHIN_S):  # it is not ready while captions are late
         while json.loads((await asyncio.to_thread(get, "/healthz"))[2])["status"] != "ready":  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     answers = {path: await asyncio.to_thread(get, path) for path in ("/", "/overlay", "/nothing")}
@@ -203,7 +213,7 @@ async def test_plain_requests(talking: Daemon) -> None:
 
 
 async def test_goodbye(talking: Daemon) -> None:
-    """A viewer of a daemon that stops gets 1001, and the daemon exits 0, though its source would never end."""
+    """A daemon that stops closes its viewers with 1001 and exits with 0, though its source would never end."""
     async with captions(talking) as viewer:
         await receive(viewer)
         code = asyncio.create_task(asyncio.to_thread(talking.stop))
@@ -212,34 +222,35 @@ async def test_goodbye(talking: Daemon) -> None:
     assert await code == 0
 
 
-async def test_stopped_while_a_client_speaks(waiting: Daemon) -> None:
-    """A client that goes on speaking while the daemon stops gets its words so far as a final, then goodbye."""
-    async with captions(waiting, "/audio") as speaker:
-        speaking = asyncio.create_task(speak(speaker, pcm_of("long_sentence") * 100, speed=2))
-        messages = await receive_until(speaker, "partial")
-        code = asyncio.create_task(asyncio.to_thread(waiting.stop))
-        messages += await receive_all(speaker)
-        assert speaker.close_code == 1001
-        assert await code == 0
-        with pytest.raises(ConnectionClosed):
-            await speaking
+async def test_stopped_while_a_client_speaks(script: list[str]) -> None:
+    """A client that is still sending when the daemon stops gets its words so far as a final, then 1001."""
+    with Daemon(*script, *REMOTE) as daemon:
+        async with captions(daemon, "/audio") as speaker:
+            speaking = asyncio.create_task(speak(speaker, pcm_of("long_sentence") * 100, speed=2))
+            messages = await receive_until(speaker, "partial")
+            code = asyncio.create_task(asyncio.to_thread(daemon.stop))
+            messages += await receive_all(speaker)
+            assert speaker.close_code == 1001
+            assert await code == 0
+            with pytest.raises(ConnectionClosed):
+                await speaking
     opened = list(dict.fromkeys(m["id"] for m in messages if m["type"] == "partial"))
     ended = [m["id"] for m in messages if m["type"] == "final"]
-    assert [name for name in ended if name in opened] == opened, "each ends, once, and in order"
-    assert said(messages)
-    assert SCRIPT.startswith(said(messages))
+    assert [name for name in ended if name in opened] == opened, "each caption ends, once, and in order"
+    assert final_text(messages)
+    assert SCRIPT.startswith(final_text(messages))
 
 
 def test_scripted_words_are_the_script(script: list[str], tmp_path: Path) -> None:
-    """What this file's tests rely on: the script is what is said."""
+    """The script's words are SCRIPT, which the tests in this file rely on."""
     assert json.loads((tmp_path / "script.json").read_text())["words"][0]["text"] == " Every"
     assert " ".join(SENTENCES) == SCRIPT
 
 
 async def test_a_machine_that_cannot_keep_up(tmp_path: Path) -> None:
-    """When decodes take seconds, viewers are told that captions are late; they are not later and later, and all come.
+    """When decodes take seconds, viewers are told that captions are late; the delay does not grow, and no word is lost.
 
-    When all is said, the viewers are told that it is well again.
+    At the end, viewers are told that captions are no longer late.
     """
     words = [{"text": f" {w}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, w in enumerate(SCRIPT.split())]
     file = tmp_path / "slow.json"
@@ -248,16 +259,16 @@ async def test_a_machine_that_cannot_keep_up(tmp_path: Path) -> None:
         async with captions(daemon) as viewer, captions(daemon, "/audio") as speaker:
             await speak(speaker, pcm_of("long_sentence")[: 2 * 16000 * 7])
             await speaker.send('{"type":"end"}')
-            assert said(await receive_all(speaker)) == SCRIPT
+            assert final_text(await receive_all(speaker)) == SCRIPT
             states = [m async for m in _states(viewer)]
     late = ["late" in s["detail"] for s in states]
     assert late[0] is False
     assert True in late
-    assert late[-2:] == [False, False], "the end of it is told, before the speaker leaves"
+    assert late[-2:] == [False, False], "the end of the delay is reported before the speaker leaves"
 
 
 async def _states(viewer: ClientConnection) -> Any:
-    """The statuses that a viewer was told until the speaker left."""
+    """Yields the status messages that a viewer receives until the speaker has left."""
     while True:
         message = await receive(viewer)
         if message["type"] == "status":

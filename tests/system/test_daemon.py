@@ -1,4 +1,4 @@
-"""The real daemon with the real base weights and real speech."""
+"""The real daemon with real weights (base) and real speech."""
 
 import asyncio
 import json
@@ -11,17 +11,18 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests.support.caption_rules import check_captions, from_messages
 from tests.support.daemon import (
     DATA,
     STOP_S,
     Daemon,
     captions,
+    final_text,
     pcm_of,
     receive,
     receive_all,
     resampled,
     run,
-    said,
     speak,
     text_of,
     write_script,
@@ -29,41 +30,25 @@ from tests.support.daemon import (
 from tests.support.transcripts import finals as recorded
 from tests.support.word_errors import word_error_rate
 
-MAX_WER = 0.1  # the model makes no mistake in these recordings; half a sentence lost is more than this
+MAX_WER = 0.1  # the model makes no errors in these recordings; half a lost sentence would exceed this
 
 
 @pytest.fixture(scope="module")
 def remote_only() -> Iterator[Daemon]:
-    """A daemon that waits for remote clients."""
+    """A daemon for remote clients."""
     with Daemon("--source", "ws", "--language", "en") as daemon:
         yield daemon
 
 
-def check_rules(messages: list[dict[str, Any]]) -> None:
-    """The rules of protocol v1 that hold for any stream of captions."""
+def assert_protocol_rules(messages: list[dict[str, Any]]) -> None:
+    """Checks the messages about one source."""
     seqs = [m["seq"] for m in messages]
     assert seqs == sorted(set(seqs)), "seq rises"
-    open_ids: dict[str, dict[str, Any]] = {}
-    ended: set[str] = set()
-    for m in messages:
-        if m["type"] not in {"partial", "final"}:
-            continue
-        assert m["id"] not in ended, "a caption ends once"
-        before = open_ids.pop(m["id"], None)
-        assert not open_ids, "one caption is open at a time"
-        if before:
-            assert m["rev"] > before["rev"]
-            assert m["text"].startswith(before["text"][: before["stable"]].rstrip()), "what is stable stays"
-        if m["type"] == "partial":
-            assert m["stable"] >= (before["stable"] if before else 0), "stable does not shrink"
-            open_ids[m["id"]] = m
-        else:
-            ended.add(m["id"])
-    assert not open_ids, "every caption ends"
+    check_captions(from_messages(messages))
 
 
 async def test_speech_becomes_captions(remote_only: Daemon) -> None:
-    """A viewer gets the words that a remote client says, partials before the final, by the rules of the protocol."""
+    """A viewer receives captions of a remote client's speech, partials before finals, by the rules of the protocol."""
     async with captions(remote_only) as viewer, captions(remote_only, "/audio?name=desk") as speaker:
         hello = await receive(viewer)
         assert hello["protocol"] == 1
@@ -74,16 +59,16 @@ async def test_speech_becomes_captions(remote_only: Daemon) -> None:
         assert speaker.close_code == 1000
         assert own[0]["type"] == "hello"
         assert [s["name"] for s in own[0]["sources"]] == ["desk"]
-        assert word_error_rate(text_of("meeting"), said(own)) < MAX_WER
+        assert word_error_rate(text_of("meeting"), final_text(own)) < MAX_WER
         mine: list[dict[str, Any]] = []
-        while said(mine) != said(own):
+        while final_text(mine) != final_text(own):
             message = await receive(viewer)
-            mine += [message] if message.get("source") == "desk" else []  # others may still be leaving
-        check_rules(mine)
+            mine += [message] if message.get("source") == "desk" else []  # other sources may still be closing
+        assert_protocol_rules(mine)
         kinds = [m["type"] for m in mine if m["type"] in {"partial", "final"}]
         assert kinds[0] == "partial"
         finals = [m for m in mine if m["type"] == "final"]
-        assert len(finals) >= 4, "a caption a sentence"
+        assert len(finals) >= 4, "a caption per sentence"
         for final in finals:
             words = final["words"]
             assert " ".join(w["text"] for w in words) == final["text"]
@@ -92,7 +77,7 @@ async def test_speech_becomes_captions(remote_only: Daemon) -> None:
 
 
 async def test_late_client_gets_history(remote_only: Daemon) -> None:
-    """Who comes late is greeted with what was said; who comes back with ``since`` gets what was missed, and no more."""
+    """A late client receives the history; one that resumes with ``since`` receives what it missed, and no more."""
     async with captions(remote_only, "/audio") as speaker:
         await speak(speaker, pcm_of("short"), speed=4)
         await speaker.send('{"type":"end"}')
@@ -106,7 +91,7 @@ async def test_late_client_gets_history(remote_only: Daemon) -> None:
     async with captions(remote_only, f"/captions?since={before}&session={hello['session']}") as viewer:
         resumed = await receive(viewer)
     assert [f for f in resumed["history"] if f["id"] in ids] == finals
-    assert resumed["history"][0] == finals[0], "nothing from before"
+    assert resumed["history"][0] == finals[0], "nothing earlier"
     assert "gap_in_history" not in resumed
     async with captions(remote_only, f"/captions?since={before}&session=another") as viewer:
         assert (await receive(viewer))["gap_in_history"] is True
@@ -114,35 +99,35 @@ async def test_late_client_gets_history(remote_only: Daemon) -> None:
 
 @pytest.mark.parametrize("rate", [8000, 44100])
 async def test_other_sample_rates(remote_only: Daemon, rate: int) -> None:
-    """A client may send at its own rate."""
+    """Clients may send audio at other sample rates."""
     async with captions(remote_only, f"/audio?rate={rate}") as speaker:
         await speak(speaker, resampled("short", rate), rate, speed=4)
         await speaker.send('{"type":"end"}')
-        assert word_error_rate(text_of("short"), said(await receive_all(speaker))) < MAX_WER
+        assert word_error_rate(text_of("short"), final_text(await receive_all(speaker))) < MAX_WER
 
 
 async def test_noise_is_silent(remote_only: Daemon) -> None:
-    """Room noise and knocks make no caption."""
+    """Room noise and knocks do not cause captions."""
     async with captions(remote_only, "/audio") as speaker:
         await speak(speaker, pcm_of("noise"), speed=4)
         await speaker.send('{"type":"end"}')
-        assert said(await receive_all(speaker)) == ""
+        assert final_text(await receive_all(speaker)) == ""
 
 
 async def test_client_that_vanishes(remote_only: Daemon) -> None:
-    """Who drops the connection in mid-sentence is still captioned for the others."""
+    """Speech before a lost connection is still captioned for the other clients."""
     async with captions(remote_only) as viewer:
         await receive(viewer)
         async with captions(remote_only, "/audio?name=gone") as speaker:
             await speak(speaker, pcm_of("short")[: 2 * 16000 * 4], speed=2)
             speaker.transport.abort()
         messages: list[dict[str, Any]] = []
-        while "window open" not in said([m for m in messages if m.get("source") == "gone"]):
+        while "window open" not in final_text([m for m in messages if m.get("source") == "gone"]):
             messages.append(await receive(viewer))
 
 
 async def test_sigterm_in_mid_sentence_keeps_the_words(tmp_path: Path) -> None:
-    """SIGTERM: what was said so far becomes a final that viewer and file get; the viewer is told goodbye; exit 0."""
+    """On SIGTERM, the words so far become a final, for viewers and the transcript; 1001 for the viewer; exit code 0."""
     source = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--language", "en"]
     with Daemon(*source, "--set", f"transcript.folder={tmp_path}") as daemon:
         async with captions(daemon) as viewer:
@@ -154,13 +139,13 @@ async def test_sigterm_in_mid_sentence_keeps_the_words(tmp_path: Path) -> None:
             assert viewer.close_code == 1001
         assert await code == 0
     finals = [*messages[0]["history"], *(m for m in messages if m["type"] == "final")]
-    check_rules(messages[1:])
-    assert "Last summer my brother and I" in said(finals)
+    assert_protocol_rules(messages[1:])
+    assert "Last summer my brother and I" in final_text(finals)
     assert recorded(tmp_path) == [f for f in finals if f["text"]]
 
 
 async def test_standard_input_and_file_at_once(tmp_path: Path) -> None:
-    """Two sources from a configuration file share the engine; raw audio comes by a pipe; it ends when both have."""
+    """Two configured sources, one of them raw audio from a pipe, share the engine; the daemon exits after both end."""
     config = tmp_path / "two.toml"
     recording = DATA / "short.flac"
     config.write_text(
@@ -178,12 +163,12 @@ async def test_standard_input_and_file_at_once(tmp_path: Path) -> None:
         assert daemon.process.wait(STOP_S) == 0
     finals = [*hello["history"], *(m for m in messages if m["type"] == "final")]
     for source, name in (("room", "short"), ("pipe", "meeting")):
-        text = said([m for m in finals if m["source"] == source])
+        text = final_text([m for m in finals if m["source"] == source])
         assert word_error_rate(text_of(name), text) < MAX_WER
 
 
 def test_transcribe(tmp_path: Path) -> None:
-    """``transcribe`` reads any rate and channel count."""
+    """``transcribe`` reads any sample rate and number of channels."""
     stereo = tmp_path / "stereo.wav"
     left = np.frombuffer(resampled("short", 44100), dtype="<i2")
     soundfile.write(stereo, np.stack([left, np.zeros_like(left)], axis=1), 44100)

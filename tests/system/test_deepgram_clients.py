@@ -22,11 +22,11 @@ from tests.support.daemon import (
     SENTENCES,
     WITHIN_S,
     Daemon,
-    Shown,
+    VisibleWords,
     captions,
     pcm_of,
-    refused,
-    until_alone,
+    refusal_status,
+    wait_until_idle,
     write_script,
 )  # fmt: skip
 from tests.support.paths import DATA
@@ -48,8 +48,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
-    """One for all tests; the clients of the test before have left."""
-    await until_alone(running)
+    """One daemon for all tests; the clients of the previous test have left."""
+    await wait_until_idle(running)
     return running
 
 
@@ -71,13 +71,13 @@ async def send(connection: Any, pcm: bytes, pause_s: float = 0.01) -> None:
 
 async def until(connection: Any, kind: str) -> list[Any]:
     """Returns all messages up to the first of a type, or up to the reply to ``Finalize``."""
-    got: list[Any] = []
+    messages: list[Any] = []
     async with asyncio.timeout(WITHIN_S):
-        while not got or not (
-            got[-1].type == kind or (kind == "finalized" and getattr(got[-1], "from_finalize", False))
+        while not messages or not (
+            messages[-1].type == kind or (kind == "finalized" and getattr(messages[-1], "from_finalize", False))
         ):
-            got.append(await connection.recv())
-    return got
+            messages.append(await connection.recv())
+    return messages
 
 
 def results(messages: list[Any], *, final: bool) -> list[Any]:
@@ -90,18 +90,18 @@ def text(result: Any) -> str:
 
 async def test_the_sdk(daemon: Daemon) -> None:
     """Interim results arrive during speech, finals do not overlap, pauses are reported, and a summary comes last."""
-    wanted = {
+    options = {
         "interim_results": True,
         "vad_events": True,
         "utterance_end_ms": 1000,
         "endpointing": 300,
         "language": "en-US",
     }
-    async with captions(daemon) as viewer, listen(daemon, **wanted) as connection:
-        shown = Shown(viewer)
+    async with captions(daemon) as viewer, listen(daemon, **options) as connection:
+        shown = VisibleWords(viewer)
         for second in range(7):
             await send(connection, SEVEN_S[2 * 16000 * second : 2 * 16000 * (second + 1)])
-            await shown.until_heard(second + 1)
+            await shown.until_spoken(second + 1)
         await send(connection, bytes(2 * 16000 * 2))
         await connection.send_close_stream()
         messages = await until(connection, "Metadata")
@@ -160,8 +160,8 @@ async def finalize_and_keep_alive(daemon: Daemon) -> None:
         await send(connection, SEVEN_S[: 2 * 16000 * 2], 0)
         await connection.send_finalize()
         first = await until(connection, "finalized")
-        begun = time.monotonic()
-        while time.monotonic() - begun < 5:  # longer than it may be silent
+        started = time.monotonic()
+        while time.monotonic() - started < 5:  # longer than a client may be silent
             await asyncio.sleep(0.3)
             await connection.send_keep_alive()
         await connection.send_finalize()
@@ -176,11 +176,11 @@ async def finalize_and_keep_alive(daemon: Daemon) -> None:
 
 def test_the_sdk_with_threads(daemon: Daemon) -> None:
     """The blocking client with its listener in a thread, as in Deepgram's examples, ends without an error."""
-    got: list[Any] = []
+    messages: list[Any] = []
     errors: list[Any] = []
     client = DeepgramClient(api_key="any", environment=environment_of(daemon))
     with client.listen.v1.connect(**OPTIONS, interim_results=True) as connection:
-        connection.on(EventType.MESSAGE, got.append)
+        connection.on(EventType.MESSAGE, messages.append)
         connection.on(EventType.ERROR, errors.append)
         listener = threading.Thread(target=connection.start_listening)
         listener.start()
@@ -189,8 +189,8 @@ def test_the_sdk_with_threads(daemon: Daemon) -> None:
             time.sleep(0.005)
         connection.send_close_stream()
         listener.join(WITHIN_S)
-    assert " ".join(text(m) for m in results(got, final=True) if text(m)) == SCRIPT
-    assert (got[-1].type, errors) == ("Metadata", [])
+    assert " ".join(text(m) for m in results(messages, final=True) if text(m)) == SCRIPT
+    assert (messages[-1].type, errors) == ("Metadata", [])
 
 
 async def test_keys_and_the_end_of_the_daemon(tmp_path: Path) -> None:
@@ -199,8 +199,8 @@ async def test_keys_and_the_end_of_the_daemon(tmp_path: Path) -> None:
     tokens.write_text(f"viewer {'v' * 20}\nspeaker {'s' * 20}\n")
     closed = ["--set", "server.require_token=true", "--set", f"server.token_file={tokens}"]
     with Daemon(*write_script(tmp_path), *SETTINGS, *closed) as stopping:
-        assert await refused(stopping, LISTEN) == 401
-        assert await refused(stopping, LISTEN, Authorization=f"Token {'v' * 20}") == 403
+        assert await refusal_status(stopping, LISTEN) == 401
+        assert await refusal_status(stopping, LISTEN, Authorization=f"Token {'v' * 20}") == 403
         wrong = DeepgramClient(api_key="x" * 20, environment=environment_of(stopping))
         with pytest.raises((ApiError, InvalidStatus), match="401"), wrong.listen.v1.connect(**OPTIONS):
             pass
@@ -208,7 +208,7 @@ async def test_keys_and_the_end_of_the_daemon(tmp_path: Path) -> None:
         async with right.listen.v1.connect(**OPTIONS, interim_results=True) as connection:
             await send(connection, SEVEN_S[: 2 * 16000 * 3], 0.01)
             while "this has been" not in text(await connection.recv()):
-                pass  # it has come to the daemon
+                pass  # until the daemon has received it
             code = asyncio.create_task(asyncio.to_thread(stopping.stop))
             messages = await until(connection, "Metadata")
         assert await code == 0

@@ -8,12 +8,12 @@ import pytest
 from tests.support.daemon import (
     Daemon,
     captions,
+    final_text,
     pcm_of,
     receive,
     receive_all,
     receive_until,
-    said,
-    until_alone,
+    wait_until_idle,
     write_script,
 )
 
@@ -35,8 +35,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
-    """One for all tests; the clients of the test before have left."""
-    await until_alone(running)
+    """One daemon for all tests; the clients of the previous test have left."""
+    await wait_until_idle(running)
     return running
 
 
@@ -80,9 +80,9 @@ async def test_gone_in_the_middle(daemon: Daemon) -> None:
             await client.send(SEVEN_S[: 2 * 16000 * 3])
             await receive_until(viewer, "partial")
             client.transport.abort()
-        seen = await receive_until(viewer, "final")
-    assert said(seen).startswith("Every word of this has been")
-    assert {m["source"] for m in seen} == {"deepgram"}
+        messages = await receive_until(viewer, "final")
+    assert final_text(messages).startswith("Every word of this has been")
+    assert {m["source"] for m in messages} == {"deepgram"}
 
 
 async def test_former_ways(daemon: Daemon) -> None:

@@ -10,16 +10,14 @@ from selenium.webdriver.common.by import By
 
 from streamstt.config.overlay import OverlaySettings
 from streamstt.config.settings import Settings
+from tests.support.browser import console_messages, until, until_equal
 from tests.support.daemon import DATA, Daemon
-from tests.system.test_overlay import browser, chrome, console
-from tests.system.test_pages import REMEMBER, ScriptedDaemon, scripted_daemon, until, until_equal
-
-__all__ = ["browser", "chrome", "scripted_daemon"]
+from tests.support.pages import REMEMBER, ScriptedDaemon
 
 ADDRESS = "return document.querySelector('#address').value"
 PREVIEW = "return document.querySelector('#preview').contentWindow.location.search"
 SAMPLE = "return document.querySelector('#preview').contentDocument.querySelector('#lines')?.textContent ?? ''"
-# As a person does: the field has another value, and tells of it.
+# As a user does: changes the value of a field, which emits an event.
 ENTER = """
   const field = document.querySelector(`#setting-${arguments[0]}`);
   if (field.type === 'checkbox') field.checked = arguments[1];
@@ -34,12 +32,12 @@ def design(driver: webdriver.Chrome, daemon: ScriptedDaemon, query: str = "") ->
     until(driver, ADDRESS, bool, "the designer is ready")
 
 
-def asked(address: str) -> dict[str, list[str]]:
+def query_of(address: str) -> dict[str, list[str]]:
     return parse_qs(urlsplit(address).query, keep_blank_values=True)
 
 
 def test_every_setting_has_a_field(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Each setting of the overlay has a field with its value, a label and its help."""
+    """Each setting of the overlay has a field with its value, a label and a help text."""
     design(browser, scripted_daemon)
     for name, field in OverlaySettings.model_fields.items():
         element = browser.find_element(By.ID, f"setting-{name}")
@@ -50,18 +48,18 @@ def test_every_setting_has_a_field(browser: webdriver.Chrome, scripted_daemon: S
     assert browser.execute_script(ADDRESS) == f"{scripted_daemon.url}/overlay"
 
 
-def test_a_setting_is_seen_and_told(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """What is put in is in the preview, in the address, in the configuration, and in the designer's own address."""
+def test_a_setting_takes_effect_everywhere(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A changed setting is in the preview, the address, the configuration, and the designer's own address."""
     design(browser, scripted_daemon)
     until(browser, SAMPLE, lambda text: "Good morning" in text, "sample words")
-    wanted: dict[str, Any] = {
+    changes: dict[str, Any] = {
         "lines": 3,
         "background": "#123456cc",
         "upper": True,
         "source": "you, them",
         "font": "Inter",
     }
-    for name, value in wanted.items():
+    for name, value in changes.items():
         browser.execute_script(ENTER, name, value)
     until(browser, SAMPLE, lambda text: "GOOD MORNING" in text, "sample words in capitals")
     expected = {
@@ -71,38 +69,38 @@ def test_a_setting_is_seen_and_told(browser: webdriver.Chrome, scripted_daemon: 
         "source": ["you", "them"],
         "font": ["Inter"],
     }
-    assert asked(browser.execute_script(ADDRESS)) == expected
-    assert asked(browser.current_url) == expected
+    assert query_of(browser.execute_script(ADDRESS)) == expected
+    assert query_of(browser.current_url) == expected
     previewed = {name: value for name, value in expected.items() if name != "source"}  # samples have no sources
     previewed["demo"] = ["2"]
-    until(browser, PREVIEW, lambda address: asked(f"?{address.lstrip('?')}") == previewed, "the same preview")
-    told = tomllib.loads(browser.execute_script("return document.querySelector('#toml').value"))
-    settings = Settings.model_validate(told).overlay
+    until(browser, PREVIEW, lambda address: query_of(f"?{address.lstrip('?')}") == previewed, "the same preview")
+    configuration = tomllib.loads(browser.execute_script("return document.querySelector('#toml').value"))
+    settings = Settings.model_validate(configuration).overlay
     assert settings == OverlaySettings(
         lines=3, background="#123456cc", upper=True, source=("you", "them"), font="Inter"
     )
     design(browser, scripted_daemon, f"?{urlsplit(browser.execute_script(ADDRESS)).query}")
-    assert asked(browser.execute_script(ADDRESS)) == expected
+    assert query_of(browser.execute_script(ADDRESS)) == expected
 
 
 def test_a_mistake_is_shown_where_it_is(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """A wrong value is marked, says what would be right, and changes nothing; a right one takes the mark away."""
+    """An invalid value is marked, explained, and has no effect; a valid one removes the mark."""
     design(browser, scripted_daemon)
     state = """const f = document.querySelector(`#setting-${arguments[0]}`);
       return [f.getAttribute('aria-invalid'), document.querySelector(`#help-${arguments[0]}`).textContent]"""
-    for name, wrong, right, words in [("lines", "9", "1", "from 1 to 4"), ("color", "#12", "gold", "a colour")]:
+    for name, wrong, right, words in [("lines", "9", "1", "from 1 to 4"), ("color", "#12", "gold", "#ffcc00")]:
         browser.execute_script(ENTER, name, wrong)
         invalid, text = browser.execute_script(state, name)
         assert invalid == "true"
         assert words in text
-        assert name not in asked(browser.execute_script(ADDRESS))
+        assert name not in query_of(browser.execute_script(ADDRESS))
         browser.execute_script(ENTER, name, right)
         assert browser.execute_script(state, name)[0] == "false"
-        assert asked(browser.execute_script(ADDRESS))[name] == [right]
+        assert query_of(browser.execute_script(ADDRESS))[name] == [right]
 
 
 def test_it_warns_of_low_contrast(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """It says how well the words can be read on the worst picture."""
+    """The designer shows the contrast of the words on the worst background."""
     design(browser, scripted_daemon)
     contrast = "return document.querySelector('#contrast').textContent"
     until(browser, contrast, lambda text: "at least 12.6 : 1" in text, "the contrast")
@@ -118,15 +116,15 @@ def test_copying(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> 
     browser.execute_cdp_cmd("Browser.grantPermissions", rights)
     design(browser, scripted_daemon, "?lines=3")
     button = browser.find_element(By.CSS_SELECTOR, "[data-copies=address]")
-    browser.execute_script(REMEMBER, "[data-copies=address]", "told")
+    browser.execute_script(REMEMBER, "[data-copies=address]", "labels")
     button.click()
-    until(browser, "return told", lambda texts: "Copied" in texts, "that it was copied")
+    until(browser, "return labels", lambda texts: "Copied" in texts, "a confirmation")
     copied = browser.execute_async_script("navigator.clipboard.readText().then(arguments[0])")
     assert copied == f"{scripted_daemon.url}/overlay?lines=3"
 
 
 def test_where_a_token_is_demanded(browser: webdriver.Chrome, script: list[str], tmp_path: Path) -> None:
-    """The designer works by the page's cookie, and says that OBS will need a token of its own."""
+    """The designer works with the page's cookie, and says that OBS will need a token of its own."""
     tokens = tmp_path / "tokens"
     tokens.write_text("viewer a-token-for-viewers\n")
     access = ["--set", "server.require_token=true", "--set", f"server.token_file={tokens}"]
@@ -135,15 +133,15 @@ def test_where_a_token_is_demanded(browser: webdriver.Chrome, script: list[str],
         until_equal(browser, ADDRESS, f"{daemon.url}/overlay?token=TOKEN")
         assert browser.find_element(By.ID, "tokenhint").is_displayed()
         until(browser, SAMPLE, bool, "the preview")
-    assert [line for line in console(browser) if "401" not in line] == []  # it asked without the cookie
+    assert console_messages(browser, "401") == []  # its first request was without the cookie
 
 
 def test_found_from_the_captions_page(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """The captions page leads to it, in a tab of its own, and it leads back."""
+    """The captions page links to it, in a new tab, and it links back."""
     browser.get(scripted_daemon.url)
     browser.find_element(By.CSS_SELECTOR, "[popovertarget=view]").click()
     browser.find_element(By.CSS_SELECTOR, "#view a[href*=designer]").click()
-    until(browser, "return 0", lambda _: len(browser.window_handles) > 1, "a tab of its own")
+    until(browser, "return 0", lambda _: len(browser.window_handles) > 1, "a new tab")
     browser.switch_to.window(browser.window_handles[-1])
     until(browser, ADDRESS, bool, "the designer is ready")
     browser.find_element(By.LINK_TEXT, "Captions page").click()

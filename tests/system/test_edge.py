@@ -1,4 +1,4 @@
-"""An edge behind real brokers: it serves what the daemon does, whoever dies on the way."""
+"""An edge with real brokers serves what the daemon serves, whichever process is killed."""
 
 import asyncio
 import json
@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.support.brokers import SECRET, Broker, edge
-from tests.support.daemon import WITHIN_S, Daemon, captions, get, receive, refused, run
+from tests.support.daemon import WITHIN_S, Daemon, captions, get, receive, refusal_status, run
 from tests.support.transcripts import finals
 from tests.support.viewers import Viewer, talk
 
@@ -31,12 +31,12 @@ def daemon_of(broker: Broker, script: list[str], folder: Path) -> Daemon:
 async def until(holds: Callable[[], bool]) -> None:
     """Polls a state that nothing announces."""
     async with asyncio.timeout(WITHIN_S):
-        while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - it is another process's
+        while not await asyncio.to_thread(holds):  # noqa: ASYNC110 - another process cannot be awaited
             await asyncio.sleep(0.1)
 
 
 def loaded(daemon: Daemon) -> str:
-    """Names of the files that a process has in memory."""
+    """Returns the names of the files that a process has mapped."""
     return Path(f"/proc/{daemon.process.pid}/maps").read_text()
 
 
@@ -45,7 +45,7 @@ def health(daemon: Daemon) -> dict[str, object]:
 
 
 async def until_health_says(daemon: Daemon, words: str, *, present: bool = True) -> None:
-    """Waits until the notices of a daemon or edge have the words, or have them no more."""
+    """Waits until the health of a daemon or edge contains a text, or no longer contains it."""
     try:
         await until(lambda: (words in json.dumps(health(daemon))) is present)
     except TimeoutError as late:
@@ -58,7 +58,7 @@ async def watched(daemon: Daemon, viewer: Viewer) -> AsyncIterator[None]:
 
     async def follow() -> None:
         while daemon.process.poll() is None:
-            with suppress(InvalidStatus):  # 503: no captions have come to it yet
+            with suppress(InvalidStatus):  # 503: the edge has not received any captions yet
                 await viewer.watch(daemon)
             await asyncio.sleep(0.05)
 
@@ -68,13 +68,13 @@ async def watched(daemon: Daemon, viewer: Viewer) -> AsyncIterator[None]:
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
-            await task  # it may have seen what it must not
+            await task  # raises what the viewer has found wrong
 
 
 async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[str], tmp_path: Path) -> None:
-    """Viewers of an edge get the daemon's finals with its numbers, session and times; one that goes from daemon to
-    edge with ``since`` misses nothing. What is not there answers 404 with a sentence. No model library is loaded. The
-    broker's password is told to nobody."""
+    """Viewers of an edge receive the daemon's finals with its numbers, session and times; one that changes from daemon
+    to edge with ``since`` misses nothing. Audio and control are 404. No model library is loaded. The broker's password
+    does not appear anywhere."""
     with edge(broker) as served, ExitStack() as started:
         await until_health_says(served, "No daemon has sent captions")
         assert health(served)["status"] == "degraded"
@@ -96,7 +96,7 @@ async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[
         assert [f["seq"] for f in hello["history"] if f["text"]][:3] == [f["seq"] for f in here.finals[1:4]]
         assert "gap_in_history" not in hello
         for path in ("/audio", "/control"):
-            assert await refused(served, path) == 404
+            assert await refusal_status(served, path) == 404
         assert "This is an edge" in get(f"{served.url}/audio")[1]
         assert get(f"{served.url}/transcript.vtt")[1].startswith("WEBVTT")
         await until(lambda: get(f"{served.url}/transcript.vtt")[1] == get(f"{daemon.url}/transcript.vtt")[1])
@@ -108,8 +108,8 @@ async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[
 
 
 async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path: Path) -> None:
-    """Broker, daemon and edge are killed with -9 in the middle of speech and come back, one after the other: a viewer
-    of the edge gets every final that the daemon wrote, once and in order, of one session."""
+    """Broker, daemon and edge are killed with -9 during speech and restarted, one after the other: a viewer of the
+    edge receives every final that the daemon wrote, once and in order, in one session."""
     kept, viewer = tmp_path / "t", Viewer()
     with edge(broker) as served:
         async with watched(served, viewer):
@@ -118,7 +118,7 @@ async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path
                 await viewer.wait(2)
                 broker.kill()
                 before = len(finals(kept))
-                await until(lambda: len(finals(kept)) >= before + 3)  # nobody gets them for now
+                await until(lambda: len(finals(kept)) >= before + 3)  # no viewer receives them for now
                 await until_health_says(served, "lost its connection to the broker")
                 await until_health_says(daemon, "Captions do not reach")
                 await until(lambda: (health(served)["status"], health(daemon)["status"]) == ("degraded", "ready"))
@@ -138,11 +138,11 @@ async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path
                     await viewer.wait(now + 2)
                     speaking.cancel()
                     assert daemon.stop() == 0
-                    said = [f for f in finals(kept) if f["text"]]
-                    await viewer.wait(len(said))
+                    written = [f for f in finals(kept) if f["text"]]
+                    await viewer.wait(len(written))
                     await until_health_says(again, "The daemon has stopped")
-    assert [f["seq"] for f in viewer.finals] == [f["seq"] for f in said], "none missing, none twice"
-    assert [f["text"] for f in viewer.finals] == [f["text"] for f in said]
+    assert [f["seq"] for f in viewer.finals] == [f["seq"] for f in written], "none missing, none repeated"
+    assert [f["text"] for f in viewer.finals] == [f["text"] for f in written]
     assert len(viewer.sessions) == 1
 
 
@@ -152,7 +152,7 @@ async def test_an_edge_before_its_broker(tmp_path: Path) -> None:
     with edge(broker) as served:
         await until_health_says(served, "lost its connection to the broker")
         assert get(f"{served.url}/")[0] == 200
-        assert await refused(served) == 503
+        assert await refusal_status(served) == 503
         with broker:
             await until_health_says(served, "No daemon has sent captions")
             served.wait_for_log("captions come from Redis")
@@ -176,13 +176,13 @@ def test_an_edge_reloads_its_settings(tmp_path: Path) -> None:
 
 
 def test_a_broker_that_is_none() -> None:
-    """An address that names no broker, and one with a password in it, are refused with a sentence."""
+    """An address that is not a broker's, or that contains a password, is refused with an explanation."""
     wrong = run("serve", "--from", "http://localhost")
     assert wrong.returncode == 78
     assert "expected for example redis://" in wrong.stderr
     for address in (f"redis://me:{SECRET}@localhost", f"amqp://me:{SECRET}@localhost"):
-        told = run("serve", "--from", address)
-        assert told.returncode == 78
-        assert "://me:***@localhost" in told.stderr
-        assert SECRET not in told.stderr
+        done = run("serve", "--from", address)
+        assert done.returncode == 78
+        assert "://me:***@localhost" in done.stderr
+        assert SECRET not in done.stderr
     assert "password_file" in run("run", "--set", f"mqtt.url=mqtt://me:{SECRET}@localhost").stderr

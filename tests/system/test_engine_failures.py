@@ -19,17 +19,17 @@ from tests.support.daemon import (
     STOP_S,
     Daemon,
     captions,
+    final_text,
     pcm_of,
     receive,
     receive_all,
     receive_until,
-    said,
 )
 
 
 @pytest.fixture
 def failing(script: list[str]) -> Any:
-    """Makes options for the script, with what is to fail; the source is standard input."""
+    """Returns options for a script with given failures, and standard input as the source."""
     file = Path(script[-1].removeprefix("script:"))
 
     def make(**how: Any) -> list[str]:
@@ -44,7 +44,7 @@ def details(messages: list[dict[str, Any]]) -> list[str]:
 
 
 async def follow(daemon: Daemon) -> tuple[list[dict[str, Any]], int | None]:
-    """What a viewer gets who was there before the first word, and how its connection ends."""
+    """Returns the messages that a viewer receives from before the first word on, and its close code."""
     async with captions(daemon) as viewer:
         messages = [await receive(viewer)]
         speaking = asyncio.create_task(asyncio.to_thread(speak, daemon))
@@ -54,11 +54,11 @@ async def follow(daemon: Daemon) -> tuple[list[dict[str, Any]], int | None]:
 
 
 def speak(daemon: Daemon) -> None:
-    """Speaks into it, at the pace of speech, until the recording or the daemon ends."""
+    """Writes a recording to standard input in real time, until it or the daemon ends."""
     pcm = pcm_of("short")
     with suppress(OSError), daemon.process.stdin or nullcontext() as pipe:
         assert pipe
-        for at in range(0, len(pcm), 3200):  # a tenth of a second
+        for at in range(0, len(pcm), 3200):  # 0.1 s
             pipe.write(pcm[at : at + 3200])
             pipe.flush()
             time.sleep(0.1)
@@ -70,8 +70,8 @@ async def test_captions_go_on_with_a_fresh_engine(failing: Any) -> None:
         messages, _ = await follow(daemon)
         assert daemon.process.wait(STOP_S) == 0
         assert daemon.log.count("is loaded again") > 1
-    assert said(messages) in SCRIPT
-    assert len(said(messages)) > 0.8 * len(SCRIPT), "the recording ends a little earlier than the script"
+    assert final_text(messages) in SCRIPT
+    assert len(final_text(messages)) > 0.8 * len(SCRIPT), "the recording ends a little earlier than the script"
     assert any(FAILURE_NOTICE in detail for detail in details(messages))
     assert not any(m["type"] == "gap" for m in messages)
     assert details(messages)[-1] == "The source has ended."
@@ -85,7 +85,7 @@ async def test_one_utterance_that_cannot_be_decoded(failing: Any) -> None:
     gaps = [m for m in messages if m["type"] == "gap"]
     assert len(gaps) == 1
     assert gaps[0]["start"] <= 2.0 <= gaps[0]["end"]
-    assert said(messages).endswith("so that tests")
+    assert final_text(messages).endswith("so that tests")
 
 
 async def test_an_engine_that_is_broken(failing: Any) -> None:
@@ -103,9 +103,9 @@ async def test_an_engine_that_is_broken(failing: Any) -> None:
 
 async def test_weights_that_break_under_a_running_daemon(tmp_path: Path) -> None:
     """The model's file is overwritten: exit 4 with the file and the way to fix it, and no caption is left open."""
-    found = search.find("tiny.en").folder
-    cache = tmp_path / "streamstt" / "models" / found.name
-    shutil.copytree(found, cache)
+    folder = search.find("tiny.en").folder
+    cache = tmp_path / "streamstt" / "models" / folder.name
+    shutil.copytree(folder, cache)
     source = ["--source", f"file:{DATA / 'short.flac'}", "--loop"]
     with Daemon(*source, "--model", "tiny.en", env={"XDG_CACHE_HOME": str(tmp_path)}) as daemon:
         async with captions(daemon) as viewer:

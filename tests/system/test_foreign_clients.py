@@ -1,4 +1,4 @@
-"""Real speech and real weights through each of the other protocols' own clients, at once, on one daemon."""
+"""Real speech and real weights through the own clients of all other protocols, at the same time, with one daemon."""
 
 import asyncio
 import re
@@ -34,29 +34,29 @@ def daemon() -> Iterator[Daemon]:
 
 
 async def by_vosk(daemon: Daemon) -> str:
-    answers = []
+    results = []
     async with captions(daemon, "/vosk") as client:
         await client.send('{"config":{"sample_rate":16000}}')
         for piece in PIECES:
             await client.send(piece)
-            answers.append(await receive(client))
+            results.append(await receive(client))
         await client.send('{"eof":1}')
-        answers.append(await receive(client))
-    return " ".join(a["text"] for a in answers if a.get("text"))
+        results.append(await receive(client))
+    return " ".join(r["text"] for r in results if r.get("text"))
 
 
 async def by_deepgram(daemon: Daemon) -> str:
     sockets = daemon.url.replace("http", "ws", 1)
     place = DeepgramClientEnvironment(base=daemon.url, production=sockets, agent=sockets, agent_rest=daemon.url)
     client = AsyncDeepgramClient(api_key="any", environment=place)
-    said = []
+    texts = []
     async with client.listen.v1.connect(model="nova-3", encoding="linear16", sample_rate=16000) as connection:
         for piece in PIECES:
             await connection.send_media(piece)
         await connection.send_close_stream()
         while (message := await connection.recv()).type != "Metadata":
-            said.append(message.channel.alternatives[0].transcript)
-    return " ".join(said)
+            texts.append(message.channel.alternatives[0].transcript)
+    return " ".join(texts)
 
 
 async def by_wyoming(daemon: Daemon) -> str:
@@ -90,10 +90,10 @@ async def by_upload(daemon: Daemon) -> str:
     return (await client.audio.transcriptions.create(file=DATA / "short.flac", model="whisper-1")).text
 
 
-async def test_everybody_gets_what_was_said(daemon: Daemon) -> None:
-    """Clients of all protocols speak at once, and each gets its own words."""
+async def test_each_client_gets_its_words(daemon: Daemon) -> None:
+    """Clients of all protocols send audio at the same time, and each receives its own words."""
     async with asyncio.timeout(2 * WITHIN_S):
-        heard = await asyncio.gather(
+        transcripts = await asyncio.gather(
             by_vosk(daemon), by_deepgram(daemon), by_wyoming(daemon), by_openai(daemon), by_upload(daemon)
         )
-    assert [text for text in heard if word_error_rate(text_of("short"), text) > MAX_WER] == []
+    assert [text for text in transcripts if word_error_rate(text_of("short"), text) > MAX_WER] == []

@@ -1,4 +1,4 @@
-"""What a real NATS server does to a reader: it counts wrongly, and deletes what is about to be read."""
+"""How a real NATS server treats readers: its counts are wrong, and it deletes messages about to be read."""
 
 import asyncio
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.support.brokers import SECRET, Broker
 
 
 async def write(bus: NatsWriter) -> None:
-    """Partials that take each other's place as fast as they can, and a final now and then."""
+    """Writes partials that replace each other as fast as possible, and a final now and then."""
     seq = 0
     while True:
         batch = []
@@ -23,13 +23,13 @@ async def write(bus: NatsWriter) -> None:
 
 
 async def read(feed: NatsReader) -> None:
-    """All that comes."""
+    """Reads everything until it is cancelled."""
     while True:
         await feed.read(1.0)
 
 
 async def test_a_reader_catches_up_while_others_write(tmp_path: Path) -> None:
-    """However messages are replaced while it connects, a reader is soon told that nothing older waits."""
+    """A reader that connects while messages are being replaced soon reports that it has caught up."""
     with Broker("nats", tmp_path / "broker") as broker:
         settings = NatsSettings(url=broker.url)
         bus = NatsWriter(settings, SECRET)
@@ -51,7 +51,7 @@ async def test_a_reader_catches_up_while_others_write(tmp_path: Path) -> None:
 
 
 async def test_a_reader_can_always_be_stopped(tmp_path: Path) -> None:
-    """An edge that stops ends its reader at whatever moment: also when a message arrives in that very moment."""
+    """A reader can be cancelled at any moment, even when a message is just arriving."""
     with Broker("nats", tmp_path / "broker") as broker:
         settings = NatsSettings(url=broker.url)
         bus, feed = NatsWriter(settings, SECRET), NatsReader(settings, SECRET)
@@ -64,7 +64,7 @@ async def test_a_reader_can_always_be_stopped(tmp_path: Path) -> None:
                 await asyncio.sleep(0)
             reading.cancel()
             done, _ = await asyncio.wait([reading], timeout=90)
-            assert done, f"it reads on after {turns} turns"
+            assert done, f"the reader was not cancelled after {turns} turns"
         writing.cancel()
         await feed.close()
         await bus.close()

@@ -1,4 +1,4 @@
-"""The real capture path: PortAudio, ALSA and a PulseAudio server whose null sink is the microphone."""
+"""The real capture path: PortAudio, ALSA, and a PulseAudio server with a null sink as the microphone."""
 
 import asyncio
 from collections.abc import Iterator
@@ -9,7 +9,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from tests.support.audio_server import AudioServer
-from tests.support.daemon import DATA, Daemon, captions, receive, run, said, text_of
+from tests.support.daemon import DATA, Daemon, captions, final_text, receive, run, text_of
 from tests.support.word_errors import word_error_rate
 
 
@@ -21,20 +21,20 @@ def server(tmp_path: Path) -> Iterator[AudioServer]:
 
 
 async def receive_until_state(viewer: ClientConnection, state: str) -> list[dict[str, Any]]:
-    """All messages up to the status ``state``."""
+    """Returns all messages up to a status with this state."""
     messages = [await receive(viewer)]
     while messages[-1].get("state") != state:
         messages.append(await receive(viewer))
     return messages
 
 
-async def test_spoken_into_a_microphone(server: AudioServer) -> None:
-    """What is spoken into a microphone that is chosen by part of its name comes out as captions, with real weights."""
+async def test_speech_into_a_microphone(server: AudioServer) -> None:
+    """Speech into a microphone, chosen by part of its name, is captioned with real weights."""
     with Daemon("--source", "mic:PULS", "--language", "en", env=server.env) as daemon:
         async with captions(daemon) as viewer:
             messages = await receive_until_state(viewer, "listening")
             speaking = asyncio.create_task(asyncio.to_thread(server.play, DATA / "short.flac"))
-            while word_error_rate(text_of("short"), said(messages)) > 0.1:
+            while word_error_rate(text_of("short"), final_text(messages)) > 0.1:
                 messages.append(await receive(viewer))
             await speaking
     states = [m["state"] for m in messages if m["type"] == "status"]
@@ -42,7 +42,7 @@ async def test_spoken_into_a_microphone(server: AudioServer) -> None:
 
 
 def test_devices(server: AudioServer) -> None:
-    """``devices`` lists the microphones; a name that none has fails at once with the list."""
+    """``devices`` lists the microphones; an unknown name fails at once, with the list."""
     listed = run("devices", env=server.env)
     assert listed.returncode == 0
     assert "pulse" in listed.stdout
@@ -53,11 +53,11 @@ def test_devices(server: AudioServer) -> None:
 
 
 async def test_audio_server_restarts(server: AudioServer, script: list[str]) -> None:
-    """The audio server dies and comes back: status says so, captions go on in the same process, the gap is reported."""
+    """The audio server is killed and restarted: the status says so, captions continue, and the gap is reported."""
     with Daemon(*script, "--source", "mic:pulse", env=server.env) as daemon:
         async with captions(daemon) as viewer:
             messages = await receive_until_state(viewer, "listening")
-            # It goes on for long, so that the server ends in its midst.
+            # It is long, so that the server is killed while it plays.
             speaking = asyncio.create_task(asyncio.to_thread(server.play, DATA / "meeting.flac"))
             while messages[-1]["type"] != "partial":
                 messages.append(await receive(viewer))
@@ -74,7 +74,7 @@ async def test_audio_server_restarts(server: AudioServer, script: list[str]) -> 
         assert daemon.stop() == 0
     kinds = [m["type"] for m in messages]
     lost = next(i for i, m in enumerate(messages) if m.get("state") == "lost")
-    assert "final" in kinds[:lost] + kinds[lost:], "what was said before became final"
+    assert "final" in kinds[:lost] + kinds[lost:], "the words before became final"
     gap = next(m for m in messages if m["type"] == "gap")
     assert gap["end"] > gap["start"] + 0.4
     assert messages[-1]["start"] >= gap["end"] - 0.01, "stream time stays true"

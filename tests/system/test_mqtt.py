@@ -1,4 +1,4 @@
-"""Captions in a home: a real MQTT broker, and a client that reads as a dashboard would."""
+"""Captions over a real MQTT broker, read by a client as a dashboard would."""
 
 import asyncio
 import json
@@ -31,16 +31,16 @@ def daemon_of(broker: Broker, script: list[str], folder: Path, *more: str) -> Da
 
 
 class Reader:
-    """Reads everything, and is remembered by the broker while it is away."""
+    """Reads all topics with a persistent session, for which the broker queues messages while it is away."""
 
     def __init__(self, broker: Broker) -> None:
         self._port = broker.port
-        self._came = asyncio.Event()
-        self.got: list[tuple[str, str, bool]] = []  # topic, payload, kept by the broker
+        self._received = asyncio.Event()
+        self.messages: list[tuple[str, str, bool]] = []  # topic, payload, retained
         self.last: dict[str, str] = {}  # of each topic
 
     async def read(self) -> None:
-        """Until it is cancelled; comes back whenever the broker does."""
+        """Reads until it is cancelled; reconnects whenever the broker is back."""
         while True:
             with suppress(MqttError):
                 await self._follow()
@@ -53,24 +53,24 @@ class Reader:
             async for message in client.messages:
                 topic = str(message.topic).removeprefix("captions/room/")
                 self.last[topic] = bytes(message.payload).decode()
-                self.got.append((topic, self.last[topic], message.retain))
-                self._came.set()
+                self.messages.append((topic, self.last[topic], message.retain))
+                self._received.set()
 
     async def until(self, topic: str, *, count: int = 1, says: str = "") -> None:
-        """Waits for so many messages of a topic, of which the last has the words."""
+        """Waits for ``count`` messages of a topic, the last of which contains ``says``."""
         async with asyncio.timeout(WITHIN_S):
             while len(self.of(topic)) < count or says not in self.last[topic]:
-                self._came.clear()
-                await self._came.wait()
+                self._received.clear()
+                await self._received.wait()
 
     def of(self, topic: str) -> list[Any]:
-        """What came of a topic, oldest first; what the broker repeats, once."""
-        return list(dict.fromkeys(payload for t, payload, _ in self.got if t == topic))
+        """Returns the messages of a topic, oldest first, without repetitions."""
+        return list(dict.fromkeys(payload for t, payload, _ in self.messages if t == topic))
 
 
-async def test_a_home_reads_along(broker: Broker, script: list[str], tmp_path: Path) -> None:
-    """Each source has topics of its own: finals as viewers get them, partials if they are wanted, its state kept by the
-    broker for those who come later. The broker says offline when the daemon is killed, and after a proper end."""
+async def test_topics_and_retained_messages(broker: Broker, script: list[str], tmp_path: Path) -> None:
+    """Each source has its own topics: finals as viewers receive them, partials if enabled, and its state, which is
+    retained. The broker publishes "offline" when the daemon is killed, and after a normal exit."""
     more = ("--set", "mqtt.topic=captions/room", "--set", "mqtt.partials=true")
     reader = Reader(broker)
     reading = asyncio.create_task(reader.read())
@@ -105,8 +105,8 @@ async def test_a_home_reads_along(broker: Broker, script: list[str], tmp_path: P
 
 
 async def test_the_broker_is_killed(broker: Broker, script: list[str], tmp_path: Path) -> None:
-    """kill -9 of the broker while people speak: what was said meanwhile comes when it is back, none is missing, and
-    captions of viewers go on all the time."""
+    """When the broker is killed during speech, the finals of that time are published when it is back, none is missing,
+    and viewers receive captions all the time."""
     reader = Reader(broker)
     reading = asyncio.create_task(reader.read())
     with daemon_of(broker, script, tmp_path, "--set", "mqtt.topic=captions/room") as daemon:
@@ -115,7 +115,7 @@ async def test_the_broker_is_killed(broker: Broker, script: list[str], tmp_path:
         broker.kill()
         before = len(finals(tmp_path))
         async with asyncio.timeout(WITHIN_S):
-            while len(finals(tmp_path)) < before + 3:  # noqa: ASYNC110 - it is another process's
+            while len(finals(tmp_path)) < before + 3:  # noqa: ASYNC110 - another process cannot be awaited
                 await asyncio.sleep(0.1)
         broker.start()
         await reader.until("desk/final", count=before + 5)
@@ -123,9 +123,9 @@ async def test_the_broker_is_killed(broker: Broker, script: list[str], tmp_path:
         assert daemon.stop() == 0
         await reader.until("online", says="offline")
     reading.cancel()
-    said = {f["seq"] for f in finals(tmp_path)}
-    assert {json.loads(text)["seq"] for text in reader.of("desk/final")} == said
-    assert "desk/partial" not in reader.last, "nobody asked for them"
+    written = {f["seq"] for f in finals(tmp_path)}
+    assert {json.loads(text)["seq"] for text in reader.of("desk/final")} == written
+    assert "desk/partial" not in reader.last, "they are not enabled"
 
 
 @pytest.mark.parametrize(
@@ -136,8 +136,8 @@ async def test_the_broker_is_killed(broker: Broker, script: list[str], tmp_path:
         ("nats", "nats", ["serve", "--from", "nats://localhost"]),
     ],
 )
-def test_a_library_that_is_not_here(script: list[str], library: str, extra: str, arguments: list[str]) -> None:
-    """Client libraries are optional: without the one that is needed, a sentence says how to get it."""
+def test_a_missing_library(script: list[str], library: str, extra: str, arguments: list[str]) -> None:
+    """Client libraries are optional: without the one that is needed, the message says how to install it."""
     code = f"import sys; sys.modules[{library!r}] = None; from streamstt.cli.app import main; main()"
     more = script if arguments[0] == "run" else []
     done = subprocess.run(

@@ -22,14 +22,14 @@ from tests.support.daemon import (
     SENTENCES,
     WITHIN_S,
     Daemon,
-    Shown,
+    VisibleWords,
     captions,
     get,
     pcm_of,
     receive,
-    refused,
+    refusal_status,
     resampled,
-    until_alone,
+    wait_until_idle,
     write_script,
 )
 
@@ -55,8 +55,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
-    """One for all tests; the clients of the test before have left."""
-    await until_alone(running)
+    """One daemon for all tests; the clients of the previous test have left."""
+    await wait_until_idle(running)
     return running
 
 
@@ -73,7 +73,7 @@ def models_of(union: Any) -> dict[str, type[BaseModel]]:
 PRESENT, FORMER = models_of(PresentEvent), models_of(FormerEvent)
 
 
-async def hear(connection: Any, until: str, models: dict[str, type[BaseModel]]) -> list[dict[str, Any]]:
+async def receive_events(connection: Any, until: str, models: dict[str, type[BaseModel]]) -> list[dict[str, Any]]:
     """Returns all events up to one of a type; each must be valid for the SDK's model."""
     events: list[dict[str, Any]] = []
     async with asyncio.timeout(WITHIN_S):
@@ -85,7 +85,7 @@ async def hear(connection: Any, until: str, models: dict[str, type[BaseModel]]) 
 
 def validate(event: dict[str, Any], models: dict[str, type[BaseModel]]) -> None:
     if event["type"].startswith("transcription_session."):
-        # The SDK has no event of that beginning; and a secret, which its model wants, no session over WebSocket has.
+        # The SDK has no such event, and its model of a session requires a secret, which does not exist over WebSocket.
         TranscriptionSession.model_validate(event["session"] | {"client_secret": {"expires_at": 0, "value": ""}})
     else:
         models[event["type"]].model_validate(event, strict=True)
@@ -117,16 +117,19 @@ async def test_realtime(daemon: Daemon) -> None:
                 "audio": {"input": {"transcription": {"model": "whisper-1", "language": "en"}, "turn_detection": VAD}},
             }
         )
-        assert kinds(await hear(connection, "session.updated", PRESENT)) == ["session.created", "session.updated"]
-        shown = Shown(viewer)
+        assert kinds(await receive_events(connection, "session.updated", PRESENT)) == [
+            "session.created",
+            "session.updated",
+        ]
+        shown = VisibleWords(viewer)
         for second in range(7):
             await append(connection, SPEECH[2 * 24_000 * second : 2 * 24_000 * (second + 1)])
-            await shown.until_heard(second + 1)
+            await shown.until_spoken(second + 1)
         speaking = asyncio.create_task(append(connection, SILENCE))
-        events = await hear(connection, COMPLETED, PRESENT)
+        events = await receive_events(connection, COMPLETED, PRESENT)
         await speaking
     assert kinds(events) == [
-        *(f"input_audio_buffer.{what}" for what in ("speech_started", "speech_stopped", "committed")),
+        *(f"input_audio_buffer.{suffix}" for suffix in ("speech_started", "speech_stopped", "committed")),
         "conversation.item.added",
         "conversation.item.done",
         COMPLETED,
@@ -134,8 +137,8 @@ async def test_realtime(daemon: Daemon) -> None:
     assert events[-1]["transcript"] == joined_deltas(events) == SCRIPT
     assert sum(e["type"] == DELTA for e in events) >= 5
     first, stopped = events[0]["audio_start_ms"], next(e["audio_end_ms"] for e in events if "audio_end_ms" in e)
-    assert 0 <= first < 500  # ms: where the first word begins
-    assert 6450 < stopped < 9000  # ms: where the last one ends
+    assert 0 <= first < 500  # ms: the first word begins there
+    assert 6450 < stopped < 9000  # ms: the last word ends there
     assert events[-1]["usage"]["seconds"] == pytest.approx((stopped - first) / 1000)
 
 
@@ -146,9 +149,9 @@ async def test_former_realtime(daemon: Daemon) -> None:
             session={"input_audio_format": "pcm16", "input_audio_transcription": {"model": "whisper-1"}}
         )
         names = ["transcription_session.created", "transcription_session.updated"]
-        assert kinds(await hear(connection, names[1], FORMER)) == names
+        assert kinds(await receive_events(connection, names[1], FORMER)) == names
         speaking = asyncio.create_task(append(connection, SPEECH + SILENCE))
-        events = await hear(connection, COMPLETED, FORMER)
+        events = await receive_events(connection, COMPLETED, FORMER)
         await speaking
     assert "conversation.item.created" in kinds(events)
     assert events[-1]["transcript"] == joined_deltas(events) == SCRIPT
@@ -159,21 +162,21 @@ async def test_the_client_commits(daemon: Daemon) -> None:
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
         await connection.session.update(session={"type": "transcription", "audio": {"input": {"turn_detection": None}}})
         await connection.input_audio_buffer.commit(event_id="too-early")
-        error = (await hear(connection, "error", PRESENT))[-1]["error"]
+        error = (await receive_events(connection, "error", PRESENT))[-1]["error"]
         assert (error["code"], error["event_id"]) == ("input_audio_buffer_commit_empty", "too-early")
         await append(connection, SPEECH + SILENCE)
         await connection.input_audio_buffer.commit()
-        events = await hear(connection, COMPLETED, PRESENT)
+        events = await receive_events(connection, COMPLETED, PRESENT)
         assert kinds(events)[0] == "input_audio_buffer.committed"
         assert events[-1]["transcript"] == joined_deltas(events) == SCRIPT
         await append(connection, SILENCE)
         await connection.input_audio_buffer.commit()
-        assert (await hear(connection, COMPLETED, PRESENT))[-1]["transcript"] == ""
+        assert (await receive_events(connection, COMPLETED, PRESENT))[-1]["transcript"] == ""
         await append(connection, SPEECH)
         await connection.input_audio_buffer.clear()
         await append(connection, SILENCE)
         await connection.input_audio_buffer.commit()
-        events = await hear(connection, COMPLETED, PRESENT)
+        events = await receive_events(connection, COMPLETED, PRESENT)
         assert "input_audio_buffer.cleared" in kinds(events)
         assert events[-1]["transcript"] == ""
 
@@ -184,14 +187,14 @@ async def test_a_commit_in_mid_sentence(daemon: Daemon) -> None:
         await connection.session.update(session={"type": "transcription", "audio": {"input": {"turn_detection": None}}})
         await connection.input_audio_buffer.append(audio=base64.b64encode(SPEECH[: 2 * 24_000 * 3]).decode())
         await connection.input_audio_buffer.commit()
-        transcript = (await hear(connection, COMPLETED, PRESENT))[-1]["transcript"]
+        transcript = (await receive_events(connection, COMPLETED, PRESENT))[-1]["transcript"]
         assert transcript == "Every word of this has been written down"
 
 
-async def test_what_realtime_does_not_do(daemon: Daemon) -> None:
+async def test_unsupported_realtime_events(daemon: Daemon) -> None:
     """Unsupported and invalid events are answered with errors, and the connection continues."""
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
-        wrong: list[Any] = [
+        events: list[Any] = [
             {"type": "session.update", "session": {"audio": {"input": {"format": {"type": "audio/pcmu"}}}}},
             {"type": "session.update", "session": {"type": "realtime"}},
             {"type": "response.create"},
@@ -202,21 +205,21 @@ async def test_what_realtime_does_not_do(daemon: Daemon) -> None:
             {},
             [],
         ]  # fmt: skip
-        for event in wrong:
+        for event in events:
             await connection.send_raw(json.dumps(event))
-            error = (await hear(connection, "error", PRESENT))[-1]["error"]
+            error = (await receive_events(connection, "error", PRESENT))[-1]["error"]
             assert error["type"] == "invalid_request_error"
         await connection.send_raw("no JSON")
-        assert (await hear(connection, "error", PRESENT))[-1]["error"]["code"] == "invalid_json"
+        assert (await receive_events(connection, "error", PRESENT))[-1]["error"]["code"] == "invalid_json"
         await append(connection, SPEECH + SILENCE)
-        assert (await hear(connection, COMPLETED, PRESENT))[-1]["transcript"] == SCRIPT
+        assert (await receive_events(connection, COMPLETED, PRESENT))[-1]["transcript"] == SCRIPT
 
 
-async def test_silence_ends_it(script: list[str]) -> None:
+async def test_no_audio(script: list[str]) -> None:
     """A client that sends no audio for too long receives an error."""
     with Daemon(*script, *SETTINGS, "--set", "server.audio_idle_s=1") as impatient:
         async with client_of(impatient).realtime.connect(extra_query=INTENT) as connection:
-            assert (await hear(connection, "error", PRESENT))[-1]["error"]["code"] == "idle"
+            assert (await receive_events(connection, "error", PRESENT))[-1]["error"]["code"] == "idle"
 
 
 async def test_a_long_message_and_a_flood(daemon: Daemon) -> None:
@@ -224,10 +227,10 @@ async def test_a_long_message_and_a_flood(daemon: Daemon) -> None:
     async with client_of(daemon).realtime.connect(extra_query=INTENT) as connection:
         await connection.session.update(session={"type": "transcription", "audio": {"input": {"turn_detection": None}}})
         await connection.input_audio_buffer.append(audio=base64.b64encode(SPEECH).decode())
-        for _ in range(2000):  # of 5 ms
+        for _ in range(2000):  # 5 ms each
             await connection.input_audio_buffer.append(audio=base64.b64encode(bytes(240)).decode())
         await connection.input_audio_buffer.commit()
-        assert (await hear(connection, COMPLETED, PRESENT))[-1]["transcript"] == SCRIPT
+        assert (await receive_events(connection, COMPLETED, PRESENT))[-1]["transcript"] == SCRIPT
 
 
 async def test_viewers_follow_realtime(daemon: Daemon) -> None:
@@ -237,7 +240,7 @@ async def test_viewers_follow_realtime(daemon: Daemon) -> None:
         query = {**INTENT, "name": "desk"}
         async with client_of(daemon).realtime.connect(extra_query=query) as connection:
             await append(connection, SPEECH + SILENCE)
-            await hear(connection, COMPLETED, PRESENT)
+            await receive_events(connection, COMPLETED, PRESENT)
             while (message := await receive(viewer))["type"] != "final":
                 pass
             assert (message["source"], message["text"]) == ("desk", SENTENCES[0])
@@ -257,7 +260,7 @@ async def test_a_file(daemon: Daemon, form: Any) -> None:
             assert message["type"] not in {"partial", "final"}, "an upload is not published"
             seq = message.get("seq", seq)
     text = transcription if isinstance(transcription, str) else transcription.text
-    words = " ".join(text.split())  # cues have lines
+    words = " ".join(text.split())  # without the line breaks of cues
     assert all(sentence in words for sentence in SENTENCES)
     if isinstance(transcription, openai.types.audio.TranscriptionVerbose):
         assert transcription.segments
@@ -291,7 +294,7 @@ def test_other_kinds_of_file(daemon: Daemon, form: str, tmp_path_factory: pytest
         assert client.audio.transcriptions.create(file=("talk", path.read_bytes()), model="any").text == SCRIPT
 
 
-async def test_silence_is_silent(daemon: Daemon, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_a_silent_file(daemon: Daemon, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A file without speech has no words, streamed or not."""
     path = tmp_path_factory.mktemp("recording") / "silence.wav"
     soundfile.write(path, [0.0] * 32_000, 16_000)
@@ -337,7 +340,7 @@ def test_curl(daemon: Daemon) -> None:
         )
         assert done.stdout.decode().startswith(SCRIPT)
     patient = ["-H", "Expect: 100-continue"]
-    large = soundfile_of(pcm_of("long_sentence") * 2)
+    large = wav_file(pcm_of("long_sentence") * 2)
     done = subprocess.run(
         ["curl", "-sv", url, *form, "-F", "file=@-", *patient], capture_output=True, input=large, check=True
     )
@@ -345,7 +348,7 @@ def test_curl(daemon: Daemon) -> None:
     assert done.stdout.decode().startswith(SCRIPT)
 
 
-def soundfile_of(pcm: bytes) -> bytes:
+def wav_file(pcm: bytes) -> bytes:
     """Returns a WAV file with s16le at 16 kHz."""
     size = len(pcm).to_bytes(4, "little")
     head = (
@@ -366,4 +369,4 @@ async def test_switched_off(script: list[str]) -> None:
         with pytest.raises(openai.NotFoundError, match=hint):
             await client_of(daemon).models.list()
         assert get(f"{daemon.url}/v1/audio/transcriptions")[0] == 404
-        assert await refused(daemon, "/v1/realtime") == 404
+        assert await refusal_status(daemon, "/v1/realtime") == 404

@@ -1,4 +1,4 @@
-"""Captions to other programs: real sockets and pipes, honest servers of each wire format, and what goes wrong there."""
+"""Outputs with real sockets and pipes, to servers with each target's protocol, and their faults."""
 
 import asyncio
 import hashlib
@@ -22,9 +22,9 @@ from streamstt.outputs.factory import finish_outputs, make_outputs
 from streamstt.outputs.http_client import HttpClient
 from tests.support.brokers import free_port
 from tests.support.captions import final, make_hub, partial
-from tests.support.target_servers import HttpServer, Meeting, Obs, Post, Reply, eventually
+from tests.support.target_servers import HttpServer, ObsServer, ReceivedRequest, Reply, ZoomMeeting, eventually
 
-LONG = "Every word of this has been written down before, and it is said again so that the tests know it by heart."
+LONG = "Every word of this has been written down before, and it is said again so that the tests know all of it."
 
 
 @asynccontextmanager
@@ -48,9 +48,9 @@ def publish_finals(hub: Hub, *texts: str) -> None:
 
 
 def count(hub: Hub, what: str, target: str) -> float:
-    """A metric of a target."""
-    kept = "" if what in {"waiting", "away"} else "_total"
-    value = hub.counters.registry.get_sample_value(f"streamstt_outlet_{what}{kept}", {"target": target})
+    """Returns a metric of a target."""
+    suffix = "" if what in {"waiting", "away"} else "_total"
+    value = hub.counters.registry.get_sample_value(f"streamstt_outlet_{what}{suffix}", {"target": target})
     assert value is not None
     return value
 
@@ -77,7 +77,7 @@ async def test_answers_that_never_come(reply: Reply, why: str) -> None:
     await client.close()
 
 
-async def test_nobody_answers() -> None:
+async def test_connection_refused() -> None:
     """A server that is not there is unavailable; the message omits its URL."""
     client = HttpClient(timeout_s=60)
     with pytest.raises(TargetUnavailable, match="no connection") as caught:
@@ -88,7 +88,7 @@ async def test_nobody_answers() -> None:
 
 async def test_redirections_are_not_followed() -> None:
     """Captions are sent to the URL that the user has set, and to no other."""
-    others: list[Post] = []
+    others: list[ReceivedRequest] = []
     async with HttpServer(lambda post: others.append(post) or Reply()) as other:
         moved = Reply(307, {"Location": f"{other.url}/stolen"})
         async with HttpServer(lambda _: moved) as server, publishing(webhook__url=server.url) as hub:
@@ -118,7 +118,7 @@ async def test_certificates_are_checked(tmp_path: Path, monkeypatch: pytest.Monk
 
 async def test_a_webhook_gets_every_final(tmp_path: Path) -> None:
     """Each final is one POST of JSON, signed, over one connection."""
-    posts: list[Post] = []
+    posts: list[ReceivedRequest] = []
     (tmp_path / "secret").write_text("key\n")
     settings = {"webhook__secret_file": str(tmp_path / "secret")}
     async with HttpServer(lambda post: posts.append(post) or Reply(204)) as server:
@@ -139,7 +139,7 @@ async def test_a_webhook_that_is_busy_gets_the_same_again() -> None:
     """500 and 429 are retried with the same key, 429 not before its Retry-After; 400 is not retried."""
     loop = asyncio.get_running_loop()
     replies = [Reply(500), Reply(429, {"Retry-After": "1"}), Reply(), Reply(400), Reply()]
-    posts: list[tuple[float, Post]] = []
+    posts: list[tuple[float, ReceivedRequest]] = []
     async with (
         HttpServer(lambda post: posts.append((loop.time(), post)) or replies.pop(0)) as server,
         publishing(webhook__url=server.url) as hub,
@@ -155,7 +155,7 @@ async def test_a_webhook_that_is_busy_gets_the_same_again() -> None:
 
 async def test_a_webhook_that_is_gone() -> None:
     """After 410 nothing more is sent."""
-    posts: list[Post] = []
+    posts: list[ReceivedRequest] = []
     async with (
         HttpServer(lambda post: posts.append(post) or Reply(410)) as server,
         publishing(webhook__url=server.url) as hub,
@@ -169,19 +169,19 @@ async def test_a_webhook_that_is_gone() -> None:
 
 async def test_a_webhook_that_restarts_misses_nothing() -> None:
     """Captions wait in order while it is unavailable; health reports that, and stays ready."""
-    heard: list[str] = []
-    handler = lambda post: heard.append(json.loads(post.body)["text"]) or Reply()  # noqa: E731
+    received: list[str] = []
+    handler = lambda post: received.append(json.loads(post.body)["text"]) or Reply()  # noqa: E731
     server = HttpServer(handler, free_port())
     async with publishing(webhook__url=server.url) as hub:
         publish_finals(hub, "One.", "Two.")
         await eventually(lambda: "to webhook" in hub_health(hub).summary)
         assert hub_health(hub).ready
         async with HttpServer(handler, server.port):
-            await eventually(lambda: heard == ["One.", "Two."])
-            await eventually(lambda: hub_health(hub).reasons == ())  # when it has the answer, too
+            await eventually(lambda: received == ["One.", "Two."])
+            await eventually(lambda: hub_health(hub).reasons == ())  # once it has the response, too
         publish_finals(hub, "Three.")
         async with HttpServer(handler, server.port):
-            await eventually(lambda: heard == ["One.", "Two.", "Three."])
+            await eventually(lambda: received == ["One.", "Two.", "Three."])
 
 
 # ---- Zoom
@@ -189,11 +189,11 @@ async def test_a_webhook_that_restarts_misses_nothing() -> None:
 
 async def test_zoom(tmp_path: Path) -> None:
     """Captions continue from the meeting's last seq; the URL of the next meeting is read from the file."""
-    meeting, other = Meeting(), Meeting("other")
+    meeting, other = ZoomMeeting(), ZoomMeeting("other")
     meeting.seq = 17
     file = tmp_path / "zoom"
     now = meeting
-    async with HttpServer(lambda post: now(post)) as server:  # noqa: PLW0108 - now is another one soon
+    async with HttpServer(lambda post: now(post)) as server:  # noqa: PLW0108 - ``now`` is replaced below
         file.write_text(meeting.address(server))
         async with publishing(zoom__url_file=str(file)) as hub:
             publish_finals(hub, "One.", "Two.")
@@ -208,7 +208,7 @@ async def test_zoom(tmp_path: Path) -> None:
 
 async def test_zoom_has_a_caption_once() -> None:
     """A caption whose response was lost is not sent twice; one that did not arrive is sent again with the same seq."""
-    meeting = Meeting()
+    meeting = ZoomMeeting()
     meeting.faults = [Reply(fault="close", headers={"late": ""}), Reply(503)]
     async with HttpServer(meeting) as server, publishing(zoom__url=meeting.address(server)) as hub:
         publish_finals(hub, "One.", "Two.", "Three.")
@@ -218,18 +218,18 @@ async def test_zoom_has_a_caption_once() -> None:
     assert count(hub, "delivered", "zoom") == 3
 
 
-async def test_a_meeting_that_has_not_begun() -> None:
+async def test_a_meeting_that_has_not_started() -> None:
     """It is reported, and captions are sent when it has begun."""
-    meeting = Meeting()
-    begun = False
+    meeting = ZoomMeeting()
+    started = False
     async with (
-        HttpServer(lambda post: meeting(post) if begun else Reply(400)) as server,
+        HttpServer(lambda post: meeting(post) if started else Reply(400)) as server,
         publishing(zoom__url=meeting.address(server), zoom__language="de-DE") as hub,
     ):
         publish_finals(hub, "Eins.")
         await eventually(lambda: "the meeting has not started" in hub_health(hub).summary)
         assert "nYtXJqRKCW" not in hub_health(hub).summary
-        begun = True
+        started = True
         await eventually(lambda: meeting.captions == [(1, "de-DE", "Eins.\n")])
 
 
@@ -238,7 +238,7 @@ async def test_a_meeting_that_has_not_begun() -> None:
 
 async def test_youtube() -> None:
     """Cues have times in UTC; seq is incremented with each caption, and repeated with a retry."""
-    posts: list[Post] = []
+    posts: list[ReceivedRequest] = []
     replies = [Reply(), Reply(500), Reply(), Reply()]
     async with (
         HttpServer(lambda post: posts.append(post) or replies.pop(0)) as server,
@@ -262,7 +262,10 @@ async def test_obs(tmp_path: Path) -> None:
     """With the password, finals become closed captions; a long one is sent in parts, slowly enough to read."""
     (tmp_path / "password").write_text("supersecretpassword\n")
     password = str(tmp_path / "password")
-    async with Obs("supersecretpassword") as obs, publishing(obs__url=obs.url, obs__password_file=password) as hub:
+    async with (
+        ObsServer("supersecretpassword") as obs,
+        publishing(obs__url=obs.url, obs__password_file=password) as hub,
+    ):
         await eventually(lambda: obs.identified)  # before anything is said
         hub.publish(partial("Hel"))
         publish_finals(hub, "Hello.", LONG)
@@ -276,7 +279,7 @@ async def test_obs(tmp_path: Path) -> None:
 
 async def test_obs_that_does_not_stream() -> None:
     """Captions are dropped while OBS is not streaming, and nothing is reported."""
-    async with Obs() as obs, publishing(obs__url=obs.url) as hub:
+    async with ObsServer() as obs, publishing(obs__url=obs.url) as hub:
         obs.streaming = False
         publish_finals(hub, "One.")
         await eventually(lambda: count(hub, "dropped", "obs") == 1)
@@ -290,7 +293,7 @@ async def test_a_wrong_password(tmp_path: Path) -> None:
     """It is reported without the password; when the file has the right one, captions are sent."""
     file = tmp_path / "password"
     file.write_text("hunter2")
-    async with Obs("another") as obs, publishing(obs__url=obs.url, obs__password_file=str(file)) as hub:
+    async with ObsServer("another") as obs, publishing(obs__url=obs.url, obs__password_file=str(file)) as hub:
         await eventually(lambda: "it refuses the password" in hub_health(hub).summary)
         assert "hunter2" not in hub_health(hub).summary
         file.write_text("another")
@@ -301,13 +304,13 @@ async def test_a_wrong_password(tmp_path: Path) -> None:
 
 async def test_obs_that_restarts() -> None:
     """Whether OBS ends while nobody speaks, or starts after the daemon, the connection is restored."""
-    obs = Obs(port=free_port())
+    obs = ObsServer(port=free_port())
     async with publishing(obs__url=obs.url) as hub:
         publish_finals(hub, "One.")
         await eventually(lambda: "to obs" in hub_health(hub).summary)
-        async with Obs(port=obs.port) as second:
+        async with ObsServer(port=obs.port) as second:
             await eventually(lambda: second.captions == ["One."])
-        async with Obs(port=obs.port) as third:
+        async with ObsServer(port=obs.port) as third:
             await eventually(lambda: third.identified)
             publish_finals(hub, "Two.")
             await eventually(lambda: third.captions == ["Two."])
@@ -315,7 +318,7 @@ async def test_obs_that_restarts() -> None:
 
 async def test_obs_kicks_the_client() -> None:
     """After Kick in OBS's list of sessions, the client does not reconnect."""
-    async with Obs() as obs, publishing(obs__url=obs.url) as hub:
+    async with ObsServer() as obs, publishing(obs__url=obs.url) as hub:
         await eventually(lambda: obs.identified)
         await obs.kick()
         publish_finals(hub, "One.")
@@ -333,16 +336,18 @@ async def test_another_server_than_obs(scheme: str) -> None:
 async def test_a_text_source() -> None:
     """It is updated while people speak, within the rate limit, and cleared after silence and at the end."""
     settings = {"obs__text_source": "Captions", "obs__clear_s": 0.6, "obs__updates_s": 10}
-    async with Obs() as obs, publishing(obs__url=obs.url, **settings) as hub:
+    async with ObsServer() as obs, publishing(obs__url=obs.url, **settings) as hub:
         hub.publish(partial("One"))
         await eventually(lambda: "One" in obs.texts)
-        begun = asyncio.get_running_loop().time()
+        started = asyncio.get_running_loop().time()
         for rev in range(2, 22):
             hub.publish(partial(f"One two {rev}", rev=rev))
             await asyncio.sleep(0.01)
         hub.publish(final("One two three."))
         await eventually(lambda: "One two three." in obs.texts)
-        assert len(obs.texts) <= 4 + 10 * (asyncio.get_running_loop().time() - begun)  # some 0.3 s, at ten a second
+        assert len(obs.texts) <= 4 + 10 * (
+            asyncio.get_running_loop().time() - started
+        )  # about 0.3 s, at ten per second
         await eventually(lambda: obs.texts[-1:] == [""])
         hub.publish(final("Four.", number=2))
         await eventually(lambda: "Four." in obs.texts)
@@ -352,13 +357,13 @@ async def test_a_text_source() -> None:
 
 async def test_a_missing_text_source() -> None:
     """Its name is reported; when it is created, captions are shown."""
-    async with Obs() as obs, publishing(obs__url=obs.url, obs__text_source="Subtitles") as hub:
+    async with ObsServer() as obs, publishing(obs__url=obs.url, obs__text_source="Subtitles") as hub:
         hub.publish(partial("One"))
         await eventually(lambda: "no source named 'Subtitles'" in hub_health(hub).summary)
         obs.sources.add("Subtitles")
         hub.publish(partial("One two", rev=2))
         await eventually(lambda: obs.texts[-1:] == ["One two"])
-        await eventually(lambda: hub_health(hub).reasons == ())  # when it has the answer, too
+        await eventually(lambda: hub_health(hub).reasons == ())  # once it has the response, too
 
 
 # ---- the named pipe
@@ -368,7 +373,7 @@ async def test_a_pipe_with_readers_that_come_and_go(tmp_path: Path) -> None:
     """Lines are dropped while there is no reader; each reader starts with a whole line, whatever was left unread."""
     path = tmp_path / "captions"
     async with publishing(output__pipe=str(path)) as hub:
-        publish_finals(hub, "Nobody hears this.")
+        publish_finals(hub, "Nobody reads this.")
         await eventually(lambda: count(hub, "dropped", "pipe") == 1)
         reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         publish_finals(hub, "One.", "Two.")

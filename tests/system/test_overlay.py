@@ -1,12 +1,11 @@
-"""The overlay in a real Chromium: what is on air, and what never is.
+"""The overlay in a real Chromium: what it shows, where, and what it never shows.
 
-Every test also ends with an empty browser console: no error, no warning, no breach of the content security policy.
+Every test also ends with an empty browser console: no error, no warning, no violation of the content security policy.
 """
 
 import random
 import signal
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -17,25 +16,11 @@ from selenium.common.exceptions import NoAlertPresentException
 
 from streamstt.config.overlay import OverlaySettings
 from streamstt.events import Gap, State, Status
-from streamstt.hub.protocol import SourceInfo
 from tests.support.brokers import free_port
-from tests.support.captions_page import hub_of
+from tests.support.browser import console_messages, contrast, set_media, set_viewport, until, until_equal
 from tests.support.daemon import DATA, SCRIPT, Daemon
-from tests.support.overlay import BOX, RECORD, ROWS, STILL, VISIBLE, WATCH, emulate, pixel, sized
-from tests.system.conftest import chromium
-from tests.system.test_pages import (
-    ON_AIR,
-    XSS,
-    ScriptedDaemon,
-    final,
-    luminance,
-    partial,
-    scripted_daemon,
-    until,
-    until_equal,
-)
-
-__all__ = ["scripted_daemon"]
+from tests.support.overlay import BOX, RECORD, ROWS, STILL, VISIBLE, WATCH, pixel
+from tests.support.pages import SHOWN_TEXT, XSS, ScriptedDaemon, final, partial
 
 LONG = (
     "We began in the morning, when nobody was there yet, and by noon 10 000 people had come to see what Dr. Miller had "
@@ -43,44 +28,18 @@ LONG = (
 )
 
 
-@pytest.fixture(scope="module")
-def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """One browser for all tests of this file: its start takes longer than most of them."""
-    with chromium(tmp_path_factory.mktemp("chrome")) as driver:
-        yield driver
-
-
-@pytest.fixture
-def browser(chrome: webdriver.Chrome) -> Iterator[webdriver.Chrome]:
-    """An empty page of 1280 by 720; at the end its console must be empty.
-
-    The daemon of a test may end while a page, or the designer's preview, is still being loaded.
-    """
-    sized(chrome, 1280, 720)
-    emulate(chrome, prefers_reduced_motion="no-preference")
-    yield chrome
-    chrome.get("about:blank")
-    gone = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")
-    assert [text for text in console(chrome) if not any(word in text for word in gone)] == []
-
-
 def show(browser: webdriver.Chrome, daemon: ScriptedDaemon, query: str = "") -> None:
-    """Opens the overlay, and returns when it is connected; what is shown stays, unless the query says otherwise."""
+    """Opens the overlay; returns when it is connected. Captions stay unless the query says otherwise."""
     stays = "" if "clear=" in query else "&clear=0" if query else "?clear=0"
     browser.get(f"{daemon.url}/overlay{query}{stays}")
     until(browser, "return 0", lambda _: daemon.viewers > 0, "the overlay connects")
-
-
-def console(browser: webdriver.Chrome) -> list[str]:
-    """What the page has logged; afterwards the console is empty."""
-    return [entry["message"] for entry in browser.get_log("browser")]
 
 
 # --- Nothing moves ---------------------------------------------------------------------------------------------------
 
 
 def test_a_shown_word_stays(browser: webdriver.Chrome, script: list[str]) -> None:
-    """With a real daemon, at every frame: a word that is shown stays on its line, and moves up only, by whole lines."""
+    """With a real daemon, at every frame, a word that is shown stays on its line, and moves only up, by whole lines."""
     with Daemon("--source", f"file:{DATA / 'meeting.flac'}", "--loop", *script) as daemon:
         browser.get(f"{daemon.url}/overlay?chars=24")
         browser.execute_script(WATCH)
@@ -96,7 +55,7 @@ def test_a_shown_word_stays(browser: webdriver.Chrome, script: list[str]) -> Non
 def test_a_shown_word_stays_whatever_is_said(
     browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, query: str
 ) -> None:
-    """So it is with two who speak at once, tails that are heard anew all the time, and captions taken back."""
+    """The same holds with two simultaneous speakers, tails that are revised repeatedly, and withdrawn captions."""
     show(browser, scripted_daemon, query)
     browser.execute_script(WATCH)
     chance = random.Random(query)
@@ -120,7 +79,7 @@ def test_a_shown_word_stays_whatever_is_said(
 
 
 def test_only_a_changed_tail_finds_a_new_place(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Words that the daemon takes back make room; lines before them stay, even where they would now be broken anew."""
+    """Withdrawn words make room; the lines before them stay, even if they would now be broken differently."""
     show(browser, scripted_daemon, "?chars=24&lines=3&tentative=plain")
     scripted_daemon.publish(partial("We went to the large house", 10))
     until_equal(browser, ROWS, ["We went to the large", "house"])
@@ -133,7 +92,7 @@ def test_only_a_changed_tail_finds_a_new_place(browser: webdriver.Chrome, script
 
 
 def test_a_comma_moves_no_word(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """A sign that comes behind the last word of a full line leaves the word where it is."""
+    """Punctuation added after the last word of a full line does not move the word."""
     show(browser, scripted_daemon, "?chars=24")
     scripted_daemon.publish(partial("exactly as wide as a row", 24))
     until_equal(browser, ROWS, ["exactly as wide as a row"])
@@ -141,11 +100,11 @@ def test_a_comma_moves_no_word(browser: webdriver.Chrome, scripted_daemon: Scrip
     until_equal(browser, ROWS, ["exactly as wide as a row,", "and"])
 
 
-# --- What is on air --------------------------------------------------------------------------------------------------
+# --- What is shown ---------------------------------------------------------------------------------------------------
 
 
 def test_transparent(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Around the caption the picture behind shows through: a pixel there has no opacity at all."""
+    """The page is fully transparent around the caption."""
     show(browser, scripted_daemon)
     scripted_daemon.publish(final("Good morning."))
     until_equal(browser, ROWS, ["Good morning."])
@@ -153,8 +112,8 @@ def test_transparent(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon)
 
 
 @pytest.mark.parametrize("lines", [1, 2, 4])
-def test_so_many_lines(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, lines: int) -> None:
-    """However much is said, so many lines are visible, and the newest words are among them."""
+def test_number_of_lines(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, lines: int) -> None:
+    """Exactly that many lines are visible, however long the captions, with the newest words among them."""
     show(browser, scripted_daemon, f"?lines={lines}")
     for number in range(12):
         scripted_daemon.publish(final(f"Caption number {number}.", f"c{number}"))
@@ -169,62 +128,62 @@ def test_so_many_lines(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemo
 
 
 def test_clears_in_silence(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """A while after the last word the screen is empty, not before it could be read; the next one stands alone."""
+    """Some time after the last word, when it could be read, the screen is cleared; the next word is shown alone."""
     show(browser, scripted_daemon, "?clear=1&cps=10")
     browser.execute_script(RECORD)
     published = time.monotonic()
     scripted_daemon.publish(final("Twenty letters in it."))
-    until_equal(browser, "return aired", ["", "Twenty letters in it.", ""])
+    until_equal(browser, "return shownTexts", ["", "Twenty letters in it.", ""])
     assert time.monotonic() - published > 2
     scripted_daemon.publish(partial("Next", caption="c2"))
-    until(browser, "return aired", lambda texts: texts[3:4] == ["Next"], "the next one")
+    until(browser, "return shownTexts", lambda texts: texts[3:4] == ["Next"], "the next one")
 
 
 def test_speech_goes_on_after_clearing(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """What was cleared does not come back with the next word of the same caption."""
+    """Words that were cleared do not return with the next word of the same caption."""
     show(browser, scripted_daemon, "?clear=0.5&cps=60")
     browser.execute_script(RECORD)
     scripted_daemon.publish(partial("Wait for", 8))
-    until_equal(browser, "return rowsAired", [[], ["Wait for"], []])
+    until_equal(browser, "return shownRows", [[], ["Wait for"], []])
     scripted_daemon.publish(partial("Wait for it now", 8))
-    until(browser, "return rowsAired", lambda rows: rows[3:4] == [["it now"]], "the next words")
+    until(browser, "return shownRows", lambda rows: rows[3:4] == [["it now"]], "the next words")
 
 
-def test_nothing_is_said_of_trouble(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Lost microphones, gaps, and old captions are no business of those who watch, nor is a restart."""
-    scripted_daemon.publish(final("Said before anybody watched.", "c1"))
+def test_problems_are_not_shown(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Viewers see nothing of lost microphones, gaps, old captions or a restart."""
+    scripted_daemon.publish(final("Before the first viewer.", "c1"))
     show(browser, scripted_daemon, "?clear=2")
     browser.execute_script(RECORD)
     scripted_daemon.publish(Status("desk", State.LOST, "unplugged"))
     scripted_daemon.publish(Gap("desk", 1.0, 2.0))
     scripted_daemon.publish(partial("Good mor", 4, caption="c2"))
-    until(browser, "return aired", lambda texts: "Good mor" in texts, "what is said")
+    until(browser, "return shownTexts", lambda texts: "Good mor" in texts, "the caption")
     scripted_daemon.restart()
-    until_equal(browser, ON_AIR, "")
+    until_equal(browser, SHOWN_TEXT, "")
     scripted_daemon.publish(final("Back.", "c1"))
-    until(browser, "return aired", lambda texts: "Back." in texts, "what is said then")
-    assert set(browser.execute_script("return aired")) <= {"", "Good mor", "Good", "Back."}
+    until(browser, "return shownTexts", lambda texts: "Back." in texts, "the next caption")
+    assert set(browser.execute_script("return shownTexts")) <= {"", "Good mor", "Good", "Back."}
 
 
 def test_a_killed_daemon(browser: webdriver.Chrome, script: list[str]) -> None:
-    """``kill -9`` and a new start: nothing but captions is ever on air, they are cleared in time, and go on."""
+    """With ``kill -9`` and a restart, only captions are ever shown; they are cleared in time, and continue."""
     words = ["--source", f"file:{DATA / 'meeting.flac'}", "--loop", *script, "--port", str(free_port())]
     with Daemon(*words) as daemon:
         browser.get(f"{daemon.url}/overlay?clear=1")
         browser.execute_script(WATCH)
         until(browser, "return everShown.size", lambda count: count > 4, "some words")
         daemon.stop(signal.SIGKILL)
-        until_equal(browser, ON_AIR, "")
+        until_equal(browser, SHOWN_TEXT, "")
         browser.execute_script("everShown.clear()")
     with Daemon(*words):
         until(browser, "return everShown.size", lambda count: count > 4, "words of the new run")
-    pieces = {word[:n] for word in SCRIPT.split() for n in range(1, 20)}  # a word that is being spoken is heard in part
+    pieces = {word[:n] for word in SCRIPT.split() for n in range(1, 20)}  # a word that is being spoken is shown in part
     assert set(browser.execute_script("return [...everShown]")) <= pieces
     assert browser.execute_script("return shifts") == []
 
 
 def test_hidden(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """While OBS hides the source nothing piles up; shown again, it has what is said now, and nothing old."""
+    """While OBS hides the source, captions do not accumulate; shown again, it has the current caption only."""
     show(browser, scripted_daemon, "?clear=1&mode=popon&min=1")
     browser.execute_script(RECORD)
     watched = browser.current_window_handle
@@ -234,10 +193,17 @@ def test_hidden(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> N
     for number in range(20):
         scripted_daemon.publish(final(f"Caption number {number}.", f"c{number}"))
     newest = "Caption number 19."
-    until(browser, "return JSON.parse(localStorage.aired)", lambda texts: newest in texts, "the newest comes meanwhile")
+    until(
+        browser,
+        "return JSON.parse(localStorage.shownTexts)",
+        lambda texts: newest in texts,
+        "the newest caption",
+    )
     browser.switch_to.window(watched)
-    until_equal(browser, ON_AIR, "")
-    assert set(browser.execute_script("return aired")) <= {"", "Caption number 0.", newest}, "none of those between"
+    until_equal(browser, SHOWN_TEXT, "")
+    assert set(browser.execute_script("return shownTexts")) <= {"", "Caption number 0.", newest}, (
+        "none of the captions between"
+    )
     browser.switch_to.window(other)
     browser.close()
     browser.switch_to.window(watched)
@@ -248,7 +214,7 @@ def test_hidden(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> N
 
 @pytest.mark.parametrize("query", ["", "?background=none&outline=5", "?color=000&background=fffc", "?colors=text"])
 def test_contrast_on_any_picture(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, query: str) -> None:
-    """All words can be read (WCAG AA: 4.5 to 1) in front of white, black and grey, as the browser paints it."""
+    """All words have enough contrast (WCAG AA: 4.5 to 1) in front of white, black and gray, as painted."""
     show(browser, scripted_daemon, query)
     for number, source in enumerate(["desk", "b", "c", "d", "e", "f"]):
         scripted_daemon.publish(partial("Good morning", 4, f"c{number}", source))
@@ -263,8 +229,7 @@ def test_contrast_on_any_picture(browser: webdriver.Chrome, scripted_daemon: Scr
         painted = pixel(browser, right - 30, bottom - 12, (*behind, 1.0))
         ground = f"rgb{painted[:3]}" if shadow == "none" else shadow.partition(")")[0]
         for color in browser.execute_script(colors):
-            dark, light = sorted([luminance(color), luminance(ground)])
-            assert (light + 0.05) / (dark + 0.05) >= 4.5, (color, ground, behind)
+            assert contrast(color, ground) >= 4.5, (color, ground, behind)
     assert left < right
 
 
@@ -273,8 +238,8 @@ def test_contrast_on_any_picture(browser: webdriver.Chrome, scripted_daemon: Scr
 def test_every_size(
     browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, size: tuple[int, int], query: str
 ) -> None:
-    """In a scene, on a phone, on a wall and in a ticker all of the captions is in the picture, and big enough."""
-    sized(browser, *size)
+    """In a scene, on a phone, on a wall and in a ticker, captions fit the page and are large enough."""
+    set_viewport(browser, *size)
     show(browser, scripted_daemon, query)
     scripted_daemon.publish(final(LONG))
     until(browser, ROWS, lambda rows: rows[-1:] and rows[-1].lower().endswith("more."), "the words")
@@ -294,15 +259,15 @@ def test_every_size(
 
 @pytest.mark.parametrize("motion", ["no-preference", "reduce"])
 def test_motion(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, motion: str) -> None:
-    """Lines move up smoothly, but not for those who ask their system for less motion."""
-    emulate(browser, prefers_reduced_motion=motion)
+    """Lines move up smoothly, except for users who prefer reduced motion."""
+    set_media(browser, prefers_reduced_motion=motion)
     show(browser, scripted_daemon)
     count = """window.moved = 0; const animate = Element.prototype.animate;
                Element.prototype.animate = function (...v) { moved++; return animate.apply(this, v); }"""
     browser.execute_script(count)
     for number in range(3):
         scripted_daemon.publish(final(f"Caption number {number}.", f"c{number}"))
-        until(browser, ROWS, lambda rows, number=number: len(rows) == number + 1, "one row more")
+        until(browser, ROWS, lambda rows, number=number: len(rows) == number + 1, "one more row")
     assert browser.execute_script("return moved") == (2 if motion == "no-preference" else 0)
 
 
@@ -312,7 +277,7 @@ def test_motion(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, moti
     ids=["ar", "he"],
 )
 def test_right_to_left(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, text: str) -> None:
-    """Arabic and Hebrew begin at the right edge, and stay there while they grow."""
+    """Arabic and Hebrew are aligned to the right edge while they grow."""
     show(browser, scripted_daemon, "?chars=26")
     browser.execute_script(WATCH)
     for length in range(1, len(text.split())):
@@ -327,28 +292,28 @@ def test_right_to_left(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemo
 
 
 def test_wide_characters(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Chinese and Japanese have half as many characters a line, and are broken after the phrase."""
+    """Lines of Chinese and Japanese have half as many characters, and are broken after phrases."""
     show(browser, scripted_daemon, "?chars=32")
     scripted_daemon.publish(final("今日は天気がいいですね。明日も晴れるといいですが、雨が降るかもしれません。"))
     until_equal(browser, ROWS, ["今日は天気がいいですね。", "明日も晴れるといいですが、", "雨が降るかもしれません。"])
 
 
-def test_the_font_comes_along(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """The font is the daemon's own, and no request goes anywhere else."""
+def test_the_font_is_bundled(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """The font comes from the daemon, and no request goes to another server."""
     show(browser, scripted_daemon)
     scripted_daemon.publish(final("Zażółć gęślą jaźń."))
     until_equal(browser, ROWS, ["Zażółć gęślą jaźń."])
     loaded = "return Array.from(document.fonts).filter(f => f.status === 'loaded').length"
     until_equal(browser, loaded, 2)
-    asked = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
-    assert {urlsplit(name).netloc for name in asked} == {urlsplit(scripted_daemon.url).netloc}
+    requested = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    assert {urlsplit(name).netloc for name in requested} == {urlsplit(scripted_daemon.url).netloc}
 
 
-# --- Who speaks ------------------------------------------------------------------------------------------------------
+# --- Speakers --------------------------------------------------------------------------------------------------------
 
 
 def test_speakers(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """With several sources a label stands where the speaker changes, in a colour of its own; lines keep their order."""
+    """With several sources, a label marks each change of speaker, in the source's color; lines keep their order."""
     show(browser, scripted_daemon, "?lines=4")
     scripted_daemon.publish(partial("Hello from the", 5, "c1", "desk"))
     until_equal(browser, ROWS, ["Hello from the"])
@@ -365,16 +330,16 @@ def test_speakers(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) ->
 
 
 def test_a_speaker_who_comes_later(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Who was not there when the overlay was opened has a label all the same."""
+    """A source that appears after the overlay was opened has a label, too."""
     show(browser, scripted_daemon)
-    hub_of(scripted_daemon).add_source(SourceInfo("guest", "Anna", "2026-01-02T03:04:05.678+00:00"))
+    scripted_daemon.add_source("guest", "Anna")
     scripted_daemon.publish(Status("guest", State.LISTENING))
     scripted_daemon.publish(final("Good morning.", "c9", "guest"))
     until_equal(browser, ROWS, ["AnnaGood morning."])
 
 
 def test_only_some_sources(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """``?source=NAME`` shows this source only, without a label."""
+    """``?source=NAME`` shows only this source, without a label."""
     show(browser, scripted_daemon, "?source=studio")
     scripted_daemon.publish(final("From the desk.", "c1", "desk"))
     scripted_daemon.publish(final("From the studio.", "c2", "studio"))
@@ -382,7 +347,7 @@ def test_only_some_sources(browser: webdriver.Chrome, scripted_daemon: ScriptedD
 
 
 def test_configured(browser: webdriver.Chrome, script: list[str], tmp_path: Path) -> None:
-    """[overlay] is how it looks, [[source]] has label and colour, and the address is stronger."""
+    """[overlay] has the appearance, [[source]] label and color; the address takes precedence."""
     config = tmp_path / "streamstt.toml"
     config.write_text(f"""
         [overlay]
@@ -398,18 +363,18 @@ def test_configured(browser: webdriver.Chrome, script: list[str], tmp_path: Path
     """)
     with Daemon("--config", str(config), *script) as daemon:
         browser.get(f"{daemon.url}/overlay?upper=0&chars=60&clear=0")
-        first = [f"Ada{word}" for word in SCRIPT.split()]  # whichever is said when the page is there
+        first = [f"Ada{word}" for word in SCRIPT.split()]  # whichever is spoken when the page is ready
         until(browser, ROWS, lambda rows: any(row.split(" ")[0] in first for row in rows), "words")
         style = "return getComputedStyle(document.querySelector(arguments[0])).getPropertyValue(arguments[1])"
         assert browser.execute_script(style, ".label", "color") == "rgb(255, 215, 0)"
         assert browser.execute_script(style, ":root", "--lines") == "4"
 
 
-# --- Whole phrases ---------------------------------------------------------------------------------------------------
+# --- Pop-on captions -------------------------------------------------------------------------------------------------
 
 
 def test_popon_shows_whole_phrases(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Nothing is shown before its phrase is complete and certain; the next phrase takes its place at once."""
+    """A phrase is shown when it is complete and settled; the next phrase replaces it as a whole."""
     show(browser, scripted_daemon, "?mode=popon&min=0.3&cps=60")
     scripted_daemon.publish(partial("It was a long day", 17))
     scripted_daemon.publish(partial("It was a long day. We went ho", 22))
@@ -419,7 +384,7 @@ def test_popon_shows_whole_phrases(browser: webdriver.Chrome, scripted_daemon: S
 
 
 def test_popon_gives_time_to_read(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """A phrase stands as long as it takes to read; of many that wait each stands for less, and all come in order."""
+    """A phrase stays as long as it takes to read; if several are waiting, each stays for less, in order."""
     show(browser, scripted_daemon, "?mode=popon&min=0.2&cps=20")
     log = """window.log = [];
       new MutationObserver(() => {
@@ -436,17 +401,17 @@ def test_popon_gives_time_to_read(browser: webdriver.Chrome, scripted_daemon: Sc
     until(browser, "return log.length", lambda count: count == 6, "all six")
     shown = browser.execute_script("return log")
     assert [text for text, _ in shown] == phrases
-    stood = [(after[1] - before[1]) / 1000 for before, after in pairwise(shown)]
-    assert stood[0] > 0.75  # 16 characters at 20 a second
-    assert min(stood) >= 0.2
-    assert min(stood[2:]) < 0.75, "where others wait, it is less"
+    durations_s = [(after[1] - before[1]) / 1000 for before, after in pairwise(shown)]
+    assert durations_s[0] > 0.75  # 16 characters at 20 a second
+    assert min(durations_s) >= 0.2
+    assert min(durations_s[2:]) < 0.75, "less if others are waiting"
 
 
-# --- What others say -------------------------------------------------------------------------------------------------
+# --- Untrusted input -------------------------------------------------------------------------------------------------
 
 
 def test_text_is_never_markup(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Markup in words, sources and the address is words; no script of it runs, and nothing is fetched for it."""
+    """Markup in words, sources and the address is shown as text; its scripts do not run, and it loads nothing."""
     show(
         browser,
         scripted_daemon,
@@ -454,30 +419,30 @@ def test_text_is_never_markup(browser: webdriver.Chrome, scripted_daemon: Script
     )
     scripted_daemon.publish(partial("Good morning", source="desk"))
     scripted_daemon.publish(partial(XSS, 5, source=XSS, caption="c2"))
-    until(browser, ON_AIR, lambda text: "<img" in text, "the markup is readable as a partial")
+    until(browser, SHOWN_TEXT, lambda text: "<img" in text, "the markup is readable as a partial")
     scripted_daemon.publish(final(XSS, source=XSS, caption="c2"))
-    until(browser, ROWS, lambda rows: squeezed(XSS) in squeezed(*rows), "the markup is readable as a final")
+    until(browser, ROWS, lambda rows: without_spaces(XSS) in without_spaces(*rows), "the markup is readable as a final")
     assert browser.execute_script("return document.querySelector('.label').textContent").startswith("<img src=x")
     assert browser.execute_script("return window.ran ?? null") is None
     assert browser.execute_script("return document.querySelectorAll('img, body script').length") == 0
     with pytest.raises(NoAlertPresentException):
         _ = browser.switch_to.alert.text
-    assert len(console(browser)) == 2  # the font, and the unknown setting
+    assert len(console_messages(browser)) == 2  # the font, and the unknown setting
 
 
-def test_wrong_settings_are_passed_over(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """A setting that is wrong is told in the console, and is as if it were not there."""
-    wrong = "?lines=9&chars=x&color=url(x)&mode=up&nothing=1&clear=-1&upper=maybe&size="
-    show(browser, scripted_daemon, wrong)
+def test_invalid_settings_are_ignored(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """An invalid setting is reported in the console and otherwise ignored."""
+    query = "?lines=9&chars=x&color=url(x)&mode=up&nothing=1&clear=-1&upper=maybe&size="
+    show(browser, scripted_daemon, query)
     scripted_daemon.publish(final("Good morning."))
     until_equal(browser, ROWS, ["Good morning."])
     style = "return getComputedStyle(document.documentElement).getPropertyValue(arguments[0]).trim()"
     assert browser.execute_script(style, "--lines") == str(OverlaySettings().lines)
-    told = console(browser)
+    messages = console_messages(browser)
     for name in ("lines", "chars", "color", "mode", "nothing", "clear", "upper", "size"):
-        assert any(f"overlay: {name} is ignored" in line for line in told), name
+        assert any(f"overlay: {name} is ignored" in line for line in messages), name
 
 
-def squeezed(*texts: str) -> str:
-    """Without space: where a line ends, there is none."""
+def without_spaces(*texts: str) -> str:
+    """Removes spaces, which are missing where a line ends."""
     return "".join("".join(texts).split())

@@ -1,4 +1,4 @@
-"""What is published works where it is installed: wheel and source distribution, away from this folder."""
+"""Wheel and source distribution work where they are installed, away from the checkout."""
 
 import subprocess
 import sys
@@ -16,7 +16,7 @@ from tests.support.paths import ROOT
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with wheel and source distribution."""
+    """A folder with the wheel and the source distribution."""
     folder = tmp_path_factory.mktemp("dist")
     build(ROOT, folder)
     return folder
@@ -33,13 +33,13 @@ def call(*command: str, cwd: Path | None = None) -> str:
 
 
 def wheel(folder: Path) -> Path:
-    (found,) = folder.glob("*.whl")
-    return found
+    (path,) = folder.glob("*.whl")
+    return path
 
 
 @pytest.fixture(scope="module")
 def installed(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``bin`` of an environment in which only the wheel is installed; what it needs is borrowed from this one."""
+    """``bin`` of an environment in which only the wheel is installed; its dependencies are those of this one."""
     place = tmp_path_factory.mktemp("installed") / "env"
     call(sys.executable, "-m", "venv", "--without-pip", str(place))
     python = place / "bin" / "python"
@@ -51,7 +51,7 @@ def installed(published: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def test_the_wheel_runs(installed: Path, tmp_path: Path, script: list[str]) -> None:
-    """Installed from the wheel, it is the wheel's code that captions, with pages, units and the bundled recording."""
+    """Installed from the wheel, the wheel's code makes the captions, and has pages, units and the bundled recording."""
     program = str(installed / "streamstt")
     where = call(str(installed / "python"), "-c", "import streamstt; print(streamstt.__file__)", cwd=tmp_path)
     assert Path(where.strip()).is_relative_to(installed.parent)
@@ -64,7 +64,7 @@ def test_the_wheel_runs(installed: Path, tmp_path: Path, script: list[str]) -> N
 
 
 def test_the_source_is_whole(published: Path, tmp_path: Path) -> None:
-    """The source distribution gives the same wheel, and has the tests."""
+    """The source distribution builds the same wheel, and has the tests."""
     (archive,) = published.glob("*.tar.gz")
     with tarfile.open(archive) as packed:
         packed.extractall(tmp_path, filter="data")
@@ -77,7 +77,7 @@ def test_the_source_is_whole(published: Path, tmp_path: Path) -> None:
 
 
 def test_the_version_is_the_changelogs() -> None:
-    """The newest entry of the changelog is this version; a tag v0.1.0 is made of it."""
+    """The newest entry of the changelog is for this version."""
     text = call(sys.executable, "-m", "streamstt", "--version")
     newest = next(line for line in (ROOT / "CHANGELOG.md").read_text().splitlines() if line.startswith("## "))
     assert newest.split()[1] == text.split()[-1]

@@ -1,4 +1,4 @@
-"""The clients that the protocol page shows do what it says."""
+"""The example clients on the protocol page work as it says."""
 
 import re
 import subprocess
@@ -9,16 +9,16 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.support.daemon import DATA, SCRIPT, SENTENCES, WITHIN_S, Daemon, environment
+from tests.support.daemon import DATA, SENTENCES, WITHIN_S, Daemon, environment
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
 ADDRESS = "ws://127.0.0.1:8765"
-FIRST = SCRIPT.partition(".")[0] + "."
+FIRST = SENTENCES[0]
 
 
 def block(language: str) -> str:
-    """The one code block of the page in a language."""
+    """Returns the page's only code block in a language."""
     (code,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
     assert ADDRESS in code
     return str(code)
@@ -26,7 +26,7 @@ def block(language: str) -> str:
 
 @pytest.fixture
 def talking(script: list[str]) -> Iterator[Daemon]:
-    """A daemon that speaks the script."""
+    """A daemon that plays back the script."""
     with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
         yield daemon
 
@@ -36,17 +36,17 @@ def test_python_client(talking: Daemon) -> None:
     code = block("python").replace(ADDRESS, talking.url.replace("http", "ws", 1))
     client = subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, env=environment(), text=True)
     assert client.stdout is not None
-    assert client.stdout.readline().strip() in SENTENCES  # whichever is said when it comes
+    assert client.stdout.readline().strip() in SENTENCES  # from wherever in the script it connected
     client.kill()
     client.wait()
     client.stdout.close()
 
 
 def test_javascript_client(talking: Daemon, browser: Chrome) -> None:
-    """The JavaScript client logs finals, and partials with their stable part apart."""
+    """The JavaScript client logs finals, and partials with their stable part separated."""
     browser.get(talking.url)
     code = block("js").replace(ADDRESS, talking.url.replace("http", "ws", 1))
-    browser.execute_script(f"window.said = []; console.log = (...words) => said.push(words.join(' ')); {code}")
-    WebDriverWait(browser, WITHIN_S).until(lambda b: FIRST in b.execute_script("return said"))
+    browser.execute_script(f"window.lines = []; console.log = (...words) => lines.push(words.join(' ')); {code}")
+    WebDriverWait(browser, WITHIN_S).until(lambda b: FIRST in b.execute_script("return lines"))
     partial = re.compile(r"… Every( \w+)* \|  \w")
-    WebDriverWait(browser, WITHIN_S).until(lambda b: any(map(partial.match, b.execute_script("return said"))))
+    WebDriverWait(browser, WITHIN_S).until(lambda b: any(map(partial.match, b.execute_script("return lines"))))

@@ -14,17 +14,17 @@ import soundfile
 
 import streamstt
 from streamstt.audio.format import Block
-from tests.support.daemon import DATA, SCRIPT, SENTENCES, WITHIN_S, Daemon, environment
+from tests.support.daemon import DATA, SENTENCES, WITHIN_S, Daemon, environment
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
 LISTEN, CONNECT, TRANSCRIBE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
-FIRST = SCRIPT.partition(".")[0] + "."
+FIRST = SENTENCES[0]
 LONG = DATA / "long_sentence.flac"
 
 
 def play(code: str, *changes: tuple[str, str]) -> subprocess.CompletedProcess[str]:
-    """Runs an example with other names in it."""
+    """Runs an example with some of its text replaced."""
     for old, new in changes:
         assert old in code
         code = code.replace(old, new)
@@ -34,7 +34,7 @@ def play(code: str, *changes: tuple[str, str]) -> subprocess.CompletedProcess[st
 
 
 def test_listen(script: list[str]) -> None:
-    """Captions of a source, made in the program itself: partials, then finals; it ends with the source."""
+    """Captions of a source are made in the program itself: partials, then finals, until the source ends."""
     done = play(LISTEN, ('"mic"', f'"file:{DATA / "names.flac"}"'), ('"base"', f'"{script[1]}"'))
     lines = done.stdout.splitlines()
     assert any(re.match(r"… Every( \w+)* \|", line) for line in lines), done
@@ -43,27 +43,27 @@ def test_listen(script: list[str]) -> None:
 
 
 def test_connect(script: list[str]) -> None:
-    """Captions of a running daemon."""
+    """A program receives the captions of a running daemon."""
     with Daemon(*script, "--source", f"file:{LONG}", "--loop") as daemon:
         code = CONNECT.replace("ws://127.0.0.1:8765", daemon.url.replace("http", "ws", 1))
         program = subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, env=environment(), text=True)
         assert program.stdout is not None
         source, _, text = program.stdout.readline().strip().partition(": ")
         assert source == "file-long_sentence.flac"
-        assert text in SENTENCES  # whichever is said when it comes
+        assert text in SENTENCES  # from wherever in the script it connected
         program.kill()
         program.wait()
         program.stdout.close()
 
 
 def test_transcribe(script: list[str]) -> None:
-    """A recording as a whole."""
+    """A recording is transcribed as a whole."""
     done = play(TRANSCRIBE, ("talk.flac", str(LONG)), ('"base"', f'"{script[1]}"'))
     assert FIRST in done.stdout, done
 
 
 class Tone:
-    """Audio of a program's own: a recording that lies in memory."""
+    """A program's own source: a recording in memory."""
 
     is_live = False
     overflows = 0

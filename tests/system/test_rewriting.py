@@ -3,20 +3,20 @@
 import asyncio
 import json
 import signal
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import openai
 import pytest
 
-from tests.support.daemon import DATA, Daemon, captions, get, pcm_of, receive_until, run, said, speak
+from tests.support.caption_rules import check_captions, from_messages
+from tests.support.daemon import DATA, Daemon, captions, final_text, get, pcm_of, receive_until, run, speak
 from tests.support.transcripts import check_readable, finals
 
 SPOKEN = "So, um, jon runs cube net ease on his own. What a shitty day that is, uh, for everybody here."
 MEANT = "So, John runs Kubernetes on his own. What a s***** day that is, for everybody here."
 OTHER = "So, Jonas runs cube net ease on his own. What a shitty day that is, for everybody here."
-SPEECH = pcm_of("long_sentence")[: 8 * 32_000]  # somebody speaks for eight seconds
+SPEECH = pcm_of("long_sentence")[: 8 * 32_000]  # eight seconds of speech
 WORDS = """
 [words]
 profanity = "mask"
@@ -30,7 +30,7 @@ fillers = "drop"
 
 @pytest.fixture
 def spoken(tmp_path: Path) -> list[str]:
-    """Options that make the engine say SPOKEN by heart."""
+    """Options that make the engine recognize SPOKEN."""
     words = [
         {"text": f" {word}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, word in enumerate(SPOKEN.split())
     ]
@@ -39,18 +39,8 @@ def spoken(tmp_path: Path) -> list[str]:
     return ["--model", f"script:{file}", "--language", "en"]
 
 
-def check_promises(messages: list[dict[str, Any]]) -> None:
-    """What a partial says will not change is in all that follows of its caption."""
-    told = [m for m in messages if m["type"] in {"partial", "final"}]
-    for key, run_of in groupby(told, key=lambda m: m["id"]):
-        promised = ""
-        for message in run_of:
-            assert message["text"].startswith(promised), f"{key} broke {promised!r} with {message['text']!r}"
-            promised = message["text"][: message.get("stable", 0)]
-
-
-async def test_words_that_are_put_right(spoken: list[str], tmp_path: Path) -> None:
-    """Partials, finals, transcripts on disk and over HTTP say what is meant; a reload changes the next captions."""
+async def test_rewritten_words(spoken: list[str], tmp_path: Path) -> None:
+    """Partials, finals, and transcripts on disk and over HTTP are rewritten; a reload changes the next captions."""
     config, folder = tmp_path / "settings.toml", tmp_path / "kept"
     config.write_text(WORDS)
     options = ["--config", str(config), *spoken, "--source", "ws", "--set", f"transcript.folder={folder}"]
@@ -61,17 +51,17 @@ async def test_words_that_are_put_right(spoken: list[str], tmp_path: Path) -> No
             while "John runs" not in (messages := [*messages, *await receive_until(speaker, "partial")])[-1]["text"]:
                 pass
             sending = asyncio.create_task(speak(speaker, SPEECH[3 * 32_000 :], speed=3))
-            while not said(messages).endswith("here."):
+            while not final_text(messages).endswith("here."):
                 messages += await receive_until(speaker, "final")
             await sending
-        assert said(messages) == MEANT
-        check_promises(messages)
+        assert final_text(messages) == MEANT
+        check_captions(from_messages(messages))
         partials = [m["text"] for m in messages if m["type"] == "partial"]
         assert any("John runs" in text for text in partials)
         assert not any("shit" in text or "um" in text.split() for text in partials)
         words = [w for m in messages if m["type"] == "final" for w in m["words"]]
         assert [w["text"] for w in words] == MEANT.split()
-        assert words[3]["end"] - words[3]["start"] == pytest.approx(0.85, abs=0.01), "three words long"
+        assert words[3]["end"] - words[3]["start"] == pytest.approx(0.85, abs=0.01), "as long as three words"
         for form in ("txt", "srt", "vtt", "json"):
             assert "Kubernetes" in get(f"{daemon.url}/transcript.{form}")[1]
 
@@ -81,16 +71,16 @@ async def test_words_that_are_put_right(spoken: list[str], tmp_path: Path) -> No
         later: list[dict[str, Any]] = []
         async with captions(daemon, "/audio?name=room") as speaker:
             await speak(speaker, SPEECH, speed=20)
-            while not said(later).endswith("here."):
+            while not final_text(later).endswith("here."):
                 later += await receive_until(speaker, "final")
-        assert said(later) == OTHER
+        assert final_text(later) == OTHER
         assert daemon.stop() == 0
     assert " ".join(final["text"] for final in finals(folder)) == f"{MEANT} {OTHER}"
     check_readable(folder)
 
 
 def test_transcribe(spoken: list[str], tmp_path: Path) -> None:
-    """Transcribed recordings say the same; a mistake in a replacement is told before anything is loaded."""
+    """Transcribed recordings are rewritten, too; a mistake in a replacement is reported before anything is loaded."""
     config = tmp_path / "settings.toml"
     config.write_text(WORDS)
     file = str(DATA / "long_sentence.flac")
@@ -102,10 +92,10 @@ def test_transcribe(spoken: list[str], tmp_path: Path) -> None:
 
 
 async def test_uploads(spoken: list[str], tmp_path: Path) -> None:
-    """Recordings that clients send as OpenAI's say what is meant as well."""
+    """Uploaded recordings are rewritten, too."""
     config = tmp_path / "settings.toml"
     config.write_text(WORDS + "\n[compat]\nopenai = true\n")
     with Daemon("--config", str(config), *spoken, "--source", "ws") as daemon:
         async with openai.AsyncOpenAI(base_url=f"{daemon.url}/v1", api_key="none") as client:
-            heard = await client.audio.transcriptions.create(model="base", file=DATA / "long_sentence.flac")
-    assert "John runs Kubernetes" in heard.text
+            result = await client.audio.transcriptions.create(model="base", file=DATA / "long_sentence.flac")
+    assert "John runs Kubernetes" in result.text

@@ -25,12 +25,12 @@ NO_SOUND = {"XDG_RUNTIME_DIR": "/nonexistent", "PULSE_SERVER": "unix:/nonexisten
 
 @pytest.fixture
 def notify(tmp_path: Path) -> NotifySocket:
-    """A service manager's socket."""
+    """The socket of a service manager."""
     return NotifySocket(str(tmp_path / "notify"))
 
 
 def get(daemon: Daemon, path: str) -> tuple[int, str]:
-    """Status and body of a page."""
+    """Returns the status and the body of a page."""
     try:
         with urllib.request.urlopen(daemon.url + path, timeout=WITHIN_S) as answer:
             return answer.status, answer.read().decode()
@@ -43,13 +43,13 @@ def get(daemon: Daemon, path: str) -> tuple[int, str]:
 def test_fetching_takes_longer(tmp_path: Path, abstract: bool) -> None:
     """During a model download the manager gets the progress and is asked for more time, not at each block."""
     with NotifySocket(f"@streamstt-{os.getpid()}" if abstract else str(tmp_path / "notify")) as socket:
-        seen: list[int] = []
+        reported: list[int] = []
         report = SystemdNotifier.from_environment(socket.env()).wrap_progress(
-            lambda _what, done, _total: seen.append(done)
+            lambda _what, done, _total: reported.append(done)
         )
         for done in range(100):
             report("base", done, 100)
-        assert seen == list(range(100))
+        assert reported == list(range(100))
         assert socket.waiting() == ["STATUS=Downloading base: 0%", "EXTEND_TIMEOUT_USEC=120000000"]
         manager = SystemdNotifier.from_environment(socket.env())
         for text in ("one", "one", "two\nlines", "one"):
@@ -86,10 +86,10 @@ async def test_a_whole_life(notify: NotifySocket, script: list[str]) -> None:
             while "1 viewer; file-long_sentence.flac: speech" not in status:
                 status = await asyncio.to_thread(notify.receive_until, "STATUS=")
         notify.waiting()
-        begun = time.monotonic()
+        started = time.monotonic()
         for _ in range(4):
             await asyncio.to_thread(notify.receive_until, "WATCHDOG=1")
-        assert time.monotonic() - begun > 3 * 0.45, "three in the time it has, and no more"
+        assert time.monotonic() - started > 3 * 0.45, "three per watchdog interval, and no more"
         assert daemon.stop() == 0
         assert (await asyncio.to_thread(notify.receive_until, "STOPPING=1")) == "STOPPING=1"
 
@@ -105,16 +105,16 @@ def test_a_stuck_engine(notify: NotifySocket, script: list[str], tmp_path: Path)
         assert status == 503
         assert body.startswith("degraded: The speech engine has not answered for 10 s.")
         notify.waiting()
-        assert "WATCHDOG=1" not in notify.drain(3), "a manager would end it by now"
+        assert "WATCHDOG=1" not in notify.drain(3), "a manager would have killed it by now"
         daemon.process.send_signal(signal.SIGTERM)
         daemon.wait_for_log("send it again to exit at once")
         daemon.process.send_signal(signal.SIGABRT)
         assert daemon.process.wait(STOP_S) == -signal.SIGABRT
-        daemon.wait_for_log("scripted.py")  # where the engine's thread was
+        daemon.wait_for_log("scripted.py")  # a frame of the engine's thread
 
 
-def test_a_device_that_is_not_there(notify: NotifySocket, script: list[str]) -> None:
-    """At boot the sound server may come later: the service is ready, alive and waiting; a monitor sees that."""
+def test_a_missing_device(notify: NotifySocket, script: list[str]) -> None:
+    """At boot the sound server may start later: the service is ready and waits; health and metrics report it."""
     with notify, Daemon(*script, "--source", "mic", env=notify.env(watchdog_s=2) | NO_SOUND) as daemon:
         notify.receive_until("READY=1")
         assert "mic: waiting" in notify.receive_until("mic: ")
@@ -135,11 +135,11 @@ async def test_reload(notify: NotifySocket, script: list[str], tmp_path: Path) -
         notify.receive_until("READY=1")
         config.write_text('[server]\nhello_history = 0\nport = 1\nhistory = 2\n[engine]\nlanguage = "en"\n')
         daemon.process.send_signal(signal.SIGHUP)
-        told = notify.receive_until("RELOADING=1")
-        assert int(told.partition("MONOTONIC_USEC=")[2]) > 0
+        message = notify.receive_until("RELOADING=1")
+        assert int(message.partition("MONOTONIC_USEC=")[2]) > 0
         assert notify.receive_until("READY=1")
         daemon.wait_for_log("changed: server.hello_history, engine.language")
-        assert "need a restart" not in daemon.log, "--port is on the command line, and stays on top"
+        assert "need a restart" not in daemon.log, "--port on the command line has precedence"
         async with captions(daemon) as viewer:
             hello = await receive(viewer)
         assert hello["language"] == "en"
@@ -147,8 +147,8 @@ async def test_reload(notify: NotifySocket, script: list[str], tmp_path: Path) -
         assert daemon.stop() == 0
 
 
-def test_reload_names_what_has_to_wait(script: list[str], tmp_path: Path) -> None:
-    """What cannot change while it runs is named, each time, until it is restarted."""
+def test_reload_names_what_needs_a_restart(script: list[str], tmp_path: Path) -> None:
+    """Settings that cannot change at run time are named at each reload until a restart."""
     config = tmp_path / "settings.toml"
     config.write_text("")
     with Daemon("--config", str(config), *script, *LOOP) as daemon:
@@ -160,7 +160,7 @@ def test_reload_names_what_has_to_wait(script: list[str], tmp_path: Path) -> Non
 
 
 async def test_reload_of_a_certificate(script: list[str], tmp_path: Path) -> None:
-    """A certificate that was renewed, as it is every few weeks, is in use after SIGHUP, without a restart."""
+    """A renewed certificate is used after SIGHUP, without a restart."""
     options = ["--set", f"server.tls_certificate={tmp_path / 'chain.pem'}"]
     old, new = trustme.CA(), trustme.CA()
     old.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(tmp_path / "chain.pem"))
@@ -191,7 +191,7 @@ async def test_reload_of_what_the_model_cannot_do(script: list[str], tmp_path: P
         async with captions(daemon) as viewer:
             assert (await receive(viewer))["history"] != []
         assert daemon.stop() == 0
-        assert "SIGTERM: finishing" in daemon.log, "the level is as it was"
+        assert "SIGTERM: finishing" in daemon.log, "the log level has not changed"
 
 
 def test_reload_of_a_broken_file(script: list[str], tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_reload_of_a_broken_file(script: list[str], tmp_path: Path) -> None:
 
 
 def test_a_terminal_that_is_closed(script: list[str]) -> None:
-    """Started in a terminal it ends with it: nobody wants a microphone that stays open behind a closed window."""
+    """Started from a terminal it exits with it, so that no microphone stays open behind a closed window."""
     ours, theirs = pty.openpty()
     try:
         with Daemon(*script, *LOOP, stdin=theirs) as daemon:
@@ -225,8 +225,8 @@ def test_a_terminal_that_is_closed(script: list[str]) -> None:
 
 
 @pytest.mark.parametrize("form", ["human", "json"])
-def test_the_log_never_holds_what_was_said(form: str, script: list[str]) -> None:
-    """At the most talkative level, too; and each line of JSON is an object."""
+def test_the_log_has_no_captions(form: str, script: list[str]) -> None:
+    """The log has no captions, even at level debug; in JSON format each line is an object."""
     source = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--fast"]
     settings = ["--set", "log.level=debug", "--set", f"log.format={form}"]
     with Daemon(*script, *source, *settings) as daemon:
@@ -239,15 +239,15 @@ def test_the_log_never_holds_what_was_said(form: str, script: list[str]) -> None
         assert {"time", "level", "logger", "message"} <= set(records[0])
 
 
-def test_the_log_holds_what_was_said_if_asked(script: list[str]) -> None:
-    """``log.text`` has finals logged, at any level; switched off by a reload, too."""
+def test_the_log_has_finals_if_enabled(script: list[str]) -> None:
+    """With ``log.text`` finals are logged at any level."""
     with Daemon(*script, *LOOP, "--set", "log.text=true", "--set", "log.level=error") as daemon:
         daemon.wait_for_log("file-long_sentence.flac: Every word of this has been written down before.")
         assert daemon.stop() == 0
 
 
 def test_under_journald(script: list[str]) -> None:
-    """Where standard error is the journal, each line begins with its level."""
+    """If standard error is the journal, each line begins with its level."""
     ours, theirs = os.pipe()
     where = os.fstat(theirs)
     env = {"JOURNAL_STREAM": f"{where.st_dev}:{where.st_ino}"}
@@ -261,7 +261,7 @@ def test_under_journald(script: list[str]) -> None:
 
 
 def test_the_last_error_is_a_record(tmp_path: Path) -> None:
-    """What ends the daemon has the log's format, too: in JSON, and in the journal even if the settings are wrong."""
+    """A fatal error is logged in the configured format: as JSON, or in the journal even with invalid settings."""
     done = run("run", "--source", "file:/no/such", "--set", "log.format=json")
     assert done.returncode == 3
     assert json.loads(done.stderr)["level"] == "critical"

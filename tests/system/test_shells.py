@@ -36,15 +36,21 @@ def pressed(shell: list[str], env: dict[str, str], setup: str, typed: str, shown
         return terminal.wait_for(shown)
 
 
-def candidates(env: dict[str, str], line: str) -> list[str]:
+@pytest.fixture(scope="module")
+def completion() -> str:
+    """The code that ``streamstt completion bash`` prints."""
+    return run("completion", "bash").stdout
+
+
+def candidates(env: dict[str, str], completion: str, line: str) -> list[str]:
     """Returns bash's suggestions for a line."""
     words = line.split(" ")
     call = (
         f"COMP_LINE={line!r}; COMP_POINT=${{#COMP_LINE}}; COMP_WORDS=({' '.join(words)}); COMP_CWORD={len(words) - 1}; "
         'compopt() { :; }; _streamstt_completion streamstt; printf "%s\\n" "${COMPREPLY[@]}"'
     )
-    code = f'eval "$(streamstt completion bash)"; {call}'
-    done = subprocess.run(["bash", "-c", code], env=environment(env), capture_output=True, text=True, check=True)
+    bash = ["bash", "-c", f"{completion}\n{call}"]
+    done = subprocess.run(bash, env=environment(env), capture_output=True, text=True, check=True)
     return done.stdout.split()
 
 
@@ -62,18 +68,18 @@ def candidates(env: dict[str, str], line: str) -> list[str]:
         ("streamstt models verify tiny.", "tiny.en"),
     ],
 )
-def test_values_complete(line: str, value: str, installed: dict[str, str]) -> None:
+def test_values_complete(line: str, value: str, installed: dict[str, str], completion: str) -> None:
     """Commands, options and values are completed."""
-    assert value in candidates(installed, line)
+    assert value in candidates(installed, completion, line)
 
 
-def test_devices_complete(installed: dict[str, str], tmp_path: Path) -> None:
+def test_devices_complete(installed: dict[str, str], completion: str, tmp_path: Path) -> None:
     """After ``mic:`` microphones are completed; bash ends a word at a colon, and expects only the rest."""
     folder = tmp_path / "sound"
     folder.mkdir()
     with AudioServer(folder) as server:
         server.table_microphone()
-        assert candidates(installed | server.plain_env, "streamstt run --source mic:ta") == ["table"]
+        assert candidates(installed | server.plain_env, completion, "streamstt run --source mic:ta") == ["table"]
 
 
 def test_bash(installed: dict[str, str]) -> None:
@@ -112,7 +118,7 @@ def test_the_man_page_is_up_to_date() -> None:
             assert (checked.returncode, checked.stdout or "", checked.stderr) == (0, "", "")
 
 
-def test_help_is_quick() -> None:
+def test_help_imports_little() -> None:
     """Help and listen import neither torch, nor a model library, nor a sound library."""
     code = "import sys, streamstt.cli.app; heavy = {'torch', 'transformers', 'huggingface_hub', 'sounddevice'}\n"
     code += "sys.exit(' '.join(heavy & set(sys.modules)) or 0)"

@@ -1,9 +1,9 @@
-"""Some minutes of audio at full speed, with clients that come and go and a microphone that breaks."""
+"""A short soak test: minutes of audio at full speed, with clients that come and go and a microphone that fails."""
 
 from tests import soak
 
 
 def test_a_short_soak() -> None:
-    """Nothing is lost or out of order, and threads and descriptors do not pile up; memory needs more hours."""
-    wrong = soak.run(soak.Plan(hours=0.1, model="tiny.en", speakers=2, settled_h=0.02, fault_s=8, sample_s=0.5))
-    assert [complaint for complaint in wrong if not complaint.startswith("memory")] == []
+    """No final is lost or out of order, and threads and descriptors do not accumulate; memory needs longer runs."""
+    problems = soak.run(soak.Plan(hours=0.1, model="tiny.en", speakers=2, settled_h=0.02, fault_s=8, sample_s=0.5))
+    assert [problem for problem in problems if not problem.startswith("memory")] == []

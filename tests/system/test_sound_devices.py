@@ -1,4 +1,4 @@
-"""What happens to sound devices, done to a real PulseAudio server under a running daemon."""
+"""Faults of sound devices, caused in a real PulseAudio server while the daemon runs."""
 
 import asyncio
 import json
@@ -20,17 +20,17 @@ from streamstt.audio.devices.microphone import AUDIO_TIMEOUT_S, Microphone
 from streamstt.audio.devices.selection import DeviceSelector
 from streamstt.errors import SourceError
 from tests.support.audio_server import AudioServer
-from tests.support.daemon import DATA, SCRIPT, WITHIN_S, Daemon, captions, receive, run, said, text_of
+from tests.support.daemon import DATA, WITHIN_S, Daemon, captions, final_text, receive, run, text_of, write_script
 from tests.support.word_errors import word_error_rate
 
 NOTICED_S = 2.0
-BUSY_S = 8.0  # so much longer it may take where the machine has other things to do
-Seen = list[dict[str, Any]]
+BUSY_S = 8.0  # allowed in addition on a busy machine
+Messages = list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AudioServer]:
-    """A running audio server, with a microphone ``table`` beside the null sink ``room``."""
+    """A running audio server with the microphone ``table`` and the null sink ``room``."""
     with AudioServer(tmp_path_factory.mktemp("sound")) as running:
         running.keep_awake()
         running.table_microphone()
@@ -40,15 +40,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AudioServer]:
 @pytest.fixture(scope="module")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """As ``script``, for the whole module."""
-    words = [{"text": f" {w}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, w in enumerate(SCRIPT.split())]
-    file = tmp_path_factory.mktemp("script") / "script.json"
-    file.write_text(json.dumps({"words": words, "repeat_s": 8}))
-    return ["--model", f"script:{file}"]
+    return write_script(tmp_path_factory.mktemp("script"))
 
 
 @pytest.fixture(scope="module")
 def daemon(server: AudioServer, scripted: list[str]) -> Iterator[Daemon]:
-    """A daemon that listens to the table."""
+    """A daemon that listens to ``table``."""
     with Daemon(*scripted, "--source", "mic:Table", env=server.plain_env) as running:
         yield running
         assert running.stop() == 0
@@ -56,15 +53,17 @@ def daemon(server: AudioServer, scripted: list[str]) -> Iterator[Daemon]:
 
 
 def configured(folder: Path, text: str) -> list[str]:
-    """Options that read this configuration."""
+    """Writes a configuration file; returns the options that read it."""
     file = folder / "streamstt.toml"
     file.write_text(text)
     return ["--config", str(file)]
 
 
-async def until(viewer: ClientConnection, wanted: Callable[[dict[str, Any]], bool], within_s: float = WITHIN_S) -> Seen:
-    """All messages up to the first that is wanted."""
-    messages: Seen = []
+async def until(
+    viewer: ClientConnection, wanted: Callable[[dict[str, Any]], bool], within_s: float = WITHIN_S
+) -> Messages:
+    """Returns all messages up to the first that ``wanted`` accepts."""
+    messages: Messages = []
     async with asyncio.timeout(within_s):
         while not messages or not wanted(messages[-1]):
             messages.append(await receive(viewer, within_s))
@@ -80,13 +79,13 @@ def is_partial(message: dict[str, Any]) -> bool:
 
 
 def is_committed(message: dict[str, Any]) -> bool:
-    """A partial whose first words stay, whatever happens; others may be taken back."""
+    """Whether it is a partial with stable words; others may be withdrawn."""
     return message["type"] == "partial" and message["stable"] > 0
 
 
 @asynccontextmanager
 async def speaking(server: AudioServer, recording: str = "long_sentence", sink: str = "room") -> AsyncIterator[None]:
-    """Speech plays meanwhile, over and over; its end is not waited for."""
+    """Plays a recording repeatedly until the block ends."""
     stop = threading.Event()
 
     def speak() -> None:
@@ -101,7 +100,7 @@ async def speaking(server: AudioServer, recording: str = "long_sentence", sink: 
         await task
 
 
-# ---- one device, lost in every way and found again
+# ---- one device, lost and found again
 
 
 def unplug(server: AudioServer) -> None:
@@ -131,9 +130,10 @@ async def test_lost_and_found(
     mend_it: Callable[[AudioServer], Any],
     why: str,
 ) -> None:
-    """Noticed within two seconds; the words so far become final; no other microphone is taken; it goes on in time."""
+    """A loss is noticed within two seconds; the words so far become final; no other microphone is used; captions
+    continue with correct times."""
     async with captions(daemon) as viewer, speaking(server):
-        said_so_far = (await until(viewer, is_committed))[-1]
+        partial = (await until(viewer, is_committed))[-1]
         broken_at = time.monotonic()
         await asyncio.to_thread(break_it, server)
         try:
@@ -141,7 +141,7 @@ async def test_lost_and_found(
             assert AUDIO_TIMEOUT_S < NOTICED_S
             assert time.monotonic() - broken_at < NOTICED_S + BUSY_S
             assert why in before[-1]["detail"]
-            while not any(m["type"] == "final" and m["id"] == said_so_far["id"] for m in before):
+            while not any(m["type"] == "final" and m["id"] == partial["id"] for m in before):
                 before.append(await receive(viewer))
             with pytest.raises(TimeoutError):
                 await until(viewer, is_state("listening"), within_s=1.5)
@@ -149,17 +149,17 @@ async def test_lost_and_found(
         finally:
             await asyncio.to_thread(mend_it, server)
         after = await until(viewer, is_partial)
-    final = next(m for m in before if m["type"] == "final" and m["id"] == said_so_far["id"])
-    assert final["text"].startswith(said_so_far["text"][: said_so_far["stable"]])
+    final = next(m for m in before if m["type"] == "final" and m["id"] == partial["id"])
+    assert final["text"].startswith(partial["text"][: partial["stable"]])
     assert is_state("listening")(next(m for m in after if m["type"] == "status" and m["state"] != "lost"))
     gap = next(m for m in after if m["type"] == "gap")
     assert away_s - NOTICED_S < gap["end"] - gap["start"] < time.monotonic() - broken_at + 0.1
-    word_s = 0.3  # one may begin in the gap
+    word_s = 0.3  # a word may begin in the gap
     assert after[-1]["start"] >= gap["end"] - word_s, "stream time stays true"
 
 
 async def test_an_output_removed_and_made_again(server: AudioServer, scripted: list[str]) -> None:
-    """The monitor of an output is lost with it, while others remain, and found when there is one of its name again."""
+    """A monitor is lost with its output, although others remain, and found when the output exists again."""
     booth = "module-null-sink sink_name=booth rate=16000 channels=1"
     number = server.load(booth)
     with Daemon(*scripted, "--source", "monitor:booth", env=server.plain_env) as daemon:
@@ -174,26 +174,26 @@ async def test_an_output_removed_and_made_again(server: AudioServer, scripted: l
                 messages += await until(viewer, is_partial)
         assert daemon.stop() == 0
     server.unload(number)
-    assert said(messages)
+    assert final_text(messages)
     assert sum(m["type"] == "gap" for m in messages) == 1
 
 
 async def test_silence_is_not_a_loss(server: AudioServer, daemon: Daemon) -> None:
-    """Exact zeros after sound: muted, or a dead driver. Said within about two seconds; nothing is lost by it."""
+    """Exact zeros after sound (muted, or a dead driver) are reported within about two seconds, but are not a loss."""
     async with captions(daemon) as viewer, speaking(server, "long_sentence"):
         await until(viewer, lambda m: m["type"] == "partial")
         muted_at = time.monotonic()
         server.control("set-source-mute", "table", "1")
-        seen = await until(viewer, lambda m: "digital silence" in m.get("detail", ""))
+        messages = await until(viewer, lambda m: "digital silence" in m.get("detail", ""))
         assert time.monotonic() - muted_at < NOTICED_S + BUSY_S
-        assert seen[-1]["state"] in {"listening", "speech"}
+        assert messages[-1]["state"] in {"listening", "speech"}
         server.control("set-source-mute", "table", "0")
-        seen = await until(viewer, lambda m: m["type"] == "status" and not m["detail"])
-        assert not any(is_state("lost")(m) for m in seen)
+        messages = await until(viewer, lambda m: m["type"] == "status" and not m["detail"])
+        assert not any(is_state("lost")(m) for m in messages)
 
 
 async def test_killed_daemon_leaves_no_recorder(server: AudioServer, scripted: list[str]) -> None:
-    """After kill -9 the process that records is gone, too, even if the audio server lets it hang."""
+    """After kill -9 the recorder process exits, too, even if the audio server hangs."""
     with Daemon(*scripted, "--source", "mic:table", env=server.plain_env) as daemon:
         async with captions(daemon) as viewer:
             await until(viewer, is_state("listening"))
@@ -206,13 +206,13 @@ async def test_killed_daemon_leaves_no_recorder(server: AudioServer, scripted: l
             server.thaw()
 
 
-# ---- which device
+# ---- choice of the device
 
 
-def test_devices_says_which_are_which(server: AudioServer) -> None:
-    """``devices --json`` lists microphones and monitors, and how each is chosen."""
-    found = json.loads(run("devices", "--json", env=server.plain_env).stdout)
-    kinds = {d["source"]: (d["kind"], d["title"]) for d in found if d["system"] == "pulse"}
+def test_list_of_devices(server: AudioServer) -> None:
+    """``devices --json`` lists microphones and monitors, with the value that selects each."""
+    devices = json.loads(run("devices", "--json", env=server.plain_env).stdout)
+    kinds = {d["source"]: (d["kind"], d["title"]) for d in devices if d["system"] == "pulse"}
     assert kinds == {"monitor:room.monitor": ("monitor", "Monitor of Null Output"), "mic:table": ("mic", "Table")}
     wrong = run("run", "--source", "monitor:gooseneck", env=server.plain_env)
     assert wrong.returncode == 3
@@ -221,7 +221,7 @@ def test_devices_says_which_are_which(server: AudioServer) -> None:
 
 
 async def test_waits_for_the_audio_server(tmp_path: Path, scripted: list[str]) -> None:
-    """A service at boot: without an audio server the source waits and the daemon runs; typed by hand, it fails."""
+    """Without an audio server, a source with ``wait`` waits while the daemon runs; without the setting, it fails."""
     folder = tmp_path / "sound"
     folder.mkdir()
     server = AudioServer(folder)
@@ -236,12 +236,12 @@ async def test_waits_for_the_audio_server(tmp_path: Path, scripted: list[str]) -
             assert "sound server" in messages[-1]["detail"]
             with server:
                 messages += await until(viewer, is_state("listening"))
-        assert not any(m["type"] == "gap" for m in messages), "time begins with the first sample"
+        assert not any(m["type"] == "gap" for m in messages), "stream time begins with the first sample"
         assert daemon.stop() == 0
 
 
 async def test_fallback(server: AudioServer, scripted: list[str], tmp_path: Path) -> None:
-    """With a fallback the default microphone stands in, which is said, until the chosen one is back."""
+    """With a fallback, the default microphone is used, with a notice, until the chosen one is back."""
     number = server.load("module-remap-source master=room.monitor source_name=desk")
     server.control("set-default-source", "table")
     options = configured(tmp_path, '[[source]]\ninput = "mic:desk"\nfallback = "default"\n')
@@ -249,8 +249,10 @@ async def test_fallback(server: AudioServer, scripted: list[str], tmp_path: Path
         async with captions(daemon) as viewer:
             await until(viewer, is_state("listening"))
             server.unload(number)
-            seen = await until(viewer, lambda m: "Listening to Table because desk is not there" in m.get("detail", ""))
-            assert any(is_state("lost")(m) for m in seen)
+            messages = await until(
+                viewer, lambda m: "Listening to Table because desk is not there" in m.get("detail", "")
+            )
+            assert any(is_state("lost")(m) for m in messages)
             number = server.load("module-remap-source master=room.monitor source_name=desk")
             await until(viewer, lambda m: m["type"] == "status" and not m["detail"])
         assert daemon.stop() == 0
@@ -258,7 +260,7 @@ async def test_fallback(server: AudioServer, scripted: list[str], tmp_path: Path
 
 
 async def test_the_default_output_is_followed(server: AudioServer, scripted: list[str]) -> None:
-    """``monitor`` hears what the default output plays, also after another output has become the default one."""
+    """``monitor`` captures the default output, also after another one becomes the default."""
     number = server.load("module-null-sink sink_name=headphones rate=16000 channels=2")
     server.control("set-default-sink", "room")
     with Daemon(*scripted, "--source", "monitor", env=server.plain_env) as daemon:
@@ -268,14 +270,14 @@ async def test_the_default_output_is_followed(server: AudioServer, scripted: lis
             server.control("set-default-sink", "headphones")
             await asyncio.to_thread(daemon.wait_for_log, "headphones.monitor")
             async with speaking(server, sink="headphones"):
-                seen = await until(viewer, lambda m: m["type"] == "partial" and len(m["text"]) > 20)
-            assert not any(is_state("lost")(m) for m in seen)
+                messages = await until(viewer, lambda m: m["type"] == "partial" and len(m["text"]) > 20)
+            assert not any(is_state("lost")(m) for m in messages)
         assert daemon.stop() == 0
     server.unload(number)
 
 
 def test_channels(server: AudioServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """All channels are mixed, or one is chosen, each by itself; another rate is resampled; no block is lost."""
+    """All channels are mixed, or one is selected; other rates are resampled; no block is lost."""
     for name, value in server.plain_env.items():
         monkeypatch.setenv(name, value)
     number = server.load("module-null-sink sink_name=stereo rate=44100 channels=2")
@@ -305,12 +307,12 @@ def test_channels(server: AudioServer, monkeypatch: pytest.MonkeyPatch, tmp_path
 
 
 async def test_you_and_them(server: AudioServer, tmp_path: Path) -> None:
-    """A microphone and what the others say, side by side, captioned by one engine with real weights."""
+    """A microphone and a monitor are captioned at the same time by one engine with real weights."""
     number = server.load("module-null-sink sink_name=meeting rate=48000 channels=2")
     server.control("set-default-sink", "meeting")
     sources = '[engine]\nlanguage = "en"\n[[source]]\ninput = "mic:Table"\nname = "you"\nlabel = "You"\n'
     sources += '[[source]]\ninput = "monitor"\nname = "them"\nlabel = "Them"\n'
-    heard: dict[str, Seen] = {"you": [], "them": []}
+    messages: dict[str, Messages] = {"you": [], "them": []}
     with Daemon(*configured(tmp_path, sources), env=server.plain_env) as daemon:
         async with captions(daemon) as viewer:
             hello = await receive(viewer)
@@ -324,19 +326,21 @@ async def test_you_and_them(server: AudioServer, tmp_path: Path) -> None:
                 for name, sink in (("short", "room"), ("quiet", "meeting"))
             ]
             spoken = {"you": ("short", 0.1), "them": ("quiet", 0.2)}
-            while any(word_error_rate(text_of(name), said(heard[who])) > most for who, (name, most) in spoken.items()):
+            while any(
+                word_error_rate(text_of(name), final_text(messages[who])) > most for who, (name, most) in spoken.items()
+            ):
                 message = await receive(viewer)
-                heard[message["source"]].append(message)
+                messages[message["source"]].append(message)
             await asyncio.gather(*plays)
         assert daemon.stop() == 0
     server.unload(number)
 
 
-# ---- for months
+# ---- leaks
 
 
-class Held:
-    """What a process holds that could leak."""
+class Resources:
+    """Resources of a process that could leak."""
 
     def __init__(self, process: psutil.Process) -> None:
         self.counts = (process.num_threads(), process.num_fds(), len(process.children()))
@@ -344,23 +348,23 @@ class Held:
 
 
 async def test_a_hundred_losses_leak_nothing(server: AudioServer, scripted: list[str]) -> None:
-    """A hundred times in a row a microphone is unplugged and plugged in: no thread, descriptor or memory is lost."""
+    """When a microphone is unplugged and plugged in a hundred times, no thread, descriptor or memory leaks."""
     number = server.load("module-remap-source master=room.monitor source_name=loose")
     with Daemon(*scripted, "--source", "mic:loose", env=server.plain_env) as daemon:
         process = psutil.Process(daemon.process.pid)
         async with captions(daemon) as viewer:
             await until(viewer, is_state("listening"))
-            held = []
+            samples = []
             for _ in range(100):
                 server.unload(number)
                 await until(viewer, is_state("lost"))
                 number = server.load("module-remap-source master=room.monitor source_name=loose")
                 await until(viewer, is_state("listening"))
-                held.append(Held(process))
-        warm = held[9:20]
+                samples.append(Resources(process))
+        warm = samples[9:20]
         most = [max(counts) for counts in zip(*(one.counts for one in warm), strict=True)]
-        async with asyncio.timeout(WITHIN_S):  # what was there a moment ago may still be leaving
-            while any(map(operator.gt, (last := Held(process)).counts, most)):  # noqa: ASYNC110
+        async with asyncio.timeout(WITHIN_S):  # earlier threads may still be exiting
+            while any(map(operator.gt, (last := Resources(process)).counts, most)):  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
         assert last.memory < warm[-1].memory + 5_000_000
         assert daemon.stop() == 0

@@ -1,4 +1,4 @@
-"""The level of a source over the wire."""
+"""Levels of a source in the protocol."""
 
 import asyncio
 from itertools import pairwise
@@ -8,7 +8,7 @@ from tests.support.daemon import DATA, Daemon, captions, receive
 
 
 async def test_levels_for_those_who_ask(script: list[str]) -> None:
-    """Five times a second, in plausible decibels, without a number; who does not ask gets none."""
+    """A client that requests levels receives them five times a second, in dB, without seq; others do not."""
     with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
         async with captions(daemon, "/captions?levels=1") as asks, captions(daemon) as other:
             assert (await receive(asks))["type"] == "hello"
@@ -26,8 +26,8 @@ async def test_levels_for_those_who_ask(script: list[str]) -> None:
             assert {m["source"] for m in levels} == {"file-long_sentence.flac"}
             assert all(-100 <= m["rms"] <= m["peak"] <= 0 for m in levels)
             assert max(m["peak"] for m in levels) > -30
-            assert 0.15 < median(after - before for before, after in pairwise(times)) < 0.4  # some may be late
-            seen = set()
-            while "partial" not in seen:
-                seen.add((await receive(other))["type"])
-            assert "level" not in seen
+            assert 0.15 < median(after - before for before, after in pairwise(times)) < 0.4  # some may be delayed
+            types = set()
+            while "partial" not in types:
+                types.add((await receive(other))["type"])
+            assert "level" not in types

@@ -1,4 +1,4 @@
-"""TLS, and what is read anew while the daemon runs."""
+"""TLS, and reloading of certificates, tokens and origins."""
 
 import asyncio
 import json
@@ -13,11 +13,10 @@ import trustme
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
-from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
 from streamstt.config.server import ServerSettings as Settings
-from streamstt.hub.protocol import ClientError
 from streamstt.server.server import CaptionServer
 from tests.support.captions import make_hub
+from tests.support.certificates import issue_certificate
 from tests.support.daemon import (
     DATA,
     Daemon,
@@ -30,21 +29,12 @@ from tests.support.daemon import (
     receive_until,
     run,
 )
-
-
-def certificate(ca: trustme.CA, folder: Path) -> tuple[Path, Path]:
-    """Certificate and key for loopback, written over the last ones."""
-    made = ca.issue_cert("localhost", "127.0.0.1")
-    chain, key = folder / "chain.pem", folder / "key.pem"
-    made.private_key_pem.write_to_path(str(key))
-    chain.write_bytes(b"".join(blob.bytes() for blob in made.cert_chain_pems))
-    ca.cert_pem.write_to_path(str(folder / "ca.pem"))
-    return chain, key
+from tests.support.pages import NoIngest
 
 
 async def test_tls(script: list[str], tmp_path: Path) -> None:
-    """With a certificate, pages come by https and captions by wss; what is not TLS gets nothing, and breaks nothing."""
-    chain, key = certificate(trustme.CA(), tmp_path)
+    """With a certificate, pages use https and captions wss; plain HTTP gets no reply and does no harm."""
+    chain, key = issue_certificate(trustme.CA(), tmp_path)
     options = ("--set", f"server.tls_certificate={chain}", "--set", f"server.tls_key={key}")
     with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop", *options) as daemon:
         assert daemon.url.startswith("https://")
@@ -67,14 +57,14 @@ async def test_tls(script: list[str], tmp_path: Path) -> None:
 
 
 def test_bad_certificate(script: list[str], tmp_path: Path) -> None:
-    """A missing file, one that is no PEM, or a key of another certificate: exit 78, with the files' names."""
-    chain, _ = certificate(trustme.CA(), tmp_path)
+    """A missing file, an invalid one, or the key of another certificate: exit code 78, with the names of the files."""
+    chain, _ = issue_certificate(trustme.CA(), tmp_path)
     other = tmp_path / "other"
     other.mkdir()
-    _, foreign = certificate(trustme.CA(), other)
-    junk = tmp_path / "junk.pem"
-    junk.write_text("no certificate")
-    for cert, key in ((tmp_path / "none.pem", foreign), (junk, foreign), (chain, foreign)):
+    _, foreign = issue_certificate(trustme.CA(), other)
+    invalid = tmp_path / "invalid.pem"
+    invalid.write_text("no certificate")
+    for cert, key in ((tmp_path / "none.pem", foreign), (invalid, foreign), (chain, foreign)):
         options = ("--set", f"server.tls_certificate={cert}", "--set", f"server.tls_key={key}")
         done = run("run", "--source", "ws", "--port", "0", *script, *options)
         assert done.returncode == 78
@@ -85,16 +75,9 @@ def test_bad_certificate(script: list[str], tmp_path: Path) -> None:
 # ---- reload, of the real server in this process
 
 
-class NoIngest:
-    """Takes no remote audio."""
-
-    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
-        raise ClientError("full", "no audio here")
-
-
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[tuple[CaptionServer, str]]:
-    """A server, and its address for viewers."""
+    """Runs a server in this process; yields it and its address for viewers."""
     server = CaptionServer(settings, make_hub(), NoIngest())
     address = (await server.start()).replace("http", "ws", 1) + "captions"
     try:
@@ -104,21 +87,21 @@ async def serving(settings: Settings) -> AsyncIterator[tuple[CaptionServer, str]
 
 
 async def test_new_certificate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """After a reload, new clients see the new certificate; open ones stay. A broken one sets a notice only."""
-    chain, key = certificate(trustme.CA(), tmp_path)
+    """After a reload new clients get the new certificate; others stay. A broken one is reported and not used."""
+    chain, key = issue_certificate(trustme.CA(), tmp_path)
     settings = Settings(port=0, tls_certificate=str(chain), tls_key=str(key))
     async with serving(settings) as (server, address):
         old = ssl.create_default_context(cafile=tmp_path / "ca.pem")
         async with connect(address, ssl=old) as open_one:
             await receive(open_one)
-            certificate(trustme.CA(), tmp_path)
+            issue_certificate(trustme.CA(), tmp_path)
             server.reload(settings)
             new = ssl.create_default_context(cafile=tmp_path / "ca.pem")
             with pytest.raises(ssl.SSLCertVerificationError):
                 await connect(address, ssl=old)
             async with connect(address, ssl=new) as viewer:
                 await receive(viewer)
-            certificate(trustme.CA(), tmp_path)
+            issue_certificate(trustme.CA(), tmp_path)
             key.write_text("half writ")
             server.reload(settings)
             async with connect(address, ssl=new) as viewer:
@@ -129,7 +112,7 @@ async def test_new_certificate(tmp_path: Path, caplog: pytest.LogCaptureFixture)
 
 
 async def test_new_tokens_and_names(tmp_path: Path) -> None:
-    """After a reload the old token opens nothing any more, the new one does; allowed origins change as well."""
+    """After a reload the old token is invalid and the new one valid; allowed origins change as well."""
     file = tmp_path / "tokens"
     file.write_text("viewer the-first-long-token\n")
     settings = Settings(port=0, require_token=True, token_file=str(file))

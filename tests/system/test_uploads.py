@@ -1,4 +1,4 @@
-"""Uploads that go wrong, which cost others nothing. Captions come from a script, slowly where it matters."""
+"""Faulty uploads, and that they do not affect other clients. A script takes the place of Whisper."""
 
 import asyncio
 import json
@@ -21,6 +21,7 @@ import soundfile
 import trustme
 from openai import AsyncOpenAI
 
+from tests.support.certificates import issue_certificate
 from tests.support.daemon import (
     DATA,
     SCRIPT,
@@ -35,7 +36,6 @@ from tests.support.daemon import (
     speak,
     write_script,
 )
-from tests.system.test_tls import certificate
 
 LONG = (DATA / "long_sentence.flac").read_bytes()
 PATH = "/v1/audio/transcriptions"
@@ -67,7 +67,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory, spool: Path) -> Iterator[Da
 
 @pytest.fixture
 def slow(tmp_path: Path, spool: Path) -> Iterator[Daemon]:
-    """One whose every decode takes a while."""
+    """A daemon whose decodes are slow."""
     with Daemon(*write_script(tmp_path, decode_s=DECODE_S), *SETTINGS, env={"TMPDIR": str(spool)}) as running:
         yield running
         assert "Traceback" not in running.log
@@ -103,13 +103,13 @@ def error_of(answer: bytes) -> dict[str, str]:
     return json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
 
 
-def kept(daemon: Daemon, spool: Path) -> int:
-    """How many files it has open there; they have no names."""
-    found = 0
+def spooled_files(daemon: Daemon, spool: Path) -> int:
+    """Returns how many files the daemon has open in a folder, in which they have no names."""
+    count = 0
     for descriptor in Path(f"/proc/{daemon.process.pid}/fd").iterdir():
         with suppress(FileNotFoundError):
-            found += os.readlink(descriptor).startswith(str(spool))
-    return found
+            count += os.readlink(descriptor).startswith(str(spool))
+    return count
 
 
 def wait_until(done: object, within_s: float = WITHIN_S) -> None:
@@ -140,12 +140,12 @@ def wait_until(done: object, within_s: float = WITHIN_S) -> None:
     ],
 )  # fmt: skip
 def test_refused(daemon: Daemon, spool: Path, sent: bytes, status: int, code: str) -> None:
-    """Each gets a status and a reason in OpenAI's form, and a line in the log; nothing of it is kept."""
+    """Each gets a status, an error in OpenAI's format and a line in the log; no file is left."""
     answer = exchange(daemon, sent)
     assert status_of(answer) == status
     assert error_of(answer)["code"] == (code or None)
     daemon.wait_for_log(f"refused with {status}")
-    wait_until(lambda: not kept(daemon, spool))
+    wait_until(lambda: not spooled_files(daemon, spool))
 
 
 @pytest.mark.parametrize(
@@ -160,17 +160,17 @@ def test_refused(daemon: Daemon, spool: Path, sent: bytes, status: int, code: st
     ],
 )
 def test_other_posts(daemon: Daemon, sent: bytes, status: int) -> None:
-    """Whatever else is posted gets a status as well."""
+    """Other POST requests get a status as well."""
     assert status_of(exchange(daemon, sent)) == status
 
 
-def test_nobody_is_counted_for_ever(daemon: Daemon) -> None:
-    """Who is gone takes no place: one after the other, more can come than may be here at once."""
+def test_finished_uploads_free_their_place(daemon: Daemon) -> None:
+    """One after another, more clients can upload than may do so at the same time."""
     assert {status_of(exchange(daemon, request(b"hello"))) for _ in range(30)} == {400}
 
 
 def test_in_pieces(daemon: Daemon) -> None:
-    """A request may come byte by byte."""
+    """A request may arrive byte by byte."""
     sent = request(form(response_format="text"))
     with connected(daemon) as raw:
         for i in range(150):
@@ -194,54 +194,54 @@ def received(raw: socket.socket) -> bytes:
 
 
 def test_cut_off(daemon: Daemon, spool: Path) -> None:
-    """A client that goes away in the middle of its file leaves nothing behind, and makes room for the next."""
-    for _ in range(3):  # more than there is room for
+    """A client that disconnects in the middle of its file leaves nothing behind and frees its place."""
+    for _ in range(3):  # more than the maximum at once
         with connected(daemon) as raw:
             raw.sendall(request(form())[:-2000])
-            wait_until(lambda: kept(daemon, spool))
-        wait_until(lambda: not kept(daemon, spool))
+            wait_until(lambda: spooled_files(daemon, spool))
+        wait_until(lambda: not spooled_files(daemon, spool))
     assert SCRIPT in exchange(daemon, request(form())).decode()
 
 
 async def test_a_client_that_leaves_stops_its_work(slow: Daemon, spool: Path) -> None:
-    """A recording whose sender has left is transcribed no further, and its place is free soon."""
+    """When a client disconnects, its recording is no longer decoded, and its place is soon free."""
     client = AsyncOpenAI(api_key="any", base_url=f"{slow.url}/v1", max_retries=0)
     for _ in range(3):
         with pytest.raises(openai.APITimeoutError):
             await client.audio.transcriptions.create(file=("t.flac", LONG), model="any", timeout=1.5)
-        await asyncio.to_thread(wait_until, lambda: not kept(slow, spool))
+        await asyncio.to_thread(wait_until, lambda: not spooled_files(slow, spool))
     slow.wait_for_log("the client has left")
 
 
 async def test_many_at_once(slow: Daemon) -> None:
-    """Of twenty, as many are transcribed as the setting says; the others get 429, which the SDK knows."""
+    """Of twenty uploads, as many as configured are accepted; the SDK recognizes that the others may retry."""
     client = AsyncOpenAI(api_key="any", base_url=f"{slow.url}/v1", max_retries=0)
-    asked = [client.audio.transcriptions.create(file=("t.flac", LONG), model="any") for _ in range(20)]
-    answers = await asyncio.gather(*asked, return_exceptions=True)
+    requests = [client.audio.transcriptions.create(file=("t.flac", LONG), model="any") for _ in range(20)]
+    answers = await asyncio.gather(*requests, return_exceptions=True)
     limited = [a for a in answers if isinstance(a, openai.RateLimitError)]
-    transcribed = [a for a in answers if not isinstance(a, BaseException)]
-    assert (len(transcribed), len(limited)) == (2, 18)
+    accepted = [a for a in answers if not isinstance(a, BaseException)]
+    assert (len(accepted), len(limited)) == (2, 18)
     assert limited[0].code == "rate_limit_exceeded"
     assert "Retry-After" in limited[0].response.headers
 
 
 async def test_live_captions_come_first(slow: Daemon, tmp_path: Path) -> None:
-    """A live source waits for one decode of the recordings at most, however many of them there are."""
+    """A live source waits for at most one decode of recordings, however many of these there are."""
     client = AsyncOpenAI(api_key="any", base_url=f"{slow.url}/v1", max_retries=0)
     create = client.audio.transcriptions.create
     samples, rate = soundfile.read(DATA / "long_sentence.flac")
     soundfile.write(tmp_path / "longer.ogg", np.tile(samples, 2), rate)
     streams = [await create(file=tmp_path / "longer.ogg", model="any", stream=True) for _ in range(2)]
     for stream in streams:
-        assert (await anext(stream)).type == "transcript.text.delta", "it is being transcribed"
+        assert (await anext(stream)).type == "transcript.text.delta", "it is being decoded"
     uploads = [asyncio.ensure_future(_texts(stream)) for stream in streams]
     async with captions(slow, "/audio") as speaker:
         await receive(speaker)
-        begun = time.monotonic()
+        started = time.monotonic()
         await speak(speaker, pcm_of("long_sentence")[: 2 * 16000 * 2], speed=20)
         await receive_until(speaker, "partial")
-        took_s = time.monotonic() - begun
-        assert took_s < 3 * DECODE_S, "the decode that was under way, and its own; many more wait"
+        took_s = time.monotonic() - started
+        assert took_s < 3 * DECODE_S, "the running decode and its own; many more are waiting"
         assert not any(upload.done() for upload in uploads)
         for upload in uploads:
             upload.cancel()
@@ -252,22 +252,22 @@ async def _texts(stream: AsyncIterator[Any]) -> list[str]:
 
 
 def test_stopping(slow: Daemon, spool: Path) -> None:
-    """A daemon that is asked to stop in the middle of an upload, or of its hearing, says so, and stops."""
+    """A daemon that stops during an upload or its decoding replies with 503, and exits."""
     answers: list[bytes] = []
-    hearing = threading.Thread(target=lambda: answers.append(exchange(slow, request(form()))))
-    hearing.start()
+    decoding = threading.Thread(target=lambda: answers.append(exchange(slow, request(form()))))
+    decoding.start()
     with connected(slow) as raw:
         raw.sendall(request(form())[:-2000])
-        wait_until(lambda: kept(slow, spool) == 2)
+        wait_until(lambda: spooled_files(slow, spool) == 2)
         assert slow.stop(signal.SIGTERM) == 0
         answers.append(received(raw))
-    hearing.join()
+    decoding.join()
     assert [status_of(answer) for answer in answers] == [503, 503]
 
 
 def test_over_tls(script: list[str], tmp_path: Path) -> None:
-    """It is the same port and the same connection where there is TLS."""
-    chain, key = certificate(trustme.CA(), tmp_path)
+    """With TLS, uploads use the same port."""
+    chain, key = issue_certificate(trustme.CA(), tmp_path)
     tls = ("--set", f"server.tls_certificate={chain}", "--set", f"server.tls_key={key}")
     with Daemon(*script, *SETTINGS, *tls) as daemon:
         trust = ("--cacert", tmp_path / "ca.pem", "-sS")
@@ -279,14 +279,14 @@ def test_over_tls(script: list[str], tmp_path: Path) -> None:
 
 
 def test_tokens(script: list[str], tmp_path: Path) -> None:
-    """Where tokens are asked for, the API key is one, of a speaker; no other does."""
+    """Where tokens are required, the API key must be a token with the role speaker."""
     file = tmp_path / "tokens"
     file.write_text(f"speaker {TOKEN}\nviewer {TOKEN}-of-a-viewer\n")
     with Daemon(
         *script, *SETTINGS, "--set", "server.require_token=true", "--set", f"server.token_file={file}"
     ) as daemon:
-        given = {"": 401, "wrong": 401, f"{TOKEN}-of-a-viewer": 403, TOKEN: 200}
-        for token, status in given.items():
+        expected = {"": 401, "wrong": 401, f"{TOKEN}-of-a-viewer": 403, TOKEN: 200}
+        for token, status in expected.items():
             answer = exchange(daemon, request(form(), *([f"Authorization: Bearer {token}"] if token else [])))
             assert status_of(answer) == status
         assert get(f"{daemon.url}/v1/models", Authorization=f"Bearer {TOKEN}")[0] == 200

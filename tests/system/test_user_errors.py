@@ -139,7 +139,7 @@ def test_a_mistake(case: Case, here: Path, commands: CommandServer, places: dict
     env = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(here), "XDG_CONFIG_HOME": str(here), "COLUMNS": "200"}
     env |= {"XDG_RUNTIME_DIR": str(here), "PULSE_SERVER": ""}
     done = commands.run(fill(case.command).split(" "), here, env)
-    assert done.code == case.code, done.stderr
+    assert done.returncode == case.code, done.stderr
     message = " ".join(done.stderr.replace("│", " ").split())
     for fragment in case.fragments:
         assert fill(fragment) in message

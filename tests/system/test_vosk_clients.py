@@ -16,16 +16,16 @@ from tests.support.daemon import (
     SCRIPT,
     SENTENCES,
     Daemon,
-    Shown,
+    VisibleWords,
     captions,
+    final_text,
     get,
     pcm_of,
     receive,
     receive_all,
     receive_until,
-    refused,
-    said,
-    until_alone,
+    refusal_status,
+    wait_until_idle,
     write_script,
 )
 
@@ -42,8 +42,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
-    """One for all tests; the clients of the test before have left."""
-    await until_alone(running)
+    """One daemon for all tests; the clients of the previous test have left."""
+    await wait_until_idle(running)
     return running
 
 
@@ -52,14 +52,14 @@ async def ask(client: ClientConnection, message: str | bytes) -> dict[str, Any]:
     return await receive(client)
 
 
-async def speak(client: ClientConnection, pcm: bytes, shown: Shown | None = None) -> list[dict[str, Any]]:
+async def speak(client: ClientConnection, pcm: bytes, shown: VisibleWords | None = None) -> list[dict[str, Any]]:
     """Does what vosk-server's websocket/test.py does: sends each piece, then waits for its reply, and for its words."""
     await client.send('{ "config" : { "sample_rate" : 16000 } }')
     answers = []
     for i in range(0, len(pcm), PIECE):
         answers.append(await ask(client, pcm[i : i + PIECE]))
         if shown:
-            await shown.until_heard(i / 32_000)
+            await shown.until_spoken(i / 32_000)
     return answers
 
 
@@ -70,7 +70,7 @@ def texts(answers: list[dict[str, Any]]) -> list[str]:
 async def test_its_own_test_program(daemon: Daemon) -> None:
     """Each piece has one reply, a partial or a result; after ``eof`` come the last result and the end."""
     async with captions(daemon) as viewer, captions(daemon, "/vosk") as client:
-        answers = await speak(client, SEVEN_S, Shown(viewer))
+        answers = await speak(client, SEVEN_S, VisibleWords(viewer))
         assert all(len({"partial", "text"} & set(a)) == 1 for a in answers)
         last = await ask(client, '{"eof" : 1}')
         assert texts([*answers, last]) == SENTENCES
@@ -90,7 +90,7 @@ async def test_the_transcriber_of_the_vosk_package(daemon: Daemon, tmp_path: Pat
     logging.getLogger().setLevel(logging.WARNING)
     (tmp_path / "audio.raw").write_bytes(SEVEN_S)
     player = await asyncio.create_subprocess_exec("cat", tmp_path / "audio.raw", stdout=asyncio.subprocess.PIPE)
-    its = transcriber.__new__(transcriber)  # its __init__ loads a model of Vosk's, which --server has no use for
+    its = transcriber.__new__(transcriber)  # its __init__ would load a model, which --server does not need
     its.args = Namespace(server=daemon.url.replace("http", "ws") + "/vosk", output_type="txt")
     results, size = await its.recognize_stream_server(player)
     await player.wait()
@@ -104,9 +104,9 @@ async def test_answers_do_not_wait_for_the_engine(tmp_path: Path) -> None:
     """Even on a slow machine a piece is answered at once, so that a waiting client does not fall behind."""
     with Daemon(*write_script(tmp_path, decode_s=5), *SETTINGS) as slow:
         async with captions(slow, "/vosk") as client:
-            began = time.monotonic()
+            started = time.monotonic()
             await speak(client, SEVEN_S[: 2 * 16000 * 4])
-            assert time.monotonic() - began < 5, "20 answers take less than one decode"
+            assert time.monotonic() - started < 5, "20 replies take less than one decode"
             assert (await ask(client, '{"eof" : 1}'))["text"].startswith(SENTENCES[0])
 
 
@@ -122,10 +122,10 @@ async def test_what_can_be_configured(daemon: Daemon) -> None:
         await ask(client, telephone)
         (only,) = (await ask(client, '{"eof":1}'))["alternatives"]
         assert only["text"].startswith("again and")
-        assert only["result"][0]["start"] > 4, "times go on after a reset"
+        assert only["result"][0]["start"] > 4, "times continue after a reset"
 
 
-async def test_eight_kilohertz_unless_told(daemon: Daemon) -> None:
+async def test_eight_kilohertz_by_default(daemon: Daemon) -> None:
     """Without configuration audio has 8 kHz, vosk-server's default."""
     async with captions(daemon, "/vosk") as client:
         await ask(client, pcm_of("long_sentence")[: 2 * 8000 * 4 + 1])
@@ -143,7 +143,7 @@ async def test_eight_kilohertz_unless_told(daemon: Daemon) -> None:
         ('{"config":{"sample_rate":7999}}', "bad_rate", 1008),
     ],
 )
-async def test_garbage(daemon: Daemon, message: str, code: str, close_code: int) -> None:
+async def test_invalid_messages(daemon: Daemon, message: str, code: str, close_code: int) -> None:
     """Invalid messages are answered with an error, and the connection is closed."""
     async with captions(daemon, "/vosk") as client:
         assert (await ask(client, message))["code"] == code
@@ -161,7 +161,7 @@ async def test_too_many(daemon: Daemon) -> None:
             assert third.close_code == 1013
 
 
-async def test_too_quiet(tmp_path: Path) -> None:
+async def test_no_audio(tmp_path: Path) -> None:
     """An idle client is disconnected, which frees its slot."""
     with Daemon(*write_script(tmp_path), *SETTINGS, "--set", "server.audio_idle_s=1") as impatient:
         async with captions(impatient, "/vosk") as client:
@@ -177,11 +177,11 @@ async def test_gone_in_the_middle(daemon: Daemon) -> None:
         async with captions(daemon, "/vosk") as client:
             await speak(client, SEVEN_S[: 2 * 16000 * 3])
             client.transport.abort()
-        seen = await receive_until(viewer, "final")
-        while seen[-1]["type"] != "status" or seen[-1]["state"] != "waiting":
-            seen.append(await receive(viewer))
-    assert said(seen).startswith("Every word of this has been")
-    assert {m["source"] for m in seen} == {"vosk"}
+        messages = await receive_until(viewer, "final")
+        while messages[-1]["type"] != "status" or messages[-1]["state"] != "waiting":
+            messages.append(await receive(viewer))
+    assert final_text(messages).startswith("Every word of this has been")
+    assert {m["source"] for m in messages} == {"vosk"}
 
 
 async def test_stopped_in_the_middle(tmp_path: Path) -> None:
@@ -196,9 +196,9 @@ async def test_stopped_in_the_middle(tmp_path: Path) -> None:
             assert await code == 0
 
 
-async def test_off_unless_asked(daemon: Daemon) -> None:
+async def test_disabled_by_default(daemon: Daemon) -> None:
     """A protocol that is not enabled is not served; the response names its setting."""
     sentence = "/v1/listen is switched off; compat.deepgram = true switches it on.\n"
     assert get(daemon.url + "/v1/listen?model=nova-3") == (404, sentence)
-    assert await refused(daemon, "/v1/listen?model=nova-3") == 404
+    assert await refusal_status(daemon, "/v1/listen?model=nova-3") == 404
     assert get(daemon.url + "/vosk")[0] == 426

@@ -21,15 +21,15 @@ from tests.support.daemon import (
     SENTENCES,
     WITHIN_S,
     Daemon,
-    Shown,
+    VisibleWords,
     captions,
+    final_text,
     pcm_of,
     receive,
     receive_until,
     resampled,
     run,
-    said,
-    until_alone,
+    wait_until_idle,
     write_script,
 )
 
@@ -46,8 +46,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
 
 @pytest.fixture
 async def daemon(running: Daemon) -> Daemon:
-    """One for all tests; the clients of the test before have left."""
-    await until_alone(running)
+    """One daemon for all tests; the clients of the previous test have left."""
+    await wait_until_idle(running)
     return running
 
 
@@ -77,12 +77,12 @@ async def send(client: AsyncTcpClient, pcm: bytes, rate: int = 16000) -> None:
 
 async def until(client: AsyncTcpClient, kind: str) -> list[Event]:
     """Returns all events up to the first of a type."""
-    got: list[Event] = []
-    while not got or got[-1].type != kind:
+    events: list[Event] = []
+    while not events or events[-1].type != kind:
         event = await client.read_event()
-        assert event is not None, f"closed after {got}"
-        got.append(event)
-    return got
+        assert event is not None, f"closed after {events}"
+        events.append(event)
+    return events
 
 
 async def test_as_home_assistant_does(daemon: Daemon) -> None:
@@ -103,11 +103,11 @@ async def test_as_home_assistant_does(daemon: Daemon) -> None:
 async def test_words_while_they_are_spoken(daemon: Daemon) -> None:
     """Stable words are sent in chunks before the audio ends; together they are the transcript."""
     async with captions(daemon) as viewer, connected(daemon) as client:
-        shown = Shown(viewer)
+        shown = VisibleWords(viewer)
         await speak(client, b"")
         for second in range(7):
             await send(client, SEVEN_S[2 * 16000 * second : 2 * 16000 * (second + 1)])
-            await shown.until_heard(second + 1)
+            await shown.until_spoken(second + 1)
         early = await until(client, "transcript-chunk")
         assert TranscriptStart.is_type(early[0].type)
         await client.write_event(AudioStop().event())
@@ -146,11 +146,11 @@ async def test_gone_in_the_middle(daemon: Daemon) -> None:
         await receive(viewer)
         async with connected(daemon) as client:
             await speak(client, SEVEN_S[: 2 * 16000 * 3])
-            while "this has been" not in (seen := await receive_until(viewer, "partial"))[-1]["text"]:
-                pass  # it has come to the daemon
-        seen = await receive_until(viewer, "final")
-    assert said(seen).startswith("Every word of this has been")
-    assert {m["source"] for m in seen} == {"wyoming"}
+            while "this has been" not in (await receive_until(viewer, "partial"))[-1]["text"]:
+                pass  # until the daemon has received it
+        messages = await receive_until(viewer, "final")
+    assert final_text(messages).startswith("Every word of this has been")
+    assert {m["source"] for m in messages} == {"wyoming"}
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ async def test_stopped_in_the_middle(tmp_path: Path) -> None:
     with Daemon(*write_script(tmp_path), *SETTINGS) as stopping:
         async with captions(stopping) as viewer, connected(stopping) as client, connected(stopping) as idle:
             await speak(client, SEVEN_S[: 2 * 16000 * 3])
-            await Shown(viewer).until(6)
+            await VisibleWords(viewer).until(6)
             code = asyncio.create_task(asyncio.to_thread(stopping.stop))
             events = await until(client, "transcript-stop")
             assert Transcript.from_event(events[-2]).text.startswith("Every word of this has been")

@@ -1,12 +1,15 @@
 """The house: rooms on floors, imports that go one way, and one door for each third-party package."""
 
 import ast
+import re
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import streamstt
+from tests.support.paths import ROOT
 
 PACKAGE = Path(streamstt.__file__).parent
 MODULES = {
@@ -68,6 +71,7 @@ PURE = {
 IMPURE = {"asyncio", "logging", "os", "select", "socket", "subprocess", "threading", "time"}
 
 
+@cache
 def imports(module: str) -> set[str]:
     """Everything that a module imports, wherever in its code: modules of ``streamstt`` by their short name."""
     found: set[str] = set()
@@ -148,3 +152,12 @@ def test_the_core_is_pure() -> None:
     """Nothing that the session is made of knows threads, clocks, sockets, files or logs."""
     core = [module for module in MODULES if is_within(module, PURE)]
     assert {module: found for module in core if (found := imports(module) & IMPURE)} == {}
+
+
+def test_the_rooms_are_documented() -> None:
+    """docs/inside.md has a row for each room, with its floor."""
+    page = (ROOT / "docs" / "inside.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \|.*\| (\d+) \|$", page, re.MULTILINE)
+    floors = {room: number for number, rooms in enumerate(FLOORS, 1) for room in rooms}
+    assert {room: int(floor) for room, floor in rows} == floors
+    assert len(rows) == len(floors), "each once"

@@ -1,55 +1,22 @@
 """An engine that skips speech, as Whisper does now and then: the session notices, and has it decoded again."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import pytest
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.config.settings import SpeechSettings
-from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord
+from streamstt.engine.base import Hypothesis, Job
 from streamstt.speech.reliability import MAX_RETRIES, MIN_SKIPPED, MIN_UNRECOGNIZED
-from tests.support.drawing import assert_caption_rules, final_words, finals, frames, make_session, make_talk, play
+from tests.support.drawing import assert_caption_rules, final_words, finals, frames, make_session, play
+from tests.support.unreliable_engines import TALK, HallucinatingEngine, SkippingEngine
 
-TALK = make_talk(
-    "First we had a very long conversation about everything.", 0.2,
-    "Then somebody suggested continuing tomorrow afternoon.", 0.2,
-    "Nobody disagreed with that.",
-)  # fmt: skip
 SENTENCES = (9, 15, 19)  # words up to the end of each
 LATE = SpeechSettings(first_update_ms=5000, update_ms=5000, max_utterance_s=28, window_s=28, max_caption_s=28)
 
 
-@dataclass
-class Skipping:
-    """An engine that skips words ``first`` to ``last`` if others are in the audio; the next word takes their time."""
-
-    engine: Engine
-    first: int
-    last: int
-    jobs: list[Job]
-
-    @property
-    def info(self) -> EngineInfo:
-        return self.engine.info
-
-    def decode(self, job: Job) -> Hypothesis:
-        self.jobs.append(job)
-        hypothesis = self.engine.decode(job)
-        if not job.final:
-            return replace(hypothesis, words=())
-        skipped = {f" {t}" for t in TALK.text[self.first : self.last]}
-        words = [w for w in hypothesis.words if w.text not in skipped]
-        skipped_words = [w for w in hypothesis.words if w.text in skipped]
-        if not words or not skipped_words:
-            return hypothesis
-        after = [i for i, w in enumerate(words) if w.start >= skipped_words[-1].end]
-        if after:
-            words[after[0]] = replace(words[after[0]], start=skipped_words[0].start)
-        return replace(hypothesis, words=tuple(words))
-
-
 def run(first: int, last: int) -> tuple[list[str], list[Job]]:
-    engine = Skipping(TALK.engine, first, last, [])
+    engine = SkippingEngine(TALK.engine, first, last, [])
     events = play(make_session(LATE), frames(TALK), engine)
     assert_caption_rules(events)
     assert finals(events)
@@ -101,25 +68,10 @@ def test_limits() -> None:
     assert samples_from_ms(500) < MIN_UNRECOGNIZED < MIN_SKIPPED
 
 
-class Hallucinating:
-    """An engine that makes up one short word at the very beginning of any audio."""
-
-    info = TALK.engine.info
-
-    def __init__(self, length: int) -> None:
-        self.jobs: list[Job] = []
-        self._length = length
-
-    def decode(self, job: Job) -> Hypothesis:
-        self.jobs.append(job)
-        end = min(job.start + self._length, job.end)
-        return Hypothesis(job, (RecognizedWord(" Okay", job.start, end, 0.9),) if job.final else (), "en")
-
-
 @pytest.mark.parametrize("length", [samples_from_ms(20), samples_from_ms(500), samples_from_ms(30_000)])
 def test_made_up_words_are_not_retried_for_ever(length: int) -> None:
     """A word that stands at the beginning of any audio, however long, neither fills the screen nor keeps the engine."""
-    engine = Hallucinating(length)
+    engine = HallucinatingEngine(length)
     words = final_words(play(make_session(LATE), frames(TALK), engine))
     assert 1 <= len(words) <= 2**MAX_RETRIES
     assert sum(j.final for j in engine.jobs) <= 2 ** (MAX_RETRIES + 1)
