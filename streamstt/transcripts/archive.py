@@ -240,8 +240,8 @@ class Archive:
 
     def _find_records(self) -> list[Path]:
         """Finds the records in the folder; files with other names do not belong to us."""
-        found = (p for p in self.folder.iterdir() if p.suffix == RECORD_SUFFIX and NAME_PATTERN.fullmatch(p.stem))
-        return [p for p in found if p.is_file() and not p.is_symlink()]
+        candidates = (p for p in self.folder.iterdir() if p.suffix == RECORD_SUFFIX and NAME_PATTERN.fullmatch(p.stem))
+        return [p for p in candidates if p.is_file() and not p.is_symlink()]
 
     def _stat_set(self, name: str) -> StoredSet | None:
         size = 0

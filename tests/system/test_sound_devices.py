@@ -118,7 +118,7 @@ def resume(server: AudioServer) -> None:
 @pytest.mark.parametrize(
     ("break_it", "mend_it", "why"),
     [
-        pytest.param(unplug, AudioServer.table_microphone, "gone", id="unplugged"),
+        pytest.param(unplug, AudioServer.table_microphone, "lost", id="unplugged"),
         pytest.param(suspend, resume, "no audio", id="no more audio comes"),
         pytest.param(AudioServer.freeze, AudioServer.thaw, "no audio", id="the audio server hangs"),
     ],

@@ -214,7 +214,7 @@ def test_old_sets_are_deleted(script: list[str], tmp_path: Path) -> None:
     for name in ("2020-01-01.jsonl", "minutes.jsonl"):
         subprocess.run(["touch", "-d", "2020-01-01", str(tmp_path / name)], check=True)
     with Daemon(*script, *transcript_options(tmp_path, "--set", "transcript.keep_days=30")) as daemon:
-        daemon.wait_for_log("transcript 2020-01-01 is deleted")
+        daemon.wait_for_log("transcript 2020-01-01 was deleted")
         assert daemon.stop() == 0
     assert sorted(p.name for p in tmp_path.glob("*.jsonl")) == ["2020-01-02.jsonl", "minutes.jsonl"]
     assert not (tmp_path / "2020-01-01.srt").exists()
