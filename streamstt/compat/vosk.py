@@ -4,6 +4,7 @@ Its clients send a piece of audio and wait for one reply, so each piece is answe
 finals since the last reply, or else the partial. Only the last reply waits for the engine.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -120,6 +121,7 @@ class _VoskSession:
             message = await receive(self._socket, self._idle_s)
             if isinstance(message, bytes):
                 await self._audio.push(message)
+                await asyncio.sleep(0)  # the sender has a turn: it may have results for this position
                 reply, self._partial = format_reply(self._take_events(), self._partial, self._config)
                 await self._socket.send(to_json(reply))
             else:

@@ -68,14 +68,17 @@ class ClientAudio:
         self._remainder = b""  # less than one sample of each channel
 
     async def push(self, data: bytes) -> None:
-        """Passes audio on; waits when the engine is far behind."""
+        """Passes audio on; waits only when the engine is far behind.
+
+        Nothing else runs between two messages that have come: of audio that is sent faster than speech, the engine is
+        asked for as much at once as there is, not for each message.
+        """
         data = self._remainder + data
         channels = self._format[1]
         whole = len(data) - len(data) % (2 * channels)
         self._remainder = data[whole:]
         samples = from_s16le(data[:whole]).reshape(-1, channels)  # (n, channels)
         await self._source.push(self._resampler.push(np.ascontiguousarray(mix_down(samples))))
-        await asyncio.sleep(0)  # yield so the sender can emit results for this position
 
     async def drain(self) -> None:
         """Makes all audio so far final; returns when the captions wait for the client. More audio may follow."""

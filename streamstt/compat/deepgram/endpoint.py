@@ -1,5 +1,6 @@
 """``WS /v1/listen``: Deepgram's protocol for live transcription (developers.deepgram.com)."""
 
+import asyncio
 import hashlib
 import uuid
 from collections.abc import Sequence
@@ -71,6 +72,7 @@ class _DeepgramSession:
             if isinstance(message, bytes):
                 self._digest.update(message)
                 await self._audio.push(message)
+                await asyncio.sleep(0)  # the sender has a turn: it may have results for this position
                 if self._results.has_output(self._stream_position):
                     self._subscription.put_private(FLUSH)
             elif await self._handle_control(parse_json_object(message, "text must be a JSON object; audio is binary")):

@@ -133,6 +133,7 @@ class _RealtimeSession:
         match event.get("type"):
             case "input_audio_buffer.append":
                 await self._open_audio().push(_decode_audio(event.get("audio")))
+                await asyncio.sleep(0)  # the sender has a turn: it may have results for this position
                 return []
             case "input_audio_buffer.commit":
                 return self._translator.commit(await self._end_utterance())

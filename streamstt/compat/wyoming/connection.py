@@ -134,6 +134,7 @@ class WyomingConnection:
             if event.type == "audio-chunk":
                 audio.set_format(*parse_format(event.data))
                 await audio.push(event.payload)
+                await asyncio.sleep(0)  # the sender has a turn: it may have results for this position
             elif event.type != "audio-start":
                 await self._reply(event)
             event = await self._next_event()

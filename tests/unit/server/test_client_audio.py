@@ -1,5 +1,7 @@
 """A client's bytes on their way to its source."""
 
+import asyncio
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -75,6 +77,21 @@ async def test_audio_goes_on() -> None:
     assert kept.finished == 2
     assert len(kept.samples) == 4 * len(AUDIO)
     assert np.allclose(kept.samples[len(AUDIO) : 2 * len(AUDIO)], AUDIO, atol=1e-4)
+
+
+async def test_audio_that_has_come_is_taken_at_once() -> None:
+    """Between two messages nothing else runs: fast audio is decoded in large pieces, or it would cost far more."""
+    turns: list[int] = []
+
+    async def take_a_turn() -> None:
+        turns.append(1)
+
+    audio = ClientAudio(Kept(), make_hub(), 16000)
+    other = asyncio.create_task(take_a_turn())
+    for _ in range(10):
+        await audio.push(to_s16le(AUDIO))
+    assert not turns
+    await other
 
 
 @pytest.mark.parametrize(("rate", "channels"), [(7999, 1), (48001, 1), (16000, 0), (16000, 9), (-1, 1)])
