@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 SAMPLE_RATE, BLOCK_SAMPLES = 16_000, 1600  # Hz; samples (0.1 s)
+PING_BYTES = 6
 PING, PONG = b"\x89\x04", b"\x8a\x84\0\0\0\0"  # as websockets sends them; ASCII text contains neither
 
 
@@ -118,16 +119,19 @@ class Crowd:
                 self._receive(key.data)
 
     def read_rest(self, quiet_s: float) -> None:
-        """Takes what comes until nothing has come for so long."""
-        while found := self._selector.select(quiet_s):
-            for key, _ in found:
-                self._receive(key.data)
+        """Receives until no message has come for ``quiet_s``; pings, which some viewer always gets, do not count."""
+        deadline = time.perf_counter() + quiet_s
+        while (left := deadline - time.perf_counter()) > 0:
+            received = [self._receive(key.data) for key, _ in self._selector.select(left)]
+            if any(received):
+                deadline = time.perf_counter() + quiet_s
 
-    def _receive(self, viewer: Viewer) -> None:
+    def _receive(self, viewer: Viewer) -> bool:
+        """Receives what has come for a viewer, and answers a ping; returns whether it was more than that."""
         try:
             chunk = viewer.socket.recv(65536)
         except (BlockingIOError, InterruptedError):
-            return
+            return False
         except ConnectionError:
             chunk = b""
         if chunk:
@@ -138,3 +142,4 @@ class Crowd:
         else:
             viewer.closed = True
             self._selector.unregister(viewer.socket)
+        return chunk[:2] != PING or len(chunk) > PING_BYTES

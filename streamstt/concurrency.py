@@ -66,4 +66,6 @@ async def run_in_thread(work: Callable[[*Arguments], Result], *arguments: *Argum
         return await asyncio.shield(running)
     except asyncio.CancelledError:
         await asyncio.wait({running})
+        if not running.cancelled():
+            running.exception()  # retrieved, or asyncio would report it: nobody waits for it any more
         raise

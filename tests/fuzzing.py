@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from websockets.asyncio.client import connect
 
 from streamstt.captioning.pipeline import CaptionPipeline
-from streamstt.compat.endpoints import make_api, make_endpoints
+from streamstt.compat.endpoints import make_api, make_endpoints, translate_error
 from streamstt.config.compat import CompatSettings
 from streamstt.config.settings import Settings
 from streamstt.engine.runner import EngineRunner
@@ -42,6 +43,8 @@ class Target:
     """Two real servers with one hub and pipeline, one of which demands a token; collects their errors."""
 
     def __init__(self, folder: Path) -> None:
+        # The first upload that can be read imports torch: seconds, and memory, that belong to no input.
+        import_module("streamstt.recordings.silero")
         self.errors: list[str] = []
         self.opened = 0  # number of WebSockets
         self.loop = asyncio.new_event_loop()
@@ -63,9 +66,9 @@ class Target:
         self._decoding = asyncio.create_task(pipeline.run())
         compat = CompatSettings(vosk=True, deepgram=True, openai=True)
         api = make_api(compat, UploadTranscriber(pipeline.background_decoder, engine), "script")
+        extensions = Extensions(endpoints=make_endpoints(compat), api=api, translate_error=translate_error)
         self.servers = [
-            CaptionServer(s, self._hub, pipeline, Extensions(endpoints=make_endpoints(compat), api=api))
-            for s in (self._settings.server, self._closed)
+            CaptionServer(s, self._hub, pipeline, extensions) for s in (self._settings.server, self._closed)
         ]
         return [int((await server.start()).rpartition(":")[2].rstrip("/")) for server in self.servers]
 

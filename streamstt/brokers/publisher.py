@@ -9,7 +9,7 @@ transcripts also across a restart of the daemon).
 import asyncio
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -17,7 +17,7 @@ from streamstt.brokers.base import BrokerWriter
 from streamstt.brokers.messages import BrokerError, Heartbeat, Position, Snapshot, make_entry
 from streamstt.clock import loop_time
 from streamstt.concurrency import Backoff
-from streamstt.hub.counters import MetricSample
+from streamstt.hub.counters import Counters
 from streamstt.hub.health import OUTPUT_TOPIC
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import STOPPING, Hub
@@ -57,7 +57,7 @@ class BrokerPublisher:
         self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
         self._unreachable = False
         self.delivered = self.failures = 0
-        hub.counters.add_collector(self._collect_metrics)
+        self._add_metrics(hub.counters)
 
     async def run(self) -> None:
         """Publishes until the hub has finished and all entries have arrived; never raises."""
@@ -157,8 +157,9 @@ class BrokerPublisher:
         self._backoff.reset()
         self._hub.notify(OUTPUT_TOPIC, "", f"to {self._kind}")
 
-    def _collect_metrics(self) -> Iterator[MetricSample]:
-        label = (("bus", self._kind),)
-        yield MetricSample("bus_finals", "Finals that the broker confirmed.", self.delivered, label, is_counter=True)
-        yield MetricSample("bus_failures", "Failures to reach the broker.", self.failures, label, is_counter=True)
-        yield MetricSample("bus_away", "1 while the broker cannot be reached.", self._unreachable, label)
+    def _add_metrics(self, counters: Counters) -> None:
+        kind = self._kind
+        counters.add_counter("bus_finals", "Finals that the broker confirmed.", lambda: self.delivered, bus=kind)
+        counters.add_counter("bus_failures", "Failures to reach the broker.", lambda: self.failures, bus=kind)
+        text = "1 while the broker cannot be reached."
+        counters.add_gauge("bus_away", text, lambda: self._unreachable, bus=kind)

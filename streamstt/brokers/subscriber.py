@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator
 
 from streamstt.brokers.base import BrokerReader
 from streamstt.brokers.messages import BrokerError, ReceivedEntry, StreamMissing, parse_entries
@@ -10,7 +9,7 @@ from streamstt.brokers.publisher import FIRST_RETRY_S, HEARTBEAT_S, LAST_RETRY_S
 from streamstt.brokers.replica import HubReplica
 from streamstt.clock import loop_time
 from streamstt.concurrency import Backoff
-from streamstt.hub.counters import MetricSample
+from streamstt.hub.counters import Counters
 from streamstt.hub.hub import Hub
 
 READ_WAIT_S = 2.0
@@ -47,7 +46,7 @@ class BrokerSubscriber:
         self._unreachable = False
         self._last_entry_at = 0.0
         self.failures = 0
-        hub.counters.add_collector(self._collect_metrics)
+        self._add_metrics(hub.counters)
         hub.notify("broker", NOT_CONNECTED_YET)
 
     def stall_reason(self, decode_s: float) -> str:
@@ -104,9 +103,8 @@ class BrokerSubscriber:
         self._unreachable = False
         self._hub.notify("broker", "")
 
-    def _collect_metrics(self) -> Iterator[MetricSample]:
-        yield MetricSample("broker_failures", "Failures to reach the broker.", self.failures, is_counter=True)
-        yield MetricSample("broker_away", "1 while the broker cannot be reached.", self._unreachable)
-        yield MetricSample(
-            "broker_repeats", "Entries that had been received before.", self._replica.duplicates, is_counter=True
-        )
+    def _add_metrics(self, counters: Counters) -> None:
+        counters.add_counter("broker_failures", "Failures to reach the broker.", lambda: self.failures)
+        counters.add_gauge("broker_away", "1 while the broker cannot be reached.", lambda: self._unreachable)
+        text = "Entries that had been received before."
+        counters.add_counter("broker_repeats", text, lambda: self._replica.duplicates)

@@ -70,7 +70,6 @@ class CaptionPipeline:
         self._remote_names: set[str] = set()
         self._lag_monitors: dict[str, LagMonitor] = {}  # of the sources that have sent audio
         self.metrics = PipelineMetrics(hub.counters, engine, self._sessions)
-        hub.counters.add_collector(self.metrics)
         self.liveness = Liveness()
         self._stopping = False
         self._work_available = asyncio.Event()  # audio has arrived: the engine may have something to do
@@ -134,7 +133,7 @@ class CaptionPipeline:
             return
         if session.source not in self._lag_monitors:
             self._lag_monitors[session.source] = LagMonitor(now_samples() - len(block.samples))
-        self._hub.counters.for_source(session.source).audio_s += len(block.samples) / SAMPLE_RATE
+        self._hub.counters.for_source(session.source).audio_s.inc(len(block.samples) / SAMPLE_RATE)
         self._hub.levels.measure(session.source, block.samples, loop_time())
         self._publish(session.push(block))
         if session.need():  # silence does not wake the engine's loop

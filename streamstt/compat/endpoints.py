@@ -3,17 +3,20 @@
 from collections.abc import Mapping
 
 from streamstt.compat.deepgram.endpoint import serve_deepgram
+from streamstt.compat.openai.errors import is_openai_path, to_openai_error
 from streamstt.compat.openai.realtime import serve_realtime
-from streamstt.compat.openai.transcriptions import Models, RecordingTranscriber, Transcriptions
+from streamstt.compat.openai.transcriptions import Models, Transcriptions
 from streamstt.compat.vosk import serve_vosk
 from streamstt.config.compat import CompatSettings
+from streamstt.recordings.uploads import UploadTranscriber
 from streamstt.server.endpoint import Endpoint, EndpointContext
 from streamstt.server.http.request import NO_API, Api
+from streamstt.server.http.response import Response
 
-__all__ = ["Endpoint", "EndpointContext", "make_api", "make_endpoints"]
+__all__ = ["Endpoint", "EndpointContext", "make_api", "make_endpoints", "translate_error"]
 
 
-def make_api(settings: CompatSettings, uploads: RecordingTranscriber, model: str) -> Api:
+def make_api(settings: CompatSettings, uploads: UploadTranscriber, model: str) -> Api:
     """Returns the handlers of the third-party HTTP APIs that are enabled.
 
     Args:
@@ -24,6 +27,11 @@ def make_api(settings: CompatSettings, uploads: RecordingTranscriber, model: str
     if not settings.openai:
         return NO_API
     return Api({"/v1/audio/transcriptions": Transcriptions(settings, uploads).serve}, Models(model).respond)
+
+
+def translate_error(path: str, response: Response) -> Response:
+    """Phrases an error as the clients of a path expect it; other responses stay as they are."""
+    return to_openai_error(response) if is_openai_path(path) else response
 
 
 def make_endpoints(settings: CompatSettings) -> Mapping[str, Endpoint]:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from streamstt.compat.client_audio import ClientAudio, parse_json_object, receive
+from streamstt.captioning.remote_source import RemoteSource
 from streamstt.concurrency import first_completed
 from streamstt.events import Event, Final, Partial, Word
 from streamstt.hub.hub import Subscription
-from streamstt.hub.protocol import ClientError, Message, to_json
-from streamstt.server.endpoint import EndpointContext, RemoteStream, close_connection
+from streamstt.hub.protocol import ClientError, Message, parse_json_object, to_json
+from streamstt.server.client_audio import ClientAudio, receive
+from streamstt.server.endpoint import EndpointContext, close_connection
 from streamstt.server.requests import parse_source_request
 
 
@@ -104,7 +105,7 @@ class _VoskSession:
     Receives and replies in turn; it must not wait for the engine except for the last result.
     """
 
-    def __init__(self, context: EndpointContext, stream: RemoteStream, subscription: Subscription) -> None:
+    def __init__(self, context: EndpointContext, stream: RemoteSource, subscription: Subscription) -> None:
         self._socket = context.socket
         self._idle_s = context.idle_s
         self._subscription = subscription
@@ -122,7 +123,7 @@ class _VoskSession:
                 reply, self._partial = format_reply(self._take_events(), self._partial, self._config)
                 await self._socket.send(to_json(reply))
             else:
-                await self._handle_control(parse_json_object(message))
+                await self._handle_control(parse_json_object(message, "text must be a JSON object; audio is binary"))
 
     async def send_last_result(self) -> None:
         """Sends the finals that were not sent yet; if the daemon stops before the client has finished, only if any."""

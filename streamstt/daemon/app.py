@@ -5,7 +5,6 @@ import gc
 import logging
 from collections.abc import Coroutine
 from concurrent.futures import Executor, ThreadPoolExecutor
-from functools import partial
 
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.pipeline import CaptionPipeline
@@ -18,7 +17,7 @@ from streamstt.captioning.setup import (
     start_sources,
     wait_for_end,
 )
-from streamstt.compat.endpoints import make_api, make_endpoints
+from streamstt.compat.endpoints import make_api, make_endpoints, translate_error
 from streamstt.compat.wyoming.connection import WyomingContext
 from streamstt.compat.wyoming.server import WyomingServer
 from streamstt.concurrency import run_in_thread
@@ -36,7 +35,7 @@ from streamstt.recordings.uploads import UploadTranscriber
 from streamstt.server.endpoint import Extensions
 from streamstt.server.server import CaptionServer
 from streamstt.transcripts.archive import Archive
-from streamstt.transcripts.writer import TranscriptWriter, transcript_metrics
+from streamstt.transcripts.writer import TranscriptWriter, add_transcript_metrics
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +76,12 @@ async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> 
     transcript = TranscriptWriter(archive, hub) if archive else None
     pipeline = CaptionPipeline(settings, engine, hub)
     api = make_api(settings.compat, UploadTranscriber(pipeline.background_decoder, engine), engine.info.model)
-    server = CaptionServer(settings.server, hub, pipeline, Extensions(transcript, make_endpoints(settings.compat), api))
+    server = CaptionServer(
+        settings.server,
+        hub,
+        pipeline,
+        Extensions(transcript, make_endpoints(settings.compat), api, translate_error=translate_error),
+    )
     server.set_overlay(settings.overlay)
     context = WyomingContext(hub, pipeline, engine.info.languages, settings.server.audio_idle_s)
     return Components(
@@ -105,7 +109,7 @@ async def _serve(
         await components.wyoming.start()
         pipeline_task = tasks.create_task(run_pipeline(pipeline))
         if transcript:
-            hub.counters.add_collector(partial(transcript_metrics, transcript))
+            add_transcript_metrics(transcript, hub.counters)
             tasks.create_task(transcript.run())
         output_tasks = [tasks.create_task(output.run()) for output in components.outputs]
         source_tasks = await start_sources(tasks, pipeline, components.captures)

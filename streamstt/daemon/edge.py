@@ -9,7 +9,7 @@ from http import HTTPStatus
 
 from streamstt.brokers.base import BrokerReader
 from streamstt.brokers.subscriber import BrokerSubscriber
-from streamstt.captioning.remote_source import RemoteSourceRequest
+from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
 from streamstt.config.changes import Changes
 from streamstt.config.settings import Settings
 from streamstt.daemon.hooks import DaemonHooks
@@ -20,8 +20,8 @@ from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, DaemonInfo
 from streamstt.logs import install_loop_handler
 from streamstt.server.access import REQUIRED_ROLES
-from streamstt.server.endpoint import Extensions, RemoteStream
-from streamstt.server.http.response import Answer, text_response
+from streamstt.server.endpoint import Extensions
+from streamstt.server.http.response import Response, text_response
 from streamstt.server.server import CaptionServer
 from streamstt.version import __version__
 
@@ -43,7 +43,7 @@ class Edge:
         """
         self._hub = hub
 
-    def unavailable(self, path: str) -> Answer | None:
+    def unavailable(self, path: str) -> Response | None:
         """Returns the refusal for a path that is not served here, or not yet; None if it is served.
 
         Before the broker has delivered anything, the session is unknown: a viewer that resumes would be greeted with
@@ -55,7 +55,7 @@ class Edge:
             return text_response(HTTPStatus.SERVICE_UNAVAILABLE, f"{NOT_YET}\n", Retry_After=RETRY_S)
         return text_response(HTTPStatus.NOT_FOUND, f"{NOT_AT_EDGE.format(path)}\n") if path in REQUIRED_ROLES else None
 
-    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
         """Refuses a client that wants to send audio.
 
         Raises:

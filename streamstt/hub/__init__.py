@@ -1,1 +1,1 @@
-"""Numbers events and hands them to every subscriber, whose number and speed do not matter."""
+"""The hub: numbers events and delivers them to every subscriber, however many there are and however slow."""

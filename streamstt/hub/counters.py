@@ -1,151 +1,223 @@
-"""What has happened since the start, counted; and readings of what is. Knows nothing of any format.
+"""What is measured, as Prometheus reads it; the only import of prometheus_client. One registry per hub.
 
-A source's name may come from a stranger: only names of the settings are told apart, all others are ``remote``. So the
-number of readings is bounded.
+A source's name may come from a client: only names of the settings are labels, all others are ``remote``. So the number
+of time series is bounded.
 """
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from streamstt.events import Event, Final, Gap, Partial
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
+from streamstt.events import Event, Final, Gap, Partial
+from streamstt.hub.protocol import DaemonInfo
+
+PREFIX = "streamstt"
 REMOTE = "remote"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0)
 
 
 @dataclass(frozen=True, slots=True)
-class MetricSample:
-    """One number now.
+class SourceCounters:
+    """The counters of one source.
 
     Attributes:
-        name: Without the program's name: ``audio_seconds``.
-        help: A sentence.
-        value: The number; it never falls if ``total``.
-        labels: What it is of.
-        is_counter: It counts since the start.
+        audio_s: Audio received, in seconds.
+        updates: Partial captions published.
+        finals: Final captions published.
+        words: Words in them.
+        gaps: Stretches of audio that are in no caption.
+        gap_s: Their length, in seconds.
     """
 
-    name: str
-    help: str
-    value: float
-    labels: tuple[tuple[str, str], ...] = ()
-    is_counter: bool = False
-
-
-class Histogram:
-    """How long something took, as a histogram."""
-
-    def __init__(self) -> None:
-        self._counts = [0] * (len(BUCKETS_S) + 1)
-        self.sum_s = 0.0
-
-    def observe(self, seconds: float) -> None:
-        """Once more, so long."""
-        self._counts[bisect_left(BUCKETS_S, seconds)] += 1
-        self.sum_s += seconds
-
-    @property
-    def cumulative_buckets(self) -> list[tuple[float, int]]:
-        """Each upper bound (s), the last infinite, and how often it took no longer."""
-        total, pairs = 0, []
-        for bound, count in zip((*BUCKETS_S, float("inf")), self._counts, strict=True):
-            total += count
-            pairs.append((bound, total))
-        return pairs
-
-
-@dataclass(slots=True)
-class SourceCounters:
-    """What came from a source."""
-
-    audio_s: float = 0.0
-    updates: int = 0
-    finals: int = 0
-    words: int = 0
-    gaps: int = 0
-    gap_s: float = 0.0
+    audio_s: Counter
+    updates: Counter
+    finals: Counter
+    words: Counter
+    gaps: Counter
+    gap_s: Counter
 
 
 class Counters:
-    """Counts; owned by the hub, fed by it and by the studio.
+    """The metrics of one hub: those that it counts by itself, and those that other parts add.
 
     Attributes:
-        decode_times: How long the engine took, by kind of caption.
-        caption_delays: How old the newest audio in a caption was when it was published, by kind.
-        viewers: Who ever followed.
-        speakers: Who ever sent audio.
-        too_slow: Who was closed because it did not read.
+        registry: All of them.
+        viewers: Viewers that ever connected.
+        speakers: Clients that ever sent audio.
+        too_slow: Clients closed because they did not read.
+        read_lags: Returns the lag of each source in seconds, by the source's label; set by the caption pipeline.
     """
 
     def __init__(self, source_names: Iterable[str] = ()) -> None:
-        """Nothing has happened.
+        """Starts with everything at zero.
 
         Args:
-            source_names: Names of sources that are told apart.
+            source_names: Names of sources that are counted apart.
         """
-        self._sources = {name: SourceCounters() for name in source_names}
-        self._collectors: list[Callable[[], Iterable[MetricSample]]] = []
-        self.decode_times = {"partial": Histogram(), "final": Histogram()}
-        self.caption_delays = {"partial": Histogram(), "final": Histogram()}
-        self.viewers = self.speakers = self.too_slow = 0
+        self.registry: CollectorRegistry = _Registry()
+        self.read_lags: Callable[[], Mapping[str, float]] = dict
+        self._info = Info(PREFIX, "What runs.", registry=self.registry)
+        self._by_source = {
+            "audio_s": self._counter("audio_seconds", "Audio that came in.", "source"),
+            "updates": self._counter("updates", "Partial captions published.", "source"),
+            "finals": self._counter("finals", "Final captions published.", "source"),
+            "words": self._counter("words", "Words in final captions.", "source"),
+            "gaps": self._counter("gaps", "Stretches of audio that are in no caption.", "source"),
+            "gap_s": self._counter("gap_seconds", "Audio that is in no caption.", "source"),
+        }
+        self._sources: dict[str, SourceCounters] = {}
+        for name in source_names:
+            self._add_label(name)
+        self.viewers = self._counter("viewers_connected", "Viewers that ever came.")
+        self.speakers = self._counter("speakers_connected", "Clients that ever sent audio.")
+        self.too_slow = self._counter("clients_too_slow", "Clients closed because they did not read.")
+        self._decode_times = self._histogram("decode_seconds", "How long the engine took for a caption.")
+        self._caption_delays = self._histogram(
+            "caption_delay_seconds",
+            "How old the newest audio that a caption is of was when the caption was published.",
+        )
+        self._readings: dict[str, _Readings] = {}
+        self._gauges: dict[str, Gauge] = {}
+        text = "Audio that should have been decoded by now; the greatest of all remote sources."
+        self.add_gauges("lag_seconds", text, "source", self._read_lags)
+        ProcessCollector(registry=self.registry)  # memory, CPU time, open files
+
+    def render(self) -> bytes:
+        """Returns all metrics as they are now, in Prometheus' text format."""
+        return generate_latest(self.registry)
+
+    def set_info(self, daemon_info: DaemonInfo) -> None:
+        """Sets what runs."""
+        self._info.info({key: getattr(daemon_info, key) for key in ("version", "model", "precision", "language")})
 
     def source_label(self, source: str) -> str:
-        """The name under which a source is counted."""
+        """Returns the label under which a source is counted."""
         return source if source in self._sources else REMOTE
 
     def for_source(self, source: str) -> SourceCounters:
-        """A source's counts."""
-        return self._sources.setdefault(self.source_label(source), SourceCounters())
+        """Returns a source's counters."""
+        label = self.source_label(source)
+        return self._sources.get(label) or self._add_label(label)
+
+    @property
+    def max_lag_s(self) -> float:
+        """The lag of the source that is most behind, in seconds."""
+        return max(self.read_lags().values(), default=0.0)
 
     def count_event(self, event: Event) -> None:
-        """Counts an event."""
+        """Counts an event that is published."""
         source = self.for_source(event.source)
         match event:
             case Partial():
-                source.updates += 1
+                source.updates.inc()
             case Final():
-                source.finals += bool(event.text)
-                source.words += len(event.words)
+                source.finals.inc(bool(event.text))
+                source.words.inc(len(event.words))
             case Gap():
-                source.gaps += 1
-                source.gap_s += event.end - event.start
-
-    def count_connection(self, *, viewer: bool) -> None:
-        """Somebody has connected: to follow all sources, or to send audio."""
-        self.viewers += viewer
-        self.speakers += not viewer
+                source.gaps.inc()
+                source.gap_s.inc(event.end - event.start)
 
     def count_decode(self, *, final: bool, decode_s: float, age_s: float) -> None:
-        """The engine has answered, and the answer is published."""
+        """Counts a decode whose caption is published.
+
+        Args:
+            final: Whether the caption is final.
+            decode_s: How long the engine took, in seconds.
+            age_s: Age of the newest audio in the caption when it was published, in seconds.
+        """
         kind = "final" if final else "partial"
-        self.decode_times[kind].observe(decode_s)
-        self.caption_delays[kind].observe(age_s)
+        self._decode_times.labels(kind).observe(decode_s)
+        self._caption_delays.labels(kind).observe(age_s)
 
-    def add_collector(self, collector: Callable[[], Iterable[MetricSample]]) -> None:
-        """Has ``probe`` asked for more at each reading."""
-        self._collectors.append(collector)
+    def add_counter(self, name: str, documentation: str, read: Callable[[], float], **labels: str) -> None:
+        """Adds a counter that is kept elsewhere.
 
-    def collect(self) -> list[MetricSample]:
-        """All numbers but the durations."""
-        found = [reading for name, counts in self._sources.items() for reading in _source_samples(name, counts)]
-        found += [
-            MetricSample("viewers_connected", "Viewers that ever came.", self.viewers, is_counter=True),
-            MetricSample("speakers_connected", "Clients that ever sent audio.", self.speakers, is_counter=True),
-            MetricSample(
-                "clients_too_slow", "Clients closed because they did not read.", self.too_slow, is_counter=True
-            ),
-        ]
-        return found + [reading for probe in self._collectors for reading in probe()]
+        Args:
+            name: Without the program's name.
+            documentation: A sentence.
+            read: Returns the count, which never falls.
+            labels: What it is of.
+        """
+        readings = self._readings.get(name)
+        if readings is None:
+            family = CounterMetricFamily(f"{PREFIX}_{name}", documentation, labels=list(labels))
+            readings = self._readings[name] = _Readings(family)
+            self.registry.register(readings)
+        readings.add(lambda: {tuple(labels.values()): read()})
+
+    def add_gauge(self, name: str, documentation: str, read: Callable[[], float], **labels: str) -> None:
+        """Adds a value that may rise and fall; arguments as for ``add_counter``."""
+        gauge = self._gauges.get(name)
+        if gauge is None:
+            gauge = Gauge(name, documentation, list(labels), namespace=PREFIX, registry=self.registry)
+            self._gauges[name] = gauge
+        (gauge.labels(**labels) if labels else gauge).set_function(read)
+
+    def add_gauges(self, name: str, documentation: str, label: str, read: Callable[[], Mapping[str, float]]) -> None:
+        """Adds values that come and go.
+
+        Args:
+            name: Without the program's name.
+            documentation: A sentence.
+            label: Name of the label that tells them apart.
+            read: Returns the values that there are now, by the value of the label.
+        """
+        readings = _Readings(GaugeMetricFamily(f"{PREFIX}_{name}", documentation, labels=[label]))
+        readings.add(lambda: {(key,): value for key, value in read().items()})
+        self.registry.register(readings)
+
+    def _read_lags(self) -> Mapping[str, float]:
+        return self.read_lags()  # which is set later
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(name, documentation, labels, namespace=PREFIX, registry=self.registry)
+
+    def _histogram(self, name: str, documentation: str) -> Histogram:
+        histogram = Histogram(
+            name, documentation, ("kind",), namespace=PREFIX, registry=self.registry, buckets=BUCKETS_S
+        )
+        for kind in ("partial", "final"):
+            histogram.labels(kind)
+        return histogram
+
+    def _add_label(self, label: str) -> SourceCounters:
+        counters = SourceCounters(**{key: counter.labels(label) for key, counter in self._by_source.items()})
+        self._sources[label] = counters
+        return counters
 
 
-def _source_samples(source: str, counts: SourceCounters) -> list[MetricSample]:
-    totals: tuple[tuple[str, str, float], ...] = (
-        ("audio_seconds", "Audio that came in.", counts.audio_s),
-        ("updates", "Partial captions published.", counts.updates),
-        ("finals", "Final captions published.", counts.finals),
-        ("words", "Words in final captions.", counts.words),
-        ("gaps", "Stretches of audio that are in no caption.", counts.gaps),
-        ("gap_seconds", "Audio that is in no caption.", counts.gap_s),
-    )
-    return [MetricSample(name, text, value, (("source", source),), is_counter=True) for name, text, value in totals]
+class _Registry(CollectorRegistry):
+    """A registry without the time at which each counter was made.
+
+    prometheus_client would add it as one more metric for each, and can leave it out for the whole process only, which
+    may be another program's.
+    """
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in super().collect():
+            metric.samples = [sample for sample in metric.samples if not sample.name.endswith("_created")]
+            yield metric
+
+
+class _Readings(Collector):
+    """A metric whose values are read when Prometheus asks."""
+
+    def __init__(self, family: CounterMetricFamily | GaugeMetricFamily) -> None:
+        self._family = family
+        self._reads: list[Callable[[], Mapping[tuple[str, ...], float]]] = []
+
+    def add(self, read: Callable[[], Mapping[tuple[str, ...], float]]) -> None:
+        """Adds values, by those of the labels."""
+        self._reads.append(read)
+
+    def collect(self) -> Iterator[Metric]:
+        self._family.samples.clear()
+        for read in self._reads:
+            for labels, value in read().items():
+                self._family.add_metric(labels, value)
+        if self._family.samples:
+            yield self._family

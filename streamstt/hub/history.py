@@ -1,4 +1,4 @@
-"""The finals that are kept for clients that come late or back, and the greeting made of them. Pure."""
+"""The finals that are kept for late and reconnecting clients, and the ``hello`` made of them. Pure."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -9,13 +9,13 @@ from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, make_hello
 
 @dataclass(frozen=True, slots=True)
 class ResumeState:
-    """What earlier runs have left.
+    """Where an earlier run ended.
 
     Attributes:
-        session: Goes on.
-        seq: Numbers go on above it.
-        forgotten: Of the newest final that is not in ``finals``; 0: all are.
-        finals: The newest ones, oldest first.
+        session: Its session, which continues.
+        seq: Number of the last event that it published.
+        forgotten: ``seq`` of the newest final that is not in ``finals``; 0: all are.
+        finals: The newest finals, oldest first.
     """
 
     session: str
@@ -26,72 +26,72 @@ class ResumeState:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """What a viewer has seen already: everything up to ``since`` of ``session``."""
+    """What a viewer has received before: everything up to number ``since`` of ``session``."""
 
     since: int | None = None
     session: str | None = None
 
 
 class History:
-    """Finals in their order; the oldest are forgotten, and it is known up to which.
+    """A bounded list of finals; the oldest are dropped.
 
     Attributes:
-        forgotten_seq: ``seq`` of the newest final that is gone; 0: none is.
+        forgotten_seq: ``seq`` of the newest final that was dropped; 0: none was.
     """
 
     def __init__(self, max_finals: int, hello_finals: int) -> None:
-        """Is empty.
+        """Starts empty.
 
         Args:
             max_finals: Finals that are kept.
-            hello_finals: Finals that a new client is greeted with.
+            hello_finals: Finals in the ``hello`` of a new client.
         """
         self._finals: deque[Message] = deque(maxlen=max_finals)
         self._hello_finals = hello_finals
         self.forgotten_seq = 0
 
     def add(self, final: Message) -> None:
-        """One more."""
+        """Adds a final."""
         if len(self._finals) == self._finals.maxlen:
             self.forgotten_seq = self._finals[0].seq
         self._finals.append(final)
 
     def set_limits(self, max_finals: int, hello_finals: int) -> None:
-        """Keeps and shows so many from now on."""
+        """Sets new bounds, as for ``__init__``."""
         while len(self._finals) > max_finals:
             self.forgotten_seq = self._finals.popleft().seq
         self._finals = deque(self._finals, maxlen=max_finals)
         self._hello_finals = hello_finals
 
     def restore(self, finals: Sequence[Message], forgotten_seq: int) -> None:
-        """Has what is kept of an earlier run, oldest first, and what was forgotten before that."""
+        """Adds the finals of an earlier run, oldest first; ``forgotten_seq`` is that of the newest before them."""
         self._finals.extend(finals)
-        left_out = finals[: -len(self._finals)] if self._finals else []
-        self.forgotten_seq = left_out[-1].seq if left_out else forgotten_seq
+        dropped = finals[: -len(self._finals)] if self._finals else []
+        self.forgotten_seq = dropped[-1].seq if dropped else forgotten_seq
 
     def clear(self) -> None:
-        """Has nothing, and has forgotten nothing."""
+        """Removes all finals, as if there had been none."""
         self._finals.clear()
         self.forgotten_seq = 0
 
     def finals_up_to(self, seq: int) -> list[Message]:
-        """Those up to a number: what comes after is still held back."""
+        """Returns the finals up to a number; later ones are not delivered yet."""
         return [m for m in self._finals if m.seq <= seq]
 
     def hello_message(self, daemon_info: DaemonInfo, sources: list[SourceInfo], seq: int, resume: Resume) -> str:
-        """``make_hello`` with what a client has missed, or for a new one with the newest finals.
+        """Returns ``hello`` with the finals that a client has missed, or the newest ones for a new client.
 
         Args:
             daemon_info: What does not change.
-            sources: Those that are here.
-            seq: Of the last message that clients have.
-            resume: What the client has seen already.
+            sources: The present sources.
+            seq: Number of the last message that was delivered.
+            resume: What the client has received before.
         """
-        past = self.finals_up_to(seq)
+        delivered = self.finals_up_to(seq)
         if resume.since is None:
-            recent = past[-self._hello_finals :] if self._hello_finals else []
-            return make_hello(daemon_info, sources, seq, recent, earlier=len(past) - len(recent))
+            recent = delivered[-self._hello_finals :] if self._hello_finals else []
+            return make_hello(daemon_info, sources, seq, recent, earlier=len(delivered) - len(recent))
         other_run = resume.since > seq or resume.session not in {None, daemon_info.session}
         since = 0 if other_run else resume.since
-        missed = [m for m in past if m.seq > since]
+        missed = [m for m in delivered if m.seq > since]
         return make_hello(daemon_info, sources, seq, missed, gap_in_history=other_run or since < self.forgotten_seq)

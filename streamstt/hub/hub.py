@@ -1,4 +1,7 @@
-"""Numbers events, remembers finals, and gives every subscriber its own queue, so that none delays another."""
+"""Where captions are published: numbers events, keeps finals, and queues messages for each subscriber by itself.
+
+Knows neither the network nor the disk: who subscribes sends or stores by itself.
+"""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -19,12 +22,13 @@ __all__ = ["DONE", "STOPPING", "TOO_SLOW", "CloseReason", "Hub", "Subscription"]
 
 
 class Hub:
-    """The one place where captions are published.
+    """Publishes captions and the state of sources to all subscribers.
 
     Attributes:
         daemon_info: What ``hello`` says of the daemon.
-        counters: What was published, and to how many.
-        levels: How loud each source is, for those who ask.
+        counters: The metrics.
+        levels: Level of each source, for subscribers that ask for it.
+        seq: Number of the last event that was published.
     """
 
     def __init__(
@@ -34,49 +38,68 @@ class Hub:
 
         Args:
             daemon_info: What ``hello`` says of the daemon.
-            history: Finals kept for clients that come back; older ones are forgotten, and ``make_hello`` says so.
-            hello_history: Finals that a new client is greeted with.
+            history: Finals kept for clients that reconnect; older ones are dropped, and ``hello`` says so.
+            hello_history: Finals in the ``hello`` of a new client.
             queue: Messages that may wait for one subscriber.
             sources: Names of sources that are counted apart.
         """
         self.daemon_info = daemon_info
-        self.counters = Counters(sources)
-        self._pending_devices: set[str] = set()  # names of sources
+        self._pending_devices: set[str] = set()
         self.levels = Levels()
         self._queue = queue
-        self.seq = 0  # of the last event that was published
-        self._delivered_seq = 0  # seq of the last event that subscribers have, or that waits for them
+        self.seq = 0
+        self._delivered_seq = 0  # of the last event that was put into the queues
         self._write_ahead: WriteAhead | None = None
         self._history = History(history, hello_history)
-        self._is_replica = False  # numbers are another hub's
+        self._is_replica = False  # of another hub, which numbers the events
         self._finished = False
         self._subscriptions: set[Subscription] = set()
         self._sources: dict[str, SourceInfo] = {}
-        self._open_partials: dict[str, Message] = {}  # each source's open partial
+        self._open_partials: dict[str, Message] = {}  # by source
         self._source_statuses = SourceStatuses()
+        self.counters = Counters(sources)
+        self._add_gauges()
+
+    def _add_gauges(self) -> None:
+        counters = self.counters
+        counters.set_info(self.daemon_info)
+        counters.add_gauge("viewers", "Viewers now.", lambda: self.viewers)
+        counters.add_gauge("notices", "Things that are wrong now; /healthz says which.", lambda: len(self.notices))
+        text = "1 while a source's device is not there."
+        counters.add_gauges("source_missing", text, "source", self._count_missing)
+
+    def _count_missing(self) -> dict[str, float]:
+        """Returns 1 for the label of each missing source, 0 for the others."""
+        missing = dict.fromkeys(map(self.counters.source_label, self.states), 0.0)
+        return missing | dict.fromkeys(map(self.counters.source_label, self.missing_sources), 1.0)
 
     @property
     def finals(self) -> list[Final]:
-        """The finals in history, oldest first, on one line of time, without those that took a partial back."""
+        """The finals in the history with text, oldest first, on one time line."""
         past = self._history.finals_up_to(self._delivered_seq)
         return align_captions([(m.event, m.at) for m in past if isinstance(m.event, Final) and m.event.text])
 
     def recent_captions(self, count: int, since: int = 0) -> list[Final | Partial]:
-        """The newest finals with words that came after number ``since``, oldest first, then the open partials."""
-        told = (m.event for m in reversed(self._history.finals_up_to(self._delivered_seq)) if since < m.seq)
-        finals = list(islice((e for e in told if isinstance(e, Final) and e.text), count))
-        begun = [m.event for m in self._open_partials.values() if m.seq <= self._delivered_seq]
-        return [*reversed(finals), *(e for e in begun if isinstance(e, Partial))]
+        """Returns the newest finals with text, oldest first, then the open partials.
+
+        Args:
+            count: Number of finals.
+            since: Only finals with a higher number.
+        """
+        delivered = (m.event for m in reversed(self._history.finals_up_to(self._delivered_seq)) if since < m.seq)
+        finals = list(islice((e for e in delivered if isinstance(e, Final) and e.text), count))
+        open_partials = [m.event for m in self._open_partials.values() if m.seq <= self._delivered_seq]
+        return [*reversed(finals), *(e for e in open_partials if isinstance(e, Partial))]
 
     @property
     def sources(self) -> list[SourceInfo]:
-        """Those that are here now."""
+        """The present sources."""
         return list(self._sources.values())
 
     @property
     def viewers(self) -> int:
-        """How many follow all sources now."""
-        return sum(outbox.is_viewer for outbox in self._subscriptions)
+        """Number of clients that subscribe to all sources."""
+        return sum(subscription.is_viewer for subscription in self._subscriptions)
 
     @property
     def states(self) -> dict[str, State]:
@@ -85,58 +108,61 @@ class Hub:
 
     @property
     def statuses(self) -> list[Message]:
-        """The last status of each source, as viewers have it."""
+        """The last status of each source, with its notices."""
         return self._source_statuses.messages
 
     @property
     def missing_sources(self) -> list[str]:
-        """Names of the sources from which no audio can come now."""
+        """Names of the sources whose device is missing."""
         return [name for name, state in self.states.items() if state is State.LOST or name in self._pending_devices]
 
     @property
     def notices(self) -> list[Notice]:
-        """What is wrong now."""
+        """All notices in force."""
         return self._source_statuses.notices
 
     def status_detail(self, source: str) -> str:
-        """What there is to say of a source's state, without notices."""
+        """Returns the detail of a source's last status, without notices."""
         return self._source_statuses.detail(source)
 
     def set_limits(self, *, history: int, hello_history: int, queue: int) -> None:
-        """Sets the bounds anew; those who are here keep their queues."""
+        """Sets new bounds; present subscribers keep their queues."""
         self._history.set_limits(history, hello_history)
         self._queue = queue
 
     def notify(self, topic: str, text: str, source: str = "") -> None:
-        """Adds a sentence to the ``detail`` of a source's status, or of every source's, and publishes it.
+        """Sets or clears a notice, part of the ``detail`` of a source's status, and publishes that status again.
 
         Args:
             topic: What it is about; a new text replaces the last one.
-            text: A sentence for people; empty: it is over.
+            text: A sentence for people; empty clears the notice.
             source: Name of the source; empty: every source.
         """
         for status in self._source_statuses.set_notice(topic, text, source):
-            self.relay([self._encode(status)]) if self._is_replica else self.publish(status)
+            if self._is_replica:
+                self.relay([self._encode(status)])
+            else:
+                self.publish(status)
 
     def restore(self, finals: Sequence[Message], seq: int, forgotten_seq: int) -> None:
-        """Goes on where an earlier run ended.
+        """Continues where an earlier run ended.
 
         Args:
-            finals: What it published, oldest first; as many as history takes are kept.
-            seq: Numbers go on above it.
-            forgotten_seq: ``seq`` of the newest final that is gone; 0: none is.
+            finals: The finals that it published, oldest first; the newest are kept.
+            seq: Number of the last event that it published.
+            forgotten_seq: ``seq`` of the newest final that is lost; 0: none is.
         """
         self._history.restore(finals, forgotten_seq)
         self.seq = self._delivered_seq = seq
 
     def mirror(self, daemon_info: DaemonInfo, sources: Iterable[SourceInfo], seq: int, forgotten_seq: int) -> None:
-        """Becomes a copy of another daemon's hub as a run of it begins; every client is asked to come back.
+        """Becomes a replica of another daemon's hub when a run of it begins; all clients are asked to reconnect.
 
         Args:
-            daemon_info: The other daemon. If it is of another session, what is in history is of no use any more.
+            daemon_info: The other daemon; if it has another session, the history is cleared.
             sources: Its sources.
-            seq: What it publishes next has a higher number.
-            forgotten_seq: ``seq`` of the newest final that cannot be had; 0: all can.
+            seq: Number of the last event that it published.
+            forgotten_seq: ``seq`` of the newest final that is not available; 0: all are.
         """
         if daemon_info.session != self.daemon_info.session:
             self._history.clear()
@@ -145,13 +171,14 @@ class Hub:
         for name in list(self._sources):
             self.remove_source(name)
         self.daemon_info, self._is_replica = daemon_info, True
+        self.counters.set_info(daemon_info)
         self._open_partials.clear()
         self._sources = {source.name: source for source in sources}
-        for outbox in self._subscriptions:
-            outbox.finish(RESTARTED)
+        for subscription in self._subscriptions:
+            subscription.finish(RESTARTED)
 
     def set_device_pending(self, source: str, pending: bool) -> None:
-        """Sets whether the device of a source is still waited for: it has not been there since the start.
+        """Sets whether the device of a source is waited for: it has not been available since the start.
 
         Args:
             source: Name of the source.
@@ -163,7 +190,7 @@ class Hub:
             self._pending_devices.discard(source)
 
     def add_source(self, info: SourceInfo) -> None:
-        """Names a source in every ``make_hello`` from now on."""
+        """Adds a source; every later ``hello`` names it."""
         self._sources[info.name] = info
 
     def start_source(self, name: str, started_at: str) -> None:
@@ -171,9 +198,9 @@ class Hub:
         self._sources[name] = replace(self._sources[name], started_at=started_at)
 
     def remove_source(self, name: str) -> None:
-        """Forgets a source that has ended; its finals stay in history."""
-        for known in (self._sources, self._open_partials):
-            known.pop(name, None)
+        """Removes a source that has ended; its finals stay in the history."""
+        self._sources.pop(name, None)
+        self._open_partials.pop(name, None)
         self._source_statuses.remove_source(name)
         self.levels.remove_source(name)
         self._pending_devices.discard(name)
@@ -181,10 +208,10 @@ class Hub:
     def publish(self, *events: Event) -> None:
         """Numbers events and puts them into every queue; never waits.
 
-        What happens at once is published at once: each client is written to once, however many events there are.
+        Events of one call are delivered together: each client is written to once.
         """
         if not events:
-            return  # as for most blocks of audio
+            return  # most blocks of audio change nothing
         messages = [self._make_message(event) for event in events]
         if self._write_ahead:
             self._write_ahead.put(messages)
@@ -192,26 +219,26 @@ class Hub:
             self._deliver(messages)
 
     def relay(self, messages: Sequence[Message]) -> None:
-        """Passes on what another hub has numbered; the caller sees to it that it is in order, and comes once."""
-        mine = [self._update_state(m) for m in messages]
-        if mine:
-            self.seq = max(self.seq, mine[-1].seq)
-            self._deliver(mine)
+        """Delivers messages that another hub has numbered; the caller passes each once, and in order."""
+        updated = [self._update_state(m) for m in messages]
+        if updated:
+            self.seq = max(self.seq, updated[-1].seq)
+            self._deliver(updated)
 
     def enable_write_ahead(self, store: Callable[[Message], bool]) -> WriteAhead:
-        """Has finals written before anybody gets them; ``store`` as for ``WriteAhead``."""
+        """Stores finals before they are delivered; ``store`` as for ``WriteAhead``."""
         self._write_ahead = WriteAhead(store, self._deliver)
         return self._write_ahead
 
     async def flush(self) -> None:
-        """Returns when all that is published waits for the subscribers, or is with them."""
+        """Returns when all published events are in the queues."""
         if self._write_ahead:
             await self._write_ahead.wait_flushed()
 
     def _deliver(self, messages: Sequence[Message]) -> None:
         self._delivered_seq = max(self._delivered_seq, messages[-1].seq)
-        for outbox in self._subscriptions:
-            outbox.put(messages)
+        for subscription in self._subscriptions:
+            subscription.put(messages)
 
     def _make_message(self, event: Event) -> Message:
         self.seq += 1
@@ -220,11 +247,11 @@ class Hub:
     def _encode(self, event: Event) -> Message:
         source = self._sources.get(event.source)
         at = wall_time(source.started_at, event.start) if source and isinstance(event, Final) else ""
-        label = source.label if source and isinstance(event, Status) else ""  # one that came after a client's hello
+        label = source.label if source and isinstance(event, Status) else ""  # of a source that is in no earlier hello
         return encode(event, self.seq, at=at, label=label)
 
     def _update_state(self, message: Message) -> Message:
-        """Keeps what a client that comes later has to know; the message as it is told."""
+        """Keeps the state that later clients need; returns the message as it is delivered."""
         message = self._source_statuses.update(message)
         event = message.event
         self.counters.count_event(event)
@@ -240,41 +267,40 @@ class Hub:
     def subscribe(
         self, resume: Resume | None = None, *, source: str | None = None, queue: int = 0, counted: bool = True
     ) -> Iterator[Subscription]:
-        """A queue that begins with ``make_hello`` and the present state, and gets all that is published while it is open.
+        """Opens a queue that begins with ``hello`` and the present state, and receives all that is published.
 
         Args:
-            resume: What the subscriber has seen already; None: it is new.
-            source: It wants this source only, and no history.
-            queue: In place of the hub's bound.
-            counted: False: a part of the daemon, which is not counted.
+            resume: What the subscriber has received before; None: it is new.
+            source: Deliver this source only, without history; None: all sources.
+            queue: Messages that may wait; 0: the hub's bound.
+            counted: Whether it is a client; parts of the daemon are not counted.
         """
         resume = resume or Resume()
         if self._is_replica and resume.session == self.daemon_info.session and resume.since is not None:
-            resume = replace(
-                resume, since=min(resume.since, self._delivered_seq)
-            )  # it may have been closer to the source
-        outbox = Subscription(queue or self._queue, source, counted=counted)
+            # A client that comes from the daemon itself may be ahead of its replica.
+            resume = replace(resume, since=min(resume.since, self._delivered_seq))
+        subscription = Subscription(queue or self._queue, source, counted=counted)
         if source is None:
-            outbox.put_private(self._history.hello_message(self.daemon_info, self.sources, self._delivered_seq, resume))
+            hello = self._history.hello_message(self.daemon_info, self.sources, self._delivered_seq, resume)
         else:
-            outbox.put_private(
-                make_hello(self.daemon_info, [s for s in self.sources if s.name == source], self._delivered_seq, [])
-            )
-        present = [m for m in (*self.statuses, *self._open_partials.values()) if m.seq <= self._delivered_seq]
-        outbox.put(sorted(present, key=lambda m: m.seq))
-        self._subscriptions.add(outbox)
+            only = [s for s in self.sources if s.name == source]
+            hello = make_hello(self.daemon_info, only, self._delivered_seq, [])
+        subscription.put_private(hello)
+        state = [m for m in (*self.statuses, *self._open_partials.values()) if m.seq <= self._delivered_seq]
+        subscription.put(sorted(state, key=lambda m: m.seq))
+        self._subscriptions.add(subscription)
         if self._finished:
-            outbox.finish(STOPPING)
+            subscription.finish(STOPPING)
         if counted:
-            self.counters.count_connection(viewer=source is None)
+            (self.counters.viewers if source is None else self.counters.speakers).inc()
         try:
-            yield outbox
+            yield subscription
         finally:
-            self._subscriptions.discard(outbox)
-            self.counters.too_slow += outbox.close_reason is TOO_SLOW
+            self._subscriptions.discard(subscription)
+            self.counters.too_slow.inc(subscription.close_reason is TOO_SLOW)
 
     def finish(self) -> None:
-        """The daemon stops: every queue runs dry, also of those that subscribe now."""
+        """Ends all subscriptions, also later ones: each subscriber gets what waits, then nothing more."""
         self._finished = True
-        for outbox in self._subscriptions:
-            outbox.finish(STOPPING)
+        for subscription in self._subscriptions:
+            subscription.finish(STOPPING)

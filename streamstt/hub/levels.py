@@ -1,4 +1,4 @@
-"""The level of each source, a few times a second, for those who ask. What nobody takes at once is lost, on purpose.
+"""The level of each source, a few times a second, for subscribers that ask for it.
 
 A level is out of date as soon as the next one comes: it has no number, is in no history, and waits in no queue.
 """
@@ -11,18 +11,18 @@ from streamstt.audio.format import Samples
 from streamstt.audio.level import LevelMeter
 from streamstt.hub.protocol import to_frame, to_json
 
-INTERVAL_S = 0.19  # blocks come every 20 or 40 ms: about five levels a second, of audio without a hole
+INTERVAL_S = 0.19  # blocks come every 20 or 40 ms: about five levels per second, without a gap in the audio
 
 
 @dataclass(frozen=True, slots=True)
 class LevelMessage:
-    """How loud a source was since its last level.
+    """The level of a source since its last message.
 
     Attributes:
-        source: Its name.
-        rms: dB below full scale, -100 to 0.
-        peak: The same of the loudest sample.
-        frame: The message as a WebSocket sends it.
+        source: Name of the source.
+        rms: RMS level in dBFS, -100 to 0.
+        peak: Level of the loudest sample in dBFS, -100 to 0.
+        frame: The message as a WebSocket frame.
     """
 
     source: str
@@ -32,21 +32,18 @@ class LevelMessage:
 
 
 class Levels:
-    """Measures while somebody watches; costs nothing otherwise."""
+    """Measures the level of each source while anybody subscribes; costs nothing otherwise."""
 
     def __init__(self) -> None:
-        """Nobody watches."""
         self._subscribers: list[Callable[[LevelMessage], None]] = []
-        self._meters: dict[
-            str, tuple[LevelMeter, float]
-        ] = {}  # of each source that is heard, and when it was read last
+        self._meters: dict[str, tuple[LevelMeter, float]] = {}  # by source, each with the time when it was read last
 
     @contextmanager
     def subscribe(self, callback: Callable[[LevelMessage], None]) -> Iterator[None]:
-        """Hands every level to ``take`` while this is open.
+        """Passes every level to ``callback`` while the context is open.
 
         Args:
-            callback: Never waits, never raises.
+            callback: Must not wait, nor raise.
         """
         self._subscribers.append(callback)
         try:
@@ -57,20 +54,26 @@ class Levels:
                 self._meters.clear()
 
     def measure(self, source: str, samples: Samples, now: float) -> None:
-        """Takes the next audio of a source, shape (n,); ``now`` are seconds of a clock that never goes back."""
+        """Measures the next audio of a source.
+
+        Args:
+            source: Name of the source.
+            samples: Shape (n,).
+            now: Time of a monotonic clock, in seconds.
+        """
         if not self._subscribers:
             return
-        gauge, read_at = self._meters.setdefault(source, (LevelMeter(), now))
-        gauge.push(samples)
+        meter, read_at = self._meters.setdefault(source, (LevelMeter(), now))
+        meter.push(samples)
         if now - read_at < INTERVAL_S:
             return
-        self._meters[source] = gauge, now
-        loud = gauge.read()
-        text = to_json({"type": "level", "source": source, "rms": loud.rms, "peak": loud.peak})
-        level = LevelMessage(source, loud.rms, loud.peak, to_frame(text))
-        for take in list(self._subscribers):
-            take(level)
+        self._meters[source] = meter, now
+        level = meter.read()
+        text = to_json({"type": "level", "source": source, "rms": level.rms, "peak": level.peak})
+        message = LevelMessage(source, level.rms, level.peak, to_frame(text))
+        for callback in list(self._subscribers):
+            callback(message)
 
     def remove_source(self, source: str) -> None:
-        """The source has ended."""
+        """Removes a source that has ended."""
         self._meters.pop(source, None)

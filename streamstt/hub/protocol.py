@@ -1,6 +1,6 @@
-"""Protocol v1: events to JSON messages, and back. No sockets here.
+"""Protocol v1: converts events to JSON messages, and back. No sockets here.
 
-Every message is one JSON object with ``type`` first and ``seq`` second (but ``make_error``, which has none).
+Every message is one JSON object with ``type`` first and ``seq`` second; ``error`` has no ``seq``.
 """
 
 import json
@@ -17,10 +17,10 @@ PROTOCOL_VERSION = 1
 
 
 class ClientError(Exception):
-    """A client asked for what it cannot have: told to it as ``make_error``, then the connection is closed.
+    """A request of a client that is refused: it gets an ``error`` message, then the connection is closed.
 
     Attributes:
-        code: A word for programs, such as ``bad_rate``.
+        code: Error code for programs, such as ``bad_rate``.
         close_code: WebSocket close code.
     """
 
@@ -30,9 +30,43 @@ class ClientError(Exception):
         self.close_code = close_code
 
 
+def load_json_object(text: str | bytes) -> dict[str, Any] | None:
+    """Reads a JSON object from untrusted text; returns None if it is something else."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def parse_json_object(text: str | bytes, hint: str, close_code: int = 1003) -> dict[str, Any]:
+    """Reads a client's JSON object.
+
+    Args:
+        text: What the client has sent.
+        hint: Message of the error.
+        close_code: WebSocket close code of the error.
+
+    Raises:
+        ClientError: It is no JSON object.
+    """
+    data = load_json_object(text)
+    if data is None:
+        raise ClientError("bad_message", hint, close_code)
+    return data
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
-    """An event as it goes over the wire, encoded once for all clients: as text, and as a WebSocket frame."""
+    """A numbered event, encoded once for all clients.
+
+    Attributes:
+        seq: Its number.
+        event: The event.
+        data: The fields of the JSON object.
+        text: The JSON object.
+        frame: The same as a WebSocket frame.
+    """
 
     seq: int
     event: Event
@@ -42,26 +76,30 @@ class Message:
 
     @property
     def partial_of(self) -> str | None:
-        """The source whose open partial this is, if it is one."""
+        """Name of the source whose open partial this is; None: it is no partial."""
         return self.event.source if isinstance(self.event, Partial) else None
 
     @property
     def at(self) -> datetime | None:
-        """The wall time of its start, if it is told."""
+        """Wall time of its start, if the message has it."""
         at = self.data.get("at")
         return datetime.fromisoformat(at) if at else None
 
     @property
     def is_final(self) -> bool:
-        """Whether it may never be dropped."""
+        """Whether it is a final, which may never be dropped."""
         return isinstance(self.event, Final)
 
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """A source as ``make_hello`` names it; ``started_at`` is the wall time (ISO 8601) of its stream time 0.
+    """A source as ``hello`` describes it.
 
-    ``color`` is a colour as CSS has it, or empty: then each page chooses.
+    Attributes:
+        name: Its unique name.
+        label: The name that people see.
+        started_at: Wall time (ISO 8601) of its stream time 0.
+        color: A CSS color; empty: each page chooses one.
     """
 
     name: str
@@ -72,7 +110,7 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class DaemonInfo:
-    """The part of ``make_hello`` that stays the same while the daemon runs."""
+    """The fields of ``hello`` that stay the same while the daemon runs."""
 
     version: str
     session: str
@@ -83,14 +121,21 @@ class DaemonInfo:
 
 
 def to_json(data: Mapping[str, Any]) -> str:
-    """Compact JSON; text stays readable."""
+    """Encodes compact JSON, without escapes for characters outside ASCII."""
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
 def encode(event: Event, seq: int, at: str = "", label: str = "") -> Message:
-    """Numbers and encodes an event, with the wall time (ISO 8601) of its start or its source's label, if it is told."""
-    more = {"at": at, "label": label}
-    data = {"type": event.type, "seq": seq, **asdict(event)} | {k: v for k, v in more.items() if v}
+    """Encodes an event.
+
+    Args:
+        event: The event.
+        seq: Its number.
+        at: Wall time (ISO 8601) of its start; empty: left out.
+        label: Label of its source; empty: left out.
+    """
+    optional = {"at": at, "label": label}
+    data = {"type": event.type, "seq": seq, **asdict(event)} | {k: v for k, v in optional.items() if v}
     if not data.get("left", True):
         del data["left"]
     data.pop("time", None)
@@ -98,13 +143,13 @@ def encode(event: Event, seq: int, at: str = "", label: str = "") -> Message:
 
 
 def make_message(event: Event, data: Mapping[str, Any]) -> Message:
-    """A numbered event, ready for all clients."""
+    """Makes the message of an event from the fields of its JSON object."""
     text = to_json(data).encode(errors="replace").decode()  # half of a surrogate pair is no text
     return Message(data["seq"], event, data, text, to_frame(text))
 
 
 def to_frame(text: str) -> bytes:
-    """A text message as a server sends it: one frame without a mask (RFC 6455, 5.2)."""
+    """Encodes a text message as a server's WebSocket frame: one frame, not masked (RFC 6455, 5.2)."""
     payload = text.encode()
     size = len(payload)
     if size < 126:
@@ -115,7 +160,7 @@ def to_frame(text: str) -> bytes:
 
 
 def parse_event(data: Mapping[str, Any]) -> Event | None:
-    """The event in a message; None for one of another type.
+    """Reads the event of a message; returns None for a message of another type.
 
     Raises:
         KeyError, TypeError, ValueError: It is no message of this protocol.
@@ -137,10 +182,10 @@ def parse_event(data: Mapping[str, Any]) -> Event | None:
 
 
 def parse_final(data: Mapping[str, Any]) -> Final:
-    """The final in a message.
+    """Reads the final of a message.
 
     Raises:
-        KeyError, TypeError, ValueError: It is none.
+        KeyError, TypeError, ValueError: It is no final.
     """
     words = tuple(Word(**word) for word in data["words"])
     start, end = float(data["start"]), float(data["end"])
@@ -163,15 +208,15 @@ def make_hello(
     gap_in_history: bool = False,
     earlier: int = 0,
 ) -> str:  # fmt: skip
-    """The first message to every client.
+    """Encodes ``hello``, the first message to every client.
 
     Args:
         daemon_info: What does not change.
         sources: The sources there are now.
-        seq: Number of the last message that was published.
+        seq: Number of the last message that was delivered.
         history: Finals that the client has missed.
-        gap_in_history: Whether more was missed than is kept.
-        earlier: How many finals are kept that a new client is not greeted with; ``since=0`` gives them.
+        gap_in_history: Whether it has missed more than is kept.
+        earlier: Number of older finals that are kept; ``since=0`` returns them.
     """
     data = {
         "type": "hello",
@@ -183,8 +228,8 @@ def make_hello(
         "seq": seq,
         "history": [m.data for m in history],
     }
-    told = {"gap_in_history": gap_in_history, "earlier": earlier}
-    return to_json(data | {key: value for key, value in told.items() if value})
+    optional = {"gap_in_history": gap_in_history, "earlier": earlier}
+    return to_json(data | {key: value for key, value in optional.items() if value})
 
 
 def _source_fields(info: SourceInfo) -> dict[str, Any]:
@@ -195,11 +240,11 @@ def _source_fields(info: SourceInfo) -> dict[str, Any]:
 
 
 def wall_time(started_at: str, seconds: float) -> str:
-    """The wall time (ISO 8601, UTC, to the millisecond) of a stream time."""
-    moment = datetime.fromisoformat(started_at) + timedelta(seconds=seconds)
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    """Returns the wall time (ISO 8601, UTC, in milliseconds) of a stream time in seconds."""
+    time = datetime.fromisoformat(started_at) + timedelta(seconds=seconds)
+    return time.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
-def make_error(problem: ClientError) -> str:
-    """The last message to a client that asked for what it cannot have."""
-    return to_json({"type": "error", "code": problem.code, "message": str(problem)})
+def make_error(error: ClientError) -> str:
+    """Encodes ``error``, the last message to a client whose request is refused."""
+    return to_json({"type": "error", "code": error.code, "message": str(error)})

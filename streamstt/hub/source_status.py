@@ -1,4 +1,4 @@
-"""How each source is, as viewers are told: its last status, with the notices that stand. Pure."""
+"""The last status of each source, with the notices in force. Pure."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ from streamstt.hub.protocol import Message, make_message
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """A sentence, what it is about, and the source that it is of; an empty one: of the whole daemon."""
+    """A sentence for people about a source, or with an empty ``source`` about the whole daemon."""
 
     source: str
     topic: str
@@ -19,18 +19,18 @@ class Notice:
 
 
 class Notices:
-    """Sentences by what they are about; each stands until it is taken back."""
+    """Notices by source and topic; each is in force until it is cleared."""
 
     def __init__(self) -> None:
         self._texts: dict[tuple[str, str], str] = {}
 
     def set(self, topic: str, text: str, source: str = "") -> bool:
-        """Says something, or with an empty text takes it back; whether that changed anything.
+        """Sets a notice, or clears it with an empty text; returns whether that changed anything.
 
         Args:
-            topic: What it is about, such as ``late`` or ``disk``: one sentence for each.
+            topic: What it is about, such as ``late`` or ``disk``; there is one notice for each.
             text: A sentence for people.
-            source: Name of the source; empty: it is true of the whole daemon.
+            source: Name of the source; empty: the whole daemon.
         """
         if self._texts.get((source, topic), "") == text:
             return False
@@ -41,21 +41,21 @@ class Notices:
         return True
 
     def text_for(self, source: str) -> str:
-        """All that is to be known of a source, and of the daemon, in the order in which it was said first."""
+        """Returns all notices about a source and the daemon as one text, oldest first."""
         return " ".join(text for (of, _), text in self._texts.items() if of in {source, ""})
 
     def remove_source(self, source: str) -> None:
-        """The source is gone."""
+        """Removes the notices of a source."""
         self._texts = {key: text for key, text in self._texts.items() if key[0] != source}
 
     @property
     def all(self) -> list[Notice]:
-        """Everything that stands."""
-        return [Notice(source, about, text) for (source, about), text in self._texts.items()]
+        """All notices in force."""
+        return [Notice(source, topic, text) for (source, topic), text in self._texts.items()]
 
 
 class SourceStatuses:
-    """Of all sources."""
+    """Keeps the last status of each source, and adds the notices to it."""
 
     def __init__(self) -> None:
         self._statuses: dict[str, Status] = {}  # without notices
@@ -74,16 +74,16 @@ class SourceStatuses:
 
     @property
     def notices(self) -> list[Notice]:
-        """What is wrong now."""
+        """All notices in force."""
         return self._notices.all
 
     def detail(self, source: str) -> str:
-        """What there is to say of a source's state, without notices."""
+        """Returns the detail of a source's last status, without notices."""
         status = self._statuses.get(source)
         return status.detail if status else ""
 
     def update(self, message: Message) -> Message:
-        """A status as it is to be told, with notices; other messages as they are."""
+        """Keeps a status, and returns it with its notices; returns other messages as they are."""
         event = message.event
         if not isinstance(event, Status):
             return message
@@ -96,12 +96,12 @@ class SourceStatuses:
         return message
 
     def set_notice(self, topic: str, text: str, source: str) -> list[Status]:
-        """Sets a notice or takes it back, as ``Notices.set``; the statuses that are to be told again."""
+        """Sets or clears a notice, as ``Notices.set``; returns the statuses that must be published again."""
         changed = self._notices.set(topic, text, source)
         return [status for status in self._statuses.values() if source in {"", status.source}] if changed else []
 
     def remove_source(self, source: str) -> None:
-        """The source is gone."""
-        for known in (self._statuses, self._messages):
-            known.pop(source, None)
+        """Removes a source with its notices."""
+        self._statuses.pop(source, None)
+        self._messages.pop(source, None)
         self._notices.remove_source(source)

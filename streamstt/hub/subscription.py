@@ -1,4 +1,4 @@
-"""What waits for one subscriber of the hub; each has a queue of its own, so that none delays another."""
+"""The queue of one subscriber of the hub; each has its own, so that none delays another."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from streamstt.hub.protocol import Message
 
 @dataclass(frozen=True, slots=True)
 class CloseReason:
-    """Why a subscription ends, as a WebSocket says it."""
+    """Why a subscription ends: a WebSocket close code, and a reason."""
 
     code: int
     reason: str = ""
@@ -22,20 +22,26 @@ TOO_SLOW = CloseReason(1013, "too slow: resume with since")
 
 
 class Subscription:
-    """What waits for one subscriber: every final, status and gap, and only the newest partial of each source."""
+    """A bounded queue of messages: every final, status and gap, and only the newest partial of each source.
+
+    Attributes:
+        source: Deliver this source only; None: all sources.
+        is_viewer: Whether it is a client that subscribes to all sources.
+        close_reason: Why it has ended, once it has.
+    """
 
     def __init__(self, limit: int, source: str | None = None, *, counted: bool = True) -> None:
         """Makes an empty queue.
 
         Args:
-            limit: Messages that may wait; with one more, all are dropped and the subscription is over.
-            source: Take this source's messages only.
-            counted: It is somebody who reads along, and is counted.
+            limit: Messages that may wait; with one more, all are dropped and the subscription ends.
+            source: Deliver this source only; None: all sources.
+            counted: Whether it is a client; parts of the daemon are not counted.
         """
         self._limit = limit
         self.source = source
         self.is_viewer = counted and source is None
-        # In order: a partial under its source, slips under negative numbers, others by themselves.
+        # In order. Keys: a partial's source, negative numbers for private items, number, type and source for others.
         self._pending: dict[object, Message | str] = {}
         self._private_count = 0
         self._changed = asyncio.Event()
@@ -44,24 +50,24 @@ class Subscription:
         self.close_reason = DONE
 
     def set_direct_writer(self, write: Callable[[bytes], bool]) -> None:
-        """Hands messages on without a stop here for as long as nothing waits.
+        """While the queue is empty, writes frames straight to the client instead of queueing them.
 
-        A task that wakes up for each message and client takes longer than the message itself: with a thousand clients
-        the last would wait for most of a tenth of a second.
+        Waking up a task for each message and client takes longer than sending the message: with a thousand clients, the
+        last would wait for most of a tenth of a second.
 
         Args:
-            write: Takes frames at once and returns True, or cannot, and returns False; never waits, never raises.
+            write: Sends whole frames and returns True, or False if the client is behind; must not wait, nor raise.
         """
         self._direct_write = write
 
     def put_private(self, text: str) -> None:
-        """Puts something for this subscriber only, behind what waits: ``hello`` first, then what it tells itself."""
+        """Queues an item for this subscriber only: ``hello``, or what its own tasks pass to each other."""
         if not self._finished.is_set():
             self._private_count += 1
             self._append(-self._private_count, text)
 
     def put(self, messages: Sequence[Message]) -> None:
-        """Takes what was published together; never waits."""
+        """Queues messages that were published together; never waits."""
         if self._finished.is_set():
             return
         if self.source is not None:
@@ -77,7 +83,7 @@ class Subscription:
             self._enqueue(message)
 
     def send_ephemeral(self, frame: bytes) -> None:
-        """Sends what is worth nothing later: at once, if nothing waits, or never."""
+        """Sends a frame at once if nothing waits, or drops it."""
         if self._direct_write and not self._pending and not self._finished.is_set():
             self._direct_write(frame)
 
@@ -86,8 +92,8 @@ class Subscription:
             return
         source = message.partial_of
         if source or message.is_final:
-            self._pending.pop(message.event.source, None)  # its last partial is out of date
-        # A status that an edge says again has the number of what came before it.
+            self._pending.pop(message.event.source, None)  # its open partial is out of date
+        # A status repeated by an edge reuses the previous number, so the number alone is not unique.
         self._append(source or (message.seq, message.event.type, message.event.source), message)
 
     def _append(self, key: object, item: Message | str) -> None:
@@ -98,14 +104,14 @@ class Subscription:
         self._changed.set()
 
     def finish(self, reason: CloseReason = DONE) -> None:
-        """No more will come: ``get`` gives what waits, then None."""
+        """Ends the subscription: ``get`` returns what waits, then None."""
         if not self._finished.is_set():
             self.close_reason = reason
         self._finished.set()
         self._changed.set()
 
     async def get(self) -> Message | str | None:
-        """The next message, or None after ``finish``."""
+        """Waits for the next item; None after ``finish``."""
         while not self._pending:
             if self._finished.is_set():
                 return None
@@ -114,23 +120,23 @@ class Subscription:
         return self._pending.pop(next(iter(self._pending)))
 
     def get_all_nowait(self) -> list[Message | str]:
-        """All that waits now."""
-        waiting = list(self._pending.values())
+        """Returns all items that wait now."""
+        items = list(self._pending.values())
         self._pending.clear()
-        return waiting
+        return items
 
     async def wait_finished(self) -> None:
-        """Returns when no more will come, for whatever reason."""
+        """Returns when the subscription has ended, for whatever reason."""
         await self._finished.wait()
 
     async def get_all(self) -> list[Message | str]:
-        """All that waits, at least one message; nothing after ``finish``."""
+        """Waits for items and returns all that wait; none after ``finish``."""
         first = await self.get()
         return [] if first is None else [first, *self.get_all_nowait()]
 
     async def wait_too_slow(self) -> None:
-        """Returns when messages were dropped because the subscriber does not take them."""
+        """Returns when messages were dropped because the subscriber does not read them."""
         while self.close_reason is not TOO_SLOW:
             await self._finished.wait()
             if self.close_reason is not TOO_SLOW:
-                await asyncio.Future()  # it ends in good order: never
+                await asyncio.Future()  # it has ended in order: never

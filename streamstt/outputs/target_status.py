@@ -1,10 +1,10 @@
 """Status of a target: counts, the delay of retries, and reports to operators."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from streamstt.concurrency import Backoff
-from streamstt.hub.counters import MetricSample
+from streamstt.hub.counters import Counters
 from streamstt.hub.health import OUTPUT_TOPIC
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import TargetUnavailable
@@ -42,7 +42,7 @@ class TargetStatus:
         self._failures_in_a_row = 0
         self._reported = ""
         self.delivered = self.dropped = self.failures = 0
-        hub.counters.add_collector(self.collect_metrics)
+        self._add_metrics(hub.counters)
 
     def record_success(self, captions: int = 0) -> None:
         """Records a connection (0 captions) or delivered captions; ends a report."""
@@ -84,11 +84,14 @@ class TargetStatus:
         self._reported = text
         self._hub.notify(OUTPUT_TOPIC, text, f"to {self.name}")
 
-    def collect_metrics(self) -> Iterator[MetricSample]:
-        """Yields the target's metrics."""
-        labels = (("target", self.name),)
-        yield MetricSample("outlet_delivered", "Captions delivered.", self.delivered, labels, is_counter=True)
-        yield MetricSample("outlet_dropped", "Captions never delivered.", self.dropped, labels, is_counter=True)
-        yield MetricSample("outlet_retries", "Failed attempts.", self.failures, labels, is_counter=True)
-        yield MetricSample("outlet_waiting", "Captions that wait for a target.", self.count_waiting(), labels)
-        yield MetricSample("outlet_away", "1 while a target does not take captions.", bool(self._reported), labels)
+    def _add_metrics(self, counters: Counters) -> None:
+        name = self.name
+        counters.add_counter("outlet_delivered", "Captions delivered.", lambda: self.delivered, target=name)
+        counters.add_counter("outlet_dropped", "Captions never delivered.", lambda: self.dropped, target=name)
+        counters.add_counter("outlet_retries", "Failed attempts.", lambda: self.failures, target=name)
+        counters.add_gauge("outlet_waiting", "Captions that wait for a target.", self._count_waiting, target=name)
+        text = "1 while a target does not take captions."
+        counters.add_gauge("outlet_away", text, lambda: bool(self._reported), target=name)
+
+    def _count_waiting(self) -> int:
+        return self.count_waiting()  # which may be set later

@@ -1,1 +1,1 @@
-"""The one port: WebSocket and HTTP, who may do what, and the pages."""
+"""The one port: HTTP and WebSocket, access rules, bounds on clients, and the pages."""

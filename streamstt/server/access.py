@@ -1,7 +1,7 @@
-"""Who may do what, decided from what a request says of itself. Pure: no socket, no file, no clock.
+"""Access rules: what a request may do, decided from its headers. Pure: no socket, no file, no clock.
 
-Three questions, in this order. Is the request meant for this daemon (``Host``)? A name that an attacker lets point here
-(DNS rebinding) is not. Does a web page from elsewhere make it (``Origin``)? And who is it (token)?
+Three checks, in this order. Is the request meant for this daemon (``Host``)? A name that an attacker points here (DNS
+rebinding) is refused. Does a web page of another site make it (``Origin``)? Which roles does its token have?
 """
 
 import hmac
@@ -12,9 +12,9 @@ from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import parse_qs, unquote
 
-LOCAL_FILE_ORIGINS = ("null", "file://")  # what browsers send as Origin of a page that is a local file
-PUBLIC_PATH = "/healthz"  # the one path that answers without a token, with a word
-MAX_TOKEN = 256  # characters; more is no token
+LOCAL_FILE_ORIGINS = ("null", "file://")  # what browsers send as Origin for a page that is a local file
+PUBLIC_PATH = "/healthz"  # the only path that responds without a token, with the status word alone
+MAX_TOKEN = 256  # characters
 
 
 class Role(Flag):
@@ -22,7 +22,7 @@ class Role(Flag):
 
     VIEWER = auto()  # read captions, pages and transcripts
     SPEAKER = auto()  # send audio, and read its captions
-    CONTROL = auto()  # change what the daemon does
+    CONTROL = auto()  # control the daemon
 
 
 NO_ROLE = Role(0)
@@ -35,9 +35,9 @@ COMPAT_PATHS = {
     "/v1/audio/transcriptions": Role.SPEAKER,
     "/v1/models": Role.SPEAKER,
 }
-"""Paths of other programs' protocols; their clients know no first message with a token."""
+"""Paths of other protocols; their clients cannot send a token as the first message."""
 REQUIRED_ROLES = NATIVE_PATHS | COMPAT_PATHS
-"""The role that a path asks for; any other path asks for ``Role.VIEWER``."""
+"""The role that a path requires; any other path requires ``Role.VIEWER``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class TokenSet:
     """The tokens that are accepted.
 
     Attributes:
-        tokens: Each with its roles; never shown.
+        tokens: Each with its roles; kept out of ``repr``.
         location: Where they are kept, for people.
     """
 
@@ -53,18 +53,18 @@ class TokenSet:
     location: str
 
     def roles(self, token: str) -> Role:
-        """What a token allows; takes as long for a wrong one as for a right one."""
-        given = token[:MAX_TOKEN].encode(errors="surrogatepass")
-        found = NO_ROLE
+        """Returns the roles of a token, in the same time for an unknown one as for a known one."""
+        candidate = token[:MAX_TOKEN].encode(errors="surrogatepass")
+        granted = NO_ROLE
         for known, roles in self.tokens:
-            if hmac.compare_digest(known.encode(), given):
-                found |= roles
-        return found
+            if hmac.compare_digest(known.encode(), candidate):
+                granted |= roles
+        return granted
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRequest:
-    """A request, as far as access is concerned.
+    """The parts of a request that the access rules need.
 
     Attributes:
         target: Path and query.
@@ -72,8 +72,8 @@ class AccessRequest:
         origins: Every ``Origin`` header; browsers send one, programs none.
         authorization: The ``Authorization`` header, or empty.
         cookies: The ``Cookie`` header, or empty.
-        local_address: The address of this machine that the client has reached.
-        is_websocket: Whether it asks for a WebSocket, over which a token may come later.
+        local_address: Address of this machine that the client has connected to.
+        is_websocket: Whether it asks for a WebSocket, which may send its token later.
     """
 
     target: str
@@ -86,28 +86,28 @@ class AccessRequest:
 
     @property
     def path(self) -> str:
-        """Without the query, percent signs resolved."""
+        """The path without the query, percent-decoded."""
         return unquote(self.target.partition("?")[0])
 
     @property
     def has_explicit_token(self) -> bool:
-        """Whether it says a token itself; a cookie comes along by itself."""
+        """Whether it has a token besides the cookie, which browsers add by themselves."""
         return self.authorization.lower().startswith(("bearer ", "token ")) or query_token(self.target) is not None
 
     def token(self, cookie_name: str) -> str | None:
-        """The token in header, query or the cookie of this name, the first that there is."""
+        """Returns the token of the ``Authorization`` header, the query, or the cookie of this name, in this order."""
         scheme, _, bearer = self.authorization.partition(" ")
         if scheme.lower() in {"bearer", "token"} and bearer.strip():
             return bearer.strip()
-        if asked := query_token(self.target):
-            return asked
+        if token := query_token(self.target):
+            return token
         pairs = (part.strip().partition("=") for part in self.cookies.split(";"))
         return next((value for name, _, value in pairs if name == cookie_name and value), None)
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request gets nothing, as HTTP says it."""
+    """The HTTP status and text with which a request is refused."""
 
     status: HTTPStatus
     text: str
@@ -115,13 +115,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """The rules in force.
+    """The access rules in force.
 
     Attributes:
-        token_set: The tokens; None: everybody may do everything.
-        hosts: Names and addresses allowed in ``Host`` beside loopback and the address that was reached; lower case.
-        origins: Origins of pages from elsewhere that may connect, as browsers send them; lower case.
-        secure: Whether the daemon itself speaks TLS, so that its own pages come by https only.
+        token_set: The tokens; None: no token is needed, and everything is allowed.
+        hosts: Lower-case names and addresses allowed in ``Host`` besides loopback and the address connected to.
+        origins: Lower-case origins of other sites' pages that may connect, as browsers send them.
+        secure: Whether the daemon itself uses TLS, so that its own pages are loaded by https only.
         cookie_name: Name of the cookie in which a browser keeps the token.
     """
 
@@ -132,14 +132,14 @@ class AccessPolicy:
     cookie_name: str = "streamstt"
 
     def check(self, request: AccessRequest) -> Role | Refusal:
-        """What the visitor may do, or why it gets nothing.
+        """Returns the roles of a request, or why it is refused.
 
-        ``NO_ROLE`` is a WebSocket that has to send its token as the first message, or a request for a word of health.
+        ``NO_ROLE`` is a WebSocket that must send its token as the first message, or a request for the public path.
         """
         return self._check_host(request) or self._check_origin(request) or self._authenticate(request)
 
     def check_token(self, token: str, path: str) -> Role | Refusal:
-        """What a token allows, if that is enough for the path."""
+        """Returns the roles of a token, or why it is refused for a path."""
         roles = ALL_ROLES if self.token_set is None else self.token_set.roles(token)
         if not roles:
             return Refusal(HTTPStatus.UNAUTHORIZED, "This token is not known here; it may have been replaced.")
@@ -161,7 +161,7 @@ class AccessPolicy:
 
     def _check_origin(self, request: AccessRequest) -> Refusal | None:
         if not request.origins:
-            return None  # a program, or a page that was opened by typing its address
+            return None  # a program, or an address that was typed into a browser
         origin = request.origins[0].lower()
         own = {
             f"{scheme}://{request.hosts[0].lower()}" for scheme in (("https",) if self.secure else ("http", "https"))
@@ -178,11 +178,11 @@ class AccessPolicy:
             return ALL_ROLES
         token = request.token(self.cookie_name)
         if token is not None:
-            known = self.check_token(token, request.path)
+            verdict = self.check_token(token, request.path)
             may_ask = request.is_websocket and not request.has_explicit_token and request.path not in COMPAT_PATHS
-            if may_ask and getattr(known, "status", None) is HTTPStatus.FORBIDDEN:
-                return NO_ROLE  # a viewer's page that wants to speak sends a speaker's token first
-            return NO_ROLE if request.path == PUBLIC_PATH and isinstance(known, Refusal) else known
+            if may_ask and getattr(verdict, "status", None) is HTTPStatus.FORBIDDEN:
+                return NO_ROLE  # a viewer's page that wants to send audio sends a speaker's token first
+            return NO_ROLE if request.path == PUBLIC_PATH and isinstance(verdict, Refusal) else verdict
         if (request.is_websocket and request.path not in COMPAT_PATHS) or request.path == PUBLIC_PATH:
             return NO_ROLE
         return Refusal(
@@ -191,12 +191,12 @@ class AccessPolicy:
 
 
 def requires_token(host: str, required: bool) -> bool:
-    """Whether a daemon on this address wants tokens: always where other machines can reach it."""
+    """Whether a daemon on this address requires tokens: always if other machines can reach it."""
     return required or not is_loopback(host.lower())
 
 
 def query_token(target: str) -> str | None:
-    """The token in an address, if there is one."""
+    """Returns the token in the query of a target; None if there is none."""
     try:
         values = parse_qs(target.partition("?")[2], max_num_fields=20).get("token")
     except ValueError:
@@ -205,19 +205,19 @@ def query_token(target: str) -> str | None:
 
 
 def strip_token(target: str) -> str:
-    """The same address without the token, relative to the page's folder: a proxy may have added to the path."""
+    """Returns a target without its token, relative to the page's folder: a proxy may have changed the path."""
     path, _, query = target.partition("?")
     rest = "&".join(part for part in query.split("&") if part and unquote(part.partition("=")[0]) != "token")
     return f"./{path.rpartition('/')[2]}" + (f"?{rest}" if rest else "")
 
 
 def redact(text: str) -> str:
-    """A text for logs: what follows ``token=`` or ``Bearer`` is taken out."""
+    """Removes tokens from a text for logs: what follows ``token=`` or ``Bearer``."""
     return re.sub(r"(?i)(token(?:=|%3d)|bearer\s+)[^\s&\"']+", r"\1...", text)
 
 
 def parse_host(header: str) -> str | None:
-    """The name or address in a ``Host`` header, in lower case and without brackets; None if it is malformed."""
+    """Returns the name or address in a ``Host`` header, lower case, without brackets; None if it is malformed."""
     match = re.fullmatch(r"(?:\[([0-9a-f:.]+)\]|([a-z0-9._-]+))(?::\d{1,5})?", header.strip().lower())
     if not match:
         return None
@@ -225,13 +225,13 @@ def parse_host(header: str) -> str | None:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a name or address can only be this machine."""
+    """Whether a name or address always means this machine."""
     address = _parse_address(name)
     return address.is_loopback if address else name == "localhost"
 
 
 def _normalize_host(name: str) -> str:
-    """An address in its one shortest form; a name as it is."""
+    """Returns an address in its shortest form, a name as it is."""
     return str(_parse_address(name) or name)
 
 

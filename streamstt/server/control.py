@@ -1,41 +1,37 @@
-"""What may be asked of a running daemon over ``WS /control``: JSON in, JSON out. No sockets here."""
+"""Commands to a running daemon over ``WS /control``: JSON in, JSON out. No sockets here."""
 
-import json
 from typing import Protocol
 
 from streamstt.errors import OutputError
-from streamstt.hub.protocol import ClientError, to_json
+from streamstt.hub.protocol import ClientError, load_json_object, to_json
 
 MAX_TITLE = 200  # characters
 
 
 class TranscriptControl(Protocol):
-    """Keeps transcripts, in sets."""
+    """Controls the transcripts, which are kept in sets."""
 
     async def mark(self, title: str) -> str:
-        """Begins a new set, and returns its name.
+        """Starts a new set; returns its name.
 
         Raises:
-            SinkError: It cannot be written now.
+            OutputError: It cannot be written now.
         """
         ...
 
 
 async def handle_command(text: str, transcripts: TranscriptControl | None) -> str:
-    """Does what a message asks for, and returns the answer to it.
+    """Executes the command of a message; returns the reply.
 
     Args:
-        text: ``{"type":"mark","title":"Weekly"}``; without a title the set is named by the time.
-        transcripts: None: no transcripts are kept.
+        text: ``{"type":"mark","title":"Weekly"}``; without a title, the set is named by the time.
+        transcripts: What starts a set; None: no transcripts are kept.
 
     Raises:
-        ClientError: It asks for what cannot be.
+        ClientError: The command is unknown, or cannot be executed.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict) or data.get("type") != "mark":
+    data = load_json_object(text)
+    if data is None or data.get("type") != "mark":
         raise ClientError("bad_message", 'a message on /control looks like {"type":"mark","title":"Weekly"}')
     title = data.get("title", "")
     if not isinstance(title, str) or len(title) > MAX_TITLE or not _is_valid_unicode(title):
@@ -44,10 +40,10 @@ async def handle_command(text: str, transcripts: TranscriptControl | None) -> st
         raise ClientError("no_transcripts", "no transcripts are kept; switch them on with transcript.enabled = true")
     try:
         return to_json({"type": "marked", "name": await transcripts.mark(title)})
-    except OutputError as problem:
-        raise ClientError("not_written", str(problem), 1011) from problem
+    except OutputError as error:
+        raise ClientError("not_written", str(error), 1011) from error
 
 
 def _is_valid_unicode(title: str) -> bool:
-    """JSON can carry half of a surrogate pair; neither files nor sockets can."""
+    """Whether no surrogate is alone: JSON can carry one, files and sockets cannot."""
     return not any("\ud800" <= letter <= "\udfff" for letter in title)

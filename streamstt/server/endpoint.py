@@ -1,4 +1,7 @@
-"""A client of another protocol, once its WebSocket is open."""
+"""What protocols over WebSocket share: the open socket, what their clients may use, and how they end.
+
+Other protocols are given to the server as ``Extensions``; it does not import them.
+"""
 
 import asyncio
 import logging
@@ -6,118 +9,88 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from streamstt.audio.format import Samples
-from streamstt.captioning.remote_source import RemoteSourceRequest
+from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
 from streamstt.hub.hub import TOO_SLOW, CloseReason, Hub, Subscription
 from streamstt.server.control import TranscriptControl
 from streamstt.server.http.request import NO_API, Api
-from streamstt.server.http.response import Answer
+from streamstt.server.http.response import Response, untranslated
 
 log = logging.getLogger(__name__)
 
 
 class WebSocket(Protocol):
-    """An open WebSocket."""
+    """An open WebSocket.
+
+    Attributes:
+        address: Address of the client.
+    """
 
     address: str
 
     def header(self, name: str) -> str:
-        """A header of its request, the first of this name; empty if there is none."""
+        """Returns the first header of the request with this name; empty if there is none."""
         ...
 
     async def recv(self) -> str | bytes:
-        """The next message; cancelling it loses none."""
+        """Waits for the next message; cancelling it loses none."""
         ...
 
     async def send(self, message: str, /) -> None:
-        """Sends, and waits while the client is far behind."""
+        """Sends a message; waits while the client is far behind."""
         ...
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Says goodbye."""
+        """Sends a close frame, and waits for the end of the connection."""
         ...
 
     def write_now(self, frames: bytes) -> bool:
-        """Sends frames at once, or not at all."""
-        ...
-
-
-class RemoteStream(Protocol):
-    """A client's audio on its way to captions."""
-
-    @property
-    def name(self) -> str:
-        """Name of the source that it became."""
-        ...
-
-    @property
-    def position(self) -> float:
-        """Stream time up to which audio has come, in seconds."""
-        ...
-
-    @property
-    def settled(self) -> bool:
-        """Whether all that was said is in finals."""
-        ...
-
-    async def push(self, samples: Samples) -> None:
-        """Takes 16 kHz audio; waits when the engine is far behind."""
-        ...
-
-    async def drain(self) -> None:
-        """No more audio comes, for good or for a while; returns when the last final is published."""
-        ...
-
-    def end_utterance(self) -> None:
-        """What was said so far is complete: it becomes final soon."""
-        ...
-
-    async def wait_until_final(self, until: float) -> None:
-        """Returns when all that was said before a stream time (s) is published as final."""
-        ...
-
-    def close(self) -> None:
-        """The client is gone; what it said and is not final yet is still captioned for the others."""
+        """Sends whole frames at once; returns False if the client is behind, and nothing was sent."""
         ...
 
 
 class AudioIngest(Protocol):
-    """Takes in remote sources."""
+    """Accepts remote sources: what the server needs of the caption pipeline."""
 
-    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
-        """Makes a source of a client.
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
+        """Adds a source for a client's audio.
 
         Raises:
-            ClientError: There are too many, or the language is unknown.
+            ClientError: There are too many sources, or the language is unknown.
         """
         ...
 
 
 async def close_connection(socket: WebSocket, reason: CloseReason) -> None:
-    """Closes a connection, if the client has not."""
+    """Closes a WebSocket, if the client has not."""
     if reason is TOO_SLOW:
         log.warning("client %s is too slow: closed; it can resume with since", socket.address)
     await socket.close(reason.code, reason.reason)
 
 
 async def drain_audio(audio: Coroutine[None, None, None], hub: Hub, subscription: Subscription) -> None:
-    """Takes a client's audio, and has the outbox run dry behind its last caption."""
+    """Receives a client's audio to its end, then ends its subscription behind the last caption; never returns.
+
+    Args:
+        audio: Receives the audio.
+        hub: Where its captions are published.
+        subscription: The client's captions.
+    """
     await audio
     await hub.flush()
     subscription.finish()
-    await asyncio.Future()  # the sender comes to its end first
+    await asyncio.Future()  # the task that sends what waits ends first
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointContext:
-    """A client whose WebSocket is open, and what it may use.
+    """A client whose WebSocket is open, and what its endpoint may use.
 
     Attributes:
-        socket: It.
-        target: Path and query that it asked for.
+        socket: The WebSocket.
+        target: Path and query of its request.
         hub: Where its captions come from.
         ingest: Where its audio goes.
-        idle_s: Without audio for so long it is closed.
+        idle_s: Time without audio after which it is closed, in seconds.
     """
 
     socket: WebSocket
@@ -128,23 +101,26 @@ class EndpointContext:
 
 
 Endpoint = Callable[[EndpointContext], Awaitable[None]]
+"""Serves a client of another protocol until it leaves."""
 
 
 @dataclass(frozen=True, slots=True)
 class Extensions:
-    """All of it is optional.
+    """What the server serves besides captions, audio and pages; all of it is optional.
 
     Attributes:
-        transcripts: What begins new sets of transcripts; None: none are kept.
+        transcripts: Starts new sets of transcripts; None: no transcripts are kept.
         endpoints: Other protocols over WebSocket, by path.
         api: Other programs' HTTP.
-        unavailable: Why a path is not served here, or not now; None of it: it is.
+        unavailable: Returns a response for paths that cannot be served here, or not now; None: the path is served.
+        translate_error: Phrases an error as the clients of its path expect it.
     """
 
     transcripts: TranscriptControl | None = None
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     api: Api = NO_API
-    unavailable: Callable[[str], Answer | None] = lambda _: None
+    unavailable: Callable[[str], Response | None] = lambda _: None
+    translate_error: Callable[[str, Response], Response] = untranslated
 
 
 NO_EXTENSIONS = Extensions()

@@ -1,4 +1,4 @@
-"""How much strangers may do: rates, counts, and how often the log speaks of them. Pure: the caller brings the clock."""
+"""Bounds on clients: rates, connection counts, log lines about them. The caller brings the clock."""
 
 import logging
 import resource
@@ -7,13 +7,16 @@ from ipaddress import IPv6Address, ip_address
 
 log = logging.getLogger(__name__)
 
-RESERVED_FDS = 256  # descriptors for audio, files, the model, and connections that are being turned away
+RESERVED_FDS = 256  # file descriptors for audio, files, the model, and connections that are being refused
 
 
 def raise_fd_limit(connections: int) -> int:
-    """Raises the process's own limit of open files as far as it may, and returns how many connections fit.
+    """Raises the process's limit of open files as far as it may; returns how many connections fit.
 
-    Without room, accepting fails for everybody, again and again; with it, one too many is answered.
+    Without free descriptors, accepting fails for all clients; with some, one connection too many gets a response.
+
+    Args:
+        connections: Connections at once that are wanted.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + RESERVED_FDS
@@ -28,7 +31,7 @@ def raise_fd_limit(connections: int) -> int:
 
 
 class TokenBucket:
-    """A token bucket: ``rate`` units a second, and up to ``burst`` at once."""
+    """A token bucket: ``rate`` units per second, and up to ``burst`` at once."""
 
     def __init__(self, rate: float, burst: float) -> None:
         self._rate = rate
@@ -37,11 +40,11 @@ class TokenBucket:
         self._updated_at: float | None = None
 
     def consume(self, now: float, amount: float = 1) -> bool:
-        """Takes an amount if it is there; whether it was.
+        """Takes an amount if it is available; returns whether it was.
 
         Args:
-            now: Seconds of a clock that never goes back.
-            amount: How much; more than ``burst`` is never there.
+            now: Time of a monotonic clock, in seconds.
+            amount: Units; more than ``burst`` are never available.
         """
         self._available = min(
             self._burst, self._available + self._rate * (now - (now if self._updated_at is None else self._updated_at))
@@ -54,39 +57,39 @@ class TokenBucket:
 
 
 class ConnectionCounter:
-    """Counts who is here, in all and from each address."""
+    """Counts open connections, in all and by address.
+
+    Attributes:
+        max_total: Connections at once.
+        max_per_address: Connections at once from one address.
+    """
 
     def __init__(self, max_total: int, max_per_address: int) -> None:
-        """Nobody is here.
-
-        Args:
-            max_total: Connections at once.
-            max_per_address: The same from one address.
-        """
+        """Starts with no connection; arguments as the attributes."""
         self.max_total, self.max_per_address = max_total, max_per_address
         self._counts: Counter[str] = Counter()
 
     def add(self, address: str) -> None:
-        """Somebody comes from an address."""
+        """Counts a new connection from an address."""
         self._counts[address] += 1
 
     def remove(self, address: str) -> None:
-        """One of them goes."""
+        """Counts the end of a connection from an address."""
         self._counts[address] -= 1
         if self._counts[address] <= 0:
             del self._counts[address]
 
     @property
     def total(self) -> int:
-        """How many are here."""
+        """Number of open connections."""
         return self._counts.total()
 
     def over_limit_reason(self, address: str, margin: int = 0) -> str:
-        """Why one that has entered from an address is one too many; empty if it is not.
+        """Returns why a connection that is counted is one too many; empty if it is not.
 
         Args:
             address: Where it comes from.
-            margin: So many more than the bound are let in, to be told why they cannot stay.
+            margin: Connections over the bound that are accepted, to be told why they are refused.
         """
         if self.total > self.max_total + margin:
             return f"{self.max_total} clients are connected already (server.max_connections)"
@@ -94,22 +97,26 @@ class ConnectionCounter:
             return f"{self.max_per_address} clients from {address} are connected already (server.max_per_address)"
         return ""
 
+    def is_crowded(self, address: str) -> bool:
+        """Whether more than half of the connections are taken, in all or from one address."""
+        return 2 * self.total > self.max_total or 2 * self._counts[address] > self.max_per_address
+
 
 class RateLimitedLog:
-    """Lines for the log, of which a flood lets only some through, each with how many were left out before it."""
+    """Lets only some lines of a flood into the log, each with the number of lines left out before it."""
 
     def __init__(self, rate: float = 0.2, burst: float = 20) -> None:
-        """Has said nothing.
+        """Starts before the first line.
 
         Args:
-            rate: Lines a second.
+            rate: Lines per second.
             burst: Lines at once.
         """
         self._bucket = TokenBucket(rate, burst)
         self._suppressed = 0
 
     def line_to_log(self, now: float, text: str) -> str | None:
-        """What to log now, or None."""
+        """Returns the line to log now, or None if it is left out."""
         if not self._bucket.consume(now):
             self._suppressed += 1
             return None
@@ -119,7 +126,7 @@ class RateLimitedLog:
 
 
 def address_key(address: str) -> str:
-    """What counts as one address: of IPv6 the /64 that one household gets."""
+    """Returns the key under which an address is counted: for IPv6 the /64 that one household gets."""
     try:
         parsed = ip_address(address.partition("%")[0])
     except ValueError:
@@ -132,5 +139,5 @@ def address_key(address: str) -> str:
 
 
 def printable(text: str, max_chars: int = 200) -> str:
-    """A stranger's text for the log: on one line, without control characters, not long."""
+    """Returns a client's text for the log: one short line without control characters."""
     return "".join(c if c.isprintable() else "?" for c in text[:max_chars])

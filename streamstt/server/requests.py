@@ -1,13 +1,12 @@
-"""What a client may ask for: read from its address and its text messages. No sockets here."""
+"""Reads what clients ask for in addresses and text messages. No sockets here."""
 
-import json
 import re
 from urllib.parse import parse_qs, urlsplit
 
 from streamstt.audio.format import MAX_RATE, MIN_RATE, SAMPLE_RATE
 from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.hub.history import Resume
-from streamstt.hub.protocol import ClientError
+from streamstt.hub.protocol import ClientError, load_json_object
 
 MAX_NAME = 64  # characters of a remote source's name, and of its label
 
@@ -18,7 +17,7 @@ def parse_resume(target: str) -> Resume:
     Raises:
         ClientError: ``since`` is no sequence number.
     """
-    query = _query_fields(target)
+    query = parse_query(target)
     since = query.get("since")
     if since is None:
         return Resume()
@@ -28,8 +27,8 @@ def parse_resume(target: str) -> Resume:
 
 
 def wants_levels(target: str) -> bool:
-    """Whether ``/captions?levels=1`` asks for the level of each source as well."""
-    return _query_fields(target).get("levels") == "1"
+    """Whether ``/captions?levels=1`` asks for the level of each source."""
+    return parse_query(target).get("levels") == "1"
 
 
 def parse_source_request(target: str, name: str = "remote") -> RemoteSourceRequest:
@@ -37,12 +36,12 @@ def parse_source_request(target: str, name: str = "remote") -> RemoteSourceReque
 
     Args:
         target: Path and query.
-        name: Of a source that gives itself none.
+        name: Name of the source if the query has none.
 
     Raises:
         ClientError: A value is out of range.
     """
-    query = _query_fields(target)
+    query = parse_query(target)
     rate = query.get("rate", str(SAMPLE_RATE))
     if not re.fullmatch(r"\d{1,6}", rate) or not MIN_RATE <= int(rate) <= MAX_RATE:
         raise ClientError("bad_rate", f"rate={rate[:20]!r}: audio may have {MIN_RATE} to {MAX_RATE} samples a second")
@@ -54,38 +53,40 @@ def parse_source_request(target: str, name: str = "remote") -> RemoteSourceReque
 
 
 def sanitize_source_name(text: str) -> str:
-    """What a client calls itself, as the name of a source; empty if nothing of it is left."""
+    """Returns the name that a client gives itself as the name of a source; empty if no valid character is left."""
     return re.sub(r"[^\w.-]+", "-", text)[:MAX_NAME].strip("-")
 
 
-def require_end(text: str) -> bool:
-    """Whether a text message on ``/audio`` says that no more audio will come.
+def require_end(text: str) -> None:
+    """Checks that a text message on ``/audio`` says that no more audio will come.
 
     Raises:
-        ClientError: It is something else.
+        ClientError: It says something else.
     """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        data = None
-    if isinstance(data, dict) and data.get("type") == "end":
-        return True
-    raise ClientError("bad_message", 'text on /audio can only be {"type":"end"}; audio is binary', 1003)
+    data = load_json_object(text)
+    if data is None or data.get("type") != "end":
+        raise ClientError("bad_message", 'text on /audio can only be {"type":"end"}; audio is binary', 1003)
 
 
 def parse_auth_token(message: str | bytes) -> str | None:
-    """The token in a message ``{"type":"auth","token":"..."}``; None if it is something else."""
-    try:
-        data = json.loads(message)
-    except (ValueError, RecursionError):
-        return None
-    token = data.get("token") if isinstance(data, dict) and data.get("type") == "auth" else None
+    """Returns the token in a message ``{"type":"auth","token":"..."}``; None if it is something else."""
+    data = load_json_object(message)
+    token = data.get("token") if data and data.get("type") == "auth" else None
     return token if isinstance(token, str) else None
 
 
-def _query_fields(target: str) -> dict[str, str]:
+def parse_query(target: str, max_fields: int = 20) -> dict[str, str]:
+    """Reads the query of a target; of a field that is there more than once, the last value counts.
+
+    Args:
+        target: Path and query.
+        max_fields: How many fields there may be.
+
+    Raises:
+        ClientError: It cannot be read.
+    """
     try:
-        fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=20)
-    except ValueError as problem:
-        raise ClientError("bad_address", f"the address cannot be read: {problem}") from problem
+        fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=max_fields)
+    except ValueError as error:
+        raise ClientError("bad_address", f"invalid address: {error}") from error
     return {key: values[-1] for key, values in fields.items()}

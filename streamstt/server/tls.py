@@ -8,10 +8,10 @@ from streamstt.errors import ConfigError
 
 
 def make_context(settings: ServerSettings) -> ssl.SSLContext | None:
-    """A context with the certificate that the settings name; None if they name none.
+    """Makes a context with the certificate of the settings; returns None if they have none.
 
     Raises:
-        ConfigError: A file cannot be read, is no PEM, or certificate and key do not belong together.
+        ConfigError: A file cannot be read, is not PEM, or certificate and key do not belong together.
     """
     if not settings.tls_certificate:
         return None
@@ -22,12 +22,13 @@ def make_context(settings: ServerSettings) -> ssl.SSLContext | None:
 
 
 def reload_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
-    """Reads the files again; connections from now on get the new certificate, open ones keep theirs.
+    """Reads the files again: new connections get the new certificate, open ones keep theirs.
 
     Raises:
         ConfigError: As in ``make_context``; the old certificate stays in use.
     """
-    make_context(settings)  # a load that fails half-way would leave the live context with one half of each pair
+    # A load that fails half-way would leave the context in use with a certificate and the key of another.
+    make_context(settings)
     _load_certificate(context, settings)
 
 
@@ -38,7 +39,7 @@ def _load_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None
         if not path.is_file():
             raise ConfigError(f"there is no file {path} (server.tls_certificate, server.tls_key)")
     try:
-        # Nobody is there to type a passphrase: an encrypted key is an error.
+        # An encrypted key is an error: a daemon cannot ask for a passphrase.
         context.load_cert_chain(certificate, key, password=lambda: b"")
     except ssl.SSLError as error:
         hint = "both must be PEM, not encrypted, and belong together"

@@ -1,7 +1,7 @@
-"""Where tokens come from: a file that the settings name, the service manager's credentials, or a file of our own.
+"""Loads tokens from a file that the settings name, the service manager's credentials, or a file that it creates.
 
-A token file has a token a line with its role before it (``viewer``, ``speaker``, ``control``, ``all``), or one token
-alone, which allows all. Lines that begin with ``#`` are comments.
+Each line of a token file has a role (``viewer``, ``speaker``, ``control``, ``all``) and a token, or a token alone,
+which has all roles. Lines that begin with ``#`` are comments.
 """
 
 import os
@@ -17,20 +17,20 @@ from streamstt.errors import ConfigError
 from streamstt.server.access import ALL_ROLES, Role, TokenSet, requires_token
 
 ROLES = {"viewer": Role.VIEWER, "speaker": Role.SPEAKER, "control": Role.CONTROL, "all": ALL_ROLES}
-TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # can stand in an address and in a cookie as it is
+TOKEN_PATTERN = re.compile(r"[A-Za-z0-9._~-]{16,256}")  # valid in an address and in a cookie without quoting
 CREATED_ROLES = "viewer", "speaker", "all"
-FILE_HEADER = "# Tokens of streamstt, one a line: ROLE TOKEN. Delete this file for new ones.\n"
+FILE_HEADER = "# Tokens of streamstt, one per line: ROLE TOKEN. Delete this file to get new ones.\n"
 
 
 def load_tokens(settings: ServerSettings, environ: Mapping[str, str] | None = None) -> TokenSet | None:
-    """The tokens that are accepted; None if nobody needs one. Makes them at the first start.
+    """Loads the tokens, and creates them at the first start; returns None if no token is required.
 
     Args:
         settings: The ``[server]`` section.
-        environ: In place of the process's environment.
+        environ: Environment; None: the process's.
 
     Raises:
-        ConfigError: A file cannot be read or made, or has no good token in it.
+        ConfigError: A file cannot be read or created, or has no valid token in it.
     """
     if not requires_token(settings.host, settings.require_token):
         return None
@@ -38,17 +38,17 @@ def load_tokens(settings: ServerSettings, environ: Mapping[str, str] | None = No
     if settings.token_file:
         return _read_token_file(Path(settings.token_file).expanduser())
     if folder := credentials_folder(environ):
-        keys = _read_credentials(Path(folder))
-        if keys:
-            return keys
-    own = default_token_file(environ)
-    if not own.exists():
-        _create_token_file(own)
-    return _read_token_file(own)
+        token_set = _read_credentials(Path(folder))
+        if token_set:
+            return token_set
+    path = default_token_file(environ)
+    if not path.exists():
+        _create_token_file(path)
+    return _read_token_file(path)
 
 
 def will_create_tokens(settings: ServerSettings, environ: Mapping[str, str] | None = None) -> bool:
-    """Whether ``load_tokens`` would make new tokens now."""
+    """Whether ``load_tokens`` would create tokens now."""
     environ = os.environ if environ is None else environ
     given = settings.token_file or ((d := credentials_folder(environ)) and _read_credentials(Path(d)))
     return (
@@ -57,18 +57,18 @@ def will_create_tokens(settings: ServerSettings, environ: Mapping[str, str] | No
 
 
 def default_token_file(environ: Mapping[str, str] | None = None) -> Path:
-    """The file that is made when no other is given."""
+    """Returns the path of the file that is created if no other is configured."""
     return state_folder(os.environ if environ is None else environ) / "tokens"
 
 
 def token_for(token_set: TokenSet, role: Role) -> str:
-    """The token that allows least of those that allow this; empty if none does."""
-    fit = [(len(roles), token) for token, roles in token_set.tokens if role in roles]
-    return min(fit)[1] if fit else ""
+    """Returns the token with the fewest roles of those with this role; empty if none has it."""
+    candidates = [(len(roles), token) for token, roles in token_set.tokens if role in roles]
+    return min(candidates)[1] if candidates else ""
 
 
 def _create_token_file(path: Path) -> None:
-    """Writes new tokens; another start at the same time may win, and is then read."""
+    """Writes new tokens, unless another start does so at the same time: then its file is read."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lines = [f"{role} {secrets.token_urlsafe(24)}\n" for role in CREATED_ROLES]
@@ -78,21 +78,21 @@ def _create_token_file(path: Path) -> None:
         pass
     except OSError as error:
         hint = "name another with server.token_file"
-        raise ConfigError(f"cannot make the token file {path}: {error.strerror}; {hint}") from error
+        raise ConfigError(f"cannot create the token file {path}: {error.strerror}; {hint}") from error
 
 
 def _read_token_file(path: Path) -> TokenSet:
-    found = _parse_tokens(_read_text(path), path)
-    if not found:
-        raise ConfigError(f"the token file {path} has no token in it; write: viewer TOKEN, a line for each")
-    return TokenSet(tuple(found), str(path))
+    tokens = _parse_tokens(_read_text(path), path)
+    if not tokens:
+        raise ConfigError(f"the token file {path} has no token in it; add lines such as: viewer TOKEN")
+    return TokenSet(tuple(tokens), str(path))
 
 
 def _read_credentials(folder: Path) -> TokenSet | None:
-    """``streamstt-token`` (all roles), ``streamstt-viewer-token``, ..., as systemd's LoadCredential puts them."""
+    """Reads ``streamstt-token`` (all roles), ``streamstt-viewer-token``, ..., stored by systemd's LoadCredential."""
     names = {"streamstt-token": ALL_ROLES, **{f"streamstt-{word}-token": role for word, role in ROLES.items()}}
-    there = [(folder / name, role) for name, role in names.items() if (folder / name).is_file()]
-    tokens = [(_validate_token(_read_text(path).strip(), path), role) for path, role in there]
+    existing = [(folder / name, role) for name, role in names.items() if (folder / name).is_file()]
+    tokens = [(_validate_token(_read_text(path).strip(), path), role) for path, role in existing]
     return TokenSet(tuple(tokens), str(folder)) if tokens else None
 
 
@@ -100,12 +100,12 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        hint = "server.token_file names another; without it one is made"
+        hint = "set another with server.token_file; without it, one is created"
         raise ConfigError(f"cannot read the token file {path} ({error}): {hint}") from error
 
 
 def _parse_tokens(text: str, path: Path) -> list[tuple[str, Role]]:
-    found = []
+    tokens = []
     for line in text.splitlines():
         words = line.split()
         if not words or words[0].startswith("#"):
@@ -115,8 +115,8 @@ def _parse_tokens(text: str, path: Path) -> list[tuple[str, Role]]:
             raise ConfigError(
                 f"{path}: a line is ROLE TOKEN, the roles are {', '.join(ROLES)}; not {words[0][:4]!r}..."
             )
-        found.append((_validate_token(words[-1], path), role))
-    return found
+        tokens.append((_validate_token(words[-1], path), role))
+    return tokens
 
 
 def _validate_token(token: str, path: Path) -> str:

@@ -114,7 +114,6 @@ class LiveView:
         """Collects the state that the dashboard shows."""
         for source in hub.sources:
             self._palette.add(source.name, source.label)
-        lags = [reading.value for reading in hub.counters.collect() if reading.name == "lag_seconds"]
         return DashboardState(
             address=address.partition("?")[0],
             model=hub.daemon_info.model,
@@ -122,7 +121,7 @@ class LiveView:
             captions=tuple(hub.recent_captions(CAPTION_LINES, since)),
             notices=tuple(map(str, hub.notices)),
             viewers=hub.viewers,
-            lag_s=max(lags, default=0.0),
+            lag_s=hub.counters.max_lag_s,
             uptime_s=time.monotonic() - self._started_at,
             stopping=self._stopping,
         )

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from typing import TypeVar
 from streamstt.clock import loop_time
 from streamstt.concurrency import Backoff
 from streamstt.errors import OutputError
-from streamstt.hub.counters import MetricSample
+from streamstt.hub.counters import Counters
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import Message
 from streamstt.transcripts.archive import Archive
 from streamstt.transcripts.files import TranscriptEntry, sync_and_close
 
-WAITING = 5_000  # finals in memory: some six hours of one speaker, 10 MB; beyond, the oldest is lost and counted
+MAX_PENDING = 5_000  # finals in memory: some six hours of one speaker, 10 MB; beyond, the oldest is lost and counted
 FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0
 SYNC_DELAY_S = 1.0  # a loss of power loses at most so much; the end of the process loses nothing
 CLEANUP_INTERVAL_S = 86_400.0
@@ -99,7 +99,7 @@ class TranscriptWriter:
         labels = {source.name: source.label for source in self._hub.sources}
         label = labels.get(message.event.source, message.event.source)
         self._jobs.append(TranscriptEntry(message.data, label, len(labels) > 1))
-        if len(self._jobs) > WAITING:
+        if len(self._jobs) > MAX_PENDING:
             self._drop(self._jobs.popleft())
         self._work_available.set()
         return not self._failing and not self._disk_stuck
@@ -109,7 +109,7 @@ class TranscriptWriter:
             job.set_name.set_exception(OutputError("no new set could be started: the transcript cannot be written"))
             return
         if not self.lost:
-            log.error("more than %d captions wait for the disk: the oldest are lost", WAITING)
+            log.error("more than %d captions wait for the disk: the oldest are lost", MAX_PENDING)
         self.lost += 1
 
     def close(self) -> None:
@@ -218,7 +218,7 @@ class TranscriptWriter:
                 self._write_ahead.release(job.data["seq"])
 
     def _report(self, reason: str) -> None:
-        kept = f"the last {WAITING} captions are kept in memory until it can be"
+        kept = f"the last {MAX_PENDING} captions are kept in memory until it can be"
         self._hub.notify("transcript", f"The transcript cannot be written ({reason}); {kept}.")
 
     def _on_success(self) -> None:
@@ -257,9 +257,9 @@ def _log_failure(syncing: asyncio.Future[None]) -> None:
         log.error("the transcript could not be synced to disk: %s", error)
 
 
-def transcript_metrics(writer: TranscriptWriter) -> Iterator[MetricSample]:
-    """Yields the writer's metrics."""
-    yield MetricSample("transcript_written", "Finals written to disk.", writer.written, is_counter=True)
-    yield MetricSample("transcript_lost", "Finals dropped unwritten.", writer.lost, is_counter=True)
-    yield MetricSample("transcript_failures", "Failed attempts to write.", writer.failures, is_counter=True)
-    yield MetricSample("transcript_waiting", "Finals not written yet.", writer.waiting)
+def add_transcript_metrics(transcript: TranscriptWriter, counters: Counters) -> None:
+    """Adds the metrics of the writer to the counters."""
+    counters.add_counter("transcript_written", "Finals written to disk.", lambda: transcript.written)
+    counters.add_counter("transcript_lost", "Finals dropped unwritten.", lambda: transcript.lost)
+    counters.add_counter("transcript_failures", "Failed attempts to write.", lambda: transcript.failures)
+    counters.add_gauge("transcript_waiting", "Finals not written yet.", lambda: transcript.waiting)

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from selenium import webdriver
 
-from streamstt.captioning.remote_source import RemoteSourceRequest
+from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
 from streamstt.config.server import ServerSettings as Settings
 from streamstt.events import Event, Final, Partial
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, DaemonInfo, SourceInfo
-from streamstt.server.server import CaptionServer, RemoteStream
+from streamstt.server.server import CaptionServer
 from tests.support.brokers import free_port
 from tests.support.browser import until_equal
 
@@ -122,7 +122,7 @@ class ScriptedDaemon:
 class NoIngest:
     """Accepts no remote audio."""
 
-    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteStream:
+    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
         raise ClientError("full", "no audio here")
 
 

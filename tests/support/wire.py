@@ -147,9 +147,9 @@ FRAMES = st.one_of(
 )
 
 
-def request(path: bytes, headers: list[bytes], end: bytes) -> bytes:
+def request(path: bytes, headers: list[bytes], end: bytes, method: bytes = b"GET") -> bytes:
     """Encodes a request, which need not be valid."""
-    return b"\r\n".join([b"GET " + path + b" HTTP/1.1", *headers, end])
+    return b"\r\n".join([method + b" " + path + b" HTTP/1.1", *headers, end])
 
 
 def session(path: bytes, frames: list[bytes], cut: int) -> Input:
@@ -182,11 +182,16 @@ PARTS = st.one_of(
 )
 ENDS = st.sampled_from([b"\r\n", b"", b"\r\n\r\n", KEY + b"\r\n"])
 ANY_HEADERS = st.lists(HEADERS, max_size=5)
+METHODS = st.sampled_from([b"GET", b"GET", b"HEAD", b"OPTIONS", b"POST", b"CONNECT", b"BREW"])
+GOOD_REQUESTS = st.builds(
+    request, PATHS, ANY_HEADERS.map(lambda h: [b"Host: localhost", *h, b""]), st.just(b""), METHODS
+)
 INPUTS: SearchStrategy[Input] = st.one_of(
     st.builds(session, PATHS, st.lists(FRAMES, max_size=6), st.sampled_from([0, 0, 1, 7])),
     st.builds(session, st.just(b"/audio"), st.lists(FRAMES, max_size=6), st.just(0)),
     st.builds(session, st.just(b"/captions"), st.lists(st.binary(max_size=60), max_size=3), st.just(0)),
     st.builds(request, PATHS, ANY_HEADERS, ENDS).map(Input),
+    st.lists(GOOD_REQUESTS | st.binary(max_size=9), min_size=1, max_size=4).map(b"".join).map(Input),
     st.builds(request, PATHS, ANY_HEADERS.map(lambda h: [b"Host: localhost", *h]), st.just(b"\r\n")).map(Input),
     st.builds(session, st.just(b"/v1/realtime"), st.lists(FRAMES, max_size=6), st.just(0)),
     st.builds(

@@ -48,12 +48,10 @@ def publish_finals(hub: Hub, *texts: str) -> None:
 
 
 def count(hub: Hub, what: str, target: str) -> float:
-    """Returns a counter of a target."""
-    (value,) = [
-        r.value
-        for r in hub.counters.collect()
-        if r.name == f"outlet_{what}" and ("target", target) in r.labels
-    ]  # fmt: skip
+    """Returns a metric of a target."""
+    suffix = "" if what in {"waiting", "away"} else "_total"
+    value = hub.counters.registry.get_sample_value(f"streamstt_outlet_{what}{suffix}", {"target": target})
+    assert value is not None
     return value
 
 

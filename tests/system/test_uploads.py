@@ -82,7 +82,16 @@ def form(file: bytes = LONG, **fields: str) -> bytes:
 def request(body: bytes, *headers: str, length: int = -1, path: str = PATH) -> bytes:
     size = len(body) if length < 0 else length
     kind = "Content-Type: multipart/form-data; boundary=xx"
-    lines = [f"POST {path} HTTP/1.1", "Host: localhost", kind, f"Content-Length: {size}", *headers, "", ""]
+    lines = [
+        f"POST {path} HTTP/1.1",
+        "Host: localhost",
+        "Connection: close",
+        kind,
+        f"Content-Length: {size}",
+        *headers,
+        "",
+        "",
+    ]
     return "\r\n".join(lines).encode() + body
 
 

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from streamstt.captioning.remote_source import RemoteSourceRequest
-from streamstt.compat.client_audio import ClientAudio, parse_json_object, receive
+from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
 from streamstt.compat.deepgram.options import ListenOptions, parse_listen
 from streamstt.compat.deepgram.results import JsonObject, ResultTranslator, StreamPosition
 from streamstt.concurrency import first_completed
 from streamstt.hub.hub import Subscription
-from streamstt.hub.protocol import ClientError, Message, to_json
-from streamstt.server.endpoint import EndpointContext, RemoteStream, close_connection, drain_audio
+from streamstt.hub.protocol import ClientError, Message, parse_json_object, to_json
+from streamstt.server.client_audio import ClientAudio, receive
+from streamstt.server.endpoint import EndpointContext, close_connection, drain_audio
 
 # Control items that `receive_audio` puts into the subscription, among the events.
 FLUSH, FINALIZED, CONFIGURE_FAILURE = "flush", "finalized", "configure_failure"
@@ -53,7 +53,7 @@ class _DeepgramSession:
     """
 
     def __init__(
-        self, context: EndpointContext, options: ListenOptions, stream: RemoteStream, subscription: Subscription
+        self, context: EndpointContext, options: ListenOptions, stream: RemoteSource, subscription: Subscription
     ) -> None:
         self._socket = context.socket
         self._idle_s = context.idle_s
@@ -73,7 +73,7 @@ class _DeepgramSession:
                 await self._audio.push(message)
                 if self._results.has_output(self._stream_position):
                     self._subscription.put_private(FLUSH)
-            elif await self._handle_control(parse_json_object(message)):
+            elif await self._handle_control(parse_json_object(message, "text must be a JSON object; audio is binary")):
                 break
         await self._audio.drain()
 

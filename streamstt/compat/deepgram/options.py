@@ -7,11 +7,11 @@ Source: developers.deepgram.com/reference/speech-to-text/listen-streaming. All o
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlsplit
 
-from streamstt.compat.client_audio import base_language, check_format
+from streamstt.compat.language import base_language
 from streamstt.hub.protocol import ClientError
-from streamstt.server.requests import sanitize_source_name
+from streamstt.server.client_audio import check_format
+from streamstt.server.requests import parse_query, sanitize_source_name
 
 MAX_FIELDS = 200  # clients send dozens, and a keyterm for each name
 PAUSE_RANGE_MS = 300, 5000  # shorter silences occur within sentences: a cut there costs words
@@ -51,7 +51,7 @@ def parse_listen(target: str) -> ListenOptions:
     Raises:
         ClientError: An option is invalid or not supported.
     """
-    query = _parse_query(target)
+    query = parse_query(target, MAX_FIELDS)
     _check_encoding(query)
     rate, channels = _parse_number(query, "sample_rate", "0"), _parse_number(query, "channels", "1")
     check_format(rate, channels)
@@ -71,14 +71,6 @@ def parse_listen(target: str) -> ListenOptions:
         vad_events=_parse_flag(query, "vad_events"),
         utterance_end_ms=_parse_number(query, "utterance_end_ms", "0"),
     )
-
-
-def _parse_query(target: str) -> dict[str, str]:
-    try:
-        fields = parse_qs(urlsplit(target).query, keep_blank_values=True, max_num_fields=MAX_FIELDS)
-    except ValueError as error:
-        raise ClientError("bad_address", f"invalid address: {error}") from error
-    return {key: values[-1] for key, values in fields.items()}
 
 
 def _check_encoding(query: Mapping[str, str]) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from streamstt.config.compat import SETTING_BY_PATH
 from streamstt.hub.protocol import to_json
-from streamstt.server.http.response import Answer
+from streamstt.server.http.response import Response
 
 JsonObject = dict[str, Any]
 
@@ -48,7 +48,7 @@ class ApiError(Exception):
         return {"message": str(self), "type": kind, "param": self.param or None, "code": self.code or None}
 
     @property
-    def response(self) -> Answer:
+    def response(self) -> Response:
         """The error as an HTTP response."""
         headers = (("Retry-After", "2"),) if self.status is HTTPStatus.TOO_MANY_REQUESTS else ()
         return json_response(self.status, {"error": self.data}, headers)
@@ -59,15 +59,15 @@ def is_openai_path(path: str) -> bool:
     return SETTING_BY_PATH.get(path) == OPENAI_SWITCH
 
 
-def json_response(status: HTTPStatus, data: JsonObject, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+def json_response(status: HTTPStatus, data: JsonObject, headers: tuple[tuple[str, str], ...] = ()) -> Response:
     """Makes a JSON response."""
-    return Answer(status, JSON_TYPE, to_json(data).encode(errors="replace"), headers)
+    return Response(status, JSON_TYPE, to_json(data).encode(errors="replace"), headers)
 
 
-def to_openai_error(response: Answer) -> Answer:
+def to_openai_error(response: Response) -> Response:
     """Turns a plain-text error response into OpenAI's form; JSON responses are returned unchanged."""
     if response.content_type == JSON_TYPE:
         return response
     code = ERROR_CODES.get(response.status, "")
     problem = ApiError(response.body.decode().strip(), code, status=response.status).response
-    return Answer(problem.status, problem.content_type, problem.body, response.headers)
+    return Response(problem.status, problem.content_type, problem.body, response.headers)

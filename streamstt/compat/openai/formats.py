@@ -11,7 +11,7 @@ from streamstt.compat.openai.errors import JsonObject, json_response
 from streamstt.compat.openai.turns import join_text
 from streamstt.events import Final
 from streamstt.hub.protocol import to_json
-from streamstt.server.http.response import Answer
+from streamstt.server.http.response import Response
 from streamstt.subtitles.formats import render
 
 ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
@@ -39,7 +39,7 @@ class TranscriptionOptions:
     stream: bool = False
 
 
-def format_response(finals: Sequence[Final], duration_s: float, options: TranscriptionOptions) -> Answer:
+def format_response(finals: Sequence[Final], duration_s: float, options: TranscriptionOptions) -> Response:
     """Makes the complete response.
 
     Args:
@@ -53,9 +53,9 @@ def format_response(finals: Sequence[Final], duration_s: float, options: Transcr
         case "json":
             return json_response(HTTPStatus.OK, {"text": text, "usage": usage})
         case "text":
-            return Answer(HTTPStatus.OK, TEXT_TYPE, f"{text}\n".encode())
+            return Response(HTTPStatus.OK, TEXT_TYPE, f"{text}\n".encode())
         case "srt" | "vtt" as file_format:
-            return Answer(HTTPStatus.OK, TEXT_TYPE, render(finals, file_format).encode())
+            return Response(HTTPStatus.OK, TEXT_TYPE, render(finals, file_format).encode())
         case "verbose_json":
             language = next((final.language for final in finals), options.language)
             data: JsonObject = {

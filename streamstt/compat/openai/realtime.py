@@ -10,7 +10,7 @@ import uuid
 from base64 import b64decode
 from dataclasses import replace
 
-from streamstt.compat.client_audio import ClientAudio, parse_json_object, receive
+from streamstt.captioning.remote_source import RemoteSource
 from streamstt.compat.openai.errors import ApiError, JsonObject
 from streamstt.compat.openai.session import (
     BETA_DEFAULT_MODEL,
@@ -22,8 +22,9 @@ from streamstt.compat.openai.session import (
 from streamstt.compat.openai.turns import TurnTranslator
 from streamstt.concurrency import first_completed
 from streamstt.hub.hub import CloseReason, Subscription
-from streamstt.hub.protocol import ClientError, to_json
-from streamstt.server.endpoint import EndpointContext, RemoteStream, close_connection
+from streamstt.hub.protocol import ClientError, parse_json_object, to_json
+from streamstt.server.client_audio import ClientAudio, receive
+from streamstt.server.endpoint import EndpointContext, close_connection
 from streamstt.server.requests import parse_source_request
 
 BETA_PROTOCOL = "realtime=v1"  # in the header OpenAI-Beta
@@ -64,7 +65,7 @@ class _RealtimeSession:
         self._config = SessionConfig(beta, model, parse_source_request(context.target).language)
         self._translator = TurnTranslator(beta=beta)
         self._session_id = f"sess_{uuid.uuid4().hex[:20]}"
-        self._stream: RemoteStream | None = None
+        self._stream: RemoteSource | None = None
         self._audio: ClientAudio | None = None
         # Bounded by the number of turns that wait for the engine.
         self._ended_turns: asyncio.Queue[tuple[str, float]] = asyncio.Queue()

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from streamstt.compat.client_audio import base_language
+from streamstt.compat.language import base_language
 from streamstt.compat.openai.errors import ApiError, JsonObject
 
 SAMPLE_RATE_HZ = 24_000  # the only rate that these clients send

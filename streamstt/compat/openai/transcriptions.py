@@ -2,15 +2,15 @@
 
 import logging
 import re
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
-from streamstt.compat.client_audio import base_language
+from streamstt.compat.language import base_language
 from streamstt.compat.openai.errors import ApiError, json_response, to_openai_error
 from streamstt.compat.openai.formats import (
     EVENTS_TYPE,
@@ -25,59 +25,20 @@ from streamstt.concurrency import first_completed, run_in_thread
 from streamstt.config.compat import CompatSettings
 from streamstt.errors import EngineError, SourceError
 from streamstt.events import Final
+from streamstt.recordings.uploads import UploadedRecording, UploadTranscriber
 from streamstt.server.http.multipart import FormError, MultipartForm
-from streamstt.server.http.request import HttpError, HttpRequest
-from streamstt.server.http.response import Answer
+from streamstt.server.http.request import HttpRequest
+from streamstt.server.http.response import HttpError, Response
 
 FORMAT_HINT = "m4a, mp4 and webm are not among them: ffmpeg -i talk.m4a talk.flac"
 
 log = logging.getLogger(__name__)
 
 
-class RecordingReader(Protocol):
-    """A file; whoever has opened it, or tried to, closes it."""
-
-    duration_s: float
-
-    async def open(self) -> None:
-        """Opens it.
-
-        Raises:
-            SourceError: It cannot be read.
-        """
-        ...
-
-    def finals(self) -> AsyncIterator[Final]:
-        """Its captions, in order, as they are heard.
-
-        Raises:
-            SourceError: It is damaged.
-            EngineError: The engine failed.
-        """
-        ...
-
-    async def close(self) -> None:
-        """Lets go of it."""
-        ...
-
-
-class RecordingTranscriber(Protocol):
-    """Hears recordings."""
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        """Codes that the model knows."""
-        ...
-
-    def recording(self, path: Path, name: str, language: str) -> RecordingReader:
-        """A recording that is to be opened; ``language`` is a code, ``auto``, or empty."""
-        ...
-
-
 class Transcriptions:
     """Serves uploads, a limited number at the same time."""
 
-    def __init__(self, settings: CompatSettings, uploads: RecordingTranscriber) -> None:
+    def __init__(self, settings: CompatSettings, uploads: UploadTranscriber) -> None:
         """Starts without uploads.
 
         Args:
@@ -159,7 +120,7 @@ class Transcriptions:
             await request.end()
 
 
-async def _stream_captions(request: HttpRequest, recording: RecordingReader) -> None:
+async def _stream_captions(request: HttpRequest, recording: UploadedRecording) -> None:
     """Sends each caption as soon as it is transcribed, and the whole text at the end."""
     finals: list[Final] = []
     async for final in recording.finals():
@@ -220,7 +181,7 @@ class Models:
 
     name: str
 
-    def respond(self, path: str) -> Answer | None:
+    def respond(self, path: str) -> Response | None:
         """Returns the response; None for any other path."""
         model = {"id": self.name, "object": "model", "created": 0, "owned_by": "streamstt"}
         if path == "/v1/models":

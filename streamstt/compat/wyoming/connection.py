@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from streamstt.compat.client_audio import ClientAudio
 from streamstt.compat.wyoming.messages import (
     TranscriptBuilder,
     make_info,
@@ -18,6 +17,7 @@ from streamstt.compat.wyoming.wire import MAX_LINE, WyomingEvent, encode_event, 
 from streamstt.concurrency import first_completed
 from streamstt.hub.hub import DONE, TOO_SLOW, CloseReason, Hub, Subscription
 from streamstt.hub.protocol import ClientError, Message
+from streamstt.server.client_audio import ClientAudio
 from streamstt.server.endpoint import AudioIngest, drain_audio
 
 CLOSE_TIMEOUT_S = 1.0  # limit for reading what a closed client still sends

@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from streamstt.captioning.remote_source import RemoteSourceRequest
-from streamstt.compat.client_audio import base_language, check_format
+from streamstt.compat.language import base_language
 from streamstt.compat.wyoming.wire import WyomingEvent
 from streamstt.events import Event, Final, Partial
 from streamstt.hub.protocol import ClientError, DaemonInfo
+from streamstt.server.client_audio import check_format
 
 
 class TranscriptBuilder:

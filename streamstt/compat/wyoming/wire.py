@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from streamstt.compat.client_audio import parse_json_object
-from streamstt.hub.protocol import ClientError, to_json
+from streamstt.hub.protocol import ClientError, parse_json_object, to_json
 
 MAX_LINE = MAX_DATA = 2**16  # bytes
 MAX_PAYLOAD = 2**20  # bytes: 30 s of audio

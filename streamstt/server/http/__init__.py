@@ -1,1 +1,1 @@
-"""HTTP: requests, bodies, responses, and what is served by path."""
+"""HTTP/1.1: requests, bodies and responses, the router, and what is served by path."""

@@ -1,36 +1,36 @@
-"""``multipart/form-data`` (RFC 7578), piece by piece: fields are kept, the file is written where it is told."""
+"""Parses ``multipart/form-data`` (RFC 7578) piece by piece: keeps the fields, writes the file to a given one."""
 
 from typing import BinaryIO
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
-FILE_FIELD = "file"  # the part that holds it
+FILE_FIELD = "file"  # the part with the file
 MAX_FIELD_BYTES = 2**16  # bytes of all fields together, with their names
 MAX_PARTS = 64
 
 
 class FormError(ValueError):
-    """It is no form, or one with too much in it; the message is for its sender."""
+    """A body is no form, or has too much in it; the message is for its sender."""
 
 
 class MultipartForm:
-    """One form.
+    """A form that is being received.
 
     Attributes:
-        fields: Every value of each field, in order.
-        file_name: What the file is called at its owner's; None: none came.
+        fields: The values of each field, in order.
+        file_name: Name of the file on its sender's machine; None: no file has come.
     """
 
     def __init__(self, content_type: str, file: BinaryIO) -> None:
-        """Nothing has come yet.
+        """Starts before the first piece.
 
         Args:
-            content_type: Of the request.
-            file: Where the file goes; may block.
+            content_type: ``Content-Type`` of the request.
+            file: Where the file is written; may block.
 
         Raises:
-            FormError: It announces something else.
+            FormError: The request has no form.
         """
         kind, options = parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
@@ -42,7 +42,7 @@ class MultipartForm:
         self._part_count = self._field_bytes = 0
         self._header = self._value = b""
         self._headers: dict[bytes, bytes] = {}
-        self._current_field: tuple[str, bytearray] | None = None  # the one that is coming; None: it is the file
+        self._current_field: tuple[str, bytearray] | None = None  # name and value so far; None: the part is the file
         self._complete = False
         try:
             self._parser = MultipartParser(
@@ -58,25 +58,25 @@ class MultipartForm:
                     "on_end": self._on_end,
                 },
             )
-        except FormParserError as problem:
-            raise FormError(str(problem)) from problem
+        except FormParserError as error:
+            raise FormError(str(error)) from error
 
     def feed(self, data: bytes) -> None:
-        """Takes the next bytes; may block.
+        """Parses the next bytes; may block.
 
         Raises:
-            FormError: They are no form.
+            FormError: The form is malformed or too large.
         """
         try:
             self._parser.write(data)
-        except FormParserError as problem:
-            raise FormError(f"the form cannot be read: {problem}") from problem
+        except FormParserError as error:
+            raise FormError(f"the form cannot be read: {error}") from error
 
     def end(self) -> None:
-        """No more comes.
+        """Checks that the form is complete.
 
         Raises:
-            FormError: There should be more.
+            FormError: It is not.
         """
         if not self._complete:
             raise FormError("the form ends in the middle")

@@ -1,4 +1,4 @@
-"""What a plain GET gets: the pages, their files, health, metrics, and the transcript so far. No sockets."""
+"""Responses to plain requests: the pages and their files, health, metrics, the transcript so far. No sockets."""
 
 from collections.abc import Callable
 from functools import partial
@@ -9,11 +9,11 @@ from pathlib import PurePosixPath
 from urllib.parse import unquote
 
 from streamstt.config.overlay import OverlaySettings, settings_and_schema
+from streamstt.hub.counters import CONTENT_TYPE
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import to_json
-from streamstt.server.http.metrics import CONTENT_TYPE, Metrics
-from streamstt.server.http.response import Answer, text_response
+from streamstt.server.http.response import Response, text_response
 from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, Format, render
 
 PAGES = {
@@ -28,49 +28,48 @@ PAGE_TYPES = {
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
 }
-# Only the captions page may ask for the microphone, and no page for anything else.
+# Only the captions page may ask for the microphone, and no page for any other device.
 NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=()"
 PERMISSIONS = {"/": NO_DEVICES.replace("microphone=()", "microphone=(self)")}
 
 
 class Pages:
-    """Answers by path; the pages are read once.
+    """Responds by path; the files of the pages are read once.
 
     Attributes:
-        overlay: How the overlay looks unless its address says otherwise.
+        overlay: Style of the overlay unless its address sets another.
     """
 
     def __init__(self, hub: Hub) -> None:
-        """Reads the pages.
+        """Reads the files of the pages.
 
         Args:
-            hub: Whose history the transcript is, and whose state health and metrics tell.
+            hub: Source of the transcript, the health and the metrics.
         """
         self._hub = hub
         self.overlay = OverlaySettings()
-        self._prometheus = Metrics(hub)
         self._files = _read_files(files("streamstt.server").joinpath("pages"))
-        self._handlers: dict[str, Callable[[str], Answer]] = {"/healthz": self._health, "/metrics": self._metrics}
+        self._handlers: dict[str, Callable[[str], Response]] = {"/healthz": self._health, "/metrics": self._metrics}
         self._handlers["/overlay.json"] = self._overlay
         self._handlers |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
 
-    def respond(self, target: str) -> Answer:
-        """The answer to ``GET target``."""
+    def respond(self, target: str) -> Response:
+        """Returns the response to ``GET target``."""
         path, _, query = target.partition("?")
         path = unquote(path)
         name = PAGES.get(path) or path.removeprefix("/pages/")
         if (path in PAGES or path.startswith("/pages/")) and name in self._files:
             devices = ("Permissions-Policy", PERMISSIONS.get(path, NO_DEVICES))
-            return Answer(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name], (devices,))
-        route = self._handlers.get(path)
-        if route:
-            return route(query)
+            return Response(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name], (devices,))
+        handler = self._handlers.get(path)
+        if handler:
+            return handler(query)
         known = ", ".join([*PAGES, *self._handlers])
         return text_response(
             HTTPStatus.NOT_FOUND, f"Nothing is here. Pages: {known}. WebSocket: /captions, /audio, /control.\n"
         )
 
-    def _health(self, query: str) -> Answer:
+    def _health(self, query: str) -> Response:
         health = hub_health(self._hub)
         status = HTTPStatus.OK if health.ready else HTTPStatus.SERVICE_UNAVAILABLE
         if "plain" in query.split("&"):
@@ -81,24 +80,24 @@ class Pages:
             "sources": self._hub.states,
             "viewers": self._hub.viewers,
         }
-        return Answer(status, "application/json", (to_json(body) + "\n").encode())
+        return Response(status, "application/json", (to_json(body) + "\n").encode())
 
-    def _overlay(self, _: str) -> Answer:
-        return Answer(HTTPStatus.OK, "application/json", to_json(settings_and_schema(self.overlay)).encode())
+    def _overlay(self, _: str) -> Response:
+        return Response(HTTPStatus.OK, "application/json", to_json(settings_and_schema(self.overlay)).encode())
 
-    def _metrics(self, _: str) -> Answer:
-        return Answer(HTTPStatus.OK, CONTENT_TYPE, self._prometheus.render())
+    def _metrics(self, _: str) -> Response:
+        return Response(HTTPStatus.OK, CONTENT_TYPE, self._hub.counters.render())
 
-    def _transcript(self, form: Format, _: str) -> Answer:
-        return Answer(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())
+    def _transcript(self, form: Format, _: str) -> Response:
+        return Response(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())
 
 
 def _read_files(folder: Traversable, prefix: str = "") -> dict[str, bytes]:
-    """The files that pages are made of, by their path from the folder."""
-    found: dict[str, bytes] = {}
+    """Returns the files of the pages by their path below the folder."""
+    contents: dict[str, bytes] = {}
     for entry in folder.iterdir():
         if entry.is_dir():
-            found |= _read_files(entry, f"{prefix}{entry.name}/")
+            contents |= _read_files(entry, f"{prefix}{entry.name}/")
         elif PurePosixPath(entry.name).suffix in PAGE_TYPES:
-            found[prefix + entry.name] = entry.read_bytes()
-    return found
+            contents[prefix + entry.name] = entry.read_bytes()
+    return contents

@@ -1,104 +1,87 @@
-"""A request with a body, as its server sees it. What is said over the connection is h11's to know."""
+"""A request as its handler sees it: head and body of it, and the way to respond."""
 
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 
 import h11
 
-from streamstt.server.http.response import HEADERS, Answer, text_response
+from streamstt.server.http.response import HEADERS, HttpError, Response
+from streamstt.server.http.stream import HttpStream, has_body, head_bytes
 
-CHUNK = 2**16  # bytes that are read at once; twice as much may wait, then the client has to
-MAX_HEAD_BYTES = 2**14  # bytes of a request without its body
-MIN_BODY_RATE = 8192  # bytes a second: slower than that a body may come for a while only
-SEND_S = 30.0  # a client that does not take its answer for so long is gone
-LINGER_S = 10.0  # for so long the rest of a refused body is taken, else its sender would see an error in place of why
-IDLE_S = 2.0  # ... and for so long without any of it
-
-
-class HttpError(Exception):
-    """A request that cannot be served; the message is for its sender."""
-
-    def __init__(self, status: HTTPStatus, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-    @property
-    def response(self) -> Answer:
-        """What it gets."""
-        return text_response(self.status, f"{self}\n")
+MIN_BODY_RATE = 8192  # bytes a second: a body may be slower than that for a short time only
 
 
 class HttpRequest:
-    """One request, and the way back to its sender.
+    """One request on a connection.
 
     Attributes:
+        method: Its method; empty: the request could not be read.
         target: Path and query.
-        status: Of the answer; None: none was begun.
+        status: Status of the response; None: no response has begun.
+        reason: First line of a refusal, for the log.
     """
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Nothing is read yet.
+    def __init__(self, stream: HttpStream, head: h11.Request | None, *, keep_alive: bool = True) -> None:
+        """Serves a request whose head was read.
 
         Args:
-            reader: What the client sends.
-            writer: What it gets.
+            stream: Where it came from.
+            head: The head; None: what came is no request, and only an error can be sent.
+            keep_alive: Whether another request may follow on the connection.
         """
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
-        self._reader = reader
-        self._writer = writer
-        self.target = ""
+        self._stream = stream
+        self._head = head
+        self._keep_alive = keep_alive
+        self.method = head.method.decode("latin-1") if head else ""
+        self.target = head.target.decode("latin-1") if head else ""
         self.status: HTTPStatus | None = None
-        self._headers: list[tuple[str, str]] = []
-        self._grace_s = 0.0
+        self.reason = ""
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
 
     def headers(self, name: str) -> tuple[str, ...]:
-        """Every header of this name, which is in lower case."""
-        return tuple(value for key, value in self._headers if key == name)
+        """Returns the values of every header of this name, which is in lower case."""
+        headers = self._head.headers if self._head else ()
+        return tuple(value.decode("latin-1") for key, value in headers if key == name.encode())
 
-    async def read_head(self, timeout_s: float) -> None:
-        """Reads all but the body.
+    def take_bytes(self) -> bytes:
+        """Returns the request and all that has come behind it, for another protocol to read again.
 
         Raises:
-            PostError: It is no request, or does not come in time.
-            ConnectionError: The client has gone.
+            HttpError: It has a body, which a request for another protocol cannot have.
         """
-        self._grace_s = timeout_s
-        try:
-            async with asyncio.timeout(timeout_s):
-                event = await self._next_event()
-        except TimeoutError:
-            raise HttpError(HTTPStatus.REQUEST_TIMEOUT, f"no whole request came within {timeout_s:g} s") from None
-        if not isinstance(event, h11.Request):
-            raise ConnectionError("closed before a request")
-        self.target = event.target.decode("latin-1")
-        self._headers = [(key.decode("latin-1"), value.decode("latin-1")) for key, value in event.headers]
+        if self._head is None or has_body(self._head):
+            raise HttpError(HTTPStatus.BAD_REQUEST, "a request for a WebSocket has no body")
+        return head_bytes(self._head) + self._stream.unread
 
     async def body(self, max_bytes: int) -> AsyncIterator[bytes]:
-        """The body, in pieces.
+        """Yields the body in pieces as it comes.
 
         Args:
-            max_bytes: Bytes that it may have.
+            max_bytes: Size that it may have.
 
         Raises:
-            PostError: It is too long, too slow, or no HTTP.
-            ConnectionError: The client has gone.
+            HttpError: It is too large, too slow, or no HTTP.
+            ConnectionError: The client has left.
         """
         if max((int(size) for size in self.headers("content-length")), default=0) > max_bytes:
             raise _too_large(max_bytes)
-        if self._http.they_are_waiting_for_100_continue:
-            go_on = h11.InformationalResponse(status_code=100, reason="Continue", headers=[])
-            self._writer.write(self._http.send(go_on) or b"")
-        size, deadline = 0, time.monotonic() + self._grace_s
-        while True:
-            # What has come buys time, but none in advance: who was fast at first may not hold a place for hours.
-            deadline = min(deadline, time.monotonic() + self._grace_s)
+        if self._stream.expects_continue:
+            self._stream.send(h11.InformationalResponse(status_code=100, reason="Continue", headers=[]))
+        grace_s = self._stream.request_s
+        size, deadline = 0, time.monotonic() + grace_s
+        while self._stream.is_body_pending:
+            # What has come buys time, but none in advance: a client that was fast at first may not stay for hours.
+            deadline = min(deadline, time.monotonic() + grace_s)
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
-                    event = await self._next_event()
+                    event = await self._stream.next_event()
             except TimeoutError:
                 text = f"the body comes too slowly: less than {MIN_BODY_RATE} bytes a second"
                 raise HttpError(HTTPStatus.REQUEST_TIMEOUT, text) from None
@@ -111,76 +94,66 @@ class HttpRequest:
             yield bytes(event.data)
 
     async def wait_disconnected(self) -> None:
-        """Waits until the client goes away, which it may do at any time; the body has been read.
+        """Waits until the client leaves, which it may do at any time; the body has been read.
 
         Raises:
-            ConnectionError: It has, and has no whole answer.
+            ConnectionError: It has left without a whole response.
         """
-        while await self._reader.read(CHUNK):
-            pass  # nothing that follows is served
-        if self._http.our_state not in {h11.DONE, h11.MUST_CLOSE, h11.CLOSED}:
+        await self._stream.connection.wait_ended()
+        if not self._stream.is_response_complete:
             raise ConnectionError("the client has left")
 
-    async def respond(self, response: Answer) -> None:
-        """Answers as a whole."""
-        length = ("Content-Length", str(len(response.body)))
-        self._send_head(response.status, [("Content-Type", response.content_type), length, *response.headers])
-        await self.send(response.body)
-        await self.end()
-
-    async def start_stream(self, content_type: str) -> None:
-        """Begins an answer whose parts come one by one, by ``send`` until ``end``."""
-        self._send_head(HTTPStatus.OK, [("Content-Type", content_type)])
-        await self.send(b"")
-
-    async def send(self, data: bytes) -> None:
-        """Sends a part of the answer.
+    async def respond(self, response: Response) -> None:
+        """Sends a whole response.
 
         Raises:
-            ConnectionError: The client has gone, or does not read.
+            ConnectionError: The client has left, or does not read.
         """
-        self._writer.write(self._http.send(h11.Data(data=data)) or b"")
-        await self._drain()
+        headers = [("Content-Type", response.content_type), ("Content-Length", str(len(response.body)))]
+        if response.status is HTTPStatus.NO_CONTENT:
+            headers = []
+        events: list[h11.Event] = [self._begin(response.status, [*headers, *response.headers])]
+        if response.body and self.method != "HEAD":
+            events.append(h11.Data(data=response.body))
+        if response.status >= HTTPStatus.BAD_REQUEST:
+            self.reason = response.body.decode(errors="replace").partition("\n")[0]
+        self._stream.send(*events, h11.EndOfMessage())
+        await self._stream.drain()
+
+    async def start_stream(self, content_type: str) -> None:
+        """Begins a response whose parts follow one by one, by ``send`` until ``end``.
+
+        Raises:
+            ConnectionError: The client has left.
+        """
+        self._stream.send(self._begin(HTTPStatus.OK, [("Content-Type", content_type)]))
+        await self._stream.drain()
+
+    async def send(self, data: bytes) -> None:
+        """Sends a part of the response.
+
+        Raises:
+            ConnectionError: The client has left, or does not read.
+        """
+        self._stream.send(h11.Data(data=data))
+        await self._stream.drain()
 
     async def end(self) -> None:
-        """The answer is complete."""
-        self._writer.write(self._http.send(h11.EndOfMessage()) or b"")
-        await self._drain()
+        """Completes the response.
 
-    async def discard_rest(self) -> None:
-        """Takes what is still coming of a body that nobody wants, for a while, so that its sender can read why."""
-        if self._http.their_state is not h11.SEND_BODY or self._writer.is_closing():
-            return
-        if self._writer.can_write_eof():
-            self._writer.write_eof()
-        with suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_S):
-                while await asyncio.wait_for(self._reader.read(CHUNK), IDLE_S):
-                    pass
+        Raises:
+            ConnectionError: The client has left, or does not read.
+        """
+        self._stream.send(h11.EndOfMessage())
+        await self._stream.drain()
 
-    def _send_head(self, status: HTTPStatus, headers: list[tuple[str, str]]) -> None:
+    def _begin(self, status: HTTPStatus, headers: list[tuple[str, str]]) -> h11.Response:
         self.status = status
-        every = [*HEADERS.items(), *headers, ("Connection", "close")]
-        response = h11.Response(status_code=status.value, reason=status.phrase, headers=every)
-        self._writer.write(self._http.send(response) or b"")
-
-    async def _drain(self) -> None:
-        try:
-            async with asyncio.timeout(SEND_S):
-                await self._writer.drain()
-        except TimeoutError:
-            raise ConnectionError(f"the client took nothing for {SEND_S:g} s") from None
-
-    async def _next_event(self) -> h11.Event:
-        try:
-            while not isinstance(event := self._http.next_event(), h11.Event):  # or nothing whole has come
-                data = await self._reader.read(CHUNK)
-                if not data:
-                    raise ConnectionError("closed in the middle of a request")
-                self._http.receive_data(data)
-        except h11.RemoteProtocolError as problem:
-            raise HttpError(HTTPStatus(problem.error_status_hint), f"that is no HTTP: {problem}") from problem
-        return event
+        every = [*HEADERS.items(), *headers]
+        # Nobody reads the rest of a body; and a client that wanted another protocol has no other request.
+        if not self._keep_alive or self._stream.is_body_pending or self._head is None or self.headers("upgrade"):
+            every.append(("Connection", "close"))
+        return h11.Response(status_code=status.value, reason=status.phrase, headers=every)
 
 
 def _too_large(max_bytes: int) -> HttpError:
@@ -189,7 +162,7 @@ def _too_large(max_bytes: int) -> HttpError:
 
 
 Handler = Callable[[HttpRequest], Awaitable[None]]
-"""Serves a request that was let in."""
+"""Serves a request that the access rules have let in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +171,11 @@ class Api:
 
     Attributes:
         post_handlers: What serves ``POST``, by path.
-        get_response: The answer to ``GET`` of a path; None: there is none.
+        get_response: Returns the response to ``GET`` of a path; None: there is none.
     """
 
     post_handlers: Mapping[str, Handler]
-    get_response: Callable[[str], Answer | None]
+    get_response: Callable[[str], Response | None]
 
 
 NO_API = Api({}, lambda _: None)

@@ -1,10 +1,9 @@
-"""What a request gets: the rules of access first, then the pages. Pure: no socket."""
+"""What a request gets: the access rules first, then other programs' HTTP, then the pages. Pure: no socket."""
 
 import json
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
-from streamstt.compat.openai.errors import is_openai_path, to_openai_error
 from streamstt.config.compat import SETTING_BY_PATH
 from streamstt.hub.protocol import to_json
 from streamstt.server.access import (
@@ -19,13 +18,19 @@ from streamstt.server.access import (
 )
 from streamstt.server.http.pages import PAGES, Pages
 from streamstt.server.http.request import NO_API, Api
-from streamstt.server.http.response import Answer, text_response
+from streamstt.server.http.response import Response, text_response, untranslated
 
 COOKIE_DAYS = 30
+READ_METHODS = ("GET", "HEAD", "OPTIONS")
+POST_METHODS = ("POST", "OPTIONS")
 
 
 class Router:
-    """Guard and pages together."""
+    """Applies the access rules and finds what serves a request.
+
+    Attributes:
+        policy: The access rules.
+    """
 
     def __init__(
         self,
@@ -33,93 +38,97 @@ class Router:
         pages: Pages,
         compat_paths: Iterable[str] = (),
         api: Api = NO_API,
-        unavailable: Callable[[str], Answer | None] = lambda _: None,
+        unavailable: Callable[[str], Response | None] = lambda _: None,
+        translate_error: Callable[[str, Response], Response] = untranslated,
     ) -> None:
-        """Sets the rules.
+        """Sets what is served.
 
         Args:
-            policy: The rules of access.
-            pages: What plain requests get.
-            compat_paths: Paths beside the native ones that speak WebSocket.
-            api: What is served of other programs' HTTP.
-            unavailable: Why a path is not served here, or not now.
+            policy: The access rules.
+            pages: Responses to plain requests.
+            compat_paths: WebSocket paths beside the native ones.
+            api: Other programs' HTTP.
+            unavailable: Returns a response for paths that cannot be served here, or not now; else None.
+            translate_error: Phrases an error as the clients of its path expect it.
         """
         self.policy = policy
         self._websocket_paths = {*NATIVE_PATHS, *compat_paths}
         self._pages = pages
         self._api = api
         self._unavailable = unavailable
+        self._translate_error = translate_error
 
-    def route(self, request: AccessRequest, method: str = "GET") -> Role | Answer:
-        """The answer to a request, or the roles of a client whose WebSocket may open.
+    def route(self, request: AccessRequest, method: str = "GET") -> Role | Response:
+        """Returns the response to a request, or the roles of a client whose WebSocket may open.
 
-        ``NO_ROLE`` is a client that has to send its token as the first message. Roles for a ``POST`` say that its body
-        may come.
+        ``NO_ROLE`` is a client that has to send its token as the first message. Roles for a ``POST`` mean that its body
+        may come. ``HEAD`` gets the response to ``GET``, whose body is not sent.
         """
-        answer = self._route(request, method)
-        return to_openai_error(answer) if isinstance(answer, Answer) and is_openai_path(request.path) else answer
+        verdict = self._route(request, method)
+        return self._translate_error(request.path, verdict) if isinstance(verdict, Response) else verdict
 
-    def _route(self, request: AccessRequest, method: str) -> Role | Answer:
+    def _route(self, request: AccessRequest, method: str) -> Role | Response:
         verdict = self.policy.check(request)
         if isinstance(verdict, Refusal):
-            wanted = {"WWW_Authenticate": "Bearer"} if verdict.status is HTTPStatus.UNAUTHORIZED else {}
-            return text_response(verdict.status, f"{verdict.text}\n", **wanted)
+            headers = {"WWW_Authenticate": "Bearer"} if verdict.status is HTTPStatus.UNAUTHORIZED else {}
+            return text_response(verdict.status, f"{verdict.text}\n", **headers)
         path = request.target.partition("?")[0]
-        if elsewhere := self._unavailable(path):
-            return elsewhere
-        if path in self._api.post_handlers:
-            return verdict if method == "POST" else _method_not_allowed("POST")
-        if method != "GET":
-            return (
-                self._not_found(path)
-                if path in SETTING_BY_PATH and not self._api.get_response(path)
-                else _method_not_allowed("GET")
-            )
-        return self._get(request, path, verdict)
+        if response := self._unavailable(path):
+            return response
+        is_upload = path in self._api.post_handlers
+        if path in SETTING_BY_PATH and not (is_upload or path in self._websocket_paths or self._api.get_response(path)):
+            return self._not_found(path)
+        methods = POST_METHODS if is_upload else READ_METHODS
+        if method not in methods:
+            return _method_not_allowed(methods)
+        if method == "OPTIONS":
+            return Response(HTTPStatus.NO_CONTENT, "", b"", (("Allow", ", ".join(methods)),))
+        return verdict if is_upload else self._get(request, path, verdict)
 
-    def _get(self, request: AccessRequest, path: str, verdict: Role) -> Role | Answer:
+    def _get(self, request: AccessRequest, path: str, verdict: Role) -> Role | Response:
         if path in self._websocket_paths:
             return verdict if request.is_websocket else _upgrade_required(path)
-        if answer := self._api.get_response(path):
-            return answer
-        if path in SETTING_BY_PATH or (request.is_websocket and verdict is NO_ROLE):
+        if response := self._api.get_response(path):
+            return response
+        if request.is_websocket and verdict is NO_ROLE:
             return self._not_found(path)
         if self.policy.token_set and path in PAGES and (token := query_token(request.target)):
             return self._set_token_cookie(request, token)
-        answer = self._pages.respond(request.target)
-        return _redact_health(answer) if verdict is NO_ROLE else answer
+        response = self._pages.respond(request.target)
+        return _redact_health(response) if verdict is NO_ROLE else response
 
-    def _not_found(self, path: str) -> Answer:
+    def _not_found(self, path: str) -> Response:
         if path in SETTING_BY_PATH:
             return text_response(
                 HTTPStatus.NOT_FOUND, f"{path} is switched off; {SETTING_BY_PATH[path]} = true switches it on.\n"
             )
         return text_response(HTTPStatus.NOT_FOUND, f"WebSocket: {', '.join(sorted(self._websocket_paths))}.\n")
 
-    def _set_token_cookie(self, request: AccessRequest, token: str) -> Answer:
-        """The token goes into a cookie, out of the address that people see, share and bookmark.
+    def _set_token_cookie(self, request: AccessRequest, token: str) -> Response:
+        """Moves the token into a cookie, out of the address that people see, share and bookmark.
 
-        ``Lax``, not ``Strict``: a link from a chat or mail would arrive at the page without it. Other sites' requests
-        and sockets come without it all the same.
+        ``Lax``, not ``Strict``: a link from a chat or mail would arrive at the page without it. Requests and WebSockets
+        of other sites come without it in either case.
         """
         attributes = f"Path=/; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Lax"
         cookie = f"{self.policy.cookie_name}={token}; {attributes}{'; Secure' if self.policy.secure else ''}"
-        place = strip_token(request.target)
-        return text_response(HTTPStatus.SEE_OTHER, f"See {place}\n", Location=place, Set_Cookie=cookie)
+        location = strip_token(request.target)
+        return text_response(HTTPStatus.SEE_OTHER, f"See {location}\n", Location=location, Set_Cookie=cookie)
 
 
-def _method_not_allowed(method: str) -> Answer:
-    return text_response(HTTPStatus.METHOD_NOT_ALLOWED, f"Only {method} is understood here.\n", Allow=method)
+def _method_not_allowed(methods: Iterable[str]) -> Response:
+    allowed = ", ".join(methods)
+    return text_response(HTTPStatus.METHOD_NOT_ALLOWED, f"Allowed methods: {allowed}.\n", Allow=allowed)
 
 
-def _upgrade_required(path: str) -> Answer:
+def _upgrade_required(path: str) -> Response:
     return text_response(HTTPStatus.UPGRADE_REQUIRED, f"{path} speaks WebSocket only.\n", Upgrade="websocket")
 
 
-def _redact_health(response: Answer) -> Answer:
-    """Health for anybody: the status word, not the sources' names or what is wrong with them."""
+def _redact_health(response: Response) -> Response:
+    """Reduces the health report to its status word: clients without a token see no names of sources."""
     try:
         word = json.loads(response.body)["status"]
     except (ValueError, TypeError, KeyError):
         word = "ready" if response.status is HTTPStatus.OK else "degraded"
-    return Answer(response.status, "application/json", (to_json({"status": word}) + "\n").encode())
+    return Response(response.status, "application/json", (to_json({"status": word}) + "\n").encode())

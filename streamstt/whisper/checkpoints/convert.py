@@ -14,7 +14,7 @@ from safetensors.numpy import save_file
 
 from streamstt.errors import ModelError
 from streamstt.whisper.checkpoints import tokenizer_files
-from streamstt.whisper.checkpoints.ctranslate2 import Tensors, WeightFile, WeightFileDimensions, read_weight_file
+from streamstt.whisper.checkpoints.ctranslate2 import TensorMap, WeightFile, WeightFileDimensions, read_weight_file
 from streamstt.whisper.checkpoints.layout import JsonObject, read_json
 
 MULTILINGUAL_VOCABULARY = 51865  # tokens; English-only models have 51864 (openai/whisper model.py, is_multilingual)
@@ -56,7 +56,7 @@ def convert(source: Path, target: Path) -> None:
     save_file(to_transformers(file), target / "model.safetensors", metadata={"format": "pt"})
 
 
-def to_transformers(file: WeightFile) -> Tensors:
+def to_transformers(file: WeightFile) -> TensorMap:
     """Returns all tensors by their names in transformers' ``WhisperForConditionalGeneration``.
 
     They are float16 if the whole file is, else float32. The output projection is tied to the embedding and omitted.
@@ -67,7 +67,7 @@ def to_transformers(file: WeightFile) -> Tensors:
     """
     dims = file.dimensions()
     d = dims.width
-    named: Tensors = {
+    named: TensorMap = {
         "model.encoder.conv1.weight": file.get("encoder/conv1/weight", d, dims.n_mels, 3),
         "model.encoder.conv1.bias": file.get("encoder/conv1/bias", d),
         "model.encoder.conv2.weight": file.get("encoder/conv2/weight", d, d, 3),
@@ -92,16 +92,16 @@ def to_transformers(file: WeightFile) -> Tensors:
     return {name: np.ascontiguousarray(value, np.float16 if is_half else np.float32) for name, value in named.items()}
 
 
-def _norm(file: WeightFile, source: str, target: str, d: int) -> Tensors:
+def _norm(file: WeightFile, source: str, target: str, d: int) -> TensorMap:
     return {f"{target}.weight": file.get(f"{source}/gamma", d), f"{target}.bias": file.get(f"{source}/beta", d)}
 
 
-def _linear(file: WeightFile, source: str, target: str, shape: tuple[int, int]) -> Tensors:
+def _linear(file: WeightFile, source: str, target: str, shape: tuple[int, int]) -> TensorMap:
     weight, bias = file.get(f"{source}/weight", *shape), file.get(f"{source}/bias", shape[0])
     return {f"{target}.weight": weight, f"{target}.bias": bias}
 
 
-def _self_attention(file: WeightFile, source: str, target: str, d: int) -> Tensors:
+def _self_attention(file: WeightFile, source: str, target: str, d: int) -> TensorMap:
     """Splits linear_0, which stacks q, k and v. Whisper's k has no bias; CTranslate2 stores zeros for it."""
     weight, bias = file.get(f"{source}/linear_0/weight", 3 * d, d), file.get(f"{source}/linear_0/bias", 3 * d)
     return {
@@ -115,7 +115,7 @@ def _self_attention(file: WeightFile, source: str, target: str, d: int) -> Tenso
     }
 
 
-def _cross_attention(file: WeightFile, source: str, target: str, d: int) -> Tensors:
+def _cross_attention(file: WeightFile, source: str, target: str, d: int) -> TensorMap:
     """Splits linear_1, which stacks k and v; linear_0 is q, and linear_2 the output."""
     weight, bias = file.get(f"{source}/linear_1/weight", 2 * d, d), file.get(f"{source}/linear_1/bias", 2 * d)
     return {

@@ -25,7 +25,7 @@ import numpy.typing as npt
 from streamstt.errors import ModelError
 
 Array = npt.NDArray[Any]
-Tensors = dict[str, Array]
+TensorMap = dict[str, Array]
 
 BINARY_VERSION = 6  # CURRENT_BINARY_VERSION in model_spec.py
 HEAD_WIDTH = 64  # width of an attention head, in every Whisper
@@ -66,7 +66,7 @@ class WeightFile:
     """
 
     path: Path
-    tensors: Tensors
+    tensors: TensorMap
 
     def get(self, name: str, *shape: int) -> Array:
         """Returns a tensor in floating point; a quantized one is dequantized.
@@ -169,7 +169,7 @@ class _Cursor:
         return raw.removesuffix(b"\0").decode()  # UnicodeDecodeError is a ValueError
 
 
-def _parse(cursor: _Cursor) -> Tensors:
+def _parse(cursor: _Cursor) -> TensorMap:
     version = cursor.read_number("<I")
     if version != BINARY_VERSION:
         raise ValueError(f"its format version is {version}; supported is {BINARY_VERSION}")

@@ -1,4 +1,4 @@
-"""Numbers, queues and what a client that comes late or back is told."""
+"""The hub: numbers, queues, and what late and reconnecting clients receive."""
 
 import asyncio
 import json
@@ -13,18 +13,18 @@ from streamstt.hub.protocol import Message, SourceInfo
 from tests.support.captions import final, make_hub, partial
 
 
-async def take(outbox: Subscription) -> list[dict[str, Any]]:
+async def read_all(subscription: Subscription) -> list[dict[str, Any]]:
     """Everything that waits, as clients read it."""
-    outbox.finish(outbox.close_reason)
+    subscription.finish(subscription.close_reason)
     messages = []
-    while (message := await outbox.get()) is not None:
+    while (message := await subscription.get()) is not None:
         messages.append(json.loads(message.text if isinstance(message, Message) else message))
     return messages
 
 
 async def greeting(hub: Hub, resume: Resume | None = None) -> dict[str, Any]:
-    with hub.subscribe(resume) as outbox:
-        return (await take(outbox))[0]
+    with hub.subscribe(resume) as subscription:
+        return (await read_all(subscription))[0]
 
 
 def texts(messages: list[dict[str, Any]]) -> list[str]:
@@ -42,10 +42,10 @@ async def test_numbers_have_no_holes() -> None:
         Status("mic", State.LISTENING),
         partial("three", number=3),
     ]
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         for event in events:
             hub.publish(event)
-        messages = await take(outbox)
+        messages = await read_all(subscription)
     assert messages[0]["type"] == "hello"
     assert [m["seq"] for m in messages] == [0, 1, 2, 3, 4, 5, 6]
     assert [m["type"] for m in messages[1:]] == [e.type for e in events]
@@ -65,44 +65,44 @@ async def test_hello_comes_first() -> None:
 async def test_only_the_newest_partial() -> None:
     """Of the partials that wait, a client gets each source's newest; the order of the rest stays."""
     hub = make_hub()
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.publish(partial("a", rev=1))
         hub.publish(partial("x", "door"))
         hub.publish(Status("mic", State.SPEECH))
         hub.publish(partial("a b", rev=2))
-        messages = await take(outbox)
+        messages = await read_all(subscription)
     assert [m.get("text", m["type"]) for m in messages] == ["hello", "x", "status", "a b"]
 
 
 async def test_a_final_takes_the_place_of_its_partial() -> None:
     """A partial that waits is out of date when its final comes; another source's is not."""
     hub = make_hub()
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.publish(partial("a"))
         hub.publish(partial("x", "door"))
         hub.publish(final("a b"))
-        assert texts(await take(outbox)) == ["x", "a b"]
+        assert texts(await read_all(subscription)) == ["x", "a b"]
 
 
 async def test_finals_are_never_dropped() -> None:
     """Thousands of partials do not push out a final, a status or a gap."""
     hub = make_hub(queue=8)
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.publish(Gap("mic", 0.0, 1.0))
         for number in range(3):
             for rev in range(1000):
                 hub.publish(partial(f"{number} {rev}", number=number, rev=rev))
             hub.publish(final(f"final {number}", number=number))
-        messages = await take(outbox)
+        messages = await read_all(subscription)
     assert [m.get("text", m["type"]) for m in messages] == ["hello", "gap", "final 0", "final 1", "final 2"]
 
 
 async def test_get_waits() -> None:
     """A client that has taken all waits for the next message, and gets it."""
     hub = make_hub()
-    with hub.subscribe() as outbox:
-        assert isinstance(await outbox.get(), str)
-        waiting = asyncio.create_task(outbox.get())
+    with hub.subscribe() as subscription:
+        assert isinstance(await subscription.get(), str)
+        waiting = asyncio.create_task(subscription.get())
         await asyncio.sleep(0)
         assert not waiting.done()
         hub.publish(final("one"))
@@ -122,12 +122,12 @@ async def test_passed_on_without_a_stop() -> None:
             passed.append(frames)
         return ready
 
-    with hub.subscribe() as outbox:
-        outbox.set_direct_writer(direct)
+    with hub.subscribe() as subscription:
+        subscription.set_direct_writer(direct)
         ready = True
         hub.publish(final("behind the greeting", number=1))
         assert passed == [], "what waits goes first"
-        assert [await outbox.get(), await outbox.get()]
+        assert [await subscription.get(), await subscription.get()]
         hub.publish(final("at once", number=2), partial("with it", number=5))
         ready = False
         hub.publish(final("waits", number=3))
@@ -135,7 +135,7 @@ async def test_passed_on_without_a_stop() -> None:
         hub.publish(final("waits behind it", number=4))
         assert len(passed) == 1
         assert passed[0].index(b"at once") < passed[0].index(b"with it")
-        assert texts(await take(outbox)) == ["waits", "waits behind it"]
+        assert texts(await read_all(subscription)) == ["waits", "waits behind it"]
 
 
 async def test_too_slow() -> None:
@@ -154,14 +154,14 @@ async def test_too_slow() -> None:
         assert slow.close_reason.code == 1013
         hub.publish(final("later", number=8))
         assert await slow.get() is None
-        assert len(await take(fast)) == 10
+        assert len(await read_all(fast)) == 10
 
 
 async def test_a_good_end_is_not_too_slow() -> None:
     """too_slow never returns for a client that keeps up, even when the daemon stops."""
     hub = make_hub()
-    with hub.subscribe() as outbox:
-        noticed = asyncio.create_task(outbox.wait_too_slow())
+    with hub.subscribe() as subscription:
+        noticed = asyncio.create_task(subscription.wait_too_slow())
         hub.finish()
         for _ in range(5):
             await asyncio.sleep(0)
@@ -172,26 +172,26 @@ async def test_a_good_end_is_not_too_slow() -> None:
 async def test_finish() -> None:
     """When the daemon stops, every client gets what waits for it, then the end: going away (1001)."""
     hub = make_hub()
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.publish(final("last words"))
         hub.finish()
         hub.publish(final("too late", number=2))
-        assert isinstance(await outbox.get(), str)
-        message = await outbox.get()
+        assert isinstance(await subscription.get(), str)
+        message = await subscription.get()
         assert isinstance(message, Message)
         assert message.data["text"] == "last words"
-        assert await outbox.get() is None
-        assert outbox.close_reason is STOPPING
-        assert outbox.close_reason.code == 1001
+        assert await subscription.get() is None
+        assert subscription.close_reason is STOPPING
+        assert subscription.close_reason.code == 1001
 
 
 async def test_a_stream_that_ends_itself() -> None:
     """Without another reason, a subscription ends normally (1000)."""
-    outbox = Subscription(8)
-    outbox.finish()
-    assert await outbox.get() is None
-    assert outbox.close_reason is DONE
-    assert outbox.close_reason.code == 1000
+    subscription = Subscription(8)
+    subscription.finish()
+    assert await subscription.get() is None
+    assert subscription.close_reason is DONE
+    assert subscription.close_reason.code == 1000
 
 
 # ---- coming back
@@ -257,9 +257,9 @@ async def test_a_late_client_sees_the_present() -> None:
         partial("two three", number=2, rev=2),
     ):
         hub.publish(event)
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.publish(final("two three.", number=2))
-        messages = await take(outbox)
+        messages = await read_all(subscription)
     assert [m["text"] for m in messages[0]["history"]] == ["one"]
     assert [(m["type"], m["source"], m["seq"]) for m in messages[1:]] == [
         ("status", "door", 4),
@@ -274,17 +274,17 @@ async def test_a_late_client_sees_no_partial_that_is_over() -> None:
     hub = make_hub()
     hub.publish(partial("one"))
     hub.publish(final("one."))
-    with hub.subscribe() as outbox:
-        (hello,) = await take(outbox)
+    with hub.subscribe() as subscription:
+        (hello,) = await read_all(subscription)
     assert [m["text"] for m in hello["history"]] == ["one."]
 
 
 async def test_nothing_is_missed_between_hello_and_the_rest() -> None:
     """hello's number and the messages after it join without a hole."""
     hub = spoken(3)
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.publish(final("next", number=4))
-        hello, after = await take(outbox)
+        hello, after = await read_all(subscription)
     assert hello["seq"] + 1 == after["seq"]
 
 
@@ -297,10 +297,10 @@ async def test_one_source_only() -> None:
     hub.publish(final("old", source="door"))
     hub.publish(partial("open"))
     hub.publish(Status("door", State.SPEECH))
-    with hub.subscribe(source="door") as outbox:
+    with hub.subscribe(source="door") as subscription:
         hub.publish(final("open"))
         hub.publish(final("new", source="door", number=2))
-        hello, *messages = await take(outbox)
+        hello, *messages = await read_all(subscription)
     assert hello["history"] == []
     assert [s["name"] for s in hello["sources"]] == ["door"]
     assert [m.get("text", m["type"]) for m in messages] == ["status", "new"]
@@ -313,8 +313,8 @@ async def test_a_source_that_has_left() -> None:
     hub.publish(final("said", source="door"))
     hub.publish(partial("half", "door", number=2))
     hub.remove_source("door")
-    with hub.subscribe() as outbox:
-        (hello,) = await take(outbox)
+    with hub.subscribe() as subscription:
+        (hello,) = await read_all(subscription)
     assert [s["name"] for s in hello["sources"]] == ["mic"]
     assert [m["text"] for m in hello["history"]] == ["said"]
     assert hub.states == {}
@@ -346,12 +346,12 @@ async def test_what_the_pages_are_told() -> None:
 async def test_an_empty_final_reaches_clients() -> None:
     """A partial that is taken back disappears at the clients too."""
     hub = make_hub()
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.publish(partial("you"))
-        assert isinstance(await outbox.get(), str)
-        assert isinstance(await outbox.get(), Message)
+        assert isinstance(await subscription.get(), str)
+        assert isinstance(await subscription.get(), Message)
         hub.publish(final(""))
-        assert texts(await take(outbox)) == [""]
+        assert texts(await read_all(subscription)) == [""]
 
 
 async def test_no_outbox_stays_behind() -> None:
@@ -366,19 +366,19 @@ async def test_no_outbox_stays_behind() -> None:
 
 
 async def test_notices_stand_in_every_status_until_they_are_over() -> None:
-    """What is wrong is said in the detail of the status, at once and in each later one, until it is taken back."""
+    """A notice is in the detail of the status, at once and in each later one, until it is cleared."""
     hub = make_hub()
     for source in ("a", "b"):
         hub.publish(Status(source, State.LISTENING))
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.notify("late", "Captions are late.", "a")
         hub.notify("late", "Captions are late.", "a")
         hub.notify("disk", "The disk is full.")
         hub.publish(Status("a", State.LOST, "Unplugged."))
         hub.notify("late", "", "a")
-        told = [(m["source"], m["state"], m["detail"]) for m in (await take(outbox))[3:]]
+        statuses = [(m["source"], m["state"], m["detail"]) for m in (await read_all(subscription))[3:]]
     assert [str(notice) for notice in hub.notices] == ["The disk is full."]
-    assert told == [
+    assert statuses == [
         ("a", "listening", "Captions are late."),
         ("a", "listening", "Captions are late. The disk is full."),
         ("b", "listening", "The disk is full."),
@@ -398,16 +398,16 @@ def test_notices_go_with_their_source() -> None:
 
 
 async def test_limits_can_change() -> None:
-    """With less history, the oldest finals are forgotten, and who comes back is told so; more room is room."""
+    """With a shorter history, the oldest finals are dropped, and reconnecting clients see that; it can grow again."""
     hub = make_hub(history=10)
     for number in range(6):
         hub.publish(final(f"{number}.", number=number))
     hub.set_limits(history=2, hello_history=1, queue=50)
     assert [f.text for f in hub.finals] == ["4.", "5."]
-    with hub.subscribe() as outbox:
-        assert [f["text"] for f in (await take(outbox))[0]["history"]] == ["5."]
-    with hub.subscribe(Resume(since=3)) as outbox:
-        assert (await take(outbox))[0]["gap_in_history"] is True
+    with hub.subscribe() as subscription:
+        assert [f["text"] for f in (await read_all(subscription))[0]["history"]] == ["5."]
+    with hub.subscribe(Resume(since=3)) as subscription:
+        assert (await read_all(subscription))[0]["gap_in_history"] is True
     hub.set_limits(history=10, hello_history=10, queue=50)
     for number in range(6, 9):
         hub.publish(final(f"{number}.", number=number))
@@ -417,17 +417,17 @@ async def test_limits_can_change() -> None:
 async def test_source_that_comes_and_goes() -> None:
     """A viewer who was greeted before learns a source's label from its status, and when it is no source any more."""
     hub = make_hub(sources=())
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.add_source(SourceInfo("guest", "Anna's laptop", "2026-01-02T03:04:05.678+00:00"))
         hub.publish(Status("guest", State.LISTENING))
         hub.publish(Status("guest", State.WAITING, "The client has left.", left=True))
-        _, came, went = await take(outbox)
+        _, came, went = await read_all(subscription)
     assert (came["label"], "left" in came) == ("Anna's laptop", False)
     assert went["left"] is True
 
 
 async def test_earlier_finals_are_counted() -> None:
-    """A new client is told how many more finals are kept than it is greeted with, and gets them by ``since=0``."""
+    """``hello`` has the number of older finals that are kept; ``since=0`` returns them."""
     hub = make_hub(hello_history=2)
     assert "earlier" not in await greeting(hub)
     for number in range(5):

@@ -88,12 +88,12 @@ def test_nobody_asks() -> None:
 def test_level_never_waits() -> None:
     """It goes to a client that has all its messages and takes it, and is lost otherwise: nothing else is delayed."""
     sent: list[bytes] = []
-    outbox = Subscription(10)
-    outbox.put_private("hello")
-    outbox.set_direct_writer(lambda frame: bool(sent.append(frame)) or True)
-    outbox.send_ephemeral(b"too early")
+    subscription = Subscription(10)
+    subscription.put_private("hello")
+    subscription.set_direct_writer(lambda frame: bool(sent.append(frame)) or True)
+    subscription.send_ephemeral(b"too early")
     assert sent == []
-    assert outbox._pending == {-1: "hello"}
+    assert subscription._pending == {-1: "hello"}
     free = Subscription(10)
     free.set_direct_writer(lambda frame: bool(sent.append(frame)) or True)
     free.send_ephemeral(b"level")

@@ -22,11 +22,11 @@ from streamstt.transcripts.writer import TranscriptWriter
 from tests.support.captions import final, make_hub, partial
 
 
-async def taken(outbox: Subscription) -> list[str]:
+async def read_waiting(subscription: Subscription) -> list[str]:
     """What can be had now, without waiting."""
     texts: list[str] = []
     while True:
-        getting = asyncio.ensure_future(outbox.get())
+        getting = asyncio.ensure_future(subscription.get())
         for _ in range(5):
             await asyncio.sleep(0)
         if not getting.done():
@@ -51,12 +51,12 @@ async def test_a_final_waits_for_the_disk() -> None:
     """A viewer gets a final when it is written, what came before at once, and what came after in its order."""
     hub = make_hub()
     kept, way = held(hub)
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.publish(partial("One"))
-        assert await taken(outbox) == ["hello", "One"]
+        assert await read_waiting(subscription) == ["hello", "One"]
         hub.publish(final("One."))
         hub.publish(partial("Two", number=2))
-        waiting = asyncio.ensure_future(outbox.get())
+        waiting = asyncio.ensure_future(subscription.get())
         await asyncio.sleep(0)
         assert not waiting.done()
         assert hub.finals == []
@@ -64,59 +64,59 @@ async def test_a_final_waits_for_the_disk() -> None:
         message = await waiting
         assert isinstance(message, Message)
         assert message.data["text"] == "One."
-        assert await taken(outbox) == ["Two"]
+        assert await read_waiting(subscription) == ["Two"]
         assert [f.text for f in hub.finals] == ["One."]
 
 
 async def test_who_comes_meanwhile() -> None:
-    """A greeting tells nothing that is not written; what is held comes after it, once, and in order."""
+    """A hello tells nothing that is not written; what is held comes after it, once, and in order."""
     hub = make_hub()
     kept, way = held(hub)
     hub.publish(partial("On"))
     hub.publish(final("One."))
     hub.publish(Status("mic", State.LISTENING), partial("Two", number=2))
-    with hub.subscribe() as outbox:
-        greeting = await outbox.get()
-        assert isinstance(greeting, str)
-        told = json.loads(greeting)
-        assert (told["seq"], told["history"]) == (1, [])
-        assert await taken(outbox) == []
+    with hub.subscribe() as subscription:
+        hello = await subscription.get()
+        assert isinstance(hello, str)
+        hello = json.loads(hello)
+        assert (hello["seq"], hello["history"]) == (1, [])
+        assert await read_waiting(subscription) == []
         way.release(kept[0])
-        assert await taken(outbox) == ["One.", "status", "Two"]
-    with hub.subscribe() as outbox:
-        greeting = await outbox.get()
-        assert isinstance(greeting, str)
-        assert [f["text"] for f in json.loads(greeting)["history"]] == ["One."]
+        assert await read_waiting(subscription) == ["One.", "status", "Two"]
+    with hub.subscribe() as subscription:
+        hello = await subscription.get()
+        assert isinstance(hello, str)
+        assert [f["text"] for f in json.loads(hello)["history"]] == ["One."]
 
 
 async def test_in_any_order() -> None:
     """A final waits for those before it, too: what is read on a screen has no hole on disk."""
     hub = make_hub()
     kept, way = held(hub)
-    with hub.subscribe() as outbox:
-        await outbox.get()
+    with hub.subscribe() as subscription:
+        await subscription.get()
         hub.publish(final("One."))
         hub.publish(final("Two.", number=2))
         way.release(kept[1])
-        assert await taken(outbox) == []
+        assert await read_waiting(subscription) == []
         flushed = asyncio.ensure_future(hub.flush())
         await asyncio.sleep(0)
         assert not flushed.done()
         way.release(kept[0])
         await flushed
-        assert await taken(outbox) == ["One.", "Two."]
+        assert await read_waiting(subscription) == ["One.", "Two."]
 
 
 async def test_a_disk_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a short while a final is told all the same: captions never wait for a disk."""
+    """After a short time, a final is delivered in any case: captions never wait for a disk."""
     monkeypatch.setattr(write_ahead, "HOLD_S", 0.001)
     hub = make_hub()
     held(hub)
-    with hub.subscribe() as outbox:
-        await outbox.get()
+    with hub.subscribe() as subscription:
+        await subscription.get()
         hub.publish(final("One."))
         async with asyncio.timeout(60):
-            message = await outbox.get()
+            message = await subscription.get()
     assert isinstance(message, Message)
     assert message.data["text"] == "One."
 
@@ -155,33 +155,33 @@ async def test_since_an_earlier_run(since: int, missed: list[int], gap: bool) ->
     hub = make_hub()
     hub.restore(earlier(4, 6, 8), 100, 2)
     hub.publish(final("New."))
-    with hub.subscribe(Resume(since, "run-1")) as outbox:
-        greeting = await outbox.get()
-    assert isinstance(greeting, str)
-    told = json.loads(greeting)
-    assert [m["seq"] for m in told["history"]] == missed
-    assert told.get("gap_in_history", False) is gap
-    assert told["seq"] == 101
+    with hub.subscribe(Resume(since, "run-1")) as subscription:
+        hello = await subscription.get()
+    assert isinstance(hello, str)
+    hello = json.loads(hello)
+    assert [m["seq"] for m in hello["history"]] == missed
+    assert hello.get("gap_in_history", False) is gap
+    assert hello["seq"] == 101
 
 
 async def test_history_is_bounded_across_runs() -> None:
-    """Of what earlier runs said, as much is kept as of one run; what is left out counts as gone."""
+    """Of the finals of earlier runs, as many are kept as of one run; the others count as dropped."""
     hub = make_hub(history=2)
     hub.restore(earlier(4, 6, 8), 100, 2)
     assert [f.text for f in hub.finals] == ["6.", "8."]
-    with hub.subscribe(Resume(3, "run-1")) as outbox:
-        greeting = await outbox.get()
-    assert isinstance(greeting, str)
-    assert json.loads(greeting)["gap_in_history"] is True
+    with hub.subscribe(Resume(3, "run-1")) as subscription:
+        hello = await subscription.get()
+    assert isinstance(hello, str)
+    assert json.loads(hello)["gap_in_history"] is True
 
 
 async def test_finals_tell_their_wall_time() -> None:
     """``at`` is the wall time of a final's start, for stream times of different runs cannot be compared."""
     hub = make_hub()
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.publish(final("One.", 61.5, 62.0))
-        await outbox.get()
-        message = await outbox.get()
+        await subscription.get()
+        message = await subscription.get()
     assert isinstance(message, Message)
     assert message.data["at"] == "2026-01-02T03:05:07.178+00:00"
     assert message.at == datetime.fromisoformat("2026-01-02T03:05:07.178+00:00")
@@ -200,11 +200,11 @@ async def test_transcripts_hold_finals(tmp_path: Path) -> None:
     """With transcripts, what a viewer has got is in the record at that moment."""
     hub = make_hub()
     transcript = TranscriptWriter(Archive(tmp_path, Settings(), 1), hub)
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.publish(final("One."))
-        assert await taken(outbox) == ["hello"]
+        assert await read_waiting(subscription) == ["hello"]
         running = asyncio.ensure_future(transcript.run())
-        message = await outbox.get()
+        message = await subscription.get()
         assert isinstance(message, Message)
         assert written(tmp_path) == json.loads(message.text)
         transcript.close()
@@ -213,7 +213,7 @@ async def test_transcripts_hold_finals(tmp_path: Path) -> None:
 
 async def test_what_waits_in_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the disk takes nothing, only so many finals are kept; the oldest goes first, and is counted."""
-    monkeypatch.setattr(transcript_module, "WAITING", 20)
+    monkeypatch.setattr(transcript_module, "MAX_PENDING", 20)
     hub = make_hub()
     archive = Archive(tmp_path, Settings(), 1)
     transcript = TranscriptWriter(archive, hub)
@@ -248,7 +248,7 @@ class HungDisk:
 
 
 async def test_captions_go_on_while_the_disk_hangs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a write does not come back, viewers get finals without waiting, people are told, and no mark hangs with it;
+    """While a write hangs, viewers get finals without waiting, a notice says so, and no mark hangs with it;
     when it does, all is written and well."""
     monkeypatch.setattr(write_ahead, "HOLD_S", 0.001)
     monkeypatch.setattr(transcript_module, "SLOW_S", 0.001)
@@ -257,15 +257,15 @@ async def test_captions_go_on_while_the_disk_hangs(tmp_path: Path, monkeypatch: 
     disk = HungDisk(tmp_path)
     transcript = TranscriptWriter(disk, hub)  # type: ignore[arg-type]
     running = asyncio.ensure_future(transcript.run())
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.publish(final("One."))
         async with asyncio.timeout(60):
             detail = ""
             while "does not answer" not in detail:
-                message = await outbox.get()
+                message = await subscription.get()
                 detail = message.data.get("detail", "") if isinstance(message, Message) else ""
         hub.publish(final("Two.", number=2))
-        assert await taken(outbox) == ["Two."]
+        assert await read_waiting(subscription) == ["Two."]
         with pytest.raises(OutputError):
             await transcript.mark("Now")
         disk.answers.set()
@@ -275,22 +275,22 @@ async def test_captions_go_on_while_the_disk_hangs(tmp_path: Path, monkeypatch: 
 
 
 class BrokenArchive(HungDisk):
-    """Raises what nobody thought of."""
+    """Raises an unexpected error."""
 
     def write(self, entry: TranscriptEntry) -> None:
         raise ValueError("a mistake")
 
 
 async def test_a_mistake_in_the_writer_ends_no_captions(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """The transcript ends, with a traceback in the log; viewers get what was held and what comes, and are told."""
+    """The transcript ends, with a traceback in the log; viewers get held and new captions, and a notice."""
     hub = make_hub()
     hub.publish(Status("mic", State.LISTENING))
     transcript = TranscriptWriter(BrokenArchive(tmp_path), hub)  # type: ignore[arg-type]
-    with hub.subscribe() as outbox:
+    with hub.subscribe() as subscription:
         hub.publish(final("One."))
         await transcript.run()
         hub.publish(final("Two.", number=2))
-        assert await taken(outbox) == ["hello", "status", "One.", "status", "Two."]
+        assert await read_waiting(subscription) == ["hello", "status", "One.", "status", "Two."]
     assert "captions go on" in str(hub.notices[0])
     assert "ValueError: a mistake" in caplog.text
     with pytest.raises(OutputError):

@@ -252,11 +252,13 @@ def test_metrics() -> None:
     status.record_success(2)
     status.record_failure(TargetUnavailable("out"))
     status.record_rejection("no")
-    values = {r.name: r.value for r in hub.counters.collect() if ("target", "zoom") in r.labels}
+    counted = ("outlet_delivered_total", "outlet_dropped_total", "outlet_retries_total")
+    metrics = (*counted, "outlet_waiting", "outlet_away")
+    values = {m: hub.counters.registry.get_sample_value(f"streamstt_{m}", {"target": "zoom"}) for m in metrics}
     assert values == {
-        "outlet_delivered": 2,
-        "outlet_dropped": 1,
-        "outlet_retries": 1,
+        "outlet_delivered_total": 2,
+        "outlet_dropped_total": 1,
+        "outlet_retries_total": 1,
         "outlet_waiting": 4,
         "outlet_away": 1,
     }

@@ -75,7 +75,7 @@ def test_own_names(host: str) -> None:
     ],
 )
 def test_rebound_names(host: str) -> None:
-    """A name that somebody else lets point here is not this daemon; the answer names the setting that allows it."""
+    """A name that others make point here is refused; the response names the setting that allows it."""
     guard = AccessPolicy(None, hosts=frozenset({"captions.example"}))
     verdict = guard.check(replace(LOCAL, hosts=(host,), local_address="192.168.1.5"))
     assert isinstance(verdict, Refusal)
@@ -148,7 +148,7 @@ def test_allowed_origins(origin: str) -> None:
 
 
 def test_plain_page_of_a_daemon_with_tls() -> None:
-    """With TLS of its own, a page that came without it was put there by somebody in between."""
+    """With TLS, a page loaded without TLS was put there by an attacker in between."""
     guard = AccessPolicy(None, secure=True)
     assert status(guard.check(replace(LOCAL, origins=("http://127.0.0.1:8765",)))) is HTTPStatus.FORBIDDEN
     assert guard.check(replace(LOCAL, origins=("https://127.0.0.1:8765",))) == ALL_ROLES
@@ -170,7 +170,7 @@ def test_plain_page_of_a_daemon_with_tls() -> None:
     ],
 )
 def test_ways_to_show_a_token(shown: dict[str, str]) -> None:
-    """Header, query or cookie; what is said explicitly counts more than what the browser kept."""
+    """A token may come in header, query or cookie; an explicit one takes precedence over the browser's cookie."""
     assert CLOSED.check(replace(LOCAL, **shown)) == Role.VIEWER
 
 
@@ -191,7 +191,7 @@ def test_token_that_comes_later() -> None:
 
 
 def test_viewer_who_wants_to_speak() -> None:
-    """A viewer's cookie comes along by itself: whoever holds a speaker's token as well may still send that."""
+    """Browsers add a viewer's cookie by themselves: a client may still send a speaker's token."""
     cookie = f"streamstt-8765={VIEWER}"
     assert CLOSED.check(replace(LOCAL, target="/audio", cookies=cookie)) is NO_ROLE
     assert (
@@ -248,7 +248,7 @@ def test_any_other_token(token: str) -> None:
     )
 )
 def test_any_request(visit: AccessRequest) -> None:
-    """Whatever a stranger says, it is judged; nobody without a token gets a role."""
+    """Any request is decided on; none without a token gets a role."""
     assert not isinstance(CLOSED.check(visit), Role) or CLOSED.check(visit) is NO_ROLE
     OPEN.check(visit)
 

@@ -1,4 +1,4 @@
-"""How much strangers may do."""
+"""Bounds on clients."""
 
 import pytest
 from hypothesis import given
@@ -29,29 +29,29 @@ def test_bucket_holds_the_rate(pauses: list[float]) -> None:
 
 
 def test_census() -> None:
-    """Who is one too many is told which bound it meets; when another leaves, there is room."""
-    census = ConnectionCounter(3, 2)
+    """One connection too many gets the name of the bound; when another ends, there is room."""
+    counter = ConnectionCounter(3, 2)
     for address in ("a", "a", "b"):
-        census.add(address)
-        assert not census.over_limit_reason(address)
-    census.add("c")
-    assert "server.max_connections" in census.over_limit_reason("c")
-    assert not census.over_limit_reason("c", margin=1)
-    census.remove("b")
-    assert not census.over_limit_reason("c")
-    census.add("a")
-    census.remove("c")
-    assert "server.max_per_address" in census.over_limit_reason("a")
+        counter.add(address)
+        assert not counter.over_limit_reason(address)
+    counter.add("c")
+    assert "server.max_connections" in counter.over_limit_reason("c")
+    assert not counter.over_limit_reason("c", margin=1)
+    counter.remove("b")
+    assert not counter.over_limit_reason("c")
+    counter.add("a")
+    counter.remove("c")
+    assert "server.max_per_address" in counter.over_limit_reason("a")
 
 
 def test_census_forgets() -> None:
     """Addresses that have left take no room."""
-    census = ConnectionCounter(3, 2)
+    counter = ConnectionCounter(3, 2)
     for number in range(1000):
-        census.add(f"{number}")
-        census.remove(f"{number}")
-    assert census.total == 0
-    assert not census.over_limit_reason("0", margin=-2), "nobody is counted from an address that was left"
+        counter.add(f"{number}")
+        counter.remove(f"{number}")
+    assert counter.total == 0
+    assert not counter.over_limit_reason("0", margin=-2), "an address without connections is not counted"
 
 
 def test_complaints() -> None:
@@ -82,7 +82,7 @@ def test_one_address(address: str, key: str) -> None:
 @PROPERTY
 @given(st.text())
 def test_log_lines_stay_lines(text: str) -> None:
-    """What a stranger sends cannot forge a line of the log, or colour a terminal."""
+    """What a client sends cannot forge a line of the log, or color a terminal."""
     shown = printable(text)
     assert shown.isprintable()
     assert len(shown) <= 200

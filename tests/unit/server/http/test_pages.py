@@ -77,7 +77,7 @@ def test_not_found(target: str) -> None:
 @example("/%ff%00")
 @example("/pages/%00")
 def test_any_address_is_answered(target: str) -> None:
-    """Whatever a stranger asks for, there is an answer."""
+    """Any address gets a response."""
     assert ROUTES.respond(target).status in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}
 
 
@@ -123,13 +123,13 @@ def test_a_device_that_is_awaited() -> None:
     hub = make_hub()
     hub.publish(Status("mic", State.WAITING, "There is no sound server."))
     assert health(hub)[0] is HTTPStatus.OK
-    hub.set_device_pending("mic", True)
+    hub.set_device_pending("mic", pending=True)
     assert health(hub, "?plain")[1] == "degraded: mic is not there: There is no sound server.\n"
 
 
 @pytest.mark.parametrize("about", ["late", "engine", "stuck", "transcript", "overflow", "settings"])
 def test_notices_degrade(about: str) -> None:
-    """Whatever keeps captions from coming, from being in time, or from being kept, is told to a monitor."""
+    """Monitors see whatever keeps captions from being published, in time, and stored."""
     hub = make_hub()
     hub.publish(Status("mic", State.LISTENING))
     hub.notify(about, "Something is wrong.", "mic" if about in {"late", "overflow"} else "")
@@ -141,7 +141,7 @@ def test_notices_degrade(about: str) -> None:
 
 @pytest.mark.parametrize("about", ["clipping", "silence"])
 def test_advice_does_not(about: str) -> None:
-    """How a microphone sounds is told, but nobody is called at night because it is muted."""
+    """Warnings about the sound are shown, but a muted microphone leaves the daemon ready."""
     hub = make_hub()
     hub.publish(Status("mic", State.LISTENING))
     hub.notify(about, "Is it muted?", "mic")

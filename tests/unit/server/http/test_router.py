@@ -1,4 +1,4 @@
-"""What a request gets, rules and pages together."""
+"""The router: access rules and pages together."""
 
 import json
 from http import HTTPStatus
@@ -9,7 +9,7 @@ from streamstt.config.compat import SETTING_BY_PATH
 from streamstt.events import State, Status
 from streamstt.server.access import COMPAT_PATHS, NO_ROLE, AccessPolicy, AccessRequest, Role, TokenSet
 from streamstt.server.http.pages import Pages
-from streamstt.server.http.response import Answer
+from streamstt.server.http.response import Response
 from streamstt.server.http.router import Router
 from tests.support.captions import final, make_hub
 
@@ -26,23 +26,23 @@ def closed(*, secure: bool = False) -> Router:
     )
 
 
-def ask(reception: Router, target: str, cookies: str = "", *, method: str = "GET") -> Answer:
-    answer = reception.route(AccessRequest(target, ("localhost",), cookies=cookies), method)
-    assert isinstance(answer, Answer)
-    return answer
+def ask(router: Router, target: str, cookies: str = "", *, method: str = "GET") -> Response:
+    response = router.route(AccessRequest(target, ("localhost",), cookies=cookies), method)
+    assert isinstance(response, Response)
+    return response
 
 
 def test_a_page_with_a_token() -> None:
     """The token moves from the address into a cookie that scripts and other sites cannot use; then the page opens."""
-    reception = closed()
-    first = ask(reception, f"/overlay?lines=2&token={TOKEN}")
+    router = closed()
+    first = ask(router, f"/overlay?lines=2&token={TOKEN}")
     headers = dict(first.headers)
     assert (first.status, headers["Location"]) == (HTTPStatus.SEE_OTHER, "./overlay?lines=2")
     cookie, *attributes = headers["Set-Cookie"].split("; ")
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
     assert "Secure" not in attributes
-    assert ask(reception, "/overlay?lines=2", cookie).status is HTTPStatus.OK
-    assert SECRET in ask(reception, "/transcript.txt", cookie).body.decode()
+    assert ask(router, "/overlay?lines=2", cookie).status is HTTPStatus.OK
+    assert SECRET in ask(router, "/transcript.txt", cookie).body.decode()
     assert TOKEN.encode() not in first.body
 
 
@@ -53,59 +53,71 @@ def test_a_cookie_over_tls_stays_there() -> None:
 
 @pytest.mark.parametrize("target", ["/", "/overlay", "/transcript.json", "/nothing", "/metrics", f"/?token={'x' * 32}"])
 def test_without_a_token(target: str) -> None:
-    """Nothing, not even whether it is there; a browser is not made to ask for a password."""
-    answer = ask(closed(), target)
-    assert answer.status is HTTPStatus.UNAUTHORIZED
-    assert dict(answer.headers) == {"WWW-Authenticate": "Bearer"}
-    assert SECRET not in answer.body.decode()
+    """Without a token nothing is shown, not even whether a path exists; browsers are not made to ask for a password."""
+    response = ask(closed(), target)
+    assert response.status is HTTPStatus.UNAUTHORIZED
+    assert dict(response.headers) == {"WWW-Authenticate": "Bearer"}
+    assert SECRET not in response.body.decode()
 
 
 def test_transcript_with_a_token_is_no_detour() -> None:
-    """Programs get what they ask for at once."""
+    """Programs get what they ask for at once, without a redirect."""
     assert SECRET in ask(closed(), f"/transcript.txt?token={TOKEN}").body.decode()
 
 
-def test_health_is_a_word_for_strangers() -> None:
-    """Without a token, a monitor learns whether it is well, not the names of sources; with one, all."""
-    reception = closed()
-    assert json.loads(ask(reception, "/healthz").body) == {"status": "ready"}
-    assert "mic" in json.loads(ask(reception, f"/healthz?token={TOKEN}").body)["sources"]
+def test_health_without_a_token_is_one_word() -> None:
+    """Without a token, a monitor gets the status, not the names of sources; with one, it gets all."""
+    router = closed()
+    assert json.loads(ask(router, "/healthz").body) == {"status": "ready"}
+    assert "mic" in json.loads(ask(router, f"/healthz?token={TOKEN}").body)["sources"]
 
 
 def test_sockets() -> None:
-    """A socket opens for whom the guard knows, or who may still say; a page for nobody opens as a socket."""
-    reception = closed()
-    assert reception.route(AccessRequest("/captions", ("localhost",), is_websocket=True)) is NO_ROLE
-    assert reception.route(AccessRequest(f"/captions?token={TOKEN}", ("localhost",), is_websocket=True)) == Role.VIEWER
-    assert ask(reception, f"/captions?token={TOKEN}").status is HTTPStatus.UPGRADE_REQUIRED
+    """A WebSocket opens for clients with a token, or that may still send one; no page opens as a WebSocket."""
+    router = closed()
+    assert router.route(AccessRequest("/captions", ("localhost",), is_websocket=True)) is NO_ROLE
+    assert router.route(AccessRequest(f"/captions?token={TOKEN}", ("localhost",), is_websocket=True)) == Role.VIEWER
+    assert ask(router, f"/captions?token={TOKEN}").status is HTTPStatus.UPGRADE_REQUIRED
     for target in ("/", "/transcript.txt", "/nothing", "/captions/"):
-        answer = reception.route(AccessRequest(target, ("localhost",), is_websocket=True))
-        assert isinstance(answer, Answer)
-        assert answer.status is HTTPStatus.NOT_FOUND
-        assert SECRET not in answer.body.decode()
+        response = router.route(AccessRequest(target, ("localhost",), is_websocket=True))
+        assert isinstance(response, Response)
+        assert response.status is HTTPStatus.NOT_FOUND
+        assert SECRET not in response.body.decode()
 
 
 def test_methods() -> None:
-    """What is not GET changes nothing and is told so."""
-    answer = ask(Router(AccessPolicy(None), Pages(make_hub())), "/", method="POST")
-    assert answer.status is HTTPStatus.METHOD_NOT_ALLOWED
+    """Methods that change something are refused on pages, with the methods that are allowed."""
+    response = ask(Router(AccessPolicy(None), Pages(make_hub())), "/", method="POST")
+    assert response.status is HTTPStatus.METHOD_NOT_ALLOWED
+    assert dict(response.headers) == {"Allow": "GET, HEAD, OPTIONS"}
+
+
+def test_errors_are_phrased_for_their_clients() -> None:
+    """Each response of a path goes through what phrases its errors."""
+
+    def translate(path: str, response: Response) -> Response:
+        return Response(response.status, "x/y", path.encode())
+
+    router = Router(AccessPolicy(TokenSet((), "")), Pages(make_hub()), translate_error=translate)
+    response = ask(router, "/v1/models")
+    assert (response.status, response.body) == (HTTPStatus.UNAUTHORIZED, b"/v1/models")
 
 
 @pytest.mark.parametrize(("path", "setting"), SETTING_BY_PATH.items())
 def test_other_protocols(path: str, setting: str) -> None:
-    """A protocol that is switched off is not found, and the answer names its setting; when it is on, it opens."""
+    """A protocol that is switched off is not found, and the response names its setting; if it is on, it opens."""
     free = AccessPolicy(None)
-    for socket in (False, True):
-        answer = Router(free, Pages(make_hub())).route(
-            AccessRequest(f"{path}?model=x", ("localhost",), is_websocket=socket)
+    for is_websocket in (False, True):
+        response = Router(free, Pages(make_hub())).route(
+            AccessRequest(f"{path}?model=x", ("localhost",), is_websocket=is_websocket)
         )
-        assert isinstance(answer, Answer)
-        assert answer.status is HTTPStatus.NOT_FOUND
-        assert f"{setting} = true" in answer.body.decode()
-    asked = AccessRequest(path, ("localhost",), is_websocket=True)
-    assert isinstance(Router(free, Pages(make_hub()), [path]).route(asked), Role)
+        assert isinstance(response, Response)
+        assert response.status is HTTPStatus.NOT_FOUND
+        assert f"{setting} = true" in response.body.decode()
+    request = AccessRequest(path, ("localhost",), is_websocket=True)
+    assert isinstance(Router(free, Pages(make_hub()), [path]).route(request), Role)
 
 
-def test_every_foreign_path_has_its_switch() -> None:
-    """None can be open without a setting."""
+def test_every_compat_path_has_its_switch() -> None:
+    """No path of another protocol is open without a setting."""
     assert set(SETTING_BY_PATH) == set(COMPAT_PATHS)

@@ -1,22 +1,26 @@
-"""The audio of a client of any of these protocols, on its way to its source."""
+"""The audio of a client, of any protocol, on its way to its source."""
 
 import asyncio
-import json
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 import numpy as np
 
 from streamstt.audio.format import MAX_RATE, MIN_RATE, Resampler, from_s16le, mix_down
+from streamstt.captioning.remote_source import RemoteSource
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError
-from streamstt.server.endpoint import RemoteStream, WebSocket
+from streamstt.server.endpoint import WebSocket
 
 MAX_CHANNELS = 8
 
 
 def check_format(rate: int, channels: int) -> None:
-    """Refuses what cannot be heard.
+    """Refuses audio that cannot be converted.
+
+    Args:
+        rate: Samples per second and channel.
+        channels: Number of channels.
 
     Raises:
         ClientError: Rate or channels are out of range.
@@ -27,53 +31,29 @@ def check_format(rate: int, channels: int) -> None:
         raise ClientError("bad_channels", f"audio may have 1 to {MAX_CHANNELS} channels, not {channels}")
 
 
-def parse_json_object(text: str | bytes, hint: str = "text must be a JSON object; audio is binary") -> dict[str, Any]:
-    """A JSON object.
-
-    Args:
-        text: What a client sent.
-        hint: What it is told if that is something else.
-
-    Raises:
-        ClientError: It is something else.
-    """
-    try:
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        data = None
-    if not isinstance(data, dict):
-        raise ClientError("bad_message", hint, 1003)
-    return data
-
-
-def base_language(tag: str) -> str:
-    """The language of a tag: ``en`` of ``en-US``."""
-    return tag.replace("_", "-").partition("-")[0].lower()
-
-
 class ClientAudio:
-    """Takes s16le in pieces that are cut anywhere."""
+    """Converts s16le, in pieces that are cut anywhere, to 16 kHz mono, and passes it to a source."""
 
-    def __init__(self, stream: RemoteStream, hub: Hub, rate: int, channels: int = 1) -> None:
-        """Has taken nothing.
+    def __init__(self, source: RemoteSource, hub: Hub, rate: int, channels: int = 1) -> None:
+        """Starts before the first audio.
 
         Args:
-            stream: Where it goes.
-            hub: Where its captions come from.
-            rate: Samples a second, of each channel.
-            channels: How many; their mean is heard.
+            source: Where the audio goes.
+            hub: Where its captions are published.
+            rate: Samples per second and channel.
+            channels: Number of channels; their mean is used.
 
         Raises:
             ClientError: Rate or channels are out of range.
         """
         check_format(rate, channels)
-        self._stream = stream
+        self._source = source
         self._hub = hub
         self._format = rate, channels
         self._reset()
 
     def set_format(self, rate: int, channels: int = 1) -> None:
-        """From now on audio has this form.
+        """Sets the format of the audio that follows.
 
         Raises:
             ClientError: Rate or channels are out of range.
@@ -94,29 +74,40 @@ class ClientAudio:
         whole = len(data) - len(data) % (2 * channels)
         self._remainder = data[whole:]
         samples = from_s16le(data[:whole]).reshape(-1, channels)  # (n, channels)
-        await self._stream.push(self._resampler.push(np.ascontiguousarray(mix_down(samples))))
-        await asyncio.sleep(0)  # whoever sends captions has a turn: it may have to tell how far the audio is now
+        await self._source.push(self._resampler.push(np.ascontiguousarray(mix_down(samples))))
+        await asyncio.sleep(0)  # yield so the sender can emit results for this position
 
     async def drain(self) -> None:
-        """All that was said so far becomes final; returns when it waits for the client. More audio may follow."""
+        """Makes all audio so far final; returns when the captions wait for the client. More audio may follow."""
         await self.end_utterance()
-        await self._stream.drain()
+        await self._source.drain()
         await self._hub.flush()
 
     async def end_utterance(self) -> None:
-        """All that was said so far is complete, and becomes final soon. More audio may follow."""
-        await self._stream.push(self._resampler.push(from_s16le(b""), last=True))
+        """Marks the audio so far as complete: it becomes final soon. More audio may follow."""
+        await self._source.push(self._resampler.push(from_s16le(b""), last=True))
         self._reset()
-        self._stream.end_utterance()
+        self._source.end_utterance()
 
 
-async def receive(socket: WebSocket, idle_s: float) -> str | bytes:
-    """A client's next message.
+def _nothing(_: str | bytes) -> bool:
+    return False
+
+
+async def receive(socket: WebSocket, idle_s: float, ignore: Callable[[str | bytes], bool] = _nothing) -> str | bytes:
+    """Returns a client's next message.
+
+    Args:
+        socket: The client's WebSocket.
+        idle_s: Time for it to come, in seconds.
+        ignore: Messages that are passed over, and give no more time.
 
     Raises:
-        ClientError: None comes for too long.
+        ClientError: None comes in time.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(idle_s):
-            return await socket.recv()
+            while ignore(message := await socket.recv()):
+                pass
+            return message
     raise ClientError("idle", f"no audio for {idle_s:g} s (server.audio_idle_s)")

@@ -6,20 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamstt.audio.format import Samples, to_s16le
-from streamstt.compat.client_audio import ClientAudio
+from streamstt.captioning.remote_source import RemoteSource
 from streamstt.hub.protocol import ClientError
+from streamstt.server.client_audio import ClientAudio
 from tests.support.captions import make_hub
 from tests.support.drawing import PROPERTY, draw
 
 AUDIO = draw("..ssss..SSSS..")
 
 
-class Kept:
-    """Implements ``RemoteStream``: keeps what it is given."""
-
-    name = "kept"
-    position = 0.0
-    settled = True
+class Kept(RemoteSource):
+    """Keeps what it is given; has no session behind it."""
 
     def __init__(self) -> None:
         self.pieces: list[Samples] = []
@@ -37,12 +34,6 @@ class Kept:
 
     def end_utterance(self) -> None:
         """It keeps no words."""
-
-    async def wait_until_final(self, until: float) -> None:
-        """The same."""
-
-    def close(self) -> None:
-        """Nobody else is here."""
 
 
 async def fed(data: bytes, sizes: list[int], rate: int = 16000, channels: int = 1) -> Kept:
