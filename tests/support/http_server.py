@@ -1,4 +1,4 @@
-"""The real server in this process, without a pipeline behind it, and a client that sees every byte."""
+"""The real server in this process, without a pipeline, and a client that sends and receives raw bytes."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ class NoIngest:
 
 @dataclass
 class Running:
-    """A server that listens."""
+    """A server that accepts connections."""
 
     server: CaptionServer
     hub: Hub
@@ -35,13 +35,13 @@ class Running:
 
     @property
     def connections(self) -> int:
-        """How many it counts now."""
+        """How many connections it has."""
         return self.server._connection_policy.counter.total
 
 
 @asynccontextmanager
 async def serving(settings: Settings | None = None, extensions: Extensions = NO_EXTENSIONS) -> AsyncIterator[Running]:
-    """A server, until the end of the block; then nothing of it is left."""
+    """Runs a server until the end of the block, and checks that no connection is left."""
     hub = make_hub()
     server = CaptionServer(settings or Settings(port=0), hub, NoIngest(), extensions)
     running = Running(server, hub, await server.start())
@@ -49,12 +49,12 @@ async def serving(settings: Settings | None = None, extensions: Extensions = NO_
         yield running
     finally:
         await server.drain()
-    assert running.connections == 0, "every connection is counted off"
+    assert running.connections == 0, "no connection is left"
 
 
 @dataclass
 class Reply:
-    """A response as it came."""
+    """A response as it was received."""
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)  # names in lower case
@@ -62,7 +62,7 @@ class Reply:
 
 
 class RawClient:
-    """One connection; sends what it is told to."""
+    """A connection over which a test sends bytes."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader = reader
@@ -72,7 +72,7 @@ class RawClient:
         self.writer.write(data)
 
     async def reply(self, method: str = "GET") -> Reply:
-        """The next response; one to ``HEAD`` has no body."""
+        """Returns the next response; one to ``HEAD`` has no body."""
         async with asyncio.timeout(20):
             first, *lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[:-2]
             headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
@@ -80,12 +80,12 @@ class RawClient:
             return Reply(int(first.split()[1]), headers, await self.reader.readexactly(size))
 
     async def ask(self, target: str, method: str = "GET", *headers: str) -> Reply:
-        """Sends a request, and returns its response."""
+        """Sends a request and returns its response."""
         self.send(request(target, method, *headers))
         return await self.reply(method)
 
     async def rest(self) -> bytes:
-        """All that comes until the server ends the connection."""
+        """Returns everything received until the server closes the connection."""
         async with asyncio.timeout(20):
             try:
                 return await self.reader.read()
@@ -94,13 +94,13 @@ class RawClient:
 
 
 def request(target: str, method: str = "GET", *headers: str) -> bytes:
-    """A request without a body."""
+    """Encodes a request without a body."""
     return "\r\n".join([f"{method} {target} HTTP/1.1", "Host: localhost", *headers, "", ""]).encode()
 
 
 @asynccontextmanager
 async def connected(running: Running) -> AsyncIterator[RawClient]:
-    """A connection to the server."""
+    """Opens a connection to the server."""
     reader, writer = await asyncio.open_connection("127.0.0.1", running.port)
     try:
         yield RawClient(reader, writer)

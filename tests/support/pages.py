@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from selenium import webdriver
 
-from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest
 from streamstt.config.server import ServerSettings as Settings
 from streamstt.events import Event, Final, Partial
 from streamstt.hub.hub import Hub
-from streamstt.hub.protocol import ClientError, DaemonInfo, SourceInfo
+from streamstt.hub.protocol import DaemonInfo, SourceInfo
 from streamstt.server.server import CaptionServer
 from tests.support.brokers import free_port
 from tests.support.browser import until_equal
+from tests.support.http_server import NoIngest
 
 FINALS = "return Array.from(document.querySelectorAll('#log .caption .text'), e => e.textContent)"
 PARTIALS = "return Array.from(document.querySelectorAll('#partials .text'), e => e.textContent)"
@@ -117,13 +117,6 @@ class ScriptedDaemon:
 
     def _call(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=90)
-
-
-class NoIngest:
-    """Accepts no remote audio."""
-
-    def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
-        raise ClientError("full", "no audio here")
 
 
 def partial(text: str, stable: int = 0, caption: str = "c1", source: str = "desk", rev: int = 1) -> Partial:

@@ -1,4 +1,4 @@
-"""HTTP on the one port: connections that stay, methods, bounds, and the way to a WebSocket."""
+"""HTTP on the daemon's only port: keep-alive, methods, limits, and upgrades to WebSocket."""
 
 import asyncio
 import logging
@@ -40,7 +40,7 @@ async def fail(_: HttpRequest) -> None:
 
 
 async def wait_for_response(post: HttpRequest) -> None:
-    """Responds never."""
+    """Never responds."""
     await asyncio.Future()
 
 
@@ -55,7 +55,7 @@ def post(target: str, body: bytes, *headers: str) -> bytes:
 
 
 async def test_a_connection_serves_many_requests() -> None:
-    """Requests follow one another on one connection: pages, errors that leave it whole, and uploads."""
+    """One connection carries several requests: pages, errors that keep it open, and uploads."""
     async with serving(extensions=UPLOADS) as server, connected(server) as client:
         for _ in range(20):
             assert (await client.ask("/healthz")).status == 200
@@ -69,7 +69,7 @@ async def test_a_connection_serves_many_requests() -> None:
     "sent", [b"GET / HTTP/1.0\r\nHost: localhost\r\n\r\n", request("/", "GET", "Connection: close")]
 )
 async def test_a_client_that_wants_the_end_gets_it(sent: bytes) -> None:
-    """HTTP/1.0, and a client that says so, get one response and the end of the connection."""
+    """With HTTP/1.0 or ``Connection: close``, the connection is closed after one response."""
     async with serving() as server, connected(server) as client:
         client.send(sent)
         reply = await client.reply()
@@ -78,7 +78,7 @@ async def test_a_client_that_wants_the_end_gets_it(sent: bytes) -> None:
 
 
 async def test_a_page_opens_few_connections(browser: Chrome) -> None:
-    """Chromium loads the captions page, with all its files, over no more connections than it opens to one host."""
+    """Chromium loads the captions page with all its files over as few connections as it opens to one host."""
     async with serving() as server:
         arrived = _count_arrivals(server)
         await asyncio.to_thread(browser.get, server.url)
@@ -96,7 +96,7 @@ async def test_a_page_opens_few_connections(browser: Chrome) -> None:
 
 
 def _count_arrivals(server: Running) -> list[str]:
-    """Fills with an address for each connection that comes."""
+    """Collects the address of each new connection."""
     arrived: list[str] = []
     counter = server.server._connection_policy.counter
     add = counter.add
@@ -110,7 +110,7 @@ def _count_arrivals(server: Running) -> list[str]:
 
 
 async def test_a_crowd_is_not_kept() -> None:
-    """While more than half of the places are taken, each connection ends with its response."""
+    """While more than half of the connections are in use, each is closed after its response."""
     async with serving(Settings(port=0, max_per_address=4)) as server, AsyncExitStack() as stack:
         clients = [await stack.enter_async_context(connected(server)) for _ in range(3)]
         for client in clients[:2]:
@@ -121,7 +121,7 @@ async def test_a_crowd_is_not_kept() -> None:
 
 
 async def test_nobody_stays_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection ends after so many requests; the last response says so."""
+    """A connection is closed after a number of requests; the last response says so."""
     monkeypatch.setattr(http_service, "MAX_REQUESTS", 3)
     async with serving() as server, connected(server) as client:
         ends = [(await client.ask("/healthz")).headers.get("connection") for _ in range(3)]
@@ -130,7 +130,7 @@ async def test_nobody_stays_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_pipelined_requests_are_answered_in_order() -> None:
-    """Requests that come at once get their responses in order; none is served behind a body that nobody reads."""
+    """Pipelined requests get their responses in order; none is served after a body that is not read."""
     async with serving(extensions=UPLOADS) as server, connected(server) as client:
         client.send(request("/healthz") + post("/echo", b"two") + request("/nothing") + request("/healthz", "HEAD"))
         assert [(await client.reply(method)).status for method in ("GET", "POST", "GET", "HEAD")] == [
@@ -145,7 +145,7 @@ async def test_pipelined_requests_are_answered_in_order() -> None:
 
 
 async def test_many_requests_at_once_hold_up_nobody() -> None:
-    """Between two requests of one connection, everything else has a turn."""
+    """Other tasks run between two requests of a connection."""
     turns = 0
 
     async def count() -> None:
@@ -166,7 +166,7 @@ async def test_many_requests_at_once_hold_up_nobody() -> None:
 
 
 async def test_an_idle_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between two requests a client may wait for a short time; then the connection ends, without a word."""
+    """An idle connection is closed after a short time, without a response or a log line."""
     monkeypatch.setattr(stream, "KEEP_ALIVE_S", 0.2)
     async with serving() as server, connected(server) as client:
         await client.ask("/healthz")
@@ -175,7 +175,7 @@ async def test_an_idle_connection_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("before", [b"", request("/healthz")], ids=["the first", "a later one"])
 async def test_a_slow_request_is_cut_off(before: bytes) -> None:
-    """A request that comes byte by byte for too long gets 408, be it the first on its connection or a later one."""
+    """A request that is sent too slowly gets 408, whether it is the first on its connection or a later one."""
     async with serving(Settings(port=0, handshake_s=0.3)) as server, connected(server) as client:
         client.send(before)
         if before:
@@ -193,14 +193,14 @@ async def _send_slowly(client: RawClient, data: bytes) -> None:
 
 
 async def test_a_slow_body_is_cut_off() -> None:
-    """A body that comes too slowly gets 408 as well."""
+    """A body that is sent too slowly gets 408 as well."""
     async with serving(Settings(port=0, handshake_s=0.3), UPLOADS) as server, connected(server) as client:
         client.send(request("/echo", "POST", "Content-Length: 500"))
         assert (await client.reply()).status == 408
 
 
 async def test_silence_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
-    """A connection on which nothing comes ends in time; its one line in the log says so."""
+    """A connection without any request is closed after a time, with one line in the log."""
     caplog.set_level(logging.INFO)
     async with serving(Settings(port=0, handshake_s=0.2)) as server, connected(server) as client:
         assert await client.rest() == b""
@@ -210,7 +210,7 @@ async def test_silence_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_a_client_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A response that is not read takes a bounded time, and no place for ever."""
+    """A client that does not read its response is disconnected after a time."""
     monkeypatch.setattr(stream, "SEND_S", 0.2)
     monkeypatch.setattr(connection, "FLUSH_S", 0.2)
     large = Response(HTTPStatus.OK, "text/plain", bytes(50_000_000))  # more than the kernel takes
@@ -230,7 +230,7 @@ async def test_a_client_that_does_not_read_is_cut_off(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("target", ["/", "/healthz", "/transcript.json", "/nothing", "/captions"])
 async def test_head(target: str) -> None:
-    """``HEAD`` gets what ``GET`` gets, without the body; monitors ask so."""
+    """``HEAD`` gets the response to ``GET`` without the body; uptime monitors use it."""
     async with serving() as server, connected(server) as client:
         full, head = await client.ask(target), await client.ask(target, "HEAD")
         assert (head.status, head.headers) == (full.status, full.headers)
@@ -240,7 +240,7 @@ async def test_head(target: str) -> None:
 
 
 async def test_methods() -> None:
-    """``OPTIONS`` names the methods; others get 405, which names them, too."""
+    """``OPTIONS`` lists the methods; others get 405 with the same list."""
     async with serving(extensions=UPLOADS) as server, connected(server) as client:
         for target, allowed, other in (("/", "GET, HEAD, OPTIONS", "DELETE"), ("/echo", "POST, OPTIONS", "GET")):
             options = await client.ask(target, "OPTIONS")
@@ -251,7 +251,7 @@ async def test_methods() -> None:
 
 
 async def test_options_permits_nothing() -> None:
-    """A page from elsewhere is refused in its preflight request as in any other."""
+    """A page from another origin is refused in its preflight request as in any other."""
     async with serving() as server, connected(server) as client:
         asked = ("Origin: https://evil.example", "Access-Control-Request-Method: GET")
         refused = await client.ask("/transcript.txt", "OPTIONS", *asked)
@@ -263,7 +263,7 @@ async def test_options_permits_nothing() -> None:
 
 
 async def test_errors_have_one_shape(caplog: pytest.LogCaptureFixture) -> None:
-    """What is no HTTP, too long or not allowed gets text, the headers of every response, and a line in the log."""
+    """Input that is not HTTP, too long or not allowed gets a text, the usual headers, and a line in the log."""
     caplog.set_level(logging.INFO)
     inputs = {
         b"nonsense\r\n": 400,
@@ -291,7 +291,7 @@ async def test_errors_have_one_shape(caplog: pytest.LogCaptureFixture) -> None:
 
 
 async def test_a_bug_is_an_error_like_others(caplog: pytest.LogCaptureFixture) -> None:
-    """A handler that fails is logged; its client gets 500, and the others notice nothing."""
+    """An error in a handler is logged; its client gets 500, and others are not affected."""
     async with serving(extensions=UPLOADS) as server, connected(server) as client:
         client.send(post("/fail", b""))
         assert (await client.reply()).status == 500
@@ -301,7 +301,7 @@ async def test_a_bug_is_an_error_like_others(caplog: pytest.LogCaptureFixture) -
 
 
 async def test_errors_in_the_words_of_their_clients() -> None:
-    """Whatever refuses a request, the error is phrased by the protocol that its path belongs to."""
+    """Each error has the format of the protocol that its path belongs to."""
 
     def translate(path: str, response: Response) -> Response:
         return text_response(response.status, f"{path}: oh") if path == "/echo" else response
@@ -326,7 +326,7 @@ async def test_errors_in_the_words_of_their_clients() -> None:
 
 
 async def test_a_body_that_waits_for_permission() -> None:
-    """``Expect: 100-continue`` is answered when the body is wanted, and not when it is refused."""
+    """``100 Continue`` is sent if the body is accepted, and not if the request is refused."""
     async with serving(extensions=UPLOADS) as server, connected(server) as client:
         client.send(request("/echo", "POST", "Content-Length: 5", "Expect: 100-continue"))
         assert (await client.reply()).status == 100
@@ -338,7 +338,7 @@ async def test_a_body_that_waits_for_permission() -> None:
 
 @pytest.mark.parametrize("sent", [request("/healthz"), post("/echo", b"hello")], ids=["page", "upload"])
 async def test_a_half_closed_connection_gets_its_response(sent: bytes) -> None:
-    """A client that closes its half behind its request reads the response."""
+    """A client that closes its sending direction after its request receives the response."""
     async with serving(extensions=UPLOADS) as server, connected(server) as client:
         client.send(sent)
         client.writer.write_eof()
@@ -350,7 +350,7 @@ async def test_a_half_closed_connection_gets_its_response(sent: bytes) -> None:
 
 
 async def test_a_connection_becomes_a_websocket() -> None:
-    """A WebSocket may follow requests on one connection, and its first frame may come with the handshake."""
+    """A connection may be upgraded after several requests, and the first frame may be sent with the handshake."""
     async with serving() as server, connected(server) as client:
         assert (await client.ask("/healthz")).status == 200
         client.send(request("/captions", "GET", *UPGRADE) + PING)
@@ -363,7 +363,7 @@ async def test_a_connection_becomes_a_websocket() -> None:
 
 
 async def test_half_a_handshake_is_refused() -> None:
-    """A handshake that lacks something is refused by websockets; one with a body, and one to HTTP/1.0, too."""
+    """An incomplete handshake is refused, as is one with a body or with HTTP/1.0."""
     async with serving() as server:
         inputs = {
             request("/captions", "GET", *UPGRADE[:2]): 400,
@@ -381,7 +381,7 @@ async def test_half_a_handshake_is_refused() -> None:
 
 
 async def test_a_client_that_leaves_at_once(caplog: pytest.LogCaptureFixture) -> None:
-    """Clients that reset the connection right behind a handshake or a request leave nothing behind."""
+    """Clients that reset the connection right after a handshake or a request leave nothing behind."""
     async with serving(extensions=UPLOADS) as server:
         for sent in (request("/captions", "GET", *UPGRADE), request("/"), post("/wait", b""), b"GET"):
             for _ in range(20):
@@ -395,7 +395,7 @@ async def test_a_client_that_leaves_at_once(caplog: pytest.LogCaptureFixture) ->
 
 
 async def test_compression_and_size_are_as_they_were() -> None:
-    """No compression is agreed on, and a large message closes the connection: websockets is made with our bounds."""
+    """Compression is not negotiated, and a message that is too large closes the connection."""
     async with serving() as server, connect(server.url.replace("http", "ws") + "captions") as viewer:
         assert viewer.protocol.extensions == []
         (made,) = server.server._websockets.connections
@@ -407,7 +407,7 @@ async def test_compression_and_size_are_as_they_were() -> None:
 
 
 async def test_stopping() -> None:
-    """A server that stops ends idle connections; a client with a request, or half of one, is told that it stops."""
+    """A server that stops closes idle connections; a client with a full or partial request gets 503."""
     async with AsyncExitStack() as stack:
         server = await stack.enter_async_context(serving(extensions=UPLOADS))
         idle, waiting, begun = [await stack.enter_async_context(connected(server)) for _ in range(3)]

@@ -94,7 +94,7 @@ async def test_redirections_are_not_followed() -> None:
         async with HttpServer(lambda _: moved) as server, publishing(webhook__url=server.url) as hub:
             publish_finals(hub, "Hello.")
             await eventually(lambda: count(hub, "dropped", "webhook"))
-            await eventually(lambda: "redirections are not followed" in hub_health(hub).summary)
+            await eventually(lambda: "redirects are not followed" in hub_health(hub).summary)
     assert others == []
 
 

@@ -29,7 +29,7 @@ from tests.support.daemon import (
     receive_until,
     run,
 )
-from tests.support.pages import NoIngest
+from tests.support.http_server import NoIngest
 
 
 async def test_tls(script: list[str], tmp_path: Path) -> None:
