@@ -280,14 +280,9 @@ class Hub:
             # A client that comes from the daemon itself may be ahead of its replica.
             resume = replace(resume, since=min(resume.since, self._delivered_seq))
         subscription = Subscription(queue or self._queue, source, counted=counted)
-        if source is None:
-            hello = self._history.hello_message(self.daemon_info, self.sources, self._delivered_seq, resume)
-        else:
-            only = [s for s in self.sources if s.name == source]
-            hello = make_hello(self.daemon_info, only, self._delivered_seq, [])
-        subscription.put_private(hello)
-        state = [m for m in (*self.statuses, *self._open_partials.values()) if m.seq <= self._delivered_seq]
-        subscription.put(sorted(state, key=lambda m: m.seq))
+        # Not kept in a variable, which would live as long as the subscription: a long history, for each client.
+        subscription.put_private(self._hello(source, resume))
+        subscription.put(self._present_state())
         self._subscriptions.add(subscription)
         if self._finished:
             subscription.finish(STOPPING)
@@ -298,6 +293,16 @@ class Hub:
         finally:
             self._subscriptions.discard(subscription)
             self.counters.too_slow.inc(subscription.close_reason is TOO_SLOW)
+
+    def _hello(self, source: str | None, resume: Resume) -> str:
+        if source is None:
+            return self._history.hello_message(self.daemon_info, self.sources, self._delivered_seq, resume)
+        return make_hello(self.daemon_info, [s for s in self.sources if s.name == source], self._delivered_seq, [])
+
+    def _present_state(self) -> list[Message]:
+        """The last status and the open partial of each source, as far as they are delivered, in order."""
+        state = [m for m in (*self.statuses, *self._open_partials.values()) if m.seq <= self._delivered_seq]
+        return sorted(state, key=lambda m: m.seq)
 
     def finish(self) -> None:
         """Ends all subscriptions, also later ones: each subscriber gets what waits, then nothing more."""

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import tracemalloc
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -449,3 +451,23 @@ def test_what_was_said_last() -> None:
     hub.publish(partial("four", number=9))
     assert [event.text for event in hub.recent_captions(2, since)] == ["two", "three", "four"]
     assert [event.text for event in hub.recent_captions(9, since)] == ["one", "two", "three", "four"]
+
+
+def test_a_greeting_is_not_kept() -> None:
+    """``hello`` holds a long history: once it is sent, nothing of it stays for each of a thousand clients."""
+    hub = make_hub()
+    hub.publish(*(final("Some words that were said.", number=i) for i in range(50)))
+    with ExitStack() as stack:
+        tracemalloc.start()
+        try:
+            size = sum(len(_drain(stack.enter_context(hub.subscribe()))) for _ in range(20))
+            assert tracemalloc.get_traced_memory()[0] < size / 2
+        finally:
+            tracemalloc.stop()
+
+
+def _drain(subscription: Subscription) -> str:
+    """Takes what waits; returns the greeting."""
+    hello, *_ = subscription.get_all_nowait()
+    assert isinstance(hello, str)
+    return hello
