@@ -56,7 +56,7 @@ def test_tables() -> None:
     """Without --json, tables for people; two sources are measured at once."""
     done = bench(str(DATA / "short.flac"), "--model", "tiny.en", "--sources", "2")
     assert done.returncode == 0, done.stderr
-    assert "2 at once" in done.stdout
+    assert "2 simultaneous" in done.stdout
     assert "word shown, median" in done.stdout
     assert "streamstt transcribe" in done.stdout
 

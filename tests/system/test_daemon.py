@@ -184,6 +184,6 @@ def test_second_signal_leaves_at_once(tmp_path: Path) -> None:
     with Daemon(*stuck, "--source", f"file:{DATA / 'long_sentence.flac'}", "--fast") as daemon:
         daemon.wait_for_log("The speech engine has not answered")
         daemon.process.send_signal(signal.SIGINT)
-        daemon.wait_for_log("once more")
+        daemon.wait_for_log("send it again")
         daemon.process.send_signal(signal.SIGINT)
         assert daemon.process.wait(STOP_S) == 128 + signal.SIGINT
