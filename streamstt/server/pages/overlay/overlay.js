@@ -2,7 +2,7 @@
 // no connection states, no microphones, no errors. Its settings come from its address (docs/overlay.md) or the daemon.
 
 import { CaptionFeed, Sources } from "../shared/feed.js";
-import { columns } from "../shared/line_breaking.js";
+import { columns } from "../shared/caption_lines.js";
 import { Demo } from "./demo.js";
 import { PopOn } from "./popon.js";
 import { RollUp } from "./rollup.js";

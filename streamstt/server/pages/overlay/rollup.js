@@ -2,7 +2,7 @@
 // the daemon itself has changed move. Lines are in the order in which they began.
 
 import { splitStable } from "../shared/feed.js";
-import { commonLength, nextBreak } from "../shared/line_breaking.js";
+import { commonLength, nextBreak } from "../shared/caption_lines.js";
 
 export class RollUp {
   #rows;

@@ -1,7 +1,7 @@
 // The overlay's appearance: puts the settings into the variables of the style sheet, and measures what fits on a line.
 
 import { dim, luminanceOpposite, makeReadable, parseColor, toCss } from "../shared/colors.js";
-import { columns } from "../shared/line_breaking.js";
+import { columns } from "../shared/caption_lines.js";
 import { toCssColor } from "./settings.js";
 
 const FONT_TIMEOUT_MS = 3_000; // captions matter more than a font that loads slowly
@@ -49,7 +49,7 @@ export class OverlayStyle {
     return before !== this.#lineWidth;
   }
 
-  /** {limit, fits}, for line_breaking.js, of a line that begins with a label. */
+  /** {limit, fits}, for caption_lines.js, of a line that begins with a label. */
   lineCapacity(label) {
     const prefix = label ? `${label}  ` : "";
     return {

@@ -1,4 +1,4 @@
-// Words that decide where a line may be broken. Only lists: line_breaking.js has the rules. The same lists as in
+// Words that decide where a line may be broken. Only lists: caption_lines.js has the rules. The same lists as in
 // streamstt/text/line_break_data.py.
 
 const words = (text) => new Set(text.split(" "));

@@ -56,7 +56,7 @@ def test_the_same_lines_as_in_files() -> None:
     """The overlay breaks the texts of tests/data/lines.json as subtitle files do."""
     vectors = json.loads((DATA / "lines.json").read_text())
     script = """
-      import { breakLines } from "./shared/line_breaking.js";
+      import { breakLines } from "./shared/caption_lines.js";
       output(vectors.map(({ text, limit, language }) => breakLines(text, () => ({ limit }), language)));
     """
     broken = evaluate(script, vectors=vectors)
@@ -98,7 +98,7 @@ def test_the_same_openers_as_in_files() -> None:
 def test_common_length(before: str, after: str, same: str) -> None:
     """Two texts are the same up to the first word that differs or has grown; a sign behind a word changes nothing."""
     script = """
-      import { commonLength } from "./shared/line_breaking.js";
+      import { commonLength } from "./shared/caption_lines.js";
       output(after.slice(0, commonLength(before, after)));
     """
     assert evaluate(script, before=before, after=after) == same
