@@ -1,8 +1,8 @@
 // The overlay: the latest words, large, on a transparent page. It is on air, so it never shows anything but captions:
 // no connection states, no microphones, no errors. Its settings come from its address (docs/overlay.md) or the daemon.
 
-import { CaptionFeed, Sources } from "../shared/feed.js";
 import { columns } from "../shared/caption_lines.js";
+import { CaptionFeed, Sources } from "../shared/feed.js";
 import { Demo } from "./demo.js";
 import { PopOn } from "./popon.js";
 import { RollUp } from "./rollup.js";

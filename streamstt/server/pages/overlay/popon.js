@@ -1,8 +1,8 @@
 // Whole phrases at once. Each stays for as long as it takes to read while the next ones wait. If many wait, each stays
 // for less, but never for less than the minimum time; if more wait than the queue holds, the oldest are skipped.
 
-import { splitStable } from "../shared/feed.js";
 import { breakLines, columns, phraseEnd } from "../shared/caption_lines.js";
+import { splitStable } from "../shared/feed.js";
 
 const MAX_WAITING = 6; // screens, half a minute of speech: a reader further behind than that is lost anyway
 const MIN_TIMER_MS = 20;

@@ -1,8 +1,8 @@
 // Captions word by word. Words on the screen stay on their line: line breaks, once shown, are kept, and only words that
 // the daemon itself has changed move. Lines are in the order in which they began.
 
-import { splitStable } from "../shared/feed.js";
 import { commonLength, nextBreak } from "../shared/caption_lines.js";
+import { splitStable } from "../shared/feed.js";
 
 export class RollUp {
   #rows;

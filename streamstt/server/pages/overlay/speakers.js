@@ -1,7 +1,7 @@
 // How speakers are told apart: the label before their words, and their color.
 
-import { toCss } from "../shared/colors.js";
 import { columns } from "../shared/caption_lines.js";
+import { toCss } from "../shared/colors.js";
 
 export class Speakers {
   #sources;

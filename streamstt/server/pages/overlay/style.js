@@ -1,7 +1,7 @@
 // The overlay's appearance: puts the settings into the variables of the style sheet, and measures what fits on a line.
 
-import { dim, luminanceOpposite, makeReadable, parseColor, toCss } from "../shared/colors.js";
 import { columns } from "../shared/caption_lines.js";
+import { dim, luminanceOpposite, makeReadable, parseColor, toCss } from "../shared/colors.js";
 import { toCssColor } from "./settings.js";
 
 const FONT_TIMEOUT_MS = 3_000; // captions matter more than a font that loads slowly
