@@ -1,6 +1,6 @@
 """Where captions are published: numbers events, keeps finals, and queues messages for each subscriber by itself.
 
-Knows neither the network nor the disk: who subscribes sends or stores by itself.
+Knows neither the network nor the disk: subscribers send and store.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence

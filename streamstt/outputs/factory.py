@@ -17,7 +17,7 @@ CLOSE_TIMEOUT_S = 5.0  # a stopping daemon waits no longer for targets that do n
 # Captions that wait for a target, at most:
 LIVE_QUEUE = 50  # where only fresh captions are useful
 STDOUT_QUEUE = 5_000  # some six hours of one speaker
-PIPE_QUEUE = 200  # readers of a named pipe want what is said now
+PIPE_QUEUE = 200  # readers of a named pipe want the newest captions
 
 
 class CaptionOutput(Protocol):

@@ -15,7 +15,7 @@ from streamstt.server.http.request import Handler, HttpRequest
 from streamstt.server.http.response import HttpError, Response
 from streamstt.server.http.stream import HttpStream
 
-MAX_REQUESTS = 1000  # on one connection, which nobody may keep for ever
+MAX_REQUESTS = 1000  # on one connection, so that no client holds it forever
 
 log = logging.getLogger(__name__)
 

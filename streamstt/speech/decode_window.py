@@ -8,7 +8,7 @@ from streamstt.speech.cut_points import MIN_KEPT, NEW_START_PAUSE, find_cut_poin
 from streamstt.speech.reliability import MAX_RETRIES, SpeechFrames, cut_range
 from streamstt.speech.utterance import Utterance
 
-MAX_CONTINUATIONS = 2  # updates in which the engine is told that speech follows, before it decodes without context
+MAX_CONTINUATIONS = 2  # updates that must continue the committed words, before one decodes without them
 
 
 class DecodeWindow:
@@ -67,7 +67,7 @@ class DecodeWindow:
 
         The cost of an update is that of its window, so a full window is cut. It is also cut after a pause, and if
         there is speech without words: a model that has just decoded a finished sentence tends to think that all is
-        said. It is first told that speech follows; if that does not help, it decodes what follows without context.
+        said. First it must continue; if that does not help, it decodes what follows without context.
 
         Args:
             utterance: The utterance that was decoded; a closed one is left as it is.

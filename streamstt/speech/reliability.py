@@ -9,7 +9,7 @@ from streamstt.engine.base import Hypothesis, RecognizedWord
 
 MIN_UNRECOGNIZED = samples_from_ms(800)  # samples of speech after the last word: the engine may have stopped too early
 MIN_SKIPPED = samples_from_ms(2100)  # samples of speech in one word: no word is that long
-MAX_RETRIES = 2  # decodes of speech without words: a model that makes up words would be asked again for ever
+MAX_RETRIES = 2  # decodes of speech without words: a model that makes up words would otherwise be tried forever
 MIN_WORD_DURATION = samples_from_ms(160)  # samples: least duration of the word itself
 
 

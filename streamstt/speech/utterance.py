@@ -27,7 +27,7 @@ class Utterance:
         words_before_start: How many committed words lie before ``start``: their audio is not decoded again.
         language: Language code; empty before the first decode.
         retries: How often speech that has no words was decoded again, after the utterance was closed.
-        continuations: How often the engine was told that speech follows, since a word was committed last.
+        continuations: Number of decodes that had to continue after the committed words, since the last commit.
         context_words: How many of the committed words belong to the previous utterance.
         own_start: Where the utterance itself begins, if it has context; 0: it has none.
     """

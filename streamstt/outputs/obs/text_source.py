@@ -1,6 +1,6 @@
 """A text source of OBS that shows captions while people speak, through ``SetInputSettings``.
 
-Only the newest text is kept for OBS: when OBS can be reached again, it shows what is said then.
+Only the newest text is kept for OBS: when OBS can be reached again, it shows the captions of that moment.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ import { element } from "../shared/elements.js";
 
 const GROUPS = [
   ["Text", ["font", "weight", "size", "upper", "lines", "chars", "align", "dir"]],
-  ["Colours", ["color", "background", "outline", "tentative"]],
+  ["Colors", ["color", "background", "outline", "tentative"]],
   ["Place", ["position", "margin"]],
   ["Speakers", ["labels", "colors", "source"]],
   ["Time", ["mode", "clear", "min", "cps"]],
@@ -27,7 +27,7 @@ const LABELS = {
   mode: "Appearance",
   tentative: "Tentative words",
   labels: "Labels",
-  colors: "Speaker's colour on",
+  colors: "Speaker's color on",
   upper: "Capital letters",
   dir: "Direction",
   clear: "Clear after silence",

@@ -49,7 +49,7 @@ export function parseSetting(name, texts, schema) {
     return matches ? { value: text } : { problem: "Must be names of fonts: letters, digits and spaces." };
   }
   if (matches && CSS.supports("color", toCssColor(text))) return { value: text };
-  return { problem: "Must be a colour, for example #ffcc00, #000c (with opacity), gold, or rgb(0 0 0 / 80%)." };
+  return { problem: "Must be a color, for example #ffcc00, #000c (with opacity), gold, or rgb(0 0 0 / 80%)." };
 }
 
 /** A color for CSS. The # may be missing, because it is tedious to write in an address; "none" is transparent. */
