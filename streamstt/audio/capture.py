@@ -91,6 +91,7 @@ class Capture:
         self._queue: queue.Queue[CaptureItem] = queue.Queue(QUEUE_BLOCKS)
         self._stop = threading.Event()
         self._ready = asyncio.Event()
+        self._waking = False  # whether the event loop has been asked to set ``_ready`` and has not done so yet
         self._thread = threading.Thread(target=self._run, name=f"capture-{name}", daemon=True)
         self._started_at: float | None = None  # monotonic time (s) of the first sample, which is stream time 0
         self._offset = 0  # samples of stream time before the source was last opened
@@ -138,7 +139,10 @@ class Capture:
             self._ready.set()
 
     async def items(self) -> AsyncIterator[CaptureItem]:
-        """Yields blocks and events of the device in order; the last item is ``Ended``."""
+        """Yields blocks and events of the device in order; the last item is ``Ended``.
+
+        Other tasks run between two items, also while the queue is never empty.
+        """
         while True:
             try:
                 item = self._queue.get_nowait()
@@ -152,6 +156,7 @@ class Capture:
             yield item
             if isinstance(item, Ended):
                 return
+            await asyncio.sleep(0)
 
     def _deliver(self, item: CaptureItem) -> None:
         """Queues one item. Waits while the queue is full, except for live audio, which is dropped."""
@@ -159,8 +164,16 @@ class Capture:
             self.dropped += 1
             return
         self._queue.put(item)
-        with suppress(RuntimeError):  # the loop is closed: the process is ending
-            self._loop.call_soon_threadsafe(self._ready.set)
+        # Once until the loop has run, not once per item: each call writes a byte to the socket that signals use too, and
+        # when that is full, a SIGTERM is lost.
+        if not self._waking:
+            self._waking = True
+            with suppress(RuntimeError):  # the loop is closed: the process is ending
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._waking = False
+        self._ready.set()
 
     def _run(self) -> None:
         error: SourceError | None = None

@@ -1,6 +1,7 @@
 """The capture thread, with small sources that behave as devices do."""
 
 import asyncio
+import signal
 import threading
 from collections.abc import Callable, Iterable
 from itertools import pairwise
@@ -276,6 +277,44 @@ async def test_stop_while_it_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(await anext(items), Lost)
     await capture.stop()
     assert [item async for item in items] == [Ended()]
+
+
+async def test_a_signal_is_not_lost() -> None:
+    """A signal arrives although a source delivers hundreds of blocks in one step of the event loop: a SIGTERM would
+    otherwise be ignored for good."""
+    loop, source, arrived = asyncio.get_running_loop(), Endless(1, live=False), asyncio.Event()
+    capture = Capture("file", source)
+    loop.add_signal_handler(signal.SIGUSR1, arrived.set)
+    try:
+        await capture.start()
+        assert source.done.wait(5), "the loop stands still until the queue is full"
+        signal.raise_signal(signal.SIGUSR1)
+        await asyncio.wait_for(arrived.wait(), 5)
+    finally:
+        loop.remove_signal_handler(signal.SIGUSR1)
+        await asyncio.gather(capture.stop(), collect(capture))
+
+
+async def test_others_get_their_turn() -> None:
+    """While blocks arrive as fast as they are read, other tasks run after each of them."""
+    source = Endless(1, live=False)
+    capture = Capture("file", source)
+    await capture.start()
+    assert source.done.wait(5)
+    order: list[str] = []
+
+    async def consume() -> None:
+        async for _ in capture.items():
+            order.append("block")
+            if len(order) > 20:
+                return
+
+    consuming = asyncio.create_task(consume())
+    while not consuming.done():
+        await asyncio.sleep(0)
+        order.append("turn")
+    assert order.count("turn") >= 8
+    await asyncio.gather(capture.stop(), collect(capture))
 
 
 async def test_what_was_read_is_delivered() -> None:
