@@ -28,7 +28,6 @@ from tests.support.daemon import DATA, Daemon, captions, pcm_of
 
 RATE = 16_000
 MESSAGE = RATE  # bytes: half a second
-TALK_S = 300.0  # of audio, after which a speaker is replaced by another
 GROWTH = 1.05  # allowed growth of memory after the first hour
 COMING_AND_GOING = 8  # threads or descriptors: of short-lived viewers, and the pipes of a recorder
 
@@ -41,6 +40,7 @@ class Plan:
     model: str
     speakers: int = 4
     settled_h: float = 1.0  # hours of audio after which memory must not grow
+    talk_s: float = 300.0  # audio, after which a speaker is replaced by another
     fault_s: float = 30.0  # wall time between two faults of the microphone
     sample_s: float = 5.0
 
@@ -77,7 +77,7 @@ async def speak(daemon: Daemon, name: str, pcm: bytes, plan: Plan, record: Recor
         async with captions(daemon, f"/audio?name={name}&language=en", ping_interval=None) as socket:
             receiving = asyncio.create_task(drain(socket))
             sent_s = 0.0
-            while sent_s < TALK_S and record.spoken_s < plan.hours * 3600:
+            while sent_s < plan.talk_s and record.spoken_s < plan.hours * 3600:
                 for at in range(0, len(pcm), MESSAGE):
                     await socket.send(pcm[at : at + MESSAGE])
                 seconds = len(pcm) / 2 / RATE

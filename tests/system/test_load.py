@@ -26,14 +26,14 @@ def test_stalled_viewers_delay_nobody() -> None:
 
 
 def test_invalid_input_breaks_nothing() -> None:
-    """Three thousand fuzzed inputs: no error, nothing hangs or grows, viewers are served."""
+    """Fifteen hundred fuzzed inputs: no error, nothing hangs or grows, viewers are served."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.fuzzing", "3000", "--seed", "1"],
+        [sys.executable, "-m", "tests.fuzzing", "1500", "--seed", "1"],
         cwd=ROOT, env=environment(), capture_output=True, timeout=500, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
     *_, last, verdict = done.stdout.decode().splitlines()
-    opened = re.match(r"\s*3000 inputs, (\d+) opened", last)
+    opened = re.match(r"\s*1500 inputs, (\d+) opened", last)
     assert opened, last
-    assert int(opened[1]) > 1000, "enough of them get beyond the handshake"
+    assert int(opened[1]) > 500, "enough of them get beyond the handshake"
     assert verdict.startswith("No errors.")
