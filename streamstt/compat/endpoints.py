@@ -1,6 +1,7 @@
 """The paths of third-party protocols that are enabled, and what serves them."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 
 from streamstt.compat.deepgram.endpoint import serve_deepgram
 from streamstt.compat.openai.errors import is_openai_path, to_openai_error
@@ -31,7 +32,8 @@ def make_api(settings: CompatSettings, uploads: UploadTranscriber, model: str) -
 
 def translate_error(path: str, response: Response) -> Response:
     """Phrases an error as the clients of a path expect it; other responses stay as they are."""
-    return to_openai_error(response) if is_openai_path(path) else response
+    is_error = response.status >= HTTPStatus.BAD_REQUEST
+    return to_openai_error(response) if is_error and is_openai_path(path) else response
 
 
 def make_endpoints(settings: CompatSettings) -> Mapping[str, Endpoint]:

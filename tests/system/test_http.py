@@ -10,6 +10,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 from websockets.asyncio.client import connect
 
+from streamstt.compat.endpoints import translate_error
 from streamstt.config.server import ServerSettings as Settings
 from streamstt.server import connection, http_service, websocket
 from streamstt.server.endpoint import Extensions
@@ -240,11 +241,13 @@ async def test_head(target: str) -> None:
 
 
 async def test_methods() -> None:
-    """``OPTIONS`` lists the methods; others get 405 with the same list."""
-    async with serving(extensions=UPLOADS) as server, connected(server) as client:
-        for target, allowed, other in (("/", "GET, HEAD, OPTIONS", "DELETE"), ("/echo", "POST, OPTIONS", "GET")):
+    """``OPTIONS`` lists the methods, without a body, on paths of other protocols too; others get 405 with the same list."""
+    openai = "/v1/audio/transcriptions"
+    extensions = Extensions(api=Api({openai: echo}, lambda _: None), translate_error=translate_error)
+    async with serving(extensions=extensions) as server, connected(server) as client:
+        for target, allowed, other in (("/", "GET, HEAD, OPTIONS", "DELETE"), (openai, "POST, OPTIONS", "GET")):
             options = await client.ask(target, "OPTIONS")
-            assert (options.status, options.headers["allow"]) == (204, allowed)
+            assert (options.status, options.headers["allow"], options.body) == (204, allowed, b"")
             assert "content-length" not in options.headers
             refused = await client.ask(target, other)
             assert (refused.status, refused.headers["allow"]) == (405, allowed)
