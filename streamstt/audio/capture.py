@@ -164,8 +164,8 @@ class Capture:
             self.dropped += 1
             return
         self._queue.put(item)
-        # Once until the loop has run, not once per item: each call writes a byte to the socket that signals use too, and
-        # when that is full, a SIGTERM is lost.
+        # Once until the loop has run, not once per item: each call writes a byte to the socket that signals use too,
+        # and when that is full, a SIGTERM is lost.
         if not self._waking:
             self._waking = True
             with suppress(RuntimeError):  # the loop is closed: the process is ending

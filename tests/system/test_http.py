@@ -241,7 +241,7 @@ async def test_head(target: str) -> None:
 
 
 async def test_methods() -> None:
-    """``OPTIONS`` lists the methods, without a body, on paths of other protocols too; others get 405 with the same list."""
+    """``OPTIONS`` lists the methods and has no body, on other protocols' paths too; others get 405 with the list."""
     openai = "/v1/audio/transcriptions"
     extensions = Extensions(api=Api({openai: echo}, lambda _: None), translate_error=translate_error)
     async with serving(extensions=extensions) as server, connected(server) as client:
