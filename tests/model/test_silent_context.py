@@ -91,7 +91,7 @@ def decode(example: Example, cross_kv: CrossKV, draft: Sequence[int] = ()) -> li
 @pytest.mark.parametrize("name", ["short", "meeting"])
 def test_silence_does_not_change_the_text(tiny: Example, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The text with thinned silence is that with complete silence, and that of 30 s with real silence."""
-    audio = recording(name)
+    audio = recording(name)[: samples_from_ms(10_400)]  # up to two sentences
     mel = LogMel(80, CPU)(audio, 2 * min(len(audio) // samples_from_ms(20) + 50, MAX_POSITIONS))
     thinned = decode(tiny, make_contexts(tiny).encode_window(mel))
     real = decode(tiny, tiny.ours.encode(LogMel(80, CPU)(audio, N_FRAMES)), thinned)
@@ -101,7 +101,8 @@ def test_silence_does_not_change_the_text(tiny: Example, name: str, monkeypatch:
     text = str(tokenizer.decode(thinned))
     assert word_error_rate(str(tokenizer.decode(full)), text) < 0.03
     assert word_error_rate(str(tokenizer.decode(real)), text) < 0.03
-    assert word_error_rate((DATA / f"{name}.txt").read_text(), text) < 0.05
+    spoken = " ".join((DATA / f"{name}.txt").read_text().splitlines()[:2])
+    assert word_error_rate(spoken, text) < 0.05
 
 
 def test_silence_in_the_decoder(tiny: Example, stride: int) -> None:
