@@ -7,7 +7,7 @@ import pytest
 from selenium import webdriver
 
 from tests.support.browser import UNREACHABLE, chromium, console_messages, forget_visits, set_media, set_viewport
-from tests.support.daemon import write_script
+from tests.support.daemon import write_brisk_script, write_script
 from tests.support.pages import ScriptedDaemon, open_connected
 
 
@@ -15,6 +15,12 @@ from tests.support.pages import ScriptedDaemon, open_connected
 def script(tmp_path: Path) -> list[str]:
     """Options that make the daemon play back SCRIPT, in step with the audio, every eight seconds."""
     return write_script(tmp_path)
+
+
+@pytest.fixture
+def brisk(tmp_path: Path) -> list[str]:
+    """As ``script``, spoken faster and every three seconds."""
+    return write_brisk_script(tmp_path)
 
 
 @pytest.fixture(scope="module")

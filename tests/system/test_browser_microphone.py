@@ -17,7 +17,8 @@ from selenium.webdriver.common.by import By
 
 from tests.support.brokers import free_port
 from tests.support.browser import UNREACHABLE, chromium, console_messages, until, until_equal
-from tests.support.daemon import DATA, SCRIPT, SENTENCES, Daemon, tokens_in
+from tests.support.daemon import DATA, SCRIPT, SENTENCES, tokens_in
+from tests.support.forked import Daemon
 from tests.support.pages import FINALS, PARTIALS, REMEMBER
 
 FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]

@@ -5,8 +5,8 @@ import socket
 from pathlib import Path
 
 from tests.support.audio_server import AudioServer
-from tests.support.daemon import DATA, Daemon, command, run
-from tests.support.terminal import Terminal
+from tests.support.daemon import DATA, command
+from tests.support.forked import Daemon, Terminal, run
 
 
 def checks(text: str) -> dict[str, dict[str, str]]:

@@ -12,7 +12,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.support.brokers import SECRET, Broker, edge
-from tests.support.daemon import WITHIN_S, Daemon, captions, get, receive, refusal_status, run
+from tests.support.daemon import WITHIN_S, captions, get, receive, refusal_status
+from tests.support.forked import Daemon, run
 from tests.support.transcripts import finals
 from tests.support.viewers import Viewer, talk
 

@@ -13,18 +13,8 @@ import pytest
 
 from streamstt.engine.runner import FAILURE_NOTICE
 from streamstt.whisper.checkpoints import search
-from tests.support.daemon import (
-    DATA,
-    SCRIPT,
-    STOP_S,
-    Daemon,
-    captions,
-    final_text,
-    pcm_of,
-    receive,
-    receive_all,
-    receive_until,
-)
+from tests.support.daemon import DATA, SCRIPT, STOP_S, captions, final_text, pcm_of, receive, receive_all, receive_until
+from tests.support.forked import Daemon
 
 
 @pytest.fixture

@@ -12,7 +12,8 @@ import pytest
 
 from streamstt.whisper.checkpoints import search
 from tests.support.command_server import run_forked
-from tests.support.daemon import DATA, SENTENCES, Daemon, command, environment
+from tests.support.daemon import DATA, SENTENCES, command, environment
+from tests.support.forked import Daemon, start
 
 NO_DEVICES = {"XDG_RUNTIME_DIR": "/nonexistent", "PULSE_SERVER": "unix:/nonexistent"}
 
@@ -129,12 +130,12 @@ def test_listen_without_a_daemon() -> None:
     assert run_forked("listen", "no address at all").returncode == 5
 
 
-def test_listen_piped_and_in_a_terminal(script: list[str]) -> None:
+def test_listen_piped_and_in_a_terminal(brisk: list[str]) -> None:
     """Piped: finals only, one line each. In a terminal partials are redrawn in place."""
-    with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
-        piped = subprocess.Popen(command("listen", daemon.url), stdout=subprocess.PIPE, env=environment())
+    with Daemon(*brisk, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
+        piped = start(command("listen", daemon.url), stdout=subprocess.PIPE, env=environment())
         ours, theirs = pty.openpty()
-        shown = subprocess.Popen(command("listen", daemon.url), stdout=theirs, env=environment({"TERM": "xterm"}))
+        shown = start(command("listen", daemon.url), stdout=theirs, env=environment({"TERM": "xterm"}))
         os.close(theirs)
         assert piped.stdout is not None
         lines = {piped.stdout.readline().decode() for _ in range(2)}  # from wherever in the script it connected

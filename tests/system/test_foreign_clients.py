@@ -13,7 +13,8 @@ from wyoming.asr import Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 
-from tests.support.daemon import DATA, WITHIN_S, Daemon, captions, pcm_of, receive, resampled, text_of
+from tests.support.daemon import DATA, WITHIN_S, captions, pcm_of, receive, resampled, text_of
+from tests.support.forked import Daemon
 from tests.support.word_errors import word_error_rate
 
 PIECE = 2 * 1600  # bytes: 0.1 s

@@ -9,7 +9,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from tests.support.audio_server import AudioServer
-from tests.support.daemon import DATA, Daemon, captions, final_text, receive, run, text_of
+from tests.support.daemon import DATA, captions, final_text, receive, text_of
+from tests.support.forked import Daemon, run
 from tests.support.word_errors import word_error_rate
 
 

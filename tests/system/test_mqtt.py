@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +12,8 @@ import pytest
 from aiomqtt import Client, MqttError, ProtocolVersion
 
 from tests.support.brokers import Broker
-from tests.support.daemon import WITHIN_S, Daemon, environment
+from tests.support.daemon import WITHIN_S
+from tests.support.forked import Daemon, finish
 from tests.support.transcripts import finals
 from tests.support.viewers import talk
 
@@ -140,12 +140,6 @@ def test_a_missing_library(script: list[str], library: str, extra: str, argument
     """Client libraries are optional: without the one that is needed, the message says how to install it."""
     code = f"import sys; sys.modules[{library!r}] = None; from streamstt.cli.app import main; main()"
     more = script if arguments[0] == "run" else []
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments, *more],
-        capture_output=True,
-        env=environment(),
-        timeout=60,
-        check=False,
-    )
+    done = finish([sys.executable, "-c", code, *arguments, *more])
     assert done.returncode == 78
-    assert f"pip install 'streamstt[{extra}]'" in done.stderr.decode()
+    assert f"pip install 'streamstt[{extra}]'" in done.stderr

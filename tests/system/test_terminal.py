@@ -15,19 +15,8 @@ import soundfile
 
 from tests.support.audio_server import AudioServer
 from tests.support.brokers import free_port
-from tests.support.daemon import (
-    DATA,
-    SENTENCES,
-    Daemon,
-    captions,
-    command,
-    environment,
-    get,
-    receive_until,
-    run,
-    write_script,
-)
-from tests.support.terminal import Terminal
+from tests.support.daemon import DATA, SENTENCES, captions, command, environment, get, receive_until, write_script
+from tests.support.forked import Daemon, Terminal, run, write_shim
 
 FIRST, SECOND = SENTENCES
 LOOP = ("--source", f"file:{DATA / 'long_sentence.flac'}", "--loop")
@@ -125,10 +114,11 @@ def test_listen_reports_a_lost_connection(script: list[str]) -> None:
         assert terminal.interrupt() == 0
 
 
-def test_listen_into_a_pipe_that_is_closed(daemon: Daemon) -> None:
+def test_listen_into_a_pipe_that_is_closed(daemon: Daemon, tmp_path: Path) -> None:
     """``streamstt listen | head -1`` prints a final as soon as there is one, and ends without an error."""
-    for more in ([], ["--json"]):
-        listening = " ".join(command("listen", daemon.url, *more))
+    write_shim(tmp_path / "streamstt")
+    for more in ("", "--json"):
+        listening = f"{tmp_path}/streamstt listen {daemon.url} {more}"
         pipe = ["bash", "-c", f"{listening} | head -1"]
         done = subprocess.run(pipe, capture_output=True, text=True, env=environment(), timeout=180, check=False)
         assert done.stdout.count("\n") == 1

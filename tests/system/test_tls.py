@@ -17,18 +17,8 @@ from streamstt.config.server import ServerSettings as Settings
 from streamstt.server.server import CaptionServer
 from tests.support.captions import make_hub
 from tests.support.certificates import issue_certificate
-from tests.support.daemon import (
-    DATA,
-    Daemon,
-    captions,
-    command,
-    environment,
-    exchange,
-    get,
-    receive,
-    receive_until,
-    run,
-)
+from tests.support.daemon import DATA, captions, command, environment, exchange, get, receive, receive_until
+from tests.support.forked import Daemon, run
 from tests.support.http_server import NoIngest
 
 

@@ -14,18 +14,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 from websockets.exceptions import InvalidStatus
 
 from tests.support.brokers import free_port
-from tests.support.daemon import (
-    SENTENCES,
-    WITHIN_S,
-    Daemon,
-    captions,
-    command,
-    environment,
-    receive_all,
-    receive_until,
-    run,
-    speak,
-)
+from tests.support.daemon import SENTENCES, WITHIN_S, captions, command, environment, receive_all, receive_until, speak
+from tests.support.forked import Daemon, Process, run
 from tests.support.pages import FINALS
 from tests.support.transcripts import DiskFault, FolderMoved, FullDisk, LimitedFiles, check_readable, finals
 from tests.support.viewers import SPEECH, Viewer, talk
@@ -158,19 +148,19 @@ def port() -> str:
 
 
 @pytest.fixture
-def listening(port: str) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+def listening(port: str) -> Iterator[Callable[[], Process]]:
     """Returns a function that starts ``streamstt listen`` with its output in a pipe."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Process] = []
 
-    def start() -> subprocess.Popen[str]:
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        started.append(subprocess.Popen(command("listen", port), env=environment(), text=True, **pipes))
+    def start() -> Process:
+        started.append(Process(command("listen", port), env=environment(), stdout=subprocess.PIPE, text=True))
         return started[0]
 
     yield start
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 async def speak_both_sentences(daemon: Daemon) -> None:
@@ -182,7 +172,7 @@ async def speak_both_sentences(daemon: Daemon) -> None:
 
 
 def test_viewers_across_a_restart(
-    script: list[str], tmp_path: Path, port: str, browser: Chrome, listening: Callable[[], subprocess.Popen[str]]
+    script: list[str], tmp_path: Path, port: str, browser: Chrome, listening: Callable[[], Process]
 ) -> None:
     """The page and ``streamstt listen`` show each final once while the daemon is killed and restarted."""
     lines: list[str] = []

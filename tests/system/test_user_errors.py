@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.command_server import CommandServer
-from tests.support.daemon import Daemon
+from tests.support.forked import Daemon
 
 SCRIPT = ("--model", "script:words.json")
 WS = ("--source", "ws", "--port", "0")
