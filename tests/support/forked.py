@@ -1,7 +1,9 @@
 """Starts ``streamstt`` quickly: a process that has imported it forks for each daemon and command.
 
 Each is a process of its own, from ``main`` to the end of the interpreter, with its own environment, folder and
-standard streams; only Python's start and the imports, most of a second of processor time, are saved.
+standard streams; only Python's start and the imports are saved: most of a second of processor time, and three seconds
+if torch and transformers have been imported, too, for those that ask for it. These do not notice variables that a
+library reads when it is imported, such as ``HF_HOME``.
 """
 
 import atexit
@@ -20,7 +22,8 @@ import termios
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cache
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
@@ -29,6 +32,8 @@ from tests.support import daemon, terminal
 from tests.support.daemon import command, environment
 from tests.support.paths import ROOT
 
+IMPORTED = ("streamstt.cli.app", "streamstt.daemon.app", "streamstt.daemon.edge", "streamstt.engine.scripted")
+TORCH = "streamstt.diagnostics.engine_probe"  # imports torch, transformers and our engine
 RUN_S = 300  # as in ``daemon.run``
 
 
@@ -51,6 +56,7 @@ class Process:
         cwd: str | None = None,
         text: bool = False,
         takes_terminal: bool = False,
+        torch: bool = False,
     ) -> None:
         assert can_fork(args)
         self.args = list(args)
@@ -75,7 +81,7 @@ class Process:
         self.stdin, self.stdout, self.stderr = (ours for _, ours in ends)
         request = {"args": self.args[1:], "env": dict(env), "cwd": cwd or os.getcwd(), "terminal": takes_terminal}
         fds = [fd for fd, _ in ends] + [theirs.fileno()]
-        socket.send_fds(_server()[0], [json.dumps(request).encode()], fds)
+        socket.send_fds(_server(torch)[0], [json.dumps(request).encode()], fds)
         for fd in given:
             os.close(fd)
         theirs.close()
@@ -120,7 +126,7 @@ class Process:
 
 
 @cache
-def _server() -> tuple[socket.socket, str]:
+def _server(torch: bool = False) -> tuple[socket.socket, str]:
     """Starts the process that forks, once; returns the connection to it, and the address for others."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -128,8 +134,9 @@ def _server() -> tuple[socket.socket, str]:
     listener.bind(address)
     listener.listen()
     fds = (theirs.fileno(), listener.fileno())
+    more = [TORCH] if torch else []
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.forked", *map(str, fds)],
+        [sys.executable, "-m", "tests.support.forked", *map(str, fds), *more],
         cwd=ROOT, env=environment(), pass_fds=fds, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
     )  # fmt: skip
     theirs.close()
@@ -172,27 +179,43 @@ class Daemon(daemon.Daemon):
     popen = staticmethod(start)
 
 
+class WhisperDaemon(Daemon):
+    """The same with real weights: torch has been imported."""
+
+    popen = staticmethod(partial(start, torch=True))
+
+
 class Terminal(terminal.Terminal):
     """A pseudo-terminal in which ``streamstt`` is a forked process; other commands run as usual."""
+
+    torch = False
 
     def popen(self, command: Sequence[str], slave: int, **options: Any) -> Any:
         """Starts the command with this terminal."""
         if not can_fork(command):
             return super().popen(command, slave, **options)
-        return Process(command, stdin=slave, stdout=slave, stderr=slave, takes_terminal=True, **options)
+        return Process(
+            command, stdin=slave, stdout=slave, stderr=slave, takes_terminal=True, torch=self.torch, **options
+        )
 
 
-def run(*arguments: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    """Runs a command to its end; its output goes to files."""
-    return finish(command(*arguments), env, cwd)
+class WhisperTerminal(Terminal):
+    """The same; torch has been imported."""
+
+    torch = True
+
+
+def run(*arguments: str, env: Mapping[str, str] | None = None, torch: bool = False) -> subprocess.CompletedProcess[str]:
+    """Runs a command to its end."""
+    return finish(command(*arguments), env, torch=torch)
 
 
 def finish(
-    args: Sequence[str], env: Mapping[str, str] | None = None, cwd: Path = ROOT
+    args: Sequence[str], env: Mapping[str, str] | None = None, *, cwd: Path = ROOT, torch: bool = False
 ) -> subprocess.CompletedProcess[str]:
-    """As ``run``, with a whole command line."""
+    """As ``run``, with a whole command line; its output goes to files."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = Process(args, env=environment(env), stdout=out, stderr=err, cwd=str(cwd))
+        process = Process(args, env=environment(env), stdout=out, stderr=err, cwd=str(cwd), torch=torch)
         try:
             code = process.wait(RUN_S)
         finally:
@@ -278,10 +301,12 @@ def _report_exits(controls: dict[int, socket.socket]) -> None:
             del controls[pid]
 
 
-def _import_all() -> None:
-    """Imports what a daemon imports while it starts; no model library is among it."""
-
-    assert not {"torch", "transformers", "huggingface_hub", "sounddevice"} & set(sys.modules)
+def _import_all(*more: str) -> None:
+    """Imports what a daemon imports while it starts; model libraries only if asked for."""
+    for name in (*IMPORTED, *more):
+        import_module(name)
+    heavy = {"torch", "transformers", "huggingface_hub", "sounddevice"} & set(sys.modules)
+    assert bool(heavy) == bool(more), heavy
 
 
 def _be_python(args: list[str]) -> None:
@@ -295,8 +320,8 @@ def _be_python(args: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    _import_all()
+    _import_all(*sys.argv[3:])
     gc.collect()
     gc.freeze()
-    if given := _serve(*(socket.socket(fileno=int(fd)) for fd in sys.argv[1:])):
+    if given := _serve(*(socket.socket(fileno=int(fd)) for fd in sys.argv[1:3])):
         _be_python(given)

@@ -23,9 +23,9 @@ def brisk(tmp_path: Path) -> list[str]:
     return write_brisk_script(tmp_path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """One browser for all tests of a module: its start takes longer than most of them."""
+    """One browser for all tests: its start takes longer than most of them."""
     with chromium(tmp_path_factory.mktemp("chrome")) as driver:
         yield driver
 

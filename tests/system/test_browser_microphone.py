@@ -18,7 +18,7 @@ from selenium.webdriver.common.by import By
 from tests.support.brokers import free_port
 from tests.support.browser import UNREACHABLE, chromium, console_messages, until, until_equal
 from tests.support.daemon import DATA, SCRIPT, SENTENCES, tokens_in
-from tests.support.forked import Daemon
+from tests.support.forked import Daemon, WhisperDaemon
 from tests.support.pages import FINALS, PARTIALS, REMEMBER
 
 FAKE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
@@ -187,7 +187,7 @@ def test_server_that_is_full(browsers: webdriver.Chrome) -> None:
 def test_real_speech(tmp_path: Path) -> None:
     """Whisper recognizes what the browser's microphone hears."""
     engine = ["--model", "tiny.en", "--language", "en", "--source", "ws"]
-    with Daemon(*engine) as daemon, speaking(tmp_path, recording="short") as browser:
+    with WhisperDaemon(*engine) as daemon, speaking(tmp_path, recording="short") as browser:
         start(browser, daemon.url)
         transcript = "return document.querySelector('#column').innerText.toLowerCase()"
         spoken = set(re.findall(r"[a-z]{5,}", (DATA / "short.txt").read_text().lower()))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tests.support.audio_server import AudioServer
 from tests.support.daemon import DATA, command
-from tests.support.forked import Daemon, Terminal, run
+from tests.support.forked import Daemon, WhisperTerminal, run
 
 
 def checks(text: str) -> dict[str, dict[str, str]]:
@@ -17,7 +17,7 @@ def test_a_machine_that_is_ready(script: list[str], tmp_path: Path) -> None:
     """A file as the source, a script as the model: ready, exit code 0, and a mark on each line."""
     options = [*script, "--source", f"file:{DATA / 'short.flac'}", "--port", "0"]
     options += ["--set", f"transcript.folder={tmp_path / 'kept'}"]
-    with Terminal(command("check", *options), columns=78) as terminal:
+    with WhisperTerminal(command("check", *options), columns=78) as terminal:
         assert terminal.wait() == 0
         assert terminal.lines[-1] == "Ready: streamstt run"
         assert terminal.text.count("✓") == 6
@@ -55,7 +55,8 @@ def test_a_machine_with_problems(tmp_path: Path) -> None:
 
 def test_invalid_settings(script: list[str]) -> None:
     """Invalid settings come first, with exit code 78; the rest is checked with the defaults."""
-    done = run("check", "--json", *script, "--set", "server.prot=1", env={"HF_HOME": "/nonexistent"})
+    nowhere = {"HF_HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent"}  # where no model is
+    done = run("check", "--json", *script, "--set", "server.prot=1", env=nowhere)
     assert done.returncode == 78
     findings = checks(done.stdout)
     assert "did you mean server.port" in findings["settings"]["says"]
@@ -65,7 +66,7 @@ def test_invalid_settings(script: list[str]) -> None:
 def test_a_running_daemon(script: list[str]) -> None:
     """A port that a daemon uses is not a problem: its health is shown."""
     with Daemon(*script, "--source", "ws") as daemon:
-        done = run("check", "--json", *script, "--source", "ws", "--port", daemon.url.rpartition(":")[2])
+        done = run("check", "--json", *script, "--source", "ws", "--port", daemon.url.rpartition(":")[2], torch=True)
     assert done.returncode == 0
     assert "a daemon is running on" in checks(done.stdout)["port"]["says"]
 
@@ -75,6 +76,6 @@ def test_a_silent_microphone(script: list[str], tmp_path: Path) -> None:
     with AudioServer(tmp_path) as server:
         server.keep_awake()
         server.table_microphone()
-        done = run("check", "--json", *script, "--source", "mic:Table", "--port", "0", env=server.plain_env)
+        done = run("check", "--json", *script, "--source", "mic:Table", "--port", "0", env=server.plain_env, torch=True)
     assert done.returncode == 3
     assert "Table opens, but delivers only silence" in checks(done.stdout)["microphone"]["says"]

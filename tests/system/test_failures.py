@@ -13,7 +13,7 @@ import pytest
 from streamstt.whisper.checkpoints import search
 from tests.support.command_server import run_forked
 from tests.support.daemon import DATA, SENTENCES, command, environment
-from tests.support.forked import Daemon, start
+from tests.support.forked import Daemon, run, start
 
 NO_DEVICES = {"XDG_RUNTIME_DIR": "/nonexistent", "PULSE_SERVER": "unix:/nonexistent"}
 
@@ -88,7 +88,7 @@ def test_wrong_source(source: str, text: str, script: list[str]) -> None:
 )
 def test_unknown_language(arguments: tuple[str, ...]) -> None:
     """A language that the model does not know is a mistake of the configuration, with the choices."""
-    done = run_forked(*arguments, "--model", "tiny.en", "--language", "de")
+    done = run(*arguments, "--model", "tiny.en", "--language", "de", torch=True)
     assert done.returncode == 78
     assert "does not speak 'de'" in done.stderr
 

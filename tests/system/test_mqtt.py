@@ -68,13 +68,13 @@ class Reader:
         return list(dict.fromkeys(payload for t, payload, _ in self.messages if t == topic))
 
 
-async def test_topics_and_retained_messages(broker: Broker, script: list[str], tmp_path: Path) -> None:
+async def test_topics_and_retained_messages(broker: Broker, brisk: list[str], tmp_path: Path) -> None:
     """Each source has its own topics: finals as viewers receive them, partials if enabled, and its state, which is
     retained. The broker publishes "offline" when the daemon is killed, and after a normal exit."""
     more = ("--set", "mqtt.topic=captions/room", "--set", "mqtt.partials=true")
     reader = Reader(broker)
     reading = asyncio.create_task(reader.read())
-    with daemon_of(broker, script, tmp_path, *more) as daemon:
+    with daemon_of(broker, brisk, tmp_path, *more) as daemon:
         await reader.until("online", says="online")
         speaking = asyncio.create_task(talk(daemon, "desk", 8))
         await reader.until("desk/final", count=2)
@@ -97,19 +97,19 @@ async def test_topics_and_retained_messages(broker: Broker, script: list[str], t
         daemon.process.kill()
         await speaking
         await reader.until("online", says="offline")
-    with daemon_of(broker, script, tmp_path, *more) as daemon:
+    with daemon_of(broker, brisk, tmp_path, *more) as daemon:
         await reader.until("online", says="online")
         assert daemon.stop() == 0
         await reader.until("online", says="offline")
     reading.cancel()
 
 
-async def test_the_broker_is_killed(broker: Broker, script: list[str], tmp_path: Path) -> None:
+async def test_the_broker_is_killed(broker: Broker, brisk: list[str], tmp_path: Path) -> None:
     """When the broker is killed during speech, the finals of that time are published when it is back, none is missing,
     and viewers receive captions all the time."""
     reader = Reader(broker)
     reading = asyncio.create_task(reader.read())
-    with daemon_of(broker, script, tmp_path, "--set", "mqtt.topic=captions/room") as daemon:
+    with daemon_of(broker, brisk, tmp_path, "--set", "mqtt.topic=captions/room") as daemon:
         speaking = asyncio.create_task(talk(daemon, "desk", 8))
         await reader.until("desk/final", count=2)
         broker.kill()
@@ -120,7 +120,7 @@ async def test_the_broker_is_killed(broker: Broker, script: list[str], tmp_path:
         broker.start()
         await reader.until("desk/final", count=before + 5)
         speaking.cancel()
-        assert daemon.stop() == 0
+        assert await asyncio.to_thread(daemon.stop) == 0
         await reader.until("online", says="offline")
     reading.cancel()
     written = {f["seq"] for f in finals(tmp_path)}

@@ -29,13 +29,13 @@ def transcript_options(folder: Path, *more: str) -> list[str]:
 PATIENT = "from streamstt.hub import write_ahead; write_ahead.HOLD_S = 60; from streamstt.cli.app import main; main()"
 
 
-async def test_killed_at_any_moment(script: list[str], tmp_path: Path) -> None:
+async def test_killed_at_any_moment(brisk: list[str], tmp_path: Path) -> None:
     """With repeated kill -9 during speech, every final that a viewer received is in the files, all of which can be
     parsed, and a viewer that reconnects misses nothing and receives nothing twice, over all runs."""
     moments = random.Random(4)
     viewer = Viewer()
     for _ in range(6):
-        with Daemon(*script, *transcript_options(tmp_path), program=[sys.executable, "-c", PATIENT]) as daemon:
+        with Daemon(*brisk, *transcript_options(tmp_path), program=[sys.executable, "-c", PATIENT]) as daemon:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(viewer.watch(daemon))
                 tasks.create_task(talk(daemon, "you", 12))
@@ -46,7 +46,7 @@ async def test_killed_at_any_moment(script: list[str], tmp_path: Path) -> None:
         kept = {f["seq"]: {k: v for k, v in f.items() if k != "label"} for f in finals(tmp_path)}
         assert [f for f in viewer.finals if kept.get(f["seq"]) != f] == [], "finals that were shown are on disk"
         check_readable(tmp_path)
-    with Daemon(*script, *transcript_options(tmp_path)) as daemon:
+    with Daemon(*brisk, *transcript_options(tmp_path)) as daemon:
         greetings = viewer.greetings
         watching = asyncio.create_task(viewer.watch(daemon))
         await viewer.wait_for_greeting(greetings + 1)
@@ -69,9 +69,9 @@ def fault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DiskFault]
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-async def test_disk_that_takes_no_more(script: list[str], fault: DiskFault) -> None:
+async def test_disk_that_takes_no_more(brisk: list[str], fault: DiskFault) -> None:
     """Captions continue, the status reports the fault, and after it every final is in the files, in order and once."""
-    with Daemon(*script, *transcript_options(fault.folder)) as daemon:
+    with Daemon(*brisk, *transcript_options(fault.folder)) as daemon:
         async with captions(daemon) as viewer:
             speaking = asyncio.create_task(talk(daemon, "desk", 8))
             messages = await receive_until(viewer, "final")
