@@ -162,13 +162,13 @@ async def test_standard_input_and_file_at_once(tmp_path: Path) -> None:
         async with captions(daemon) as viewer:
             hello = await receive(viewer)
             assert daemon.process.stdin is not None
-            daemon.process.stdin.write(pcm_of("meeting"))
+            daemon.process.stdin.write(pcm_of("quiet"))
             daemon.process.stdin.close()
             daemon.process.stdin = None
             messages = await receive_all(viewer)
         assert daemon.process.wait(STOP_S) == 0
     finals = [*hello["history"], *(m for m in messages if m["type"] == "final")]
-    for source, name in (("room", "short"), ("pipe", "meeting")):
+    for source, name in (("room", "short"), ("pipe", "quiet")):
         text = final_text([m for m in finals if m["source"] == source])
         assert word_error_rate(text_of(name), text) < MAX_WER
 

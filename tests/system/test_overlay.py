@@ -39,9 +39,9 @@ def show(browser: webdriver.Chrome, daemon: ScriptedDaemon, query: str = "") -> 
 # --- Nothing moves ---------------------------------------------------------------------------------------------------
 
 
-def test_a_shown_word_stays(browser: webdriver.Chrome, script: list[str]) -> None:
+def test_a_shown_word_stays(browser: webdriver.Chrome, brisk: list[str]) -> None:
     """With a real daemon, at every frame, a word that is shown stays on its line, and moves only up, by whole lines."""
-    with Daemon("--source", f"file:{DATA / 'meeting.flac'}", "--loop", *script) as daemon:
+    with Daemon("--source", f"file:{DATA / 'meeting.flac'}", "--loop", *brisk) as daemon:
         browser.get(f"{daemon.url}/overlay?chars=24")
         browser.execute_script(WATCH)
         words = set(SCRIPT.split())

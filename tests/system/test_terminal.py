@@ -97,17 +97,17 @@ def test_listen_without_color_and_on_a_dumb_terminal(daemon: Daemon) -> None:
         assert terminal.interrupt() == 0
 
 
-def test_listen_reports_a_lost_connection(script: list[str]) -> None:
+def test_listen_reports_a_lost_connection(brisk: list[str]) -> None:
     """A lost and a restored connection are reported, one line each; partials are no longer shown."""
     port = str(free_port())
     with (
-        Daemon(*script, *LOOP, "--port", port) as first,
+        Daemon(*brisk, *LOOP, "--port", port) as first,
         Terminal(command("listen", first.url), columns=100) as terminal,
     ):
         terminal.wait_for("Every word")
         first.process.kill()
         terminal.wait_for("(the connection is lost; waiting for it to be back)")
-        with Daemon(*script, *LOOP, "--port", port):
+        with Daemon(*brisk, *LOOP, "--port", port):
             terminal.wait_for("(connected again)")
             terminal.wait_for(FIRST)
         terminal.wait_for("(the connection is lost")
