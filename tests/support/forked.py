@@ -3,11 +3,10 @@
 Each is a process of its own, from ``main`` to the end of the interpreter, with its own environment, folder and
 standard streams; only Python's start and the imports are saved: most of a second of processor time, and three seconds
 if torch and transformers have been imported, too, for those that ask for it. These do not notice variables that a
-library reads when it is imported, such as ``HF_HOME``.
+library reads when it is imported, such as ``HF_HOME``, and none has colors on a terminal.
 """
 
 import atexit
-import fcntl
 import gc
 import json
 import os
@@ -18,7 +17,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import termios
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -28,7 +26,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from streamstt.__main__ import main
-from tests.support import daemon, terminal
+from tests.support import daemon
 from tests.support.daemon import command, environment
 from tests.support.paths import ROOT
 
@@ -55,7 +53,6 @@ class Process:
         stderr: int | IO[Any] = subprocess.DEVNULL,
         cwd: str | None = None,
         text: bool = False,
-        takes_terminal: bool = False,
         torch: bool = False,
     ) -> None:
         assert can_fork(args)
@@ -79,7 +76,7 @@ class Process:
 
         ends = [end(stdin, written=True), end(stdout, written=False), end(stderr, written=False)]
         self.stdin, self.stdout, self.stderr = (ours for _, ours in ends)
-        request = {"args": self.args[1:], "env": dict(env), "cwd": cwd or os.getcwd(), "terminal": takes_terminal}
+        request = {"args": self.args[1:], "env": dict(env), "cwd": cwd or os.getcwd()}
         fds = [fd for fd, _ in ends] + [theirs.fileno()]
         socket.send_fds(_server(torch)[0], [json.dumps(request).encode()], fds)
         for fd in given:
@@ -155,7 +152,7 @@ import json, os, socket, sys
 with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as control:
     control.connect({address!r})
     args = ["-m", "streamstt", *sys.argv[1:]]
-    request = {{"args": args, "env": dict(os.environ), "cwd": os.getcwd(), "terminal": False}}
+    request = {{"args": args, "env": dict(os.environ), "cwd": os.getcwd()}}
     socket.send_fds(control, [json.dumps(request).encode()], [0, 1, 2])
     control.recv(4)
     sys.exit(int.from_bytes(control.recv(4), "little", signed=True))
@@ -183,26 +180,6 @@ class WhisperDaemon(Daemon):
     """The same with real weights: torch has been imported."""
 
     popen = staticmethod(partial(start, torch=True))
-
-
-class Terminal(terminal.Terminal):
-    """A pseudo-terminal in which ``streamstt`` is a forked process; other commands run as usual."""
-
-    torch = False
-
-    def popen(self, command: Sequence[str], slave: int, **options: Any) -> Any:
-        """Starts the command with this terminal."""
-        if not can_fork(command):
-            return super().popen(command, slave, **options)
-        return Process(
-            command, stdin=slave, stdout=slave, stderr=slave, takes_terminal=True, torch=self.torch, **options
-        )
-
-
-class WhisperTerminal(Terminal):
-    """The same; torch has been imported."""
-
-    torch = True
 
 
 def run(*arguments: str, env: Mapping[str, str] | None = None, torch: bool = False) -> subprocess.CompletedProcess[str]:
@@ -236,9 +213,6 @@ def _become(request: dict[str, Any], fds: list[int]) -> list[str]:
         os.dup2(fd, target)
     for fd in fds:
         os.close(fd)
-    if request["terminal"]:
-        os.setsid()
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
     sys.stdout.reconfigure(line_buffering=os.isatty(1) or "PYTHONUNBUFFERED" in request["env"])  # type: ignore[union-attr]
     os.environ.clear()
     os.environ.update(request["env"])

@@ -9,7 +9,6 @@ import subprocess
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import pyte
 
@@ -40,15 +39,11 @@ class Terminal:
         self._size(columns, rows)
         extra = {"TERM": "xterm-256color"} | dict(env or {})
         clean = {k: v for k, v in environment(extra).items() if k not in {"NO_COLOR", "COLUMNS", "LINES"} or k in extra}
-        self.process = self.popen(command, theirs, env=clean, cwd=cwd)
-        self.slave = theirs  # kept open, so that its modes can be read after the command has exited
-
-    def popen(self, command: Sequence[str], slave: int, **options: Any) -> Any:
-        """Starts the command with this terminal."""
-        return subprocess.Popen(
-            command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True, **options,
+        self.process = subprocess.Popen(
+            command, stdin=theirs, stdout=theirs, stderr=theirs, env=clean, cwd=cwd, start_new_session=True,
             preexec_fn=_take_terminal,  # noqa: PLW1509 - a single system call, which is safe beside threads
         )  # fmt: skip
+        self.slave = theirs  # kept open, so that its modes can be read after the command has exited
 
     def _size(self, columns: int, rows: int) -> None:
         fcntl.ioctl(self._ours, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))

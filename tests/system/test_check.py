@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tests.support.audio_server import AudioServer
 from tests.support.daemon import DATA, command
-from tests.support.forked import Daemon, WhisperTerminal, run
+from tests.support.forked import Daemon, run
+from tests.support.terminal import Terminal
 
 
 def checks(text: str) -> dict[str, dict[str, str]]:
@@ -17,7 +18,7 @@ def test_a_machine_that_is_ready(script: list[str], tmp_path: Path) -> None:
     """A file as the source, a script as the model: ready, exit code 0, and a mark on each line."""
     options = [*script, "--source", f"file:{DATA / 'short.flac'}", "--port", "0"]
     options += ["--set", f"transcript.folder={tmp_path / 'kept'}"]
-    with WhisperTerminal(command("check", *options), columns=78) as terminal:
+    with Terminal(command("check", *options), columns=78) as terminal:
         assert terminal.wait() == 0
         assert terminal.lines[-1] == "Ready: streamstt run"
         assert terminal.text.count("✓") == 6

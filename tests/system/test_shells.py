@@ -10,8 +10,9 @@ import pytest
 
 from tests.support.audio_server import AudioServer
 from tests.support.daemon import environment
-from tests.support.forked import Terminal, run, write_shim
+from tests.support.forked import run, write_shim
 from tests.support.paths import ROOT
+from tests.support.terminal import Terminal
 
 PAGE = ROOT / "docs" / "streamstt.1"
 

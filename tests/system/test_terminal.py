@@ -16,7 +16,8 @@ import soundfile
 from tests.support.audio_server import AudioServer
 from tests.support.brokers import free_port
 from tests.support.daemon import DATA, SENTENCES, captions, command, environment, get, receive_until, write_script
-from tests.support.forked import Daemon, Terminal, run, write_shim
+from tests.support.forked import Daemon, run, write_shim
+from tests.support.terminal import Terminal
 
 FIRST, SECOND = SENTENCES
 LOOP = ("--source", f"file:{DATA / 'long_sentence.flac'}", "--loop")
