@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from tests.support.daemon import Daemon
+from tests.support.forked import Daemon
 
 START_S = 90
 SECRET = "open-sesame-4711"

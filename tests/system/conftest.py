@@ -7,7 +7,7 @@ import pytest
 from selenium import webdriver
 
 from tests.support.browser import UNREACHABLE, chromium, console_messages, forget_visits, set_media, set_viewport
-from tests.support.daemon import write_script
+from tests.support.daemon import write_brisk_script, write_script
 from tests.support.pages import ScriptedDaemon, open_connected
 
 
@@ -17,9 +17,15 @@ def script(tmp_path: Path) -> list[str]:
     return write_script(tmp_path)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+def brisk(tmp_path: Path) -> list[str]:
+    """As ``script``, spoken faster and every three seconds."""
+    return write_brisk_script(tmp_path)
+
+
+@pytest.fixture(scope="session")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """One browser for all tests of a module: its start takes longer than most of them."""
+    """One browser for all tests: its start takes longer than most of them."""
     with chromium(tmp_path_factory.mktemp("chrome")) as driver:
         yield driver
 

@@ -10,17 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.daemon import (
-    WITHIN_S,
-    Daemon,
-    captions,
-    exchange,
-    get,
-    receive,
-    receive_all,
-    refusal_status,
-    write_script,
-)
+from tests.support.daemon import WITHIN_S, captions, exchange, get, receive, receive_all, refusal_status, write_script
+from tests.support.forked import Daemon
 
 BOUNDS = ("max_per_address=8", "handshake_s=4", "audio_idle_s=4", "max_messages_s=50")
 OPTIONS = ("--source", "ws", *(part for bound in BOUNDS for part in ("--set", f"server.{bound}")))

@@ -22,7 +22,6 @@ from tests.support.daemon import (
     SENTENCES,
     STOP_S,
     WITHIN_S,
-    Daemon,
     captions,
     command,
     environment,
@@ -31,10 +30,10 @@ from tests.support.daemon import (
     receive,
     receive_all,
     refusal_status,
-    run,
     tokens_in,
     write_script,
-)  # fmt: skip
+)
+from tests.support.forked import Daemon, run, start
 
 FIRST = SENTENCES[0]
 TALK = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--loop"]
@@ -125,10 +124,10 @@ def test_token_in_a_browser(closed: Daemon, state: Path, browser: Chrome) -> Non
 def test_tokens_are_shown_once(script: list[str], tmp_path: Path) -> None:
     """The address with the viewers' token is shown on a terminal, at the first start only; never in a pipe or log."""
 
-    def start() -> str:
+    def printed_at_start() -> str:
         """Returns what the daemon prints on a terminal until it is ready."""
         ours, theirs = pty.openpty()
-        process = subprocess.Popen(
+        process = start(
             command("run", "--port", "0", *script, "--source", "ws", "--set", "server.require_token=true"),
             env=environment({"STATE_DIRECTORY": str(tmp_path)}), stdout=theirs, stderr=theirs,
         )  # fmt: skip
@@ -144,7 +143,7 @@ def test_tokens_are_shown_once(script: list[str], tmp_path: Path) -> None:
         os.close(ours)
         return printed
 
-    first, second = start(), start()
+    first, second = printed_at_start(), printed_at_start()
     key = tokens_in(tmp_path)
     assert re.search(rf"Captions: http://127\.0\.0\.1:\d+/\?token={re.escape(key['viewer'])}", first)
     assert str(tmp_path / "tokens") in second
@@ -160,9 +159,7 @@ def test_listen_with_a_token(closed: Daemon, state: Path) -> None:
     assert denied.returncode == 5
     assert "not known here" in denied.stderr
     for arguments, env in (([f"{closed.url}/?token={key}"], {}), ([closed.url], {"STREAMSTT_TOKEN": key})):
-        process = subprocess.Popen(
-            command("listen", *arguments, "--json"), env=environment(env), stdout=subprocess.PIPE
-        )
+        process = start(command("listen", *arguments, "--json"), env=environment(env), stdout=subprocess.PIPE)
         assert json.loads(process.stdout.readline())["type"] == "hello"
         process.kill()
         process.wait()
@@ -171,7 +168,7 @@ def test_listen_with_a_token(closed: Daemon, state: Path) -> None:
 
 def test_listen_without_a_token(script: list[str], tmp_path: Path) -> None:
     """It prints the daemon's message when the time for a token is over."""
-    demands = ["--set", "server.require_token=true", "--set", "server.handshake_s=4"]
+    demands = ["--set", "server.require_token=true", "--set", "server.handshake_s=2"]
     with Daemon(*script, "--source", "ws", *demands, env={"STATE_DIRECTORY": str(tmp_path)}) as daemon:
         missing = run("listen", daemon.url)
     assert missing.returncode == 5

@@ -5,7 +5,8 @@ import socket
 from pathlib import Path
 
 from tests.support.audio_server import AudioServer
-from tests.support.daemon import DATA, Daemon, command, run
+from tests.support.daemon import DATA, command
+from tests.support.forked import Daemon, run
 from tests.support.terminal import Terminal
 
 
@@ -55,7 +56,8 @@ def test_a_machine_with_problems(tmp_path: Path) -> None:
 
 def test_invalid_settings(script: list[str]) -> None:
     """Invalid settings come first, with exit code 78; the rest is checked with the defaults."""
-    done = run("check", "--json", *script, "--set", "server.prot=1", env={"HF_HOME": "/nonexistent"})
+    nowhere = {"HF_HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent"}  # where no model is
+    done = run("check", "--json", *script, "--set", "server.prot=1", env=nowhere)
     assert done.returncode == 78
     findings = checks(done.stdout)
     assert "did you mean server.port" in findings["settings"]["says"]
@@ -65,7 +67,7 @@ def test_invalid_settings(script: list[str]) -> None:
 def test_a_running_daemon(script: list[str]) -> None:
     """A port that a daemon uses is not a problem: its health is shown."""
     with Daemon(*script, "--source", "ws") as daemon:
-        done = run("check", "--json", *script, "--source", "ws", "--port", daemon.url.rpartition(":")[2])
+        done = run("check", "--json", *script, "--source", "ws", "--port", daemon.url.rpartition(":")[2], torch=True)
     assert done.returncode == 0
     assert "a daemon is running on" in checks(done.stdout)["port"]["says"]
 
@@ -75,6 +77,6 @@ def test_a_silent_microphone(script: list[str], tmp_path: Path) -> None:
     with AudioServer(tmp_path) as server:
         server.keep_awake()
         server.table_microphone()
-        done = run("check", "--json", *script, "--source", "mic:Table", "--port", "0", env=server.plain_env)
+        done = run("check", "--json", *script, "--source", "mic:Table", "--port", "0", env=server.plain_env, torch=True)
     assert done.returncode == 3
     assert "Table opens, but delivers only silence" in checks(done.stdout)["microphone"]["says"]

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -19,7 +20,6 @@ from tests.support.daemon import (
     SCRIPT,
     SENTENCES,
     WITHIN_S,
-    Daemon,
     captions,
     final_text,
     pcm_of,
@@ -28,14 +28,16 @@ from tests.support.daemon import (
     receive_until,
     speak,
     wait_until_idle,
+    write_brisk_script,
     write_script,
 )
+from tests.support.forked import Daemon
 
 
 @pytest.fixture
-def talking(script: list[str]) -> Iterator[Daemon]:
+def talking(brisk: list[str]) -> Iterator[Daemon]:
     """A daemon with one source that never stops."""
-    with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
+    with Daemon(*brisk, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
         yield daemon
 
 
@@ -247,17 +249,24 @@ def test_scripted_words_are_the_script(script: list[str], tmp_path: Path) -> Non
     assert " ".join(SENTENCES) == SCRIPT
 
 
+# Captions are late after two seconds, which is long for a test.
+IMPATIENT = """
+from streamstt.captioning import scheduling
+from streamstt.cli.app import main
+scheduling.LATE, scheduling.RECOVERED = scheduling.LATE // 4, scheduling.RECOVERED // 4
+main()
+"""
+
+
 async def test_a_machine_that_cannot_keep_up(tmp_path: Path) -> None:
     """When decodes take seconds, viewers are told that captions are late; the delay does not grow, and no word is lost.
 
     At the end, viewers are told that captions are no longer late.
     """
-    words = [{"text": f" {w}", "start": 0.5 + 0.3 * i, "end": 0.75 + 0.3 * i} for i, w in enumerate(SCRIPT.split())]
-    file = tmp_path / "slow.json"
-    file.write_text(json.dumps({"words": words, "decode_s": 3}))
-    with Daemon("--model", f"script:{file}", "--source", "ws") as daemon:
+    slow = write_brisk_script(tmp_path, repeat_s=0, decode_s=1.2)
+    with Daemon(*slow, "--source", "ws", program=[sys.executable, "-c", IMPATIENT]) as daemon:
         async with captions(daemon) as viewer, captions(daemon, "/audio") as speaker:
-            await speak(speaker, pcm_of("long_sentence")[: 2 * 16000 * 7])
+            await speak(speaker, pcm_of("long_sentence")[: 2 * 16000 * 4])
             await speaker.send('{"type":"end"}')
             assert final_text(await receive_all(speaker)) == SCRIPT
             states = [m async for m in _states(viewer)]

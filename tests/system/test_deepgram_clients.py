@@ -21,14 +21,14 @@ from tests.support.daemon import (
     SCRIPT,
     SENTENCES,
     WITHIN_S,
-    Daemon,
     VisibleWords,
     captions,
     pcm_of,
     refusal_status,
     wait_until_idle,
     write_script,
-)  # fmt: skip
+)
+from tests.support.forked import Daemon
 from tests.support.paths import DATA
 
 SETTINGS = ["--source", "ws", "--set", "compat.deepgram=true", "--set", "server.max_audio_clients=2"]

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from tests.support.daemon import (
-    Daemon,
     captions,
     final_text,
     pcm_of,
@@ -16,6 +15,7 @@ from tests.support.daemon import (
     wait_until_idle,
     write_script,
 )
+from tests.support.forked import Daemon
 
 SETTINGS = ["compat.deepgram=true", "server.max_audio_clients=2"]
 SEVEN_S = pcm_of("long_sentence")[: 2 * 16000 * 7]

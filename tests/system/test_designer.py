@@ -11,7 +11,8 @@ from selenium.webdriver.common.by import By
 from streamstt.config.overlay import OverlaySettings
 from streamstt.config.settings import Settings
 from tests.support.browser import console_messages, until, until_equal
-from tests.support.daemon import DATA, Daemon
+from tests.support.daemon import DATA
+from tests.support.forked import Daemon
 from tests.support.pages import REMEMBER, ScriptedDaemon
 
 ADDRESS = "return document.querySelector('#address').value"

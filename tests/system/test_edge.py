@@ -12,7 +12,8 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.support.brokers import SECRET, Broker, edge
-from tests.support.daemon import WITHIN_S, Daemon, captions, get, receive, refusal_status, run
+from tests.support.daemon import WITHIN_S, captions, get, receive, refusal_status
+from tests.support.forked import Daemon, run
 from tests.support.transcripts import finals
 from tests.support.viewers import Viewer, talk
 
@@ -71,14 +72,14 @@ async def watched(daemon: Daemon, viewer: Viewer) -> AsyncIterator[None]:
             await task  # raises what the viewer has found wrong
 
 
-async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[str], tmp_path: Path) -> None:
+async def test_an_edge_serves_what_the_daemon_does(broker: Broker, brisk: list[str], tmp_path: Path) -> None:
     """Viewers of an edge receive the daemon's finals with its numbers, session and times; one that changes from daemon
     to edge with ``since`` misses nothing. Audio and control are 404. No model library is loaded. The broker's password
     does not appear anywhere."""
     with edge(broker) as served, ExitStack() as started:
         await until_health_says(served, "No daemon has sent captions")
         assert health(served)["status"] == "degraded"
-        daemon = started.enter_context(daemon_of(broker, script, tmp_path / "t"))
+        daemon = started.enter_context(daemon_of(broker, brisk, tmp_path / "t"))
         here, there = Viewer(), Viewer()
         async with watched(daemon, here), watched(served, there):
             speaking = asyncio.create_task(talk(daemon, "desk", 8))
@@ -107,13 +108,13 @@ async def test_an_edge_serves_what_the_daemon_does(broker: Broker, script: list[
         assert SECRET not in daemon.log + served.log + shown.stdout + get(f"{daemon.url}/metrics")[1]
 
 
-async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path: Path) -> None:
+async def test_nothing_final_is_lost(broker: Broker, brisk: list[str], tmp_path: Path) -> None:
     """Broker, daemon and edge are killed with -9 during speech and restarted, one after the other: a viewer of the
     edge receives every final that the daemon wrote, once and in order, in one session."""
     kept, viewer = tmp_path / "t", Viewer()
     with edge(broker) as served:
         async with watched(served, viewer):
-            with daemon_of(broker, script, kept) as daemon:
+            with daemon_of(broker, brisk, kept) as daemon:
                 speaking = asyncio.create_task(talk(daemon, "desk", 8))
                 await viewer.wait(2)
                 broker.kill()
@@ -127,7 +128,7 @@ async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path
                 await until_health_says(served, "lost its connection", present=False)
                 daemon.process.kill()
                 speaking.cancel()
-    with daemon_of(broker, script, kept) as daemon, edge(broker) as served:
+    with daemon_of(broker, brisk, kept) as daemon, edge(broker) as served:
         async with watched(served, viewer):
             speaking = asyncio.create_task(talk(daemon, "desk", 8))
             await viewer.wait(len(viewer.finals) + 3)
@@ -137,7 +138,7 @@ async def test_nothing_final_is_lost(broker: Broker, script: list[str], tmp_path
                 async with watched(again, viewer):
                     await viewer.wait(now + 2)
                     speaking.cancel()
-                    assert daemon.stop() == 0
+                    assert await asyncio.to_thread(daemon.stop) == 0
                     written = [f for f in finals(kept) if f["text"]]
                     await viewer.wait(len(written))
                     await until_health_says(again, "The daemon has stopped")

@@ -13,18 +13,8 @@ import pytest
 
 from streamstt.engine.runner import FAILURE_NOTICE
 from streamstt.whisper.checkpoints import search
-from tests.support.daemon import (
-    DATA,
-    SCRIPT,
-    STOP_S,
-    Daemon,
-    captions,
-    final_text,
-    pcm_of,
-    receive,
-    receive_all,
-    receive_until,
-)
+from tests.support.daemon import DATA, SCRIPT, STOP_S, captions, final_text, pcm_of, receive, receive_all, receive_until
+from tests.support.forked import Daemon, WhisperDaemon
 
 
 @pytest.fixture
@@ -107,7 +97,7 @@ async def test_weights_that_break_under_a_running_daemon(tmp_path: Path) -> None
     cache = tmp_path / "streamstt" / "models" / folder.name
     shutil.copytree(folder, cache)
     source = ["--source", f"file:{DATA / 'short.flac'}", "--loop"]
-    with Daemon(*source, "--model", "tiny.en", env={"XDG_CACHE_HOME": str(tmp_path)}) as daemon:
+    with WhisperDaemon(*source, "--model", "tiny.en", env={"XDG_CACHE_HOME": str(tmp_path)}) as daemon:
         async with captions(daemon) as viewer:
             messages = await receive_until(viewer, "partial")
             os.truncate(cache / "model.safetensors", 1_000_000)

@@ -13,7 +13,8 @@ from wyoming.asr import Transcript
 from wyoming.audio import AudioChunk, AudioStart, AudioStop
 from wyoming.client import AsyncTcpClient
 
-from tests.support.daemon import DATA, WITHIN_S, Daemon, captions, pcm_of, receive, resampled, text_of
+from tests.support.daemon import DATA, WITHIN_S, captions, pcm_of, receive, resampled, text_of
+from tests.support.forked import WhisperDaemon
 from tests.support.word_errors import word_error_rate
 
 PIECE = 2 * 1600  # bytes: 0.1 s
@@ -25,15 +26,15 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the SDK
 
 
 @pytest.fixture(scope="module")
-def daemon() -> Iterator[Daemon]:
+def daemon() -> Iterator[WhisperDaemon]:
     on = ["compat.vosk=true", "compat.deepgram=true", "compat.openai=true", "compat.wyoming=127.0.0.1:0"]
-    with Daemon(
+    with WhisperDaemon(
         "--model", "tiny.en", "--source", "ws", *[part for setting in on for part in ("--set", setting)]
     ) as running:
         yield running
 
 
-async def by_vosk(daemon: Daemon) -> str:
+async def by_vosk(daemon: WhisperDaemon) -> str:
     results = []
     async with captions(daemon, "/vosk") as client:
         await client.send('{"config":{"sample_rate":16000}}')
@@ -45,7 +46,7 @@ async def by_vosk(daemon: Daemon) -> str:
     return " ".join(r["text"] for r in results if r.get("text"))
 
 
-async def by_deepgram(daemon: Daemon) -> str:
+async def by_deepgram(daemon: WhisperDaemon) -> str:
     sockets = daemon.url.replace("http", "ws", 1)
     place = DeepgramClientEnvironment(base=daemon.url, production=sockets, agent=sockets, agent_rest=daemon.url)
     client = AsyncDeepgramClient(api_key="any", environment=place)
@@ -59,7 +60,7 @@ async def by_deepgram(daemon: Daemon) -> str:
     return " ".join(texts)
 
 
-async def by_wyoming(daemon: Daemon) -> str:
+async def by_wyoming(daemon: WhisperDaemon) -> str:
     daemon.wait_for_log("Wyoming")
     port = int(re.findall(r"tcp://127\.0\.0\.1:(\d+)", daemon.log)[0])
     async with AsyncTcpClient("127.0.0.1", port) as client:
@@ -73,7 +74,7 @@ async def by_wyoming(daemon: Daemon) -> str:
         return Transcript.from_event(event).text
 
 
-async def by_openai(daemon: Daemon) -> str:
+async def by_openai(daemon: WhisperDaemon) -> str:
     client = AsyncOpenAI(api_key="any", base_url=f"{daemon.url}/v1")
     speech = b64encode(resampled("short", 24_000)).decode()
     async with client.realtime.connect(extra_query={"intent": "transcription"}) as connection:
@@ -85,12 +86,12 @@ async def by_openai(daemon: Daemon) -> str:
         return event.transcript
 
 
-async def by_upload(daemon: Daemon) -> str:
+async def by_upload(daemon: WhisperDaemon) -> str:
     client = AsyncOpenAI(api_key="any", base_url=f"{daemon.url}/v1")
     return (await client.audio.transcriptions.create(file=DATA / "short.flac", model="whisper-1")).text
 
 
-async def test_each_client_gets_its_words(daemon: Daemon) -> None:
+async def test_each_client_gets_its_words(daemon: WhisperDaemon) -> None:
     """Clients of all protocols send audio at the same time, and each receives its own words."""
     async with asyncio.timeout(2 * WITHIN_S):
         transcripts = await asyncio.gather(

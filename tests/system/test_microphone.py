@@ -9,7 +9,8 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 
 from tests.support.audio_server import AudioServer
-from tests.support.daemon import DATA, Daemon, captions, final_text, receive, run, text_of
+from tests.support.daemon import DATA, captions, final_text, receive, text_of
+from tests.support.forked import Daemon, WhisperDaemon, run
 from tests.support.word_errors import word_error_rate
 
 
@@ -30,7 +31,7 @@ async def receive_until_state(viewer: ClientConnection, state: str) -> list[dict
 
 async def test_speech_into_a_microphone(server: AudioServer) -> None:
     """Speech into a microphone, chosen by part of its name, is captioned with real weights."""
-    with Daemon("--source", "mic:PULS", "--language", "en", env=server.env) as daemon:
+    with WhisperDaemon("--source", "mic:PULS", "--language", "en", env=server.env) as daemon:
         async with captions(daemon) as viewer:
             messages = await receive_until_state(viewer, "listening")
             speaking = asyncio.create_task(asyncio.to_thread(server.play, DATA / "short.flac"))

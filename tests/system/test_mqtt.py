@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +12,8 @@ import pytest
 from aiomqtt import Client, MqttError, ProtocolVersion
 
 from tests.support.brokers import Broker
-from tests.support.daemon import WITHIN_S, Daemon, environment
+from tests.support.daemon import WITHIN_S
+from tests.support.forked import Daemon, finish
 from tests.support.transcripts import finals
 from tests.support.viewers import talk
 
@@ -68,13 +68,13 @@ class Reader:
         return list(dict.fromkeys(payload for t, payload, _ in self.messages if t == topic))
 
 
-async def test_topics_and_retained_messages(broker: Broker, script: list[str], tmp_path: Path) -> None:
+async def test_topics_and_retained_messages(broker: Broker, brisk: list[str], tmp_path: Path) -> None:
     """Each source has its own topics: finals as viewers receive them, partials if enabled, and its state, which is
     retained. The broker publishes "offline" when the daemon is killed, and after a normal exit."""
     more = ("--set", "mqtt.topic=captions/room", "--set", "mqtt.partials=true")
     reader = Reader(broker)
     reading = asyncio.create_task(reader.read())
-    with daemon_of(broker, script, tmp_path, *more) as daemon:
+    with daemon_of(broker, brisk, tmp_path, *more) as daemon:
         await reader.until("online", says="online")
         speaking = asyncio.create_task(talk(daemon, "desk", 8))
         await reader.until("desk/final", count=2)
@@ -97,19 +97,19 @@ async def test_topics_and_retained_messages(broker: Broker, script: list[str], t
         daemon.process.kill()
         await speaking
         await reader.until("online", says="offline")
-    with daemon_of(broker, script, tmp_path, *more) as daemon:
+    with daemon_of(broker, brisk, tmp_path, *more) as daemon:
         await reader.until("online", says="online")
         assert daemon.stop() == 0
         await reader.until("online", says="offline")
     reading.cancel()
 
 
-async def test_the_broker_is_killed(broker: Broker, script: list[str], tmp_path: Path) -> None:
+async def test_the_broker_is_killed(broker: Broker, brisk: list[str], tmp_path: Path) -> None:
     """When the broker is killed during speech, the finals of that time are published when it is back, none is missing,
     and viewers receive captions all the time."""
     reader = Reader(broker)
     reading = asyncio.create_task(reader.read())
-    with daemon_of(broker, script, tmp_path, "--set", "mqtt.topic=captions/room") as daemon:
+    with daemon_of(broker, brisk, tmp_path, "--set", "mqtt.topic=captions/room") as daemon:
         speaking = asyncio.create_task(talk(daemon, "desk", 8))
         await reader.until("desk/final", count=2)
         broker.kill()
@@ -120,7 +120,7 @@ async def test_the_broker_is_killed(broker: Broker, script: list[str], tmp_path:
         broker.start()
         await reader.until("desk/final", count=before + 5)
         speaking.cancel()
-        assert daemon.stop() == 0
+        assert await asyncio.to_thread(daemon.stop) == 0
         await reader.until("online", says="offline")
     reading.cancel()
     written = {f["seq"] for f in finals(tmp_path)}
@@ -140,12 +140,6 @@ def test_a_missing_library(script: list[str], library: str, extra: str, argument
     """Client libraries are optional: without the one that is needed, the message says how to install it."""
     code = f"import sys; sys.modules[{library!r}] = None; from streamstt.cli.app import main; main()"
     more = script if arguments[0] == "run" else []
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments, *more],
-        capture_output=True,
-        env=environment(),
-        timeout=60,
-        check=False,
-    )
+    done = finish([sys.executable, "-c", code, *arguments, *more])
     assert done.returncode == 78
-    assert f"pip install 'streamstt[{extra}]'" in done.stderr.decode()
+    assert f"pip install 'streamstt[{extra}]'" in done.stderr

@@ -21,7 +21,6 @@ from tests.support.daemon import (
     SCRIPT,
     SENTENCES,
     WITHIN_S,
-    Daemon,
     VisibleWords,
     captions,
     get,
@@ -32,6 +31,7 @@ from tests.support.daemon import (
     wait_until_idle,
     write_script,
 )
+from tests.support.forked import Daemon
 
 SPEECH = resampled("long_sentence", 24_000)[: 2 * 24_000 * 7]
 SILENCE = bytes(2 * 24_000 * 2)

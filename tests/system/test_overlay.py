@@ -18,7 +18,8 @@ from streamstt.config.overlay import OverlaySettings
 from streamstt.events import Gap, State, Status
 from tests.support.brokers import free_port
 from tests.support.browser import console_messages, contrast, set_media, set_viewport, until, until_equal
-from tests.support.daemon import DATA, SCRIPT, Daemon
+from tests.support.daemon import DATA, SCRIPT
+from tests.support.forked import Daemon
 from tests.support.overlay import BOX, RECORD, ROWS, STILL, VISIBLE, WATCH, pixel
 from tests.support.pages import SHOWN_TEXT, XSS, ScriptedDaemon, final, partial
 
@@ -38,9 +39,9 @@ def show(browser: webdriver.Chrome, daemon: ScriptedDaemon, query: str = "") -> 
 # --- Nothing moves ---------------------------------------------------------------------------------------------------
 
 
-def test_a_shown_word_stays(browser: webdriver.Chrome, script: list[str]) -> None:
+def test_a_shown_word_stays(browser: webdriver.Chrome, brisk: list[str]) -> None:
     """With a real daemon, at every frame, a word that is shown stays on its line, and moves only up, by whole lines."""
-    with Daemon("--source", f"file:{DATA / 'meeting.flac'}", "--loop", *script) as daemon:
+    with Daemon("--source", f"file:{DATA / 'meeting.flac'}", "--loop", *brisk) as daemon:
         browser.get(f"{daemon.url}/overlay?chars=24")
         browser.execute_script(WATCH)
         words = set(SCRIPT.split())
@@ -165,9 +166,9 @@ def test_problems_are_not_shown(browser: webdriver.Chrome, scripted_daemon: Scri
     assert set(browser.execute_script("return shownTexts")) <= {"", "Good mor", "Good", "Back."}
 
 
-def test_a_killed_daemon(browser: webdriver.Chrome, script: list[str]) -> None:
+def test_a_killed_daemon(browser: webdriver.Chrome, brisk: list[str]) -> None:
     """With ``kill -9`` and a restart, only captions are ever shown; they are cleared in time, and continue."""
-    words = ["--source", f"file:{DATA / 'meeting.flac'}", "--loop", *script, "--port", str(free_port())]
+    words = ["--source", f"file:{DATA / 'meeting.flac'}", "--loop", *brisk, "--port", str(free_port())]
     with Daemon(*words) as daemon:
         browser.get(f"{daemon.url}/overlay?clear=1")
         browser.execute_script(WATCH)

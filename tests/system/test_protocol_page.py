@@ -9,7 +9,8 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.support.daemon import DATA, SENTENCES, WITHIN_S, Daemon, environment
+from tests.support.daemon import DATA, SENTENCES, WITHIN_S, environment
+from tests.support.forked import Daemon, start
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -25,16 +26,17 @@ def block(language: str) -> str:
 
 
 @pytest.fixture
-def talking(script: list[str]) -> Iterator[Daemon]:
+def talking(brisk: list[str]) -> Iterator[Daemon]:
     """A daemon that plays back the script."""
-    with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
+    with Daemon(*brisk, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
         yield daemon
 
 
 def test_python_client(talking: Daemon) -> None:
     """The Python client prints finals."""
     code = block("python").replace(ADDRESS, talking.url.replace("http", "ws", 1))
-    client = subprocess.Popen([sys.executable, "-uc", code], stdout=subprocess.PIPE, env=environment(), text=True)
+    env = environment({"PYTHONUNBUFFERED": "1"})
+    client = start([sys.executable, "-c", code], stdout=subprocess.PIPE, env=env, text=True)
     assert client.stdout is not None
     assert client.stdout.readline().strip() in SENTENCES  # from wherever in the script it connected
     client.kill()

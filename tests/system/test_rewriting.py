@@ -10,7 +10,8 @@ import openai
 import pytest
 
 from tests.support.caption_rules import check_captions, from_messages
-from tests.support.daemon import DATA, Daemon, captions, final_text, get, pcm_of, receive_until, run, speak
+from tests.support.daemon import DATA, captions, final_text, get, pcm_of, receive_until, speak
+from tests.support.forked import Daemon, run
 from tests.support.transcripts import check_readable, finals
 
 SPOKEN = "So, um, jon runs cube net ease on his own. What a shitty day that is, uh, for everybody here."

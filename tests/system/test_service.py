@@ -7,6 +7,7 @@ import pty
 import signal
 import ssl
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -16,7 +17,8 @@ import pytest
 import trustme
 
 from streamstt.daemon.systemd import SystemdNotifier
-from tests.support.daemon import DATA, STOP_S, WITHIN_S, Daemon, captions, command, environment, receive, run
+from tests.support.daemon import DATA, STOP_S, WITHIN_S, captions, command, environment, receive
+from tests.support.forked import Daemon, run
 from tests.support.notify_socket import NotifySocket
 
 LOOP = ["--source", f"file:{DATA / 'long_sentence.flac'}", "--loop"]
@@ -94,11 +96,18 @@ async def test_a_whole_life(notify: NotifySocket, script: list[str]) -> None:
         assert (await asyncio.to_thread(notify.receive_until, "STOPPING=1")) == "STOPPING=1"
 
 
+# A decode may take ten seconds, which is long for a test.
+IMPATIENT = (
+    "from streamstt.daemon import watchdog; watchdog.MAX_DECODE_S = 3; from streamstt.cli.app import main; main()"
+)
+
+
 def test_a_stuck_engine(notify: NotifySocket, script: list[str], tmp_path: Path) -> None:
     """A decode that never ends: signs of life end, health fails and says why, and so does the log."""
     file = tmp_path / "script.json"
-    file.write_text(json.dumps(json.loads(file.read_text()) | {"hang_s": 2.5}))
-    with notify, Daemon(*script, *LOOP, env=notify.env(watchdog_s=2)) as daemon:
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"hang_s": 1.5}))
+    program = [sys.executable, "-c", IMPATIENT]
+    with notify, Daemon(*script, *LOOP, env=notify.env(watchdog_s=2), program=program) as daemon:
         notify.receive_until("WATCHDOG=1")
         daemon.wait_for_log("The speech engine has not answered")
         status, body = get(daemon, "/healthz?plain")
@@ -239,9 +248,9 @@ def test_the_log_has_no_captions(form: str, script: list[str]) -> None:
         assert {"time", "level", "logger", "message"} <= set(records[0])
 
 
-def test_the_log_has_finals_if_enabled(script: list[str]) -> None:
+def test_the_log_has_finals_if_enabled(brisk: list[str]) -> None:
     """With ``log.text`` finals are logged at any level."""
-    with Daemon(*script, *LOOP, "--set", "log.text=true", "--set", "log.level=error") as daemon:
+    with Daemon(*brisk, *LOOP, "--set", "log.text=true", "--set", "log.level=error") as daemon:
         daemon.wait_for_log("file-long_sentence.flac: Every word of this has been written down before.")
         assert daemon.stop() == 0
 

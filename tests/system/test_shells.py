@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.audio_server import AudioServer
-from tests.support.daemon import environment, run
+from tests.support.daemon import environment
+from tests.support.forked import run, write_shim
 from tests.support.paths import ROOT
 from tests.support.terminal import Terminal
 
@@ -21,8 +22,7 @@ def installed(tmp_path: Path) -> dict[str, str]:
     """An environment in which ``streamstt`` is a command."""
     command = tmp_path / "bin" / "streamstt"
     command.parent.mkdir()
-    command.write_text(f'#!/bin/sh\nexec {sys.executable} -m streamstt "$@"\n')
-    command.chmod(0o755)
+    write_shim(command)
     return {"PATH": f"{command.parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "PYTHONPATH": str(ROOT)}
 
 

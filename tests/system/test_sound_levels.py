@@ -4,7 +4,8 @@ import asyncio
 from itertools import pairwise
 from statistics import median
 
-from tests.support.daemon import DATA, Daemon, captions, receive
+from tests.support.daemon import DATA, captions, receive
+from tests.support.forked import Daemon
 
 
 async def test_levels_for_those_who_ask(script: list[str]) -> None:

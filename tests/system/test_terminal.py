@@ -15,18 +15,8 @@ import soundfile
 
 from tests.support.audio_server import AudioServer
 from tests.support.brokers import free_port
-from tests.support.daemon import (
-    DATA,
-    SENTENCES,
-    Daemon,
-    captions,
-    command,
-    environment,
-    get,
-    receive_until,
-    run,
-    write_script,
-)
+from tests.support.daemon import DATA, SENTENCES, captions, command, environment, get, receive_until, write_script
+from tests.support.forked import Daemon, run, write_shim
 from tests.support.terminal import Terminal
 
 FIRST, SECOND = SENTENCES
@@ -108,27 +98,28 @@ def test_listen_without_color_and_on_a_dumb_terminal(daemon: Daemon) -> None:
         assert terminal.interrupt() == 0
 
 
-def test_listen_reports_a_lost_connection(script: list[str]) -> None:
+def test_listen_reports_a_lost_connection(brisk: list[str]) -> None:
     """A lost and a restored connection are reported, one line each; partials are no longer shown."""
     port = str(free_port())
     with (
-        Daemon(*script, *LOOP, "--port", port) as first,
+        Daemon(*brisk, *LOOP, "--port", port) as first,
         Terminal(command("listen", first.url), columns=100) as terminal,
     ):
         terminal.wait_for("Every word")
         first.process.kill()
         terminal.wait_for("(the connection is lost; waiting for it to be back)")
-        with Daemon(*script, *LOOP, "--port", port):
+        with Daemon(*brisk, *LOOP, "--port", port):
             terminal.wait_for("(connected again)")
             terminal.wait_for(FIRST)
         terminal.wait_for("(the connection is lost")
         assert terminal.interrupt() == 0
 
 
-def test_listen_into_a_pipe_that_is_closed(daemon: Daemon) -> None:
+def test_listen_into_a_pipe_that_is_closed(daemon: Daemon, tmp_path: Path) -> None:
     """``streamstt listen | head -1`` prints a final as soon as there is one, and ends without an error."""
-    for more in ([], ["--json"]):
-        listening = " ".join(command("listen", daemon.url, *more))
+    write_shim(tmp_path / "streamstt")
+    for more in ("", "--json"):
+        listening = f"{tmp_path}/streamstt listen {daemon.url} {more}"
         pipe = ["bash", "-c", f"{listening} | head -1"]
         done = subprocess.run(pipe, capture_output=True, text=True, env=environment(), timeout=180, check=False)
         assert done.stdout.count("\n") == 1

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import ssl
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -17,18 +18,8 @@ from streamstt.config.server import ServerSettings as Settings
 from streamstt.server.server import CaptionServer
 from tests.support.captions import make_hub
 from tests.support.certificates import issue_certificate
-from tests.support.daemon import (
-    DATA,
-    Daemon,
-    captions,
-    command,
-    environment,
-    exchange,
-    get,
-    receive,
-    receive_until,
-    run,
-)
+from tests.support.daemon import DATA, captions, command, environment, exchange, get, receive, receive_until
+from tests.support.forked import Daemon, run, start
 from tests.support.http_server import NoIngest
 
 
@@ -46,13 +37,12 @@ async def test_tls(script: list[str], tmp_path: Path) -> None:
         ca = str(tmp_path / "ca.pem")
         untrusted = await asyncio.to_thread(run, "listen", daemon.url)
         assert "certificate" in untrusted.stderr
-        process = await asyncio.create_subprocess_exec(
-            *command("listen", daemon.url, "--ca", ca, "--json"), env=environment(), stdout=asyncio.subprocess.PIPE
-        )
-        assert process.stdout is not None
-        assert json.loads(await process.stdout.readline())["type"] == "hello"
-        process.kill()
-        await process.wait()
+        listening = command("listen", daemon.url, "--ca", ca, "--json")
+        process = start(listening, env=environment(), stdout=subprocess.PIPE)
+        with process.stdout as lines:
+            assert json.loads(await asyncio.to_thread(lines.readline))["type"] == "hello"
+            process.kill()
+        process.wait()
         assert "Traceback" not in daemon.log
 
 

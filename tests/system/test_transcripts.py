@@ -14,18 +14,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 from websockets.exceptions import InvalidStatus
 
 from tests.support.brokers import free_port
-from tests.support.daemon import (
-    SENTENCES,
-    WITHIN_S,
-    Daemon,
-    captions,
-    command,
-    environment,
-    receive_all,
-    receive_until,
-    run,
-    speak,
-)
+from tests.support.daemon import SENTENCES, WITHIN_S, captions, command, environment, receive_all, receive_until, speak
+from tests.support.forked import Daemon, Process, run
 from tests.support.pages import FINALS
 from tests.support.transcripts import DiskFault, FolderMoved, FullDisk, LimitedFiles, check_readable, finals
 from tests.support.viewers import SPEECH, Viewer, talk
@@ -39,13 +29,13 @@ def transcript_options(folder: Path, *more: str) -> list[str]:
 PATIENT = "from streamstt.hub import write_ahead; write_ahead.HOLD_S = 60; from streamstt.cli.app import main; main()"
 
 
-async def test_killed_at_any_moment(script: list[str], tmp_path: Path) -> None:
+async def test_killed_at_any_moment(brisk: list[str], tmp_path: Path) -> None:
     """With repeated kill -9 during speech, every final that a viewer received is in the files, all of which can be
     parsed, and a viewer that reconnects misses nothing and receives nothing twice, over all runs."""
     moments = random.Random(4)
     viewer = Viewer()
     for _ in range(6):
-        with Daemon(*script, *transcript_options(tmp_path), program=[sys.executable, "-c", PATIENT]) as daemon:
+        with Daemon(*brisk, *transcript_options(tmp_path), program=[sys.executable, "-c", PATIENT]) as daemon:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(viewer.watch(daemon))
                 tasks.create_task(talk(daemon, "you", 12))
@@ -56,7 +46,7 @@ async def test_killed_at_any_moment(script: list[str], tmp_path: Path) -> None:
         kept = {f["seq"]: {k: v for k, v in f.items() if k != "label"} for f in finals(tmp_path)}
         assert [f for f in viewer.finals if kept.get(f["seq"]) != f] == [], "finals that were shown are on disk"
         check_readable(tmp_path)
-    with Daemon(*script, *transcript_options(tmp_path)) as daemon:
+    with Daemon(*brisk, *transcript_options(tmp_path)) as daemon:
         greetings = viewer.greetings
         watching = asyncio.create_task(viewer.watch(daemon))
         await viewer.wait_for_greeting(greetings + 1)
@@ -79,9 +69,9 @@ def fault(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[DiskFault]
         subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
-async def test_disk_that_takes_no_more(script: list[str], fault: DiskFault) -> None:
+async def test_disk_that_takes_no_more(brisk: list[str], fault: DiskFault) -> None:
     """Captions continue, the status reports the fault, and after it every final is in the files, in order and once."""
-    with Daemon(*script, *transcript_options(fault.folder)) as daemon:
+    with Daemon(*brisk, *transcript_options(fault.folder)) as daemon:
         async with captions(daemon) as viewer:
             speaking = asyncio.create_task(talk(daemon, "desk", 8))
             messages = await receive_until(viewer, "final")
@@ -158,19 +148,19 @@ def port() -> str:
 
 
 @pytest.fixture
-def listening(port: str) -> Iterator[Callable[[], subprocess.Popen[str]]]:
+def listening(port: str) -> Iterator[Callable[[], Process]]:
     """Returns a function that starts ``streamstt listen`` with its output in a pipe."""
-    started: list[subprocess.Popen[str]] = []
+    started: list[Process] = []
 
-    def start() -> subprocess.Popen[str]:
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        started.append(subprocess.Popen(command("listen", port), env=environment(), text=True, **pipes))
+    def start() -> Process:
+        started.append(Process(command("listen", port), env=environment(), stdout=subprocess.PIPE, text=True))
         return started[0]
 
     yield start
     for process in started:
         process.kill()
-        process.communicate()
+        process.wait()
+        process.stdout.close()
 
 
 async def speak_both_sentences(daemon: Daemon) -> None:
@@ -182,7 +172,7 @@ async def speak_both_sentences(daemon: Daemon) -> None:
 
 
 def test_viewers_across_a_restart(
-    script: list[str], tmp_path: Path, port: str, browser: Chrome, listening: Callable[[], subprocess.Popen[str]]
+    script: list[str], tmp_path: Path, port: str, browser: Chrome, listening: Callable[[], Process]
 ) -> None:
     """The page and ``streamstt listen`` show each final once while the daemon is killed and restarted."""
     lines: list[str] = []

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.command_server import CommandServer
-from tests.support.daemon import Daemon
+from tests.support.daemon import command
+from tests.support.forked import Daemon, finish
 
 SCRIPT = ("--model", "script:words.json")
 WS = ("--source", "ws", "--port", "0")
@@ -106,16 +106,10 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def commands() -> Iterator[CommandServer]:
-    with CommandServer() as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
 def guarded(here: Path) -> Iterator[Daemon]:
     """A daemon that requires a token."""
     options = ["--model", f"script:{here / 'words.json'}", "--source", "ws", "--set", "server.require_token=true"]
-    options += ["--set", "server.handshake_s=4"]  # limit for the token
+    options += ["--set", "server.handshake_s=2"]  # limit for the token
     with Daemon(*options, env={"STATE_DIRECTORY": str(here)}) as daemon:
         yield daemon
 
@@ -130,7 +124,7 @@ def places(guarded: Daemon) -> Iterator[dict[str, str]]:
 
 
 @pytest.mark.parametrize("case", MISTAKES, ids=lambda case: case.command)
-def test_a_mistake(case: Case, here: Path, commands: CommandServer, places: dict[str, str]) -> None:
+def test_a_mistake(case: Case, here: Path, places: dict[str, str]) -> None:
     """Each has the exit code of its kind, names what is wrong and what to do, and shows no traceback."""
 
     def fill(text: str) -> str:
@@ -138,7 +132,7 @@ def test_a_mistake(case: Case, here: Path, commands: CommandServer, places: dict
 
     env = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(here), "XDG_CONFIG_HOME": str(here), "COLUMNS": "200"}
     env |= {"XDG_RUNTIME_DIR": str(here), "PULSE_SERVER": ""}
-    done = commands.run(fill(case.command).split(" "), here, env)
+    done = finish(command(*fill(case.command).split(" ")), env, cwd=here)
     assert done.returncode == case.code, done.stderr
     message = " ".join(done.stderr.replace("│", " ").split())
     for fragment in case.fragments:

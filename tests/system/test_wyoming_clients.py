@@ -20,7 +20,6 @@ from tests.support.daemon import (
     SCRIPT,
     SENTENCES,
     WITHIN_S,
-    Daemon,
     VisibleWords,
     captions,
     final_text,
@@ -28,10 +27,10 @@ from tests.support.daemon import (
     receive,
     receive_until,
     resampled,
-    run,
     wait_until_idle,
     write_script,
 )
+from tests.support.forked import Daemon, run
 
 SETTINGS = ["--source", "ws", "--set", "compat.wyoming=127.0.0.1:0", "--set", "server.max_audio_clients=3"]
 SEVEN_S = pcm_of("long_sentence")[: 2 * 16000 * 7]
