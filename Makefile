@@ -32,7 +32,7 @@ run: install
 test: .venv/installed-dev
 	@scripts/packages --required $(TEST_PACKAGES)
 	@$(MAKE) --no-print-directory lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist worksteal $(ARGS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 # Half a minute on two cores: neither torch nor a process, browser or device. For every few lines that you write.
 test-unit: .venv/installed-dev

@@ -7,6 +7,7 @@ from typing import TextIO
 import pytest
 
 from tests.support import guardian
+from tests.support.paths import ROOT
 
 RESULTS = "test-results.txt"  # in the root of the checkout; tells which tests of an aborted run had failed
 
@@ -15,6 +16,22 @@ def pytest_configure(config: pytest.Config) -> None:
     guardian.guard()
     if not hasattr(config, "workerinput"):  # the workers of xdist report to the process that started them
         config.pluginmanager.register(FailuresAtOnce(config), "failures-at-once")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Orders the files: those that compute between those that wait, and unit tests, which are short, at the end.
+
+    So the cores are busy from the beginning to the end, whatever the number of workers.
+    """
+    files: dict[str, dict[Path, None]] = {}  # by folder in tests/, in the order of collection
+    for item in items:
+        files.setdefault(_folder(item), {})[item.path] = None
+    position = {path: n / len(paths) for paths in files.values() for n, path in enumerate(paths)}
+    items.sort(key=lambda item: (_folder(item) == "unit", position[item.path]))
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(ROOT / "tests").parts[0]
 
 
 class FailuresAtOnce:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from streamstt.service.units import UNIT_NAME, make_unit
-from tests.support.command_server import run_forked
+from tests.support.forked import run
 
 AWAY = {"DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent", "XDG_RUNTIME_DIR": "/nonexistent"}
 WANTED = Path("systemd/user/default.target.wants") / UNIT_NAME
@@ -44,7 +44,7 @@ def test_exposure(unit: tuple[str, Path], most: int) -> None:
 def test_installed_and_removed(tmp_path: Path) -> None:
     """Without a running systemd the unit is installed and enabled, with a message; then uninstalled."""
     env = {"XDG_CONFIG_HOME": str(tmp_path)} | AWAY
-    done = run_forked("service", "install", env=env)
+    done = run("service", "install", env=env)
     assert done.returncode == 0, done.stderr
     file = tmp_path / "systemd/user" / UNIT_NAME
     assert f"Wrote {file}" in done.stdout
@@ -53,17 +53,17 @@ def test_installed_and_removed(tmp_path: Path) -> None:
         f"{sys.executable}" in file.read_text() or str(Path(sys.executable).with_name("streamstt")) in file.read_text()
     )
     assert (tmp_path / WANTED).is_symlink()
-    assert run_forked("service", "install", env=env).returncode == 0, "installing it again does no harm"
-    status = run_forked("service", "status", env=env)
+    assert run("service", "install", env=env).returncode == 0, "installing it again does no harm"
+    status = run("service", "status", env=env)
     assert status.returncode == 7
     assert "systemd cannot be reached" in status.stderr
-    assert run_forked("service", "logs", env=env).returncode == 7
-    removal = run_forked("service", "uninstall", env=env)
+    assert run("service", "logs", env=env).returncode == 7
+    removal = run("service", "uninstall", env=env)
     assert removal.returncode == 0, removal.stderr
     assert f"Removed {file}" in removal.stdout
     assert not file.exists()
     assert not (tmp_path / WANTED).is_symlink()
-    again = run_forked("service", "uninstall", env=env)
+    again = run("service", "uninstall", env=env)
     assert again.returncode == 7
     assert "nothing to remove" in again.stderr
 
@@ -74,7 +74,7 @@ def test_a_foreign_unit(tmp_path: Path) -> None:
     file.parent.mkdir(parents=True)
     file.write_text("[Service]\nExecStart=/bin/true\n")
     for command in ("install", "uninstall"):
-        done = run_forked("service", command, env={"XDG_CONFIG_HOME": str(tmp_path)} | AWAY)
+        done = run("service", command, env={"XDG_CONFIG_HOME": str(tmp_path)} | AWAY)
         assert done.returncode == 7
         assert "was not written by" in done.stderr
     assert file.read_text() == "[Service]\nExecStart=/bin/true\n"
@@ -85,7 +85,7 @@ def test_a_unit_that_cannot_be_enabled(tmp_path: Path) -> None:
     wants = tmp_path / "systemd/user/default.target.wants"
     wants.parent.mkdir(parents=True)
     wants.write_text("a file where the folder should be")
-    done = run_forked("service", "install", env={"XDG_CONFIG_HOME": str(tmp_path)} | AWAY)
+    done = run("service", "install", env={"XDG_CONFIG_HOME": str(tmp_path)} | AWAY)
     assert done.returncode == 7
     assert "rejects the unit" in done.stderr
     assert not (tmp_path / "systemd/user" / UNIT_NAME).exists()
@@ -93,17 +93,17 @@ def test_a_unit_that_cannot_be_enabled(tmp_path: Path) -> None:
 
 def test_into_an_image(tmp_path: Path) -> None:
     """A system unit can be installed into the root of an image."""
-    done = run_forked("service", "install", "--system", "--root", str(tmp_path))
+    done = run("service", "install", "--system", "--root", str(tmp_path))
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "etc/systemd/system/multi-user.target.wants" / UNIT_NAME).is_symlink()
-    assert run_forked("service", "uninstall", "--system", "--root", str(tmp_path)).returncode == 0
+    assert run("service", "uninstall", "--system", "--root", str(tmp_path)).returncode == 0
     assert [p for p in tmp_path.rglob("*") if not p.is_dir()] == []
-    assert run_forked("service", "install", "--root", str(tmp_path)).returncode == 2
+    assert run("service", "install", "--root", str(tmp_path)).returncode == 2
 
 
 def test_without_systemctl(tmp_path: Path) -> None:
     """On a machine without systemd: exit code 7 with a message, and nothing is written."""
-    done = run_forked("service", "install", env={"PATH": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)})
+    done = run("service", "install", env={"PATH": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)})
     assert done.returncode == 7
     assert "there is no systemctl" in done.stderr
     assert os.listdir(tmp_path) == []
