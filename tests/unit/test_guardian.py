@@ -13,8 +13,9 @@ from tests.support import guardian
 
 FOLDER = str(Path(guardian.__file__).parent)
 STARTS = """
-import subprocess, sys, time
+import signal, subprocess, sys, time
 import guardian
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a run in the background of a shell ignores it
 guardian.guard()
 grandchild = "import subprocess, time; print(subprocess.Popen(['sleep', '600']).pid, flush=True); time.sleep(600)"
 subprocess.Popen([sys.executable, "-c", grandchild], start_new_session=True)
