@@ -11,8 +11,8 @@ from streamstt.concurrency import run_in_thread
 
 async def test_a_failure_that_nobody_waits_for() -> None:
     """Work whose caller is cancelled is waited for; that it fails then is no error of anybody."""
-    reported: list[dict[str, object]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context.get("exception")))
     begun, may_end = threading.Event(), threading.Event()
 
     def work() -> None:
@@ -31,4 +31,4 @@ async def test_a_failure_that_nobody_waits_for() -> None:
     del waiting
     gc.collect()
     await asyncio.sleep(0)
-    assert reported == []
+    assert [error for error in reported if isinstance(error, ValueError)] == []  # an earlier test's tasks end here, too
