@@ -4,12 +4,13 @@ from dataclasses import dataclass
 
 from streamstt.config.settings import SECTIONS, Settings
 
-# Every other setting needs a restart, so a new setting is safe if it is forgotten here.
+# Every other setting needs a restart.
 LIVE_SETTINGS = {
     *("log", "speech", "words", "server", "overlay", "engine.language", "engine.vocabulary"),
     *("transcript.keep_days", "transcript.keep_mb"),
 }
-# Exceptions within those sections: the socket is bound, the listener has its time limit, the ring buffer its size.
+# Settings of these sections that need a restart: the socket is bound, the listener has its time limit, the ring
+# buffer its size. Add new ones here.
 FIXED_SETTINGS = {"server.host", "server.port", "server.handshake_s", "speech.buffer_s"}
 
 

@@ -87,8 +87,8 @@ async def by_openai(daemon: WhisperDaemon) -> str:
 
 
 async def by_upload(daemon: WhisperDaemon) -> str:
-    client = AsyncOpenAI(api_key="any", base_url=f"{daemon.url}/v1")
-    return (await client.audio.transcriptions.create(file=DATA / "short.flac", model="whisper-1")).text
+    async with AsyncOpenAI(api_key="any", base_url=f"{daemon.url}/v1") as client:
+        return (await client.audio.transcriptions.create(file=DATA / "short.flac", model="whisper-1")).text
 
 
 async def test_each_client_gets_its_words(daemon: WhisperDaemon) -> None:

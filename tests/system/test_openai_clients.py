@@ -4,7 +4,7 @@ import asyncio
 import base64
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, get_args
 
 import openai
@@ -60,9 +60,23 @@ async def daemon(running: Daemon) -> Daemon:
     return running
 
 
+opened: list[AsyncOpenAI] = []  # by the test that runs
+
+
+@pytest.fixture(autouse=True)
+async def close_clients() -> AsyncIterator[None]:
+    """Closes the test's clients: one that is forgotten reports an error in whichever test runs when it is collected."""
+    yield
+    for client in opened:
+        await client.close()
+    opened.clear()
+
+
 def client_of(daemon: Daemon) -> AsyncOpenAI:
     sockets = daemon.url.replace("http", "ws", 1)
-    return AsyncOpenAI(api_key="any", base_url=f"{daemon.url}/v1", websocket_base_url=f"{sockets}/v1", max_retries=0)
+    url, sockets = f"{daemon.url}/v1", f"{sockets}/v1"
+    opened.append(AsyncOpenAI(api_key="any", base_url=url, websocket_base_url=sockets, max_retries=0))
+    return opened[-1]
 
 
 def models_of(union: Any) -> dict[str, type[BaseModel]]:

@@ -71,7 +71,7 @@ async def test_rewritten_words(spoken: list[str], tmp_path: Path) -> None:
         daemon.wait_for_log("changed: words.replace, words.profanity")
         later: list[dict[str, Any]] = []
         async with captions(daemon, "/audio?name=room") as speaker:
-            await speak(speaker, SPEECH, speed=20)
+            await speak(speaker, SPEECH + bytes(2 * 32_000), speed=20)  # silence ends it, even after one update
             while not final_text(later).endswith("here."):
                 later += await receive_until(speaker, "final")
         assert final_text(later) == OTHER

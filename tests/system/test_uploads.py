@@ -74,6 +74,13 @@ def slow(tmp_path: Path, spool: Path) -> Iterator[Daemon]:
         assert "Traceback" not in running.log
 
 
+@pytest.fixture
+async def client(slow: Daemon) -> AsyncIterator[AsyncOpenAI]:
+    """OpenAI's SDK, connected to that daemon."""
+    async with AsyncOpenAI(api_key="any", base_url=f"{slow.url}/v1", max_retries=0) as client:
+        yield client
+
+
 def form(file: bytes = LONG, **fields: str) -> bytes:
     parts = [f'--xx\r\nContent-Disposition: form-data; name="{k}"\r\n\r\n{v}\r\n'.encode() for k, v in fields.items()]
     head = b'--xx\r\nContent-Disposition: form-data; name="file"; filename="talk.flac"\r\n\r\n'
@@ -210,9 +217,8 @@ def test_cut_off(daemon: Daemon, spool: Path) -> None:
     assert SCRIPT in exchange(daemon, request(form())).decode()
 
 
-async def test_a_client_that_leaves_stops_its_work(slow: Daemon, spool: Path) -> None:
+async def test_a_client_that_leaves_stops_its_work(slow: Daemon, client: AsyncOpenAI, spool: Path) -> None:
     """When a client disconnects, its recording is no longer decoded, and its place is soon free."""
-    client = AsyncOpenAI(api_key="any", base_url=f"{slow.url}/v1", max_retries=0)
     for _ in range(3):
         with pytest.raises(openai.APITimeoutError):
             await client.audio.transcriptions.create(file=("t.flac", LONG), model="any", timeout=1)
@@ -220,9 +226,8 @@ async def test_a_client_that_leaves_stops_its_work(slow: Daemon, spool: Path) ->
     slow.wait_for_log("the client has left")
 
 
-async def test_many_at_once(slow: Daemon) -> None:
+async def test_many_at_once(client: AsyncOpenAI) -> None:
     """Of twenty uploads, as many as configured are accepted; the SDK recognizes that the others may retry."""
-    client = AsyncOpenAI(api_key="any", base_url=f"{slow.url}/v1", max_retries=0)
     samples, rate = soundfile.read(DATA / "long_sentence.flac")
     file = io.BytesIO()
     soundfile.write(file, samples[: 7 * rate], rate, format="FLAC")
@@ -236,9 +241,8 @@ async def test_many_at_once(slow: Daemon) -> None:
     assert "Retry-After" in limited[0].response.headers
 
 
-async def test_live_captions_come_first(slow: Daemon, tmp_path: Path) -> None:
+async def test_live_captions_come_first(slow: Daemon, client: AsyncOpenAI, tmp_path: Path) -> None:
     """A live source waits for at most one decode of recordings, however many of these there are."""
-    client = AsyncOpenAI(api_key="any", base_url=f"{slow.url}/v1", max_retries=0)
     create = client.audio.transcriptions.create
     samples, rate = soundfile.read(DATA / "long_sentence.flac")
     soundfile.write(tmp_path / "longer.ogg", np.tile(samples, 2), rate)
