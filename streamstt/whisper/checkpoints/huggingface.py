@@ -79,7 +79,7 @@ def verify(folder: Path, *, remedy: str) -> int:
     """Compares a cached model with its checksums, which are the names of the cache's blobs.
 
     Args:
-        folder: Of the model, in the Hugging Face cache.
+        folder: Folder of the model, in the Hugging Face cache.
         remedy: Command that repairs it, for the message.
 
     Returns:

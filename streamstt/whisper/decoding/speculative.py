@@ -24,7 +24,7 @@ class TokenFilter:
     """Which tokens the decoder may write.
 
     Attributes:
-        end_token: The token that ends a text; ids above it are no text either.
+        end_token: The token that ends a text; ids above it are not text either.
         suppressed: Text tokens that are never written (sounds in brackets and the like).
         suppressed_at_start: Tokens that no text begins with.
         vocabulary_size: Number of tokens, V.

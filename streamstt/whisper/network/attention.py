@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import linear, pad, scaled_dot_product_attention
 
 LOG2_E = 1 / math.log(2)
-MIN_WEIGHT_SUM = 1e-30  # of a row, and its inverse the largest: outside of them some weights may be lost
+MIN_WEIGHT_SUM = 1e-30  # smallest sum of a row, and the inverse of the largest: beyond them, weights may be lost
 
 
 def attend(
