@@ -1,9 +1,9 @@
 """Publishes captions to a broker: a subscriber of the hub that resumes as any viewer does.
 
 Nothing is queued here while the broker is unreachable; the hub's history is the queue. After reconnecting, the
-publisher asks the broker for its last entry, and sends those that follow, in order. So an entry that
-has arrived is not sent again, even if its confirmation was lost, and no entry is lost while the hub remembers it
-(``server.history`` finals; with transcripts also across a restart of the daemon).
+publisher asks the broker for its last entry, and sends those that follow, in order. So an entry that has arrived is not
+sent again, even if its confirmation was lost, and no entry is lost while the hub remembers it (``server.history``
+finals; with transcripts also across a restart of the daemon).
 """
 
 import asyncio

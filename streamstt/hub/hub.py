@@ -156,7 +156,7 @@ class Hub:
         self.seq = self._delivered_seq = seq
 
     def mirror(self, daemon_info: DaemonInfo, sources: Iterable[SourceInfo], seq: int, forgotten_seq: int) -> None:
-        """Becomes a replica of another daemon's hub, at the start of each of its runs; all clients must reconnect.
+        """Becomes a replica of another daemon's hub, at the start of each of its runs; asks all clients to reconnect.
 
         Args:
             daemon_info: The other daemon; if it has another session, the history is cleared.
@@ -300,7 +300,7 @@ class Hub:
         return make_hello(self.daemon_info, [s for s in self.sources if s.name == source], self._delivered_seq, [])
 
     def _present_state(self) -> list[Message]:
-        """The last status and the open partial of each source, as far as they are delivered, in order."""
+        """Returns the last status and the open partial of each source, as far as they are delivered, in order."""
         state = [m for m in (*self.statuses, *self._open_partials.values()) if m.seq <= self._delivered_seq]
         return sorted(state, key=lambda m: m.seq)
 

@@ -70,8 +70,8 @@ class ClientAudio:
     async def push(self, data: bytes) -> None:
         """Passes audio on; waits only when the engine is far behind.
 
-        No other task runs between two messages that have already arrived. So audio that is sent faster than real time
-        is decoded as one piece, not message by message.
+        No other task runs between two messages that have already arrived. So when audio is sent faster than real
+        time, the engine decodes all that has arrived at once, not message by message.
         """
         data = self._remainder + data
         channels = self._format[1]

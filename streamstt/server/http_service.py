@@ -137,7 +137,7 @@ class _Session:
         return False
 
     def _may_keep_alive(self) -> bool:
-        """Whether the connection may stay after this request: while less than half of all places are taken."""
+        """Returns whether the connection may stay open after this request: if the server is not crowded."""
         counter = self._service.policy.counter
         return self._stream.served < MAX_REQUESTS and not counter.is_crowded(self._connection.client.key)
 

@@ -98,7 +98,7 @@ class ConnectionCounter:
         return ""
 
     def is_crowded(self, address: str) -> bool:
-        """Whether more than half of the connections are taken, in all or from one address."""
+        """Returns whether more than half of the connections are taken, in all or from one address."""
         return 2 * self.total > self.max_total or 2 * self._counts[address] > self.max_per_address
 
 

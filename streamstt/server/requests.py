@@ -27,7 +27,7 @@ def parse_resume(target: str) -> Resume:
 
 
 def wants_levels(target: str) -> bool:
-    """Whether ``/captions?levels=1`` asks for the level of each source."""
+    """Returns whether ``/captions?levels=1`` asks for the level of each source."""
     return parse_query(target).get("levels") == "1"
 
 

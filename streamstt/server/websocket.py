@@ -103,7 +103,7 @@ class WebSocketConnection(ServerConnection):
         self.loop.call_later(CLOSE_S, self.transport.abort)
 
     def _abuse_reason(self) -> str:
-        """What the client did wrong; empty if nothing."""
+        """Returns what the client did wrong; empty if nothing."""
         if self.response is not None and self.response.status_code >= 400:
             reason = self.response.body.decode(errors="replace").partition("\n")[0]
             return f"refused with {self.response.status_code}: {reason}"

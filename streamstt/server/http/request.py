@@ -77,7 +77,7 @@ class HttpRequest:
         grace_s = self._stream.request_s
         size, deadline = 0, time.monotonic() + grace_s
         while self._stream.is_body_pending:
-            # Received data extends the deadline, but never beyond the grace time: a fast start must not buy hours.
+            # Received data extends the deadline, to at most grace_s from now: a fast start must not buy hours.
             deadline = min(deadline, time.monotonic() + grace_s)
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):

@@ -162,7 +162,7 @@ class HttpStream:
             raise ConnectionError(f"the client read nothing for {SEND_S:g} s") from None
 
     def can_reuse(self) -> bool:
-        """Whether another request may follow on this connection."""
+        """Returns whether another request may follow on this connection."""
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     def _parse(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
@@ -174,7 +174,7 @@ class HttpStream:
 
 
 def has_body(head: h11.Request) -> bool:
-    """Whether a body follows a request."""
+    """Returns whether a body follows a request."""
     return any(
         name == b"transfer-encoding" or (name == b"content-length" and int(value) > 0) for name, value in head.headers
     )
