@@ -33,7 +33,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports what needs torch when it is used first, for that takes seconds."""
+    """Imports what needs torch only when it is first used, because importing torch takes seconds."""
     if name in {"Captions", "connect", "listen", "transcribe"}:
         from streamstt import api  # noqa: PLC0415
 

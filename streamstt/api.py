@@ -54,7 +54,7 @@ async def listen(
         model: Short name, Hugging Face id, or folder of the model.
         language: Language code such as ``en``, or ``auto`` to detect it.
         settings: Other settings, such as ``{"speech.detector": "webrtc"}``.
-        progress: Called during a model download with a name, the bytes that are done, and the bytes in total.
+        progress: Called during a model download with a name, the bytes done, and the bytes in total.
 
     Yields:
         An iterator of events.
@@ -175,7 +175,7 @@ async def _run(
 
 
 def _custom_captures(settings: Settings, custom_sources: Sequence[AudioSource]) -> list[tuple[SourceSettings, Capture]]:
-    """Makes a capture of each audio source of the program; in the settings they stand as remote sources."""
+    """Makes a capture for each audio source of the program; the settings list it as a remote source."""
     entries = [source for source in settings.source if source.kind == "ws"]
     return [(entry, Capture(entry.name, source)) for entry, source in zip(entries, custom_sources, strict=False)]
 

@@ -72,9 +72,9 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def describe_os_error(error: OSError) -> str:
-    """Returns the operating system's words for an error, such as "Connection refused".
+    """Returns the operating system's message for an error, such as "Connection refused".
 
-    Libraries put addresses and file names into theirs, which may be secret.
+    Libraries add addresses and file names to their own messages, and these may be secret.
     """
     if error.errno and error.errno > 0:  # the numbers of name resolution are negative
         return os.strerror(error.errno)

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 
 def human_line(record: logging.LogRecord) -> str:
-    """Formats a record for people: time, level, message. Escapes controls, as parts come from strangers."""
+    """Formats a record for people: time, level, message. Escapes control characters, which clients may send."""
     return escape_controls(DATED_FORMATTER.format(record))
 
 

@@ -86,7 +86,7 @@ class Resampler:
             last: Whether the stream ends here, so that the filter's delay is flushed.
 
         Returns:
-            Shape (m,), at 16 kHz; may be empty, for the filter has a delay.
+            Shape (m,), at 16 kHz; may be empty, because the filter has a delay.
         """
         if self._stream is None:
             return samples

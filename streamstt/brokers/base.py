@@ -90,7 +90,7 @@ class BrokerReader(Protocol):
 
 
 def broker_error(error: Exception) -> BrokerError:
-    """Converts an exception of a client library; prefers the operating system's words if those are behind it."""
+    """Converts an exception of a client library; if an OS error caused it, the message is that of the OS error."""
     for cause in causes(error):
         if isinstance(cause, OSError) and cause.errno:
             return BrokerError(describe_os_error(cause))

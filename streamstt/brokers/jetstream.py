@@ -45,7 +45,7 @@ async def translate_errors() -> AsyncIterator[None]:
 
 
 class _Connection:
-    """A connection to NATS. The library must not reconnect by itself: a reader has to say where it continues."""
+    """A connection to NATS. The library must not reconnect by itself: a reader has to set where it continues."""
 
     def __init__(self, settings: NatsSettings, secret: str) -> None:
         self._address = BrokerAddress.parse(settings.url, 4222, "tls")

@@ -1,4 +1,4 @@
-"""Entries of a broker's stream: the messages of protocol v1 with their ``session``, and two types more. Pure.
+"""Entries of a broker's stream: the messages of protocol v1 with their ``session``, and two more types. Pure.
 
     {"type":"hello", ..., "seq", "states":[status...], "forgotten"}   snapshot of the daemon and its sources
     {"type":"online", "session", "seq", "online":true}                heartbeat
@@ -131,7 +131,7 @@ def parse_position(text: str | bytes) -> Position | None:
 
 
 def parse_entries(texts: Sequence[str | bytes]) -> list[ReceivedEntry]:
-    """Parses entries that were read from a broker; skips texts that are none, for others may write there, too."""
+    """Parses entries that were read from a broker; skips other texts, because other programs may write there too."""
     items: list[ReceivedEntry] = []
     for text in texts:
         try:

@@ -1,9 +1,9 @@
 """Publishes captions to a broker: a subscriber of the hub that resumes as any viewer does.
 
 Nothing is queued here while the broker is unreachable; the hub's history is the queue. After reconnecting, the
-publisher asks the broker for its last entry, and sends those that follow, in order. So no entry is sent twice that has
-arrived, even if its confirmation was lost, and none is lost that the hub remembers (``server.history`` finals; with
-transcripts also across a restart of the daemon).
+publisher asks the broker for its last entry, and sends those that follow, in order. So an entry that has arrived is not
+sent again, even if its confirmation was lost, and no entry is lost while the hub remembers it (``server.history``
+finals; with transcripts also across a restart of the daemon).
 """
 
 import asyncio
@@ -108,7 +108,7 @@ class BrokerPublisher:
         await self._send_messages([data for data in missed if data["seq"] > self._sent_position.seq])
 
     async def _next_batch(self, subscription: Subscription) -> Sequence[Message | str] | None:
-        """Returns the messages that wait; none if it is time for a heartbeat; None at the end."""
+        """Returns the waiting messages: an empty list when a heartbeat is due, None at the end."""
         with suppress(TimeoutError):
             async with asyncio.timeout(HEARTBEAT_S):
                 return await subscription.get_all() or None

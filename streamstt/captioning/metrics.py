@@ -34,7 +34,7 @@ class PipelineMetrics:
         self._counters.add_counter("device_overflows", text, lambda: capture.overflows, source=label)
 
     def _lags(self) -> dict[str, float]:
-        """The largest lag of the sources with each label, in seconds."""
+        """Returns the largest lag of the sources with each label, in seconds."""
         lags: dict[str, float] = {}
         for name, session in self._sessions.items():
             label = self._counters.source_label(name)

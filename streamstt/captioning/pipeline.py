@@ -32,9 +32,9 @@ caption_log = logging.getLogger(CAPTION_LOGGER)
 
 
 class CaptionPipeline:
-    """Owns the sessions, and publishes what becomes of each source; captions come while ``run`` is running.
+    """Owns the sessions, and publishes captions and the state of each source; decodes only while ``run`` is running.
 
-    Nothing else publishes the state of a source: those who bring its audio call methods of this class.
+    Nothing else publishes the state of a source: the code that reads its audio calls methods of this class.
 
     Attributes:
         metrics: Collects the figures of sources and engine for monitoring.
@@ -64,7 +64,7 @@ class CaptionPipeline:
         self._rewriter = WordRewriter(settings.words)
         self._scheduler = Scheduler()
         self._sessions: dict[str, Session] = {}
-        # What each source sets for itself: language, and end_silence_ms (0: as in the settings).
+        # Settings of each source: language, and end_silence_ms (0: as in ``[speech]``).
         self._overrides: dict[str, tuple[str, int]] = {}
         self._closing: list[Session] = []
         self._remote_names: set[str] = set()
@@ -140,7 +140,7 @@ class CaptionPipeline:
             self._work_available.set()
 
     def interrupt(self, session: Session) -> None:
-        """Ends the open utterance, for audio stops for a while or for good; its captions become final soon."""
+        """Ends the open utterance, because no audio follows for now; its captions become final soon."""
         self._publish(session.interrupt())
         self._work_available.set()
 
@@ -190,7 +190,7 @@ class CaptionPipeline:
         return RemoteSource(self, session, self._remote_names)
 
     def mark_listening(self, session: Session) -> None:
-        """Publishes that the audio of a source begins, or goes on."""
+        """Publishes that the audio of a source begins or continues."""
         if session.position == 0:
             self._hub.start_source(session.source, utc_timestamp())
         self._hub.set_device_pending(session.source, False)
@@ -248,7 +248,7 @@ class CaptionPipeline:
         self._hub.publish(Status(session.source, State.LOST if error else State.WAITING, detail))
 
     async def run(self) -> None:
-        """Decodes the most urgent job, again and again, until it is cancelled.
+        """Decodes one job after another, the most urgent first, until it is cancelled.
 
         Raises:
             EngineError: The engine is broken; what was recognized so far is final.

@@ -52,7 +52,7 @@ class SourceHost(Protocol):
         ...
 
     def interrupt(self, session: Session) -> None:
-        """Ends the open utterance, for audio stops for a while or for good; its captions become final soon."""
+        """Ends the open utterance, because no audio follows for now; its captions become final soon."""
         ...
 
     async def wait_for_capacity(self, session: Session) -> None:
@@ -69,7 +69,7 @@ class SourceHost(Protocol):
 
 
 class RemoteSource:
-    """Takes the audio of one client, and tells how far its captions are."""
+    """Receives the audio of one client, and reports how much of it is in finals."""
 
     def __init__(self, host: SourceHost, session: Session, active_names: set[str]) -> None:
         """Starts at stream time 0.
@@ -109,7 +109,7 @@ class RemoteSource:
             await self._host.wait_for_capacity(self._session)
 
     async def drain(self) -> None:
-        """Ends the open utterance, for no more audio comes for now, and waits until the last final is published."""
+        """Ends the open utterance, because no audio follows for now, and waits until the last final is published."""
         self._host.interrupt(self._session)
         await self._host.wait_until_final(self._session)
 
@@ -123,6 +123,6 @@ class RemoteSource:
         await self._host.wait_until_final(self._session, samples_from_ms(until * 1000) - samples_from_ms(1))
 
     def close(self) -> None:
-        """Ends the source, for the client is gone; its last speech is still captioned, for viewers."""
+        """Ends the source, because the client is gone; its last speech is still captioned for viewers."""
         self._active_names.discard(self.name)
         self._host.end_source(self._session)

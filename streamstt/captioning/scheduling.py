@@ -11,9 +11,8 @@ from streamstt.audio.format import samples_from_ms
 from streamstt.speech.session import Session
 from streamstt.speech.update_policy import DecodeNeed
 
-# In samples that wait for the engine beyond the usual update. Between the two values nothing changes, so that the
-# notice does not come and go.
-LATE = samples_from_ms(2000)  # a reader notices
+# Overdue samples from which the notice appears, and below which it disappears. They differ so that it does not flicker.
+LATE = samples_from_ms(2000)  # a delay that readers notice
 RECOVERED = samples_from_ms(700)
 
 LAG_TEXT = "Captions are late: this machine cannot keep up. A smaller model, or fewer sources, would help."

@@ -122,7 +122,7 @@ def make_hub(settings: Settings, info: EngineInfo, resume_state: ResumeState | N
     Args:
         settings: All settings.
         info: Description of the engine.
-        resume_state: Where earlier runs ended: their session goes on; None: a new session begins.
+        resume_state: Where earlier runs ended: their session continues; None: a new session begins.
     """
     about = DaemonInfo(
         version=__version__,
@@ -169,7 +169,7 @@ async def run_pipeline(pipeline: CaptionPipeline) -> EngineError | None:
     """Runs the pipeline until it is cancelled, or the engine breaks.
 
     Returns:
-        Why the engine broke: it is not raised, for the last captions must still be delivered.
+        Why the engine broke. It is not raised, because the last captions must still be delivered.
     """
     try:
         await pipeline.run()

@@ -67,7 +67,7 @@ def state_folder(environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def transcript_folder(settings: TranscriptSettings) -> Path:
-    """Where transcripts are kept: the folder that is set, or one in the state folder."""
+    """Returns the folder of the transcripts: the one in the settings, or the default in the state folder."""
     return Path(settings.folder).expanduser() if settings.folder else state_folder() / "transcripts"
 
 

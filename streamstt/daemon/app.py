@@ -127,7 +127,7 @@ async def _serve(
 
 
 async def _stop(components: Components, source_tasks: list[SourceTask], output_tasks: list[asyncio.Task[None]]) -> None:
-    """Stops the parts in order: each step needs the parts of the later steps to be running still."""
+    """Stops the parts in order: each step needs the parts of later steps to be still running."""
     for _, capture in components.captures:
         await capture.stop()  # no new audio
     await asyncio.gather(*source_tasks)  # audio that was read before becomes final
@@ -136,7 +136,7 @@ async def _stop(components: Components, source_tasks: list[SourceTask], output_t
     await components.wyoming.drain()  # so does Home Assistant
     await finish_outputs(output_tasks)  # so do other programs
     if components.transcript:
-        components.transcript.close()  # last, for it writes finals to disk before anybody gets them
+        components.transcript.close()  # last, because finals are written to disk before they are delivered
 
 
 def _open_archive(settings: Settings) -> Archive:

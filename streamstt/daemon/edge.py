@@ -1,4 +1,4 @@
-"""Composition and stop order of an edge: it takes captions from a broker and serves them to many viewers.
+"""Composition and stop order of an edge: it receives captions from a broker and serves them to many viewers.
 
 It must not import anything that needs a model or a sound device.
 """
@@ -98,7 +98,7 @@ async def run(settings: Settings, reader: BrokerReader, hooks: DaemonHooks) -> N
             hooks.notifier.ready()
             await stop.wait()
             hooks.stopping()
-            await server.drain()  # viewers receive what has come
+            await server.drain()  # viewers receive all captions so far
             for task in background:
                 task.cancel()
 

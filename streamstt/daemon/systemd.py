@@ -1,4 +1,4 @@
-"""Reports the state of the process to the service manager: the protocol of sd_notify(3), one datagram a message.
+"""Reports the state of the process to the service manager: the protocol of sd_notify(3), one datagram per message.
 
 Written by hand in place of a library: nothing else of systemd is needed, and the daemon must run without it.
 """
@@ -12,7 +12,7 @@ from contextlib import suppress
 from streamstt.progress import Progress
 
 DOWNLOAD_EXTENSION_S = 120  # how long a start may still take after each sign of progress, beyond the unit's own limit
-REPORT_S = 1.0  # least interval between two reports of progress
+REPORT_S = 1.0  # minimum interval between two reports of progress
 
 
 class SystemdNotifier:

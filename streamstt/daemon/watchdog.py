@@ -31,7 +31,7 @@ class StallDetector(Protocol):
 class Watchdog:
     """Sends the service manager signs of life while nothing is stuck, so that it restarts a daemon that is.
 
-    That ``run`` is running shows that the event loop is.
+    ``run`` is a task of the event loop: if the loop is stuck, no signs of life are sent either.
     """
 
     def __init__(self, notifier: SystemdNotifier, hub: Hub, stall_detector: StallDetector, address: str) -> None:

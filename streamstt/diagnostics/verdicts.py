@@ -43,7 +43,7 @@ class Finding:
     Attributes:
         name: What was checked, in a word or two.
         verdict: ``ok``, ``warn``, or ``fail``: there would be no captions.
-        message: What was finding, at most a sentence.
+        message: What was found, in at most a sentence.
         fix: What to do; empty: nothing.
         exit_code: Exit code with which the daemon would fail.
     """

@@ -72,7 +72,7 @@ class BackgroundDecoder:
         return False
 
     def fail_all(self, error: EngineError) -> None:
-        """Fails all jobs, now and later, for the engine is broken.
+        """Fails all waiting and future jobs, because the engine is broken.
 
         Args:
             error: What each caller of ``decode`` gets.

@@ -1,4 +1,4 @@
-"""What passes between the event loop and the engine thread: a decode job, and the hypothesis that answers it.
+"""What passes between the event loop and the engine thread: a decode job, and its result, a hypothesis.
 
 Times are sample indices of the source's stream. Both classes are frozen; the engine must not write to ``Job.audio``.
 """
@@ -72,7 +72,7 @@ class Hypothesis:
     """What the engine recognized.
 
     Attributes:
-        job: The job that this answers.
+        job: The job that was decoded.
         words: The words that follow ``job.committed``.
         language: Code of the language that was decoded.
         no_speech: Probability that the audio holds no speech, 0 to 1.
@@ -142,8 +142,8 @@ class Engine(Protocol):
         Jobs are taken when there is room for them, so ``jobs`` may depend on the hypotheses so far.
 
         Args:
-            jobs: Those whose language is to be detected come in the order of their audio, for the language of one is
-                expected in the next, as soon as it is known.
+            jobs: The jobs. Those whose language is to be detected must be in the order of their audio, because the
+                language of one, once it is known, is expected in the next.
 
         Yields:
             The hypotheses, in any order.

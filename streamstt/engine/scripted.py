@@ -106,7 +106,7 @@ class ScriptedEngine:
         return Hypothesis(job, tuple(w for w in words if w), job.language or self.script.language)
 
     def set_vocabulary(self, terms: Sequence[str]) -> None:
-        """Does nothing: the script has the words it has."""
+        """Does nothing: the words of a script are fixed."""
 
     def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         """Decodes the jobs one after the other."""

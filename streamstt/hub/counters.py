@@ -1,7 +1,7 @@
-"""What is measured, as Prometheus reads it; the only import of prometheus_client. One registry per hub.
+"""Metrics in the format of Prometheus. The only module that imports prometheus_client; one registry per hub.
 
-A source's name may come from a client: only names of the settings are labels, all others are ``remote``. So the number
-of time series is bounded.
+A source's name may come from a client, so only names from the settings are labels; all others are ``remote``. This
+bounds the number of time series.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,7 +42,7 @@ class SourceCounters:
 
 
 class Counters:
-    """The metrics of one hub: those that it counts by itself, and those that other parts add.
+    """The metrics of one hub: those that it counts itself, and those that other parts add.
 
     Attributes:
         registry: All of them.
@@ -56,13 +56,13 @@ class Counters:
         """Starts with everything at zero.
 
         Args:
-            source_names: Names of sources that are counted apart.
+            source_names: Names of sources with a label of their own; all others are counted as ``remote``.
         """
         self.registry: CollectorRegistry = _Registry()
         self.read_lags: Callable[[], Mapping[str, float]] = dict
-        self._info = Info(PREFIX, "What runs.", registry=self.registry)
+        self._info = Info(PREFIX, "Version, model, precision and language.", registry=self.registry)
         self._by_source = {
-            "audio_s": self._counter("audio_seconds", "Audio that came in.", "source"),
+            "audio_s": self._counter("audio_seconds", "Audio received.", "source"),
             "updates": self._counter("updates", "Partial captions published.", "source"),
             "finals": self._counter("finals", "Final captions published.", "source"),
             "words": self._counter("words", "Words in final captions.", "source"),
@@ -72,13 +72,13 @@ class Counters:
         self._sources: dict[str, SourceCounters] = {}
         for name in source_names:
             self._add_label(name)
-        self.viewers = self._counter("viewers_connected", "Viewers that ever came.")
+        self.viewers = self._counter("viewers_connected", "Viewers that ever connected.")
         self.speakers = self._counter("speakers_connected", "Clients that ever sent audio.")
         self.too_slow = self._counter("clients_too_slow", "Clients closed because they did not read.")
-        self._decode_times = self._histogram("decode_seconds", "How long the engine took for a caption.")
+        self._decode_times = self._histogram("decode_seconds", "Time that the engine took for a caption.")
         self._caption_delays = self._histogram(
             "caption_delay_seconds",
-            "How old the newest audio that a caption is of was when the caption was published.",
+            "Age of the newest audio in a caption when the caption was published.",
         )
         self._readings: dict[str, _Readings] = {}
         self._gauges: dict[str, Gauge] = {}
@@ -91,7 +91,7 @@ class Counters:
         return generate_latest(self.registry)
 
     def set_info(self, daemon_info: DaemonInfo) -> None:
-        """Sets what runs."""
+        """Sets the version, model, number format and language that are reported."""
         self._info.info({key: getattr(daemon_info, key) for key in ("version", "model", "precision", "language")})
 
     def source_label(self, source: str) -> str:
@@ -140,7 +140,7 @@ class Counters:
             name: Without the program's name.
             documentation: A sentence.
             read: Returns the count, which never falls.
-            labels: What it is of.
+            labels: Names and values of its labels.
         """
         readings = self._readings.get(name)
         if readings is None:
@@ -163,8 +163,8 @@ class Counters:
         Args:
             name: Without the program's name.
             documentation: A sentence.
-            label: Name of the label that tells them apart.
-            read: Returns the values that there are now, by the value of the label.
+            label: Name of the label that distinguishes them.
+            read: Returns the present values, by value of the label.
         """
         readings = _Readings(GaugeMetricFamily(f"{PREFIX}_{name}", documentation, labels=[label]))
         readings.add(lambda: {(key,): value for key, value in read().items()})
@@ -191,10 +191,10 @@ class Counters:
 
 
 class _Registry(CollectorRegistry):
-    """A registry without the time at which each counter was made.
+    """A registry that omits the creation time of each counter.
 
-    prometheus_client would add it as one more metric for each, and can leave it out for the whole process only, which
-    may be another program's.
+    prometheus_client adds it as one more metric per counter. Its own switch is for the whole process, which may belong
+    to a program that uses the Python API.
     """
 
     def collect(self) -> Iterator[Metric]:
@@ -211,7 +211,7 @@ class _Readings(Collector):
         self._reads: list[Callable[[], Mapping[tuple[str, ...], float]]] = []
 
     def add(self, read: Callable[[], Mapping[tuple[str, ...], float]]) -> None:
-        """Adds values, by those of the labels."""
+        """Adds a function that returns values by the values of their labels."""
         self._reads.append(read)
 
     def collect(self) -> Iterator[Metric]:

@@ -1,4 +1,4 @@
-"""Where captions are published: numbers events, keeps finals, and queues messages for each subscriber by itself.
+"""The hub of captions: numbers events, keeps finals, and has a queue of messages for each subscriber.
 
 Knows neither the network nor the disk: subscribers send and store.
 """
@@ -25,7 +25,7 @@ class Hub:
     """Publishes captions and the state of sources to all subscribers.
 
     Attributes:
-        daemon_info: What ``hello`` says of the daemon.
+        daemon_info: Description of the daemon in ``hello``.
         counters: The metrics.
         levels: Level of each source, for subscribers that ask for it.
         seq: Number of the last event that was published.
@@ -37,11 +37,11 @@ class Hub:
         """Starts with nothing published.
 
         Args:
-            daemon_info: What ``hello`` says of the daemon.
+            daemon_info: Description of the daemon in ``hello``.
             history: Finals kept for clients that reconnect; older ones are dropped, and ``hello`` says so.
             hello_history: Finals in the ``hello`` of a new client.
             queue: Messages that may wait for one subscriber.
-            sources: Names of sources that are counted apart.
+            sources: Names of sources that have their own label in the metrics.
         """
         self.daemon_info = daemon_info
         self._pending_devices: set[str] = set()
@@ -64,8 +64,8 @@ class Hub:
         counters = self.counters
         counters.set_info(self.daemon_info)
         counters.add_gauge("viewers", "Viewers now.", lambda: self.viewers)
-        counters.add_gauge("notices", "Things that are wrong now; /healthz says which.", lambda: len(self.notices))
-        text = "1 while a source's device is not there."
+        counters.add_gauge("notices", "Notices in force; /healthz lists them.", lambda: len(self.notices))
+        text = "1 while a source's device is missing."
         counters.add_gauges("source_missing", text, "source", self._count_missing)
 
     def _count_missing(self) -> dict[str, float]:
@@ -156,7 +156,7 @@ class Hub:
         self.seq = self._delivered_seq = seq
 
     def mirror(self, daemon_info: DaemonInfo, sources: Iterable[SourceInfo], seq: int, forgotten_seq: int) -> None:
-        """Becomes a replica of another daemon's hub when a run of it begins; all clients are asked to reconnect.
+        """Becomes a replica of another daemon's hub, at the start of each of its runs; asks all clients to reconnect.
 
         Args:
             daemon_info: The other daemon; if it has another session, the history is cleared.
@@ -300,7 +300,7 @@ class Hub:
         return make_hello(self.daemon_info, [s for s in self.sources if s.name == source], self._delivered_seq, [])
 
     def _present_state(self) -> list[Message]:
-        """The last status and the open partial of each source, as far as they are delivered, in order."""
+        """Returns the last status and the open partial of each source, as far as they are delivered, in order."""
         state = [m for m in (*self.statuses, *self._open_partials.values()) if m.seq <= self._delivered_seq]
         return sorted(state, key=lambda m: m.seq)
 

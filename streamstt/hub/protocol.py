@@ -48,7 +48,7 @@ def parse_json_object(text: str | bytes, hint: str, close_code: int = 1003) -> d
         close_code: WebSocket close code of the error.
 
     Raises:
-        ClientError: It is no JSON object.
+        ClientError: It is not a JSON object.
     """
     data = load_json_object(text)
     if data is None:
@@ -76,7 +76,7 @@ class Message:
 
     @property
     def partial_of(self) -> str | None:
-        """Name of the source whose open partial this is; None: it is no partial."""
+        """Name of the source whose open partial this is; None: it is not a partial."""
         return self.event.source if isinstance(self.event, Partial) else None
 
     @property
@@ -144,7 +144,7 @@ def encode(event: Event, seq: int, at: str = "", label: str = "") -> Message:
 
 def make_message(event: Event, data: Mapping[str, Any]) -> Message:
     """Makes the message of an event from the fields of its JSON object."""
-    text = to_json(data).encode(errors="replace").decode()  # half of a surrogate pair is no text
+    text = to_json(data).encode(errors="replace").decode()  # a lone surrogate cannot be encoded
     return Message(data["seq"], event, data, text, to_frame(text))
 
 
@@ -163,7 +163,7 @@ def parse_event(data: Mapping[str, Any]) -> Event | None:
     """Reads the event of a message; returns None for a message of another type.
 
     Raises:
-        KeyError, TypeError, ValueError: It is no message of this protocol.
+        KeyError, TypeError, ValueError: It is not a message of this protocol.
     """
     match data["type"]:
         case "final":
@@ -185,7 +185,7 @@ def parse_final(data: Mapping[str, Any]) -> Final:
     """Reads the final of a message.
 
     Raises:
-        KeyError, TypeError, ValueError: It is no final.
+        KeyError, TypeError, ValueError: It is not a final.
     """
     words = tuple(Word(**word) for word in data["words"])
     start, end = float(data["start"]), float(data["end"])
@@ -211,7 +211,7 @@ def make_hello(
     """Encodes ``hello``, the first message to every client.
 
     Args:
-        daemon_info: What does not change.
+        daemon_info: The fields that do not change while the daemon runs.
         sources: The sources there are now.
         seq: Number of the last message that was delivered.
         history: Finals that the client has missed.

@@ -17,7 +17,7 @@ class CloseReason:
 
 DONE = CloseReason(1000)
 STOPPING = CloseReason(1001, "the daemon stops")
-RESTARTED = CloseReason(1012, "the daemon was started again: come back with since")
+RESTARTED = CloseReason(1012, "the daemon was restarted: resume with since")
 TOO_SLOW = CloseReason(1013, "too slow: resume with since")
 
 
@@ -139,4 +139,4 @@ class Subscription:
         while self.close_reason is not TOO_SLOW:
             await self._finished.wait()
             if self.close_reason is not TOO_SLOW:
-                await asyncio.Future()  # it has ended in order: never
+                await asyncio.Future()  # it ended normally: never return

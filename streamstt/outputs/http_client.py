@@ -114,7 +114,7 @@ async def _read_body(response: httpx2.Response) -> str:
 
 
 def _describe_error(error: BaseException) -> str:
-    """Describes an error without the URL: in the operating system's words if those are behind it, or by its type."""
+    """Describes an error without the URL: by the certificate or OS error that caused it, or else by its type."""
     for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted: {cause.verify_message}"

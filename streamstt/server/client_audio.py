@@ -70,8 +70,8 @@ class ClientAudio:
     async def push(self, data: bytes) -> None:
         """Passes audio on; waits only when the engine is far behind.
 
-        Nothing else runs between two messages that have come: of audio that is sent faster than speech, the engine is
-        asked for as much at once as there is, not for each message.
+        No other task runs between two messages that have already arrived. So when audio is sent faster than real
+        time, the engine decodes all that has arrived at once, not message by message.
         """
         data = self._remainder + data
         channels = self._format[1]
@@ -81,7 +81,7 @@ class ClientAudio:
         await self._source.push(self._resampler.push(np.ascontiguousarray(mix_down(samples))))
 
     async def drain(self) -> None:
-        """Makes all audio so far final; returns when the captions wait for the client. More audio may follow."""
+        """Makes all audio so far final; returns when its captions are in the client's queue. More audio may follow."""
         await self.end_utterance()
         await self._source.drain()
         await self._hub.flush()
@@ -102,11 +102,11 @@ async def receive(socket: WebSocket, idle_s: float, ignore: Callable[[str | byte
 
     Args:
         socket: The client's WebSocket.
-        idle_s: Time for it to come, in seconds.
-        ignore: Messages that are passed over, and give no more time.
+        idle_s: Time limit, in seconds.
+        ignore: Returns whether to skip a message; a skipped message does not extend the time limit.
 
     Raises:
-        ClientError: None comes in time.
+        ClientError: No message came in time.
     """
     with suppress(TimeoutError):
         async with asyncio.timeout(idle_s):

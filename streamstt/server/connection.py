@@ -1,7 +1,7 @@
 """One TCP connection of the port: counted before its first byte, bounded both ways, and handed on to WebSockets.
 
-The transport stops reading while much has come that is not read yet, and ``drain`` waits while the client does not
-read. What the bytes mean is not known here.
+The transport stops reading while much received data is unread, and ``drain`` waits while the client does not read.
+Knows nothing of what the bytes mean.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from streamstt.server.limits import ConnectionCounter, RateLimitedLog, address_k
 
 CHUNK = 2**16  # bytes; while twice as many wait to be read, the client has to wait
 REJECT_MARGIN = 64  # connections over the bound that are answered with 503; more are cut off
-LINGER_S = 10.0  # a client that is still sending is read for this time, or a reset would take its response away
+LINGER_S = 10.0  # a client that is still sending is read for this time: a reset could destroy its response
 LINGER_IDLE_S = 2.0  # ... and for this time without any data
 FLUSH_S = 10.0  # a client that does not read the end of its last response for this time is cut off
 
@@ -26,12 +26,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class ConnectionPolicy:
-    """What all connections share: their counts, how much each may send, and what was logged of them lately.
+    """What all connections share: their counts, how much each may send, and a limit on log lines about them.
 
     Attributes:
         counter: Counts connections from their first byte to their last.
-        messages_per_s: Small messages a second from one audio client.
-        abuse_log: Bounds what clients can make the log say.
+        messages_per_s: Maximum number of small messages per second from one audio client.
+        abuse_log: Limits the log lines that clients can cause.
     """
 
     counter: ConnectionCounter
@@ -62,7 +62,7 @@ class Connection(asyncio.Protocol):
     """A connection whose bytes a task reads and writes, until it ends or is handed on to another protocol.
 
     Attributes:
-        client: Who is at the other end.
+        client: The other end of the connection.
         closed: Set when the connection is lost, or is another protocol's.
     """
 
@@ -97,10 +97,10 @@ class Connection(asyncio.Protocol):
         self.client = Client("", "")
         self.closed = asyncio.Event()
 
-    # ---- what asyncio calls
+    # ---- called by asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Counts the connection, and serves it; far over the bounds, it is cut off instead."""
+        """Counts the connection and starts to serve it; if there are far too many, aborts it instead."""
         self._transport = cast("asyncio.Transport", transport)
         address = str((transport.get_extra_info("peername") or ("unknown",))[0])
         self.client = Client(address, address_key(address))
@@ -120,27 +120,31 @@ class Connection(asyncio.Protocol):
         self._has_data.set()
 
     def eof_received(self) -> bool:
-        """Notes that no more comes; True: a client that has only half closed the connection gets its response."""
+        """Notes that the client sends no more.
+
+        Returns:
+            Whether to keep the connection open: a client that has only half closed it still gets its response.
+        """
         self._has_data.set()
         self._ended.set()
-        return not self._over_tls  # which cannot be half closed
+        return not self._over_tls  # a TLS connection cannot be half closed
 
     def pause_writing(self) -> None:
         """Notes that the client does not read."""
         self._is_writable.clear()
 
     def resume_writing(self) -> None:
-        """Notes that it does."""
+        """Notes that the client reads again."""
         self._is_writable.set()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
-        """Counts the connection off."""
+        """Removes the connection from the counts."""
         self._policy.counter.remove(self.client.key)
         self._leave()
         for event in (self._has_data, self._ended, self._is_writable):
             event.set()
 
-    # ---- its bytes
+    # ---- reading and writing
 
     async def read(self) -> bytes:
         """Returns the next bytes; empty: the client sends no more, or the connection is lost."""
@@ -159,7 +163,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
 
     async def drain(self) -> None:
-        """Waits until little is kept.
+        """Waits until little data is waiting for the client.
 
         Raises:
             ConnectionError: The connection is lost.
@@ -176,7 +180,7 @@ class Connection(asyncio.Protocol):
         """Waits until the client closes the connection: closing it first could reset it, and lose the last response.
 
         Args:
-            always: Also over TLS, where the client cannot be told that nothing more comes.
+            always: Wait also over TLS, where the end of the response cannot be signaled without closing.
         """
         if self._transport.is_closing():
             return
@@ -189,7 +193,7 @@ class Connection(asyncio.Protocol):
                 while await asyncio.wait_for(self.read(), LINGER_IDLE_S):
                     pass
 
-    # ---- its end
+    # ---- ending
 
     @property
     def local_address(self) -> str:
@@ -200,8 +204,8 @@ class Connection(asyncio.Protocol):
         """Makes the connection another protocol's.
 
         Args:
-            protocol: Gets the transport, and counts the connection off when it is lost.
-            data: Received bytes that it reads first; those that are not read yet follow.
+            protocol: Gets the transport, and removes the connection from the counts when it is lost.
+            data: Received bytes that the protocol reads first; bytes that are still unread follow.
 
         Raises:
             ConnectionError: The client has left already.
@@ -218,7 +222,7 @@ class Connection(asyncio.Protocol):
             self._transport.close()
 
     def close(self) -> None:
-        """Closes the connection when all is sent, at the latest after ``FLUSH_S``, unless it is another protocol's."""
+        """Closes the connection once all data is sent, after ``FLUSH_S`` at the latest, unless it was handed over."""
         if self.closed.is_set():
             return
         self._transport.close()

@@ -45,5 +45,5 @@ async def handle_command(text: str, transcripts: TranscriptControl | None) -> st
 
 
 def _is_valid_unicode(title: str) -> bool:
-    """Whether no surrogate is alone: JSON can carry one, files and sockets cannot."""
+    """Returns whether a title has no lone surrogate: JSON can carry one, files and sockets cannot."""
     return not any("\ud800" <= letter <= "\udfff" for letter in title)

@@ -68,7 +68,7 @@ async def close_connection(socket: WebSocket, reason: CloseReason) -> None:
 
 
 async def drain_audio(audio: Coroutine[None, None, None], hub: Hub, subscription: Subscription) -> None:
-    """Receives a client's audio to its end, then ends its subscription behind the last caption; never returns.
+    """Receives all of a client's audio, then ends its subscription after the last caption; never returns.
 
     Args:
         audio: Receives the audio.
@@ -88,9 +88,9 @@ class EndpointContext:
     Attributes:
         socket: The WebSocket.
         target: Path and query of its request.
-        hub: Where its captions come from.
-        ingest: Where its audio goes.
-        idle_s: Time without audio after which it is closed, in seconds.
+        hub: Where captions come from.
+        ingest: Where the client's audio goes.
+        idle_s: Time without audio after which the client is disconnected, in seconds.
     """
 
     socket: WebSocket
@@ -111,7 +111,7 @@ class Extensions:
     Attributes:
         transcripts: Starts new sets of transcripts; None: no transcripts are kept.
         endpoints: Other protocols over WebSocket, by path.
-        api: Other programs' HTTP.
+        api: Third-party HTTP APIs.
         unavailable: Returns a response for paths that cannot be served here, or not now; None: the path is served.
         translate_error: Phrases an error as the clients of its path expect it.
     """

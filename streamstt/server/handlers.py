@@ -93,5 +93,5 @@ async def _receive_audio(socket: WebSocket, audio: ClientAudio, idle_s: float) -
 
 
 def _has_no_audio(message: str | bytes) -> bool:
-    """Whether a message is empty, or a token, which a client may send where nobody asked for it."""
+    """Returns whether a message is empty, or a token, which a client may send even if none is required."""
     return not message or (isinstance(message, str) and parse_auth_token(message) is not None)

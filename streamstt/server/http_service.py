@@ -1,6 +1,6 @@
 """HTTP on the port: serves the requests of each connection in order, and hands upgrades on to WebSockets.
 
-What a request gets is decided by the router and the handlers; how bytes become requests is for ``server.http`` to know.
+The router and the handlers decide what a request gets; ``server.http`` turns bytes into requests.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class HttpService:
         self._is_stopping = False
 
     def accept(self) -> Connection:
-        """Makes a connection: what asyncio calls for each client."""
+        """Makes a connection; asyncio calls this for each client."""
         return Connection(self.policy, self._serve, self.connections, over_tls=self.over_tls)
 
     async def drain(self, within_s: float) -> None:
@@ -137,7 +137,7 @@ class _Session:
         return False
 
     def _may_keep_alive(self) -> bool:
-        """Whether the connection may stay after this request: while less than half of all places are taken."""
+        """Returns whether the connection may stay open after this request: if the server is not crowded."""
         counter = self._service.policy.counter
         return self._stream.served < MAX_REQUESTS and not counter.is_crowded(self._connection.client.key)
 
@@ -172,7 +172,7 @@ class _Session:
 
 
 def make_access_request(request: HttpRequest, local_address: str) -> AccessRequest:
-    """What the access rules need to know of a request; of headers that may be there once only, the first counts."""
+    """Returns what the access rules need of a request; of a header that may occur only once, the first counts."""
     first = {name: next(iter(request.headers(name)), "") for name in ("authorization", "cookie")}
     return AccessRequest(
         request.target,

@@ -16,7 +16,7 @@ def raise_fd_limit(connections: int) -> int:
     Without free descriptors, accepting fails for all clients; with some, one connection too many gets a response.
 
     Args:
-        connections: Connections at once that are wanted.
+        connections: Number of simultaneous connections that are wanted.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + RESERVED_FDS
@@ -89,7 +89,7 @@ class ConnectionCounter:
 
         Args:
             address: Where it comes from.
-            margin: Connections over the bound that are accepted, to be told why they are refused.
+            margin: Number of connections over the limit that are accepted, so that they can be sent the reason.
         """
         if self.total > self.max_total + margin:
             return f"{self.max_total} clients are connected already (server.max_connections)"
@@ -98,7 +98,7 @@ class ConnectionCounter:
         return ""
 
     def is_crowded(self, address: str) -> bool:
-        """Whether more than half of the connections are taken, in all or from one address."""
+        """Returns whether more than half of the connections are taken, in all or from one address."""
         return 2 * self.total > self.max_total or 2 * self._counts[address] > self.max_per_address
 
 

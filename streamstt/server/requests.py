@@ -15,19 +15,19 @@ def parse_resume(target: str) -> Resume:
     """Reads ``/captions?since=SEQ&session=ID``.
 
     Raises:
-        ClientError: ``since`` is no sequence number.
+        ClientError: ``since`` is not a sequence number.
     """
     query = parse_query(target)
     since = query.get("since")
     if since is None:
         return Resume()
     if not re.fullmatch(r"\d{1,15}", since):
-        raise ClientError("bad_since", f"since={since[:20]!r} is not a sequence number; take seq of a message")
+        raise ClientError("bad_since", f"since={since[:20]!r} is not a sequence number; use the seq of a message")
     return Resume(int(since), query.get("session"))
 
 
 def wants_levels(target: str) -> bool:
-    """Whether ``/captions?levels=1`` asks for the level of each source."""
+    """Returns whether ``/captions?levels=1`` asks for the level of each source."""
     return parse_query(target).get("levels") == "1"
 
 
@@ -76,11 +76,11 @@ def parse_auth_token(message: str | bytes) -> str | None:
 
 
 def parse_query(target: str, max_fields: int = 20) -> dict[str, str]:
-    """Reads the query of a target; of a field that is there more than once, the last value counts.
+    """Reads the query of a target; of a field that occurs more than once, the last value counts.
 
     Args:
         target: Path and query.
-        max_fields: How many fields there may be.
+        max_fields: Maximum number of fields.
 
     Raises:
         ClientError: It cannot be read.

@@ -32,14 +32,14 @@ WILDCARD_HOSTS = {"0.0.0.0": "localhost", "::": "localhost"}  # noqa: S104 - com
 # Bytes that the kernel may hold for one client, as websockets does above it; beyond, sending waits and messages pile up
 # in the client's queue, which knows what to drop. Left alone, the kernel would take megabytes: hours of captions.
 SOCKET_BUFFER = 2**16
-DRAIN_S = 5.0  # how long a stopping daemon waits for slow clients to take their last captions
+DRAIN_S = 5.0  # how long a stopping daemon waits for slow clients to receive their last captions
 TLS_SHUTDOWN_S = 10.0  # how long it waits for the end of a TLS connection
 
 log = logging.getLogger(__name__)
 
 
 class CaptionServer:
-    """Serves the hub's messages, the pages and other programs' HTTP, and takes in audio."""
+    """Serves the hub's messages, the pages and third-party HTTP APIs, and receives audio."""
 
     def __init__(
         self, settings: ServerSettings, hub: Hub, ingest: AudioIngest, extensions: Extensions = NO_EXTENSIONS
@@ -50,7 +50,7 @@ class CaptionServer:
             settings: The ``[server]`` section.
             hub: Where captions come from.
             ingest: Where remote audio goes.
-            extensions: What it serves besides.
+            extensions: What else it serves.
         """
         self._settings = settings
         self._hub = hub
@@ -161,14 +161,14 @@ class CaptionServer:
         )
 
     async def drain(self) -> None:
-        """Stops accepting clients; sends each what waits for it, then closes it (1001)."""
+        """Stops accepting clients; sends each its queued messages, then closes it (1001)."""
         await self._hub.flush()
         self._hub.finish()
         if self._websockets is None:
             return
         self._websockets.close(close_connections=False)
         await self._http.drain(DRAIN_S)
-        # Clients that wait for captions are closed behind the last one; others wait for nothing.
+        # Clients that receive captions are closed after the last one; others at once.
         idle = [c for c in self._websockets.connections if c.request and c.request.path.startswith("/control")]
         closing = [asyncio.create_task(c.close(STOPPING.code, STOPPING.reason)) for c in idle]
         clients = {asyncio.create_task(c.wait_closed()): c for c in self._websockets.connections}
@@ -225,7 +225,7 @@ class CaptionServer:
                 context = EndpointContext(socket, target, self._hub, self._ingest, self._settings.audio_idle_s)
                 await self._extensions.endpoints[path](context)
             else:
-                socket.ping_timeout = None  # the same
+                socket.ping_timeout = None  # for the same reason
                 await serve_speaker(socket, self._hub, self._ingest, target, self._settings.audio_idle_s)
         except ClientError as error:
             await socket.send(make_error(error))

@@ -48,7 +48,7 @@ def load_tokens(settings: ServerSettings, environ: Mapping[str, str] | None = No
 
 
 def will_create_tokens(settings: ServerSettings, environ: Mapping[str, str] | None = None) -> bool:
-    """Whether ``load_tokens`` would create tokens now."""
+    """Returns whether ``load_tokens`` would create tokens now."""
     environ = os.environ if environ is None else environ
     given = settings.token_file or ((d := credentials_folder(environ)) and _read_credentials(Path(d)))
     return (

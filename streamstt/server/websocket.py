@@ -28,7 +28,7 @@ NORMAL_CLOSE_CODES = {1000, 1001}  # close codes without a client that did somet
 
 
 class WebSocketConnection(ServerConnection):
-    """A WebSocket within bounds; a subclass, for websockets has no other way to see a connection's every frame.
+    """A WebSocket within bounds. A subclass, because the library has no other way to check every frame.
 
     Attributes:
         address: Address of the client.
@@ -44,7 +44,7 @@ class WebSocketConnection(ServerConnection):
             protocol: The WebSocket protocol.
             server: The server that it belongs to.
             policy: Bounds that all connections share.
-            client: Who is at the other end.
+            client: The other end of the connection.
             roles: What its token allows.
         """
         super().__init__(protocol, server, write_limit=WRITE_BUFFER)
@@ -59,22 +59,22 @@ class WebSocketConnection(ServerConnection):
         return next(iter(self.request.headers.get_all(name)), "") if self.request else ""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Counts the connection off, and logs why it was closed if the client did something wrong."""
+        """Removes the connection from the counts; logs why it was closed if the client did something wrong."""
         super().connection_lost(exc)
         self._policy.counter.remove(self._address_key)
         if reason := self._abuse_reason():
             self._policy.log_abuse(self.address, reason)
 
     def process_event(self, event: Event) -> None:
-        """Takes a request or a frame, of any kind, unless there are too many."""
+        """Processes a request or a frame of any kind, unless there are too many."""
         if isinstance(event, Frame) and self.protocol.state is State.OPEN:
             self._rate_limit(event)
         super().process_event(event)
 
     def write_now(self, frames: bytes) -> bool:
-        """Sends whole frames without waiting; False: the client is behind, and they must wait elsewhere.
+        """Sends whole frames without waiting; returns False if the client is behind, and nothing was sent.
 
-        Frames that were made once for all clients go past websockets, which would make each anew for every client.
+        The frames bypass the library, which would encode each message again for every client.
         """
         if self.protocol.state is not State.OPEN or self.transport.get_write_buffer_size():
             return False
@@ -85,12 +85,12 @@ class WebSocketConnection(ServerConnection):
         path = self.request.path.partition("?")[0] if self.request else ""
         is_speaker = REQUIRED_ROLES.get(path) is Role.SPEAKER
         if not is_speaker and len(frame.data) > MAX_VIEWER_MESSAGE:
-            self._close_abusive(1009, f"a viewer's message may have {MAX_VIEWER_MESSAGE} bytes")
+            self._close_abusive(1009, f"a viewer's message may have at most {MAX_VIEWER_MESSAGE} bytes")
             return
         if self._bucket is None:
             rate = self._policy.messages_per_s
             self._bucket = TokenBucket(rate, 2 * rate) if is_speaker else TokenBucket(VIEWER_RATE, VIEWER_BURST)
-        is_audio = frame.opcode is not Opcode.TEXT or path in COMPAT_PATHS  # which may send it in base64
+        is_audio = frame.opcode is not Opcode.TEXT or path in COMPAT_PATHS  # these may send it in base64
         if is_speaker and is_audio and len(frame.data) >= SMALL_MESSAGE:
             return
         if not self._bucket.consume(time.monotonic()):
@@ -103,7 +103,7 @@ class WebSocketConnection(ServerConnection):
         self.loop.call_later(CLOSE_S, self.transport.abort)
 
     def _abuse_reason(self) -> str:
-        """What the client did wrong; empty if nothing."""
+        """Returns what the client did wrong; empty if nothing."""
         if self.response is not None and self.response.status_code >= 400:
             reason = self.response.body.decode(errors="replace").partition("\n")[0]
             return f"refused with {self.response.status_code}: {reason}"
@@ -111,7 +111,7 @@ class WebSocketConnection(ServerConnection):
         if sent is None or sent.code in NORMAL_CLOSE_CODES or self.protocol.close_rcvd_then_sent:
             return ""
         if sent.reason == TOO_SLOW.reason:
-            return ""  # that is logged when it happens
+            return ""  # other code has already logged it
         return f"closed with {int(sent.code)}: {sent.reason}"
 
 

@@ -1,4 +1,4 @@
-"""Installs the unit file and has systemd enable it; uninstalls it again. Reports each step."""
+"""Installs the service and uninstalls it: writes the unit file, and enables it in systemd. Reports each step."""
 
 import getpass
 import os
@@ -81,7 +81,7 @@ def uninstall(location: UnitLocation, report: Report) -> None:
 
 
 def run_systemd_command(location: UnitLocation, command: list[str]) -> int:
-    """Runs a command of systemd, whose output goes to the user as it is.
+    """Runs a command of systemd, whose output goes to the terminal unchanged.
 
     Args:
         location: Where the unit is.

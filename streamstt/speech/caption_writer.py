@@ -79,7 +79,7 @@ class CaptionWriter:
     def final(self, words: Sequence[RecognizedWord], decoded_until: int, language: str) -> Final | None:
         """Returns the final that ends the open caption, or a caption of its own if none is open.
 
-        Without words, an open caption ends empty, which takes its partials back.
+        Without words, an open caption ends empty, which withdraws its partials.
 
         Args:
             words: All words of the caption.

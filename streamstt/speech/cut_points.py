@@ -11,15 +11,15 @@ from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 
 # All in samples.
 MIN_KEPT = samples_from_ms(2500)  # committed audio that the next update should decode again, as context
-NEW_START_PAUSE = samples_from_ms(3000)  # after so long without a word, what follows needs no context
-MIN_FREED = samples_from_ms(800)  # what a cut should at least free
+NEW_START_PAUSE = samples_from_ms(3000)  # after a pause of this length, what follows needs no context
+MIN_FREED = samples_from_ms(800)  # minimum that a cut should free
 PAUSE_SEARCH_BEFORE = samples_from_ms(240)  # before the start of a word, where the pause before it is searched
 PAUSE_SEARCH_AFTER = samples_from_ms(
     1000
 )  # after the last word, where the pause is searched: a drawn-out word ends late
 ENERGY_STEP = samples_from_ms(10)
 
-PAUSE_ENERGY_RATIO = 2.0  # a pause has at most so many times the least energy; speech may follow the first pause
+PAUSE_ENERGY_RATIO = 2.0  # energy of a pause, at most this multiple of the minimum; speech may follow the first pause
 PAUSE_STEPS = 24  # 240 ms: within this time after its beginning a pause is at its quietest
 
 

@@ -66,8 +66,8 @@ class DecodeWindow:
         """Cuts off the beginning of the window of an open utterance where its words are committed.
 
         The cost of an update is that of its window, so a full window is cut. It is also cut after a pause, and if
-        there is speech without words: a model that has just decoded a finished sentence tends to think that all is
-        said. First it must continue; if that does not help, it decodes what follows without context.
+        there is speech without words: a model that has just decoded a finished sentence tends to end the text
+        there. First it must continue; if that does not help, it decodes what follows without context.
 
         Args:
             utterance: The utterance that was decoded; a closed one is left as it is.

@@ -33,7 +33,7 @@ class _Output:
 
 
 class _Replacements:
-    """The replacements in their order, indexed by their first word, for there may be many."""
+    """The replacements in their order, indexed by their first word, because there may be many."""
 
     def __init__(self, pairs: Sequence[tuple[Phrase, str]]) -> None:
         self.count = len(pairs)
@@ -91,8 +91,8 @@ class LanguageRules:
     def rewrite(self, words: Sequence[RecognizedWord]) -> list[RecognizedWord]:
         """Returns the words as they are shown.
 
-        A phrase that is replaced becomes one word, which has the phrase's time and the least of its probabilities. The
-        time of words that are removed is in no word.
+        A phrase that is replaced becomes one word, which has the phrase's time and the lowest of its probabilities. The
+        time of removed words belongs to no word.
 
         Args:
             words: The words of one caption, from its beginning.

@@ -24,14 +24,14 @@ from streamstt.speech.utterance import MAX_WINDOW, Utterance
 from streamstt.speech.utterance_captions import UtteranceCaptioner
 
 DetectorFactory = Callable[[SpeechSettings], Detector]
-"""Makes a voice detector without history, as the settings ask for; loading it is not the session's business."""
+"""Makes the voice detector that the settings select, without history; the session must not load libraries itself."""
 
 
 class Session:
     """Turns the audio of one source into captions.
 
     It decides which audio the engine decodes and when, and which words become captions. It must not know the engine,
-    the clock or other sources. At most one job is out at a time.
+    the clock or other sources. At most one job is out (being decoded) at a time.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class Session:
         """Replaces the settings from the next silence on.
 
         Args:
-            settings: Settings of the ``[speech]`` section; ``buffer_s`` stays, for the ring has its size.
+            settings: Settings of the ``[speech]`` section; ``buffer_s`` stays, because the ring has its size.
             language: Language code; None: the language of each utterance is detected.
         """
         self._pending_settings = settings.model_copy(update={"buffer_s": self._settings.buffer_s}), language
@@ -137,7 +137,7 @@ class Session:
         self._pending_settings = None
 
     def interrupt(self) -> list[Event]:
-        """Closes the open utterance, for the audio stops here, for good or for a while.
+        """Closes the open utterance, because no audio follows for now.
 
         Returns:
             Events to publish, in order.
@@ -235,7 +235,7 @@ class Session:
             ):
                 self._segmenter.trim(utterance.start)
         elif not words and utterance.has_only_context:
-            utterance.drop_context()  # it may be the reason: after a finished sentence all seems to be said
+            utterance.drop_context()  # it may be the reason: the model tends to end the text after a finished sentence
             events = []
         elif (skipped := self._decode_window.find_skipped(utterance, words)) is not None:
             self._closed.insert(1, self._decode_window.split(utterance, words, skipped))
@@ -268,7 +268,7 @@ class Session:
         return events + self._discard(utterance)
 
     def fail_all(self) -> list[Event]:
-        """Gives up all utterances that are not final yet, as ``fail_job`` does, for there is no engine any more."""
+        """Gives up all utterances that are not final yet, as ``fail_job`` does, because the engine is broken."""
         events = self.interrupt()
         self._decoding = None
         while self._closed:

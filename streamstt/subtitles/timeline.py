@@ -22,7 +22,7 @@ def align_captions(finals: Sequence[tuple[Final, datetime | None]]) -> list[Fina
 
 
 def shift_caption(final: Final, seconds: float) -> Final:
-    """Shifts a caption and its words offset_s seconds, rounded to the millisecond."""
+    """Shifts a caption and its words by ``seconds``, rounded to the millisecond."""
     offset_s = round(seconds, 3)
     if not offset_s:
         return final

@@ -34,7 +34,7 @@ def is_letter(char: str) -> bool:
 def replace_controls(text: str) -> str:
     """Replaces characters that control a terminal or the writing direction by U+FFFD; the length stays the same.
 
-    Captions and names come from strangers, and a terminal obeys what is printed on it.
+    Captions and names come from strangers, and a terminal executes the control characters that are printed on it.
     """
     return "".join("\N{REPLACEMENT CHARACTER}" if _is_control(character) else character for character in text)
 

@@ -18,7 +18,7 @@ def require_languages(info: EngineInfo, *wanted: str) -> None:
     """Checks that the model knows the languages of the settings.
 
     Args:
-        info: Of the loaded engine.
+        info: Description of the loaded engine.
         wanted: Language codes; "auto" and the empty string are always accepted.
 
     Raises:

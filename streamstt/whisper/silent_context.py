@@ -62,7 +62,7 @@ class SilentContexts:
         return self._cross_kv
 
     def encode_window_alone(self, mel: torch.Tensor) -> CrossKV:
-        """Like ``encode_window``, into a ``CrossKV`` of its own, no larger than necessary."""
+        """Encodes a window as ``encode_window`` does, into a new ``CrossKV`` that is no larger than necessary."""
         _, encoded, (silence, kv) = self._encode(mel)
         covered = silence.n_covered(len(encoded))
         cross_kv = CrossKV(self._dims, len(silence.positions) - covered, mel.device, len(encoded))

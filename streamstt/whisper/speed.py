@@ -81,8 +81,8 @@ class LayerTimings:
 
     Attributes:
         formats: Number formats they were measured in.
-        first_layer: Of a model with one layer in encoder and decoder, without the projection to the vocabulary.
-        per_extra_layer: Of each further layer.
+        first_layer: Times of a model with one layer in encoder and decoder, without the projection to the vocabulary.
+        per_extra_layer: Times of each further layer.
         projection: Seconds of the projection to the vocabulary for ``DRAFT_TOKENS`` tokens, and for one.
     """
 
@@ -115,7 +115,7 @@ def measure_layers(
         dims: Sizes of the model.
         encoder: Number format of the encoder: a ``Precision``, or "auto".
         decoder: Number format of the decoder, likewise.
-        threads: Of torch, as in the settings; 0: one.
+        threads: Number of torch's threads, as in the settings; 0: one.
 
     Raises:
         EngineError: torch does not support a format on this machine.
@@ -138,8 +138,8 @@ def measure(engine: StreamingEngine, threads: int = 0) -> Speed:
     """Times the parts of a loaded model, which must run on the CPU.
 
     Args:
-        engine: With the model.
-        threads: Of torch, as in the settings.
+        engine: An engine with the model.
+        threads: Number of torch's threads, as in the settings.
     """
     dims, silent_contexts, decoder = engine.network
     mels = _random_mels(dims)

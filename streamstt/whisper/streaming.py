@@ -256,7 +256,7 @@ class _BatchItem:
 
     Attributes:
         job: The job.
-        language: In which it is decoded.
+        language: Code of the language in which it is decoded.
         detected_language: The same, if it was detected with confidence, else None.
         nbytes: Memory of its keys and values.
         state: Its decode.

@@ -130,7 +130,10 @@ class Microphone:
         return block
 
     def _seems_dead(self) -> bool:
-        """Returns whether the driver may be dead; ever more rarely, for the microphone may be muted all day."""
+        """Returns whether the driver may be dead.
+
+        True is returned less and less often while the zeros last, because the microphone may just be muted all day.
+        """
         if self._selector.kind == "monitor" or self._signal_monitor.silent_samples < MAX_ZEROS:
             self._reopen_at = MAX_ZEROS
         elif self._signal_monitor.silent_samples >= self._reopen_at:

@@ -21,7 +21,7 @@ from streamstt.errors import SourceError
 
 ANSWER_TIMEOUT_S = 1.5  # a server that takes longer hangs
 NO_AUTOSPAWN = 1  # pa_context_flags
-CONTEXT_READY, CONTEXT_FAILED = 4, 5  # pa_context_state; higher values are ends, too
+CONTEXT_READY, CONTEXT_FAILED = 4, 5  # pa_context_state; FAILED and higher values mean that the connection has ended
 STREAM_READY, STREAM_FAILED = 2, 3  # pa_stream_state
 FLOAT32LE = 5  # pa_sample_format
 # pa_stream_flags: do not mix channels; fail instead of moving when the device is unplugged; keep server buffers small.

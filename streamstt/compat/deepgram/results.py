@@ -56,7 +56,7 @@ class ResultTranslator:
         self._speaking = False
         self._pause_due = False  # no result has reported the pause after the last final yet
         self._last_word_end: float | None = None  # stream time; None once UtteranceEnd was sent
-        self._has_partial = False  # the client was or could be shown words that are not final
+        self._has_partial = False  # whether there is a partial, sent to the client or not
         self._finalizing = False
 
     def translate(self, events: Sequence[Event], now: StreamPosition) -> list[JsonObject]:
@@ -104,7 +104,10 @@ class ResultTranslator:
         self._finalizing = True
 
     def finalize_reply(self) -> list[JsonObject]:
-        """Returns the reply to ``Finalize``, unless a result already was it; call when all speech so far is final."""
+        """Returns the reply to ``Finalize``; nothing if a result has already served as the reply.
+
+        Call it when all speech so far is final.
+        """
         if not self._finalizing:
             return []
         self._finalizing = False

@@ -11,7 +11,7 @@ MAX_PARTS = 64
 
 
 class FormError(ValueError):
-    """A body is no form, or has too much in it; the message is for its sender."""
+    """A body is not a form, or exceeds a limit; the message is for its sender."""
 
 
 class MultipartForm:
@@ -84,7 +84,7 @@ class MultipartForm:
     def _on_part_begin(self) -> None:
         self._part_count += 1
         if self._part_count > MAX_PARTS:
-            raise FormError(f"a form may have {MAX_PARTS} parts")
+            raise FormError(f"a form may have at most {MAX_PARTS} parts")
         self._headers = {}
 
     def _on_header_field(self, data: bytes, start: int, end: int) -> None:
@@ -129,4 +129,4 @@ class MultipartForm:
     def _count_field_bytes(self, size: int) -> None:
         self._field_bytes += size
         if self._field_bytes > MAX_FIELD_BYTES:
-            raise FormError(f"the fields of a form may have {MAX_FIELD_BYTES} bytes together")
+            raise FormError(f"the fields of a form may have at most {MAX_FIELD_BYTES} bytes together")

@@ -1,4 +1,4 @@
-"""A request as its handler sees it: head and body of it, and the way to respond."""
+"""A request as its handler sees it: its head, its body, and methods to respond."""
 
 import asyncio
 import time
@@ -29,7 +29,7 @@ class HttpRequest:
 
         Args:
             stream: Where it came from.
-            head: The head; None: what came is no request, and only an error can be sent.
+            head: The head; None: the received data is not a request, and only an error can be sent.
             keep_alive: Whether another request may follow on the connection.
         """
         self._stream = stream
@@ -51,7 +51,7 @@ class HttpRequest:
         return tuple(value.decode("latin-1") for key, value in headers if key == name.encode())
 
     def take_bytes(self) -> bytes:
-        """Returns the request and all that has come behind it, for another protocol to read again.
+        """Returns the request and all data received after it, for another protocol to read again.
 
         Raises:
             HttpError: It has a body, which a request for another protocol cannot have.
@@ -64,10 +64,10 @@ class HttpRequest:
         """Yields the body in pieces as it comes.
 
         Args:
-            max_bytes: Size that it may have.
+            max_bytes: Maximum size.
 
         Raises:
-            HttpError: It is too large, too slow, or no HTTP.
+            HttpError: It is too large, too slow, or not valid HTTP.
             ConnectionError: The client has left.
         """
         if max((int(size) for size in self.headers("content-length")), default=0) > max_bytes:
@@ -77,7 +77,7 @@ class HttpRequest:
         grace_s = self._stream.request_s
         size, deadline = 0, time.monotonic() + grace_s
         while self._stream.is_body_pending:
-            # What has come buys time, but none in advance: a client that was fast at first may not stay for hours.
+            # Received data extends the deadline, to at most grace_s from now: a fast start must not buy hours.
             deadline = min(deadline, time.monotonic() + grace_s)
             try:
                 async with asyncio.timeout(deadline - time.monotonic()):
@@ -157,7 +157,7 @@ class HttpRequest:
 
 
 def _too_large(max_bytes: int) -> HttpError:
-    text = f"the body may have {max_bytes} bytes ({max_bytes / 1e6:g} MB, compat.max_upload_mb)"
+    text = f"the body may have at most {max_bytes} bytes ({max_bytes / 1e6:g} MB, compat.max_upload_mb)"
     return HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, text)
 
 

@@ -1,4 +1,4 @@
-"""What a request gets: the access rules first, then other programs' HTTP, then the pages. Pure: no socket."""
+"""Routes requests: the access rules first, then third-party HTTP APIs, then the pages. Pure: no socket."""
 
 import json
 from collections.abc import Callable, Iterable
@@ -47,7 +47,7 @@ class Router:
             policy: The access rules.
             pages: Responses to plain requests.
             compat_paths: WebSocket paths beside the native ones.
-            api: Other programs' HTTP.
+            api: Third-party HTTP APIs.
             unavailable: Returns a response for paths that cannot be served here, or not now; else None.
             translate_error: Phrases an error as the clients of its path expect it.
         """
@@ -62,7 +62,7 @@ class Router:
         """Returns the response to a request, or the roles of a client whose WebSocket may open.
 
         ``NO_ROLE`` is a client that has to send its token as the first message. Roles for a ``POST`` mean that its body
-        may come. ``HEAD`` gets the response to ``GET``, whose body is not sent.
+        may be read. ``HEAD`` gets the response to ``GET``, whose body is not sent.
         """
         verdict = self._route(request, method)
         return self._translate_error(request.path, verdict) if isinstance(verdict, Response) else verdict

@@ -1,6 +1,6 @@
 """HTTP/1.1 over one connection: one request after the other, each within bounds of size and time.
 
-h11 knows the protocol; the bounds are ours. Which requests there are, and what they get, is for others to know.
+h11 implements the protocol; this module adds the bounds. It must not know which requests exist, nor what responds.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ import h11
 from streamstt.server.http.response import HttpError
 from streamstt.server.limits import printable
 
-MAX_LINE = 8192  # bytes of a request line, or of a header with its name; as websockets has it, which reads some again
+MAX_LINE = 8192  # bytes of a request line, or of a header with its name: as in websockets, which parses upgrades again
 MAX_HEADERS = 128
 MAX_HEAD_BYTES = 2**16  # bytes of a request without its body
 KEEP_ALIVE_S = 5.0  # an idle connection is closed after this time; pages load within a second
@@ -23,7 +23,7 @@ REQUEST_LINE = re.compile(rb"[!-~]+ [!-~]+ HTTP/1\.[01]\r?")
 
 
 class ByteStream(Protocol):
-    """A connection as bytes that come and go."""
+    """A connection as a stream of bytes in both directions."""
 
     async def read(self) -> bytes:
         """Returns the next bytes; empty: the client sends no more, or the connection is lost."""
@@ -34,7 +34,7 @@ class ByteStream(Protocol):
         ...
 
     async def drain(self) -> None:
-        """Waits until little is kept.
+        """Waits until little data is waiting for the client.
 
         Raises:
             ConnectionError: The connection is lost.
@@ -63,7 +63,7 @@ class HttpStream:
 
     @property
     def unread(self) -> bytes:
-        """What has come and belongs to no request yet."""
+        """Received bytes that belong to no request yet."""
         return self._http.trailing_data[0]
 
     @property
@@ -82,10 +82,10 @@ class HttpStream:
         return self._http.they_are_waiting_for_100_continue
 
     async def read_head(self) -> h11.Request | None:
-        """Reads the next request without its body; None: none comes, and the connection is idle.
+        """Reads the next request without its body; returns None if none begins in time, or the client sends no more.
 
         Raises:
-            HttpError: It is no request, too large, or too slow.
+            HttpError: It is not a request, too large, or too slow.
             ConnectionError: The client has left in the middle of it.
         """
         loop = asyncio.get_running_loop()
@@ -107,7 +107,7 @@ class HttpStream:
         return head
 
     async def _wait_begun(self) -> bool:
-        """Waits for the first byte of a request; returns whether it has come."""
+        """Waits for the first byte of a request; returns whether it came in time."""
         try:
             async with asyncio.timeout(KEEP_ALIVE_S if self.served else self.request_s):
                 while not self.unread:
@@ -135,10 +135,10 @@ class HttpStream:
         """Returns the next part of a request's body.
 
         Raises:
-            HttpError: It is no HTTP.
+            HttpError: It is not valid HTTP.
             ConnectionError: The client has left in the middle of it.
         """
-        while not isinstance(event := self._parse(), h11.Event):  # nothing whole has come
+        while not isinstance(event := self._parse(), h11.Event):  # no complete part has arrived
             data = await self.connection.read()
             if not data:
                 raise ConnectionError("closed in the middle of a request")
@@ -162,46 +162,46 @@ class HttpStream:
             raise ConnectionError(f"the client read nothing for {SEND_S:g} s") from None
 
     def can_reuse(self) -> bool:
-        """Whether another request may follow on this connection."""
+        """Returns whether another request may follow on this connection."""
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
 
     def _parse(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         try:
             return self._http.next_event()
         except h11.RemoteProtocolError as error:
-            text = f"that is no HTTP: {printable(str(error))}"
+            text = f"not valid HTTP: {printable(str(error))}"
             raise HttpError(HTTPStatus(error.error_status_hint), text) from error
 
 
 def has_body(head: h11.Request) -> bool:
-    """Whether a body follows a request."""
+    """Returns whether a body follows a request."""
     return any(
         name == b"transfer-encoding" or (name == b"content-length" and int(value) > 0) for name, value in head.headers
     )
 
 
 def head_bytes(head: h11.Request) -> bytes:
-    """A request as its client has sent it, up to the empty line."""
+    """Returns the head of a request as the client sent it, including the empty line."""
     lines = [b"%s %s HTTP/%s" % (head.method, head.target, head.http_version)]
     lines += [b"%s: %s" % (name, value) for name, value in head.headers.raw_items()]
     return b"\r\n".join([*lines, b"", b""])
 
 
 def _check_head(head: bytes) -> None:
-    """Refuses a request as soon as it is clear that it is none, or too large.
+    """Checks the head of a request, which may be incomplete.
 
     Args:
-        head: As much of it as has come, without the empty line at its end.
+        head: The part of the head that was received, without the empty line at its end.
 
     Raises:
-        HttpError: It is refused.
+        HttpError: It is not an HTTP/1.1 request, or too large.
     """
     first, *lines = head.split(b"\n")
     if len(first) >= MAX_LINE:
-        raise HttpError(HTTPStatus.REQUEST_URI_TOO_LONG, f"an address may have {MAX_LINE} bytes")
+        raise HttpError(HTTPStatus.REQUEST_URI_TOO_LONG, f"an address may have at most {MAX_LINE} bytes")
     if lines and not REQUEST_LINE.fullmatch(first):
-        raise HttpError(HTTPStatus.BAD_REQUEST, "that is no HTTP/1.1 request")
+        raise HttpError(HTTPStatus.BAD_REQUEST, "not an HTTP/1.1 request")
     headers = [line for line in lines if line.strip(b"\r")]  # the last may only just have begun
     if len(headers) > MAX_HEADERS or any(len(line) >= MAX_LINE for line in headers):
-        text = f"a request may have {MAX_HEADERS} headers of {MAX_LINE} bytes each"
+        text = f"a request may have at most {MAX_HEADERS} headers of {MAX_LINE} bytes each"
         raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, text)

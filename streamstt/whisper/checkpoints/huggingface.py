@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 
 def is_offline() -> bool:
-    """Whether the user forbids the network with HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE)."""
+    """Returns whether the user forbids the network with HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE)."""
     return bool(constants.HF_HUB_OFFLINE)
 
 
@@ -58,7 +58,7 @@ def cache_folder() -> Path:
 
 
 def is_repository_id(name: str) -> bool:
-    """Whether a name has the form ``owner/name``."""
+    """Returns whether a name has the form ``owner/name``."""
     return _REPOSITORY_ID.fullmatch(name) is not None
 
 
@@ -79,7 +79,7 @@ def verify(folder: Path, *, remedy: str) -> int:
     """Compares a cached model with its checksums, which are the names of the cache's blobs.
 
     Args:
-        folder: Of the model, in the Hugging Face cache.
+        folder: Folder of the model, in the Hugging Face cache.
         remedy: Command that repairs it, for the message.
 
     Returns:
@@ -170,7 +170,7 @@ def _error_message(repository: str, error: BaseException) -> str:
 
 
 def _matches_blob_name(path: Path) -> bool:
-    """Whether a file matches the name of its blob: the sha256 of a large file, git's sha1 of a small one."""
+    """Returns whether a file matches its blob's name: the sha256 of a large file, git's sha1 of a small one."""
     name = path.resolve().name
     if not path.is_symlink() or len(name) not in (40, 64):
         return True  # a copy, on file systems without links, has no checksum

@@ -26,7 +26,7 @@ class Layout(Enum):
 
 
 def is_model(folder: Path) -> bool:
-    """Whether the folder seems to hold a model; a folder named ``base`` in the working directory need not."""
+    """Returns whether the folder seems to hold a model; a folder named ``base`` in the working directory need not."""
     return any((folder / name).is_file() for name in ("config.json", "model.bin", *WEIGHT_FILES))
 
 

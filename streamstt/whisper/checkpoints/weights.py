@@ -28,7 +28,7 @@ class FileEmbedding:
             path: The file; its layout is described at https://huggingface.co/docs/safetensors.
             name: Name of a tensor in it, with two dimensions.
             width: Numbers in a row.
-            dtype: Of the tensor.
+            dtype: Number format of the tensor.
 
         Raises:
             OSError: The file cannot be read.
@@ -65,7 +65,7 @@ class FileEmbedding:
 
 
 class Weights:
-    """Implements ``WeightSource`` with the files of a checkpoint. Names are such as ``encoder.conv1.weight``."""
+    """Implements ``WeightSource`` with the files of a checkpoint. A name is, for example, ``encoder.conv1.weight``."""
 
     def __init__(self, folder: Path) -> None:
         """Opens the files.

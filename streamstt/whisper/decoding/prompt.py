@@ -13,7 +13,7 @@ def prompt_tokens(
     """Returns the tokens before the start token; none if there are no terms.
 
     Args:
-        terms: As they should be written.
+        terms: Names and terms, as they should be written.
         encode: Maps text to tokens, without special ones.
         previous_text_token: The token that precedes earlier text.
         max_tokens: Positions of the decoder.

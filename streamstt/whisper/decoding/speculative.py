@@ -24,7 +24,7 @@ class TokenFilter:
     """Which tokens the decoder may write.
 
     Attributes:
-        end_token: The token that ends a text; ids above it are no text either.
+        end_token: The token that ends a text; ids above it are not text either.
         suppressed: Text tokens that are never written (sounds in brackets and the like).
         suppressed_at_start: Tokens that no text begins with.
         vocabulary_size: Number of tokens, V.
@@ -204,7 +204,7 @@ class SpeculativeDecoder:
         return token, float(scores[token])
 
     def _is_complete(self, text: DecodedText, token: int, request: DecodeRequest) -> bool:
-        """Whether the text ends before ``token``: at its end, at its limit, or where audio is still to come."""
+        """Returns whether the text ends before ``token``: at its end, at its limit, or where audio is still to come."""
         return (
             token == self.token_filter.end_token
             or len(text.tokens) >= request.max_new_tokens
@@ -212,7 +212,7 @@ class SpeculativeDecoder:
         )
 
     def _attends_unfinished(self, attention: torch.Tensor, request: DecodeRequest) -> bool:
-        """Whether the next token attends to audio that is not finished; the silence after the audio does not count.
+        """Returns whether the next token attends to unfinished audio; the silence after the audio does not count.
 
         Uses plain attention. Attention normalized over tokens, as for word times, would stop one update in 40 half a
         second early or more: where no token has attended yet, the least attention counts most.

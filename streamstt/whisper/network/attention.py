@@ -10,13 +10,13 @@ import torch
 from torch.nn.functional import linear, pad, scaled_dot_product_attention
 
 LOG2_E = 1 / math.log(2)
-MIN_WEIGHT_SUM = 1e-30  # of a row, and its inverse the largest: outside of them some weights may be lost
+MIN_WEIGHT_SUM = 1e-30  # smallest sum of a row, and the inverse of the largest: beyond them, weights may be lost
 
 
 def attend(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Attention of a few queries; returns the weights too, so all scores are kept in memory.
+    """Computes the attention of a few queries; returns the weights too, so all scores are kept in memory.
 
     Args:
         q: Shape (H, n, D/H), scaled.
@@ -35,7 +35,7 @@ def attend(
 def attend_cross(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Attention to many keys, where reading them takes most of the time.
+    """Computes attention to many keys, where reading them takes most of the time.
 
     Args:
         q: Shape (H, n, D/H), scaled.
@@ -56,7 +56,7 @@ def attend_cross(
 def attend_full(
     q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None, *, use_bf16: bool
 ) -> torch.Tensor:
-    """Attention of many queries; scores are not kept.
+    """Computes the attention of many queries; scores are not kept.
 
     Args:
         q: Shape (H, T, D/H), not scaled.

@@ -147,7 +147,7 @@ class _DecoderLayer:
         return x + self._down(gelu(self._up(self._norm3(x)))), attention
 
     def _self_attention(self, decoder_input: DecoderInput, qkv: torch.Tensor) -> torch.Tensor:
-        """Causal attention within one text; (3, H, n, D/H) to (H, n, D/H). Appends to the text's cache."""
+        """Computes causal attention within one text, (3, H, n, D/H) to (H, n, D/H); appends to the text's cache."""
         n, end = qkv.shape[2], decoder_input.n_past + qkv.shape[2]
         cache = decoder_input.kv_cache[self._index]  # (2, H, max tokens, D/H)
         cache[:, :, decoder_input.n_past : end] = qkv[1:]

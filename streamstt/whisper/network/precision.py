@@ -37,9 +37,9 @@ class PrecisionPlan:
     """The number format of each part of a model.
 
     Attributes:
-        encoder: Of the encoder's linear layers.
-        decoder: Of the decoder's.
-        encoder_float: Of what stays in floating point beside an int8 encoder: convolutions, first attention, scores.
+        encoder: Format of the encoder's linear layers.
+        decoder: Format of the decoder's linear layers.
+        encoder_float: Format of what stays in floating point in an int8 encoder: convolutions, first attention, scores.
     """
 
     encoder: Precision

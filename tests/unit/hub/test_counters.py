@@ -128,22 +128,22 @@ def test_a_replica_tells_of_the_daemon_that_it_copies() -> None:
 
 
 EXPOSED = """
-streamstt_info: info, What runs.
+streamstt_info: info, Version, model, precision and language.
 streamstt_viewers: gauge, Viewers now.
-streamstt_notices: gauge, Things that are wrong now; /healthz says which.
-streamstt_source_missing{source}: gauge, 1 while a source's device is not there.
-streamstt_audio_seconds{source}: counter, Audio that came in.
+streamstt_notices: gauge, Notices in force; /healthz lists them.
+streamstt_source_missing{source}: gauge, 1 while a source's device is missing.
+streamstt_audio_seconds{source}: counter, Audio received.
 streamstt_updates{source}: counter, Partial captions published.
 streamstt_finals{source}: counter, Final captions published.
 streamstt_words{source}: counter, Words in final captions.
 streamstt_gaps{source}: counter, Stretches of audio that are in no caption.
 streamstt_gap_seconds{source}: counter, Audio that is in no caption.
-streamstt_viewers_connected: counter, Viewers that ever came.
+streamstt_viewers_connected: counter, Viewers that ever connected.
 streamstt_speakers_connected: counter, Clients that ever sent audio.
 streamstt_clients_too_slow: counter, Clients closed because they did not read.
-streamstt_decode_seconds{kind}: histogram, How long the engine took for a caption.
+streamstt_decode_seconds{kind}: histogram, Time that the engine took for a caption.
 streamstt_caption_delay_seconds{kind}: histogram, \
-How old the newest audio that a caption is of was when the caption was published.
+Age of the newest audio in a caption when the caption was published.
 """.replace("\\\n", "")
 
 
