@@ -83,16 +83,14 @@ async def stream_messages(
                     resume["since"] = message["seq"]
                 connection_lost = True
                 stopped = socket.close_code == 1001
-                on_status(
-                    f"{'the daemon has stopped' if stopped else 'the connection is lost'}; waiting for it to be back"
-                )
+                on_status(f"{'the daemon has stopped' if stopped else 'the connection is lost'}; reconnecting")
         except InvalidStatus as error:
             _raise_if_refused(error, address, first=not resume)
         except (OSError, InvalidHandshake, InvalidURI, ConnectionClosed, TimeoutError) as error:
             if not resume:
                 raise _unreachable(address, error) from error
             if not connection_lost:
-                on_status("the connection is lost; waiting for it to be back")
+                on_status("the connection is lost; reconnecting")
             connection_lost = True
             log.debug("connection to %s: %s", address, error)
         await asyncio.sleep(backoff.next_delay())

@@ -120,8 +120,8 @@ def _require_systemctl() -> None:
 def _require_rights(location: UnitLocation) -> None:
     folder = next(p for p in location.file.parents if p.exists())
     if not os.access(folder, os.W_OK):
-        needed = f"sudo {' '.join(program_command())} service" if location.system else "the folder's owner"
-        raise ServiceError(f"you may not write in {folder}; that takes {needed}")
+        advice = f"use sudo {' '.join(program_command())} service" if location.system else "ask its owner"
+        raise ServiceError(f"you may not write in {folder}; {advice}")
 
 
 def _read_unit(location: UnitLocation) -> str | None:

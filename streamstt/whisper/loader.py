@@ -26,7 +26,7 @@ def require_languages(info: EngineInfo, *wanted: str) -> None:
     """
     known = info.languages
     for language in sorted(set(wanted) - {"", "auto", *known}):
-        raise ConfigError(f"the model {info.model} does not speak {language!r}; it speaks {', '.join(known)}")
+        raise ConfigError(f"{info.model} does not know the language {language!r}; it knows {', '.join(known)}")
 
 
 def load_engine(settings: EngineSettings, progress: Progress | None = None) -> Engine:

@@ -89,7 +89,7 @@ def test_unknown_language(arguments: tuple[str, ...]) -> None:
     """A language that the model does not know is a mistake of the configuration, with the choices."""
     done = run(*arguments, "--model", "tiny.en", "--language", "de", torch=True)
     assert done.returncode == 78
-    assert "does not speak 'de'" in done.stderr
+    assert "does not know the language 'de'" in done.stderr
 
 
 def test_corrupt_cache(tmp_path: Path) -> None:

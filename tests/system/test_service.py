@@ -192,7 +192,7 @@ async def test_reload_of_what_the_model_cannot_do(script: list[str], tmp_path: P
     with Daemon("--config", str(config), *script, *LOOP) as daemon:
         config.write_text('[engine]\nlanguage = "de"\n[server]\nhello_history = 0\n[log]\nlevel = "error"\n')
         daemon.process.send_signal(signal.SIGHUP)
-        await asyncio.to_thread(daemon.wait_for_log, "does not speak 'de'")
+        await asyncio.to_thread(daemon.wait_for_log, "does not know the language 'de'")
         async with captions(daemon) as viewer:
             assert (await receive(viewer))["language"] == "auto"
             while (await receive(viewer))["type"] != "final":

@@ -107,7 +107,7 @@ def test_listen_reports_a_lost_connection(brisk: list[str]) -> None:
     ):
         terminal.wait_for("Every word")
         first.process.kill()
-        terminal.wait_for("(the connection is lost; waiting for it to be back)")
+        terminal.wait_for("(the connection is lost; reconnecting)")
         with Daemon(*brisk, *LOOP, "--port", port):
             terminal.wait_for("(connected again)")
             terminal.wait_for(FIRST)

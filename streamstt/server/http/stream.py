@@ -198,7 +198,7 @@ def _check_head(head: bytes) -> None:
     """
     first, *lines = head.split(b"\n")
     if len(first) >= MAX_LINE:
-        raise HttpError(HTTPStatus.REQUEST_URI_TOO_LONG, f"an address may have at most {MAX_LINE} bytes")
+        raise HttpError(HTTPStatus.REQUEST_URI_TOO_LONG, f"a request line has less than {MAX_LINE} bytes")
     if lines and not REQUEST_LINE.fullmatch(first):
         raise HttpError(HTTPStatus.BAD_REQUEST, "not an HTTP/1.1 request")
     headers = [line for line in lines if line.strip(b"\r")]  # the last may only just have begun
