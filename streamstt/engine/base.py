@@ -4,7 +4,7 @@ Times are sample indices of the source's stream. Both classes are frozen; the en
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from streamstt.audio.format import Samples
@@ -62,6 +62,11 @@ class Job:
         """Sample index of the first sample after the audio."""
         return self.start + len(self.audio)
 
+    def cut(self, start: int, end: int) -> "Job":
+        """Returns a job for the audio between two sample indices of the stream, without words that are known."""
+        audio = self.audio[max(start - self.start, 0) : end - self.start]
+        return replace(self, start=max(start, self.start), audio=audio, committed=(), draft=(), must_continue=False)
+
     def __str__(self) -> str:
         kind = "final" if self.final else "partial"
         return f"{self.source} {kind} {self.start}+{len(self.audio)}"
@@ -77,6 +82,7 @@ class Hypothesis:
         language: Code of the language that was decoded.
         no_speech: Probability that the audio holds no speech, 0 to 1.
         logprob: Mean log-probability of the tokens of ``words``; 0.0 when there are none.
+        looped: Whether the engine repeated itself and was stopped: words may be missing after the last one.
     """
 
     job: Job
@@ -84,6 +90,7 @@ class Hypothesis:
     language: str
     no_speech: float = 0.0
     logprob: float = 0.0
+    looped: bool = False
 
     def __str__(self) -> str:
         """Describes it for logs, which must not hold what was said."""

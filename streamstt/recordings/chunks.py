@@ -4,9 +4,8 @@ Pure, as the session is. In contrast to live audio nobody waits for a word: ther
 in any order, and each is as long as is best for the engine.
 """
 
-from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,9 +17,9 @@ from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.events import Final
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.cut_points import find_cut_point, find_first_pause, find_quietest
+from streamstt.speech.closed_decode import ClosedDecode
 from streamstt.speech.local_agreement import caption_break
-from streamstt.speech.reliability import MAX_RETRIES, SpeechFrames, cut_range, is_unreliable
+from streamstt.speech.reliability import SpeechFrames
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, mean_square
 
 MAX_CHUNK_S = 16  # s: the cost of attention is the square of the length, and shorter chunks are recognized worse
@@ -102,24 +101,12 @@ class ChunkSplitter:
         return Chunk(span[0], self._ring.read(*span), self._speech_frames.select(*span))
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Part of a chunk that is still to be decoded, and how often it was decoded before."""
-
-    start: int
-    end: int
-    retries: int
-
-
 class ChunkDecode:
     """The decode of one chunk: the caller has each ``job`` decoded and passes the hypothesis to ``apply``.
-
-    It is complete when ``job`` is None.
 
     Attributes:
         start: Sample index where the chunk begins.
         end: Sample index where it ends.
-        words: The words that were recognized so far.
         language: Language code; empty until it is known.
         expected_language: Code of the language that was spoken before; None: unknown.
     """
@@ -133,52 +120,27 @@ class ChunkDecode:
             settings: Settings of the ``[speech]`` section.
             language: Language code; None: it is detected.
         """
-        self.start, self.end = chunk.start, chunk.start + len(chunk.samples)
-        self.words: list[RecognizedWord] = []
+        job = Job(source, chunk.start, chunk.samples, final=True, language=language)
+        self.start, self.end = job.start, job.end
         self.language = language or ""
         self.expected_language: str | None = None
-        self._chunk = chunk
-        self._source = source
-        self._settings = settings
-        self._remaining = deque([_Span(self.start, self.end, 0)])  # in the order of their audio
+        self._decode = ClosedDecode(job, chunk.speech_frames, settings)
+
+    @property
+    def words(self) -> tuple[RecognizedWord, ...]:
+        """What was recognized; complete when there is no ``job``."""
+        return self._decode.words
 
     @property
     def job(self) -> Job | None:
         """The next job; None when the chunk is decoded."""
-        if not self._remaining:
-            return None
-        span = self._remaining[0]
-        return Job(
-            self._source,
-            span.start,
-            self._samples(span.start, span.end),
-            final=True,
-            language=self.language or None,
-            expected_language=self.expected_language,
-        )
+        job = self._decode.job
+        return replace(job, expected_language=self.expected_language) if job else None
 
     def apply(self, hypothesis: Hypothesis) -> None:
-        """Applies the hypothesis for ``job``; speech without words will be decoded again, by itself."""
-        span = self._remaining.popleft()
-        self.language = hypothesis.language
-        words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words
-        speech_frames, retries = self._chunk.speech_frames, span.retries + 1
-        if retries > MAX_RETRIES or not words:
-            self.words += words
-        elif (skipped := speech_frames.find_skipped(words)) is not None:
-            low, high = cut_range(words[skipped])
-            at = low + find_quietest(self._samples(low, high))
-            self._remaining.extendleft((_Span(at, span.end, retries), _Span(span.start, at, retries)))
-        elif speech_frames.continues_after(words[-1], span.end):
-            self.words += words
-            if cut := find_cut_point(words, (), span.start, span.end, 0):
-                at = cut[1] + find_first_pause(self._samples(*cut[1:]))
-                self._remaining.appendleft(_Span(at, span.end, retries))
-        else:
-            self.words += words
-
-    def _samples(self, start: int, end: int) -> Samples:
-        return self._chunk.samples[start - self.start : end - self.start]
+        """Applies the hypothesis for ``job``."""
+        self.language = self.language or hypothesis.language
+        self._decode.apply(hypothesis)
 
 
 def write_captions(decoded: ChunkDecode, writer: CaptionWriter, settings: SpeechSettings) -> Iterator[Final]:

@@ -1,18 +1,17 @@
-"""Which audio of an utterance is decoded: the window moves forward, and speech without words is decoded again."""
+"""Which audio of an open utterance is decoded: the window moves forward behind the committed words."""
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.audio.ring import Ring
 from streamstt.config.settings import SpeechSettings
-from streamstt.engine.base import RecognizedWord
-from streamstt.speech.cut_points import MIN_KEPT, NEW_START_PAUSE, find_cut_point, find_first_pause, find_quietest
-from streamstt.speech.reliability import MAX_RETRIES, SpeechFrames, cut_range
+from streamstt.speech.cut_points import MIN_KEPT, NEW_START_PAUSE, find_cut_point, find_first_pause
+from streamstt.speech.reliability import SpeechFrames
 from streamstt.speech.utterance import Utterance
 
 MAX_CONTINUATIONS = 2  # updates that must continue the committed words, before one decodes without them
 
 
 class DecodeWindow:
-    """Moves the start of the utterances of one source, and splits them where speech was skipped.
+    """Moves the start of the utterances of one source.
 
     Attributes:
         settings: Settings of the ``[speech]`` section that are in force.
@@ -29,38 +28,6 @@ class DecodeWindow:
         self._ring = ring
         self._speech_frames = speech_frames
         self.settings = settings
-
-    def has_unrecognized_speech(self, utterance: Utterance, words: tuple[RecognizedWord, ...]) -> bool:
-        """Returns whether there is speech after the last word, and it may still be decoded again."""
-        last = (words or utterance.committed)[-1]
-        return utterance.retries < MAX_RETRIES and self._speech_frames.continues_after(last, utterance.decoded_until)
-
-    def find_skipped(self, utterance: Utterance, words: tuple[RecognizedWord, ...]) -> int | None:
-        """Returns the index of a word in which others were skipped and may still be decoded again, or None."""
-        return self._speech_frames.find_skipped(words) if utterance.retries < MAX_RETRIES else None
-
-    def split(self, utterance: Utterance, words: tuple[RecognizedWord, ...], word_index: int) -> Utterance:
-        """Splits a closed utterance where words were skipped.
-
-        Both parts are decoded again, each by itself: Whisper skips a sentence, but hardly ever two in a row.
-
-        Args:
-            utterance: Ends at the split, from now on.
-            words: What was recognized after its committed words.
-            word_index: Index of the word in which others were skipped.
-
-        Returns:
-            The part after the split.
-        """
-        low, high = cut_range(words[word_index])
-        at = low + find_quietest(self._ring.read(low, high))
-        utterance.retries += 1
-        rest = Utterance(
-            at, utterance.end, draft=words[word_index + 1 :], language=utterance.language, retries=utterance.retries
-        )
-        utterance.end = utterance.decoded_until = at
-        utterance.draft = words[:word_index]
-        return rest
 
     def trim(self, utterance: Utterance, *, no_words: bool) -> bool:
         """Cuts off the beginning of the window of an open utterance where its words are committed.
@@ -83,7 +50,7 @@ class DecodeWindow:
         paused = stalled = False
         if no_words and committed:
             last = committed[-1].end
-            stalled = self.has_unrecognized_speech(utterance, ())
+            stalled = self._speech_frames.continues_after(committed[-1], utterance.decoded_until)
             if stalled and utterance.continuations < MAX_CONTINUATIONS:
                 utterance.continuations += 1
                 utterance.decode_now = utterance.continuations == 1  # the second time it waits for more audio

@@ -16,6 +16,7 @@ from streamstt.engine.base import Hypothesis, Job
 from streamstt.events import Event, Gap, State, Status
 from streamstt.speech import update_policy
 from streamstt.speech.caption_writer import CaptionWriter
+from streamstt.speech.closed_decode import ClosedDecode
 from streamstt.speech.decode_window import DecodeWindow
 from streamstt.speech.reliability import SpeechFrames, is_unreliable
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, mean_square
@@ -187,6 +188,8 @@ class Session:
             case _:
                 return None
         self._decoding = utterance
+        if utterance.decode and utterance.decode.job:
+            return utterance.decode.job
         # No context when the language is to be detected: this utterance may be in another one than the last.
         if (
             not utterance.decoded_until
@@ -199,7 +202,7 @@ class Session:
         end = utterance.end if utterance.end is not None else self._ring.end
         if end - utterance.start > MAX_WINDOW:
             self._decode_window.move_start(utterance, 0)
-        return Job(
+        job = Job(
             source=self.source,
             start=utterance.start,
             audio=self._ring.read(utterance.start, end),
@@ -210,6 +213,9 @@ class Session:
             expected_language=self._expected_language,
             must_continue=utterance.continuations > 0,
         )
+        if job.final:
+            utterance.decode = ClosedDecode(job, self._speech_frames.select(job.start, job.end), self._settings)
+        return job
 
     def apply(self, hypothesis: Hypothesis) -> list[Event]:
         """Applies the engine's hypothesis for the job that is out.
@@ -224,31 +230,34 @@ class Session:
         if utterance is None:
             raise RuntimeError(f"{self.source}: a hypothesis came, but no job is out")
         utterance.language = hypothesis.language
-        utterance.decoded_until = hypothesis.job.end
-        words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words
-        if words and hypothesis.job.final:
-            self._expected_language = hypothesis.language
-        if not hypothesis.job.final:
-            events = self._captioner.update(utterance, words)
-            if self._decode_window.trim(
-                utterance, no_words=not (words if hypothesis.job.must_continue else hypothesis.words)
-            ):
-                self._segmenter.trim(utterance.start)
-        elif not words and utterance.has_only_context:
-            utterance.drop_context()  # it may be the reason: the model tends to end the text after a finished sentence
-            events = []
-        elif (skipped := self._decode_window.find_skipped(utterance, words)) is not None:
-            self._closed.insert(1, self._decode_window.split(utterance, words, skipped))
-            events = []
-        elif words and self._decode_window.has_unrecognized_speech(utterance, words):
-            utterance.retries += 1
-            events = self._captioner.commit(utterance, words)
-            self._decode_window.move_start(utterance, 0)
+        utterance.decoded_until = max(utterance.decoded_until, hypothesis.job.end)
+        if utterance.decode:
+            events = self._apply_final(utterance, utterance.decode, hypothesis)
         else:
-            self._closed.popleft()
-            events = self._captioner.finish(utterance, words)
-            self._previous = utterance
+            events = self._apply_update(utterance, hypothesis)
         return events + self._end_lost_utterances()
+
+    def _apply_update(self, utterance: Utterance, hypothesis: Hypothesis) -> list[Event]:
+        words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words
+        events = self._captioner.update(utterance, self._speech_frames.place(words, hypothesis.job))
+        no_words = not (words if hypothesis.job.must_continue else hypothesis.words)
+        if self._decode_window.trim(utterance, no_words=no_words):
+            self._segmenter.trim(utterance.start)
+        return events
+
+    def _apply_final(self, utterance: Utterance, decode: ClosedDecode, hypothesis: Hypothesis) -> list[Event]:
+        decode.apply(hypothesis)
+        if decode.job:
+            utterance.draft = decode.words
+            return []
+        if not decode.words and utterance.has_only_context:
+            utterance.drop_context()  # it may be the reason: after a finished sentence all seems to be said
+            return []
+        if decode.words:
+            self._expected_language = hypothesis.language
+        self._closed.popleft()
+        self._previous = utterance
+        return self._captioner.finish(utterance, decode.words)
 
     def fail_job(self) -> list[Event]:
         """Gives up the utterance whose job the engine cannot decode.
@@ -298,11 +307,14 @@ class Session:
         """Appends a closed utterance to the queue of those that wait for the engine.
 
         When the engine is behind, utterances that still wait are joined and decoded as one: the cost of a decode
-        hardly grows with its audio, so a slow machine catches up instead of falling further behind.
+        hardly grows with its audio, so a slow machine catches up instead of falling further behind. Not when the
+        language is to be detected: each may be in another one, and the model writes all of them in the first.
         """
-        last = self._closed[-1] if self._closed else None
+        last = self._closed[-1] if self._closed and self._language else None
         end = utterance.end or utterance.start
-        last_waits = last is not None and last is not self._decoding and last.start >= self._unbroken_from
+        last_waits = last is not None and not (
+            last is self._decoding or last.decode or last.start < self._unbroken_from
+        )
         undecoded = not utterance.decoded_until and utterance is not self._decoding
         if last and last_waits and undecoded and end - last.start <= MAX_WINDOW:
             last.end = end
@@ -313,9 +325,13 @@ class Session:
         """Gives up waiting utterances whose audio the ring has overwritten; the job that is out has its own copy."""
         self._speech_frames.discard_before(self._ring.start)
         events: list[Event] = []
-        while self._closed and self._closed[0] is not self._decoding and self._closed[0].start < self._ring.start:
+        while self._closed and not self._has_audio(self._closed[0]):
             events += self._discard(self._closed.popleft())
         return events
+
+    def _has_audio(self, utterance: Utterance) -> bool:
+        """Returns whether the audio of a closed utterance is in the ring, or in the jobs of its decode."""
+        return utterance is self._decoding or utterance.decode is not None or utterance.start >= self._ring.start
 
     def _discard(self, utterance: Utterance) -> list[Event]:
         """Ends a closed utterance without the engine; neither it nor those before it are context of a later one."""

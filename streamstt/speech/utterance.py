@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.engine.base import RecognizedWord
+from streamstt.speech.closed_decode import ClosedDecode
 
 # All in samples.
 MAX_WINDOW = samples_from_ms(28_000)  # audio of one decode; Whisper's own window is 30 s
@@ -26,7 +27,7 @@ class Utterance:
         captioned_words: How many committed words are in finals already.
         words_before_start: How many committed words lie before ``start``: their audio is not decoded again.
         language: Language code; empty before the first decode.
-        retries: How often speech that has no words was decoded again, after the utterance was closed.
+        decode: Its decode after it was closed; None before the first job of that.
         continuations: Number of decodes that had to continue after the committed words, since the last commit.
         context_words: How many of the committed words belong to the previous utterance.
         own_start: Where the utterance itself begins, if it has context; 0: it has none.
@@ -41,7 +42,7 @@ class Utterance:
     captioned_words: int = 0
     words_before_start: int = 0
     language: str = ""
-    retries: int = 0
+    decode: ClosedDecode | None = None
     continuations: int = 0
     context_words: int = 0
     own_start: int = 0
@@ -73,7 +74,7 @@ class Utterance:
     def drop_context(self) -> None:
         """Has the utterance decoded without context; it must not have committed words of its own yet."""
         self.start = self.own_start
-        self.committed = []
+        self.committed, self.decode = [], None
         self.context_words = self.captioned_words = self.words_before_start = self.continuations = 0
 
     def discard_used_words(self) -> None:

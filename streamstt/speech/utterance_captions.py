@@ -87,21 +87,6 @@ class UtteranceCaptioner:
         recognized = tuple(w for w in utterance.draft if (w.start + w.end) // 2 < end)
         return events + self.finish(utterance, recognized)
 
-    def commit(self, utterance: Utterance, words: tuple[RecognizedWord, ...]) -> list[Event]:
-        """Commits words of a closed utterance of which more is still to be decoded.
-
-        Args:
-            utterance: A closed utterance.
-            words: What follows the committed words.
-
-        Returns:
-            The finals that are complete.
-        """
-        stable_words = len(utterance.committed) - utterance.captioned_words
-        utterance.committed += words
-        utterance.draft = ()
-        return self._write_complete(utterance, stable_words)
-
     def _write_complete(self, utterance: Utterance, stable_words: int) -> list[Event]:
         """Writes the captions that are complete among the committed words; arguments as for ``caption_break``."""
         events: list[Event] = []

@@ -191,7 +191,7 @@ class StreamingEngine:
     def _make_hypothesis(self, job: Job, language: str, text: DecodedText) -> Hypothesis:
         no_speech = float(text.first_logits.softmax(-1)[self._generation_config.no_speech_token])
         words = self._align_words(job, text, language, _audio_positions(job))
-        return Hypothesis(job, words, language, no_speech, mean_logprob(text.logprobs))
+        return Hypothesis(job, words, language, no_speech, mean_logprob(text.logprobs), text.looped)
 
     def _spectrogram(self, job: Job) -> torch.Tensor:
         """Returns the spectrogram of the job's audio and of some silence after it, shape (n_mels, 2 T)."""

@@ -10,7 +10,10 @@ SHORT_PERIOD = 3  # tokens: a phrase of up to this length must occur three times
 
 
 def repeated_suffix_length(tokens: Sequence[int], attention: torch.Tensor) -> int:
-    """Returns how many of the last tokens only repeat the ones before them, without new audio for them; 0 if none.
+    """Returns how many of the last tokens repeat a phrase without new audio for each repetition; 0 if none.
+
+    The first of the repetitions counts, too, unless the text begins with it: where the decoder repeats itself, it has
+    lost its place in the audio, and what it wrote may stand for any of them.
 
     Args:
         tokens: The text so far, n tokens.
@@ -28,7 +31,7 @@ def repeated_suffix_length(tokens: Sequence[int], attention: torch.Tensor) -> in
             peaks = _peak_positions(rows.mean(dim=0).float())  # (times * period,)
             moved = float(peaks[-period:].mean() - peaks[:period].mean())  # positions
             if moved < MIN_POSITIONS_PER_TOKEN * repeated:
-                return repeated
+                return repeated + (period if len(tokens) > repeated + period else 0)
     return 0
 
 

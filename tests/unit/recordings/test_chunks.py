@@ -15,7 +15,7 @@ from streamstt.events import Final
 from streamstt.recordings.chunks import MAX_CHUNK_S, Chunk, ChunkDecode, ChunkSplitter, write_captions
 from streamstt.recordings.transcribe import decode_chunks
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.reliability import MAX_RETRIES
+from streamstt.speech.closed_decode import MAX_DEPTH
 from tests.support.drawing import FRAMES_A_SECOND, PROPERTY, DrawnDetector, Talk, cut, draw, make_talk, talks
 from tests.support.unreliable_engines import TALK, HallucinatingEngine, SkippingEngine
 
@@ -124,8 +124,8 @@ def test_made_up_words_are_not_retried_for_ever(length: int) -> None:
     """A word that stands at the beginning of any audio, however long, does not keep the engine."""
     engine = HallucinatingEngine(length)
     words = words_of(transcribe(TALK, BatchEngine(engine.decode)))
-    assert 1 <= len(words) <= 2**MAX_RETRIES
-    assert len(engine.jobs) <= 2 ** (MAX_RETRIES + 1)
+    assert 1 <= len(words) <= 2**MAX_DEPTH
+    assert len(engine.jobs) <= 2 ** (MAX_DEPTH + 1)
 
 
 def test_doubtful_text_is_dropped() -> None:

@@ -7,7 +7,8 @@ import pytest
 from streamstt.audio.format import samples_from_ms
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job
-from streamstt.speech.reliability import MAX_RETRIES, MIN_SKIPPED, MIN_UNRECOGNIZED
+from streamstt.speech.closed_decode import MAX_DEPTH
+from streamstt.speech.reliability import MAX_WORD, MIN_UNRECOGNIZED
 from tests.support.drawing import assert_caption_rules, final_words, finals, frames, make_session, play
 from tests.support.unreliable_engines import TALK, HallucinatingEngine, SkippingEngine
 
@@ -65,7 +66,7 @@ def test_retries_are_bounded() -> None:
 
 def test_limits() -> None:
     """Unrecognized speech is longer than a misrecognized word, and no word is as long as what is split."""
-    assert samples_from_ms(500) < MIN_UNRECOGNIZED < MIN_SKIPPED
+    assert samples_from_ms(500) < MIN_UNRECOGNIZED < MAX_WORD
 
 
 @pytest.mark.parametrize("length", [samples_from_ms(20), samples_from_ms(500), samples_from_ms(30_000)])
@@ -73,5 +74,5 @@ def test_made_up_words_are_not_retried_for_ever(length: int) -> None:
     """A word that stands at the beginning of any audio, however long, neither fills the screen nor keeps the engine."""
     engine = HallucinatingEngine(length)
     words = final_words(play(make_session(LATE), frames(TALK), engine))
-    assert 1 <= len(words) <= 2**MAX_RETRIES
-    assert sum(j.final for j in engine.jobs) <= 2 ** (MAX_RETRIES + 1)
+    assert 1 <= len(words) <= 2**MAX_DEPTH
+    assert sum(j.final for j in engine.jobs) <= 2 ** (MAX_DEPTH + 1)

@@ -1,0 +1,107 @@
+"""The decode of speech that has ended: what the engine skipped is decoded again, by itself.
+
+Whisper skips a sentence now and then, but hardly ever the same one twice when it begins the audio. A decode costs as
+much as the last one, so it is repeated a few times at most, and what was split must say more than the whole.
+"""
+
+from collections.abc import Generator, Sequence
+from dataclasses import replace
+
+from streamstt.audio.format import FRAME, samples_from_ms
+from streamstt.config.settings import SpeechSettings
+from streamstt.engine.base import Hypothesis, Job, RecognizedWord
+from streamstt.speech.cut_points import find_cut_point, find_first_pause, find_quietest
+from streamstt.speech.reliability import MIN_WORD_DURATION, SpeechFrames, cut_range, is_unreliable, spoken_units
+from streamstt.text.characters import CLAUSE_ENDS
+
+MAX_DEPTH = 2  # decodes of the same audio after the first: a model that makes up words would otherwise be tried forever
+
+MAX_REPEATED_WORD = samples_from_ms(300)  # after MIN_WORD_DURATION; words that are repeated are said fast
+
+_Decoding = Generator[Job, Hypothesis, tuple[RecognizedWord, ...]]
+"""Yields each job, is sent its hypothesis, and returns the words after the committed ones of the first job."""
+
+
+class ClosedDecode:
+    """Has a stretch of speech decoded until no speech is left without words.
+
+    Pass the hypothesis of each ``job`` to ``apply``. It must not know the engine, nor what becomes of the words.
+
+    Attributes:
+        job: What is to be decoded next; None: the decode is complete.
+        words: The words after the committed ones of the first job; until the decode is complete, what is known of them.
+    """
+
+    def __init__(self, job: Job, speech_frames: SpeechFrames, settings: SpeechSettings) -> None:
+        """Starts with the whole stretch.
+
+        Args:
+            job: Decodes all of it.
+            speech_frames: The frames with speech in it.
+            settings: Settings of the ``[speech]`` section.
+        """
+        self.words: tuple[RecognizedWord, ...] = ()
+        self._speech_frames = speech_frames
+        self._settings = settings
+        self._decoding = self._decode(job, 0)
+        self.job: Job | None = next(self._decoding)
+
+    def apply(self, hypothesis: Hypothesis) -> None:
+        """Applies the hypothesis for ``job``, and sets the next one."""
+        try:
+            self.job = self._decoding.send(hypothesis)
+        except StopIteration as end:
+            self.job, self.words = None, _in_order(end.value)
+
+    def _decode(self, job: Job, depth: int) -> _Decoding:
+        hypothesis = yield job
+        words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words
+        if hypothesis.looped:
+            words = _without_broken_phrase(words)
+        if depth == 0:
+            self.words = words
+        if depth == MAX_DEPTH:
+            return self._speech_frames.place(words, job)
+        job = replace(job, language=job.language or hypothesis.language)
+        if (skipped := self._speech_frames.find_skipped(words)) is not None:
+            low, high = cut_range(words[skipped])
+            at = low + find_quietest(job.cut(low, high).audio)
+            before = replace(job.cut(job.start, at), committed=job.committed, draft=words[:skipped])
+            parts = yield from self._decode(before, depth + 1)
+            parts += yield from self._decode(replace(job.cut(at, job.end), draft=words[skipped + 1 :]), depth + 1)
+            if spoken_units(parts) > spoken_units(words):
+                return parts
+        words = self._speech_frames.place(words, job)
+        known = words or job.committed
+        if known and self._speech_frames.continues_after(known[-1], job.end, looped=hypothesis.looped):
+            at = _end_of(job, known, looped=hypothesis.looped)
+            words += yield from self._decode(job.cut(at, job.end), depth + 1)
+        return words
+
+
+def _without_broken_phrase(words: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
+    """Returns the words without those after the last clause, which were part of a repetition; all if there is none."""
+    count = next((n for n in range(len(words), 0, -1) if words[n - 1].text.endswith(CLAUSE_ENDS)), 0)
+    return words[: count or len(words)]
+
+
+def _end_of(job: Job, words: Sequence[RecognizedWord], *, looped: bool) -> int:
+    """Returns the sample index of the pause after the last word.
+
+    After a repetition the engine does not know where that word ends, only where it begins.
+    """
+    if looped and words[-1].start >= job.start:
+        low = words[-1].start + MIN_WORD_DURATION
+        return low + find_quietest(job.cut(low, low + MAX_REPEATED_WORD).audio)
+    cut = find_cut_point(words, (), job.start, job.end, 0)
+    _, low, high = cut or (0, words[-1].end, job.end)
+    return low + find_first_pause(job.cut(low, high).audio)
+
+
+def _in_order(words: Sequence[RecognizedWord]) -> tuple[RecognizedWord, ...]:
+    """Returns the words with times that do not run backwards where one decode follows another."""
+    ordered: list[RecognizedWord] = []
+    for word in words:
+        start = max(word.start, ordered[-1].end) if ordered else word.start
+        ordered.append(replace(word, start=start, end=max(word.end, start + FRAME)))
+    return tuple(ordered)
