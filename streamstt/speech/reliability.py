@@ -103,7 +103,7 @@ class SpeechFrames:
             job: The job that was decoded; the words follow its committed ones.
         """
         placed: list[RecognizedWord] = []
-        earliest = job.committed[-1].end if job.committed else job.start
+        earliest = job.committed[-1].end if job.committed else 0
         for word in words:
             pauses_within = max_word_samples(word.text) > MAX_SINGLE_WORD  # "$349,999" is many words that are said
             start, end = self._spoken_part(max(word.start, earliest), max(word.end, earliest), pauses_within)
