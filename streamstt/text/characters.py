@@ -5,8 +5,9 @@ import unicodedata
 
 SPACELESS_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue", "km", "bo"})
 """Languages that are written without spaces between words."""
-SENTENCE_ENDS = tuple(".?!…。？！")
-CLAUSE_ENDS = (*SENTENCE_ENDS, *",;:、，；：")
+SENTENCE_ENDS = tuple(".?!…。？！．｡؟۔।॥։።។။")
+"""The signs that end a sentence. A full stop may also belong to an abbreviation: see ``text.sentences``."""
+CLAUSE_ENDS = (*SENTENCE_ENDS, *",;:、，；：،؛､")
 # Ranges instead of Unicode tables, so that JavaScript can use the same ones.
 WIDE_CHARACTER = re.compile(
     "[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6"
