@@ -17,9 +17,9 @@ from streamstt.audio.vad import BatchDetector
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.events import Final
+from streamstt.speech.caption_breaks import caption_break
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.cut_points import find_cut_point, find_first_pause, find_quietest
-from streamstt.speech.local_agreement import caption_break
 from streamstt.speech.reliability import MAX_RETRIES, SpeechFrames, cut_range, is_unreliable
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, mean_square
 
@@ -192,7 +192,7 @@ def write_captions(decoded: ChunkDecode, writer: CaptionWriter, settings: Speech
     words = decoded.words
     max_samples = samples_from_ms(settings.max_caption_s * 1000)
     while words:
-        count = caption_break(words, max_samples) or len(words)
+        count = caption_break(words, max_samples, language=decoded.language) or len(words)
         if final := writer.final(words[:count], decoded.end, decoded.language):
             yield final
         words = words[count:]

@@ -155,13 +155,13 @@ def _keep_together(units: Sequence[_Unit]) -> list[_Unit]:
     """Marks the units that must stay with the one before them."""
     return [
         _Unit(
-            unit.text, unit.space_before, n > 0 and unit.space_before and _belong_together(units[n - 1].text, unit.text)
+            unit.text, unit.space_before, n > 0 and unit.space_before and belong_together(units[n - 1].text, unit.text)
         )
         for n, unit in enumerate(units)
     ]
 
 
-def _belong_together(first: str, second: str) -> bool:
+def belong_together(first: str, second: str) -> bool:
     """Returns whether two words stay together.
 
     A number and its next group or unit, a title and a name, or punctuation after a space, as in French.

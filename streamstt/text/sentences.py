@@ -28,7 +28,7 @@ class _Kind(Enum):
     """Kinds of words with a full stop; see ``abbreviations.Abbreviations``."""
 
     PLAIN = auto()
-    INSIDE = auto()
+    INTERNAL = auto()
     NUMBERED = auto()
     FINAL = auto()
     RARELY_FINAL = auto()
@@ -53,7 +53,7 @@ def ends_sentence(words: Sequence[str], following: str | None, language: str = "
     if following and core[-1:].isdigit() and following[0].isdigit():  # a number in groups
         return False
     kind = _classify(_abbreviation(words, core, language or "en"), language or "en")
-    if kind in (_Kind.PLAIN, _Kind.INSIDE):
+    if kind in (_Kind.PLAIN, _Kind.INTERNAL):
         return kind is _Kind.PLAIN
     return None if following is None else _ends_before(following, kind, language or "en")
 
@@ -82,7 +82,7 @@ def _classify(core: str, language: str) -> _Kind:
 
 def _lists(language: str) -> Iterator[tuple[frozenset[str], _Kind]]:
     for lists in (ABBREVIATIONS.get(language, COMMON), COMMON):
-        yield lists.inside, _Kind.INSIDE
+        yield lists.internal, _Kind.INTERNAL
         yield lists.numbered, _Kind.NUMBERED
         yield lists.final, _Kind.FINAL
         yield lists.rarely_final, _Kind.RARELY_FINAL

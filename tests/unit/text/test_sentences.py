@@ -56,7 +56,7 @@ def test_no_sign_no_end(word: str) -> None:
 @pytest.mark.parametrize("language", sorted(ABBREVIATIONS))
 def test_titles_never_wait(language: str) -> None:
     """After a title or the like no sentence ends, so that nothing is waited for."""
-    for entry in ABBREVIATIONS[language].inside | {"Dr", "Mr", "Prof", "vs"}:
+    for entry in ABBREVIATIONS[language].internal | {"Dr", "Mr", "Prof", "vs"}:
         if entry.lower() in ABBREVIATIONS[language].numbered | ABBREVIATIONS[language].final:
             continue
         for following in (None, "Smith", "the", "5"):
@@ -67,7 +67,7 @@ def test_titles_never_wait(language: str) -> None:
 def test_lists_do_not_contradict_each_other() -> None:
     """An abbreviation is in one list of its language; none is an ordinary small word of it."""
     for language, lists in {**ABBREVIATIONS, "": COMMON}.items():
-        groups = [lists.inside, lists.numbered, lists.final, lists.rarely_final]
+        groups = [lists.internal, lists.numbered, lists.final, lists.rarely_final]
         entries = [entry for group in groups for entry in group]
         assert len(entries) == len(set(entries)), language
         assert not any(entry.endswith(".") for entry in entries)
