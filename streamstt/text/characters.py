@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+import regex
+
 SPACELESS_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue", "km", "bo"})
 """Languages that are written without spaces between words."""
 SENTENCE_ENDS = tuple(".?!…。？！．｡؟۔।॥։።។။")
@@ -20,6 +22,27 @@ SPACELESS_CHARACTER = re.compile(
 """A character of a script without spaces between words: Chinese, Japanese, Thai, Lao, Khmer, Burmese."""
 DIRECTION_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+
+
+def split_characters(text: str) -> list[str]:
+    """Splits a text into what a reader sees as characters (extended grapheme clusters, UAX 29).
+
+    A letter with its marks, a flag, or a family of emoji is one.
+    """
+    return list(text) if text.isascii() else regex.findall(r"\X", text)
+
+
+def width(text: str) -> int:
+    """Returns the width of a text in narrow characters: wide ones and emoji count as two, marks as none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_character_width, split_characters(text)))
+
+
+def _character_width(character: str) -> int:
+    if "\ufe0f" in character:  # shown as an emoji
+        return 2
+    return min(2, sum(2 if WIDE_CHARACTER.match(c) else not is_mark(c) for c in character))
 
 
 def is_mark(char: str) -> bool:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from streamstt.events import Word
 from streamstt.subtitles.cues import make_cues
 from streamstt.subtitles.formats import FORMATS, count_cues, format_timestamp, render, render_cue
-from streamstt.text.line_breaking import break_lines, width
+from streamstt.text.characters import width
+from streamstt.text.line_breaking import break_lines
 from tests.support.captions import final
 from tests.support.drawing import PROPERTY
 
