@@ -34,7 +34,12 @@ class SpeechSettings(Section):
     end_silence_ms: int = Field(600, ge=100, le=5000, description="Silence that ends an utterance (ms).")
     max_utterance_s: float = Field(20, ge=4, le=28, description="Longer speech is split at its best pause (s).")
     window_s: float = Field(10, ge=4, le=28, description="Maximum audio that an update decodes, where possible (s).")
-    max_caption_s: float = Field(7, ge=2, le=28, description="Maximum length of a caption (s).")
+    max_caption_s: float = Field(
+        7,
+        ge=2,
+        le=28,
+        description="Length of a caption (s) beyond which it does not wait for the end of a sentence or clause.",
+    )
     first_update_ms: int = Field(600, ge=100, le=5000, description="Audio before the first partial caption (ms).")
     update_ms: int = Field(600, ge=100, le=5000, description="New audio between partial captions (ms).")
     hold_ms: int = Field(500, ge=0, le=3000, description="A word spoken more recently than this may still change (ms).")

@@ -16,9 +16,9 @@ from streamstt.audio.vad import BatchDetector
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.events import Final
+from streamstt.speech.caption_breaks import caption_break
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.closed_decode import ClosedDecode
-from streamstt.speech.local_agreement import caption_break
 from streamstt.speech.reliability import SpeechFrames
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, mean_square
 
@@ -154,7 +154,7 @@ def write_captions(decoded: ChunkDecode, writer: CaptionWriter, settings: Speech
     words = decoded.words
     max_samples = samples_from_ms(settings.max_caption_s * 1000)
     while words:
-        count = caption_break(words, max_samples) or len(words)
+        count = caption_break(words, max_samples, language=decoded.language) or len(words)
         if final := writer.final(words[:count], decoded.end, decoded.language):
             yield final
         words = words[count:]

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from streamstt.audio.format import Samples, samples_from_ms
 from streamstt.engine.base import RecognizedWord
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
+from streamstt.text.sentences import ends_sentence
 
 # All in samples.
 MIN_KEPT = samples_from_ms(2500)  # committed audio that the next update should decode again, as context
@@ -29,6 +30,7 @@ def find_cut_point(
     start: int,
     decoded_until: int,
     min_kept: int,
+    language: str = "",
 ) -> tuple[int, int, int] | None:
     """Finds the best place to cut off the beginning of a decode window.
 
@@ -38,6 +40,7 @@ def find_cut_point(
         start: Sample index of the start of the window.
         decoded_until: Sample index of the end of the window.
         min_kept: Number of samples that must stay; with 0 all committed words are cut off.
+        language: Language code; empty: unknown.
 
     Returns:
         How many committed words to cut off, and the sample indices between which the pause after them lies; None if
@@ -63,12 +66,20 @@ def find_cut_point(
     choices = [k for k in open_choices if _pause_range(words, k, decoded_until)[0] - start >= MIN_FREED] or open_choices
 
     def rank(k: int) -> tuple[int, int, int]:
-        text, (low, high) = words[k - 1].text, _pause_range(words, k, decoded_until)
-        ending = 2 if text.endswith(SENTENCE_ENDS) else 1 if text.endswith(CLAUSE_ENDS) else 0
-        return ending, (high - low) // samples_from_ms(200), k
+        low, high = _pause_range(words, k, decoded_until)
+        return _ending(words, k, language), (high - low) // samples_from_ms(200), k
 
     best = max(choices, key=rank)
     return best, *_pause_range(words, best, decoded_until)
+
+
+def _ending(words: Sequence[RecognizedWord], k: int, language: str) -> int:
+    """Returns what ends after k words: 2 a sentence, 1 a clause, 0 neither."""
+    texts = [word.text for word in words[max(k - 3, 0) : k]]
+    if texts[-1].endswith(SENTENCE_ENDS):
+        following = words[k].text if k < len(words) else None
+        return 2 if ends_sentence(texts, following, language) else 0
+    return 1 if texts[-1].endswith(CLAUSE_ENDS) else 0
 
 
 def _cut_before_words(words: Sequence[RecognizedWord], start: int, latest: int) -> tuple[int, int, int] | None:

@@ -4,8 +4,9 @@ from streamstt.audio.format import samples_from_ms, seconds_from_samples
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import RecognizedWord
 from streamstt.events import Event, Gap
+from streamstt.speech.caption_breaks import caption_break
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.local_agreement import agreed_prefix, caption_break
+from streamstt.speech.local_agreement import agreed_prefix
 from streamstt.speech.utterance import Utterance
 
 UNSURE_HOLD = samples_from_ms(2500)  # samples: a word of low probability may still be recognized better for so long
@@ -67,6 +68,7 @@ class UtteranceCaptioner:
         """
         stable_words = len(utterance.committed) - utterance.captioned_words
         utterance.committed += words
+        utterance.draft = ()
         events = self._write_complete(utterance, stable_words)
         rest = utterance.committed[utterance.captioned_words :]
         final = self._writer.final(rest, utterance.decoded_until, utterance.language)
@@ -91,10 +93,13 @@ class UtteranceCaptioner:
         """Writes the captions that are complete among the committed words; arguments as for ``caption_break``."""
         events: list[Event] = []
         max_samples = samples_from_ms(self.settings.max_caption_s * 1000)
-        while count := caption_break(utterance.committed[utterance.captioned_words :], max_samples, stable_words):
+        while True:
+            open_words = utterance.committed[utterance.captioned_words :]
+            count = caption_break(open_words, max_samples, stable_words, utterance.language, utterance.draft)
+            if not count:
+                return events
             words = utterance.committed[utterance.captioned_words : utterance.captioned_words + count]
             utterance.captioned_words += count
             stable_words = 0
             final = self._writer.final(words, utterance.decoded_until, utterance.language)
             events += [final] if final else []
-        return events

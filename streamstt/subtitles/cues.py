@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from streamstt.events import Final
+from streamstt.text.characters import width
 from streamstt.text.line_breaking import CLAUSE_END, balance_lines, break_lines
 
 MAX_LINE_WIDTH = 42  # narrow characters per line, with two lines per cue: the limit of broadcasters and Netflix
+MIN_LINE_WIDTH = 20  # however long the label of the source is
 MIN_CUE_S = 1.0  # minimum duration of a cue, if there is time
 READING_S_PER_CHARACTER = 1 / 17  # reading time per character, if there is time
 
@@ -25,16 +27,18 @@ def make_cues(final: Final, label: str = "") -> list[Cue]:
 
     Args:
         final: A final caption with text.
-        label: Label of the source, put before the text of the first cue; empty: none.
+        label: Label of the source, put before the text of each cue; empty: none.
     """
     prefix = f"{' '.join(label.split())}: " if label else ""
-    times = _LetterTimes(final, _count_letters(prefix))
+    limit = max(MAX_LINE_WIDTH - width(prefix), MIN_LINE_WIDTH)
+    times = _LetterTimes(final, 0)
     cues: list[Cue] = []
     done = 0
-    for lines in _group_lines(_caption_lines(prefix + final.text, final.language)):
+    for lines in _group_lines(_caption_lines(final.text, limit, final.language)):
         count = _count_letters("".join(lines))
         start, end = times.at(done), times.at(done + count)
-        cues.append(Cue(start, max(end, start + 0.001), tuple(lines)))  # a cue must not end before it starts
+        labeled = (prefix + lines[0], *lines[1:])
+        cues.append(Cue(start, max(end, start + 0.001), labeled))  # a cue must not end before it starts
         done += count
     return cues
 
@@ -46,18 +50,21 @@ def extend_for_reading(cue: Cue, until: float) -> Cue:
         cue: A cue that ends with its last word.
         until: Start of the next cue (s).
     """
-    duration = max(MIN_CUE_S, READING_S_PER_CHARACTER * sum(map(len, cue.lines)))
+    duration = max(MIN_CUE_S, READING_S_PER_CHARACTER * sum(map(width, cue.lines)))
     return replace(cue, end=max(cue.end, min(cue.start + duration, until)))
 
 
-def _caption_lines(text: str, language: str) -> list[str]:
+def _caption_lines(text: str, limit: int, language: str) -> list[str]:
     """Breaks a text into lines. Three at the end become two if they fit: a single last word would be shown briefly."""
-    broken = break_lines(text, MAX_LINE_WIDTH, language)
+    broken = break_lines(text, limit, language)
+    if len(broken) > 3 and len(broken) % 2:  # shorter lines, so that the last cue is not a single line
+        narrower = (break_lines(text, columns, language) for columns in range(limit, limit // 2, -1))
+        broken = next((lines for lines in narrower if len(lines) == len(broken) + 1), broken)
     rest = " ".join(broken[-3:])
     # Scripts without spaces are excluded: joining their lines would insert spaces, and they fill lines well anyway.
     if len(broken) % 2 == 0 or len(broken) < 3 or not " ".join(text.split()).endswith(rest):
         return broken
-    return [*broken[:-3], *(balance_lines(rest, MAX_LINE_WIDTH, language) or broken[-3:])]
+    return [*broken[:-3], *(balance_lines(rest, limit, language) or broken[-3:])]
 
 
 def _group_lines(lines: Sequence[str]) -> Iterator[Sequence[str]]:

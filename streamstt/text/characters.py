@@ -3,10 +3,13 @@
 import re
 import unicodedata
 
+import regex
+
 SPACELESS_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue", "km", "bo"})
 """Languages that are written without spaces between words."""
-SENTENCE_ENDS = tuple(".?!…。？！")
-CLAUSE_ENDS = (*SENTENCE_ENDS, *",;:、，；：")
+SENTENCE_ENDS = tuple(".?!…。？！．｡؟۔।॥։።។။")
+"""The signs that end a sentence. A full stop may also belong to an abbreviation: see ``text.sentences``."""
+CLAUSE_ENDS = (*SENTENCE_ENDS, *",;:、，；：،؛､")
 # Ranges instead of Unicode tables, so that JavaScript can use the same ones.
 WIDE_CHARACTER = re.compile(
     "[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6"
@@ -19,6 +22,27 @@ SPACELESS_CHARACTER = re.compile(
 """A character of a script without spaces between words: Chinese, Japanese, Thai, Lao, Khmer, Burmese."""
 DIRECTION_CONTROLS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 ESCAPES = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+
+
+def split_characters(text: str) -> list[str]:
+    """Splits a text into what a reader sees as characters (extended grapheme clusters, UAX 29).
+
+    A letter with its marks, a flag, or a family of emoji is one.
+    """
+    return list(text) if text.isascii() else regex.findall(r"\X", text)
+
+
+def width(text: str) -> int:
+    """Returns the width of a text in narrow characters: wide ones and emoji count as two, marks as none."""
+    if text.isascii():
+        return len(text)
+    return sum(map(_character_width, split_characters(text)))
+
+
+def _character_width(character: str) -> int:
+    if "\ufe0f" in character:  # shown as an emoji
+        return 2
+    return min(2, sum(2 if WIDE_CHARACTER.match(c) else not is_mark(c) for c in character))
 
 
 def is_mark(char: str) -> bool:

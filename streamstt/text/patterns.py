@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Final
 
-from streamstt.text.characters import SPACELESS_CHARACTER, is_letter
+from streamstt.text.characters import SPACELESS_CHARACTER, is_letter, split_characters
 
 MAX_PHRASE_TOKENS = 20
 MAX_WORD_LETTERS = 64  # a longer word matches no regular expression
@@ -25,7 +25,7 @@ TokenPattern = str | re.Pattern[str]
 def tokenize(text: str) -> list[str]:
     """Splits a text into tokens; joined, they are the text with each run of white space as one space."""
     tokens: list[str] = []
-    for kind, chars in groupby(text, _character_class):
+    for kind, chars in groupby(split_characters(text), _character_class):
         match kind:
             case "word":
                 tokens.append("".join(chars))
@@ -36,12 +36,12 @@ def tokenize(text: str) -> list[str]:
     return tokens
 
 
-def _character_class(char: str) -> str:
-    if char.isspace():
+def _character_class(character: str) -> str:
+    if character.isspace():
         return "space"
-    if SPACELESS_CHARACTER.match(char):
+    if SPACELESS_CHARACTER.match(character):
         return "character"
-    return "word" if is_letter(char) else "punctuation"
+    return "word" if is_letter(character[0]) else "punctuation"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,8 @@ Users add more with ``words.profanity_words``. Whole words are compared, so Scun
 import re
 from collections.abc import Sequence
 
+from streamstt.text.characters import split_characters
+
 STEMS: dict[str, tuple[str, str]] = {
     "en": (
         "fuck motherfuck clusterfuck shit bullshit horseshit bitch cunt asshole arsehole dickhead twat wank whore slut "
@@ -36,4 +38,5 @@ def profanity_pattern(extra_words: Sequence[str] = ()) -> re.Pattern[str]:
 
 def mask_word(word: str) -> str:
     """Replaces all letters but the first by stars."""
-    return word[0] + "*" * (len(word) - 1)
+    first, *others = split_characters(word)
+    return first + "*" * len(others)

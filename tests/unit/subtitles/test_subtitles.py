@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from streamstt.events import Word
 from streamstt.subtitles.cues import make_cues
 from streamstt.subtitles.formats import FORMATS, count_cues, format_timestamp, render, render_cue
-from streamstt.text.line_breaking import break_lines, width
+from streamstt.text.characters import width
 from tests.support.captions import final
 from tests.support.drawing import PROPERTY
 
@@ -160,10 +160,18 @@ def test_no_word_by_itself() -> None:
 
 
 def test_label_of_a_long_caption() -> None:
-    """SubRip names the source once, before the text; WebVTT in each cue."""
+    """Each cue names its source, for a cue is shown by itself."""
     both = [final(LONG, 10.0, 33.0), final("Hi.", 50.0, 51.5, source="door")]
-    assert render(both, "srt").count("mic: ") == 1
+    assert render(both, "srt").count("mic: ") == len(make_cues(both[0], "mic")) > 1
     assert render(both, "vtt").count("<v mic>") == 2
+
+
+@pytest.mark.parametrize("count", range(14, 60))
+def test_no_orphan_cue(count: int) -> None:
+    """The last cue of a caption of several is no single word."""
+    words = ("yellow lemons ripen slowly under warm southern skies beside quiet rivers " * 8).split()[:count]
+    cues = make_cues(final(" ".join(words)))
+    assert len(cues) == 1 or len(" ".join(cues[-1].lines).split()) > 1
 
 
 def test_without_words() -> None:
@@ -188,8 +196,8 @@ def test_cues_are_for_reading(spoken: list[tuple[int, str]]) -> None:
         assert all(start < end for start, end in times)
         assert all(before[1] <= after[0] for before, after in pairwise(times))
         assert (
-            "".join(line for _, shown in written for line in shown).split()
-            == "".join("".join(break_lines(text, 42, "en")) for _, text in spoken).split()
+            "".join("".join(line.split()) for _, shown in written for line in shown).split()
+            == "".join("".join(text.split()) for _, text in spoken).split()
         )
 
 

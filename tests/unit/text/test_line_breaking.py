@@ -1,18 +1,26 @@
 """Where captions are broken into lines."""
 
 import json
+from itertools import accumulate
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamstt.text.characters import split_characters, width
 from streamstt.text.line_break_data import PHRASE_OPENERS
-from streamstt.text.line_breaking import BREAKING_SPACE, balance_lines, break_lines, width
+from streamstt.text.line_breaking import BREAKING_SPACE, balance_lines, break_lines
+from streamstt.text.patterns import tokenize
+from streamstt.text.profanity import mask_word
+from streamstt.text.word_boundaries import word_starts
 from tests.support.drawing import PROPERTY
 from tests.support.paths import DATA
 
-VECTORS = json.loads((DATA / "lines.json").read_text())
+VECTORS = [
+    *json.loads((DATA / "lines.json").read_text()),
+    *json.loads((DATA / "lines_by_word.json").read_text()),  # words without spaces, families of emoji, abbreviations
+]
 WORDS = (
     "so", "because", "of", "10", "000", "million", "%", "Mr.", "Smith,", "everything.", "(a", "b)", "?", "今日は。",
     "「明日」", "2026年", "สวัสดี", "e\u0301te\u0301", "👏", "Donaudampfschifffahrt", "x", "\u00a0", "!",
@@ -76,3 +84,63 @@ def test_long_texts() -> None:
 def test_two_lines_of_a_whole_text(text: str, two: list[str] | None) -> None:
     """A complete text is balanced in two lines, at a phrase if both lines fit; what belongs together is not split."""
     assert balance_lines(text, 32, "en") == two
+
+
+SPACELESS = {
+    "ja": "東京都に住んでいる友達が来週の日曜日に遊びに来るので駅まで迎えに行く",
+    "zh": "我们明天早上八点在火车站见面然后一起去机场人工智能正在改变世界",
+    "yue": "今天天氣很好我們明天去公園",
+    "th": "วันนี้อากาศดีมากพรุ่งนี้เราไปสวนสาธารณะกันเถอะ",
+}
+
+
+@PROPERTY
+@given(st.sampled_from(sorted(SPACELESS)), st.integers(8, 30), st.data())
+def test_a_full_line_stays_without_spaces(language: str, limit: int, data: st.DataObject) -> None:
+    """Neither does a full line change when a text without spaces grows by a few characters."""
+    text = SPACELESS[language]
+    shown = data.draw(st.integers(1, len(text)))
+    *full, _ = break_lines(text[:shown], limit, language)
+    assert break_lines(text, limit, language)[: len(full)] == full
+
+
+@pytest.mark.parametrize(("language", "text"), SPACELESS.items())
+def test_words_without_spaces(language: str, text: str) -> None:
+    """A line ends with a whole word; without a language, between any two characters."""
+    starts = word_starts(text, language)
+    broken = [break_lines(text, limit, language)[:-1] for limit in range(20, 44)]
+    ends = [end for lines in broken for end in accumulate(map(len, lines))]
+    # A line does not know the text before it and after it, so the model may judge its ends a little differently.
+    assert sum(end in starts for end in ends) >= 0.85 * len(ends) > 5 * 0.85
+    assert len(break_lines(text, 20, "")[0]) >= len(break_lines(text, 20, language)[0])
+
+
+CHARACTERS = ("👨\u200d👩\u200d👧\u200d👦", "👍🏽", "🇯🇵", "❤\ufe0f", "1\ufe0f\u20e3", "e\u0301", "क्षि", "한", "한")
+
+
+@PROPERTY
+@given(st.lists(st.sampled_from(CHARACTERS), min_size=1, max_size=12), st.integers(2, 9))
+def test_a_family_is_one_character(characters: list[str], limit: int) -> None:
+    """What a reader sees as one character is never broken, and is as wide as it is shown."""
+    text = "".join(characters)
+    assert split_characters(text) == characters
+    assert width(text) == sum(map(width, characters)) <= 2 * len(characters)
+    broken = break_lines(text, limit)
+    assert "".join(broken) == text
+    assert [character for line in broken for character in split_characters(line)] == characters
+    assert tokenize(f"a {text}!")[-1] == "!"
+    assert "".join(tokenize(text)) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "columns"), [("👨\u200d👩\u200d👧\u200d👦", 2), ("🇯🇵🇩🇪", 4), ("❤\ufe0f", 2), ("e\u0301", 1), ("한", 2)]
+)
+def test_width(text: str, columns: int) -> None:
+    """A family of emoji and a flag are as wide as one emoji, a letter with marks as the letter."""
+    assert width(text) == columns
+
+
+def test_tokens_are_whole_characters() -> None:
+    """A family of emoji is one token: to replace one person of it would leave another family."""
+    assert tokenize("a👨\u200d👩\u200d👧👍🏽") == ["a", "👨\u200d👩\u200d👧", "👍🏽"]
+    assert mask_word("é\u0301te\u0301") == "é\u0301**"
