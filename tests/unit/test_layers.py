@@ -64,7 +64,8 @@ EVERYWHERE = {"numpy"}  # the common array type
 
 # Rooms and modules of pure functions and state: no thread, clock, socket, file or log.
 PURE = {
-    "audio.devices.selection", "audio.format", "audio.frames", "audio.level", "audio.ring", "audio.signal_check",
+    "audio.devices.selection", "audio.format", "audio.frames", "audio.level", "audio.quiet_gain", "audio.ring",
+    "audio.signal_check",
     "captioning.scheduling", "engine.base", "events", "hub.levels", "server.access", "server.http.router",
     "speech", "subtitles", "text",
 }  # fmt: skip
