@@ -9,6 +9,7 @@ import logging
 from functools import partial
 
 from streamstt.audio.format import SAMPLE_RATE, Block
+from streamstt.audio.mixing import make_finite
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.liveness import Liveness
 from streamstt.captioning.metrics import PipelineMetrics
@@ -131,6 +132,7 @@ class CaptionPipeline:
         """Passes a block of audio to its session; never waits."""
         if self._stopping:
             return
+        block = Block(block.start, make_finite(block.samples))  # sources of other programs may deliver anything
         if session.source not in self._lag_monitors:
             self._lag_monitors[session.source] = LagMonitor(now_samples() - len(block.samples))
         self._hub.counters.for_source(session.source).audio_s.inc(len(block.samples) / SAMPLE_RATE)
