@@ -27,6 +27,7 @@ from streamstt.logs import CAPTION_LOGGER
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import DetectorFactory, Session
+from streamstt.speech.voice_level import TOO_QUIET
 
 log = logging.getLogger(__name__)
 caption_log = logging.getLogger(CAPTION_LOGGER)
@@ -137,7 +138,10 @@ class CaptionPipeline:
             self._lag_monitors[session.source] = LagMonitor(now_samples() - len(block.samples))
         self._hub.counters.for_source(session.source).audio_s.inc(len(block.samples) / SAMPLE_RATE)
         self._hub.levels.measure(session.source, block.samples, loop_time())
+        was_too_quiet = session.voice_too_quiet
         self._publish(session.push(block))
+        if session.voice_too_quiet != was_too_quiet:
+            self.notify_device(session, "quiet", TOO_QUIET if session.voice_too_quiet else "")
         if session.need():  # silence does not wake the engine's loop
             self._work_available.set()
 
