@@ -62,11 +62,6 @@ def to_s16le(samples: Samples) -> bytes:
     return np.clip(np.rint(samples * 32768), -32768, 32767).astype("<i2").tobytes()
 
 
-def mix_down(samples: npt.NDArray[np.float32]) -> Samples:
-    """Averages the channels: shape (n, channels) or (n,) to (n,)."""
-    return samples if samples.ndim == 1 else samples.mean(axis=1, dtype=np.float32)
-
-
 class Resampler:
     """Converts a stream to 16 kHz piece by piece, with the same result as all at once (soxr keeps its state)."""
 

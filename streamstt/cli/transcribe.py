@@ -17,7 +17,7 @@ from streamstt.cli.options import (
     setting_overrides,
 )
 from streamstt.config.loader import load
-from streamstt.errors import OutputError
+from streamstt.errors import OutputError, SourceError
 from streamstt.subtitles.formats import Format, render
 from streamstt.terminal.progress_bars import download_bars, transcribe_bar
 
@@ -45,10 +45,20 @@ def transcribe(  # noqa: PLR0913, PLR0917 - typer reads the options from the par
         with download_bars(err) as progress:
             engine = load_engine(settings.engine, progress)
         language_code = None if settings.engine.language == "auto" else settings.engine.language
+        damages: list[str] = []
+
+        def report(problem: str, is_damage: bool) -> None:
+            if is_damage:
+                damages.append(problem)
+            else:
+                err.print(problem, highlight=False, markup=False, soft_wrap=True)
+
         for path in files:
             with transcribe_bar(err, path.name) as advance:
-                finals = transcribe_file(path, engine, settings.speech, language_code, advance, settings.words)
+                finals = transcribe_file(path, engine, settings.speech, language_code, advance, settings.words, report)
             _write_output(render(finals, file_format), targets.get(path))
+    if damages:
+        raise SourceError("\n".join(damages))
 
 
 def _output_paths(files: list[Path], folder: Path, file_format: str) -> dict[Path, Path]:

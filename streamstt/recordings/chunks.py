@@ -21,6 +21,7 @@ from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.closed_decode import ClosedDecode
 from streamstt.speech.reliability import SpeechFrames
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, mean_square
+from streamstt.speech.voice_level import VoiceLevel
 
 MAX_CHUNK_S = 16  # s: the cost of attention is the square of the length, and shorter chunks are recognized worse
 RING_SAMPLES = samples_from_ms(60_000)  # samples: the open utterance, and one before it that it may join
@@ -61,6 +62,7 @@ class ChunkSplitter:
         self._framer = Framer()
         self._ring = Ring(RING_SAMPLES)
         self._speech_frames = SpeechFrames()
+        self._voice_level = VoiceLevel()
         self._opened_at = 0  # start of the open utterance
         self._pending: tuple[int, int] | None = None  # start and end of a chunk that another utterance may join
 
@@ -70,6 +72,7 @@ class ChunkSplitter:
         frames = list(self._framer.push(block))
         voicing = self._detector(np.concatenate([frame.samples for frame in frames])) if frames else []
         for frame, voiced in zip(frames, voicing, strict=True):
+            self._voice_level.push(frame.samples, voiced)
             if voiced:
                 self._speech_frames.add(frame.start)
             for boundary in self._segmenter.push(frame.start, voiced, mean_square(frame.samples)):
@@ -78,6 +81,11 @@ class ChunkSplitter:
             yield self._make_chunk(self._pending)
             self._pending = None
         self._speech_frames.discard_before(self._ring.start)
+
+    @property
+    def voice_was_too_quiet(self) -> bool:
+        """Whether there was a voice that is too quiet to be recognized."""
+        return self._voice_level.was_too_quiet
 
     def flush(self) -> Iterator[Chunk]:
         """Ends the audio, and yields the chunks that are left."""

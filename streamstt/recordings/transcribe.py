@@ -1,5 +1,6 @@
 """Transcribes a recording: decodes many chunks side by side, because nobody waits for the first word."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
@@ -9,24 +10,33 @@ from streamstt.audio.sources import AudioFile
 from streamstt.config.settings import SpeechSettings
 from streamstt.config.words import WordsSettings
 from streamstt.engine.base import Engine, Job
+from streamstt.errors import SourceError
 from streamstt.events import Final
 from streamstt.recordings.chunks import Chunk, ChunkDecode, ChunkSplitter, write_captions
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
+from streamstt.speech.voice_level import TOO_QUIET
 
 BLOCK_S = 10  # s of audio that are read at once: the voice detector, too, needs less time for longer blocks
+
+log = logging.getLogger(__name__)
 
 OnProgress = Callable[[float, float], None]
 """Called with the seconds that are done and the seconds in total."""
 
 
-def transcribe(
+OnProblem = Callable[[str, bool], None]
+"""Called with a sentence about what is wrong with a recording, and whether some of it could not be read."""
+
+
+def transcribe(  # noqa: PLR0913, PLR0917 - a public function, whose parameters are optional from the fifth on
     path: Path,
     engine: Engine,
     settings: SpeechSettings,
     language: str | None,
     on_progress: OnProgress | None = None,
     words: WordsSettings | None = None,
+    on_problem: OnProblem | None = None,
 ) -> list[Final]:
     """Transcribes a recording.
 
@@ -37,12 +47,13 @@ def transcribe(
         language: Language code; None: the language of each utterance is detected.
         on_progress: Called after each chunk, and at the end.
         words: Settings of the ``[words]`` section; None: words are written as recognized.
+        on_problem: Called at the end with each problem; None: problems are logged.
 
     Returns:
         The final captions, in order.
 
     Raises:
-        SourceError: The file cannot be read.
+        SourceError: Nothing of the file can be read.
         EngineError: The engine failed.
     """
     from streamstt.recordings.silero import make_batch_detector  # noqa: PLC0415 - torch takes seconds to import
@@ -51,10 +62,13 @@ def transcribe(
     splitter = ChunkSplitter(settings, make_batch_detector(settings), join=language is not None)
     source = AudioFile(path, fast=True, block_s=BLOCK_S)
     source.open()
+    report = on_problem or (lambda problem, _: log.warning("%s", problem))
     try:
         total = source.duration_s
         done = 0.0
-        pending = (ChunkDecode(chunk, path.stem, settings, language) for chunk in _read_chunks(source, splitter))
+        pending = (
+            ChunkDecode(chunk, path.stem, settings, language) for chunk in _read_chunks(source, splitter, report)
+        )
         decoded = []
         for decode in decode_chunks(pending, engine):
             decoded.append(decode)
@@ -63,6 +77,8 @@ def transcribe(
                 on_progress(min(done, total), total)
     finally:
         source.close()
+    if splitter.voice_was_too_quiet:
+        report(f"{path}: {TOO_QUIET}", False)
     if on_progress:
         on_progress(total, total)
     decoded.sort(key=lambda decode: decode.start)
@@ -70,10 +86,13 @@ def transcribe(
     return [final for decode in decoded for final in write_captions(decode, writer, settings) if final.text]
 
 
-def _read_chunks(source: AudioFile, splitter: ChunkSplitter) -> Iterator[Chunk]:
-    """Yields the chunks of a file, which is read no further than chunks are asked for."""
-    while block := source.read(Event()):
-        yield from splitter.push(block)
+def _read_chunks(source: AudioFile, splitter: ChunkSplitter, report: OnProblem) -> Iterator[Chunk]:
+    """Yields the chunks of a file, which is read no further than chunks are asked for; reports damage."""
+    try:
+        while block := source.read(Event()):
+            yield from splitter.push(block)
+    except SourceError as damage:  # comes after all that can be read
+        report(str(damage), True)
     yield from splitter.flush()
 
 

@@ -17,6 +17,7 @@ from streamstt.events import Final
 from streamstt.recordings.chunks import Chunk, ChunkDecode, ChunkSplitter, write_captions
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
+from streamstt.speech.voice_level import TOO_QUIET
 
 SOURCE = "upload"  # name of the jobs in logs
 BLOCK_S = 4  # s of audio that are read at once: the detector, too, shares the CPU with the live sources
@@ -27,6 +28,7 @@ class UploadedRecording:
 
     Attributes:
         duration_s: Duration of the recording in seconds; 0 before it is open.
+        problems: Sentences about what could not be read or heard, complete after the last caption.
     """
 
     def __init__(self, path: Path, name: str, language: str, background_decoder: BackgroundDecoder) -> None:
@@ -39,6 +41,7 @@ class UploadedRecording:
             background_decoder: Decodes the chunks.
         """
         self.duration_s = 0.0
+        self.problems: list[str] = []
         self._path_and_name = str(path), name
         self._file = AudioFile(path, fast=True, block_s=BLOCK_S)
         self._background_decoder = background_decoder
@@ -60,7 +63,6 @@ class UploadedRecording:
         """Yields the captions, in order, as they are decoded.
 
         Raises:
-            SourceError: The file is damaged.
             EngineError: The engine failed.
         """
         writer = CaptionWriter(SOURCE, rewriter=self._rewriter)
@@ -98,8 +100,15 @@ class UploadedRecording:
     def _next_chunks(self) -> tuple[list[Chunk], bool]:
         """Returns the chunks that the next audio completes, and whether more may come."""
         assert self._splitter is not None, "open() comes first"
-        with self._hiding_path():
-            block = self._file.read(Event())
+        try:
+            with self._hiding_path():
+                block = self._file.read(Event())
+                self.duration_s = self._file.duration_s if block else self.duration_s
+        except SourceError as damage:  # comes after all that can be read
+            self.problems.append(str(damage))
+            block = None
+        if block is None and self._splitter.voice_was_too_quiet:
+            self.problems.append(TOO_QUIET)
         return list(self._splitter.push(block) if block else self._splitter.flush()), block is not None
 
     @contextmanager

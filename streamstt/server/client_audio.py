@@ -6,7 +6,8 @@ from contextlib import suppress
 
 import numpy as np
 
-from streamstt.audio.format import MAX_RATE, MIN_RATE, Resampler, from_s16le, mix_down
+from streamstt.audio.format import MAX_RATE, MIN_RATE, Resampler, from_s16le
+from streamstt.audio.mixing import ChannelMixer
 from streamstt.captioning.remote_source import RemoteSource
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError
@@ -41,7 +42,7 @@ class ClientAudio:
             source: Where the audio goes.
             hub: Where its captions are published.
             rate: Samples per second and channel.
-            channels: Number of channels; their mean is used.
+            channels: Number of channels; they are mixed.
 
         Raises:
             ClientError: Rate or channels are out of range.
@@ -64,7 +65,7 @@ class ClientAudio:
             self._reset()
 
     def _reset(self) -> None:
-        self._resampler = Resampler(self._format[0])
+        self._resampler, self._mixer = Resampler(self._format[0]), ChannelMixer()
         self._remainder = b""  # less than one sample of each channel
 
     async def push(self, data: bytes) -> None:
@@ -78,7 +79,7 @@ class ClientAudio:
         whole = len(data) - len(data) % (2 * channels)
         self._remainder = data[whole:]
         samples = from_s16le(data[:whole]).reshape(-1, channels)  # (n, channels)
-        await self._source.push(self._resampler.push(np.ascontiguousarray(mix_down(samples))))
+        await self._source.push(self._resampler.push(np.ascontiguousarray(self._mixer.push(samples))))
 
     async def drain(self) -> None:
         """Makes all audio so far final; returns when its captions are in the client's queue. More audio may follow."""

@@ -23,6 +23,7 @@ from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, mean
 from streamstt.speech.update_policy import DecodeNeed
 from streamstt.speech.utterance import MAX_WINDOW, Utterance
 from streamstt.speech.utterance_captions import UtteranceCaptioner
+from streamstt.speech.voice_level import VoiceLevel
 
 DetectorFactory = Callable[[SpeechSettings], Detector]
 """Makes the voice detector that the settings select, without history; the session must not load libraries itself."""
@@ -69,6 +70,7 @@ class Session:
         self._decoding: Utterance | None = None  # the utterance whose job is out
         self._previous: Utterance | None = None  # the last one that was finished: context of the next one
         self._unbroken_from = 0  # sample index of the end of the last dropout; no context reaches back over it
+        self._voice_level = VoiceLevel()
         self._speech_frames = SpeechFrames()  # as far back as the ring reaches
         self._decode_window = DecodeWindow(self._ring, self._speech_frames, settings)
 
@@ -111,6 +113,7 @@ class Session:
             self._apply_settings(*self._pending_settings)
         for frame in self._framer.push(block):
             voiced = self._detector.is_speech(frame.samples)
+            self._voice_level.push(frame.samples, voiced)
             if voiced:
                 self._speech_frames.add(frame.start)
             for boundary in self._segmenter.push(
@@ -161,6 +164,11 @@ class Session:
         if not (self._open and self._is_due(self._open)):
             return 0
         return update_policy.overdue(self._open, self._ring.end, self._settings)
+
+    @property
+    def voice_too_quiet(self) -> bool:
+        """Whether there is a voice, but one that is too quiet to be recognized."""
+        return self._voice_level.too_quiet
 
     @property
     def settled(self) -> bool:

@@ -101,3 +101,32 @@ def test_each_utterance_has_its_language(tmp_path: Path) -> None:
     transcribe(tmp_path / "two.flac", single, SpeechSettings(), None)
     transcribe(tmp_path / "two.flac", joined, SpeechSettings(), "en")
     assert (len(single.jobs), len(joined.jobs)) == (2, 1)
+
+
+def test_a_damaged_recording(tmp_path: Path) -> None:
+    """What is before and behind the damage is transcribed, and the damage is reported with its time."""
+    audio, rate = soundfile.read(DATA / "short.flac")
+    soundfile.write(tmp_path / "a.flac", np.concatenate([audio, audio]), rate)
+    data = bytearray((tmp_path / "a.flac").read_bytes())
+    begin = round(len(data) * 0.45)
+    data[begin : begin + 2000] = bytes(2000)
+    (tmp_path / "a.flac").write_bytes(data)
+    problems: list[tuple[str, bool]] = []
+    finals = transcribe(
+        tmp_path / "a.flac", ENGINE, SpeechSettings(), "en", on_problem=lambda *problem: problems.append(problem)
+    )
+    assert finals
+    ((problem, is_damage),) = problems
+    assert is_damage
+    assert "a.flac is damaged from " in problem
+
+
+def test_a_voice_that_is_too_quiet(tmp_path: Path) -> None:
+    """A voice that cannot be recognized for its level is reported; one that can is not."""
+    audio, rate = soundfile.read(DATA / "meeting.flac")
+    for dbfs, reported in ((-62, False), (-76, True)):
+        soundfile.write(tmp_path / "a.flac", audio / np.abs(audio).max() * 10 ** (dbfs / 20), rate)
+        problems: list[str] = []
+        transcribe(tmp_path / "a.flac", ENGINE, SpeechSettings(), "en", on_problem=lambda p, _: problems.append(p))  # noqa: B023
+        assert bool(problems) is reported
+        assert all("too quiet" in problem for problem in problems)

@@ -53,7 +53,7 @@ DOORS = {
     "rich": {"cli", "terminal"},
     "safetensors": {"whisper"},
     "sounddevice": {"audio.devices.portaudio"},
-    "soundfile": {"audio.sources"},
+    "soundfile": {"audio.recording_file"},
     "soxr": {"audio.format"},
     "torch": {"recordings.silero", "whisper"},
     "transformers": {"whisper"},
@@ -66,7 +66,8 @@ EVERYWHERE = {"numpy"}  # the common array type
 
 # Rooms and modules of pure functions and state: no thread, clock, socket, file or log.
 PURE = {
-    "audio.devices.selection", "audio.format", "audio.frames", "audio.level", "audio.ring", "audio.signal_check",
+    "audio.devices.selection", "audio.format", "audio.frames", "audio.level", "audio.mixing", "audio.quiet_gain",
+    "audio.ring", "audio.signal_check",
     "captioning.scheduling", "engine.base", "events", "hub.levels", "server.access", "server.http.router",
     "speech", "subtitles", "text",
 }  # fmt: skip

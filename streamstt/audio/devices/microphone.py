@@ -11,7 +11,8 @@ import numpy as np
 from streamstt.audio.devices.recorder import MessageType
 from streamstt.audio.devices.recorder_process import OPEN_TIMEOUT_S, RecorderProcess
 from streamstt.audio.devices.selection import Device, DeviceSelector, match_device
-from streamstt.audio.format import SAMPLE_RATE, Block, Resampler, Samples, mix_down, samples_from_ms
+from streamstt.audio.format import SAMPLE_RATE, Block, Resampler, Samples, samples_from_ms
+from streamstt.audio.mixing import ChannelMixer
 from streamstt.audio.signal_check import SignalMonitor
 from streamstt.errors import SourceError
 
@@ -77,7 +78,7 @@ class Microphone:
             raise
         opened = json.loads(payload)
         self._rate, self._channels = opened["rate"], opened["channels"]
-        self._resampler = Resampler(self._rate)
+        self._resampler, self._mixer = Resampler(self._rate), ChannelMixer()
         self._timeout_s = FIRST_AUDIO_TIMEOUT_S
         self._on_opened(Device(**opened["device"]))
 
@@ -118,7 +119,7 @@ class Microphone:
         data = np.frombuffer(payload, np.float32).reshape(-1, self._channels)  # (n, channels)
         if self._selector.channel:
             data = data[:, min(self._selector.channel, self._channels) - 1]
-        return self._resampler.push(np.ascontiguousarray(mix_down(data)))
+        return self._resampler.push(np.ascontiguousarray(self._mixer.push(data)))
 
     def _make_block(self, samples: Samples) -> Block:
         self._timeout_s = AUDIO_TIMEOUT_S

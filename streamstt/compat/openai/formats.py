@@ -39,19 +39,27 @@ class TranscriptionOptions:
     stream: bool = False
 
 
-def format_response(finals: Sequence[Final], duration_s: float, options: TranscriptionOptions) -> Response:
+def format_warnings(problems: Sequence[str]) -> JsonObject:
+    """Returns a field for what could not be read or heard; none if all could. Clients ignore fields they don't know."""
+    return {"warnings": list(problems)} if problems else {}
+
+
+def format_response(
+    finals: Sequence[Final], duration_s: float, options: TranscriptionOptions, problems: Sequence[str] = ()
+) -> Response:
     """Makes the complete response.
 
     Args:
         finals: Captions in order.
         duration_s: Duration of the recording (s).
         options: Options of the request.
+        problems: What could not be read or heard, in sentences; only JSON has a place for them.
     """
     text = join_finals(finals)
     usage = {"type": "duration", "seconds": math.ceil(duration_s)}
     match options.response_format:
         case "json":
-            return json_response(HTTPStatus.OK, {"text": text, "usage": usage})
+            return json_response(HTTPStatus.OK, {"text": text, "usage": usage} | format_warnings(problems))
         case "text":
             return Response(HTTPStatus.OK, TEXT_TYPE, f"{text}\n".encode())
         case "srt" | "vtt" as file_format:
@@ -72,7 +80,7 @@ def format_response(finals: Sequence[Final], duration_s: float, options: Transcr
                 if options.words
                 else {}
             )
-            return json_response(HTTPStatus.OK, data | {"usage": usage})
+            return json_response(HTTPStatus.OK, data | {"usage": usage} | format_warnings(problems))
 
 
 def join_finals(finals: Sequence[Final]) -> str:

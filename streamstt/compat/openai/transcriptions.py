@@ -18,6 +18,7 @@ from streamstt.compat.openai.formats import (
     TranscriptionOptions,
     encode_sse,
     format_response,
+    format_warnings,
     join_finals,
 )
 from streamstt.compat.openai.turns import join_text
@@ -109,7 +110,7 @@ class Transcriptions:
                     await _stream_captions(request, recording)
                 else:
                     finals = [final async for final in recording.finals()]
-                    await request.respond(format_response(finals, recording.duration_s, options))
+                    await request.respond(format_response(finals, recording.duration_s, options, recording.problems))
             finally:
                 await recording.close()
         except (SourceError, EngineError) as error:
@@ -132,7 +133,9 @@ async def _stream_captions(request: HttpRequest, recording: UploadedRecording) -
         await request.send(encode_sse({"type": "transcript.text.delta", "delta": delta}))
     if not finals:
         await request.start_stream(EVENTS_TYPE)
-    await request.send(encode_sse({"type": "transcript.text.done", "text": join_finals(finals)}))
+    await request.send(
+        encode_sse({"type": "transcript.text.done", "text": join_finals(finals)} | format_warnings(recording.problems))
+    )
     await request.end()
 
 

@@ -13,7 +13,6 @@ from streamstt.audio.format import (
     Resampler,
     Samples,
     from_s16le,
-    mix_down,
     samples_from_ms,
     seconds_from_samples,
     to_s16le,
@@ -49,14 +48,6 @@ def test_clipping() -> None:
     """Values beyond full scale are clipped and do not wrap around."""
     loud = np.array([2, -2, 1, -1], dtype=np.float32)
     assert np.frombuffer(to_s16le(loud), "<i2").tolist() == [32767, -32768, 32767, -32768]
-
-
-def test_mix_down() -> None:
-    """Channels are averaged, so that none is lost and the result cannot clip; mono stays as it is."""
-    stereo = np.array([[1, 0], [1, 1], [-1, 1]], dtype=np.float32)
-    assert mix_down(stereo).tolist() == [0.5, 1, 0]
-    assert mix_down(stereo).dtype == np.float32
-    assert mix_down(stereo[:, 0]).tolist() == [1, 1, -1]
 
 
 def test_units() -> None:

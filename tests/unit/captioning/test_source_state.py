@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 
 from streamstt.audio.capture import Capture, CaptureItem, DeviceNotice, Ended, Lost, Recovered, Waiting
+from streamstt.audio.format import SAMPLE_RATE, Block, Samples
 from streamstt.audio.sources import AudioFile
 from streamstt.captioning.local_source import run_source
 from streamstt.captioning.pipeline import CaptionPipeline
@@ -155,3 +157,37 @@ def test_the_pipeline_uses_the_detector_it_is_given(hub: Hub) -> None:
         pipeline.add_source("mic", "Mic", "en")
         pipeline.add_source("door", "Door", "en", end_silence_ms=300)
     assert [settings.end_silence_ms for settings in asked] == [Settings().speech.end_silence_ms, 300]
+
+
+class Voice:
+    """A detector that takes everything for speech."""
+
+    def is_speech(self, _: Samples) -> bool:
+        return True
+
+
+async def test_a_voice_that_is_too_quiet(hub: Hub) -> None:
+    """Whoever brings the audio, viewers are told that a voice is too quiet, until it is louder."""
+    with ThreadPoolExecutor(1) as thread:
+        engine = EngineRunner(lambda: TALK.engine, thread)
+        pipeline = CaptionPipeline(Settings(), engine, hub, lambda _: Voice())
+        session = pipeline.add_source("phone", "Phone", "en")
+        pipeline.mark_listening(session)
+        for second, peak in enumerate([1e-4] * 10 + [0.1] * 2):
+            pipeline.push(session, Block(second * SAMPLE_RATE, np.full(SAMPLE_RATE, peak, np.float32)))
+            if second == 8:
+                assert "too quiet to be heard" in last_status(hub)[1]
+    assert last_status(hub)[1] == ""
+
+
+async def test_samples_that_are_no_numbers(pipeline: CaptionPipeline, hub: Hub) -> None:
+    """A program's own source may deliver NaN; the engine does not get it."""
+    session = pipeline.add_source("program", "Program", "en")
+    for block in frames(TALK):
+        samples = block.samples.copy()
+        samples[7] = np.nan
+        pipeline.push(session, Block(block.start, samples))
+    pipeline.interrupt(session)
+    job = session.next_job()
+    assert job
+    assert np.isfinite(job.audio).all()
