@@ -20,21 +20,20 @@ SOCKET = """
   window.WebSocket = class { constructor() { window.socket = this; } send() {} close() {} };
 """
 
-# Arguments: batches of messages, and whether words or the box are measured.
+# Plays batches of messages; returns {moves, outside, frames}, see Measured.
 REPLAY = """
   const [batches, done] = arguments;
   const nextFrame = () => new Promise(resolve => requestAnimationFrame(resolve));
   const send = message => socket.onmessage({ data: JSON.stringify(message) });
   const moves = [], outside = [];
   let frames = 0;
+  const note = (list, what) => list.push(`frame ${frames}: ${what}`);
 
-  // The words of each source, in order: {text, row, x, after: the words before it on its row}.
+  // The words of all rows, in order: {text, row, x, before: the text before it on its row}.
   function wordsShown() {
-    const clip = document.querySelector('#clip').getBoundingClientRect();
-    const words = {};
+    const words = [];
     for (const row of document.querySelectorAll('#lines .line')) {
       const rtl = getComputedStyle(row).direction === 'rtl';
-      const label = row.querySelector('.label')?.textContent ?? '';
       const text = [...row.querySelectorAll('.stable, .tentative')].map(part => part.textContent).join('');
       const range = document.createRange();
       const nodes = [...row.querySelectorAll('.stable, .tentative')].map(part => part.firstChild).filter(Boolean);
@@ -50,7 +49,7 @@ REPLAY = """
         const boxes = [...range.getClientRects()].filter(box => box.width);
         if (!boxes.length) continue;
         const x = rtl ? Math.max(...boxes.map(box => box.right)) : Math.min(...boxes.map(box => box.left));
-        (words[row.dataset.source ?? row.className] ??= []).push({ text: segment, row, x, before: text.slice(0, index) });
+        words.push({ text: segment, row, x, before: text.slice(0, index) });
       }
     }
     return words;
@@ -63,14 +62,11 @@ REPLAY = """
   const bare = text => text.replace(/[^\\p{L}\\p{M}\\p{N}]+/gu, '').toLowerCase() || text;
 
   function compare(before, now) {
-    for (const [source, old] of Object.entries(before)) {
-      const fresh = now[source] ?? [];
-      const staying = old.filter(word => word.row.isConnected); // the others have moved out at the top
-      for (const [one, other] of same(staying, fresh)) {
-        if (one.row !== other.row) moves.push(`frame ${frames}: to another line: ${one.text} | ${one.row.textContent} | ${other.row.textContent}`);
-        else if (one.before === other.before && Math.abs(one.x - other.x) > 0.8)
-          moves.push(`frame ${frames}: sideways by ${other.x - one.x}: ${one.text} in ${other.row.textContent}`);
-      }
+    const staying = before.filter(word => word.row.isConnected); // the others have moved out at the top
+    for (const [one, other] of same(staying, now)) {
+      const by = other.x - one.x;
+      if (one.row !== other.row) note(moves, `${one.text} to the line ${other.row.textContent}`);
+      else if (one.before === other.before && Math.abs(by) > 0.8) note(moves, `${one.text} sideways by ${by}`);
     }
   }
   // Pairs of the same word: the longest common sequence.
@@ -94,13 +90,13 @@ REPLAY = """
       range.selectNodeContents(row);
       const { left, right } = range.getBoundingClientRect();
       const by = Math.max(box.left - left, right - box.right);
-      if (by > 0.5) outside.push(`frame ${frames}: by ${by} px: ${row.textContent.slice(0, 200)}`);
+      if (by > 0.5) note(outside, `by ${by} px: ${row.textContent.slice(0, 200)}`);
     }
   }
 
   (async () => {
     send({ type: 'hello', protocol: 1, session: 's', seq: 0, sources: SOURCES, history: [] });
-    let previous = {};
+    let previous = [];
     for (const batch of batches) {
       const start = previous;
       for (const message of batch) {

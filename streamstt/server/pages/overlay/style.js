@@ -6,7 +6,8 @@ import { toCssColor } from "./settings.js";
 
 const FONT_TIMEOUT_MS = 3_000; // captions matter more than a font that loads slowly
 const WIDTH_RESERVE = 1.06; // of a line of average letters: few lines have more wide letters than that
-const HANGING = 0.5; // em: so far, punctuation may extend beyond a line that is on the screen, but not beyond the box
+const HANGING = 0.5; // em: so far, a line that is on the screen may extend into the padding of the box
+const SPARE = 0.25; // em: so much more is left free on new lines, for punctuation that is added later
 const LATIN = "Aa ąż"; // letters of both files of the bundled font
 const LINE_SPACE = /[\t\n\v\f\r\u2028\u2029]/gu; // would not be as wide on the line as when it is measured
 const SAMPLE = "The quick brown fox jumps over the lazy dog, and all of them went home. ";
@@ -36,7 +37,9 @@ export class OverlayStyle {
   async load() {
     const { weight } = this.#values;
     const timeout = new Promise((resolve) => setTimeout(resolve, FONT_TIMEOUT_MS));
-    await Promise.race([document.fonts.load(`${weight} 20px ${this.#family()}`, LATIN), timeout]).catch(() => undefined);
+    await Promise.race([document.fonts.load(`${weight} 20px ${this.#family()}`, LATIN), timeout]).catch(
+      () => undefined,
+    );
     this.measure();
   }
 
@@ -59,7 +62,7 @@ export class OverlayStyle {
     return {
       limit: Math.max(8, this.#values.chars - columns(prefix)),
       fits: (line, shown = false) => {
-        const room = this.#lineWidth + (shown ? HANGING * this.#fontSize : 0);
+        const room = this.#lineWidth + (shown ? HANGING : -SPARE) * this.#fontSize;
         return this.#canvas.measureText(prefix + line).width <= room;
       },
     };

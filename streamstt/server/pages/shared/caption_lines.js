@@ -7,7 +7,7 @@ import { bareWord, CLAUSE_END, SENTENCE_END, splitToFit, splitUnits } from "./li
 
 const SPACE = /[^\S\u00a0\u2007\u202f]+/u; // without the spaces at which no line may end
 const GROWTH = 8; // columns: characters by which the last phrase of a text without spaces usually still grows
-const PUNCTUATION = /[^\p{L}\p{M}\p{N}\p{S}]+$/u;
+const HANGING = 3; // columns: so far, punctuation that is added later may exceed the limit
 
 /** Breaks a complete text into lines without space around them. capacity(n): {limit, fits} of line n, see nextBreak. */
 export function breakLines(text, capacity, language = "") {
@@ -85,12 +85,10 @@ function fillLine(text, units, { limit, kept, fits }) {
   for (const [n, unit] of units.entries()) {
     const width = widths[n] + (n > 0 && unit.spaced ? 1 : 0) + columns(unit.text);
     const shown = unit.start < kept;
-    // A word on the screen stays even if a comma after it exceeds the line.
-    const exceeding = shown ? columns(PUNCTUATION.exec(unit.text)?.[0] ?? "") : 0;
     // A character without room for a full stop after it would have to move with it.
     const line = text.slice(units[0].start, unit.end);
     const hasRoom = fits(line, shown) && (shown || !SPACELESS.test(unit.text.at(-1)) || fits(`${line}。`, true));
-    if (n > 0 && (width - exceeding > limit || !hasRoom)) return { widths, full: true };
+    if (n > 0 && (width > limit + (shown ? HANGING : 0) || !hasRoom)) return { widths, full: true };
     widths.push(width);
   }
   return { widths, full: false };

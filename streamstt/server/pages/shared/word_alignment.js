@@ -5,16 +5,22 @@ import { bareWord } from "./line_units.js";
 
 const MAX_PAIRS = 250_000; // some hundred words in each; of longer texts only the common beginning is found
 
-/** Splits a text into words, and in scripts without spaces into characters: {key, start, end}. */
+/**
+ * Splits a text into words, and in scripts without spaces into characters: {key, start, end}. Punctuation is part of the
+ * word before it.
+ */
 export function splitWords(text) {
-  return Array.from(text.matchAll(/\S+/gu)).flatMap(({ 0: word, index }) => {
+  const words = [];
+  for (const { 0: spaced, index } of text.matchAll(/\S+/gu)) {
     let start = index;
-    return divide(word).map((part) => {
-      const piece = { key: bareWord(part) || part, start, end: start + part.length };
-      start = piece.end;
-      return piece;
-    });
-  });
+    for (const part of divide(spaced)) {
+      const end = start + part.length;
+      if (words.length && /^\p{P}+$/u.test(part)) words.at(-1).end = end;
+      else words.push({ key: bareWord(part) || part, start, end });
+      start = end;
+    }
+  }
+  return words;
 }
 
 /** Divides a word where a character of a script without spaces begins or ends. */
@@ -98,7 +104,9 @@ function findStart(start, old, fresh, matches) {
   const first = old.findIndex((word) => word.end > start);
   if (first < 0) return -1;
   if (old[first].start < start) {
-    return matches[first] < 0 ? -1 : fresh[matches[first]].start + start - old[first].start; // a word over two lines
+    const same = fresh[matches[first]]; // the word is on two lines
+    const at = same ? same.start + start - old[first].start : Infinity;
+    return at < same?.end ? at : -1;
   }
   const kept = matches.findIndex((match, w) => w >= first && match >= 0);
   if (kept < 0) return -1;
