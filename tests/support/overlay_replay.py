@@ -90,7 +90,7 @@ REPLAY = """
       range.selectNodeContents(row);
       const { left, right } = range.getBoundingClientRect();
       const by = Math.max(box.left - left, right - box.right);
-      if (by > 0.5) note(outside, `by ${by} px: ${row.textContent.slice(0, 200)}`);
+      if (by > 0.5) note(outside, `by ${by} px: ${row.textContent.toWellFormed().slice(0, 90).toWellFormed()}`);
     }
   }
 
@@ -110,7 +110,7 @@ REPLAY = """
       }
       if (batch.length > 1) compare(start, previous);
     }
-    done({ moves, outside, frames });
+    done({ moves: moves.slice(0, 99), outside: outside.slice(0, 99), frames }); // enough to see what is wrong
   })().catch(error => done({ moves: [String(error.stack)], outside: [], frames }));
 """
 

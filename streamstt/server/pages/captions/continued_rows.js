@@ -28,6 +28,7 @@ export function takePlace(row, other) {
 
 /** Lets a row begin on a line of its own. */
 export function separateRow(row) {
+  if (!row.classList.contains("continued")) return; // it may be a notice
   row.classList.remove("continued");
   row.style.marginTop = "";
   row.lastChild.style.textIndent = "";

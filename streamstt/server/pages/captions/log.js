@@ -75,7 +75,7 @@ export class Log {
       this.#append(row);
       if (ends) takePlace(row, open.row);
       const next = this.#partials.firstElementChild;
-      if (next?.classList.contains("continued")) separateRow(next); // it continued another row than this one
+      if (next) separateRow(next); // if it is continued, then from another row than this one
       const rest = ends ? textAfter(open.text, final.text) : "";
       if (rest.trim()) this.#expect(final, row, rest);
     }
