@@ -91,6 +91,57 @@ def test_late_reader_gets_history(browser: webdriver.Chrome, scripted_daemon: Sc
     until(browser, STATE, lambda text: "speech" in text, "the state of the microphone")
 
 
+@pytest.mark.parametrize(
+    ("said", "more", "end"),
+    [
+        ("It was a long day, and nobody wanted to go home yet.", "So we stayed for another hour, and talked", ""),
+        ("كان يوما طويلا ولم يرغب أحد في العودة إلى البيت.", "لذلك بقينا ساعة أخرى وتحدثنا", ""),
+        ("It was a long day " * 9 + "and then it ended", "because we went home, all of us together at last", "."),
+    ],
+    ids=["en", "ar", "several lines"],
+)
+@pytest.mark.parametrize("times", [False, True])
+def test_words_stay_when_their_caption_is_cut(
+    browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, said: str, more: str, end: str, times: bool
+) -> None:
+    """Words after a final stay in their place: in the caption that follows, when it grows, and when it is final."""
+    open_connected(browser, scripted_daemon.url)
+    scripted_daemon.publish(final("Before."))
+    until_equal(browser, FINALS, ["Before."])
+    if times:
+        browser.execute_script("document.querySelector('#times').click()")
+    where = """
+      const first = document.querySelector('#log .caption').getBoundingClientRect();
+      const found = [];
+      for (const row of document.querySelectorAll('.caption .text')) {
+        const walker = document.createTreeWalker(row, NodeFilter.SHOW_TEXT);
+        for (let node = walker.nextNode(); node; node = walker.nextNode())
+          for (const { 0: word, index } of node.data.matchAll(/[\\p{L}\\p{M}]+/gu)) {
+            const range = document.createRange();
+            range.setStart(node, index);
+            range.setEnd(node, index + word.length);
+            const box = range.getBoundingClientRect();
+            found.push([word, Math.round(box.left - first.left), Math.round(box.top - first.top)]);
+          }
+      }
+      return found;
+    """
+    text = f"{said} {more}"
+    scripted_daemon.publish(partial(text, len(said), "c2"))
+    until(browser, SHOWN_TEXT, lambda shown: more.rsplit(maxsplit=1)[-1] in shown, "the caption")
+    before = browser.execute_script(where)
+    assert len(before) > 15
+    scripted_daemon.publish(final(said, "c2"))
+    until(browser, FINALS, lambda texts: texts[-1:] == [said], "the final")
+    assert browser.execute_script(where) == before
+    scripted_daemon.publish(partial(f"{more} {said}", len(more), "c3"))
+    until(browser, PARTIALS, lambda texts: texts == [f"{more} {said}"], "the next caption")
+    assert browser.execute_script(where)[: len(before)] == before
+    scripted_daemon.publish(final(f"{more} {said}{end}", "c3"))
+    until(browser, FINALS, lambda texts: texts[-1:] == [f"{more} {said}{end}"], "its final")
+    assert browser.execute_script(where)[: len(before)] == before
+
+
 def test_final_never_changes(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """Messages for a caption after its final, such as the same final again, are ignored."""
     open_connected(browser, scripted_daemon.url)

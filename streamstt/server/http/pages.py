@@ -25,9 +25,11 @@ PAGE_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
 }
+PHRASE_MODELS = "shared/phrases/"  # the overlay breaks lines between phrases with the models that files are broken with
 # Only the captions page may ask for the microphone, and no page for any other device.
 NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=()"
 PERMISSIONS = {"/": NO_DEVICES.replace("microphone=()", "microphone=(self)")}
@@ -49,6 +51,7 @@ class Pages:
         self._hub = hub
         self.overlay = OverlaySettings()
         self._files = _read_files(files("streamstt.server").joinpath("pages"))
+        self._files |= _read_files(files("budoux").joinpath("models"), PHRASE_MODELS)
         self._handlers: dict[str, Callable[[str], Response]] = {"/healthz": self._health, "/metrics": self._metrics}
         self._handlers["/overlay.json"] = self._overlay
         self._handlers |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}

@@ -2,9 +2,12 @@
 
 import { element } from "../shared/elements.js";
 import { splitStable } from "../shared/feed.js";
+import { textAfter } from "../shared/word_alignment.js";
+import { continueRow, observeSize, separateRow, takePlace } from "./continued_rows.js";
 
 const MAX_LINES = 2_000; // hours of speech; the oldest line leaves the page, the transcript files still have it
 const ANNOUNCE_AFTER_MS = 1_000;
+const CONTINUES_WITHIN_MS = 1_000; // after a final, the next caption with the words that were shown beyond it
 
 const CLOCK = new Intl.DateTimeFormat([], { timeStyle: "medium", hourCycle: "h23" });
 
@@ -14,11 +17,12 @@ export class Log {
   #log = document.querySelector("#log");
   #partials = document.querySelector("#partials");
   #hint = document.querySelector("#hint");
-  #open = new Map(); // source -> {id, row} of its open partial: at most one each
+  #open = new Map(); // source -> {id, row, text} of its open partial: at most one each; id null: it is expected
 
   constructor(sources, autoScroll) {
     this.#sources = sources;
     this.#autoScroll = autoScroll;
+    observeSize(this.#log, this.#partials);
   }
 
   /** The rows with captions, oldest first. */
@@ -48,28 +52,56 @@ export class Log {
 
   showPartial(partial) {
     let open = this.#open.get(partial.source);
-    if (open?.id !== partial.id) {
+    if (open?.id === null) {
+      open.id = partial.id;
+    } else if (open?.id !== partial.id) {
       open?.row.remove();
       open = { id: partial.id, row: this.#row(partial) };
       this.#open.set(partial.source, open);
     }
-    const [stable, tentative] = splitStable(partial);
-    open.row.lastChild.replaceChildren(element("span", "stable", stable), element("span", "tentative", tentative));
-    if (!partial.text) open.row.remove();
-    else if (!open.row.isConnected) this.#partials.append(open.row);
+    this.#fill(open, partial.text, splitStable(partial));
     this.#autoScroll.contentChanged();
   }
 
   showFinal(final, replayed) {
     const open = this.#open.get(final.source);
-    if (open?.id === final.id) {
+    const ends = open && (open.id === final.id || open.id === null);
+    if (ends) {
       open.row.remove();
       this.#open.delete(final.source);
     }
-    if (final.text) this.#append(this.#finalRow(final));
+    if (final.text) {
+      const row = this.#finalRow(final);
+      this.#append(row);
+      if (ends) takePlace(row, open.row);
+      const next = this.#partials.firstElementChild;
+      if (next) separateRow(next); // if it is continued, then from another row than this one
+      const rest = ends ? textAfter(open.text, final.text) : "";
+      if (rest.trim()) this.#expect(final, row, rest);
+    }
     const lines = final.text ? 1 : 0;
     if (replayed) this.#autoScroll.countUnseen(lines);
     else this.#autoScroll.contentChanged(lines);
+  }
+
+  /** Words after the final stay where they are: the next caption will begin with them. */
+  #expect(final, row, rest) {
+    const open = { id: null, row: this.#row({ source: final.source, language: final.language }) };
+    this.#open.set(final.source, open);
+    if (!this.#partials.hasChildNodes()) continueRow(open.row, row, /^\s/u.test(rest)); // else others are between
+    this.#fill(open, rest.trim(), ["", rest.trim()]);
+    setTimeout(() => {
+      if (open.id !== null || this.#open.get(final.source) !== open) return;
+      open.row.remove();
+      this.#open.delete(final.source);
+    }, CONTINUES_WITHIN_MS);
+  }
+
+  #fill(open, text, [stable, tentative]) {
+    open.text = text;
+    open.row.lastChild.replaceChildren(element("span", "stable", stable), element("span", "tentative", tentative));
+    if (!text) open.row.remove();
+    else if (!open.row.isConnected) this.#partials.append(open.row);
   }
 
   /** Inserts earlier finals at the top, up to MAX_LINES in all. */
@@ -123,6 +155,7 @@ export class Log {
     this.#log.append(row);
     while (this.#log.childElementCount > MAX_LINES) this.#log.firstElementChild.remove();
     this.#log.firstElementChild.classList.remove("same-source");
+    separateRow(this.#log.firstElementChild);
   }
 
   #markSeveral() {

@@ -1,8 +1,9 @@
 // The overlay: the latest words, large, on a transparent page. It is on air, so it never shows anything but captions:
 // no connection states, no microphones, no errors. Its settings come from its address (docs/overlay.md) or the daemon.
 
-import { columns } from "../shared/caption_lines.js";
+import { columns } from "../shared/characters.js";
 import { CaptionFeed, Sources } from "../shared/feed.js";
+import { loadPhrases } from "../shared/phrases.js";
 import { Demo } from "./demo.js";
 import { PopOn } from "./popon.js";
 import { RollUp } from "./rollup.js";
@@ -21,7 +22,7 @@ const sources = new Sources();
 const speakers = new Speakers(sources, style);
 const presenter =
   values.mode === "popon" ? new PopOn(rows, style, speakers, restartClearTimer) : new RollUp(rows, style, speakers);
-await style.load();
+await Promise.all([style.load(), loadPhrases()]);
 
 // --- Clearing -----------------------------------------------------------------------------------------------------
 

@@ -1,7 +1,8 @@
 // Whole phrases at once. Each stays for as long as it takes to read while the next ones wait. If many wait, each stays
 // for less, but never for less than the minimum time; if more wait than the queue holds, the oldest are skipped.
 
-import { breakLines, columns, phraseEnd } from "../shared/caption_lines.js";
+import { breakLines, phraseEnd } from "../shared/caption_lines.js";
+import { columns } from "../shared/characters.js";
 import { splitStable } from "../shared/feed.js";
 
 const MAX_WAITING = 6; // screens, half a minute of speech: a reader further behind than that is lost anyway
@@ -36,7 +37,7 @@ export class PopOn {
     const isFinal = message.type === "final";
     const stable = isFinal ? message.text : splitStable(message)[0]; // only ever grows
     const rest = stable.slice(caption.shownLength);
-    const length = isFinal ? rest.length : phraseEnd(rest, this.#style.values.chars);
+    const length = isFinal ? rest.length : phraseEnd(rest, this.#style.values.chars, message.language);
     caption.shownLength += length;
     if (isFinal) this.#queued.delete(message.source);
     if (length) this.#enqueue(message, rest.slice(0, length));

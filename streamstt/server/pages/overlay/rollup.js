@@ -1,14 +1,21 @@
-// Captions word by word. Words on the screen stay on their line: line breaks, once shown, are kept, and only words that
-// the daemon itself has changed move. Lines are in the order in which they began.
+// Captions word by word. Words on the screen stay on their line: lines, once shown, begin where they began, and only
+// words that the daemon itself has changed find a new place. Lines are in the order in which they began.
+//
+// A source's captions are one flow of words. A caption may end in the middle of what is on the screen; its last words
+// are then the first ones of the next caption, and stay where they are.
 
-import { commonLength, nextBreak } from "../shared/caption_lines.js";
+import { nextBreak } from "../shared/caption_lines.js";
 import { splitStable } from "../shared/feed.js";
+import { findLines } from "../shared/word_alignment.js";
+import { Flow } from "./flow.js";
+
+const CONTINUES_WITHIN_MS = 1_000; // after a final, the next caption with the words that were shown beyond it
 
 export class RollUp {
   #rows;
   #style;
   #speakers;
-  #open = new Map(); // source -> its caption that may still change: at most one each
+  #flows = new Map(); // source -> its words that may still change: at most one each
 
   constructor(rows, style, speakers) {
     this.#rows = rows;
@@ -18,30 +25,53 @@ export class RollUp {
 
   /** Shows a partial or a final. Returns whether there are words on the screen. */
   show(message) {
-    let caption = this.#open.get(message.source);
-    if (caption?.id !== message.id) {
-      caption?.dropTentative();
-      caption = new OpenCaption(message);
-      this.#open.set(message.source, caption);
-    }
+    const { source, language } = message;
+    const flow = this.#flowOf(message);
+    const isFinal = message.type === "final";
     const { text, stable } = this.#displayed(message);
-    this.#breakLines(caption, text, message.language);
-    this.#fillRows(caption, text, stable, message.language);
-    if (message.type === "final") this.#open.delete(message.source);
+    const rest = isFinal ? flow.restAfter(text) : "";
+    this.#arrange(flow, flow.ended + text + rest, { language, source, growing: !isFinal });
+    this.#fillRows(flow, flow.ended.length + stable, { language, source });
+    if (isFinal && rest) {
+      flow.end(rest);
+      flow.timer = setTimeout(() => this.#discard(source), CONTINUES_WITHIN_MS);
+    } else if (isFinal) {
+      this.#flows.delete(source);
+    }
     if (this.#rows.empty) this.#rows.clear();
     return !this.#rows.empty;
   }
 
   /** Open captions will get no final: only their stable words remain. */
   discardOpen() {
-    for (const caption of this.#open.values()) caption.dropTentative();
-    this.#open.clear();
-    if (this.#rows.empty) this.#rows.clear();
+    for (const source of [...this.#flows.keys()]) this.#discard(source);
   }
 
   /** The screen was cleared: open captions continue with their next word, on a new line. */
   onCleared() {
-    for (const caption of this.#open.values()) caption.clearedLength = caption.text.length;
+    for (const flow of this.#flows.values()) flow.lines = [{ start: flow.text.length }];
+  }
+
+  #discard(source) {
+    const flow = this.#flows.get(source);
+    clearTimeout(flow.timer);
+    for (const { row } of flow.lines) row?.dropTentative();
+    this.#flows.delete(source);
+    if (this.#rows.empty) this.#rows.clear();
+  }
+
+  /** The flow that a caption belongs to: the one it began, or one whose last caption has ended. */
+  #flowOf({ id, source }) {
+    const flow = this.#flows.get(source);
+    if (flow?.id === id || flow?.isBetween) {
+      clearTimeout(flow.timer);
+      flow.id = id;
+      return flow;
+    }
+    if (flow) this.#discard(source);
+    const created = new Flow(id);
+    this.#flows.set(source, created);
+    return created;
   }
 
   /** The text that is displayed, and the length of its stable part. */
@@ -53,74 +83,64 @@ export class RollUp {
     return { text, stable: stableText.length };
   }
 
-  /** Decides where lines begin. Lines before the first changed word stay as they are. */
-  #breakLines(caption, text, language) {
-    const unchanged = commonLength(caption.text, text);
-    caption.text = text;
-    caption.starts = caption.starts.filter((start, n) => n === 0 || start <= unchanged);
-    this.#skipCleared(caption, text, unchanged);
-    let start = caption.starts.at(-1);
-    for (;;) {
-      const rest = text.slice(start);
-      const kept = Math.max(0, unchanged - start);
-      const row = caption.rows[caption.starts.length - 1];
-      const scrolledOut = row && !this.#rows.isVisible(row); // by another speaker's words
-      if (scrolledOut && !kept) caption.rows.length = caption.starts.length - 1; // all of it is new: on a new row
-      const capacity = this.#style.lineCapacity(row ? row.label : this.#labelOfNextRow(caption));
-      const length = scrolledOut
-        ? nextWord(rest, kept)
-        : nextBreak(rest, { ...capacity, language, kept, sentences: true });
-      if (!length) return;
-      start += length;
-      caption.starts.push(start);
+  /** Decides where the lines of a new text begin. */
+  #arrange(flow, text, { language, source, growing }) {
+    const kept = this.#carryLines(flow, text);
+    for (let n = 0; n < flow.lines.length; n++) {
+      const line = flow.lines[n];
+      const next = flow.lines[n + 1];
+      if (!line.row) line.label = this.#labelOfNextRow(flow, n, source);
+      const options = { ...this.#style.lineCapacity(line.row?.label ?? line.label), language, from: line.start };
+      // A line before others keeps its words unless they no longer fit; those then go to the next line.
+      const start = next
+        ? nextBreak(text.slice(0, next.start), { ...options, kept: next.start })
+        : nextBreak(text, { ...options, kept: kept[n] ?? line.start, sentences: true, growing });
+      if (start && next) next.start = start;
+      else if (start) flow.addLine(start);
     }
+    flow.releaseRows();
   }
 
-  /** Words that were cleared from the screen do not return with the next word. */
-  #skipCleared(caption, text, unchanged) {
-    if (!caption.clearedLength) return;
-    const from = Math.min(caption.clearedLength, unchanged);
-    caption.starts = [nextWord(text, from) || text.length];
-    caption.rows = [];
-    caption.clearedLength = 0;
+  /** Finds the lines on the screen again in a new text. Returns up to where the words of each are the same. */
+  #carryLines(flow, text) {
+    const { starts, kept } = findLines(
+      flow.lines.map((line) => line.start),
+      flow.text,
+      text,
+    );
+    flow.text = text;
+    const remaining = flow.keepLines(starts, (row) => this.#rows.isVisible(row)).map((n) => kept[n]);
+    const last = flow.lines.at(-1);
+    if (!last.row || this.#rows.isVisible(last.row)) return remaining;
+    // Other speakers' words have moved the last line out: what is new begins on a new line.
+    const keptUntil = remaining.at(-1);
+    if (keptUntil <= last.start) {
+      flow.lines[flow.lines.length - 1] = { start: last.start };
+    } else {
+      const start = nextWord(text, keptUntil);
+      if (start) flow.addLine(start);
+    }
+    return remaining;
   }
 
-  #labelOfNextRow(caption) {
-    if (caption.starts.length - 1 > caption.rows.length) return ""; // the row above it will have the same speaker
-    return this.#speakers.labelAfter(this.#rows.source, caption.source);
+  #labelOfNextRow(flow, n, source) {
+    if (n > 0 && !flow.lines[n - 1].row) return ""; // the row above it will have the same speaker
+    return this.#speakers.labelAfter(this.#rows.source, source);
   }
 
-  #fillRows(caption, text, stable, language) {
-    const dir = this.#style.direction(text);
-    for (const [n, start] of caption.starts.entries()) {
-      const end = caption.starts[n + 1] ?? text.length;
-      const stableEnd = Math.min(Math.max(stable, start), end);
-      const parts = [text.slice(start, stableEnd), text.slice(stableEnd, end).trimEnd()];
+  #fillRows(flow, stable, { language, source }) {
+    const dir = this.#style.direction(flow.text);
+    for (const [n, line] of flow.lines.entries()) {
+      const end = flow.lines[n + 1]?.start ?? flow.text.length;
+      const stableEnd = Math.min(Math.max(stable, line.start), end);
+      const parts = [flow.text.slice(line.start, stableEnd), flow.text.slice(stableEnd, end).trimEnd()];
       if (!parts[1]) parts[0] = parts[0].trimEnd();
-      if (!caption.rows[n]) {
+      if (!line.row) {
         if (!parts.join("").trim()) continue;
-        const label = this.#speakers.labelAfter(this.#rows.source, caption.source);
-        caption.rows[n] = this.#rows.add(this.#speakers.rowSpec(caption.source, { label, dir, language }));
+        line.row = this.#rows.add(this.#speakers.rowSpec(source, { label: line.label, dir, language }));
       }
-      caption.rows[n].setText(...parts);
+      line.row.setText(...parts);
     }
-    for (const row of caption.rows.splice(caption.starts.length)) row.setText("", "");
-  }
-}
-
-class OpenCaption {
-  starts = [0]; // offsets in the text where its lines begin
-  rows = []; // one for each line, once it has words
-  text = "";
-  clearedLength = 0; // how much of the text was cleared from the screen
-
-  constructor({ id, source }) {
-    this.id = id;
-    this.source = source;
-  }
-
-  dropTentative() {
-    for (const row of this.rows) row.dropTentative();
   }
 }
 

@@ -1,6 +1,6 @@
 // How speakers are told apart: the label before their words, and their color.
 
-import { columns } from "../shared/caption_lines.js";
+import { columns } from "../shared/characters.js";
 import { toCss } from "../shared/colors.js";
 
 export class Speakers {

@@ -1,11 +1,15 @@
 // The overlay's appearance: puts the settings into the variables of the style sheet, and measures what fits on a line.
 
-import { columns } from "../shared/caption_lines.js";
+import { columns } from "../shared/characters.js";
 import { dim, luminanceOpposite, makeReadable, parseColor, toCss } from "../shared/colors.js";
 import { toCssColor } from "./settings.js";
 
 const FONT_TIMEOUT_MS = 3_000; // captions matter more than a font that loads slowly
 const WIDTH_RESERVE = 1.06; // of a line of average letters: few lines have more wide letters than that
+const HANGING = 0.5; // em: so far, a line that is on the screen may extend into the padding of the box
+const SPARE = 0.25; // em: so much more is left free on new lines, for punctuation that is added later
+const LATIN = "Aa ąż"; // letters of both files of the bundled font
+const LINE_SPACE = /[\t\n\v\f\r\u2028\u2029]/gu; // would not be as wide on the line as when it is measured
 const SAMPLE = "The quick brown fox jumps over the lazy dog, and all of them went home. ";
 const RIGHT_TO_LEFT =
   /[\p{Script=Hebrew}\p{Script=Arabic}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
@@ -15,6 +19,7 @@ export class OverlayStyle {
   #root;
   #canvas = document.createElement("canvas").getContext("2d");
   #lineWidth = 0; // pixels
+  #fontSize = 0; // pixels
   #backdrop; // the color that letters contrast with: that of the box, or of their outline
 
   /** values: all settings; root: the element that gets the variables. */
@@ -32,7 +37,9 @@ export class OverlayStyle {
   async load() {
     const { weight } = this.#values;
     const timeout = new Promise((resolve) => setTimeout(resolve, FONT_TIMEOUT_MS));
-    await Promise.race([document.fonts.load(`${weight} 20px ${this.#family()}`), timeout]).catch(() => undefined);
+    await Promise.race([document.fonts.load(`${weight} 20px ${this.#family()}`, LATIN), timeout]).catch(
+      () => undefined,
+    );
     this.measure();
   }
 
@@ -43,8 +50,8 @@ export class OverlayStyle {
     this.#canvas.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
     const mean = this.#canvas.measureText(this.displayed(SAMPLE, "en")).width / SAMPLE.length;
     const wanted = this.#values.chars * mean * WIDTH_RESERVE;
-    const size = parseFloat(style.fontSize);
-    this.#lineWidth = Math.min(wanted, innerWidth * 0.94 - 1.2 * size);
+    this.#fontSize = parseFloat(style.fontSize);
+    this.#lineWidth = Math.min(wanted, innerWidth * 0.94 - 1.2 * this.#fontSize);
     this.#root.style.setProperty("--line-width", `${this.#lineWidth}px`);
     return before !== this.#lineWidth;
   }
@@ -54,17 +61,21 @@ export class OverlayStyle {
     const prefix = label ? `${label}  ` : "";
     return {
       limit: Math.max(8, this.#values.chars - columns(prefix)),
-      fits: (line) => this.#canvas.measureText(prefix + line).width <= this.#lineWidth,
+      fits: (line, shown = false) => {
+        const room = this.#lineWidth + (shown ? HANGING : -SPARE) * this.#fontSize;
+        return this.#canvas.measureText(prefix + line).width <= room;
+      },
     };
   }
 
   /** The text as it is displayed: in capitals if the settings say so. */
   displayed(text, language) {
-    if (!this.#values.upper) return text;
+    const spaced = text.replace(LINE_SPACE, " ");
+    if (!this.#values.upper) return spaced;
     try {
-      return text.toLocaleUpperCase(language || undefined);
+      return spaced.toLocaleUpperCase(language || undefined);
     } catch {
-      return text.toUpperCase(); // the browser does not know this language code
+      return spaced.toUpperCase(); // the browser does not know this language code
     }
   }
 

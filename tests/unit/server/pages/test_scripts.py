@@ -3,11 +3,13 @@
 import json
 import subprocess
 import sysconfig
-from itertools import pairwise
+from importlib.resources import files
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from budoux import Parser
 
 from streamstt.text import line_break_data
 from tests.support.paths import DATA, ROOT
@@ -88,20 +90,64 @@ def test_the_same_openers_as_in_files() -> None:
     ("before", "after", "same"),
     [
         ("We went to the large house", "We went to the large house, and", "We went to the large house"),
-        ("We went to the large house", "We went to the large houses", "We went to the large "),
+        ("We went to the large house", "We went to the large houses", "We went to the large"),
+        ("We want to the house", "And we went to the house", "We to the house"),
         ("We went", "We went", "We went"),
         ("", "We", ""),
-        ("日本語の字", "日本語の幕", "日本語の"),
-        ("so 🎉", "so 🎊", "so "),
+        ("日本語の字", "日本語、の幕", "日 本 語 の"),
+        ("so 🎉", "so 🎊", "so"),
     ],
 )
-def test_common_length(before: str, after: str, same: str) -> None:
-    """Two texts are the same up to the first word that differs or has grown; a sign behind a word changes nothing."""
+def test_words_are_found_again(before: str, after: str, same: str) -> None:
+    """In the next revision of a text; a longer word is another word, added punctuation changes nothing."""
     script = """
-      import { commonLength } from "./shared/caption_lines.js";
-      output(after.slice(0, commonLength(before, after)));
+      import { alignWords, splitWords } from "./shared/word_alignment.js";
+      const [old, fresh] = [splitWords(before), splitWords(after)];
+      const found = old.filter((_, n) => alignWords(old, fresh)[n] >= 0);
+      output(found.map(({ start, end }) => before.slice(start, end)).join(" "));
     """
     assert evaluate(script, before=before, after=after) == same
+
+
+@pytest.mark.parametrize(
+    ("model", "language", "text"),
+    [
+        ("ja", "ja", "彼は「今日は行かない」と言いましたが誰も信じませんでした"),
+        ("ja", "ja", "日本語の字幕は単語の途中で改行されません。𠮷野家です"),
+        ("zh-hans", "zh", "这是一个没有标点符号的很长的句子我们要看看它怎么断开"),
+        ("zh-hant", "yue", "這是一個沒有標點符號的很長的句子我們要看看它怎麼斷開"),
+        ("th", "th", "สวัสดีครับยินดีต้อนรับสู่การประชุมประจำปี"),
+    ],
+)
+def test_the_same_phrases_as_in_python(model: str, language: str, text: str) -> None:
+    """Phrases begin where the Python package finds them, and no line is broken within one."""
+    weights = json.loads((files("budoux") / "models" / f"{model}.json").read_text(encoding="utf-8"))
+    script = """
+      import { addModel, phraseStarts } from "./shared/phrases.js";
+      import { breakLines } from "./shared/caption_lines.js";
+      addModel(model, weights);
+      const starts = [...phraseStarts(text, language)];
+      output([starts.map((start, n) => text.slice(start, starts[n + 1])),
+              breakLines(text, () => ({ limit: 24 }), language)]);
+    """
+    phrases, lines = evaluate(script, model=model, language=language, text=text, weights=weights)
+    assert phrases == Parser(weights).parse(text)
+    ends = set(accumulate(len(phrase) for phrase in phrases))
+    assert {*accumulate(len(line) for line in lines)} <= ends
+    assert len(lines) > 1
+
+
+def test_a_character_is_what_readers_see() -> None:
+    """A family of emoji, a flag, a letter with marks: no line break divides them, and they are as wide as one."""
+    pictures = ["👩🏽\u200d👩🏿\u200d👧\u200d👦", "🇩🇪", "👍🏿", "1\ufe0f\u20e3", "❤\ufe0f\u200d🔥"]
+    script = """
+      import { columns } from "./shared/characters.js";
+      import { breakLines } from "./shared/caption_lines.js";
+      output(pictures.map((picture) => [columns(picture), breakLines(picture.repeat(9), () => ({ limit: 8 }))]));
+    """
+    for picture, (width, lines) in zip(pictures, evaluate(script, pictures=pictures), strict=True):
+        assert width == 2
+        assert lines == [picture * 4, picture * 4, picture]
 
 
 def test_clients_of_a_restarted_daemon_do_not_return_in_step() -> None:
