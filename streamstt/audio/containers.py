@@ -16,7 +16,7 @@ OGG_HEADER = struct.Struct("<4sBB20xB")  # magic, version, flags, ..., number of
 OGG_FIRST_PAGE = 2  # flag of the first page of a stream
 
 
-class Part(io.RawIOBase):
+class FileRange(io.RawIOBase):
     """A range of a file, some of whose bytes are replaced; a file object for reading."""
 
     def __init__(self, path: Path, start: int, end: int, patches: dict[int, bytes]) -> None:

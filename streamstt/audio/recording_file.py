@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from streamstt.audio.containers import Part, find_parts, missing_bytes
+from streamstt.audio.containers import FileRange, find_parts, missing_bytes
 from streamstt.errors import SourceError
 
 UNKNOWN = 2**48  # frames: a header that does not tell the length tells more than this
@@ -124,7 +124,7 @@ class RecordingFile:
     def _open_part(self, index: int) -> float:
         """Opens a part at its start, and returns its length in seconds, as it tells it."""
         self.close()
-        self._raw = Part(self._path, *self._parts[index])
+        self._raw = FileRange(self._path, *self._parts[index])
         try:
             self._file = _SoundFile(self._raw)
         except soundfile.LibsndfileError:
@@ -142,7 +142,7 @@ class RecordingFile:
             missing_s = lacking / bytes_per_s
         tolerance_s = MIN_MISSING_S if self._bad_frame < 0 else MAX_SHIFT_S
         if tolerance_s < missing_s < UNKNOWN / 1e6 and self._tells_length():
-            self._note(read_s, None)
+            self._record_damage(read_s, None)
         self._before_s, self._bad_frame = self._before_s + read_s, -1
         self._part += 1
         if self._part < len(self._parts):
@@ -158,7 +158,7 @@ class RecordingFile:
         start = self._raw.read(8192) or b""
         return b"Xing" in start or b"Info" in start
 
-    def _note(self, start_s: float, end_s: float | None) -> None:
+    def _record_damage(self, start_s: float, end_s: float | None) -> None:
         damage = _Damage(self._before_s + start_s, None if end_s is None else self._before_s + end_s)
         if damage not in self._damages and not any(d.end is None and d.start <= damage.start for d in self._damages):
             self._damages.append(damage)
@@ -185,9 +185,9 @@ class RecordingFile:
                 break
             data = self._read_at(at, size)
             if len(data):
-                self._note(self._frame / rate, at / rate)
+                self._record_damage(self._frame / rate, at / rate)
                 return np.concatenate([np.zeros((at - self._frame, channels), np.float32), data])
-        self._note(self._frame / rate, None)
+        self._record_damage(self._frame / rate, None)
         return np.zeros((0, channels), np.float32)
 
     def _read_at(self, frame: int, size: int) -> Frames:

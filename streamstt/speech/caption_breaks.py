@@ -214,6 +214,7 @@ def _bare(word: str) -> str:
 
 
 def _is_number(before: str, after: str) -> bool:
-    """Returns whether two words are parts of one number: "349, 999", "555 0199", "$ 5"."""
+    """Returns whether two words are parts of one number: "349, 999", "555 0199", "$ 5", "12 million, 456"."""
     stem = before.rstrip(f" {NUMBER_SEPARATORS}")
-    return (stem[-1:].isdigit() or stem.endswith(CURRENCY)) and after.lstrip("".join(CURRENCY) + "+(")[:1].isdigit()
+    is_number = stem[-1:].isdigit() or stem.endswith(CURRENCY) or stem.casefold() in NUMERALS
+    return is_number and after.lstrip("".join(CURRENCY) + "+(")[:1].isdigit()

@@ -61,7 +61,7 @@ class ClosedDecode:
         if depth == 0:
             self.words = words
         if depth == MAX_DEPTH:
-            return self._speech_frames.place(words, job)
+            return self._speech_frames.trim_pauses(words, job)
         job = replace(job, language=job.language or hypothesis.language)
         if (skipped := self._speech_frames.find_skipped(words)) is not None:
             low, high = cut_range(words[skipped])
@@ -71,7 +71,7 @@ class ClosedDecode:
             parts += yield from self._decode(replace(job.cut(at, job.end), draft=words[skipped + 1 :]), depth + 1)
             if spoken_units(parts) > spoken_units(words):
                 return parts
-        words = self._speech_frames.place(words, job)
+        words = self._speech_frames.trim_pauses(words, job)
         known = words or job.committed
         if known and self._speech_frames.continues_after(known[-1], job.end, looped=hypothesis.looped):
             at = _end_of(job, known, looped=hypothesis.looped)

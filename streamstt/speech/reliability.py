@@ -16,9 +16,10 @@ PAUSE_FRAMES = samples_from_ms(200) // FRAME  # frames without speech that no wo
 # Samples of speech that a word may have. What is one word to the model can be many that are said: "$349,999".
 MAX_WORD = samples_from_ms(1000)  # the detector finds speech around a word, too
 MAX_PER_LETTER = samples_from_ms(60)
+MAX_PER_SPELLED_LETTER = samples_from_ms(150)  # of a web address: "w"
 MAX_PER_DIGIT = samples_from_ms(700)  # "seventy-seven", said slowly
+MAX_PER_MARK = samples_from_ms(800)  # "dot", "slash", "dollars" within a number or an address, with a pause before it
 MAX_SINGLE_WORD = samples_from_ms(2100)  # what may have more is several words that are said
-MAX_PER_MARK = samples_from_ms(500)  # "dot", "slash", "dollars" within a number or an address
 
 
 def is_unreliable(hypothesis: Hypothesis, settings: SpeechSettings) -> bool:
@@ -46,7 +47,8 @@ def max_word_samples(text: str) -> int:
     text = text.strip()
     digits, letters = sum(c.isdigit() for c in text), sum(c.isalpha() for c in text)
     marks = len(text.rstrip(".,;:!?")) - digits - letters
-    return MAX_WORD + letters * MAX_PER_LETTER + digits * MAX_PER_DIGIT + marks * MAX_PER_MARK
+    per_letter = MAX_PER_SPELLED_LETTER if marks or digits else MAX_PER_LETTER
+    return MAX_WORD + letters * per_letter + digits * MAX_PER_DIGIT + marks * MAX_PER_MARK
 
 
 def cut_range(word: RecognizedWord) -> tuple[int, int]:
@@ -93,7 +95,7 @@ class SpeechFrames:
         """
         return self._speech_samples(word.end, end) >= (MIN_AFTER_LOOP if looped else MIN_UNRECOGNIZED)
 
-    def place(self, words: Sequence[RecognizedWord], job: Job) -> tuple[RecognizedWord, ...]:
+    def trim_pauses(self, words: Sequence[RecognizedWord], job: Job) -> tuple[RecognizedWord, ...]:
         """Returns the words with the times at which they are spoken: without pauses at their ends, one after another.
 
         The engine divides all of the audio among the words, so that a pause belongs to a word, too.

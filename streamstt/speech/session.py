@@ -247,7 +247,7 @@ class Session:
 
     def _apply_update(self, utterance: Utterance, hypothesis: Hypothesis) -> list[Event]:
         words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words
-        events = self._captioner.update(utterance, self._speech_frames.place(words, hypothesis.job))
+        events = self._captioner.update(utterance, self._speech_frames.trim_pauses(words, hypothesis.job))
         no_words = not (words if hypothesis.job.must_continue else hypothesis.words)
         if self._decode_window.trim(utterance, no_words=no_words):
             self._segmenter.trim(utterance.start)

@@ -1,6 +1,7 @@
 """Names that were given up stay given up: each has a standard word in its place."""
 
 import ast
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def definitions(body: list[ast.stmt]) -> Iterator[str]:
                 yield node.name
             case ast.ClassDef():
                 yield node.name
-                yield from definitions(node.body)
+                inherited = dir(io.RawIOBase) if any("IOBase" in ast.unparse(base) for base in node.bases) else []
+                yield from (name for name in definitions(node.body) if name not in inherited)
                 yield from (
                     found.attr
                     for found in ast.walk(node)
