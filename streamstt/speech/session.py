@@ -198,14 +198,9 @@ class Session:
         self._decoding = utterance
         if utterance.decode and utterance.decode.job:
             return utterance.decode.job
-        # No context when the language is to be detected: this utterance may be in another one than the last.
-        if (
-            not utterance.decoded_until
-            and self._previous
-            and self._language
-            and self._previous.start >= self._unbroken_from
-        ):
-            utterance.add_context(self._previous, self._ring.start, self._ring.end)
+        # When the language is to be detected, this utterance may be in another one than the last.
+        if self._language and not utterance.decoded_until:
+            self._add_context(utterance, self._language)
         utterance.decode_now = False
         end = utterance.end if utterance.end is not None else self._ring.end
         if end - utterance.start > MAX_WINDOW:
@@ -237,21 +232,37 @@ class Session:
         utterance, self._decoding = self._decoding, None
         if utterance is None:
             raise RuntimeError(f"{self.source}: a hypothesis came, but no job is out")
-        utterance.language = hypothesis.language
+        language_before, utterance.language = utterance.language, hypothesis.language
         utterance.decoded_until = max(utterance.decoded_until, hypothesis.job.end)
         if utterance.decode:
             events = self._apply_final(utterance, utterance.decode, hypothesis)
         else:
-            events = self._apply_update(utterance, hypothesis)
+            events = self._apply_update(utterance, hypothesis, language_before)
         return events + self._end_lost_utterances()
 
-    def _apply_update(self, utterance: Utterance, hypothesis: Hypothesis) -> list[Event]:
+    def _apply_update(self, utterance: Utterance, hypothesis: Hypothesis, language_before: str) -> list[Event]:
         words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words
-        events = self._captioner.update(utterance, self._speech_frames.trim_pauses(words, hypothesis.job))
+        placed = self._speech_frames.trim_pauses(words, hypothesis.job)
+        # A detected language that two updates agree on, and that was spoken before: what was said then is context.
+        may_commit = not hypothesis.looped
+        if not (self._language or utterance.committed) and language_before == hypothesis.language:
+            may_commit = may_commit and not self._add_context(utterance, hypothesis.language)
+        events = self._captioner.update(utterance, placed, may_commit=may_commit)
         no_words = not (words if hypothesis.job.must_continue else hypothesis.words)
         if self._decode_window.trim(utterance, no_words=no_words):
             self._segmenter.trim(utterance.start)
         return events
+
+    def _add_context(self, utterance: Utterance, language: str) -> bool:
+        """Has an utterance decoded together with the end of the previous one, if that was in the same language.
+
+        Returns:
+            Whether it has context now.
+        """
+        previous = self._previous
+        if previous and previous.language == language and previous.start >= self._unbroken_from:
+            utterance.add_context(previous, self._ring.start, self._ring.end)
+        return utterance.context_words > 0
 
     def _apply_final(self, utterance: Utterance, decode: ClosedDecode, hypothesis: Hypothesis) -> list[Event]:
         decode.apply(hypothesis)

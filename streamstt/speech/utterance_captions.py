@@ -31,19 +31,23 @@ class UtteranceCaptioner:
         self._source = source
         self._writer = writer
 
-    def update(self, utterance: Utterance, words: tuple[RecognizedWord, ...]) -> list[Event]:
+    def update(
+        self, utterance: Utterance, words: tuple[RecognizedWord, ...], *, may_commit: bool = True
+    ) -> list[Event]:
         """Commits the words that this update confirms, ends the captions that they complete, and shows the rest.
 
         Args:
             utterance: The utterance that was decoded.
             words: What was recognized after the committed words.
+            may_commit: Whether words may be committed; otherwise all are shown as words that may still change.
 
         Returns:
             Finals that are complete, then a partial if it says anything new.
         """
         end = utterance.decoded_until if utterance.end is None else min(utterance.decoded_until, utterance.end)
         stable_words = len(utterance.committed) - utterance.captioned_words
-        count = agreed_prefix(utterance.draft, words, end - samples_from_ms(self.settings.hold_ms), end - UNSURE_HOLD)
+        hold = samples_from_ms(self.settings.hold_ms)
+        count = agreed_prefix(utterance.draft, words, end - hold, end - UNSURE_HOLD) if may_commit else 0
         utterance.committed += words[:count]
         utterance.continuations = 0 if count else utterance.continuations
         utterance.draft = words[count:]

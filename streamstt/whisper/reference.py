@@ -23,10 +23,10 @@ from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.decoding.alignment import FRAME_S, attention_weights, token_starts
 from streamstt.whisper.decoding.generation_config import detect_language
 from streamstt.whisper.decoding.prompt import prompt_tokens
+from streamstt.whisper.decoding.token_rate import max_tokens
 from streamstt.whisper.decoding.words import split_words
 from streamstt.whisper.runtime import find_device
 
-MAX_TOKENS_PER_S = 12  # no speaker is faster: a decode that needs more is in a loop
 MAX_TEXT_TOKENS = 440  # of the decoder's 448 positions; the rest are for the prompt
 FRAME_SAMPLES = samples_from_ms(FRAME_S * 1000)
 
@@ -136,7 +136,7 @@ class ReferenceEngine:
     def _decode(self, job: Job) -> Hypothesis:
         encoded = self._encode(job.audio)
         language, no_speech = self._detect_language(encoded, job)
-        text = self._generate(encoded, self._prompt(language), job)
+        text = self._generate(encoded, self._prompt(language), job, language)
         decode = self._processor.tokenizer.decode
         words: list[RecognizedWord] = []
         first = 0
@@ -169,11 +169,11 @@ class ReferenceEngine:
             tokens += [self._language_tokens[language], self._config.task_to_id[self._task]]
         return [*tokens, self._config.no_timestamps_token_id]
 
-    def _generate(self, encoded: BaseModelOutput, prompt: list[int], job: Job) -> _GeneratedText:
+    def _generate(self, encoded: BaseModelOutput, prompt: list[int], job: Job, language: str) -> _GeneratedText:
         """Decodes greedily after the prompt and the committed words."""
         forced = [token for word in job.committed for token in word.tokens]
         capacity = MAX_TEXT_TOKENS - len(self._vocabulary_prompt) - len(forced)
-        limit = min(capacity, MAX_TOKENS_PER_S * len(job.audio) // SAMPLE_RATE + 10)
+        limit = min(capacity, max_tokens(language, self._task, len(job.audio) / SAMPLE_RATE))
         # WhisperForConditionalGeneration.generate no longer accepts a decoder prefix; its base class does.
         out: Any = GenerationMixin.generate(
             self._model,

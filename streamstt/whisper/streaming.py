@@ -34,6 +34,7 @@ from streamstt.whisper.decoding.speculative import (
     SpeculativeDecoder,
     mean_logprob,
 )
+from streamstt.whisper.decoding.token_rate import max_tokens
 from streamstt.whisper.decoding.words import split_words
 from streamstt.whisper.log_mel import LogMel
 from streamstt.whisper.network import precision
@@ -53,7 +54,6 @@ ALIGNMENT_SLACK = 10  # positions by which word times may be wrong: the next wor
 MAX_BATCH = 16  # jobs decoded side by side: more save little
 MAX_BATCH_BYTES = 160 << 20  # memory of these jobs above which no other is started
 MIN_LANGUAGE_PROBABILITY = 0.5  # of the detected language, from which the next job of a batch expects it
-MAX_TOKENS_PER_S = 12  # no speaker is faster: a decode that needs more is in a loop
 
 
 class StreamingEngine:
@@ -204,7 +204,7 @@ class StreamingEngine:
         forced = [token for word in job.committed for token in word.tokens]
         capacity = self._generation_config.dims.max_tokens - len(prompt) - len(forced) - 1
         audio_positions = _audio_positions(job)
-        limit = max(0, min(capacity, MAX_TOKENS_PER_S * len(job.audio) // SAMPLE_RATE + 10))
+        limit = max(0, min(capacity, max_tokens(language, self._task, len(job.audio) / SAMPLE_RATE)))
         return DecodeRequest(
             prompt=prompt,
             start_index=len(self._vocabulary_prompt),

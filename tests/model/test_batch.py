@@ -104,7 +104,7 @@ def test_each_job_has_its_own_limit(
     exact: StreamingEngine, alone: list[Hypothesis], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The limit of tokens depends on the audio of the job itself."""
-    monkeypatch.setattr(streaming, "MAX_TOKENS_PER_S", 1)
+    monkeypatch.setattr(streaming, "max_tokens", lambda language, task, seconds: int(seconds) + 10)
     limits = [int(seconds) + 10 for seconds in (*LENGTHS, 2)]
     expected = [tokens_of(h)[:limit] for h, limit in zip(alone, limits, strict=True)]
     assert len({len(tokens) for tokens in expected} & set(limits)) > 1, "limits that differ must end some texts"
