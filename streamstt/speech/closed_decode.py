@@ -11,12 +11,12 @@ from streamstt.audio.format import FRAME, samples_from_ms
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.speech.cut_points import find_cut_point, find_first_pause, find_quietest
-from streamstt.speech.reliability import MIN_WORD_DURATION, SpeechFrames, cut_range, is_unreliable, spoken_units
+from streamstt.speech.reliability import SpeechFrames, cut_range, is_unreliable, spoken_units
 from streamstt.text.characters import CLAUSE_ENDS
 
 MAX_DEPTH = 2  # decodes of the same audio after the first: a model that makes up words would otherwise be tried forever
 
-MAX_REPEATED_WORD = samples_from_ms(300)  # after MIN_WORD_DURATION; words that are repeated are said fast
+MAX_REPEATED_WORD = samples_from_ms(400)  # words that are repeated are said fast
 
 _Decoding = Generator[Job, Hypothesis, tuple[RecognizedWord, ...]]
 """Yields each job, is sent its hypothesis, and returns the words after the committed ones of the first job."""
@@ -63,7 +63,8 @@ class ClosedDecode:
         if depth == MAX_DEPTH:
             return self._speech_frames.trim_pauses(words, job)
         job = replace(job, language=job.language or hypothesis.language)
-        if (skipped := self._speech_frames.find_skipped(words)) is not None:
+        # Where the last word of a repetition ends is not known.
+        if (skipped := self._speech_frames.find_skipped(words[:-1] if hypothesis.looped else words)) is not None:
             low, high = cut_range(words[skipped])
             at = low + find_quietest(job.cut(low, high).audio)
             before = replace(job.cut(job.start, at), committed=job.committed, draft=words[:skipped])
@@ -72,9 +73,12 @@ class ClosedDecode:
             if spoken_units(parts) > spoken_units(words):
                 return parts
         words = self._speech_frames.trim_pauses(words, job)
+        if hypothesis.looped and words:
+            last = words[-1]
+            words = (*words[:-1], replace(last, end=min(last.end, last.start + MAX_REPEATED_WORD)))
         known = words or job.committed
         if known and self._speech_frames.continues_after(known[-1], job.end, looped=hypothesis.looped):
-            at = _end_of(job, known, looped=hypothesis.looped)
+            at = _find_end(job, known)
             words += yield from self._decode(job.cut(at, job.end), depth + 1)
         return words
 
@@ -85,14 +89,8 @@ def _without_broken_phrase(words: tuple[RecognizedWord, ...]) -> tuple[Recognize
     return words[: count or len(words)]
 
 
-def _end_of(job: Job, words: Sequence[RecognizedWord], *, looped: bool) -> int:
-    """Returns the sample index of the pause after the last word.
-
-    After a repetition the engine does not know where that word ends, only where it begins.
-    """
-    if looped and words[-1].start >= job.start:
-        low = words[-1].start + MIN_WORD_DURATION
-        return low + find_quietest(job.cut(low, low + MAX_REPEATED_WORD).audio)
+def _find_end(job: Job, words: Sequence[RecognizedWord]) -> int:
+    """Returns the sample index of the pause after the last word."""
     cut = find_cut_point(words, (), job.start, job.end, 0)
     _, low, high = cut or (0, words[-1].end, job.end)
     return low + find_first_pause(job.cut(low, high).audio)

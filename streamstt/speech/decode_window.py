@@ -73,7 +73,9 @@ class DecodeWindow:
             min_kept: Number of samples that must stay, as for ``find_cut_point``.
         """
         committed = utterance.committed[utterance.words_before_start :]
-        cut = find_cut_point(committed, utterance.draft, utterance.start, utterance.decoded_until, min_kept)
+        cut = find_cut_point(
+            committed, utterance.draft, utterance.start, utterance.decoded_until, min_kept, utterance.language
+        )
         if cut:
             count, low, high = cut
             utterance.words_before_start += count

@@ -65,6 +65,11 @@ class SpeechFrames:
     def __init__(self) -> None:
         self._starts: list[int] = []  # sample indices of the frames with speech, rising
 
+    @property
+    def starts(self) -> Sequence[int]:
+        """The sample index at which each frame starts, rising."""
+        return self._starts
+
     def add(self, start: int) -> None:
         """Adds the frame with speech that starts at a sample index, which is greater than those of all before."""
         self._starts.append(start)
