@@ -11,8 +11,8 @@ from streamstt.audio.format import FRAME, samples_from_ms
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.speech.cut_points import find_cut_point, find_first_pause, find_quietest
-from streamstt.speech.reliability import SpeechFrames, cut_range, is_unreliable, spoken_units
-from streamstt.text.characters import CLAUSE_ENDS
+from streamstt.speech.reliability import MIN_WORD_DURATION, SpeechFrames, cut_range, is_unreliable, spoken_units
+from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 
 MAX_DEPTH = 2  # decodes of the same audio after the first: a model that makes up words would otherwise be tried forever
 
@@ -78,8 +78,9 @@ class ClosedDecode:
             words = (*words[:-1], replace(last, end=min(last.end, last.start + MAX_REPEATED_WORD)))
         known = words or job.committed
         if known and self._speech_frames.continues_after(known[-1], job.end, looped=hypothesis.looped):
-            at = _find_end(job, known)
-            words += yield from self._decode(job.cut(at, job.end), depth + 1)
+            at = _find_end(job, known, looped=hypothesis.looped)
+            rest = yield from self._decode(job.cut(at, job.end), depth + 1)
+            words += _continued(words, rest) if hypothesis.looped else rest
         return words
 
 
@@ -89,10 +90,27 @@ def _without_broken_phrase(words: tuple[RecognizedWord, ...]) -> tuple[Recognize
     return words[: count or len(words)]
 
 
-def _find_end(job: Job, words: Sequence[RecognizedWord]) -> int:
-    """Returns the sample index of the pause after the last word."""
+def _continued(words: tuple[RecognizedWord, ...], rest: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
+    """Returns the rest of a repetition as it is written within a sentence: "wait, wait", not "wait, Wait"."""
+    if not words or not rest or words[-1].text.endswith(SENTENCE_ENDS):
+        return rest
+    first = replace(rest[0], text=rest[0].text.lower())
+    return (first, *rest[1:]) if _bare(first.text) in {_bare(word.text) for word in words} else rest
+
+
+def _bare(text: str) -> str:
+    """Returns a word without spaces and punctuation around it."""
+    return text.strip(f" {''.join(CLAUSE_ENDS)}")
+
+
+def _find_end(job: Job, words: Sequence[RecognizedWord], *, looped: bool) -> int:
+    """Returns the sample index of the pause after the last word; the next repetition may follow at once."""
+    last = words[-1]
+    if looped and last.start >= job.start:
+        low = last.start + MIN_WORD_DURATION
+        return low + find_quietest(job.cut(low, last.end + MIN_WORD_DURATION).audio)
     cut = find_cut_point(words, (), job.start, job.end, 0)
-    _, low, high = cut or (0, words[-1].end, job.end)
+    _, low, high = cut or (0, last.end, job.end)
     return low + find_first_pause(job.cut(low, high).audio)
 
 

@@ -111,14 +111,16 @@ def test_after_a_repetition_the_rest_is_heard() -> None:
 
 
 def test_a_phrase_that_was_cut_off_is_heard_again() -> None:
-    """What follows the last comma was within the repetition: it is not written twice."""
+    """What follows the last comma was within the repetition: it is not written twice, nor as a new sentence."""
 
     def answer(job: Job) -> list[RecognizedWord]:
         if job.start == 0:
-            return [word("Mind", 0.5, 0.8), word("it,", 0.8, 1.1), word("mind", 1.1, 2.0), word("", 2.0, 2.0)]
-        return [word("mind", 1.2, 1.4), word("it.", 1.4, 1.7)]
+            heard = [("Mind", 0.5), ("it,", 0.8), ("mind", 1.1), ("it,", 1.4), ("mind", 1.7), ("", 2.4)]
+            return [word(text, at, at + 0.3) for text, at in heard]
+        return [word("Mind", 1.8, 2.0), word("it.", 2.0, 2.3)]
 
-    assert decode(answer, speech((0.5, 1.8)), 2.2)[0] == ["Mind", "it,", "mind", "it."]
+    said, _ = decode(answer, speech((0.5, 2.4)), 2.8)
+    assert said == ["Mind", "it,", "mind", "it,", "mind", "it."]
 
 
 def test_what_follows_committed_words_is_heard() -> None:
