@@ -1,7 +1,7 @@
 """From audio to captions, with drawn talks and an engine that knows their words."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -221,9 +221,29 @@ def test_context_is_bounded() -> None:
     assert samples_from_ms(4000) < job.committed[-1].end - job.start < MAX_CONTEXT
 
 
-def test_no_context_when_the_language_is_to_be_detected() -> None:
-    """The next utterance may be in another language."""
-    assert not first_job_of_the_second(PAIR, language=None).committed
+@dataclass
+class TwoLanguages:
+    """An engine that recognizes PAIR; its second sentence is in a language that may be another one."""
+
+    second: str
+    info = PAIR.engine.info
+
+    def decode(self, job: Job) -> Hypothesis:
+        begins_there = job.language is None and job.start > samples_from_ms(2000)
+        return replace(PAIR.engine.decode(job), language=self.second if begins_there else job.language or "en")
+
+
+@pytest.mark.parametrize("second", ["en", "de"])
+def test_context_when_the_language_is_detected(second: str) -> None:
+    """The next utterance may be in another language: it has context when two updates agree that it is in the same."""
+    jobs: list[Job] = []
+    events = play(make_session(language=None), frames(PAIR), TwoLanguages(second), watch=jobs.append)
+    assert final_words(events) == PAIR.text
+    assert_caption_rules(events)
+    later = jobs[next(i for i, job in enumerate(jobs) if job.final) + 1 :]
+    assert [job.committed for job in later[:2]] == [(), ()]
+    assert (join_words(later[2].committed) == "We went to the sea.") == (second == "en")
+    assert {final.language for final in finals(events)[1:]} == {second}
 
 
 def test_no_context_across_a_dropout() -> None:
@@ -549,6 +569,20 @@ def test_waiting_utterances_become_one_job() -> None:
     assert len(jobs) == 1
     assert final_words(events) == talk.text
     assert session.backlog == 0
+
+
+def test_waiting_utterances_of_detected_languages_are_decoded_one_by_one() -> None:
+    """Each may be in another language, and the model writes all of a job in one."""
+    talk = make_talk(*(part for i in range(5) for part in (f"Sentence number {i}.", 1.0)))
+    session = make_session(language=None)
+    for block in frames(talk):
+        session.push(block)
+    jobs, events = [], []
+    while job := session.next_job():
+        jobs.append(job)
+        events += session.apply(talk.engine.decode(job))
+    assert [job.language for job in jobs] == [None] * 5
+    assert final_words(events) == talk.text
 
 
 def test_merged_jobs_fit_the_window() -> None:
