@@ -64,10 +64,11 @@ class CaptionView:
         self.note(text)
 
     def close(self) -> None:
-        """Leaves the last partials on the screen and restores the terminal."""
-        self._region.close(
-            self._palette.prefix(source) + self._open_captions[source] for source in self._open_sources()
-        )
+        """Leaves the last partials on the screen and restores the terminal; does nothing if captions are piped."""
+        if self._interactive:
+            self._region.close(
+                self._palette.prefix(source) + self._open_captions[source] for source in self._open_sources()
+            )
         self._open_captions.clear()
 
     def _show_hello(self, hello: dict[str, Any]) -> None:

@@ -50,7 +50,7 @@ MISTAKES = [
     Case("run --model script:bad.json WS", 4, ("bad.json", '"words"')),
     Case("run --model small WS", 4, ("'small'", "HF_HUB_OFFLINE", "streamstt models fetch small")),
     Case("run --language english WS", 78, ("'english'", '"en"')),
-    Case("run --language de SCRIPT WS", 78, ("'de'", "it speaks en")),
+    Case("run --language de SCRIPT WS", 78, ("'de'", "it knows en")),
     Case("run --set nonsense WS", 78, ("'nonsense'", "SECTION.KEY=VALUE")),
     Case("run --set server.prot=1 WS", 78, ("did you mean server.port",)),
     Case("run --set speech.vad_mode=9 WS", 78, ("speech.vad_mode", "'9'", "3")),

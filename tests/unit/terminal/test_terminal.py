@@ -194,7 +194,9 @@ def test_piped_captions() -> None:
     piped, notes = (Console(file=io.StringIO(), width=20) for _ in range(2))
     view = CaptionView(piped, notes)
     status = {"type": "status", "source": "a", "state": "lost", "detail": "The device is gone."}
-    for message in (hello("a"), partial("so"), status, final("A sentence that is longer than twenty columns.")):
+    said = final("A sentence that is longer than twenty columns.")
+    for message in (hello("a"), partial("so"), status, said, partial("and")):
         view.show(message)
+    view.close()
     assert piped.file.getvalue() == "A sentence that is longer than twenty columns.\n"  # type: ignore[attr-defined]
     assert notes.file.getvalue() == "(A: lost. The device is gone)\n"  # type: ignore[attr-defined]
