@@ -2,8 +2,8 @@
 
 import json
 import statistics
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ class Reference:
 
     Attributes:
         text: Normalized words.
-        timed_words: The same words, each with its end; empty if the times are unknown.
+        timed_words: The same words, each with its start and end; empty if the times are unknown.
     """
 
     text: tuple[str, ...]
@@ -52,16 +52,23 @@ class Reference:
             content = path.read_text(encoding="utf-8")
             if not words:
                 return cls(tuple(normalize(content)))
-            with_ends = [(str(w.get("w", w.get("text"))), float(w["end"])) for w in json.loads(content)]
+            timed = [
+                TimedWord(str(w.get("w", w.get("text"))), float(w["start"]), float(w["end"]))
+                for w in json.loads(content)
+            ]
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise SourceError(f"{path} is not a reference ({error}): {REFERENCE_FORMATS}") from error
-        timed = tuple(TimedWord(part, end) for word, end in with_ends for part in normalize(word))
-        return cls(tuple(normalize(" ".join(word for word, _ in with_ends))), timed)
+        return cls(tuple(normalize(" ".join(word.text for word in timed))), tuple(_split(timed, normalize)))
 
 
 def caption_words(finals: Sequence[Final], normalize: Normalizer) -> tuple[TimedWord, ...]:
     """Returns the normalized words of the finals with their own times, for delays without a reference."""
-    return tuple(TimedWord(part, w.end) for f in finals for w in f.words for part in normalize(w.text))
+    return tuple(_split((TimedWord(w.text, w.start, w.end) for f in finals for w in f.words), normalize))
+
+
+def _split(words: Iterable[TimedWord], normalize: Normalizer) -> Iterator[TimedWord]:
+    """Yields what each word is normalized to, with its times."""
+    return (replace(word, text=part) for word in words for part in normalize(word.text))
 
 
 def display_states(trace: SourceTrace, normalize: Normalizer) -> list[DisplayState]:
@@ -106,7 +113,7 @@ def compute_figures(
     shown: list[float] = []
     settled: list[float] = []
     final: list[list[float]] = [[] for _ in range(QUARTERS)]
-    erasures, error_rates, end_errors_ms = [], [], []
+    erasures, error_rates, start_errors_ms, end_errors_ms = [], [], [], []
     for trace, shift in zip(run.traces, shifts_s or [0.0] * len(run.traces), strict=True):
         finals = [f for _, f in trace.finals]
         states = [DisplayState(s.at - shift, s.words, s.settled) for s in display_states(trace, normalize)]
@@ -114,7 +121,7 @@ def compute_figures(
         spoken = (
             reference.timed_words
             if reference and reference.timed_words
-            else tuple(TimedWord(w.text, w.end - shift) for w in own_words)
+            else tuple(replace(w, end=w.end - shift) for w in own_words)
         )
         shown += delays(states, spoken, settled=False)
         settled += delays(states, spoken, settled=True)
@@ -124,6 +131,7 @@ def compute_figures(
         if reference and reference.timed_words:
             timed = reference.timed_words
             pairs, _ = align([w.text for w in timed], [w.text for w in own_words])
+            start_errors_ms += [abs(own_words[j].start - shift - timed[i].start) * 1000 for i, j in pairs]
             end_errors_ms += [abs(own_words[j].end - shift - timed[i].end) * 1000 for i, j in pairs]
         length = max((f.end for f in finals), default=1.0)
         for at, caption in trace.finals:
@@ -141,6 +149,7 @@ def compute_figures(
         "final_p95_s": percentile(all_final, 0.95),
         "final_p50_s_by_quarter": [percentile(quarter, 0.5) for quarter in final],
         "erasure": _mean(erasures),
+        "word_start_error_ms": _mean(start_errors_ms),
         "word_end_error_ms": _mean(end_errors_ms),
         "cpu_s_per_s": run.cpu_s / run.audio_s,
         "updates": len(run.decode_times),

@@ -15,9 +15,10 @@ SEARCH_WORDS = 20  # words: how far from its position a shown word is searched
 
 @dataclass(frozen=True, slots=True)
 class TimedWord:
-    """A normalized word, and when it ended (s)."""
+    """A normalized word, and when it began and ended (s)."""
 
     text: str
+    start: float
     end: float
 
 

@@ -50,6 +50,7 @@ FIGURE_LABELS = {
     "final_p50_s": ("word in a final, median", "s"),
     "final_p95_s": ("word in a final, 95th percentile", "s"),
     "erasure": ("words withdrawn per word", ""),
+    "word_start_error_ms": ("mean error of word starts", "ms"),
     "word_end_error_ms": ("mean error of word ends", "ms"),
     "cpu_s_per_s": ("CPU seconds per second of speech", ""),
     "update_p50_s": ("update, median", "s"),

@@ -52,6 +52,7 @@ def test_a_recording() -> None:
     figures = result["figures"]
     assert 0 <= figures["wer"]["min"] <= figures["wer"]["max"] < 10
     assert figures["shown_p50_s"]["mean"] <= figures["settled_p50_s"]["mean"] <= figures["final_p50_s"]["mean"]
+    assert figures["word_start_error_ms"] is None
     assert figures["word_end_error_ms"] is None, "the reference has no times"
     assert result["offline"][0]["wer"] < 10
     assert result["differs_from_file"] < 15

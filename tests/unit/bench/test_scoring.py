@@ -18,7 +18,7 @@ def state(at: float, text: str) -> DisplayState:
 
 def spoken(text: str) -> list[TimedWord]:
     """One word per second."""
-    return [TimedWord(word, i + 1.0) for i, word in enumerate(text.split())]
+    return [TimedWord(word, i + 0.5, i + 1.0) for i, word in enumerate(text.split())]
 
 
 @pytest.mark.parametrize(

@@ -45,6 +45,7 @@ def test_all_words_are_captioned(tmp_path: Path) -> None:
     run = play()
     figures = compute_figures(run, Reference.read(None, tmp_path / "words.json", normalize), normalize)
     assert figures["wer"] == 0
+    assert figures["word_start_error_ms"] == pytest.approx(0, abs=1)
     assert figures["word_end_error_ms"] == pytest.approx(0, abs=1)
     assert -0.3 < figures["shown_p50_s"] < 0.8
     assert figures["shown_p50_s"] <= figures["settled_p50_s"] <= figures["final_p50_s"] < 3
@@ -83,6 +84,7 @@ def test_each_source_is_shifted_by_its_own_time(tmp_path: Path) -> None:
     )
     figures = compute_figures(run, spoken, normalize, [-0.3, 0.2])
     assert figures["wer"] == 0
+    assert figures["word_start_error_ms"] == pytest.approx(0, abs=1)
     assert figures["word_end_error_ms"] == pytest.approx(0, abs=1)
     assert -0.3 < figures["shown_p50_s"] < 0.8
 
