@@ -243,9 +243,10 @@ class Session:
     def _apply_update(self, utterance: Utterance, hypothesis: Hypothesis, language_before: str) -> list[Event]:
         words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words
         placed = self._speech_frames.trim_pauses(words, hypothesis.job)
-        # A detected language that two updates agree on, and that was spoken before: what was said then is context.
         may_commit = not hypothesis.looped
-        if not (self._language or utterance.committed) and language_before == hypothesis.language:
+        if not (self._language or utterance.committed):  # two updates must agree on the language, too
+            may_commit = may_commit and language_before == hypothesis.language
+            # If it was spoken before, what was said then is context.
             may_commit = may_commit and not self._add_context(utterance, hypothesis.language)
         events = self._captioner.update(utterance, placed, may_commit=may_commit)
         no_words = not (words if hypothesis.job.must_continue else hypothesis.words)

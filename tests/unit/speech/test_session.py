@@ -246,6 +246,28 @@ def test_context_when_the_language_is_detected(second: str) -> None:
     assert {final.language for final in finals(events)[1:]} == {second}
 
 
+class LateLanguage:
+    """An engine that takes the first update of any speech for another language; it knows the words nevertheless."""
+
+    def __init__(self) -> None:
+        self.info = PAIR.engine.info
+        self.jobs: list[Job] = []
+
+    def decode(self, job: Job) -> Hypothesis:
+        self.jobs.append(job)
+        first = len(self.jobs) == 1
+        return replace(PAIR.engine.decode(job), language=job.language or ("hi" if first else "de"))
+
+
+def test_no_word_is_committed_in_a_language_that_one_update_found() -> None:
+    """A committed word decides on the language of the utterance, so two updates must agree on it."""
+    engine = LateLanguage()
+    events = play(make_session(language=None), frames(PAIR), engine)
+    assert final_words(events) == PAIR.text
+    assert {final.language for final in finals(events)} == {"de"}
+    assert [job.language for job in engine.jobs[:3]] == [None, None, None]
+
+
 def test_no_context_across_a_dropout() -> None:
     """Utterances on both sides of lost audio are not decoded together."""
     jobs: list[Job] = []
