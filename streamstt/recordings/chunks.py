@@ -1,4 +1,4 @@
-"""Splits a recording into chunks, decodes each until no speech is left without words, and writes captions.
+"""Splits a recording into chunks, and decodes each until no speech is left without words.
 
 Pure, as the session is. In contrast to live audio nobody waits for a word: there are no updates, chunks can be decoded
 in any order, and each is as long as is best for the engine.
@@ -15,9 +15,6 @@ from streamstt.audio.ring import Ring
 from streamstt.audio.vad import BatchDetector
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
-from streamstt.events import Final
-from streamstt.speech.caption_breaks import caption_break
-from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.closed_decode import ClosedDecode
 from streamstt.speech.reliability import SpeechFrames
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, mean_square
@@ -149,20 +146,3 @@ class ChunkDecode:
         """Applies the hypothesis for ``job``."""
         self.language = self.language or hypothesis.language
         self._decode.apply(hypothesis)
-
-
-def write_captions(decoded: ChunkDecode, writer: CaptionWriter, settings: SpeechSettings) -> Iterator[Final]:
-    """Yields the captions of a chunk.
-
-    Args:
-        decoded: A chunk that is decoded.
-        writer: Writes the captions of the recording.
-        settings: Settings of the ``[speech]`` section.
-    """
-    words = decoded.words
-    max_samples = samples_from_ms(settings.max_caption_s * 1000)
-    while words:
-        count = caption_break(words, max_samples, language=decoded.language) or len(words)
-        if final := writer.final(words[:count], decoded.end, decoded.language):
-            yield final
-        words = words[count:]

@@ -12,7 +12,8 @@ from streamstt.config.words import WordsSettings
 from streamstt.engine.base import Engine, Job
 from streamstt.errors import SourceError
 from streamstt.events import Final
-from streamstt.recordings.chunks import Chunk, ChunkDecode, ChunkSplitter, write_captions
+from streamstt.recordings.captions import RecordingCaptions
+from streamstt.recordings.chunks import Chunk, ChunkDecode, ChunkSplitter
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.voice_level import TOO_QUIET
@@ -82,8 +83,8 @@ def transcribe(  # noqa: PLR0913, PLR0917 - a public function, whose parameters 
     if on_progress:
         on_progress(total, total)
     decoded.sort(key=lambda decode: decode.start)
-    writer = CaptionWriter(path.stem, rewriter=WordRewriter(words))
-    return [final for decode in decoded for final in write_captions(decode, writer, settings) if final.text]
+    captions = RecordingCaptions(CaptionWriter(path.stem, rewriter=WordRewriter(words)), settings)
+    return [*(final for decode in decoded for final in captions.add(decode)), *captions.flush()]
 
 
 def _read_chunks(source: AudioFile, splitter: ChunkSplitter, report: OnProblem) -> Iterator[Chunk]:

@@ -14,7 +14,8 @@ from streamstt.engine.background import BackgroundDecoder
 from streamstt.engine.runner import EngineRunner
 from streamstt.errors import SourceError
 from streamstt.events import Final
-from streamstt.recordings.chunks import Chunk, ChunkDecode, ChunkSplitter, write_captions
+from streamstt.recordings.captions import RecordingCaptions
+from streamstt.recordings.chunks import Chunk, ChunkDecode, ChunkSplitter
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.voice_level import TOO_QUIET
@@ -65,7 +66,7 @@ class UploadedRecording:
         Raises:
             EngineError: The engine failed.
         """
-        writer = CaptionWriter(SOURCE, rewriter=self._rewriter)
+        captions = RecordingCaptions(CaptionWriter(SOURCE, rewriter=self._rewriter), self._speech)
         last_language: str | None = None
         async for chunk in self._read_chunks():
             decode = ChunkDecode(chunk, SOURCE, self._speech, self._language)
@@ -73,9 +74,10 @@ class UploadedRecording:
             while job := decode.job:
                 decode.apply(await self._background_decoder.decode(job))
             last_language = decode.language if decode.words else last_language
-            for final in write_captions(decode, writer, self._speech):
-                if final.text:
-                    yield final
+            for final in captions.add(decode):
+                yield final
+        for final in captions.flush():
+            yield final
 
     async def close(self) -> None:
         """Closes the file."""

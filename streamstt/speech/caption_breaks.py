@@ -19,7 +19,7 @@ from streamstt.text.line_break_data import (
     PHRASE_OPENERS,
 )
 from streamstt.text.line_breaking import belong_together
-from streamstt.text.sentences import OPENERS, ends_sentence
+from streamstt.text.sentences import FULL_STOP, OPENERS, ends_sentence
 
 MIN_SENTENCE_WORDS = 3  # a shorter sentence stays with the next one: "Yes. I do."
 MIN_PAUSE = samples_from_ms(300)  # such a pause may end a caption before it is too long
@@ -69,6 +69,13 @@ def caption_break(
     return breaks.find_last_chance(stable_words, len(words), words[0].start, max_samples) if words else None
 
 
+def calls_for_more(words: Sequence[RecognizedWord], language: str) -> bool:
+    """Returns whether a reader would go on after some words: the last is one as "the" or "Dr.", or part of a number."""
+    if not words:
+        return False
+    return words[-1].text.rstrip(FULL_STOP)[-1:].isdigit() or not _Breaks(words, (), language).is_good(len(words))
+
+
 class _Breaks:
     """The places between words. Place n is after the first n of them."""
 
@@ -99,7 +106,7 @@ class _Breaks:
 
     def has_pause(self, n: int) -> bool:
         """Returns whether there is a long pause, where a reader would pause."""
-        return n < len(self._pieces) and self._pause(n) >= MIN_PAUSE and self._is_good(n)
+        return n < len(self._pieces) and self._pause(n) >= MIN_PAUSE and self.is_good(n)
 
     def find_pause(self, first: int, n: int, length: float) -> int | None:
         """Returns the best place before n for a reader to pause, if possible in the second half.
@@ -114,7 +121,7 @@ class _Breaks:
         """
         late = range(max(first, n // 2), n) or [n]
         early = range(max(first, MIN_SENTENCE_WORDS), n // 2)
-        places = [k for k in late if self._is_good(k)] or [k for k in early if self._is_good(k)]
+        places = [k for k in late if self.is_good(k)] or [k for k in early if self.is_good(k)]
         if not places and length > PHRASE_LIMIT:
             places = [k for k in late if self._is_possible(k)]
         if not places and length > HARD_LIMIT:
@@ -137,7 +144,7 @@ class _Breaks:
         is_due = self._pieces[n - 1].end - start > LAST_CHANCE * max_samples
         if n == len(self._pieces) or not is_due or any(self.ends_sentence(k) for k in late):
             return None
-        return max(filter(self._is_good, range(max(first, n // 2, 1), n + 1)), key=self._value, default=None)
+        return max(filter(self.is_good, range(max(first, n // 2, 1), n + 1)), key=self._value, default=None)
 
     def _is_possible(self, k: int) -> bool:
         """Returns whether no word, number, name or address is broken there."""
@@ -152,7 +159,7 @@ class _Breaks:
             INNER_START.match(after) or _is_number(before[-1], after) or belong_together(before[-1], after)
         )
 
-    def _is_good(self, k: int) -> bool:
+    def is_good(self, k: int) -> bool:
         """Returns whether a reader would pause there: not after "the", "to" or "been", nor inside spelled numbers."""
         if not self._is_possible(k):
             return False

@@ -7,6 +7,10 @@ from streamstt.audio.format import seconds_from_samples
 from streamstt.engine.base import RecognizedWord, join_words
 from streamstt.events import Final, Partial, Word
 from streamstt.speech.rewriting import LanguageRules, WordRewriter
+from streamstt.text.characters import CLAUSE_ENDS
+from streamstt.text.sentences import FULL_STOP
+
+LEADING_PUNCTUATION = "".join(CLAUSE_ENDS)
 
 
 class CaptionWriter:
@@ -57,6 +61,8 @@ class CaptionWriter:
             RuntimeError: The text does not begin with what was stable before.
         """
         rules = self._current_rules(language)
+        tentative = tentative if committed else _without_leading_punctuation(tentative)
+        committed = _without_leading_punctuation(committed)
         words = rules.rewrite([*committed, *tentative])
         stable, text = rules.settled_text(committed), join_words(words).rstrip()
         if (text, stable) == (self._text, self._stable) or not (text or self.is_open):
@@ -92,7 +98,7 @@ class CaptionWriter:
         Raises:
             RuntimeError: The text does not begin with what was stable before.
         """
-        words = self._current_rules(language).rewrite(words)
+        words = self._current_rules(language).rewrite(_without_leading_punctuation(words))
         text = join_words(words).rstrip()
         if not (text or self.is_open):
             return None
@@ -131,6 +137,18 @@ class CaptionWriter:
     def _check_stable(self, text: str) -> None:
         if not text.startswith(self._stable):
             raise RuntimeError(f"caption {self._id} would change its {len(self._stable)} stable characters")
+
+
+def _without_leading_punctuation(words: Sequence[RecognizedWord]) -> Sequence[RecognizedWord]:
+    """Returns the words without a comma or the like at their beginning, which belongs to a caption that has ended."""
+    for n, word in enumerate(words):
+        text = word.text.lstrip()
+        # A full stop before a letter is part of the word: ".com".
+        rest = text if text[1:2].isalnum() and text[0] == FULL_STOP else text.lstrip(LEADING_PUNCTUATION).lstrip()
+        if rest:
+            space = word.text[: len(word.text) - len(text)]
+            return words if not n and rest == text else (replace(word, text=space + rest), *words[n + 1 :])
+    return ()
 
 
 def _join_fragments(words: Sequence[RecognizedWord]) -> list[RecognizedWord]:

@@ -12,6 +12,7 @@ import numpy as np
 from streamstt.audio.format import FRAME, FRAME_MS, Samples, samples_from_ms
 from streamstt.config.settings import SpeechSettings
 
+UNFINISHED_FACTOR = 2  # so much longer is the silence that ends an utterance after "the" or "Dr."
 PAUSE_FRAMES = 15  # 300 ms: longer than the closure of a consonant, shorter than a breath
 
 
@@ -124,7 +125,9 @@ class Segmenter:
         self._hangover = samples_from_ms(settings.end_silence_ms)
         self._max_utterance = samples_from_ms(settings.max_utterance_s * 1000)
 
-    def push(self, start: int, voiced: bool, energy: float, earliest_cut: int = 0) -> tuple[Boundary, ...]:
+    def push(
+        self, start: int, voiced: bool, energy: float, earliest_cut: int = 0, *, calls_for_more: bool = False
+    ) -> tuple[Boundary, ...]:
         """Processes the next frame.
 
         Args:
@@ -132,6 +135,7 @@ class Segmenter:
             voiced: Whether the detector found speech in it.
             energy: Its mean square.
             earliest_cut: Sample index before which a cut must not be (words up to there are committed).
+            calls_for_more: Whether somebody paused inside a phrase, so that a longer silence ends the utterance.
 
         Returns:
             The boundaries that this frame completes, in order; the caller acts on each.
@@ -142,7 +146,8 @@ class Segmenter:
         self._frames.append(_ClassifiedFrame(start, voiced, energy))
         if voiced:
             self.last_voiced_end = start + FRAME
-        return self._apply(self._observe(start + FRAME, voiced), start + FRAME, earliest_cut)
+        hangover = self._hangover * (UNFINISHED_FACTOR if calls_for_more else 1)
+        return self._apply(self._observe(start + FRAME, voiced, hangover), start + FRAME, earliest_cut)
 
     def trim(self, at: int) -> None:
         """Drops the part of the open utterance before a sample index, which is not decoded again."""
@@ -161,13 +166,13 @@ class Segmenter:
         self._closed_at = at
         return boundaries
 
-    def _observe(self, now: int, voiced: bool) -> Observation:
+    def _observe(self, now: int, voiced: bool, hangover: int) -> Observation:
         if self.phase is Phase.QUIET:
             while len(self._frames) > 2 * self._onset_frames:
                 self._frames.popleft()
             if voiced and sum(f.voiced for f in self._frames) >= self._onset_frames:
                 return Observation.ONSET
-        elif self.phase is Phase.PAUSE and not voiced and now - self.last_voiced_end >= self._hangover:
+        elif self.phase is Phase.PAUSE and not voiced and now - self.last_voiced_end >= hangover:
             return Observation.SILENCE
         elif now - self._start >= self._max_utterance:
             return Observation.FULL

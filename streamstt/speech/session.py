@@ -15,6 +15,7 @@ from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job
 from streamstt.events import Event, Gap, State, Status
 from streamstt.speech import update_policy
+from streamstt.speech.caption_breaks import calls_for_more
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.closed_decode import ClosedDecode
 from streamstt.speech.decode_window import DecodeWindow
@@ -117,7 +118,11 @@ class Session:
             if voiced:
                 self._speech_frames.add(frame.start)
             for boundary in self._segmenter.push(
-                frame.start, voiced, mean_square(frame.samples), self._committed_until()
+                frame.start,
+                voiced,
+                mean_square(frame.samples),
+                self._committed_until(),
+                calls_for_more=self._open is not None and self._open.calls_for_more,
             ):
                 events += self._on_boundary(boundary)
         return events + self._end_lost_utterances()
@@ -249,6 +254,7 @@ class Session:
             # If it was spoken before, what was said then is context.
             may_commit = may_commit and not self._add_context(utterance, hypothesis.language)
         events = self._captioner.update(utterance, placed, may_commit=may_commit)
+        utterance.calls_for_more = calls_for_more([*utterance.committed, *utterance.draft][-3:], utterance.language)
         no_words = not (words if hypothesis.job.must_continue else hypothesis.words)
         if self._decode_window.trim(utterance, no_words=no_words):
             self._segmenter.trim(utterance.start)

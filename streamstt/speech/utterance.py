@@ -27,6 +27,7 @@ class Utterance:
         captioned_words: How many committed words are in finals already.
         words_before_start: How many committed words lie before ``start``: their audio is not decoded again.
         language: Language code; empty before the first decode.
+        calls_for_more: Whether the last words that are known do not end a phrase.
         decode: Its decode after it was closed; None before the first job of that.
         continuations: Number of decodes that had to continue after the committed words, since the last commit.
         context_words: How many of the committed words belong to the previous utterance.
@@ -42,6 +43,7 @@ class Utterance:
     captioned_words: int = 0
     words_before_start: int = 0
     language: str = ""
+    calls_for_more: bool = False
     decode: ClosedDecode | None = None
     continuations: int = 0
     context_words: int = 0

@@ -12,7 +12,8 @@ from streamstt.audio.format import FRAME, SAMPLE_RATE, Block, Samples, samples_f
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import EngineInfo, Hypothesis, Job
 from streamstt.events import Final
-from streamstt.recordings.chunks import MAX_CHUNK_S, Chunk, ChunkDecode, ChunkSplitter, write_captions
+from streamstt.recordings.captions import RecordingCaptions
+from streamstt.recordings.chunks import MAX_CHUNK_S, Chunk, ChunkDecode, ChunkSplitter
 from streamstt.recordings.transcribe import decode_chunks
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.closed_decode import MAX_DEPTH
@@ -52,8 +53,8 @@ def transcribe(talk: Talk, engine: BatchEngine, *, language: str | None = "en") 
     chunks = split(talk.audio, join=language is not None)
     decoded = list(decode_chunks((ChunkDecode(p, "room", SpeechSettings(), language) for p in chunks), engine))
     decoded.sort(key=lambda decode_: decode_.start)
-    writer = CaptionWriter("room")
-    return [final for decode_ in decoded for final in write_captions(decode_, writer, SpeechSettings())]
+    captions = RecordingCaptions(CaptionWriter("room"), SpeechSettings())
+    return [*(final for decode_ in decoded for final in captions.add(decode_)), *captions.flush()]
 
 
 def words_of(finals: list[Final]) -> list[str]:

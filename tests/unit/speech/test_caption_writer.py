@@ -122,3 +122,29 @@ def test_late_fragments_belong_to_their_word(texts: list[str], words: list[str])
     assert [w.text for w in final.words] == words
     assert final.text == "".join(texts).strip()
     assert final.words[-1].end == len(texts) * 0.5
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        ([",", " so", " we", "."], "so we."),
+        ([" ,", " so"], "so"),
+        (["...", " and"], "and"),
+        (["。", "次", "は"], "次は"),
+        ([" ,so"], "so"),
+        ([" .com", " is"], ".com is"),
+        ([" ¿Qué"], "¿Qué"),
+        ([".", " "], ""),
+    ],
+)
+@pytest.mark.parametrize("committed", [0, 1, 2])
+def test_a_caption_does_not_begin_with_a_comma(pieces: list[str], text: str, committed: int) -> None:
+    """Punctuation of a sentence that has ended is dropped, in partials as in the final."""
+    words = [RecognizedWord(piece, i * 8000, (i + 1) * 8000, 0.9) for i, piece in enumerate(pieces)]
+    writer = CaptionWriter("mic")
+    partial = writer.partial(words[:committed], words[committed:], DECODED_UNTIL, "en")
+    assert (partial.text if partial else "") == text
+    final = writer.final(words, DECODED_UNTIL, "en")
+    assert (final.text if final else "") == text
+    if final:
+        assert "".join(final.text.split()) == "".join("".join(word.text for word in final.words).split())

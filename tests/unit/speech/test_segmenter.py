@@ -159,3 +159,15 @@ def test_state_machine(phase: Phase, observation: Observation) -> None:
         with pytest.raises(RuntimeError, match=rf"\b{observation.name}\b.*\b{phase.name}\b"):
             segmenter._apply(observation, 10 * FRAME, 0)
         assert vars(segmenter) == before
+
+
+def test_a_pause_inside_a_phrase() -> None:
+    """Speech that calls for more ends after twice the silence."""
+    closed = {}
+    for calls_for_more in (False, True):
+        segmenter = Segmenter(SPEECH)
+        for i, c in enumerate("....ssssss.............."):
+            for boundary in segmenter.push(i * FRAME, c in "s", LEVELS[c] ** 2, calls_for_more=calls_for_more):
+                if isinstance(boundary, Closed):
+                    closed[calls_for_more] = boundary.at // FRAME
+    assert closed == {False: 15, True: 20}

@@ -268,6 +268,23 @@ def test_no_word_is_committed_in_a_language_that_one_update_found() -> None:
     assert [job.language for job in engine.jobs[:3]] == [None, None, None]
 
 
+@pytest.mark.parametrize(
+    ("first", "rest", "captions"),
+    [
+        pytest.param("I talked to", "my brother.", ["I talked to my brother."], id="a preposition"),
+        pytest.param("We met Dr.", "Jones there.", ["We met Dr. Jones there."], id="a title"),
+        pytest.param("Call 1-800.", "555-0199 today.", ["Call 1-800. 555-0199 today."], id="a number"),
+        pytest.param("We met Jones", "was there too.", ["We met Jones", "was there too."], id="an end of a phrase"),
+    ],
+)
+def test_a_pause_inside_a_phrase(first: str, rest: str, captions: list[str]) -> None:
+    """A pause of 0.9 s ends an utterance, but not after "to", "Dr." or half a number."""
+    talk = make_talk(first, 0.9, rest)
+    events = play(make_session(SpeechSettings(end_silence_ms=600)), frames(talk), talk.engine)
+    assert [final.text for final in finals(events)] == captions
+    assert_caption_rules(events)
+
+
 def test_no_context_across_a_dropout() -> None:
     """Utterances on both sides of lost audio are not decoded together."""
     jobs: list[Job] = []
@@ -684,7 +701,7 @@ def test_any_stall(when: int, length: int) -> None:
 
 def test_overrun_in_the_middle_of_a_sentence() -> None:
     """When long speech without a pause is lost, its words are not doubled either."""
-    talk = make_talk(" ".join(f"w{i}" for i in range(300)))
+    talk = make_talk(" ".join(f"w{i}" for i in range(300)) + " done")
     for when in range(150, 290, 20):
         events, _ = stall(talk, when, 2500)
         assert_losses_are_reported(talk, events)
@@ -692,7 +709,7 @@ def test_overrun_in_the_middle_of_a_sentence() -> None:
 
 def test_overrun_of_a_cut_utterance() -> None:
     """An update decoded beyond the place where speech is cut afterwards: its words from there on do not come twice."""
-    talk = make_talk(" ".join(f"w{i}" for i in range(400)))
+    talk = make_talk(" ".join(f"w{i}" for i in range(400)) + " done")
     session, events = make_session(SpeechSettings(max_utterance_s=28, buffer_s=30)), []
     for block in frames(talk):
         events += session.push(block)
