@@ -31,7 +31,9 @@ class SpeechSettings(Section):
     pre_roll_ms: int = Field(
         400, ge=0, le=2000, description="Audio before the first speech that belongs to the utterance (ms)."
     )
-    end_silence_ms: int = Field(600, ge=100, le=5000, description="Silence that ends an utterance (ms).")
+    end_silence_ms: int = Field(
+        600, ge=100, le=5000, description='Silence that ends an utterance (ms); twice after "the" or in a number.'
+    )
     max_utterance_s: float = Field(20, ge=4, le=28, description="Longer speech is split at its best pause (s).")
     window_s: float = Field(10, ge=4, le=28, description="Maximum audio that an update decodes, where possible (s).")
     max_caption_s: float = Field(

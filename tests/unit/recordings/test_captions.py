@@ -1,5 +1,7 @@
 """The captions of a recording, over the ends of its chunks."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -29,7 +31,7 @@ def decoded(text: str, start_s: float, language: str = "en") -> ChunkDecode:
 def captions_of(*chunks: ChunkDecode) -> list[str]:
     captions = RecordingCaptions(CaptionWriter("talk"), SpeechSettings())
     finals = [*(final for chunk in chunks for final in captions.add(chunk)), *captions.flush()]
-    assert all(a.end <= b.start for a, b in zip(finals, finals[1:], strict=False))
+    assert all(a.end <= b.start for a, b in pairwise(finals))
     return [final.text for final in finals]
 
 
