@@ -50,7 +50,7 @@ def ends_sentence(words: Sequence[str], following: str | None, language: str = "
         return word.endswith(SENTENCE_ENDS) or (language == "el" and word.endswith(GREEK_QUESTION_MARKS))
     following = None if following is None else following.strip().lstrip(OPENERS)
     core = word[:-1].lstrip(OPENERS)
-    if following and core[-1:].isdigit() and following[0].isdigit():  # a number in groups
+    if following and core[-1:].isdecimal() and following[0].isdecimal():  # a number in groups
         return False
     kind = _classify(_abbreviation(words, core, language or "en"), language or "en")
     if kind in (_Kind.PLAIN, _Kind.INTERNAL):
@@ -106,7 +106,7 @@ def _is_initial(core: str, language: str) -> bool:
 def _ends_before(following: str, kind: _Kind, language: str) -> bool:
     """Returns whether a sentence ends between an abbreviation and the next word, without opening punctuation."""
     if not following[:1].isupper():
-        return kind is _Kind.NUMBERED and bool(following) and not (following[0].isdigit() or following[0].islower())
+        return kind is _Kind.NUMBERED and bool(following) and not (following[0].isdecimal() or following[0].islower())
     bare = re.sub(r"\W+$", "", following)
     if kind is _Kind.NUMBERED:
         return not ROMAN.fullmatch(bare)
