@@ -24,9 +24,9 @@ from itertools import accumulate
 
 from streamstt.text.characters import CLAUSE_ENDS, SPACELESS_CHARACTER, is_mark, split_characters, width
 from streamstt.text.line_break_data import (
-    CLOSERS,
     COUNTERS,
     DOTTED_TITLES,
+    END_CLOSERS,
     NO_LINE_END,
     NO_LINE_START,
     NUMBER_SEPARATORS,
@@ -38,7 +38,7 @@ from streamstt.text.line_break_data import (
 from streamstt.text.sentences import ends_sentence
 from streamstt.text.word_boundaries import CONTEXT, word_starts
 
-CLAUSE_END = re.compile(f"[{re.escape(''.join(CLAUSE_ENDS))}][{re.escape(CLOSERS)}]*$")
+CLAUSE_END = re.compile(f"[{re.escape(''.join(CLAUSE_ENDS))}][{re.escape(END_CLOSERS)}]*$")
 NUMBER = re.compile(rf"[^\w\s]*\d(?:[\d{re.escape(NUMBER_SEPARATORS)}]*\d)?\Z")
 BREAKING_SPACE = re.compile(r"[^\S\u00a0\u2007\u202f]+")  # not the non-breaking ones
 WORD = re.compile("[^ ]+")  # with single spaces between words
@@ -140,7 +140,7 @@ def _ends_clause(units: Sequence[_Unit], n: int, language: str) -> bool:
     """Returns whether a sentence or clause ends before unit n; it does not after an abbreviation."""
     if not CLAUSE_END.search(units[n - 1].text):
         return False
-    if not units[n - 1].text.rstrip(CLOSERS).endswith("."):
+    if not units[n - 1].text.rstrip(END_CLOSERS).endswith("."):
         return True
     return ends_sentence([unit.text for unit in units[max(0, n - 3) : n]], units[n].text, language) is True
 

@@ -3,7 +3,14 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from streamstt.text.abbreviations import ABBREVIATIONS, AFTER_TIME, COMMON, ORDINAL_LANGUAGES, Abbreviations
+from streamstt.text.abbreviations import (
+    ABBREVIATIONS,
+    AFTER_TIME,
+    COMMON,
+    CONSONANTS,
+    ORDINAL_LANGUAGES,
+    Abbreviations,
+)
 from streamstt.text.function_words import FUNCTION_WORDS, OTHER_STARTERS
 from streamstt.text.line_break_data import COUNTERS, DOTTED_TITLES, NUMERALS, PHRASE_OPENERS, TITLES, UNITS
 
@@ -17,6 +24,7 @@ def word_lists() -> dict[str, Any]:
         "phraseOpeners": _by_language(PHRASE_OPENERS),
         "ordinalLanguages": sorted(ORDINAL_LANGUAGES),
         "afterTime": sorted(AFTER_TIME),
+        "consonants": sorted(CONSONANTS),
         "units": sorted(UNITS),
         "numerals": sorted(NUMERALS),
         "counters": sorted(COUNTERS),

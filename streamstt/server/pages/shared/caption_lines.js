@@ -1,13 +1,13 @@
 // Breaks captions into lines, by phrase where possible. The rules and their tests are those of
 // streamstt/text/line_breaking.py. Here a break is an offset in the text, and words on the screen stay where they are.
 
-import { BREAKING_SPACE, CLOSERS, columns, firstOf, lastOf, SPACELESS } from "./characters.js";
+import { BREAKING_SPACE, columns, END_CLOSERS, firstOf, lastOf, SPACELESS } from "./characters.js";
 import { bareWord, CLAUSE_END, splitToFit, splitUnits, startsWord, wordStarts } from "./line_units.js";
 import { endsSentence } from "./sentences.js";
 import { words } from "./word_lists.js";
 
 const GROWTH = 8; // columns: characters by which the last phrase of a text without spaces usually still grows
-const FULL_STOP = new RegExp(`\\.[${CLOSERS.replace("]", "\\]")}]*$`, "u");
+const FULL_STOP = new RegExp(`\\.[${END_CLOSERS.replace("]", "\\]")}]*$`, "u");
 const HANGING = 3; // columns: so far, punctuation that is added later may exceed the limit
 
 /** Breaks a complete text into lines without space around them. capacity(n): {limit, fits} of line n, see nextBreak. */

@@ -19,12 +19,13 @@ export const MARK = /[\p{M}\p{Cf}]/u;
 /** The signs that end a sentence. A full stop may also belong to an abbreviation: see sentences.js. */
 export const SENTENCE_ENDS = ".?!…。？！．｡؟۔।॥።։។။";
 export const CLAUSE_ENDS = `${SENTENCE_ENDS},;:、，；：،؛､`;
-/** These may follow the end of a sentence or clause. */
 export const CLOSERS = ")]}）］｝〕〉》」』】〙〗’”»›'\"";
+/** These may follow the end of a sentence or clause: also quotation marks that only some languages close with. */
+export const END_CLOSERS = `${CLOSERS}“‘«‹`;
 /** No line begins with these. */
 export const CLOSING = new Set(`${CLAUSE_ENDS}${CLOSERS}ー々ゝヽぁぃぅぇぉっゃゅょァィゥェォッャュョ・％%ๆฯะาำๅະາຳ`);
 /** No line ends with these. */
-export const OPENING = new Set("([{（［｛〔〈《「『【〘〖‘“«‹¿¡เแโใไເແໂໃໄ");
+export const OPENING = new Set("([{（［｛〔〈《「『【〘〖‘“„‚«‹¿¡เแโใไເແໂໃໄ");
 const ASCII = /^[ -~]*$/u;
 const EMOJI_STYLE = /[\ufe0f\u20e3]/u; // shows the character before it as an emoji, and a digit as a key
 const SEGMENTER = new Intl.Segmenter(undefined, { granularity: "grapheme" });

@@ -3,9 +3,9 @@
 import {
   BREAKING_SPACE,
   CLAUSE_ENDS,
-  CLOSERS,
   CLOSING,
   columns,
+  END_CLOSERS,
   firstOf,
   graphemes,
   lastOf,
@@ -20,7 +20,7 @@ const NUMBER = /^[^\p{L}\p{N}_\p{White_Space}]*\p{Nd}(?:[\p{Nd}.,'’:/–-]*\p{
 const DIGIT_GROUP = /^\p{Nd}{3}(?!\p{Nd})/u; // "000" of "10 000"
 const QUOTES = new Set("\"'");
 /** Whether a sentence or clause ends with a text, if no abbreviation does. */
-export const CLAUSE_END = new RegExp(`[${CLAUSE_ENDS}][${CLOSERS.replace("]", "\\]")}]*$`, "u");
+export const CLAUSE_END = new RegExp(`[${CLAUSE_ENDS}][${END_CLOSERS.replace("]", "\\]")}]*$`, "u");
 
 /**
  * Splits a text into units: words, or in scripts without spaces characters with their signs.

@@ -1,14 +1,16 @@
 // Whether a sentence ends after a word. The rule and its tests are those of streamstt/text/sentences.py.
 
-import { CLOSERS, firstOf, OPENING, SENTENCE_ENDS, strip } from "./characters.js";
+import { END_CLOSERS, firstOf, OPENING, SENTENCE_ENDS, strip } from "./characters.js";
 import { isListed, words } from "./word_lists.js";
 
-const OPENERS = new Set([...OPENING, ..."\"'-–—…"]);
-const CLOSER = new Set(CLOSERS);
+const OPENERS = new Set([...OPENING, ..."\"'-–—…»›”’"]); // »so« is a quotation, too
+const CLOSERS = new Set(END_CLOSERS);
 const KINDS = ["internal", "numbered", "final", "rarelyFinal"]; // of abbreviations
 const DOTTED = /^[\p{L}\p{Nl}\p{No}](?:\.-?[\p{L}\p{Nl}\p{No}])+$/u; // U.S, z.B
+const ELISION = /['’](?!(?:s|t|d|m|n|ll)$)/u; // an article, as in "l'ing.", but not "John's."
 const INITIAL = /^[\p{L}\p{N}_]\./u;
 const ROMAN = /^(?!I$)[IVXLC]+$/u; // "I" is a pronoun
+const INTERJECTION = /^(?:hm+|mm+|shh+|ps+t)$/iu;
 
 /**
  * Whether a sentence ends with the last of some words; null if that depends on the next word.
@@ -17,7 +19,7 @@ const ROMAN = /^(?!I$)[IVXLC]+$/u; // "I" is a pronoun
  * following: the next word; null: not known
  */
 export function endsSentence(before, following, language = "") {
-  const word = withoutLast(strip(before.at(-1)), CLOSER);
+  const word = withoutLast(strip(before.at(-1)), CLOSERS);
   if (!word.endsWith(".") || word.endsWith("..")) {
     return endsWithAny(word, SENTENCE_ENDS) || (language === "el" && endsWithAny(word, ";\u037e"));
   }
@@ -32,44 +34,66 @@ export function endsSentence(before, following, language = "") {
 
 /** What may be an abbreviation, with single letters before it: "p. m." is "p.m.", "m. in." is "m.in.". */
 function abbreviation(before, last, language) {
-  const core = last.split(/['’]/u).at(-1) || last; // an article before it, as in "l'ing."
+  const core = last.split(ELISION).at(-1) || last;
   let joined = core;
   for (const word of before.slice(0, -1).reverse()) {
     const letter = withoutFirst(strip(word), OPENERS);
     if (!/^\p{L}\.$/u.test(letter)) break;
     joined = letter + joined;
   }
-  const isWhole = isSingle(core) || lists(language).some(([entries]) => isEntry(joined, entries));
-  return isWhole ? joined : core;
+  return isSingle(core) || listedKind(joined, language) ? joined : core;
 }
 
 /** What kind of word is before the full stop. */
 function classify(core, language) {
-  const found = lists(language).find(([entries]) => isEntry(core, entries));
-  if (found) return found[1];
-  if (words("ordinalLanguages").has(language) && /^\p{Nd}{1,2}$/u.test(core)) {
-    return language === "de" ? "rarelyFinal" : "final"; // German capitalizes nouns: what is counted
+  const last = core.split("-").at(-1); // of a compound, as in "Dipl.-Ing." and "Jean-P."
+  const kind = listedKind(core, language) || listedKind(last, language);
+  if (kind) return kind;
+  if (isInitial(last, language) || DOTTED.test(core)) return "rarelyFinal";
+  const isOpen = isOrdinal(core, language) || isWithoutVowels(last);
+  if (isOpen) return language === "de" ? "rarelyFinal" : "final"; // German capitalizes nouns, too
+  return "plain";
+}
+
+/**
+ * The kind of an abbreviation that is listed as it is written, or else with fewer capital letters. A single letter must
+ * be written the same: "p. 5" is a page, "P. Smith" a name.
+ */
+function listedKind(core, language) {
+  const forms = [core];
+  if (core && !isSingle(core)) {
+    const first = firstOf(core);
+    forms.push(core.toLowerCase());
+    if (isUpper(first)) forms.push(first + core.slice(first.length).toLowerCase());
   }
-  return isInitial(core, language) || DOTTED.test(core) ? "rarelyFinal" : "plain";
+  for (const code of isListed("abbreviations", language) ? [language, ""] : [""]) {
+    for (const form of forms) {
+      const kind = KINDS.find((name) => words("abbreviations", code, name).has(form));
+      if (kind) return kind;
+    }
+  }
+  return "";
 }
 
-/** The lists of abbreviations of a language, and those of every language: [entries, kind]. */
-function lists(language) {
-  const codes = isListed("abbreviations", language) ? [language, ""] : [""];
-  return codes.flatMap((code) => KINDS.map((kind) => [words("abbreviations", code, kind), kind]));
+/**
+ * Whether a word is a single letter that stands for a longer one: a capital letter, but not "I" in English; and in other
+ * languages also a small consonant, as in "5 h.".
+ */
+function isInitial(word, language) {
+  if (!isSingle(word)) return false;
+  if (language === "en") return isUpper(word) && word !== "I";
+  return isUpper(word) || words("consonants").has(word);
 }
 
-/** Whether a word is in a list, as it is written there or with more capital letters; a single letter only as it is. */
-function isEntry(core, entries) {
-  if (isSingle(core) || entries.has(core)) return entries.has(core);
-  if (entries.has(core.toLowerCase())) return true;
-  if (!core || !isUpper(firstOf(core))) return false;
-  return entries.has(firstOf(core) + core.slice(firstOf(core).length).toLowerCase());
+/** Whether a full stop makes a number ordinal: "3. Mai", "Felipe VI.". */
+function isOrdinal(core, language) {
+  return ROMAN.test(core) || (words("ordinalLanguages").has(language) && /^\p{Nd}{1,2}$/u.test(core));
 }
 
-/** Whether a word is a single capital letter, which stands for a name; in English, "I" does not. */
-function isInitial(core, language) {
-  return isSingle(core) && isUpper(core) && !(core === "I" && language === "en");
+/** Whether a word can be read only as an abbreviation, such as "kg" or "bzgl"; of capitals it is a name. */
+function isWithoutVowels(word) {
+  if (!word || isSingle(word) || isAllUpper(word) || INTERJECTION.test(word)) return false;
+  return Array.from(word.toLowerCase()).every((letter) => words("consonants").has(letter));
 }
 
 /** Whether a sentence ends between an abbreviation and the next word, without opening punctuation. */
