@@ -78,8 +78,7 @@ def break_lines(text: str, limit: int, language: str = "") -> list[str]:
     Returns:
         The lines, stripped; all but the last are full. Empty if the text is.
     """
-    text = _normalize_spaces(text)
-    units = _make_units(text, limit)
+    text, units = _make_units(text, limit)
     broken = []
     while units:
         count = _first_line_units(text, units, limit, language)
@@ -93,16 +92,12 @@ def balance_lines(text: str, limit: int, language: str = "") -> list[str] | None
 
     Not for a text that still grows: its lines would move.
 
-    Args:
-        text: As for ``break_lines``.
-        limit: As for ``break_lines``.
-        language: As for ``break_lines``.
+    Args: as for ``break_lines``.
 
     Returns:
         Two lines; None if the text needs more or cannot be broken.
     """
-    text = _normalize_spaces(text)
-    units = _make_units(text, limit)
+    text, units = _make_units(text, limit)
     starts = _word_starts(text, language)
     places = [n for n in range(1, len(units)) if not units[n].keep_with_previous]
     pairs = [(n, text[: units[n - 1].end], text[units[n].start :]) for n in places]
@@ -126,14 +121,23 @@ def _first_line_units(text: str, units: Sequence[_Unit], limit: int, language: s
         return len(units)
     most = max(1, len(widths) - 2)  # the first unit that does not fit starts the next line
     known = units[most].start + 1  # of what follows the first character will not change when the text grows
-    starts = _word_starts(text, language, units[0].start, known)
     places = [n for n in range(1, most + 1) if not units[n].keep_with_previous]
-    words = [n for n in places if _starts_word(units, n, starts)]
+    words = _word_places(text[:known], units, places, language)
     second_half = [n for n in words if 2 * widths[n] >= limit]
     clauses = [n for n in second_half if _ends_clause(units, n, language)]
     phrases = [n for n in second_half if _starts_phrase(units, n, language)]
     spaces = [n for n in range(1, most + 1) if units[n].space_before]
     return (clauses or phrases or second_half or words or places or spaces or [most])[-1]
+
+
+def _word_places(text: str, units: Sequence[_Unit], places: Sequence[int], language: str) -> list[int]:
+    """Returns the places before a word; if none is sure, those that may be. The text may go on."""
+    for sure in (True, False):
+        starts = _word_starts(text, language, units[0].start, sure=sure)
+        found = [n for n in places if _starts_word(units, n, starts)]
+        if found:
+            return found
+    return []
 
 
 def _ends_clause(units: Sequence[_Unit], n: int, language: str) -> bool:
@@ -145,18 +149,18 @@ def _ends_clause(units: Sequence[_Unit], n: int, language: str) -> bool:
     return ends_sentence([unit.text for unit in units[max(0, n - 3) : n]], units[n].text, language) is True
 
 
-def _word_starts(text: str, language: str, begin: int = 0, known: int | None = None) -> frozenset[int] | None:
+def _word_starts(text: str, language: str, begin: int = 0, *, sure: bool = False) -> frozenset[int] | None:
     """Returns where words begin in scripts without spaces; None if nothing is known of the language.
 
     Args:
-        text: The whole text.
+        text: The text so far.
         language: Language code.
         begin: The offset from which on they are wanted.
-        known: The offset from which on the text may still change; None: it is complete.
+        sure: Whether only those are wanted that are words however the text goes on.
     """
     found: set[int] = set()
-    for word in WORD.finditer(text, max(0, begin - CONTEXT), len(text) if known is None else known):
-        starts = word_starts(word[0], language, growing=word.end() == known)
+    for word in WORD.finditer(text, max(0, begin - CONTEXT)):
+        starts = word_starts(word[0], language, growing=sure and word.end() == len(text))
         if starts is None:
             return None
         found.update(word.start() + start for start in starts)
@@ -175,13 +179,10 @@ def _starts_phrase(units: Sequence[_Unit], n: int, language: str) -> bool:
     return _strip_punctuation(units[n].text) in openers and _strip_punctuation(units[n - 1].text) not in openers
 
 
-def _normalize_spaces(text: str) -> str:
-    return " ".join(filter(None, BREAKING_SPACE.split(text)))
-
-
-def _make_units(text: str, limit: int) -> list[_Unit]:
-    """Splits a text into units that fit on a line."""
-    return [cut for unit in _keep_together(list(_split_units(text))) for cut in _split_long(unit, limit)]
+def _make_units(text: str, limit: int) -> tuple[str, list[_Unit]]:
+    """Returns a text with single spaces, and its units, which fit on a line."""
+    text = " ".join(filter(None, BREAKING_SPACE.split(text)))
+    return text, [cut for unit in _keep_together(list(_split_units(text))) for cut in _split_long(unit, limit)]
 
 
 def _split_units(text: str) -> Iterator[_Unit]:

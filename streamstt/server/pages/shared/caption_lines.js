@@ -29,7 +29,7 @@ export function breakLines(text, capacity, language = "") {
  */
 export function phraseEnd(text, limit, language = "") {
   const units = splitUnits(text);
-  const starts = wordStarts(text, { language });
+  const starts = wordStarts(text, language);
   const ends = range(1, units.length - 1).filter((n) => {
     if (units[n].tied || !startsWord(units, n, starts)) return false;
     if (sentenceEnds(units, n, language)) return true;
@@ -74,17 +74,17 @@ function firstLineUnits(text, units, options) {
   const { limit, language, kept, sentences, growing } = options;
   const { widths, full } = fillLine(text, units, options);
   const most = full ? widths.length - 1 : units.length; // the first that does not fit begins the next line
-  const from = units[0]?.start ?? 0;
-  // Of what follows a full line, the first character will not change when the text grows.
-  const known = full ? units[most].start + firstOf(units[most].text).length : Infinity;
-  const starts = wordStarts(text, { language, from, known });
   const movable = range(1, most).filter((n) => n === most || units[n - 1].end >= kept);
   const places = movable.filter((n) => n < units.length && !units[n].tied);
-  const before = places.filter((n) => startsWord(units, n, starts));
+  // Of what follows a full line, the first character will not change when the text grows.
+  const known = full ? units[most].start + firstOf(units[most].text).length : text.length;
+  const before = wordPlaces(text.slice(0, known), units, places, { language, sure: full });
   const late = before.filter((n) => 2 * widths[n] >= limit); // in the second half of the line
   if (!full) {
     const ends = late.filter((n) => sentences && sentenceEnds(units, n, language));
-    return ends.at(-1) ?? ((growing && roomToGrow(units, widths, { limit, kept, starts })) || units.length);
+    return (
+      ends.at(-1) ?? ((growing && roomToGrow(units, widths, { limit, kept, phrase: before.at(-1) })) || units.length)
+    );
   }
   const clauses = late.filter((n) => clauseEnds(units, n, language));
   const phrases = late.filter((n) => startsPhrase(units, n, language));
@@ -107,12 +107,19 @@ function fillLine(text, units, { limit, kept, fits }) {
   return { widths, full: false };
 }
 
+/** The places before a word; if none is sure, those that may be. */
+function wordPlaces(text, units, places, { language, sure }) {
+  const from = units[0]?.start ?? 0;
+  const starts = wordStarts(text, language, { from, sure });
+  const found = places.filter((n) => startsWord(units, n, starts));
+  return found.length || !sure ? found : wordPlaces(text, units, places, { language, sure: false });
+}
+
 /** Where to break a line to which a phrase was added at the end that may outgrow it; 0: nowhere. */
-function roomToGrow(units, widths, { limit, kept, starts }) {
+function roomToGrow(units, widths, { limit, kept, phrase }) {
   const last = units.at(-1);
-  if (!last || !SPACELESS.test(last.text) || CLAUSE_END.test(last.text)) return 0;
-  const phrase = units.findLastIndex((unit, n) => n > 0 && !unit.tied && startsWord(units, n, starts));
-  const isNew = phrase > 0 && units[phrase].start >= kept;
+  if (!last || !SPACELESS.test(lastOf(last.text)) || CLAUSE_END.test(last.text)) return 0;
+  const isNew = phrase && units[phrase].start >= kept;
   return isNew && widths.at(-1) + Math.min(GROWTH, limit / 4) > limit ? phrase : 0;
 }
 

@@ -66,16 +66,14 @@ export function splitToFit(units, limit, fits) {
  * The offsets at which words begin in scripts without spaces; null if nothing is known of the language.
  *
  * from: the offset from which on they are wanted
- * known: the offset from which on the text may still change
+ * sure: whether only those are wanted that are words however the text goes on
  */
-export function wordStarts(text, { language, from = 0, known = Infinity }) {
-  const before = Array.from(text.slice(Math.max(0, from - 2 * CONTEXT), from))
-    .slice(-CONTEXT)
-    .join("");
-  const begin = from - before.length;
+export function wordStarts(text, language, { from = 0, sure = false } = {}) {
+  const before = Array.from(text.slice(Math.max(0, from - 2 * CONTEXT), from)).slice(-CONTEXT);
+  const begin = from - before.join("").length;
   const found = new Set();
-  for (const { word, start } of splitWords(text.slice(begin, known))) {
-    const starts = phraseStarts(word, language, begin + start + word.length === known);
+  for (const { word, start } of splitWords(text.slice(begin))) {
+    const starts = phraseStarts(word, language, sure && begin + start + word.length === text.length);
     if (!starts) return null;
     for (const offset of starts) found.add(begin + start + offset);
   }
