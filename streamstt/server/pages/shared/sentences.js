@@ -76,8 +76,8 @@ function listedKind(core, language) {
 }
 
 /**
- * Whether a word is a single letter that stands for a longer one: a capital letter, but not "I" in English; and in other
- * languages also a small consonant, as in "5 h.".
+ * Whether a word is a single letter that stands for a longer one: a capital letter, but not "I" in English; and in
+ * other languages also a small consonant, as in "5 h.".
  */
 function isInitial(word, language) {
   if (!isSingle(word)) return false;
