@@ -10,11 +10,12 @@ SPACELESS_LANGUAGES = frozenset({"zh", "ja", "th", "lo", "my", "yue", "km", "bo"
 SENTENCE_ENDS = tuple(".?!…。？！．｡؟۔।॥։።។။")
 """The signs that end a sentence. A full stop may also belong to an abbreviation: see ``text.sentences``."""
 CLAUSE_ENDS = (*SENTENCE_ENDS, *",;:、，；：،؛､")
-# Ranges instead of Unicode tables, so that JavaScript can use the same ones.
-WIDE_CHARACTER = re.compile(
+# Ranges instead of Unicode tables, so that JavaScript can use the same ones; pictures are in no range of their own.
+WIDE_CHARACTER = regex.compile(
     "[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff60\uffe0-\uffe6"
-    "\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001f9ff\U00020000-\U0003fffd]"
+    "\U0001f300-\U0001f64f\U0001f680-\U0001f6ff\U0001f900-\U0001faff\U00020000-\U0003fffd\\p{Emoji_Presentation}]"
 )
+EMOJI_STYLE = re.compile("[\ufe0f\u20e3]")  # shows the character before it as an emoji, and a digit as a key
 SPACELESS_CHARACTER = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u3029\u3030-\u312f\u31a0-\u4dbf\u4e00-\ua4cf"
     "\uf900-\ufaff\ufe30-\ufe4f\uff00-\uff65\U00020000-\U0003fffd]"
@@ -40,7 +41,7 @@ def width(text: str) -> int:
 
 
 def _character_width(character: str) -> int:
-    if "\ufe0f" in character:  # shown as an emoji
+    if EMOJI_STYLE.search(character):
         return 2
     return min(2, sum(2 if WIDE_CHARACTER.match(c) else not is_mark(c) for c in character))
 

@@ -99,7 +99,7 @@ OTHER_STARTERS: dict[str, frozenset[str]] = {
     "en": _word_set(
         "it you that there here then now today yesterday tomorrow well yes no okay ok please thanks thank let let's "
         "however perhaps maybe another someone everyone nobody nothing everything something later once finally "
-        "first again still yet instead meanwhile"
+        "first again still yet instead meanwhile mine yours hers ours theirs"
     ),
     "de": _word_set(
         "sie ihr dann da dort hier jetzt heute gestern morgen danach deshalb deswegen also ja nein bitte danke "

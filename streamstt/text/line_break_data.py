@@ -1,5 +1,7 @@
 """Words and punctuation that allow or forbid a line break. Data only; the rules are in ``line_breaking``."""
 
+from streamstt.text.characters import CLAUSE_ENDS
+
 
 def _word_set(words: str) -> frozenset[str]:
     return frozenset(words.split())
@@ -45,11 +47,11 @@ TITLES = _word_set("Mr Mrs Ms Mx Dr Prof St Rev Hon Herr Frau Mme Mlle Sr Sra Sr
 # Titles only with the full stop: without it they are other words or names.
 DOTTED_TITLES = _word_set("M. Gen. Col. Capt. Lt. Sgt. Sen. Gov. Rep. Pres. Fr. Mt.")
 
-# Punctuation that ends a clause; closing quotation marks and brackets may follow it.
-CLAUSE_END_SIGNS = ".?!…,;:،؛؟۔।。？！、，；：．｡､"
 CLOSERS = ")]}）］｝〕〉》」』】〙〗’”»›'\""
+# These may follow the end of a sentence or clause: also quotation marks that only some languages close with.
+END_CLOSERS = CLOSERS + "“‘«‹"
 # Not at the start of a line: also small kana, repetition marks, and Thai and Lao vowels that follow their letter.
-NO_LINE_START = frozenset(CLAUSE_END_SIGNS + CLOSERS + "ー々ゝヽぁぃぅぇぉっゃゅょァィゥェォッャュョ・％%ๆฯะาำๅະາຳ")
+NO_LINE_START = frozenset("".join(CLAUSE_ENDS) + CLOSERS + "ー々ゝヽぁぃぅぇぉっゃゅょァィゥェォッャュョ・％%ๆฯะาำๅະາຳ")
 # Not at the end of a line: also Thai and Lao vowels that precede their letter.
-NO_LINE_END = frozenset("([{（［｛〔〈《「『【〘〖‘“«‹¿¡เแโใไເແໂໃໄ")
+NO_LINE_END = frozenset("([{（［｛〔〈《「『【〘〖‘“„‚«‹¿¡เแโใไເແໂໃໄ")
 NUMBER_SEPARATORS = ".,'’:/–-"

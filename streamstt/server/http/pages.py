@@ -15,6 +15,7 @@ from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import to_json
 from streamstt.server.http.response import Response, text_response
 from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, Format, render
+from streamstt.text.word_lists import word_lists
 
 PAGES = {
     "/": "captions/captions.html",
@@ -29,7 +30,9 @@ PAGE_TYPES = {
     ".svg": "image/svg+xml",
     ".woff2": "font/woff2",
 }
-PHRASE_MODELS = "shared/phrases/"  # the overlay breaks lines between phrases with the models that files are broken with
+# The overlay breaks lines with the models and the lists of words that files are broken with.
+PHRASE_MODELS = "shared/phrases/"
+WORD_LISTS = "shared/word_lists.json"
 # Only the captions page may ask for the microphone, and no page for any other device.
 NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=()"
 PERMISSIONS = {"/": NO_DEVICES.replace("microphone=()", "microphone=(self)")}
@@ -52,6 +55,7 @@ class Pages:
         self.overlay = OverlaySettings()
         self._files = _read_files(files("streamstt.server").joinpath("pages"))
         self._files |= _read_files(files("budoux").joinpath("models"), PHRASE_MODELS)
+        self._files[WORD_LISTS] = to_json(word_lists()).encode()
         self._handlers: dict[str, Callable[[str], Response]] = {"/healthz": self._health, "/metrics": self._metrics}
         self._handlers["/overlay.json"] = self._overlay
         self._handlers |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from streamstt.text.abbreviations import ABBREVIATIONS, COMMON
 from streamstt.text.characters import SENTENCE_ENDS
 from streamstt.text.function_words import FUNCTION_WORDS
+from streamstt.text.line_breaking import break_lines
 from streamstt.text.sentences import ends_sentence
 from tests.support.drawing import PROPERTY
 from tests.support.paths import DATA
@@ -17,24 +18,26 @@ from tests.support.paths import DATA
 TEXTS = json.loads((DATA / "sentences.json").read_text())
 
 
-@pytest.mark.parametrize(("language", "text"), [(lang, text) for lang, texts in TEXTS.items() for text in texts])
-def test_where_sentences_end(language: str, text: str) -> None:
+@pytest.mark.parametrize("language", TEXTS)
+def test_where_sentences_end(language: str) -> None:
     """Sentences end where a reader would say so, in each language."""
-    words = text.replace("|", " ").split()
-    found = [
-        word if not ends_sentence(words[: n + 1], words[n + 1], language) else f"{word}|"
-        for n, word in enumerate(words[:-1])
-    ]
-    assert " ".join([*found, words[-1]]) == " ".join(text.replace("|", "| ").split())
+    found = []
+    for text in TEXTS[language]:
+        *words, last = text.replace("|", " ").split()
+        ends = [ends_sentence(words[: n + 1], [*words, last][n + 1], language) for n in range(len(words))]
+        marked = [f"{word}|" if end else f"{word} " for word, end in zip(words, ends, strict=True)]
+        found.append("".join([*marked, last]))
+    assert found == TEXTS[language]
 
 
-@pytest.mark.parametrize(("language", "text"), [(lang, text) for lang, texts in TEXTS.items() for text in texts])
-def test_the_future_changes_no_answer(language: str, text: str) -> None:
+@pytest.mark.parametrize("language", TEXTS)
+def test_the_future_changes_no_answer(language: str) -> None:
     """Without the next word, an answer is the one that the next word gives, or there is none yet."""
-    words = text.replace("|", " ").split()
-    for n, following in enumerate(words[1:], 1):
-        early = ends_sentence(words[:n], None, language)
-        assert early is None or early == ends_sentence(words[:n], following, language)
+    for text in TEXTS[language]:
+        words = text.replace("|", " ").split()
+        for n, following in enumerate(words[1:], 1):
+            early = ends_sentence(words[:n], None, language)
+            assert early is None or early == ends_sentence(words[:n], following, language), text
 
 
 @pytest.mark.parametrize("sign", SENTENCE_ENDS)
@@ -94,3 +97,28 @@ def test_initials_are_names(letter: str, name: str) -> None:
     for language in ABBREVIATIONS:
         assert ends_sentence([f"{letter}."], name, language) is False
         assert ends_sentence([f"{letter}."], None, language) in (None, False)
+
+
+@pytest.mark.parametrize("word", ["kg", "km", "bzgl", "Pkt", "Hbf", "млрд", "Jean-P", "VI"])
+@pytest.mark.parametrize("language", ["en", "de", "fr", "ru"])
+def test_abbreviations_in_no_list(word: str, language: str) -> None:
+    """What has no vowel is an abbreviation in any language: a small letter after it continues the sentence."""
+    assert ends_sentence(["5", f"{word}."], "и" if language == "ru" else "et", language) is not True
+    assert ends_sentence(["5", f"{word}."], None, language) is not True
+
+
+@pytest.mark.parametrize("word", ["TV", "IBM", "Hmm", "psst", "John's", "don't", "we'll", "sky", "why", "grün", "вы"])
+def test_words_that_look_like_abbreviations(word: str) -> None:
+    """Names in capitals, interjections and contractions are ordinary words: nothing is waited for."""
+    for language in ("en", "de", "ru"):
+        assert ends_sentence([f"{word}."], None, language) is True
+
+
+@pytest.mark.parametrize(
+    "quoted", ["\u201eJa.\u201c", "\u00bbJa.\u00ab", "\u201aJa.\u2018", "\u201dJa.\u201d", "\u201cJa.\u201d"]
+)
+def test_quotation_marks_of_all_countries(quoted: str) -> None:
+    """What opens a quotation in one language closes it in another."""
+    assert ends_sentence([quoted], None, "de") is True
+    assert ends_sentence(["usw."], quoted, "de") is True
+    assert break_lines(f"Sagte er {quoted} Und dann", 17, "de") == [f"Sagte er {quoted}", "Und dann"]

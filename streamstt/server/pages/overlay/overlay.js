@@ -3,7 +3,7 @@
 
 import { columns } from "../shared/characters.js";
 import { CaptionFeed, Sources } from "../shared/feed.js";
-import { loadPhrases } from "../shared/phrases.js";
+import { loadLanguageData } from "../shared/language_data.js";
 import { Demo } from "./demo.js";
 import { PopOn } from "./popon.js";
 import { RollUp } from "./rollup.js";
@@ -22,7 +22,7 @@ const sources = new Sources();
 const speakers = new Speakers(sources, style);
 const presenter =
   values.mode === "popon" ? new PopOn(rows, style, speakers, restartClearTimer) : new RollUp(rows, style, speakers);
-await Promise.all([style.load(), loadPhrases()]);
+await Promise.all([style.load(), loadLanguageData()]);
 
 // --- Clearing -----------------------------------------------------------------------------------------------------
 

@@ -1,13 +1,26 @@
 // Splits a text into units that no line break divides, and finds those that stay together on a line.
 
-import { CLOSING, columns, graphemes, MARK, OPENING, SPACELESS } from "./characters.js";
-import { COUNTERS, DOTTED_TITLES, NUMERALS, TITLES, UNITS } from "./line_break_data.js";
-import { phraseStarts } from "./phrases.js";
+import {
+  BREAKING_SPACE,
+  CLAUSE_ENDS,
+  CLOSING,
+  columns,
+  END_CLOSERS,
+  firstOf,
+  graphemes,
+  lastOf,
+  MARK,
+  OPENING,
+  SPACELESS,
+} from "./characters.js";
+import { CONTEXT, phraseStarts } from "./phrases.js";
+import { words } from "./word_lists.js";
 
-const NUMBER = /^[^\p{L}\p{N}_\s]*\p{Nd}(?:[\p{Nd}.,'’:/–-]*\p{Nd})?$/u;
+const NUMBER = /^[^\p{L}\p{N}_\p{White_Space}]*\p{Nd}(?:[\p{Nd}.,'’:/–-]*\p{Nd})?$/u;
 const DIGIT_GROUP = /^\p{Nd}{3}(?!\p{Nd})/u; // "000" of "10 000"
-export const SENTENCE_END = /[.?!…؟۔।。？！．｡][)\]}）］｝〕〉》」』】〙〗’”»›'"]*$/u;
-export const CLAUSE_END = /[.?!…,;:،؛؟۔।。？！、，；：．｡､][)\]}）］｝〕〉》」』】〙〗’”»›'"]*$/u;
+const QUOTES = new Set("\"'");
+/** Whether a sentence or clause ends with a text, if no abbreviation does. */
+export const CLAUSE_END = new RegExp(`[${CLAUSE_ENDS}][${END_CLOSERS.replace("]", "\\]")}]*$`, "u");
 
 /**
  * Splits a text into units: words, or in scripts without spaces characters with their signs.
@@ -15,19 +28,15 @@ export const CLAUSE_END = /[.?!…,;:،؛؟۔।。？！、，；：．｡､][
  * A unit: {text, start, end: offsets, spaced: whether a space is before it, tied: whether it stays on the line of the
  * unit before it}.
  */
-export function splitUnits(text, language) {
+export function splitUnits(text) {
   const units = [];
-  for (const { 0: word, index } of text.matchAll(/(?:\S|[\u00a0\u2007\u202f])+/gu)) {
-    const pieces = splitWord(word);
-    const starts = pieces.length > 1 ? phraseStarts(word, language) : null;
-    let offset = 0;
-    for (const [n, piece] of pieces.entries()) {
-      const start = index + offset;
+  for (const { word, start: wordStart } of splitWords(text)) {
+    let start = wordStart;
+    for (const [n, piece] of splitWord(word).entries()) {
       const spaced = n === 0;
-      const previous = units.at(-1)?.text ?? "";
-      const tied = spaced ? belongTogether(previous, piece) : inPhrase(starts, offset, previous);
-      units.push({ text: piece, start, end: start + piece.length, spaced, tied: units.length > 0 && tied });
-      offset += piece.length;
+      const tied = spaced && units.length > 0 && belongTogether(units.at(-1).text, piece);
+      units.push({ text: piece, start, end: start + piece.length, spaced, tied });
+      start += piece.length;
     }
   }
   return units;
@@ -53,9 +62,44 @@ export function splitToFit(units, limit, fits) {
   });
 }
 
+/**
+ * The offsets at which words begin in scripts without spaces; null if nothing is known of the language.
+ *
+ * from: the offset from which on they are wanted
+ * sure: whether only those are wanted that are words however the text goes on
+ */
+export function wordStarts(text, language, { from = 0, sure = false } = {}) {
+  const before = Array.from(text.slice(Math.max(0, from - 2 * CONTEXT), from)).slice(-CONTEXT);
+  const begin = from - before.join("").length;
+  const found = new Set();
+  for (const { word, start } of splitWords(text.slice(begin))) {
+    const starts = phraseStarts(word, language, sure && begin + start + word.length === text.length);
+    if (!starts) return null;
+    for (const offset of starts) found.add(begin + start + offset);
+  }
+  return found;
+}
+
+/** Whether a word begins with a unit; in scripts without spaces, one does after a clause in any case. */
+export function startsWord(units, n, starts) {
+  const unit = units[n];
+  return unit.spaced || !starts || starts.has(unit.start) || CLAUSE_END.test(units[n - 1].text);
+}
+
 /** A word without punctuation around it, in lower case. */
 export function bareWord(word) {
   return word.toLowerCase().replace(/^[^\p{L}\p{N}_]+|[^\p{L}\p{N}_]+$/gu, "");
+}
+
+/** The parts of a text between spaces at which a line may end. */
+function splitWords(text) {
+  const found = [];
+  let start = 0;
+  for (const part of text.split(BREAKING_SPACE)) {
+    if (part) found.push({ word: part, start: text.indexOf(part, start) });
+    start = part ? found.at(-1).start + part.length : start;
+  }
+  return found;
 }
 
 /** Splits a word at each place where a script without spaces can be broken. */
@@ -64,42 +108,35 @@ function splitWord(word) {
   let spaceless = false; // the last character, or a sign that belongs to it, is of a script without spaces
   for (const character of graphemes(word)) {
     const piece = pieces.at(-1);
-    let atSpaceless = spaceless || SPACELESS.test(character);
-    if (piece && atSpaceless && canSplit(piece, character)) {
-      pieces.push(character);
-      atSpaceless = SPACELESS.test(character);
-    } else {
-      pieces[pieces.length - 1] += character;
-    }
-    spaceless = atSpaceless;
+    const own = SPACELESS.test(firstOf(character));
+    const splits = piece && (spaceless || own) && canSplit(piece, character);
+    if (splits) pieces.push(character);
+    else pieces[pieces.length - 1] += character;
+    spaceless = own || (spaceless && !splits);
   }
   return pieces;
 }
 
 /** Whether a script without spaces can be broken between the two. */
 function canSplit(piece, character) {
-  const [first] = character;
-  if (MARK.test(first) || CLOSING.has(first) || OPENING.has(Array.from(piece).at(-1))) return false;
-  return !(COUNTERS.has(character) && /\p{Nd}/u.test(piece));
-}
-
-/** Whether a place in a text without spaces is within a phrase. A clause ends one in any case. */
-function inPhrase(starts, offset, previous) {
-  return starts !== null && !starts.has(offset) && !CLAUSE_END.test(previous);
+  const first = firstOf(character);
+  if (MARK.test(first) || CLOSING.has(first) || OPENING.has(lastOf(piece))) return false;
+  return !(words("counters").has(character) && /\p{Nd}/u.test(piece));
 }
 
 /** A number and its next group or unit, a title and its name, punctuation after a space as in French. */
 function belongTogether(first, second) {
   if (Array.from(second).every((char) => CLOSING.has(char))) return true;
-  if (NUMBER.test(first) || NUMERALS.has(first.toLowerCase())) {
-    return DIGIT_GROUP.test(second) || UNITS.has(second.toLowerCase()) || UNITS.has(bareWord(second));
+  const units = words("units");
+  if (NUMBER.test(first) || words("numerals").has(first.toLowerCase())) {
+    return DIGIT_GROUP.test(second) || units.has(second.toLowerCase()) || units.has(bareWord(second));
   }
   const title = withoutOpening(first);
-  return TITLES.has(title.replace(/\.$/u, "")) || DOTTED_TITLES.has(title);
+  return words("titles").has(title.replace(/\.$/u, "")) || words("dottedTitles").has(title);
 }
 
 function withoutOpening(word) {
   const chars = Array.from(word);
-  const first = chars.findIndex((char) => !OPENING.has(char) && char !== '"' && char !== "'");
-  return chars.slice(Math.max(0, first)).join("");
+  const first = chars.findIndex((char) => !OPENING.has(char) && !QUOTES.has(char));
+  return first < 0 ? "" : chars.slice(first).join("");
 }

@@ -6,8 +6,8 @@ import { bareWord } from "./line_units.js";
 const MAX_PAIRS = 250_000; // some hundred words in each; of longer texts only the common beginning is found
 
 /**
- * Splits a text into words, and in scripts without spaces into characters: {key, start, end}. Punctuation is part of the
- * word before it.
+ * Splits a text into words, and in scripts without spaces into characters: {key, start, end}. Punctuation is part of
+ * the word before it.
  */
 export function splitWords(text) {
   const words = [];

@@ -1,21 +1,10 @@
 """The pages' scripts that need no browser, run by Deno."""
 
-import json
-import subprocess
-import sysconfig
-from importlib.resources import files
-from itertools import accumulate, pairwise
-from pathlib import Path
-from typing import Any
+from itertools import pairwise
 
 import pytest
-from budoux import Parser
 
-from streamstt.text import line_break_data
-from tests.support.paths import DATA, ROOT
-
-DENO = Path(sysconfig.get_path("scripts")) / "deno"
-PAGES = ROOT / "streamstt" / "server" / "pages"
+from tests.support.page_scripts import evaluate
 
 # A WebSocket and a clock that do what the test says: `sockets` are all that were opened, `timers` those that are due.
 FAKES = """
@@ -31,59 +20,6 @@ FAKES = """
   globalThis.clearTimeout = (id) => timers.delete(id);
   const elapse = () => { const [[id, { action, ms }]] = timers; timers.delete(id); action(); return ms; };
 """
-
-
-def evaluate(script: str, **values: Any) -> Any:
-    """Runs a module in the folder of the pages, with these values as constants.
-
-    Returns:
-        What it gives to ``output``.
-    """
-    constants = "".join(f"const {name} = {json.dumps(value)};\n" for name, value in values.items())
-    output = "const output = (value) => console.log(JSON.stringify(value));\n"
-    done = subprocess.run(
-        [DENO, "run", "--quiet", "--no-config", "--no-lock", "--no-remote", "--allow-read=.", "--ext=js", "-"],
-        input=f"{output}{constants}{script}",
-        cwd=PAGES,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
-def test_the_same_lines_as_in_files() -> None:
-    """The overlay breaks the texts of tests/data/lines.json as subtitle files do."""
-    vectors = json.loads((DATA / "lines.json").read_text())
-    script = """
-      import { breakLines } from "./shared/caption_lines.js";
-      output(vectors.map(({ text, limit, language }) => breakLines(text, () => ({ limit }), language)));
-    """
-    broken = evaluate(script, vectors=vectors)
-    assert broken == [vector["lines"] for vector in vectors]
-    assert len(broken) > 30
-
-
-@pytest.mark.parametrize("name", ["COUNTERS", "DOTTED_TITLES", "NUMERALS", "TITLES", "UNITS"])
-def test_the_same_words_as_in_files(name: str) -> None:
-    """The lists behind that rule are the same in both languages."""
-    script = """
-      import * as data from "./shared/line_break_data.js";
-      output([...data[name]]);
-    """
-    assert set(evaluate(script, name=name)) == set(getattr(line_break_data, name))
-
-
-def test_the_same_openers_as_in_files() -> None:
-    """So are the words before which a line is broken."""
-    script = """
-      import { OPENERS } from "./shared/line_break_data.js";
-      output(Object.fromEntries(Object.entries(OPENERS).map(([language, words]) => [language, [...words]])));
-    """
-    openers = evaluate(script)
-    assert {language: set(words) for language, words in openers.items()} == line_break_data.PHRASE_OPENERS
 
 
 @pytest.mark.parametrize(
@@ -107,47 +43,6 @@ def test_words_are_found_again(before: str, after: str, same: str) -> None:
       output(found.map(({ start, end }) => before.slice(start, end)).join(" "));
     """
     assert evaluate(script, before=before, after=after) == same
-
-
-@pytest.mark.parametrize(
-    ("model", "language", "text"),
-    [
-        ("ja", "ja", "彼は「今日は行かない」と言いましたが誰も信じませんでした"),
-        ("ja", "ja", "日本語の字幕は単語の途中で改行されません。𠮷野家です"),
-        ("zh-hans", "zh", "这是一个没有标点符号的很长的句子我们要看看它怎么断开"),
-        ("zh-hant", "yue", "這是一個沒有標點符號的很長的句子我們要看看它怎麼斷開"),
-        ("th", "th", "สวัสดีครับยินดีต้อนรับสู่การประชุมประจำปี"),
-    ],
-)
-def test_the_same_phrases_as_in_python(model: str, language: str, text: str) -> None:
-    """Phrases begin where the Python package finds them, and no line is broken within one."""
-    weights = json.loads((files("budoux") / "models" / f"{model}.json").read_text(encoding="utf-8"))
-    script = """
-      import { addModel, phraseStarts } from "./shared/phrases.js";
-      import { breakLines } from "./shared/caption_lines.js";
-      addModel(model, weights);
-      const starts = [...phraseStarts(text, language)];
-      output([starts.map((start, n) => text.slice(start, starts[n + 1])),
-              breakLines(text, () => ({ limit: 24 }), language)]);
-    """
-    phrases, lines = evaluate(script, model=model, language=language, text=text, weights=weights)
-    assert phrases == Parser(weights).parse(text)
-    ends = set(accumulate(len(phrase) for phrase in phrases))
-    assert {*accumulate(len(line) for line in lines)} <= ends
-    assert len(lines) > 1
-
-
-def test_a_character_is_what_readers_see() -> None:
-    """A family of emoji, a flag, a letter with marks: no line break divides them, and they are as wide as one."""
-    pictures = ["👩🏽\u200d👩🏿\u200d👧\u200d👦", "🇩🇪", "👍🏿", "1\ufe0f\u20e3", "❤\ufe0f\u200d🔥"]
-    script = """
-      import { columns } from "./shared/characters.js";
-      import { breakLines } from "./shared/caption_lines.js";
-      output(pictures.map((picture) => [columns(picture), breakLines(picture.repeat(9), () => ({ limit: 8 }))]));
-    """
-    for picture, (width, lines) in zip(pictures, evaluate(script, pictures=pictures), strict=True):
-        assert width == 2
-        assert lines == [picture * 4, picture * 4, picture]
 
 
 def test_clients_of_a_restarted_daemon_do_not_return_in_step() -> None:
