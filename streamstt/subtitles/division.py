@@ -13,7 +13,6 @@ READING_S_PER_CHARACTER = 1 / 17  # reading time per narrow character, if there 
 
 # What disturbs a reader, beside the cost of a place.
 UNEVEN_COST = 8.0  # one cue is twice as long as it should be, or one line of a cue is empty
-SHORT_COST = 20.0  # one has no time at all
 HURRY_COST = 2.0  # one lacks a second to be read
 LINE_SHARE = 0.5  # what a place costs between two lines, as a share of what it costs between two cues
 
@@ -101,12 +100,8 @@ class Division:
         k = self._line_break(i, j)
         if k is None and not self._is_line(i, j, self._style.first_width):
             return None
-        duration = self._times[j] - self._times[i]
-        shortest = min(MIN_CUE_S, (self._times[-1] - self._times[0]) / count)
-        lacking = READING_S_PER_CHARACTER * self._width(i, j) - duration
+        lacking = READING_S_PER_CHARACTER * self._width(i, j) - (self._times[j] - self._times[i])
         cost = UNEVEN_COST * (self._width(i, j) * count / self._ends[-1] - 1) ** 2 + HURRY_COST * max(0.0, lacking)
-        if duration < shortest:
-            cost += SHORT_COST * (1 - duration / shortest)
         if k is not None:
             cost += LINE_SHARE * self._line_cost(i, k, j)
         return cost + (self._costs[j - 1] if j < len(self._offsets) - 1 else 0)

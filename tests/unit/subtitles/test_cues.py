@@ -57,8 +57,8 @@ def test_no_cue_is_filled_to_the_brim_and_none_is_a_rest(count: int, label: str)
     assert all(2 * min(map(width, cue.lines)) > max(map(width, cue.lines)) for cue in cues if len(label) < 9)
 
 
-def test_short_cues_are_merged_by_time() -> None:
-    """Words that are said fast share a cue with others, so that it can be seen."""
+def test_words_that_are_said_fast() -> None:
+    """Words that are said very fast are shown for a second."""
     words = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
     slow = [(f"{word}teen", n * 0.6) for n, word in enumerate(words.split())]
     spoken = tuple(Word(text, at, at + 0.6, 0.9) for text, at in slow)
@@ -75,11 +75,33 @@ def test_without_words() -> None:
     assert 0 == first.start < first.end == second.start < second.end == 23.0
 
 
-def test_japanese_words_are_whole() -> None:
+@pytest.mark.parametrize("begin", range(30))
+def test_japanese_words_are_whole(begin: int) -> None:
     """Japanese cues and lines begin with a word."""
-    (cue,) = make_cues(replace(final(JAPANESE, 0, 8), language="ja"))
-    assert "".join(cue.lines) == JAPANESE
-    assert not any(line.startswith(("が", "に", "と", "を", "し", "っ")) for line in cue.lines)
+    text = (JAPANESE * 4)[begin:]
+    cues = make_cues(replace(final(text, 0, 8), language="ja"))
+    lines = [line for cue in cues for line in cue.lines]
+    assert "".join(lines) == text
+    assert not any(line.startswith(tuple("がにとをしったまの。")) for line in lines[1:])
+
+
+WHOLE = ("10 000 kg", "Dr. Nguyen", "9 o'clock")
+
+
+@pytest.mark.parametrize("whole", WHOLE)
+@pytest.mark.parametrize("count", range(6, 24))
+def test_what_belongs_together_is_in_one_line(whole: str, count: int) -> None:
+    """A number and its unit, or a title and its name, are not divided, though they are in the middle."""
+    lines = [line for cue in make_cues(final(f"{'red ' * count}{whole}{' red' * count}", 0, 9)) for line in cue.lines]
+    assert any(whole in line for line in lines)
+
+
+def test_marks_stay_with_their_letter() -> None:
+    """No line begins with a vowel sign."""
+    text = "\N{MYANMAR LETTER KA}\N{MYANMAR VOWEL SIGN AA}\N{MYANMAR SIGN VISARGA}" * 70
+    lines = [line for cue in make_cues(replace(final(text, 0, 9), language="my")) for line in cue.lines]
+    assert all(line.startswith("\N{MYANMAR LETTER KA}") for line in lines)
+    assert len(lines) > 1
 
 
 @pytest.mark.parametrize(
