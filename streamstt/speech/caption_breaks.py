@@ -3,34 +3,26 @@
 The end of a caption is never taken back. So if a word may end a sentence or not, the next word is waited for.
 """
 
-import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.engine.base import RecognizedWord, join_words
+from streamstt.speech.whole_phrases import bare, belongs_together, is_counted, may_continue
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS, SPACELESS_LANGUAGES
-from streamstt.text.function_words import ADDRESS_SIGNS, FUNCTION_WORDS
-from streamstt.text.line_break_data import (
-    CLOSERS,
-    NO_LINE_END,
-    NO_LINE_START,
-    NUMBER_SEPARATORS,
-    NUMERALS,
-    PHRASE_OPENERS,
-)
-from streamstt.text.line_breaking import belong_together
+from streamstt.text.function_words import FUNCTION_WORDS
+from streamstt.text.line_break_data import CLOSERS, COUNTERS, NO_LINE_END, NO_LINE_START, PHRASE_OPENERS
 from streamstt.text.sentences import OPENERS, ends_sentence
+from streamstt.text.word_boundaries import has_word_boundaries, word_starts
 
 MIN_SENTENCE_WORDS = 3  # a shorter sentence stays with the next one: "Yes. I do."
 MIN_PAUSE = samples_from_ms(300)  # such a pause may end a caption before it is too long
 # How long a caption becomes, as a share of the greatest length:
 SOFT_LIMIT = 0.75  # from here on it ends with a pause,
 LAST_CHANCE = 0.85  # from here on with any good place, if it could not end there later; and
-PHRASE_LIMIT = 1.25  # up to here it is too long rather than end after "the" or "to",
-HARD_LIMIT = 2.0  # and up to here rather than inside a number, name or address.
-CURRENCY = ("$", "€", "£", "¥")
-INNER_END = re.compile(r"\w[@/_-]$|^www\.$")  # "john@"
-INNER_START = re.compile(r"[.,:/@%_-]\w")  # ".com", ",999"
+HARD_LIMIT = 2.0  # up to here it is too long rather than end after "the" or "to",
+WHOLE_LIMIT = 4.0  # and up to here rather than inside a number, name or address.
+WORD_CONTEXT = 3  # characters before and after a place that tell whether a word begins there, without spaces
 
 # What a break is worth beside its pause, in samples.
 CLAUSE_VALUE = samples_from_ms(400)
@@ -83,19 +75,28 @@ class _Breaks:
         self._pieces = [*words, *following]
         self._language = language
         self._spaced = language not in SPACELESS_LANGUAGES and any(w.text.startswith(" ") for w in self._pieces)
+        self._good: dict[int, bool] = {}  # what has been decided, by place
+        self._find_word_starts()
 
     def ends_sentence(self, n: int) -> bool:
         """Returns whether a sentence ends there, for certain."""
-        return self._starts_word(n) and ends_sentence(self._last_words(n), self._next_word(n), self._language) is True
+        if not self._starts_word(n):
+            return False
+        before, after = self._last_words(n), self._next_words(n)
+        if not after and before[-1][-1:] == "." and may_continue(before[-1]):
+            return False
+        if before[-1].endswith(("...", "…")) and self._leans(before[-1]):  # "than the..."
+            return False
+        return ends_sentence(before, after[0] if after else None, self._language) is True
 
     def ends_clause(self, n: int) -> bool:
-        """Returns whether a clause ends there: a comma or the like that is not part of a number."""
-        before, after = self._last_words(n)[-1].rstrip(CLOSERS), self._next_word(n)
-        if before.endswith(SENTENCE_ENDS):
+        """Returns whether a clause ends there: a comma or the like that is not part of a number or date."""
+        last = self._last_words(n)[-1]
+        if last.rstrip(CLOSERS).endswith(SENTENCE_ENDS):
             return self.ends_sentence(n)
-        if not before.endswith(CLAUSE_ENDS) or not self._starts_word(n):
+        if not last.rstrip(CLOSERS).endswith(CLAUSE_ENDS):
             return False
-        return not _is_number(before, after or "0")
+        return self._is_possible(n) and not (n == len(self._pieces) and may_continue(last))
 
     def has_pause(self, n: int) -> bool:
         """Returns whether there is a long pause, where a reader would pause."""
@@ -112,13 +113,13 @@ class _Breaks:
         Returns:
             The place; None if it is better to wait for the next word.
         """
-        late = range(max(first, n // 2), n) or [n]
+        late = range(max(first, n // 2), n) or range(n, n + 1)
         early = range(max(first, MIN_SENTENCE_WORDS), n // 2)
         places = [k for k in late if self._is_good(k)] or [k for k in early if self._is_good(k)]
-        if not places and length > PHRASE_LIMIT:
-            places = [k for k in late if self._is_possible(k)]
         if not places and length > HARD_LIMIT:
-            places = list(late)
+            places = [k for k in late if self._is_possible(k)] or [k for k in early if self._is_possible(k)]
+        if not places and length > WHOLE_LIMIT:
+            places = [late[-1]]
         return max(places, key=self._value, default=None)
 
     def find_last_chance(self, first: int, n: int, start: int, max_samples: int) -> int | None:
@@ -141,34 +142,32 @@ class _Breaks:
 
     def _is_possible(self, k: int) -> bool:
         """Returns whether no word, number, name or address is broken there."""
-        if not self._starts_word(k):
+        if not self._starts_word(k) or k in self._inside_words:
             return False
-        before, after = self._last_words(k), self._next_word(k)
-        if before[-1].endswith(".") and ends_sentence(before, after, self._language) is not True:
+        before, after = self._last_words(k), self._next_words(k)
+        if before[-1].endswith(".") and ends_sentence(before, after[0] if after else None, self._language) is not True:
             return False
-        if INNER_END.search(before[-1]):
-            return False
-        return after is None or not (
-            INNER_START.match(after) or _is_number(before[-1], after) or belong_together(before[-1], after)
-        )
+        return not belongs_together(before, after, self._language)
 
     def _is_good(self, k: int) -> bool:
-        """Returns whether a reader would pause there: not after "the", "to" or "been", nor inside spelled numbers."""
-        if not self._is_possible(k):
-            return False
-        before, after = self._last_words(k)[-1], self._next_word(k) or ""
-        small = before.lstrip(OPENERS).casefold().replace("\u2019", "'")
-        signs = ADDRESS_SIGNS.get(self._language or "en", frozenset())
-        spelled = any(_bare(word) in signs for word in (before, after, self._next_word(k + 1) or ""))
-        numerals = small in NUMERALS and _bare(after) in NUMERALS
-        return not (spelled or numerals or small in FUNCTION_WORDS.get(self._language or "en", frozenset()))
+        """Returns whether a reader would pause there: not after "the", "to" or "been", nor after "5" of "5 people"."""
+        if k not in self._good:
+            last, after = self._last_words(k)[-1], self._next_words(k)
+            counted = bool(after) and is_counted(last, after[0])
+            self._good[k] = self._is_possible(k) and not (counted or self._leans(last) or k in self._unsure)
+        return self._good[k]
+
+    def _leans(self, word: str) -> bool:
+        """Returns whether a word leans on the next one, whatever sign other than a comma follows it."""
+        small = word.lstrip(OPENERS).rstrip(".…-").casefold().replace("\u2019", "'")
+        return small in FUNCTION_WORDS.get(self._language or "en", frozenset())
 
     def _value(self, k: int) -> int:
         """Returns how good a place is: the length of its pause, and what the words around it are worth."""
-        before, after = self._last_words(k)[-1], self._next_word(k) or ""
+        before, after = self._last_words(k)[-1], "".join(self._next_words(k)[:1])
         value = self._pause(k)
         value += CLAUSE_VALUE if before.endswith(CLAUSE_ENDS) else 0
-        value += OPENER_VALUE if _bare(after) in PHRASE_OPENERS.get(self._language, frozenset()) else 0
+        value += OPENER_VALUE if bare(after) in PHRASE_OPENERS.get(self._language, frozenset()) else 0
         # In German all nouns are capitalized.
         value -= NAME_COST if self._language != "de" and before[:1].isupper() and after[:1].isupper() else 0
         return value
@@ -186,6 +185,8 @@ class _Breaks:
             return False
         if text.startswith(" ") or self._spaced:
             return text.startswith(" ")
+        if self._pieces[k - 1].text[-1:].isdigit() and text[0] in COUNTERS:
+            return False
         inside_latin = (self._pieces[k - 1].text[-1:] + text[0]).isascii() and text[0].isalnum()
         return (text[0].isalnum() and not inside_latin) or text[0] in NO_LINE_END
 
@@ -200,21 +201,27 @@ class _Breaks:
             words.insert(0, join_words(self._pieces[start:end]).strip())
         return words
 
-    def _next_word(self, k: int) -> str | None:
-        """Returns the whole word after place k; None if it is not known yet."""
-        end = k + 1
-        while end < len(self._pieces) and not self._starts_word(end):
-            end += 1
-        return join_words(self._pieces[k:end]).strip() or None
+    def _next_words(self, k: int) -> list[str]:
+        """Returns the first four whole words after place k, or fewer if they are not known yet."""
+        words: list[str] = []
+        start = k
+        while start < len(self._pieces) and len(words) < 4:
+            end = start + 1
+            while end < len(self._pieces) and not self._starts_word(end):
+                end += 1
+            words.append(join_words(self._pieces[start:end]).strip())
+            start = end
+        return words
 
-
-def _bare(word: str) -> str:
-    """Returns a word in lower case without punctuation around it."""
-    return re.sub(r"^\W+|\W+$", "", word.casefold())
-
-
-def _is_number(before: str, after: str) -> bool:
-    """Returns whether two words are parts of one number: "349, 999", "555 0199", "$ 5", "12 million, 456"."""
-    stem = before.rstrip(f" {NUMBER_SEPARATORS}")
-    is_number = stem[-1:].isdigit() or stem.endswith(CURRENCY) or stem.casefold() in NUMERALS
-    return is_number and after.lstrip("".join(CURRENCY) + "+(")[:1].isdigit()
+    def _find_word_starts(self) -> None:
+        """Finds the places inside words in scripts without spaces, and those where other characters may tell that."""
+        self._inside_words, self._unsure = set[int](), set[int]()
+        if not has_word_boundaries(self._language):
+            return
+        texts = [w.text.replace(" ", "") for w in self._pieces]
+        starts = word_starts("".join(texts), self._language)
+        offsets = list(accumulate(map(len, texts), initial=0))
+        for place, offset in enumerate(offsets[:-1]):
+            if place and not self._pieces[place].text.startswith(" "):
+                self._inside_words |= set() if offset in starts else {place}
+                self._unsure |= set() if WORD_CONTEXT <= offset <= offsets[-1] - WORD_CONTEXT else {place}

@@ -14,7 +14,7 @@ from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord, join_words
 from streamstt.engine.scripted import ScriptedEngine
 from streamstt.events import Event, Gap, State, Status
-from streamstt.speech.caption_breaks import PHRASE_LIMIT
+from streamstt.speech.caption_breaks import HARD_LIMIT
 from streamstt.speech.session import Session
 from streamstt.speech.update_policy import WORD_END_PAUSE, DecodeNeed
 from streamstt.speech.utterance import MAX_CONTEXT, MAX_CONTEXT_GAP, MAX_WINDOW
@@ -317,8 +317,8 @@ def test_long_speech_is_finalized_on_the_way() -> None:
     assert_caption_rules(events)
     assert final_words(events) == talk.text
     assert len(finals(events)) >= 5
-    assert all(f.end - f.start <= 3 * PHRASE_LIMIT for f in finals(events))
-    assert all(p.end - p.start <= 3 * PHRASE_LIMIT + 2 for p in partials(events))
+    assert all(f.end - f.start <= 3 * HARD_LIMIT for f in finals(events))
+    assert all(p.end - p.start <= 3 * HARD_LIMIT + 2 for p in partials(events))
     assert not any(f.text.split()[-1] in FUNCTION_WORDS["en"] for f in finals(events))
 
 
