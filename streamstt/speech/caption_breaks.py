@@ -119,7 +119,7 @@ class _Breaks:
         if not places and length > HARD_LIMIT:
             places = [k for k in late if self._is_possible(k)] or [k for k in early if self._is_possible(k)]
         if not places and length > WHOLE_LIMIT:
-            places = [late[-1]]
+            places = [k for k in late if self._starts_word(k)][-1:]
         return max(places, key=self._value, default=None)
 
     def find_last_chance(self, first: int, n: int, start: int, max_samples: int) -> int | None:

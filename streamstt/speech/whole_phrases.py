@@ -82,23 +82,25 @@ def _is_numeral(word: str) -> bool:
     return small[:1].isdigit() or all(part in NUMERAL_WORDS | ORDINAL_WORDS for part in small.split("-"))
 
 
-def _is_number(words: Sequence[str], after: Sequence[str]) -> bool:
+def _is_number(before: Sequence[str], after: Sequence[str]) -> bool:
     """Returns whether a number goes on: "349, 999", "555 0199", "$ 5", "twenty two", "12 million, 456", "3 to 5"."""
-    before = words[-1]
-    stem = before.rstrip(f" {NUMBER_SEPARATORS})")
-    if before == "and" and bare(words[-2:][0]) in MULTIPLES | MEASURES | UNITS:
-        return _is_numeral(bare(after[0]))
+    last, second_last = before[-1], before[-2:][0]
+    stem = last.rstrip(f" {NUMBER_SEPARATORS})")
     if stem.endswith(CURRENCY):
         return _is_numeral(after[0])
+    if bare(last) in NUMBER_JOINERS or last == "and":
+        first_part = _is_numeral(second_last) if last != "and" else bare(second_last) in MULTIPLES | MEASURES | UNITS
+        return first_part and _is_numeral(bare(after[0]))
     if not (_is_numeral(stem) or stem[-1:].isdigit()):
         return False
-    if after[0].lstrip("".join(CURRENCY) + "+(")[:1].isdigit():
+    digits = after[0].lstrip("".join(CURRENCY) + "+(")
+    if not digits or digits[0].isdigit():
         return True
     is_multiple = bare(stem) in MULTIPLES
     if _is_numeral(re.sub(r"\W+$", "", after[0])):
-        return is_multiple or before[-1:].isalnum()
+        return is_multiple or last[-1:].isalnum()
     joined = bare(after[0]) in NUMBER_JOINERS and (len(after) == 1 or _is_numeral(bare(after[1])))
-    return before[-1:].isalnum() and (joined or (is_multiple and after[0] == "and"))
+    return last[-1:].isalnum() and (joined or (is_multiple and after[0] == "and"))
 
 
 def _is_amount(words: Sequence[str], after: Sequence[str]) -> bool:
@@ -155,9 +157,11 @@ def _is_address(before: Sequence[str], after: Sequence[str], signs: frozenset[st
     """Returns whether a spelled address goes on: "john at example dot com", "w w w dot city dash library dot org"."""
     if bare(before[-1]) in signs or bare(after[0]) in signs:
         return True
+    if before[-1] == "at" and len(after) == 1:
+        return True
     if not before[-1][-1:].isalnum():
         return False
-    if after[0] == "at":  # it may be one as long as the words after it are not known
+    if after[0] == "at":  # it may be part of one as long as the words after it are not known
         return len(after) < 3 or any(bare(word) in signs for word in (*before, *after))
     return len(after) > 1 and bare(after[1]) in signs
 
