@@ -130,12 +130,12 @@ def _starts_day(words: Sequence[str]) -> bool:
 
 
 def _is_time(before: str, after: Sequence[str]) -> bool:
-    """Returns whether a time of day goes on: "half past seven", "a quarter to six", "five p m"; see also ``UNITS``."""
+    """Returns whether a time of day goes on: "half past seven", "quarter to six", "five past six", "five p m"."""
     last, first = before.casefold(), after[0].casefold()
     if last in {"half", "quarter"}:
         return first in {"past", "to"}
-    if first in {"a", "p"} and _is_numeral(last):
-        return len(after) == 1 or bare(after[1]) == "m"
+    if first in {"a", "p", "past"} and _is_numeral(last):
+        return len(after) == 1 or bare(after[1]) == "m" or (first == "past" and _is_numeral(bare(after[1])))
     return last == "past" and _is_numeral(bare(first))
 
 

@@ -202,6 +202,14 @@ def test_the_longest() -> None:
     assert caption_break(make_words(text, gaps={7: 1000}), LONGEST) == 7
 
 
+def test_a_caption_may_be_twice_too_long() -> None:
+    """Up to twice its length a caption waits for a better place than after "the"; inside a number it waits longer."""
+    assert caption_break(make_words("the " * 15), LONGEST, language="en") is None
+    assert caption_break(make_words("the " * 17), LONGEST, language="en") is not None
+    assert caption_break(make_words("5 " * 31), LONGEST, language="en") is None
+    assert caption_break(make_words("5 " * 33), LONGEST, language="en") is not None
+
+
 def test_one_endless_word() -> None:
     """A single word that is longer than a caption may be ends it."""
     assert caption_break([RecognizedWord(" aah", 0, LONGEST + 1, 1.0)], LONGEST) == 1
