@@ -3,34 +3,25 @@
 The end of a caption is never taken back. So if a word may end a sentence or not, the next word is waited for.
 """
 
-import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.engine.base import RecognizedWord, join_words
+from streamstt.speech.whole_phrases import bare, belongs_together, is_counted, may_continue
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS, SPACELESS_LANGUAGES
-from streamstt.text.function_words import ADDRESS_SIGNS, FUNCTION_WORDS
-from streamstt.text.line_break_data import (
-    CLOSERS,
-    NO_LINE_END,
-    NO_LINE_START,
-    NUMBER_SEPARATORS,
-    NUMERALS,
-    PHRASE_OPENERS,
-)
-from streamstt.text.line_breaking import belong_together
+from streamstt.text.function_words import FUNCTION_WORDS
+from streamstt.text.line_break_data import CLOSERS, COUNTERS, NO_LINE_END, NO_LINE_START, PHRASE_OPENERS
 from streamstt.text.sentences import FULL_STOP, OPENERS, ends_sentence
+from streamstt.text.word_boundaries import CONTEXT, word_starts
 
 MIN_SENTENCE_WORDS = 3  # a shorter sentence stays with the next one: "Yes. I do."
 MIN_PAUSE = samples_from_ms(300)  # such a pause may end a caption before it is too long
 # How long a caption becomes, as a share of the greatest length:
 SOFT_LIMIT = 0.75  # from here on it ends with a pause,
 LAST_CHANCE = 0.85  # from here on with any good place, if it could not end there later; and
-PHRASE_LIMIT = 1.25  # up to here it is too long rather than end after "the" or "to",
-HARD_LIMIT = 2.0  # and up to here rather than inside a number, name or address.
-CURRENCY = ("$", "€", "£", "¥")
-INNER_END = re.compile(r"\w[@/_-]$|^www\.$")  # "john@"
-INNER_START = re.compile(r"[.,:/@%_-]\w")  # ".com", ",999"
+HARD_LIMIT = 2.0  # up to here it is too long rather than end after "the" or "to",
+WHOLE_LIMIT = 4.0  # and up to here rather than inside a number, name or address.
 
 # What a break is worth beside its pause, in samples.
 CLAUSE_VALUE = samples_from_ms(400)
@@ -44,6 +35,7 @@ def caption_break(
     stable_words: int = 0,
     language: str = "",
     following: Sequence[RecognizedWord] = (),
+    decoded_until: int | None = None,
 ) -> int | None:
     """Returns how many of the committed words the first caption takes; None while it may still grow.
 
@@ -56,8 +48,9 @@ def caption_break(
         stable_words: How many words are stable in the open caption, which cannot end before them.
         language: Language code; empty: unknown.
         following: Words after them that may still change.
+        decoded_until: Sample index up to which audio was decoded; None: up to the end of the last word or beyond.
     """
-    breaks = _Breaks(words, following, language)
+    breaks = _Breaks(words, following, language, decoded_until)
     for n in range(max(stable_words, 1), len(words) + 1):
         length = (words[n - 1].end - words[0].start) / max_samples
         if n >= MIN_SENTENCE_WORDS and breaks.ends_sentence(n):
@@ -71,38 +64,53 @@ def caption_break(
 
 def calls_for_more(words: Sequence[RecognizedWord], language: str) -> bool:
     """Returns whether a reader would go on after some words: the last is one as "the" or "Dr.", or part of a number."""
-    if not words:
-        return False
-    return words[-1].text.rstrip(FULL_STOP)[-1:].isdigit() or not _Breaks(words, (), language).is_good(len(words))
+    return bool(words) and _Breaks(words, (), language).calls_for_more
 
 
 class _Breaks:
     """The places between words. Place n is after the first n of them."""
 
-    def __init__(self, words: Sequence[RecognizedWord], following: Sequence[RecognizedWord], language: str) -> None:
-        """Finds the whole words that the model's pieces form.
-
-        Args:
-            words: Committed words.
-            following: Words after them.
-            language: Language code.
-        """
+    def __init__(
+        self,
+        words: Sequence[RecognizedWord],
+        following: Sequence[RecognizedWord],
+        language: str,
+        decoded_until: int | None = None,
+    ) -> None:
+        """Finds the whole words that the model's pieces form; arguments as for ``caption_break``."""
         self._pieces = [*words, *following]
         self._language = language
         self._spaced = language not in SPACELESS_LANGUAGES and any(w.text.startswith(" ") for w in self._pieces)
+        self._good: dict[int, bool] = {}  # what has been decided, by place
+        self._find_word_starts()
+        # A full stop that nothing follows yet, not even silence, may be the dot of an address: "Mary.jones".
+        self._is_unheard = decoded_until is not None and words[-1].end > decoded_until - MIN_PAUSE if words else False
+
+    @property
+    def calls_for_more(self) -> bool:
+        """Whether a reader would go on after the last word."""
+        n = len(self._pieces)
+        return may_continue(self._last_words(n)[-1]) or not (self.ends_sentence(n) or self.is_good(n))
 
     def ends_sentence(self, n: int) -> bool:
         """Returns whether a sentence ends there, for certain."""
-        return self._starts_word(n) and ends_sentence(self._last_words(n), self._next_word(n), self._language) is True
+        if not self._starts_word(n):
+            return False
+        before, after = self._last_words(n), self._next_words(n)
+        if not after and before[-1].endswith(FULL_STOP) and (self._is_unheard or may_continue(before[-1])):
+            return False
+        if before[-1].endswith(("...", "…")) and self._leans(before[-1]):  # "than the..."
+            return False
+        return ends_sentence(before, after[0] if after else None, self._language) is True
 
     def ends_clause(self, n: int) -> bool:
-        """Returns whether a clause ends there: a comma or the like that is not part of a number."""
-        before, after = self._last_words(n)[-1].rstrip(CLOSERS), self._next_word(n)
-        if before.endswith(SENTENCE_ENDS):
+        """Returns whether a clause ends there: a comma or the like that is not part of a number or date."""
+        last = self._last_words(n)[-1]
+        if last.rstrip(CLOSERS).endswith(SENTENCE_ENDS):
             return self.ends_sentence(n)
-        if not before.endswith(CLAUSE_ENDS) or not self._starts_word(n):
+        if not last.rstrip(CLOSERS).endswith(CLAUSE_ENDS):
             return False
-        return not _is_number(before, after or "0")
+        return self._is_possible(n) and not (n == len(self._pieces) and may_continue(last))
 
     def has_pause(self, n: int) -> bool:
         """Returns whether there is a long pause, where a reader would pause."""
@@ -119,13 +127,13 @@ class _Breaks:
         Returns:
             The place; None if it is better to wait for the next word.
         """
-        late = range(max(first, n // 2), n) or [n]
+        late = range(max(first, n // 2), n) or range(n, n + 1)
         early = range(max(first, MIN_SENTENCE_WORDS), n // 2)
         places = [k for k in late if self.is_good(k)] or [k for k in early if self.is_good(k)]
-        if not places and length > PHRASE_LIMIT:
-            places = [k for k in late if self._is_possible(k)]
         if not places and length > HARD_LIMIT:
-            places = list(late)
+            places = [k for k in late if self._is_possible(k)] or [k for k in early if self._is_possible(k)]
+        if not places and length > WHOLE_LIMIT:
+            places = [k for k in late if self._starts_word(k)][-1:]
         return max(places, key=self._value, default=None)
 
     def find_last_chance(self, first: int, n: int, start: int, max_samples: int) -> int | None:
@@ -148,34 +156,32 @@ class _Breaks:
 
     def _is_possible(self, k: int) -> bool:
         """Returns whether no word, number, name or address is broken there."""
-        if not self._starts_word(k):
+        if not self._starts_word(k) or k in self._inside_words:
             return False
-        before, after = self._last_words(k), self._next_word(k)
-        if before[-1].endswith(".") and ends_sentence(before, after, self._language) is not True:
+        before, after = self._last_words(k), self._next_words(k)
+        if before[-1].endswith(".") and ends_sentence(before, after[0] if after else None, self._language) is not True:
             return False
-        if INNER_END.search(before[-1]):
-            return False
-        return after is None or not (
-            INNER_START.match(after) or _is_number(before[-1], after) or belong_together(before[-1], after)
-        )
+        return not belongs_together(before, after, self._language)
 
     def is_good(self, k: int) -> bool:
-        """Returns whether a reader would pause there: not after "the", "to" or "been", nor inside spelled numbers."""
-        if not self._is_possible(k):
-            return False
-        before, after = self._last_words(k)[-1], self._next_word(k) or ""
-        small = before.lstrip(OPENERS).casefold().replace("\u2019", "'")
-        signs = ADDRESS_SIGNS.get(self._language or "en", frozenset())
-        spelled = any(_bare(word) in signs for word in (before, after, self._next_word(k + 1) or ""))
-        numerals = small in NUMERALS and _bare(after) in NUMERALS
-        return not (spelled or numerals or small in FUNCTION_WORDS.get(self._language or "en", frozenset()))
+        """Returns whether a reader would pause there: not after "the", "to" or "been", nor after "5" of "5 people"."""
+        if k not in self._good:
+            last, after = self._last_words(k)[-1], self._next_words(k)
+            counted = bool(after) and is_counted(last, after[0])
+            self._good[k] = self._is_possible(k) and not (counted or self._leans(last) or k in self._unsure)
+        return self._good[k]
+
+    def _leans(self, word: str) -> bool:
+        """Returns whether a word leans on the next one, whatever sign other than a comma follows it."""
+        small = word.lstrip(OPENERS).rstrip(".…-").casefold().replace("\u2019", "'")
+        return small in FUNCTION_WORDS.get(self._language or "en", frozenset())
 
     def _value(self, k: int) -> int:
         """Returns how good a place is: the length of its pause, and what the words around it are worth."""
-        before, after = self._last_words(k)[-1], self._next_word(k) or ""
+        before, after = self._last_words(k)[-1], "".join(self._next_words(k)[:1])
         value = self._pause(k)
         value += CLAUSE_VALUE if before.endswith(CLAUSE_ENDS) else 0
-        value += OPENER_VALUE if _bare(after) in PHRASE_OPENERS.get(self._language, frozenset()) else 0
+        value += OPENER_VALUE if bare(after) in PHRASE_OPENERS.get(self._language, frozenset()) else 0
         # In German all nouns are capitalized.
         value -= NAME_COST if self._language != "de" and before[:1].isupper() and after[:1].isupper() else 0
         return value
@@ -193,6 +199,8 @@ class _Breaks:
             return False
         if text.startswith(" ") or self._spaced:
             return text.startswith(" ")
+        if self._pieces[k - 1].text[-1:].isdigit() and text[0] in COUNTERS:
+            return False
         inside_latin = (self._pieces[k - 1].text[-1:] + text[0]).isascii() and text[0].isalnum()
         return (text[0].isalnum() and not inside_latin) or text[0] in NO_LINE_END
 
@@ -207,21 +215,27 @@ class _Breaks:
             words.insert(0, join_words(self._pieces[start:end]).strip())
         return words
 
-    def _next_word(self, k: int) -> str | None:
-        """Returns the whole word after place k; None if it is not known yet."""
-        end = k + 1
-        while end < len(self._pieces) and not self._starts_word(end):
-            end += 1
-        return join_words(self._pieces[k:end]).strip() or None
+    def _next_words(self, k: int) -> list[str]:
+        """Returns the first four whole words after place k, or fewer if they are not known yet."""
+        words: list[str] = []
+        start = k
+        while start < len(self._pieces) and len(words) < 4:
+            end = start + 1
+            while end < len(self._pieces) and not self._starts_word(end):
+                end += 1
+            words.append(join_words(self._pieces[start:end]).strip())
+            start = end
+        return words
 
-
-def _bare(word: str) -> str:
-    """Returns a word in lower case without punctuation around it."""
-    return re.sub(r"^\W+|\W+$", "", word.casefold())
-
-
-def _is_number(before: str, after: str) -> bool:
-    """Returns whether two words are parts of one number: "349, 999", "555 0199", "$ 5", "12 million, 456"."""
-    stem = before.rstrip(f" {NUMBER_SEPARATORS}")
-    is_number = stem[-1:].isdigit() or stem.endswith(CURRENCY) or stem.casefold() in NUMERALS
-    return is_number and after.lstrip("".join(CURRENCY) + "+(")[:1].isdigit()
+    def _find_word_starts(self) -> None:
+        """Finds the places inside words in scripts without spaces, and those where other characters may tell that."""
+        self._inside_words, self._unsure = set[int](), set[int]()
+        texts = [w.text.replace(" ", "") for w in self._pieces]
+        starts = word_starts("".join(texts), self._language)
+        if starts is None:
+            return
+        offsets = list(accumulate(map(len, texts), initial=0))
+        for place, offset in enumerate(offsets[:-1]):
+            if place and not self._pieces[place].text.startswith(" "):
+                self._inside_words |= set() if offset in starts else {place}
+                self._unsure |= set() if CONTEXT <= offset <= offsets[-1] - CONTEXT else {place}

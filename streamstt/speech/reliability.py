@@ -7,6 +7,7 @@ from dataclasses import replace
 from streamstt.audio.format import FRAME, samples_from_ms
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
+from streamstt.text.characters import CLAUSE_ENDS
 
 MIN_UNRECOGNIZED = samples_from_ms(800)  # samples of speech after the last word: the engine may have stopped too early
 MIN_AFTER_LOOP = samples_from_ms(300)  # the same where it is known that it stopped: a repetition was cut off
@@ -112,22 +113,23 @@ class SpeechFrames:
         placed: list[RecognizedWord] = []
         earliest = job.committed[-1].end if job.committed else 0
         for word in words:
-            pauses_within = max_word_samples(word.text) > MAX_SINGLE_WORD  # "$349,999" is many words that are said
-            start, end = self._spoken_part(max(word.start, earliest), max(word.end, earliest), pauses_within)
+            start, end = self._spoken_part(max(word.start, earliest), max(word.end, earliest), word.text)
             placed.append(replace(word, start=start, end=max(end, start + FRAME)))
             earliest = placed[-1].end
         return tuple(placed)
 
-    def _spoken_part(self, start: int, end: int, pauses_within: bool) -> tuple[int, int]:
+    def _spoken_part(self, start: int, end: int, text: str) -> tuple[int, int]:
         """Returns where a word is spoken that the engine found between two sample indices.
 
-        The detector is wrong by some frames, so what is shorter than a pause is not taken off.
+        The detector is wrong by some frames, so what is shorter than a pause is not taken off. A pause inside it is
+        before or after the word. Where the model writes punctuation, it has heard a pause after it.
 
         Args:
             start: Sample index where the word begins at the earliest.
             end: Sample index where it ends at the latest.
-            pauses_within: Whether it may hold pauses; otherwise it lies where most of the speech is.
+            text: The word with its punctuation.
         """
+        pauses_within = max_word_samples(text) > MAX_SINGLE_WORD  # "$349,999" is many words that are said
         pause = PAUSE_FRAMES * FRAME
         frames = self._starts[bisect_left(self._starts, start) : bisect_left(self._starts, end)]
         parts: list[list[int]] = []
@@ -136,7 +138,8 @@ class SpeechFrames:
                 parts[-1].append(frame)
             else:
                 parts.append([frame])
-        main = max(parts, key=len, default=[start, end - FRAME])
+        pause_follows = text.rstrip().endswith(CLAUSE_ENDS) or (parts and end - parts[-1][-1] > pause)
+        main = max(parts, key=len, default=[start, end - FRAME]) if pause_follows or not parts else parts[-1]
         first, last = main[0], main[-1] + FRAME
         return first if first - start > pause else start, last if end - last > pause else end
 

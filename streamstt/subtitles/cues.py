@@ -1,16 +1,15 @@
-"""Splits a caption into cues of at most two short lines, timed by their words. Pure."""
+"""Divides a caption into cues of at most two short lines, timed by their words. Pure."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from streamstt.events import Final
+from streamstt.subtitles.division import MIN_CUE_S, READING_S_PER_CHARACTER, Division
+from streamstt.subtitles.word_times import LetterTimes
 from streamstt.text.characters import width
-from streamstt.text.line_breaking import CLAUSE_END, balance_lines, break_lines
-
-MAX_LINE_WIDTH = 42  # narrow characters per line, with two lines per cue: the limit of broadcasters and Netflix
-MIN_LINE_WIDTH = 20  # however long the label of the source is
-MIN_CUE_S = 1.0  # minimum duration of a cue, if there is time
-READING_S_PER_CHARACTER = 1 / 17  # reading time per character, if there is time
+from streamstt.text.line_breaking import BREAKING_SPACE
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +21,27 @@ class Cue:
     lines: tuple[str, ...]
 
 
-def make_cues(final: Final, label: str = "") -> list[Cue]:
-    """Splits a caption into cues, in order and without overlap.
+def make_cues(final: Final, label: str = "", until: float = math.inf) -> list[Cue]:
+    """Divides a caption into as few cues as hold it, in order and without overlap.
+
+    Each lasts a second at least, if the caption lasts as many.
 
     Args:
         final: A final caption with text.
-        label: Label of the source, put before the text of each cue; empty: none.
+        label: Name of the source, shown in each cue; empty: none.
+        until: Until when the last cue may be shown (s), for the sake of its minimum duration.
     """
-    prefix = f"{' '.join(label.split())}: " if label else ""
-    limit = max(MAX_LINE_WIDTH - width(prefix), MIN_LINE_WIDTH)
-    times = _LetterTimes(final, 0)
-    cues: list[Cue] = []
-    done = 0
-    for lines in _group_lines(_caption_lines(final.text, limit, final.language)):
-        count = _count_letters("".join(lines))
-        start, end = times.at(done), times.at(done + count)
-        labeled = (prefix + lines[0], *lines[1:])
-        cues.append(Cue(start, max(end, start + 0.001), labeled))  # a cue must not end before it starts
-        done += count
-    return cues
+    text = " ".join(filter(None, BREAKING_SPACE.split(final.text)))
+    if not text.strip():
+        return []
+    division = Division(text, final.language, label, LetterTimes(final), until)
+    chosen = division.find_best()
+    spoken = [division.time(place) for place in chosen[:-1]]
+    times = _share_time(spoken, final.end, until)
+    return [
+        Cue(start, end, division.lines(i, j))
+        for (start, end), (i, j) in zip(pairwise(times), pairwise(chosen), strict=True)
+    ]
 
 
 def extend_for_reading(cue: Cue, until: float) -> Cue:
@@ -50,65 +51,27 @@ def extend_for_reading(cue: Cue, until: float) -> Cue:
         cue: A cue that ends with its last word.
         until: Start of the next cue (s).
     """
-    duration = max(MIN_CUE_S, READING_S_PER_CHARACTER * sum(map(width, cue.lines)))
+    duration = READING_S_PER_CHARACTER * sum(map(width, cue.lines))
     return replace(cue, end=max(cue.end, min(cue.start + duration, until)))
 
 
-def _caption_lines(text: str, limit: int, language: str) -> list[str]:
-    """Breaks a text into lines. Three at the end become two if they fit: a single last word would be shown briefly."""
-    broken = break_lines(text, limit, language)
-    if len(broken) > 3 and len(broken) % 2:  # shorter lines, so that the last cue is not a single line
-        narrower = (break_lines(text, columns, language) for columns in range(limit, limit // 2, -1))
-        broken = next((lines for lines in narrower if len(lines) == len(broken) + 1), broken)
-    rest = " ".join(broken[-3:])
-    # Scripts without spaces are excluded: joining their lines would insert spaces, and they fill lines well anyway.
-    if len(broken) % 2 == 0 or len(broken) < 3 or not " ".join(text.split()).endswith(rest):
-        return broken
-    return [*broken[:-3], *(balance_lines(rest, limit, language) or broken[-3:])]
+def _share_time(starts: Sequence[float], end: float, until: float) -> list[float]:
+    """Moves the starts of cues as little as gives each its minimum duration.
 
+    Args:
+        starts: When the text of each cue begins to be spoken (s).
+        end: When that of the last one ends.
+        until: Until when the last one may be shown.
 
-def _group_lines(lines: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Groups lines in pairs; of a last three, the first is alone if a clause ends with it and not with the second."""
-    at = 0
-    while at < len(lines):
-        three = len(lines) - at == 3
-        alone = three and CLAUSE_END.search(lines[at]) and not CLAUSE_END.search(lines[at + 1])
-        count = 1 if alone else 2
-        yield lines[at : at + count]
-        at += count
-
-
-def _count_letters(text: str) -> int:
-    return sum(not char.isspace() for char in text)
-
-
-class _LetterTimes:
-    """Maps the letters of a caption (white space not counted) to the times when they were spoken."""
-
-    def __init__(self, final: Final, prefix_letters: int) -> None:
-        """Interpolates within words; without matching words, over the whole caption.
-
-        Args:
-            final: A final caption.
-            prefix_letters: Number of letters before the text, which take no time.
-        """
-        self._prefix_letters = prefix_letters
-        count = _count_letters(final.text)
-        spans = [(_count_letters(word.text), word.start, word.end) for word in final.words]
-        words_match_text = sum(letters for letters, _, _ in spans) == count
-        self._spans = spans if words_match_text else [(count, final.start, final.end)]
-        self._start, self._end = final.start, final.end
-        self._letter_count = count
-
-    def at(self, letter: int) -> float:
-        """Returns the time (s) at which that many letters have been spoken."""
-        rest = letter - self._prefix_letters
-        if rest <= 0:
-            return self._start
-        if rest >= self._letter_count:
-            return self._end
-        for letters, start, end in self._spans:
-            if rest < letters:
-                return round(start + (end - start) * rest / letters, 3)
-            rest -= letters
-        return self._end
+    Returns:
+        The start of each cue, and the end of the last one.
+    """
+    count = len(starts)
+    latest = max(end, min(starts[0] + count * MIN_CUE_S, until), starts[0] + count * 0.001)  # no cue without a time
+    shortest = min(MIN_CUE_S, (latest - starts[0]) / count)
+    moved = list(starts)
+    for n in range(1, count):
+        moved[n] = max(moved[n], moved[n - 1] + shortest)
+    for n in range(count - 1, 0, -1):
+        moved[n] = min(moved[n], (moved[n + 1] if n + 1 < count else latest) - shortest)
+    return [*(round(time, 3) for time in moved), round(max(end, min(latest, moved[-1] + shortest)), 3)]

@@ -11,8 +11,10 @@ from typing import Literal
 
 from streamstt.events import Final
 from streamstt.subtitles.cues import Cue, extend_for_reading, make_cues
+from streamstt.subtitles.timeline import separate_captions
 
 Format = Literal["txt", "srt", "vtt", "json"]
+CueFormat = Literal["srt", "vtt"]
 LiveFormat = Literal["txt", "srt", "vtt"]
 """Formats to which a caption can be appended."""
 HEADERS: dict[LiveFormat, str] = {"txt": "", "srt": "", "vtt": "WEBVTT\n\n"}
@@ -26,62 +28,74 @@ CONTENT_TYPES: dict[Format, str] = {
 
 
 def render(finals: Iterable[Final], file_format: Format) -> str:
-    """Renders captions as a file, ordered by their start.
+    """Renders captions as a file, ordered by their start; those of one source do not overlap.
 
     Args:
         finals: Final captions; if they are of several sources, each line names its source.
         file_format: ``txt`` (one line per caption), ``srt``, ``vtt`` (https://www.w3.org/TR/webvtt1/) or ``json``.
     """
-    captions = sorted((f for f in finals if f.text), key=lambda f: f.start)
+    captions = separate_captions(f for f in finals if f.text)
     named = len({f.source for f in captions}) > 1
-    labels = [f.source if named else "" for f in captions]
     match file_format:
         case "json":
             return json.dumps({"captions": _caption_dicts(captions)}, ensure_ascii=False, indent=2) + "\n"
         case "txt":
-            return "".join(render_cue(file_format, 0, f, label) for f, label in zip(captions, labels, strict=True))
+            return "".join(format_line(f, f.source if named else "") for f in captions)
         case _:
-            cues = [
-                (c, label)
-                for f, label in zip(captions, labels, strict=True)
-                for c in _labeled_cues(file_format, f, label)
-            ]
-            cues.sort(key=lambda pair: pair[0].start)
-            following = [*(c.start for c, _ in cues[1:]), math.inf][: len(cues)]
-            shown = [(extend_for_reading(c, until), label) for (c, label), until in zip(cues, following, strict=True)]
+            cues = _cues_for_reading(file_format, captions, named=named)
             return HEADERS[file_format] + "".join(
-                _format_cue(file_format, n, c, label) for n, (c, label) in enumerate(shown, 1)
+                _format_cue(file_format, n, cue, label) for n, (cue, label) in enumerate(cues, 1)
             )
 
 
-def render_cue(file_format: LiveFormat, number: int, final: Final, label: str = "") -> str:
-    """Renders one caption as one or several cues, for appending to a file that begins with ``HEADERS[file_format]``.
+def format_line(final: Final, label: str = "") -> str:
+    """Formats a caption as a line of text; ``label`` names its source, if that is to be shown."""
+    text = _one_line(final.text)
+    return f"{_one_line(label)}: {text}\n" if label else f"{text}\n"
+
+
+def format_cues(file_format: CueFormat, first_number: int, cues: Sequence[Cue], label: str = "") -> str:
+    """Formats cues, for appending to a file that begins with ``HEADERS[file_format]``.
 
     Args:
         file_format: Format of the file.
-        number: Number of the first cue; the first in a file is 1.
-        final: A final caption with text.
+        first_number: Number of the first cue; the first in a file is 1.
+        cues: Cues of a caption, made for this format.
         label: Label of the source; empty: not shown.
     """
-    if file_format == "txt":
-        text = _one_line(final.text)
-        return f"{_one_line(label)}: {text}\n" if label else f"{text}\n"
-    return "".join(
-        _format_cue(file_format, n, c, label) for n, c in enumerate(_labeled_cues(file_format, final, label), number)
-    )
+    return "".join(_format_cue(file_format, n, cue, label) for n, cue in enumerate(cues, first_number))
 
 
-def count_cues(final: Final, label: str = "") -> int:
-    """Returns the number of SubRip cues of a caption."""
-    return len(_labeled_cues("srt", final, label))
+def cues_for(file_format: CueFormat, final: Final, label: str, until: float) -> list[Cue]:
+    """Makes the cues of a caption for a format; WebVTT names the source outside of the text.
+
+    Args:
+        file_format: Format of the file.
+        final: A final caption.
+        label: Label of the source; empty: not shown.
+        until: Until when the last cue may be shown (s).
+    """
+    return make_cues(final, label if file_format == "srt" else "", until)
 
 
-def _labeled_cues(file_format: LiveFormat, final: Final, label: str) -> list[Cue]:
-    """Makes the cues; WebVTT names the source outside of the text."""
-    return make_cues(final, label if file_format == "srt" else "")
+def _cues_for_reading(file_format: CueFormat, captions: Sequence[Final], *, named: bool) -> list[tuple[Cue, str]]:
+    """Makes the cues of separate captions with their labels, in order, each shown as long as it is to be read.
+
+    For its minimum duration, a cue may last until the next one of its source; to be read, until the next one of all.
+    """
+    cues: list[tuple[Cue, str]] = []
+    next_start: dict[str, float] = {}
+    for final in reversed(captions):
+        label = final.source if named else ""
+        until = next_start.get(final.source, math.inf)
+        cues += [(cue, label) for cue in cues_for(file_format, final, label, until)]
+        next_start[final.source] = final.start
+    cues.sort(key=lambda pair: pair[0].start)
+    following = [*(cue.start for cue, _ in cues[1:]), math.inf][: len(cues)]
+    return [(extend_for_reading(cue, until), label) for (cue, label), until in zip(cues, following, strict=True)]
 
 
-def _format_cue(file_format: LiveFormat, number: int, cue: Cue, label: str) -> str:
+def _format_cue(file_format: CueFormat, number: int, cue: Cue, label: str) -> str:
     if file_format == "srt":
         text = "\n".join(cue.lines)
         return f"{number}\n{format_timestamp(cue.start, ',')} --> {format_timestamp(cue.end, ',')}\n{text}\n\n"

@@ -1,10 +1,13 @@
 """Puts captions of several sources and runs on a common timeline. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from streamstt.events import Final
+
+SHORTEST_S = 0.1  # no caption is shorter: players drop a cue that ends when it begins
+MAX_SHARE_S = 1.0  # a caption that overlaps the next one keeps half of its time, or as much
 
 
 def align_captions(finals: Sequence[tuple[Final, datetime | None]]) -> list[Final]:
@@ -28,3 +31,39 @@ def shift_caption(final: Final, seconds: float) -> Final:
         return final
     words = tuple(replace(w, start=round(w.start + offset_s, 3), end=round(w.end + offset_s, 3)) for w in final.words)
     return replace(final, start=round(final.start + offset_s, 3), end=round(final.end + offset_s, 3), words=words)
+
+
+def separate_captions(finals: Iterable[Final]) -> list[Final]:
+    """Orders captions by their start, and removes overlaps between those of the same source.
+
+    Starts are more exact than ends, so the first caption ends earlier; if that would hide it, the next begins later.
+
+    Args:
+        finals: Captions on one timeline.
+
+    Returns:
+        The captions; each lasts, and ends before the next one of its source begins.
+    """
+    separate: list[Final] = []
+    latest: dict[str, int] = {}  # by source: index of its last caption
+    for final in sorted(finals, key=lambda f: f.start):
+        start = final.start
+        if final.source in latest:
+            n = latest[final.source]
+            before = separate[n]
+            share = round(before.start + min(MAX_SHARE_S, (before.end - before.start) / 2), 3)
+            separate[n] = clip_caption(before, before.start, min(before.end, max(start, share)))
+            start = max(start, separate[n].end)
+        latest[final.source] = len(separate)
+        separate.append(clip_caption(final, start, final.end))
+    return sorted(separate, key=lambda f: f.start)
+
+
+def clip_caption(final: Final, start: float, end: float) -> Final:
+    """Changes the times of a caption; words outside of them are moved in. It lasts at least ``SHORTEST_S``."""
+    end = max(end, round(start + SHORTEST_S, 3))
+    words, at = [], start
+    for word in final.words:
+        at = min(max(word.start, at), end)
+        words.append(replace(word, start=at, end=(at := min(max(word.end, at), end))))
+    return replace(final, start=start, end=end, words=tuple(words))

@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from streamstt.subtitles.formats import LiveFormat
+from streamstt.transcripts.live_cues import LiveCues
 from streamstt.transcripts.naming import RECORD_SUFFIX
 from streamstt.transcripts.record import (
     SetHeader,
     TranscriptRecord,
-    cue_total,
     encode_line,
     parse_record,
-    render_cues,
     repair,
 )
 
@@ -64,6 +63,7 @@ class SetFiles:
         self.name = name
         self._path = folder / f"{name}{RECORD_SUFFIX}"
         self._files: dict[str, int] = {}
+        self._live_cues: dict[str, LiveCues] = {}
         try:
             record = self._repair_record()
             for suffix, live_format in LIVE_FORMATS.items():
@@ -74,8 +74,6 @@ class SetFiles:
         sources = {data["source"] for data in record.finals}
         self._several_sources = len(sources) > 1
         self._only_source = next(iter(sources), "")
-        self._cue_count = cue_total(record.finals)
-        self._started_at = record.started_at
         self.seq = record.seq
 
     def _repair_record(self) -> TranscriptRecord:
@@ -93,7 +91,8 @@ class SetFiles:
     def _repair_live_file(self, path: Path, live_format: LiveFormat, record: TranscriptRecord) -> None:
         file = self._files[path.suffix] = os.open(path, OPEN_FLAGS | os.O_CREAT, OWNER_ONLY)
         content = _read_all(file)
-        kept, more = repair(live_format, content, render_cues(live_format, record.finals, record.started_at))
+        cues = self._live_cues[path.suffix] = LiveCues(live_format, record.started_at)
+        kept, more = repair(live_format, content, [cues.render(data) for data in record.finals])
         if kept < len(content):
             os.ftruncate(file, kept)
         _append_whole(file, more)
@@ -110,10 +109,8 @@ class SetFiles:
         data = {**entry.data, "label": entry.label} if several else entry.data
         self.append_record_line(data)
         self._several_sources, self._only_source = several, entry.data["source"]
-        for suffix, live_format in LIVE_FORMATS.items():
-            (text,) = render_cues(live_format, [data], self._started_at, self._cue_count + 1)
-            _append_whole(self._files[suffix], text)
-        self._cue_count += cue_total([data])
+        for suffix, cues in self._live_cues.items():
+            _append_whole(self._files[suffix], cues.render(data))
 
     def append_record_line(self, data: Mapping[str, Any]) -> None:
         """Writes a line to the record only.

@@ -17,8 +17,7 @@ from typing import Any
 
 from streamstt.events import Final
 from streamstt.hub.protocol import Message, make_message, parse_final, to_json
-from streamstt.subtitles.formats import HEADERS, LiveFormat, count_cues, render_cue
-from streamstt.subtitles.timeline import shift_caption
+from streamstt.subtitles.formats import HEADERS, LiveFormat
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +134,19 @@ def _add_line(record: TranscriptRecord, data: Mapping[str, Any]) -> None:
         if data["type"] in {"mark", "run"}:
             record.session = str(data["session"])
         elif data["type"] == "final":
-            _parse_final(data)
+            parse_record_final(data)
             record.finals.append(data)
     except (KeyError, TypeError, ValueError, OverflowError):
         return  # a foreign line, or a damaged one
     record.seq = max(record.seq, seq)
 
 
-def _parse_final(data: Mapping[str, Any]) -> Final:
+def parse_record_final(data: Mapping[str, Any]) -> Final:
+    """Parses a final of a record.
+
+    Raises:
+        ValueError: A value is invalid; also a ``KeyError``, ``TypeError`` or ``OverflowError`` for what is none.
+    """
     parse_time(data["at"])
     return parse_final(data)
 
@@ -150,37 +154,7 @@ def _parse_final(data: Mapping[str, Any]) -> Final:
 def final_message(data: Mapping[str, Any]) -> Message:
     """Restores the message of a final, as clients received it."""
     fields = {key: value for key, value in data.items() if key != "label"} | {"seq": int(data["seq"])}
-    return make_message(_parse_final(data), fields)
-
-
-def render_cues(
-    live_format: LiveFormat, finals: Sequence[Mapping[str, Any]], started_at: datetime, first_number: int = 1
-) -> list[bytes]:
-    """Renders finals in a live format, each by itself.
-
-    Args:
-        live_format: ``srt``, ``vtt`` or ``txt``.
-        finals: Finals of a record.
-        started_at: Wall time at which the set starts; cue times count from it.
-        first_number: Number of the first cue; a long caption has several.
-
-    Returns:
-        The encoded text of each final.
-    """
-    rendered = []
-    number = first_number
-    for data in finals:
-        final, label = _parse_final(data), str(data.get("label", ""))
-        start = max(0.0, (parse_time(data["at"]) - started_at).total_seconds())
-        text = render_cue(live_format, number, shift_caption(final, start - final.start), label)
-        number += count_cues(final, label) if live_format == "srt" else 1
-        rendered.append(text.encode(errors="replace"))
-    return rendered
-
-
-def cue_total(finals: Sequence[Mapping[str, Any]]) -> int:
-    """Returns the number of cues of the finals in SubRip."""
-    return sum(count_cues(_parse_final(data), str(data.get("label", ""))) for data in finals)
+    return make_message(parse_record_final(data), fields)
 
 
 def repair(live_format: LiveFormat, content: bytes, rendered: Sequence[bytes]) -> tuple[int, bytes]:

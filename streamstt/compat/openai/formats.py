@@ -13,6 +13,7 @@ from streamstt.events import Final
 from streamstt.hub.protocol import to_json
 from streamstt.server.http.response import Response
 from streamstt.subtitles.formats import render
+from streamstt.subtitles.timeline import separate_captions
 
 ResponseFormat = Literal["json", "text", "srt", "vtt", "verbose_json"]
 FORMATS: tuple[ResponseFormat, ...] = get_args(ResponseFormat)
@@ -55,6 +56,7 @@ def format_response(
         options: Options of the request.
         problems: What could not be read or heard, in sentences; only JSON has a place for them.
     """
+    finals = separate_captions(finals)
     text = join_finals(finals)
     usage = {"type": "duration", "seconds": math.ceil(duration_s)}
     match options.response_format:

@@ -14,7 +14,7 @@ from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, RecognizedWord, join_words
 from streamstt.engine.scripted import ScriptedEngine
 from streamstt.events import Event, Gap, State, Status
-from streamstt.speech.caption_breaks import PHRASE_LIMIT
+from streamstt.speech.caption_breaks import HARD_LIMIT
 from streamstt.speech.session import Session
 from streamstt.speech.update_policy import WORD_END_PAUSE, DecodeNeed
 from streamstt.speech.utterance import MAX_CONTEXT, MAX_CONTEXT_GAP, MAX_WINDOW
@@ -122,7 +122,7 @@ def test_updates_come_as_set() -> None:
 
 def test_a_job_continues_after_known_words() -> None:
     """The next decode of an utterance continues after the committed words, and verifies the draft."""
-    talk = make_talk("one two three four five six seven eight nine ten")
+    talk = make_talk("many people came here because nobody told them about trains")
     jobs: list[Job] = []
     play(make_session(), frames(talk), talk.engine, watch=jobs.append)
     assert jobs[-1].final
@@ -356,26 +356,26 @@ def test_long_speech_is_finalized_on_the_way() -> None:
     assert_caption_rules(events)
     assert final_words(events) == talk.text
     assert len(finals(events)) >= 5
-    assert all(f.end - f.start <= 3 * PHRASE_LIMIT for f in finals(events))
-    assert all(p.end - p.start <= 3 * PHRASE_LIMIT + 2 for p in partials(events))
+    assert all(f.end - f.start <= 3 * HARD_LIMIT for f in finals(events))
+    assert all(p.end - p.start <= 3 * HARD_LIMIT + 2 for p in partials(events))
     assert not any(f.text.split()[-1] in FUNCTION_WORDS["en"] for f in finals(events))
 
 
 def test_sentences_of_one_decode() -> None:
     """When one decode brings several sentences, each is a caption, though the first had stable words already."""
-    talk = make_talk("one two three four five six seven. and so on. that is all.")
+    talk = make_talk("many people came here because nobody knew. and so on. that is all.")
     session, events = make_session(SpeechSettings(hold_ms=100, update_ms=100)), []
     stop_at = talk.words[6][1]
     for i, block in enumerate(frames(talk)):
         events += session.push(block)
         if i < stop_at and (job := session.next_job()):
             events += session.apply(talk.engine.decode(job))
-    assert partials(events)[-1].stable > len("one two three four")
+    assert partials(events)[-1].stable > len("many people came here")
     job = session.next_job()
     assert job
     events += session.apply(talk.engine.decode(job))
     assert_caption_rules(events)
-    assert [f.text for f in finals(events)] == ["one two three four five six seven.", "and so on.", "that is all."]
+    assert [f.text for f in finals(events)] == ["many people came here because nobody knew.", "and so on.", "that is all."]
 
 
 @pytest.mark.parametrize("delay", range(0, 120, 7))

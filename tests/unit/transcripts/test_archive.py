@@ -76,8 +76,8 @@ def test_four_files(tmp_path: Path, clock: Clock) -> None:
         assert names(tmp_path) == [f"2026-11-25.{suffix}" for suffix in ("jsonl", "srt", "txt", "vtt")]
         assert texts(tmp_path, "2026-11-25") == ["Grüße."]
         assert (tmp_path / "2026-11-25.txt").read_text() == "Grüße.\n"
-        assert (tmp_path / "2026-11-25.srt").read_text() == "1\n00:00:03,000 --> 00:00:03,500\nGrüße.\n\n"
-        assert (tmp_path / "2026-11-25.vtt").read_text() == "WEBVTT\n\n00:00:03.000 --> 00:00:03.500\nGrüße.\n\n"
+        assert (tmp_path / "2026-11-25.srt").read_text() == "1\n00:00:03,000 --> 00:00:04,000\nGrüße.\n\n"
+        assert (tmp_path / "2026-11-25.vtt").read_text() == "WEBVTT\n\n00:00:03.000 --> 00:00:04.000\nGrüße.\n\n"
 
 
 def test_for_its_owner_only(tmp_path: Path, clock: Clock) -> None:

@@ -1,7 +1,6 @@
 """The record of a set, and the live files that are repaired from it, in whatever state a crash left them."""
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,15 +9,8 @@ import pytest
 
 from streamstt.hub.protocol import encode, wall_time
 from streamstt.subtitles.formats import HEADERS, LiveFormat
-from streamstt.transcripts.record import (
-    SetHeader,
-    cue_total,
-    encode_line,
-    final_message,
-    parse_record,
-    render_cues,
-    repair,
-)
+from streamstt.transcripts.live_cues import LiveCues
+from streamstt.transcripts.record import SetHeader, encode_line, final_message, parse_record, repair
 from tests.support.captions import final
 
 BEGIN = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
@@ -85,36 +77,17 @@ def test_damaged_lines(junk: bytes) -> None:
     assert len(record.finals) == 3
 
 
-def test_times_count_from_the_start_of_the_set() -> None:
-    """A cue's time counts from the start of the set, whatever run and source it is from, and is never negative."""
-    later = {**entry("Late.", 3, 2.0), "at": (BEGIN + timedelta(hours=2)).isoformat()}
-    early = {**entry("Early.", 4, 2.0), "at": (BEGIN - timedelta(seconds=5)).isoformat()}
-    assert [c.decode() for c in render_cues("srt", [later, early], BEGIN, 8)] == [
-        "8\n02:00:00,000 --> 02:00:01,000\nLate.\n\n",
-        "9\n00:00:00,000 --> 00:00:01,000\nEarly.\n\n",
-    ]
-
-
-def test_numbers_continue() -> None:
-    """A long caption has several numbers in SubRip; the next one continues after them, also after a restart."""
-    finals = [entry("Every word of it. " * 8, 1), entry("Yes.", 2)]
-    srt = b"".join(render_cues("srt", finals, BEGIN)).decode()
-    assert re.findall(r"^(\d+)$", srt, re.MULTILINE) == ["1", "2", "3"]
-    assert cue_total(finals) == 3
-    assert srt.endswith(render_cues("srt", finals[1:], BEGIN, 1 + cue_total(finals[:1]))[0].decode())
-
-
 def test_lone_surrogates() -> None:
     """A lone surrogate does not keep the rest of a text from being written."""
     broken = entry("a \ud800 b", 1)
     assert parse_record(HEADER.to_line() + encode_line(broken)).finals[0]["text"] == "a ? b"
-    assert [render_cues(live_format, [broken], BEGIN)[0].count(b"a ? b") for live_format in LIVE] == [1, 1, 1]
+    assert [LiveCues(live_format, BEGIN).render(broken).count(b"a ? b") for live_format in LIVE] == [1, 1, 1]
 
 
 def test_labels() -> None:
     """A label is shown in each format."""
-    labelled = [entry("Hi.", 1, label="You & <me>")]
-    assert [render_cues(live_format, labelled, BEGIN)[0].decode().split("\n")[-3:] for live_format in LIVE] == [
+    labelled = entry("Hi.", 1, label="You & <me>")
+    assert [LiveCues(live_format, BEGIN).render(labelled).decode().split("\n")[-3:] for live_format in LIVE] == [
         ["You & <me>: Hi.", ""],
         ["You & <me>: Hi.", "", ""],
         ["<v You &amp; &lt;me&gt;>Hi.", "", ""],
@@ -122,7 +95,8 @@ def test_labels() -> None:
 
 
 def complete_file(live_format: LiveFormat) -> tuple[list[bytes], bytes]:
-    rendered = render_cues(live_format, FINALS, BEGIN)
+    cues = LiveCues(live_format, BEGIN)
+    rendered = [cues.render(data) for data in FINALS]
     return rendered, HEADERS[live_format].encode() + b"".join(rendered)
 
 

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -117,6 +118,17 @@ def test_formats() -> None:
     assert "segments" not in json.loads(
         format_response(CAPTIONS, 62.4, TranscriptionOptions(response_format="verbose_json", segments=False)).body
     )
+
+
+def test_segments_do_not_overlap() -> None:
+    """Captions whose times overlap by rounding, or have no length, become segments that follow each other."""
+    words = [("One.", 1.0, 2.2), ("Two.", 2.0, 2.0), ("Three.", 2.0, 3.0)]
+    captions = [Final("u", f"u-{n}", 1, a, b, t, (Word(t, a, b, 0.9),), "en") for n, (t, a, b) in enumerate(words)]
+    options = TranscriptionOptions(response_format="verbose_json")
+    segments = json.loads(format_response(captions, 4.0, options).body)["segments"]
+    assert all(segment["start"] < segment["end"] for segment in segments)
+    assert all(before["end"] <= after["start"] for before, after in pairwise(segments))
+    assert [segment["id"] for segment in segments] == [0, 1, 2]
 
 
 def test_no_speech() -> None:
