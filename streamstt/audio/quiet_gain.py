@@ -11,9 +11,10 @@ from streamstt.audio.format import FRAME, SAMPLE_RATE, Samples
 # The peak that quiet audio is brought to, -42 dBFS: no more than detectors need to find speech, for what is not speech
 # grows with it.
 TARGET = 10 ** (-42 / 20)
-MAX_GAIN = 100.0  # 40 dB: brings the lowest bit of 16-bit audio, -90 dBFS, to -50
+MAX_GAIN = 100.0  # 40 dB: brings a peak of -82 dBFS to the target
 MAX_FLOOR = 1e-3  # -60 dBFS: amplified noise stays below this peak, where no detector takes steady noise for speech
 LOWEST_FLOOR = 1 / 32768  # below one bit there is nothing to amplify
+MIN_PEAK = 2.5 / 32768  # -82 dBFS: when only the lowest two bits toggle, any sound may look like a voice
 FRAME_S = FRAME / SAMPLE_RATE
 RELEASE = 10 ** (-10 * FRAME_S / 20)  # a frame: the peak falls by 10 dB a second, so a knock is soon forgotten
 FLOOR_RISE = 10 ** (3 * FRAME_S / 20)  # a frame: the floor rises by 3 dB a second, less than in a sentence
@@ -31,7 +32,7 @@ class QuietGain:
         peak = max(float(frame.max()), -float(frame.min()))
         self._peak = max(peak, self._peak * RELEASE)
         self._floor = max(LOWEST_FLOOR, min(peak, self._floor * FLOOR_RISE) if self._floor else peak)
-        if self._peak >= TARGET or self._floor >= MAX_FLOOR:
+        if self._peak <= MIN_PEAK or self._peak >= TARGET or self._floor >= MAX_FLOOR:
             return frame
-        gain = min(TARGET / self._peak, MAX_FLOOR / self._floor, MAX_GAIN) if self._peak else 1.0
+        gain = min(TARGET / self._peak, MAX_FLOOR / self._floor, MAX_GAIN)
         return frame * np.float32(gain)
