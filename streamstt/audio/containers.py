@@ -1,171 +1,181 @@
-"""Repairs what a header says about a file: lengths that its writer never filled in, and streams joined end to end.
+"""Finds the recordings in a file, and repairs lengths that their writer never filled in. Knows nothing of samples.
 
-A program that writes to a pipe cannot go back to its header, and web radio is recorded as one Ogg stream after
-another; libsndfile would read nothing of the first, and of the second one stream only. Knows nothing of samples.
+A program that writes to a pipe cannot go back to its header, and libsndfile believes what is there: nothing, or more
+than the file has.
 """
 
 import io
 import struct
-from collections.abc import Iterator
-from pathlib import Path
+from dataclasses import dataclass
 from typing import BinaryIO
 
-PLACEHOLDER = 0x7FFF0000  # bytes: lengths from here on are what ffmpeg, sox and arecord write while they do not know
-RIFF_CHUNKS = {b"LIST", b"id3 ", b"ID3 ", b"fact", b"cue ", b"PEAK", b"bext", b"JUNK", b"PAD "}
-OGG_HEADER = struct.Struct("<4sBB20xB")  # magic, version, flags, ..., number of segments
-OGG_FIRST_PAGE = 2  # flag of the first page of a stream
+from streamstt.audio.file_extents import Extent
+from streamstt.audio.mpeg_frames import find_mpeg_extents, is_mpeg
+from streamstt.audio.ogg_pages import find_ogg_extents
+
+# Bytes: lengths from here on are what ffmpeg, sox, arecord and others write while they do not know.
+PLACEHOLDER, PLACEHOLDER_64 = 0x7FFF0000, 1 << 62
+FLAC_START = b"fLaC\0\0\0\x22"  # with the header of the first block, which always has 34 bytes
+SEARCH = 1 << 20  # bytes that are searched at once
 
 
-class FileRange(io.RawIOBase):
-    """A range of a file, some of whose bytes are replaced; a file object for reading."""
+@dataclass(frozen=True, slots=True)
+class _Audio:
+    """Where the audio is in a file.
 
-    def __init__(self, path: Path, start: int, end: int, patches: dict[int, bytes]) -> None:
-        """Opens the file.
+    Attributes:
+        at: Offset of its first byte.
+        told: Its length in bytes, as the file tells it.
+        patches: What to read in place of a length that is wrong.
+        placeholder: A length from which on the writer did not know it.
+        is_told: Whether the length may be right, as far as what is behind it shows.
+    """
 
-        Args:
-            path: The file.
-            start: Offset of the first byte.
-            end: Offset after the last byte.
-            patches: What to read in place of the bytes at an offset of the file.
-        """
-        self._file = path.open("rb")
-        self._start, self._end, self._patches = start, end, patches
-        self._at = start
-
-    def seekable(self) -> bool:
-        """Returns true."""
-        return True
-
-    def readable(self) -> bool:
-        """Returns true."""
-        return True
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Moves the position, and returns it."""
-        origin = {io.SEEK_SET: self._start, io.SEEK_CUR: self._at, io.SEEK_END: self._end}[whence]
-        self._at = min(max(self._start, origin + offset), self._end)
-        return self._at - self._start
-
-    def tell(self) -> int:
-        """Returns the position."""
-        return self._at - self._start
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        """Reads into a buffer, and returns the number of bytes; 0 at the end."""
-        self._file.seek(self._at)
-        data = bytearray(self._file.read(min(len(buffer), self._end - self._at)))
-        for offset, new in self._patches.items():
-            for i, byte in enumerate(new, offset - self._at):
-                if 0 <= i < len(data):
-                    data[i] = byte
-        buffer[: len(data)] = data
-        self._at += len(data)
-        return len(data)
-
-    def close(self) -> None:
-        """Closes the file."""
-        self._file.close()
-        super().close()
+    at: int
+    told: int
+    patches: dict[int, bytes]
+    placeholder: int = PLACEHOLDER
+    is_told: bool = True
 
 
-def find_parts(path: Path) -> list[tuple[int, int, dict[int, bytes]]]:
-    """Returns start, end and patches of each recording in a file; usually one, without patches.
+def find_extents(file: BinaryIO) -> tuple[Extent, ...]:
+    """Returns the recordings in a file: usually one that is all of it.
 
     Raises:
         OSError: The file cannot be read.
     """
-    with path.open("rb") as file:
-        size = file.seek(0, io.SEEK_END)
-        file.seek(0)
-        match file.read(4):
-            case b"OggS":
-                starts = [0, *list(_ogg_streams(file, size))[1:]]
-                return [(start, end, {}) for start, end in zip(starts, [*starts[1:], size], strict=True)]
-            case b"RIFF" | b"RF64" as kind:
-                return [(0, size, _riff_patches(file, size, long=kind == b"RF64"))]
-            case b".snd":
-                file.seek(8)
-                return [(0, size, {8: b"\xff" * 4} if file.read(4) == bytes(4) else {})]
-            case b"caff":
-                return [(0, size, _caf_patches(file, size))]
-        return [(0, size, {})]
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    start = file.read(16)
+    if start.startswith(b"OggS"):
+        return find_ogg_extents(file, size)
+    if start.startswith(b"fLaC"):
+        return _find_flac_extents(file, size)
+    if is_mpeg(start):
+        return find_mpeg_extents(file, size)
+    audio = _find_audio(file, start, size)
+    return _repair(audio, size) if audio and audio.at < size else (Extent(((0, size),)),)
 
 
-def missing_bytes(path: Path) -> tuple[int, int]:
-    """Returns how many bytes of audio a WAV should have beyond its end, and its bytes a second; zeros if it is whole.
+def _repair(audio: _Audio, size: int) -> tuple[Extent, ...]:
+    """Returns the recording in a file of a size in bytes, with its length as it is."""
+    if not audio.is_told or audio.told >= audio.placeholder:
+        return (Extent(((0, size),), audio.patches),)
+    if audio.told > size - audio.at:  # cut off
+        return Extent(((0, size),), audio.patches), Extent(())
+    return (Extent(((0, size),)),)
+
+
+def _find_flac_extents(file: BinaryIO, size: int) -> tuple[Extent, ...]:
+    """Returns the recordings of a FLAC file: several if files were joined."""
+    starts, at = [0], len(FLAC_START)
+    while at < size:
+        file.seek(at)
+        block = file.read(SEARCH)
+        found = block.find(FLAC_START)
+        if found >= 0:
+            starts.append(at + found)
+        at += found + len(FLAC_START) if found >= 0 else max(1, len(block) - len(FLAC_START) + 1)
+    return tuple(Extent(((start, end),)) for start, end in zip(starts, [*starts[1:], size], strict=True))
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunks:
+    """How a format writes chunks: ``header`` has name and length, as ``struct`` formats them.
+
+    Attributes:
+        header: Name and length.
+        first: Offset of the first chunk.
+        align: Chunks begin at multiples of so many bytes.
+        counted: Bytes of the header that the length counts.
+    """
+
+    header: str
+    first: int
+    align: int
+    counted: int = 0
+
+
+RIFF = _Chunks("<4sI", 12, 2)
+AIFF = _Chunks(">4sI", 12, 2)
+CAF = _Chunks(">4sQ", 8, 1)
+W64 = _Chunks("<4s12xQ", 40, 8, 24)
+
+
+def _find_audio(file: BinaryIO, start: bytes, size: int) -> _Audio | None:
+    """Returns where the audio is; None if the format is another one, or the header is cut off."""
+    find = {
+        b"RIFF": _find_in_riff,
+        b"RF64": _find_in_rf64,
+        b"FORM": lambda file, size: _Audio(*_find_chunk(file, size, AIFF, b"SSND"), {}),
+        b"riff": _find_in_w64,
+        b"caff": _find_in_caf,
+        b".snd": _find_in_au,
+    }.get(start[:4])
+    try:
+        return find(file, size) if find else None
+    except (KeyError, struct.error):
+        return None
+
+
+def _find_chunk(file: BinaryIO, size: int, chunks: _Chunks, wanted: bytes) -> tuple[int, int]:
+    """Returns offset and length of the content of the first chunk with a name.
 
     Raises:
-        OSError: The file cannot be read.
+        KeyError: There is none.
     """
-    with path.open("rb") as file:
-        size = file.seek(0, io.SEEK_END)
-        file.seek(0)
-        rate = 0
-        if file.read(4) != b"RIFF":
-            return 0, 0
-        for name, at, length in _riff_chunks(file, size):
-            if name == b"fmt ":
-                file.seek(at + 8)
-                rate = int.from_bytes(file.read(4), "little")
-            if name == b"data" and size - at < length < PLACEHOLDER:
-                return length - (size - at), rate
-        return 0, 0
-
-
-def _riff_chunks(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
-    """Yields name, offset of the content and length of each chunk up to the audio."""
-    at, name = 12, b""
-    while at + 8 <= size and name != b"data":
+    at, header_size = chunks.first, struct.calcsize(chunks.header)
+    while at + header_size <= size:
         file.seek(at)
-        name, length = struct.unpack("<4sI", file.read(8))
-        yield name, at + 8, length
-        at += 8 + length + length % 2
+        name, length = struct.unpack(chunks.header, file.read(header_size))
+        length = max(0, length - chunks.counted)
+        if name == wanted:
+            return at + header_size, length
+        at += header_size + length + -length % chunks.align
+    raise KeyError(wanted)
 
 
-def _riff_patches(file: BinaryIO, size: int, *, long: bool) -> dict[int, bytes]:
-    ds64 = 0  # offset of the lengths of a file beyond 4 GB
-    for name, at, length in _riff_chunks(file, size):
-        if name == b"ds64":
-            ds64 = at
-        if name != b"data":
-            continue
-        if long and ds64:
-            file.seek(ds64 + 8)
-            known = 0 < int.from_bytes(file.read(8), "little") <= size - at
-            return {} if known else {ds64: struct.pack("<QQQ", size - 8, size - at, 0)}
-        file.seek(at)
-        if length == 0 and size > at and file.read(4) not in RIFF_CHUNKS:
-            return {
-                4: struct.pack("<I", min(size - 8, 2**32 - 1)),
-                at - 4: struct.pack("<I", min(size - at, 2**32 - 1)),
-            }
-    return {}
+def _find_in_riff(file: BinaryIO, size: int) -> _Audio:
+    at, told = _find_chunk(file, size, RIFF, b"data")
+    # Beyond 4 GB a writer counts from 0 again.
+    is_told = 2 * told > size - at or _is_chunk(file, at + told, size) or _is_chunk(file, at + told + 1, size)
+    return _Audio(at, told, {4: _uint32(size - 8), at - 4: _uint32(size - at)}, is_told=is_told)
 
 
-def _caf_patches(file: BinaryIO, size: int) -> dict[int, bytes]:
-    at = 8
-    while at + 12 <= size:
-        file.seek(at)
-        name, length = struct.unpack(">4sq", file.read(12))
-        if name == b"data":
-            return {at + 4: struct.pack(">q", size - at - 12)} if not 0 < length <= size - at - 12 else {}
-        at += 12 + max(0, length)
-    return {}
+def _find_in_rf64(file: BinaryIO, size: int) -> _Audio:
+    at, _ = _find_chunk(file, size, RIFF, b"data")
+    lengths, _ = _find_chunk(file, size, RIFF, b"ds64")
+    file.seek(lengths + 8)
+    (told,) = struct.unpack("<Q", file.read(8))
+    return _Audio(at, told, {lengths: struct.pack("<QQQ", size - 8, size - at, 0)}, PLACEHOLDER_64, is_told=told > 0)
 
 
-def _ogg_streams(file: BinaryIO, size: int) -> Iterator[int]:
-    """Yields the offset at which each stream begins, or each group of streams that are multiplexed."""
-    at, in_group = 0, False
-    while at + OGG_HEADER.size <= size:
-        file.seek(at)
-        magic, _, flags, segments = OGG_HEADER.unpack(file.read(OGG_HEADER.size))
-        if magic != b"OggS":  # damaged: the next page is somewhere behind
-            file.seek(at)
-            found = file.read(1 << 16).find(b"OggS", 1)
-            at += found if found > 0 else (1 << 16) - 3
-            continue
-        first = bool(flags & OGG_FIRST_PAGE)
-        if first and not in_group:
-            yield at
-        in_group = first
-        at += OGG_HEADER.size + segments + sum(file.read(segments))
+def _find_in_w64(file: BinaryIO, size: int) -> _Audio:
+    at, told = _find_chunk(file, size, W64, b"data")
+    patches = {16: struct.pack("<Q", size), at - 8: struct.pack("<Q", size - at + W64.counted)}
+    return _Audio(at, told, patches, PLACEHOLDER_64, is_told=told > 0)
+
+
+def _find_in_caf(file: BinaryIO, size: int) -> _Audio:
+    at, told = _find_chunk(file, size, CAF, b"data")
+    return _Audio(at, told, {at - 8: struct.pack(">Q", size - at)}, PLACEHOLDER_64, is_told=told > 0)
+
+
+def _find_in_au(file: BinaryIO, _: int) -> _Audio:
+    file.seek(4)
+    at, told = struct.unpack(">II", file.read(8))
+    return _Audio(at, told, {8: b"\xff" * 4}, is_told=told > 0)
+
+
+def _is_chunk(file: BinaryIO, at: int, size: int) -> bool:
+    """Returns whether the file ends at an offset, or what is there looks like a chunk: a printable name, and room."""
+    file.seek(at)
+    head = file.read(8)
+    if len(head) < 8:
+        return at >= size
+    name, length = head[:4], int.from_bytes(head[4:], "little")
+    return name.isascii() and name.decode("ascii").isprintable() and at + len(head) + length <= size + 1
+
+
+def _uint32(value: int) -> bytes:
+    return struct.pack("<I", min(value, 2**32 - 1))

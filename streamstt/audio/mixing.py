@@ -5,7 +5,10 @@ import numpy.typing as npt
 
 from streamstt.audio.format import SAMPLE_RATE, Samples
 
-MAX_SAMPLE = 8.0  # 18 dB over full scale: beyond, a sample is a fault, and would drown what is around it
+MAX_SAMPLE = 8.0  # 18 dB over full scale: beyond, a sample would drown what is around it
+# Samples of more than full scale: of floats a few are loud; many mean that the numbers are those of integers.
+OVER, OVER_SHARE = 2.0, 0.01
+MAX_NUMBER = 2.0**32  # beyond, a sample is none of any scale
 # Power of the mean, relative to what channels without relation would leave: below the first, channels cancel each
 # other; above the second, they no longer do.
 CANCELS, ADDS = 0.2, 0.6
@@ -13,13 +16,29 @@ WINDOW_S = 1.0  # s: time constant of the powers
 
 
 def make_finite(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Replaces samples that are no number by silence, and limits those that are impossibly large; any shape.
+    """Replaces samples that are no number by silence, and limits those that are far too large; any shape.
 
     One NaN would spread: over all that a filter remembers, and over a whole spectrogram.
     """
     if not samples.size or float(np.abs(samples).max()) <= MAX_SAMPLE:  # false for NaN
         return samples
-    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0), -MAX_SAMPLE, MAX_SAMPLE)
+    return np.clip(np.where(is_number(samples), samples, np.float32(0)), -MAX_SAMPLE, MAX_SAMPLE)
+
+
+def is_number(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
+    """Returns which samples are numbers of any scale, and no faults; any shape."""
+    return np.abs(samples) <= MAX_NUMBER  # false for NaN
+
+
+def find_scale(sizes: Samples) -> float:
+    """Returns the factor that brings float samples to full scale 1, if they are numbers of integer scale.
+
+    Args:
+        sizes: How large samples are, shape (n,), of audio with sound.
+    """
+    if float(np.mean(sizes > OVER)) < OVER_SHARE:
+        return 1.0
+    return float(2.0 ** -np.ceil(np.log2(np.quantile(sizes, 0.9999))))
 
 
 class ChannelMixer:

@@ -53,7 +53,7 @@ def test_the_same_or_nothing_on_the_other_channel() -> None:
 
 def test_impossible_samples() -> None:
     """What is no number becomes silence, what is far beyond full scale is limited; good samples are not copied."""
-    bad = np.array([0.5, np.nan, np.inf, -np.inf, 1e30, -1e30, 1.5], np.float32)
-    assert make_finite(bad).tolist() == [0.5, 0, 0, 0, MAX_SAMPLE, -MAX_SAMPLE, 1.5]
+    bad = np.array([0.5, np.nan, np.inf, -np.inf, 1e30, -1e30, 40, -1e9, 1.5], np.float32)
+    assert make_finite(bad).tolist() == [0.5, 0, 0, 0, 0, 0, MAX_SAMPLE, -MAX_SAMPLE, 1.5]
     assert make_finite(good := voice()) is good
     assert make_finite(bad[:0]).size == 0

@@ -61,6 +61,14 @@ def test_a_knock_is_soon_forgotten() -> None:
     assert peaks(gain, frames(10 ** (-60 / 20), 10))[0] == pytest.approx(TARGET, rel=1e-4)
 
 
+@pytest.mark.parametrize("bits", [1, 2])
+def test_the_lowest_bits_are_left_alone(bits: int) -> None:
+    """Where only they toggle nothing is a voice: not a sample is changed."""
+    gain = QuietGain()
+    for frame in frames(bits * LSB):
+        assert gain.apply(frame) is frame
+
+
 def test_digital_silence() -> None:
     """Zeros stay zeros, and make nothing of what follows."""
     gain = QuietGain()

@@ -139,6 +139,20 @@ def test_no_speech() -> None:
     assert json.loads(format_response([], 1.0, TranscriptionOptions(response_format="verbose_json")).body)["text"] == ""
 
 
+def test_what_could_not_be_read() -> None:
+    """JSON says it in ``warnings``, which are not there otherwise; other formats have no place for it."""
+    problems = ["talk.mp3 is damaged from 1.0 s to 2.0 s; the rest was read"]
+    for form in ("json", "verbose_json", "text", "srt", "vtt"):
+        options = TranscriptionOptions(response_format=form)
+        body = format_response(CAPTIONS, 62.4, options, problems).body
+        whole = format_response(CAPTIONS, 62.4, options).body
+        if form.endswith("json"):
+            assert json.loads(body) == json.loads(whole) | {"warnings": problems}
+            assert "warnings" not in json.loads(whole)
+        else:
+            assert body == whole
+
+
 def job(at_s: int) -> Job:
     return Job("upload", at_s * 16_000, np.zeros(16_000, dtype=np.float32), final=True)
 
