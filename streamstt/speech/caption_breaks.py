@@ -8,7 +8,7 @@ from itertools import accumulate
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.engine.base import RecognizedWord, join_words
-from streamstt.speech.whole_phrases import bare, belongs_together, is_counted, may_continue
+from streamstt.speech.whole_phrases import CURRENCY, bare, belongs_together, is_counted, may_continue
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS, SPACELESS_LANGUAGES
 from streamstt.text.function_words import FUNCTION_WORDS
 from streamstt.text.line_break_data import CLOSERS, COUNTERS, NO_LINE_END, NO_LINE_START, PHRASE_OPENERS
@@ -83,8 +83,8 @@ class _Breaks:
         self._spaced = language not in SPACELESS_LANGUAGES and any(w.text.startswith(" ") for w in self._pieces)
         self._good: dict[int, bool] = {}  # what has been decided, by place
         self._find_word_starts()
-        # A full stop that nothing follows yet, not even silence, may be the dot of an address: "Mary.jones".
-        self._is_unheard = decoded_until is not None and words[-1].end > decoded_until - MIN_PAUSE if words else False
+        self._n_committed = len(words)
+        self._decoded_until = decoded_until
 
     @property
     def calls_for_more(self) -> bool:
@@ -97,11 +97,26 @@ class _Breaks:
         if not self._starts_word(n):
             return False
         before, after = self._last_words(n), self._next_words(n)
-        if not after and before[-1].endswith(FULL_STOP) and (self._is_unheard or may_continue(before[-1])):
+        if before[-1].endswith(FULL_STOP) and self._is_unsure_stop(n, before, after):
             return False
         if before[-1].endswith(("...", "…")) and self._leans(before[-1]):  # "than the..."
             return False
         return ends_sentence(before, after[0] if after else None, self._language) is True
+
+    def _is_unsure_stop(self, n: int, before: Sequence[str], after: Sequence[str]) -> bool:
+        """Returns whether a full stop may be part of a number, or the dot of an address: "3.14", "Mary.jones".
+
+        So it may be as long as neither a pause nor a committed word follows it.
+        """
+        if not after and may_continue(before[-1]):
+            return True
+        is_number = bool(after) and after[0].lstrip("".join(CURRENCY))[:1].isdigit()
+        if is_number and belongs_together(before, after, self._language):
+            return True
+        if n != self._n_committed or self._decoded_until is None:
+            return False
+        following = self._pieces[n].start if n < len(self._pieces) else self._decoded_until
+        return following - self._pieces[n - 1].end < MIN_PAUSE
 
     def ends_clause(self, n: int) -> bool:
         """Returns whether a clause ends there: a comma or the like that is not part of a number or date."""

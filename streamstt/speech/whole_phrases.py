@@ -62,7 +62,8 @@ def may_continue(word: str) -> bool:
         word: The last word that is known, with punctuation at its end.
     """
     stem = word.rstrip(f" {NUMBER_SEPARATORS}")
-    return (_is_numeral(stem) and stem.casefold() != "one") or bare(word) in MONTHS | WEEKDAYS or "@" in stem or "." in stem or "/" in stem
+    is_number = _is_numeral(stem) and stem.casefold() != "one"
+    return is_number or bare(word) in MONTHS | WEEKDAYS or any(sign in stem for sign in "@./")
 
 
 def is_counted(before: str, after: str) -> bool:

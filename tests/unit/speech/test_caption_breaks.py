@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.engine.base import RecognizedWord, join_words
-from streamstt.speech.caption_breaks import WHOLE_LIMIT, caption_break
+from streamstt.speech.caption_breaks import WHOLE_LIMIT, calls_for_more, caption_break
 from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
 from streamstt.text.function_words import FUNCTION_WORDS
 from tests.support.drawing import PROPERTY
@@ -234,3 +234,51 @@ def test_a_stable_sentence_end_still_ends_it() -> None:
 def test_nothing() -> None:
     """No words, no caption."""
     assert caption_break([], LONGEST) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "following", "pause_ms", "ends"),
+    [
+        pytest.param("Send it to Mary.", "", 100, False, id="nothing follows yet"),
+        pytest.param("Send it to Mary.", "Jones", 0, False, id="a word that may still change, at once"),
+        pytest.param("Send it to Mary.", "_jones", 0, False, id="the rest of the word"),
+        pytest.param("Send it to Mary.", "", 400, True, id="a pause"),
+        pytest.param("Send it to Mary.", "Then call", 400, True, id="a pause before a word"),
+        pytest.param("Send it to whom?", "Jones", 0, True, id="no full stop"),
+        pytest.param("It cost 3 million.", "412,605 dollars", 400, False, id="a number goes on"),
+        pytest.param("We met in September.", "2026 was hot", 400, False, id="a date goes on"),
+        pytest.param("It cost 3 million.", "Then we", 400, True, id="a number is complete"),
+    ],
+)
+def test_a_full_stop_that_may_be_a_dot(text: str, following: str, pause_ms: int, ends: bool) -> None:
+    """While it is not certain that a full stop ends a sentence, the caption does not end."""
+    count = len(text.split())
+    words = make_words(f"{text} {following}", gaps={count: pause_ms})
+    decoded_until = words[-1].end if following else words[-1].end + samples_from_ms(pause_ms)
+    result = caption_break(words[:count], LONGEST, 0, "en", words[count:], decoded_until)
+    assert result == (count if ends else None)
+
+
+def test_a_full_stop_before_a_committed_word() -> None:
+    """Once the next word is certain, the sentence ends without a pause."""
+    words = make_words("Send it to Mary. Then call me")
+    assert caption_break(words[:5], LONGEST, 0, "en", words[5:], words[-1].end) == 4
+
+
+@pytest.mark.parametrize(
+    ("text", "more"),
+    [
+        ("We talked about", True),
+        ("We met Dr.", True),
+        ("Call 1-800.", True),
+        ("We met on Friday", True),
+        ("That is how it was.", False),
+        ("We met Jones", False),
+        ("That was the one", False),
+        ("Is that what you came for?", False),
+        ("", False),
+    ],
+)
+def test_words_that_call_for_more(text: str, more: bool) -> None:
+    """A reader goes on after a preposition, a title, or what may be half a number or date."""
+    assert calls_for_more(make_words(text), "en") == more

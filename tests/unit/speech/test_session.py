@@ -375,7 +375,11 @@ def test_sentences_of_one_decode() -> None:
     assert job
     events += session.apply(talk.engine.decode(job))
     assert_caption_rules(events)
-    assert [f.text for f in finals(events)] == ["many people came here because nobody knew.", "and so on.", "that is all."]
+    assert [f.text for f in finals(events)] == [
+        "many people came here because nobody knew.",
+        "and so on.",
+        "that is all.",
+    ]
 
 
 @pytest.mark.parametrize("delay", range(0, 120, 7))
