@@ -44,7 +44,7 @@ REPLAY = """
   let source;
 
   // The words of all rows: {text, row, speaker, x, y: on the page, top: on the screen, line: the text of its line,
-  // before: the part before it}.
+  // before: the part before it, turned: whether it runs against its line; such words make room for those after them}.
   function wordsShown() {
     const words = [];
     const origin = document.querySelector(page.origin).getBoundingClientRect().top;
@@ -58,7 +58,8 @@ REPLAY = """
         if (!boxes.length) continue;
         const x = rtl ? Math.max(...boxes.map(box => box.right)) : Math.min(...boxes.map(box => box.left));
         const { top } = boxes[0];
-        words.push({ text: segment, row, speaker, x, y: top - origin, top, spaced: spaced(text, index) });
+        const turned = rtl ? /[a-z]/i.test(segment) : RIGHT_TO_LEFT.test(segment);
+        words.push({ text: segment, row, speaker, x, y: top - origin, top, turned, spaced: spaced(text, index) });
       }
     }
     let line = [];
@@ -73,6 +74,7 @@ REPLAY = """
   }
   // Whether there is a space before the word; rows that begin within a line begin without one.
   const spaced = (text, index) => index ? /\\s/.test(text[index - 1]) : !WIDE.test(text);
+  const RIGHT_TO_LEFT = /[\\u0590-\\u08ff]/u;
   const WIDE = /^[\\u2e80-\\u9fff\\uff00-\\uffef]/u;
   // Words, and characters of scripts without spaces.
   function segments(text) {
@@ -102,11 +104,11 @@ REPLAY = """
     const of = (words, speaker) => words.filter(word => word.speaker === speaker);
     const all = [...new Set(now.map(word => word.speaker))];
     for (const [one, other] of all.flatMap(speaker => same(of(staying, speaker), of(now, speaker)))) {
-      const by = other.x - one.x;
+      const by = one.before === other.before && !one.turned ? other.x - one.x : 0;
       // Corrected words before it may have taken the room.
       const kind = other.line.startsWith(one.before) ? 'moves' : 'pushed';
       if (!page.stays(one, other)) note(kind, `${one.text} from the line ${one.line} to ${other.line}`);
-      else if (one.before === other.before && Math.abs(by) > 0.8) note('moves', `${one.text} sideways by ${by}`);
+      else if (Math.abs(by) > 0.8) note('moves', `${one.text} sideways by ${by}`);
       else if (page.box === '#scroller' && other.top > one.top + 0.8) note('moves', `${one.text} down`);
     }
   }
