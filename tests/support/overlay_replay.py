@@ -11,7 +11,7 @@ from typing import Any
 
 from selenium import webdriver
 
-from tests.support.browser import until
+from tests.support.browser import set_viewport, until
 
 Message = dict[str, Any]
 BROWSER_LIMIT_S = 600
@@ -34,7 +34,7 @@ PAGES = {
 
 # Plays batches of messages; returns {moves, pushed, outside, frames}, see Measured.
 REPLAY = """
-  const [batches, done] = arguments;
+  const [batches, opened, done] = arguments;
   const page = PAGE;
   const nextFrame = () => new Promise(resolve => requestAnimationFrame(resolve));
   const send = message => socket.onmessage({ data: JSON.stringify(message) });
@@ -143,7 +143,7 @@ REPLAY = """
 
   (async () => {
     const hello = { type: 'hello', protocol: 1, session: 's', seq: 0, sources: SOURCES, history: [] };
-    send(hello);
+    if (!opened) send(hello);
     await nextFrame();
     let previous = [];
     for (const batch of batches) {
@@ -182,9 +182,21 @@ class Measured:
     outside: list[str]
     frames: int
 
+    def __add__(self, later: "Measured") -> "Measured":
+        return Measured(
+            self.moves + later.moves,
+            self.pushed + later.pushed,
+            self.outside + later.outside,
+            self.frames + later.frames,
+        )
+
 
 def replay(
-    browser: webdriver.Chrome, url: str, batches: Sequence[Sequence[Message]], page: str = "overlay"
+    browser: webdriver.Chrome,
+    url: str,
+    batches: Sequence[Sequence[Message]],
+    page: str = "overlay",
+    sizes: Sequence[tuple[int, int]] = (),
 ) -> Measured:
     """Opens a page, and plays captions to it.
 
@@ -193,6 +205,7 @@ def replay(
         url: Address of the page.
         batches: Messages of the protocol without ``seq``; those of a batch were published at the same time.
         page: ``overlay`` or ``captions``.
+        sizes: Width and height of the window, in CSS pixels, for each of as many equal parts of the batches.
     """
     replaced = browser.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": SOCKET})
     try:
@@ -204,4 +217,11 @@ def replay(
     sources = [{"name": name, "label": name} for name in sorted(names)]
     browser.set_script_timeout(BROWSER_LIMIT_S)
     script = REPLAY.replace("SOURCES", json.dumps(sources)).replace("PAGE", PAGES[page], 1)
-    return Measured(**browser.execute_async_script(script, batches))
+    measured = Measured([], [], [], 0)
+    count = max(1, len(sizes))
+    for n in range(count):
+        if sizes:
+            set_viewport(browser, *sizes[n])
+        part = batches[n * len(batches) // count : (n + 1) * len(batches) // count]
+        measured += Measured(**browser.execute_async_script(script, part, n > 0))
+    return measured

@@ -8,7 +8,7 @@ from selenium import webdriver
 
 from streamstt.events import Event, Gap
 from tests.support.browser import set_viewport, until, until_equal
-from tests.support.caption_streams import Speaker, any_stream, arabic_word, kanji_word, latin_word
+from tests.support.caption_streams import Speaker, any_stream, arabic_word, growing_words, kanji_word, latin_word
 from tests.support.overlay_replay import replay
 from tests.support.pages import FINALS, PARTIALS, ScriptedDaemon, final, open_connected, partial
 
@@ -55,12 +55,18 @@ def test_a_shown_word_stays(
     assert measured.outside == []
 
 
-@pytest.mark.parametrize("size", SIZES)
-def test_no_line_leaves_the_page(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, size: str) -> None:
+def test_no_line_leaves_the_page(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """Whatever is said, in any order of partials and finals, every line is within the page."""
-    set_viewport(browser, *SIZES[size])
-    measured = replay(browser, scripted_daemon.url, any_stream(len(size), 150), "captions")
-    assert measured.frames == 150
+    stream = any_stream(1, 100)
+    measured = replay(browser, scripted_daemon.url, stream, "captions", sizes=[*SIZES.values()])
+    assert measured.frames == len(stream)
+    assert measured.outside == []
+
+
+def test_no_growing_word_leaves_the_page(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A word of 300 letters that grows, of several speakers at once, is within the page at every length."""
+    measured = replay(browser, scripted_daemon.url, list(growing_words(300, 10)), "captions")
+    assert measured.frames > 150
     assert measured.outside == []
 
 
@@ -128,6 +134,22 @@ def test_a_withdrawn_caption_leaves_its_place(browser: webdriver.Chrome, scripte
     scripted_daemon.publish(final("", "a2", "anna"))
     until_equal(browser, PARTIALS, [])
     assert browser.execute_script(top) == place
+
+
+def test_the_time_moves_no_word(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """On a phone, where times are above the words, a final that brings its time leaves its words in place."""
+    set_viewport(browser, *SIZES["phone"])
+    open_connected(browser, scripted_daemon.url)
+    browser.execute_script("document.querySelector('#times').click()")
+    scripted_daemon.publish(final("Before.", "c0"))
+    scripted_daemon.publish(partial("Good morning", 0, "c1"))
+    until_equal(browser, PARTIALS, ["Good morning"])
+    _, (_, before) = browser.execute_script(ROWS)
+    scripted_daemon.publish(final("Good morning", "c1"))
+    until_equal(browser, FINALS, ["Before.", "Good morning"])
+    assert browser.execute_script("return document.querySelector('#log time').getBoundingClientRect().height") > 10
+    _, (_, after) = browser.execute_script(ROWS)
+    assert after == before
 
 
 def test_another_width_breaks_lines_anew(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:

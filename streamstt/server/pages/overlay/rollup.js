@@ -47,6 +47,11 @@ export class RollUp {
     for (const source of [...this.#flows.keys()]) this.#discard(source);
   }
 
+  /** Lines have another length now: open captions begin anew. */
+  discardShown() {
+    this.discardOpen();
+  }
+
   /** The screen was cleared: open captions continue with their next word, on a new line. */
   onCleared() {
     for (const flow of this.#flows.values()) flow.lines = [{ start: flow.text.length }];
