@@ -41,5 +41,5 @@ function truncate(label, fits) {
   if (fits(label)) return label;
   const chars = graphemes(label);
   while (chars.length && !fits(`${chars.join("")}…`)) chars.pop();
-  return `${chars.join("").trimEnd()}…`;
+  return chars.length ? `${chars.join("").trimEnd()}…` : ""; // no room for a label
 }

@@ -10,6 +10,7 @@ const HANGING = 0.5; // em: so far, a line that is on the screen may extend into
 const SPARE = 0.25; // em: so much more is left free on new lines, for punctuation that is added later
 const LABEL_WEIGHT = 700; // both as in the style sheet
 const LABEL_GAP = 0.35; // em
+const WIDEST = 5; // em: a family of emoji in a font that does not join them
 const LATIN = "Aa ąż"; // letters of both files of the bundled font
 const LINE_SPACE = /[\t\n\v\f\r\u2028\u2029]/gu; // would not be as wide on the line as when it is measured
 const SAMPLE = "The quick brown fox jumps over the lazy dog, and all of them went home. ";
@@ -61,9 +62,10 @@ export class OverlayStyle {
     return before !== this.#lineWidth;
   }
 
-  /** Whether a label leaves half of a line to the words. */
+  /** Whether a label leaves half of a line to the words, and room for any one character. */
   fitsLabel(label) {
-    return columns(label) <= this.#values.chars / 2 && this.#labelWidth(label) <= this.#lineWidth / 2;
+    const room = Math.min(this.#lineWidth / 2, this.#lineWidth - WIDEST * this.#fontSize);
+    return columns(label) <= this.#values.chars / 2 && this.#labelWidth(label) <= room;
   }
 
   /** {limit, fits}, for caption_lines.js, of a line that begins with a label. */
