@@ -106,7 +106,8 @@ REPLAY = """
     for (const [one, other] of all.flatMap(speaker => same(of(staying, speaker), of(now, speaker)))) {
       const by = one.before === other.before && !one.turned ? other.x - one.x : 0;
       // Corrected words before it may have taken the room.
-      const kind = other.line.startsWith(one.before) ? 'moves' : 'pushed';
+      const left = now.find(word => word.speaker === one.speaker && page.stays(one, word))?.line ?? '';
+      const kind = left.startsWith(one.before.trimEnd()) ? 'moves' : 'pushed';
       if (!page.stays(one, other)) note(kind, `${one.text} from the line ${one.line} to ${other.line}`);
       else if (Math.abs(by) > 0.8) note('moves', `${one.text} sideways by ${by}`);
       else if (page.box === '#scroller' && other.top > one.top + 0.8) note('moves', `${one.text} down`);

@@ -1,7 +1,7 @@
 """Words on the captions page stay where they are, measured at every frame in a real Chromium."""
 
 import random
-from itertools import chain, zip_longest
+from itertools import chain, product, zip_longest
 
 import pytest
 from selenium import webdriver
@@ -53,6 +53,20 @@ def test_a_shown_word_stays(
     assert measured.frames > 110
     assert measured.moves == []
     assert measured.outside == []
+
+
+def test_a_comma_moves_no_word(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Punctuation that is added to the last word of a line does not move the word, however full the line is."""
+    set_viewport(browser, *SIZES["phone"])
+    batches = []
+    for words, letters in product(range(4, 15), range(1, 9)):
+        text = "word " * words + "i" * letters
+        caption = {"source": "desk", "id": f"{words}-{letters}", "language": "en", "stable": 0}
+        batches += [[caption | {"type": "partial", "text": text + end}] for end in ("", "!!")]
+        batches.append([caption | {"type": "final", "text": ""}])
+    measured = replay(browser, scripted_daemon.url, batches, "captions")
+    assert measured.frames == len(batches)
+    assert measured.moves == []
 
 
 def test_no_line_leaves_the_page(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:

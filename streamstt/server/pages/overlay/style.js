@@ -6,8 +6,8 @@ import { toCssColor } from "./settings.js";
 
 const FONT_TIMEOUT_MS = 3_000; // captions matter more than a font that loads slowly
 const WIDTH_RESERVE = 1.06; // of a line of average letters: few lines have more wide letters than that
-const HANGING = 0.5; // em: so far, a line that is on the screen may extend into the padding of the box
-const SPARE = 0.25; // em: so much more is left free on new lines, for punctuation that is added later
+const HANGING = 0.35; // em: so far, a line that is on the screen may extend into the padding of the box
+const SPARE = 0.4; // em: so much more is left free on new lines, for punctuation that is added later
 const LABEL_WEIGHT = 700; // both as in the style sheet
 const LABEL_GAP = 0.35; // em
 const WIDEST = 5; // em: a family of emoji in a font that does not join them
