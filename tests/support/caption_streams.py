@@ -97,6 +97,8 @@ def any_stream(seed: int, updates: int) -> list[list[Message]]:
         source = chance.choice(["one", "one", "two", "two", "three"])
         texts[source] = text = _next_text(texts[source], chance)
         language = chance.choice(["", "en", "ja", "zh", "th", "ar"])
+        if chance.random() < 0.05:
+            stream.append([_no_caption(source, chance)])
         message = {"source": source, "id": f"{source}-{captions[source]}", "language": language}
         if chance.random() < 0.15:
             final = chance.choice([text, text, text[: chance.randrange(len(text) + 1)], "", f"{text}?!…"])
@@ -108,6 +110,24 @@ def any_stream(seed: int, updates: int) -> list[list[Message]]:
             stream.append([message | {"type": "partial", "text": text, "stable": stable}])
             captions[source] += chance.random() < 0.03  # a final was lost
     return stream
+
+
+def growing_words(letters: int, step: int) -> Iterator[list[Message]]:
+    """Yields partials of several sources at once, each of one word that grows by some letters until its final."""
+    units = {"latin": "W", "arabic": "مي", "kanji": "語", "family": FAMILY, "url": "/a"}
+    for length in range(1, letters + 1, step):
+        for source, unit in units.items():
+            text = unit * length
+            message = {"source": source, "id": source, "text": text, "language": "en"}
+            yield [message | {"type": "partial", "stable": length // 2}]
+            if length + step > letters:
+                yield [message | {"type": "final"}]
+
+
+def _no_caption(source: str, chance: random.Random) -> Message:
+    state = {"type": "status", "state": chance.choice(["listening", "speech", "lost", "waiting"]), "detail": ""}
+    gap = {"type": "gap", "start": 1.0, "end": 2.0}
+    return {"source": source} | chance.choice([state, state | {"label": "L" * 70}, gap])
 
 
 def _next_text(text: str, chance: random.Random) -> str:

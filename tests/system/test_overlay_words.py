@@ -6,7 +6,7 @@ from itertools import chain, zip_longest
 import pytest
 from selenium import webdriver
 
-from tests.support.caption_streams import Speaker, any_stream, arabic_word, kanji_word, latin_word
+from tests.support.caption_streams import Speaker, any_stream, arabic_word, growing_words, kanji_word, latin_word
 from tests.support.overlay_replay import replay
 from tests.support.pages import ScriptedDaemon
 
@@ -38,6 +38,14 @@ def test_a_shown_word_stays_when_its_caption_is_cut(
 )
 def test_no_line_leaves_the_box(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, query: str) -> None:
     """Whatever is said, by however many, in any order of partials and finals, every line is within the box."""
-    measured = replay(browser, f"{scripted_daemon.url}/overlay{query}", any_stream(len(query), 250))
-    assert measured.frames == 250
+    stream = any_stream(len(query), 240)
+    measured = replay(browser, f"{scripted_daemon.url}/overlay{query}", stream, sizes=[(1280, 720), (390, 844)])
+    assert measured.frames == len(stream)
+    assert measured.outside == []
+
+
+def test_no_growing_word_leaves_the_box(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A word of 300 letters that grows, of several speakers at once, is within the box at every length."""
+    measured = replay(browser, f"{scripted_daemon.url}/overlay", list(growing_words(300, 5)))
+    assert measured.frames > 300
     assert measured.outside == []

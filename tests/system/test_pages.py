@@ -222,18 +222,15 @@ def test_several_speakers_are_distinguished(browser: webdriver.Chrome, scripted_
     until_equal(browser, PARTIALS, ["Hello from the de", "And from the stu"])
     scripted_daemon.publish(final("And from the studio.", "c2", "studio"))
     scripted_daemon.publish(final("Hello from the desk.", "c1", "desk"))
-    until_equal(browser, FINALS, ["And from the studio.", "Hello from the desk."])
+    until_equal(browser, FINALS, ["Hello from the desk.", "And from the studio."])
     labels = browser.find_elements(By.CSS_SELECTOR, "#log .label")
     assert all(label.is_displayed() for label in labels)
     assert len({label.value_of_css_property("color") for label in labels}) == 2
-    scripted_daemon.publish(final("I go on.", "c3", "desk"))
+    scripted_daemon.publish(final("I go on.", "c3", "studio"))
     until(browser, FINALS, lambda texts: texts[-1] == "I go on.", "a third line")
     labels = browser.find_elements(By.CSS_SELECTOR, "#log .label")
-    assert [label.is_displayed() for label in labels] == [
-        True,
-        True,
-        False,
-    ]  # not repeated when the same speaker continues
+    shown = [label.is_displayed() for label in labels]
+    assert shown == [True, True, False], "not repeated when the same speaker continues"
 
 
 def test_state_in_plain_words(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:

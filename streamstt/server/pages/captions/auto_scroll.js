@@ -21,7 +21,7 @@ export class AutoScroll {
       scroller.focus(); // the button is hidden now: the keyboard continues in the captions
     });
     const observer = new ResizeObserver(() => this.#following && this.#scrollToEnd());
-    for (const resizing of [scroller, ...scroller.querySelectorAll("#log, #partials")]) observer.observe(resizing);
+    for (const resizing of [scroller, scroller.querySelector("#rows")]) observer.observe(resizing);
     this.#setFollowing(true);
   }
 

@@ -1,6 +1,7 @@
 // The captions page: passes events of the feed to the parts of the page. Each part knows only its own elements.
 
 import { CaptionFeed, Sources } from "../shared/feed.js";
+import { loadPhrases } from "../shared/phrases.js";
 import { AutoScroll } from "./auto_scroll.js";
 import { HistoryLoader } from "./history_loader.js";
 import { Log } from "./log.js";
@@ -19,9 +20,10 @@ const state = new StateBar(sources);
 const history = new HistoryLoader(log, autoScroll);
 const search = new Search(log, history);
 
-bindViewSettings(() => autoScroll.contentChanged());
+bindViewSettings(() => log.breakAnew());
 new TranscriptMenu(log, history);
 new MicrophonePanel();
+loadPhrases();
 
 new CaptionFeed({
   onHello(hello, { first, restarted }) {

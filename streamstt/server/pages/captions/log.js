@@ -3,7 +3,8 @@
 import { element } from "../shared/elements.js";
 import { splitStable } from "../shared/feed.js";
 import { textAfter } from "../shared/word_alignment.js";
-import { continueRow, observeSize, separateRow, takePlace } from "./continued_rows.js";
+import { OpenCaption } from "./open_caption.js";
+import { PageRows } from "./page_rows.js";
 
 const MAX_LINES = 2_000; // hours of speech; the oldest line leaves the page, the transcript files still have it
 const ANNOUNCE_AFTER_MS = 1_000;
@@ -14,15 +15,21 @@ const CLOCK = new Intl.DateTimeFormat([], { timeStyle: "medium", hourCycle: "h23
 export class Log {
   #sources;
   #autoScroll;
+  #pageRows = new PageRows();
   #log = document.querySelector("#log");
-  #partials = document.querySelector("#partials");
   #hint = document.querySelector("#hint");
-  #open = new Map(); // source -> {id, row, text} of its open partial: at most one each; id null: it is expected
+  #open = new Map(); // source -> its open caption: at most one each
+  #connected = false;
 
   constructor(sources, autoScroll) {
     this.#sources = sources;
     this.#autoScroll = autoScroll;
-    observeSize(this.#log, this.#partials);
+    let last = "";
+    new ResizeObserver(([{ target }]) => {
+      const now = `${target.clientWidth} ${getComputedStyle(target).getPropertyValue("--caption")}`;
+      if (now !== last) this.breakAnew();
+      last = now;
+    }).observe(this.#log.parentElement);
   }
 
   /** The rows with captions, oldest first. */
@@ -32,17 +39,16 @@ export class Log {
 
   /** A (re)connect: open partials are void, because the server sends them again. */
   reconnected(hello, restarted) {
-    this.#open.clear();
-    this.#partials.replaceChildren();
+    for (const source of [...this.#open.keys()]) this.#withdraw(source);
     this.#markSeveral();
-    if (restarted) this.#append(element("p", "notice", "The captions were restarted"));
-    else if (hello.gap_in_history) this.#append(element("p", "notice", "Some captions are missing here"));
+    if (restarted) this.#showNotice("The captions were restarted");
+    else if (hello.gap_in_history) this.#showNotice("Some captions are missing here");
   }
 
   /** The whole history is in the page: lays it out once. */
   historyShown() {
-    this.#hint.hidden = false;
-    this.#autoScroll.contentChanged();
+    this.#connected = true;
+    this.#changed();
   }
 
   /** From now on screen readers announce finals. */
@@ -51,70 +57,76 @@ export class Log {
   }
 
   showPartial(partial) {
-    let open = this.#open.get(partial.source);
+    const { id, source, language, text } = partial;
+    this.#markSeveral(source);
+    let open = this.#open.get(source);
     if (open?.id === null) {
-      open.id = partial.id;
-    } else if (open?.id !== partial.id) {
-      open?.row.remove();
-      open = { id: partial.id, row: this.#row(partial) };
-      this.#open.set(partial.source, open);
+      clearTimeout(open.timer);
+      open.id = id;
+    } else if (open?.id !== id) {
+      if (open) this.#withdraw(source);
+      open = new OpenCaption(id, this.#pageRows, () => this.#row({ source, language }));
+      this.#open.set(source, open);
     }
-    this.#fill(open, partial.text, splitStable(partial));
-    this.#autoScroll.contentChanged();
+    if (text) open.show(text, splitStable(partial)[0].length, language);
+    else open.withdraw();
+    this.#changed();
   }
 
   showFinal(final, replayed) {
+    this.#markSeveral(final.source);
     const open = this.#open.get(final.source);
     const ends = open && (open.id === final.id || open.id === null);
-    if (ends) {
-      open.row.remove();
-      this.#open.delete(final.source);
-    }
-    if (final.text) {
-      const row = this.#finalRow(final);
-      this.#append(row);
-      if (ends) takePlace(row, open.row);
-      const next = this.#partials.firstElementChild;
-      if (next) separateRow(next); // if it is continued, then from another row than this one
-      const rest = ends ? textAfter(open.text, final.text) : "";
-      if (rest.trim()) this.#expect(final, row, rest);
-    }
+    if (ends && final.text) this.#end(open, final);
+    else if (ends) this.#withdraw(final.source);
+    else if (final.text) this.#pageRows.addFinal(this.#finalRow(final, final.text));
+    this.#pageRows.prune(MAX_LINES);
     const lines = final.text ? 1 : 0;
     if (replayed) this.#autoScroll.countUnseen(lines);
-    else this.#autoScroll.contentChanged(lines);
+    else this.#changed(lines);
   }
 
   /** Words after the final stay where they are: the next caption will begin with them. */
-  #expect(final, row, rest) {
-    const open = { id: null, row: this.#row({ source: final.source, language: final.language }) };
-    this.#open.set(final.source, open);
-    if (!this.#partials.hasChildNodes()) continueRow(open.row, row, /^\s/u.test(rest)); // else others are between
-    this.#fill(open, rest.trim(), ["", rest.trim()]);
-    setTimeout(() => {
-      if (open.id !== null || this.#open.get(final.source) !== open) return;
-      open.row.remove();
-      this.#open.delete(final.source);
-    }, CONTINUES_WITHIN_MS);
+  #end(open, final) {
+    const { source, language, text } = final;
+    const following = textAfter(open.text, text);
+    const rest = following.trim() ? following : "";
+    open.show(text + rest, text.length, language);
+    open.divide(text.length, text.length + rest.length - rest.trimStart().length, () => this.#finalRow(final));
+    clearTimeout(open.timer);
+    open.id = null;
+    if (rest) open.timer = setTimeout(() => this.#withdraw(source), CONTINUES_WITHIN_MS);
+    else this.#open.delete(source);
   }
 
-  #fill(open, text, [stable, tentative]) {
-    open.text = text;
-    open.row.lastChild.replaceChildren(element("span", "stable", stable), element("span", "tentative", tentative));
-    if (!text) open.row.remove();
-    else if (!open.row.isConnected) this.#partials.append(open.row);
+  /** The open caption will get no final: removes its words. */
+  #withdraw(source) {
+    const open = this.#open.get(source);
+    clearTimeout(open.timer);
+    open.withdraw();
+    this.#open.delete(source);
+  }
+
+  /** Lines have another length now. */
+  breakAnew() {
+    for (const open of this.#open.values()) open.release();
+    this.#pageRows.releaseFinals();
+    this.#changed();
   }
 
   /** Inserts earlier finals at the top, up to MAX_LINES in all. */
   prepend(finals, notice) {
+    for (const { source } of finals) this.#markSeveral(source);
     const nonEmpty = finals.filter((final) => final.text);
     const room = Math.max(0, MAX_LINES - this.#log.childElementCount);
-    const rows = nonEmpty.slice(Math.max(0, nonEmpty.length - room)).map((final) => this.#finalRow(final));
+    const rows = nonEmpty.slice(Math.max(0, nonEmpty.length - room)).map((final) => this.#finalRow(final, final.text));
     if (notice) rows.unshift(element("p", "notice", notice));
     const live = this.#log.getAttribute("aria-live");
     this.#log.setAttribute("aria-live", "off"); // old captions are not announced
+    const first = this.#log.firstElementChild;
     this.#log.prepend(...rows);
     let previous = null;
-    for (const row of this.#log.children) {
+    for (const row of first ? [...rows, first] : rows) {
       const { source } = row.dataset;
       row.classList.toggle("same-source", source !== undefined && source === previous);
       previous = source;
@@ -124,14 +136,18 @@ export class Log {
 
   showGap({ source, start, end }) {
     const where = this.#sources.several ? ` (${this.#sources.get(source).label})` : "";
-    this.#append(element("p", "notice", `${Math.max(0.1, end - start).toFixed(1)} s of sound was lost${where}`));
-    this.#autoScroll.contentChanged();
+    this.#showNotice(`${Math.max(0.1, end - start).toFixed(1)} s of sound was lost${where}`);
+    this.#changed();
   }
 
-  #finalRow(final) {
+  #showNotice(text) {
+    this.#pageRows.addFinal(element("p", "notice", text));
+  }
+
+  #finalRow(final, text = "") {
     const row = this.#row(final);
     row.dataset.seq = final.seq;
-    row.lastChild.textContent = final.text;
+    row.lastChild.textContent = text;
     return row;
   }
 
@@ -145,20 +161,21 @@ export class Log {
     const time = element("time", "", at ? CLOCK.format(new Date(at)) : "");
     if (at) time.dateTime = at;
     row.append(time, element("span", `label ${className}`, label), text);
-    this.#markSeveral();
     return row;
   }
 
-  #append(row) {
-    const { source } = row.dataset;
-    row.classList.toggle("same-source", source !== undefined && source === this.#log.lastElementChild?.dataset.source);
-    this.#log.append(row);
-    while (this.#log.childElementCount > MAX_LINES) this.#log.firstElementChild.remove();
-    this.#log.firstElementChild.classList.remove("same-source");
-    separateRow(this.#log.firstElementChild);
+  /** source: one that may be new. */
+  #markSeveral(source) {
+    if (source !== undefined) this.#sources.get(source);
+    const { several } = this.#sources;
+    if (document.body.classList.contains("several") === several) return;
+    document.body.classList.toggle("several", several);
+    this.breakAnew();
   }
 
-  #markSeveral() {
-    document.body.classList.toggle("several", this.#sources.several);
+  #changed(newLines = 0) {
+    this.#hint.hidden = !this.#connected || !this.#pageRows.empty;
+    this.#pageRows.keepHeight();
+    this.#autoScroll.contentChanged(newLines);
   }
 }

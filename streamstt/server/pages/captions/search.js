@@ -2,6 +2,7 @@
 // works as well; this one also loads the captions from before the page was opened.
 
 import { setText } from "../shared/elements.js";
+import { rangeOf } from "./broken_text.js";
 
 const MAX_MATCHES = 2_000; // further ones are neither counted nor highlighted
 
@@ -89,12 +90,9 @@ export class Search {
     if (!text) return;
     const pattern = new RegExp(text.replace(/[\\^$.*+?()[\]{}|/-]/g, "\\$&").replace(/\s+/g, "\\s+"), "gi");
     for (const row of this.#log.rows) {
-      const node = row.lastChild.firstChild;
-      for (const { index, 0: match } of node?.data.matchAll(pattern) ?? []) {
-        const range = new Range();
-        range.setStart(node, index);
-        range.setEnd(node, index + match.length);
-        this.#matches.push(range);
+      const text = row.lastChild;
+      for (const { index, 0: match } of text.textContent.matchAll(pattern)) {
+        this.#matches.push(rangeOf(text, index, index + match.length));
       }
     }
     this.#matches = this.#matches.slice(-MAX_MATCHES);

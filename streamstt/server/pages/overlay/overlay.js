@@ -53,8 +53,8 @@ function show(message) {
 // While OBS hides the source, timers hardly run: words that are too old are removed before they become visible again.
 document.addEventListener("visibilitychange", () => performance.now() >= clearAt && clear());
 addEventListener("resize", () => {
-  if (!style.measure() || values.mode !== "rollup") return;
-  presenter.discardOpen(); // lines have another length now
+  if (!style.measure()) return;
+  presenter.discardShown(); // lines have another length now
   rows.clear();
 });
 

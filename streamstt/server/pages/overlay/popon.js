@@ -49,6 +49,11 @@ export class PopOn {
     this.#queued.clear();
   }
 
+  /** Lines that were broken are too long now. */
+  discardShown() {
+    this.#waiting = [];
+  }
+
   onCleared() {
     // What was queued is never shown again.
   }

@@ -5,6 +5,7 @@
 // are then the first ones of the next caption, and stay where they are.
 
 import { nextBreak } from "../shared/caption_lines.js";
+import { graphemes } from "../shared/characters.js";
 import { splitStable } from "../shared/feed.js";
 import { findLines } from "../shared/word_alignment.js";
 import { Flow } from "./flow.js";
@@ -45,6 +46,11 @@ export class RollUp {
   /** Open captions will get no final: only their stable words remain. */
   discardOpen() {
     for (const source of [...this.#flows.keys()]) this.#discard(source);
+  }
+
+  /** Lines have another length now: open captions begin anew. */
+  discardShown() {
+    this.discardOpen();
   }
 
   /** The screen was cleared: open captions continue with their next word, on a new line. */
@@ -132,7 +138,8 @@ export class RollUp {
     const dir = this.#style.direction(flow.text);
     for (const [n, line] of flow.lines.entries()) {
       const end = flow.lines[n + 1]?.start ?? flow.text.length;
-      const stableEnd = Math.min(Math.max(stable, line.start), end);
+      const stableLength = Math.min(Math.max(stable, line.start), end) - line.start;
+      const stableEnd = line.start + wholeCharacters(flow.text.slice(line.start, end), stableLength);
       const parts = [flow.text.slice(line.start, stableEnd), flow.text.slice(stableEnd, end).trimEnd()];
       if (!parts[1]) parts[0] = parts[0].trimEnd();
       if (!line.row) {
@@ -148,4 +155,14 @@ export class RollUp {
 function nextWord(text, from) {
   const match = /[\p{L}\p{N}]/u.exec(text.slice(from));
   return match ? from + match.index : 0;
+}
+
+/** The length of the characters, as readers see them, that are complete within a length. */
+function wholeCharacters(text, length) {
+  let whole = 0;
+  for (const character of graphemes(text)) {
+    if (whole + character.length > length) break;
+    whole += character.length;
+  }
+  return whole;
 }

@@ -1,6 +1,6 @@
 // How speakers are told apart: the label before their words, and their color.
 
-import { columns } from "../shared/characters.js";
+import { graphemes } from "../shared/characters.js";
 import { toCss } from "../shared/colors.js";
 
 export class Speakers {
@@ -15,11 +15,11 @@ export class Speakers {
 
   /** The label of a new row of `source`, below a row of the source `above`; empty if it needs none. */
   labelAfter(above, source) {
-    const { labels, chars, source: selected } = this.#style.values;
+    const { labels, source: selected } = this.#style.values;
     const { label } = this.#sources.get(source); // first, because it may add the second source
     const labelled = labels === "on" || (labels === "auto" && this.#sources.several && selected.length !== 1);
     if (!labelled || above === source) return "";
-    return truncate(label, chars / 2);
+    return truncate(label, (text) => this.#style.fitsLabel(text));
   }
 
   /** What Rows needs to know of a row beside its words. */
@@ -37,9 +37,9 @@ export class Speakers {
   }
 }
 
-function truncate(label, limit) {
-  if (columns(label) <= limit) return label;
-  const chars = Array.from(label);
-  while (columns(chars.join("")) >= limit) chars.pop();
-  return `${chars.join("").trimEnd()}…`;
+function truncate(label, fits) {
+  if (fits(label)) return label;
+  const chars = graphemes(label);
+  while (chars.length && !fits(`${chars.join("")}…`)) chars.pop();
+  return chars.length ? `${chars.join("").trimEnd()}…` : ""; // no room for a label
 }

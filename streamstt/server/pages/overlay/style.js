@@ -6,8 +6,11 @@ import { toCssColor } from "./settings.js";
 
 const FONT_TIMEOUT_MS = 3_000; // captions matter more than a font that loads slowly
 const WIDTH_RESERVE = 1.06; // of a line of average letters: few lines have more wide letters than that
-const HANGING = 0.5; // em: so far, a line that is on the screen may extend into the padding of the box
-const SPARE = 0.25; // em: so much more is left free on new lines, for punctuation that is added later
+const HANGING = 0.35; // em: so far, a line that is on the screen may extend into the padding of the box
+const SPARE = 0.4; // em: so much more is left free on new lines, for punctuation that is added later
+const LABEL_WEIGHT = 700; // both as in the style sheet
+const LABEL_GAP = 0.35; // em
+const WIDEST = 5; // em: a family of emoji in a font that does not join them
 const LATIN = "Aa ąż"; // letters of both files of the bundled font
 const LINE_SPACE = /[\t\n\v\f\r\u2028\u2029]/gu; // would not be as wide on the line as when it is measured
 const SAMPLE = "The quick brown fox jumps over the lazy dog, and all of them went home. ";
@@ -18,6 +21,7 @@ export class OverlayStyle {
   #values;
   #root;
   #canvas = document.createElement("canvas").getContext("2d");
+  #labelCanvas = document.createElement("canvas").getContext("2d");
   #lineWidth = 0; // pixels
   #fontSize = 0; // pixels
   #backdrop; // the color that letters contrast with: that of the box, or of their outline
@@ -47,7 +51,9 @@ export class OverlayStyle {
   measure() {
     const style = getComputedStyle(this.#root);
     const before = this.#lineWidth;
-    this.#canvas.font = `${style.fontWeight} ${style.fontSize} ${style.fontFamily}`;
+    const font = `${style.fontSize} ${style.fontFamily}`;
+    this.#canvas.font = `${style.fontWeight} ${font}`;
+    this.#labelCanvas.font = `${LABEL_WEIGHT} ${font}`;
     const mean = this.#canvas.measureText(this.displayed(SAMPLE, "en")).width / SAMPLE.length;
     const wanted = this.#values.chars * mean * WIDTH_RESERVE;
     this.#fontSize = parseFloat(style.fontSize);
@@ -56,14 +62,20 @@ export class OverlayStyle {
     return before !== this.#lineWidth;
   }
 
+  /** Whether a label leaves half of a line to the words, and room for any one character. */
+  fitsLabel(label) {
+    const room = Math.min(this.#lineWidth / 2, this.#lineWidth - WIDEST * this.#fontSize);
+    return columns(label) <= this.#values.chars / 2 && this.#labelWidth(label) <= room;
+  }
+
   /** {limit, fits}, for caption_lines.js, of a line that begins with a label. */
   lineCapacity(label) {
-    const prefix = label ? `${label}  ` : "";
+    const used = label ? this.#labelWidth(label) : 0;
     return {
-      limit: Math.max(8, this.#values.chars - columns(prefix)),
+      limit: Math.max(8, this.#values.chars - (label ? columns(label) + 2 : 0)),
       fits: (line, shown = false) => {
         const room = this.#lineWidth + (shown ? HANGING : -SPARE) * this.#fontSize;
-        return this.#canvas.measureText(prefix + line).width <= room;
+        return used + this.#canvas.measureText(line).width <= room;
       },
     };
   }
@@ -96,6 +108,10 @@ export class OverlayStyle {
   /** The color for words that may still change. */
   tentativeColor(color) {
     return this.#values.tentative === "dim" ? dim(color, this.#backdrop) : color;
+  }
+
+  #labelWidth(label) {
+    return this.#labelCanvas.measureText(`${label}:`).width + LABEL_GAP * this.#fontSize;
   }
 
   #family() {
