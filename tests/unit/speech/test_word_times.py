@@ -1,5 +1,7 @@
 """Where words are spoken: without the pauses that the engine counts to them."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -54,7 +56,7 @@ def test_words_are_in_order(bounds: list[int], voiced: list[bool]) -> None:
     for i, speech in enumerate(voiced):
         if speech:
             frames.add(i * FRAME)
-    pairs = zip(bounds, bounds[1:], strict=False)
+    pairs = itertools.pairwise(bounds)
     words = [RecognizedWord(" so.", start * FRAME, end * FRAME, 0.9) for start, end in pairs]
     at = 0
     for word in frames.trim_pauses(words, JOB):
