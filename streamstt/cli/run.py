@@ -145,5 +145,5 @@ def _sample_options(settings: Settings) -> list[tuple[str, str, Any]]:
         markup=False,
         soft_wrap=True,
     )
-    sample = {"input": f"file:{welcome()}", "name": "sample", "label": "Sample", "loop": True}
+    sample = {"input": f"file:{welcome()}", "name": "sample", "label": "Sample", "language": "en", "loop": True}
     return [("--or-sample", "source", [sample])]

@@ -1,7 +1,7 @@
 // The captions page: passes events of the feed to the parts of the page. Each part knows only its own elements.
 
 import { CaptionFeed, Sources } from "../shared/feed.js";
-import { loadPhrases } from "../shared/phrases.js";
+import { loadLanguageData } from "../shared/language_data.js";
 import { AutoScroll } from "./auto_scroll.js";
 import { HistoryLoader } from "./history_loader.js";
 import { Log } from "./log.js";
@@ -23,7 +23,7 @@ const search = new Search(log, history);
 bindViewSettings(() => log.breakAnew());
 new TranscriptMenu(log, history);
 new MicrophonePanel();
-loadPhrases();
+loadLanguageData();
 
 new CaptionFeed({
   onHello(hello, { first, restarted }) {

@@ -1,5 +1,6 @@
-// The words of one source that may still change, on their lines. A word that is shown stays on its line; only words that
-// the daemon itself has changed find a new place. While other rows are below the words, further lines are in a new row.
+// The words of one source that may still change, on their lines. A word that is shown stays on its line; only words
+// that the daemon itself has changed find a new place. While other rows are below the words, further lines are in a new
+// row.
 
 import { nextBreak } from "../shared/caption_lines.js";
 import { element } from "../shared/elements.js";
