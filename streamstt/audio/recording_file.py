@@ -65,6 +65,10 @@ class RecordingFile:
                 raise SourceError(f"{path} contains no audio")
             self._scale = self._find_scale()
             self.rewind()
+            if self.read(SEARCH_STEP_S) is None:
+                raise SourceError(f"{path} is damaged, and nothing of it can be read")
+            self._damages = DamageLog()
+            self.rewind()
         except (soundfile.LibsndfileError, OSError) as error:
             self.close()
             raise SourceError(_explain(path, error)) from error

@@ -322,7 +322,7 @@ async def test_a_silent_file(daemon: Daemon, tmp_path_factory: pytest.TempPathFa
     ("name", "content", "options", "param", "hint"),
     [
         ("talk.m4a", b"\0\0\0\x20ftypM4A " * 20, {}, "file", "m4a, mp4 and webm are not"),
-        ("empty.wav", b"", {}, "file", "not audio"),
+        ("empty.wav", b"", {}, "file", "is empty"),
         ("talk.flac", LONG.read_bytes()[:100], {}, "file", "talk.flac"),
         ("talk.flac", b"x", {"response_format": "diarized_json"}, "response_format", "verbose_json"),
         ("talk.flac", b"x", {"language": "xx"}, "language", "en"),

@@ -286,8 +286,9 @@ def test_many_impossible_samples(tmp_path: Path, bad: float) -> None:
         (bytes(encode("WAV", "PCM_16")[:44]), "contains no audio"),
         (bytes(encode("WAV", "PCM_16")[:20]), "is damaged where it begins, so nothing of it can be read"),
         (bytes(encode("OGG", "VORBIS")[:1000]), "contains no audio"),
+        (bytes(encode("FLAC", "PCM_16")[:100]), "is damaged, and nothing of it can be read"),
     ],
-    ids=["empty", "text", "zeros", "ogg", "mp3", "only-a-header", "half-a-header", "half-headers"],
+    ids=["empty", "text", "zeros", "ogg", "mp3", "only-a-header", "half-a-header", "half-headers", "flac"],
 )
 def test_files_without_audio(tmp_path: Path, data: bytes, sentence: str) -> None:
     """Each has its sentence, which names the file and nothing inside this program."""
