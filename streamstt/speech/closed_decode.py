@@ -7,16 +7,20 @@ much as the last one, so it is repeated a few times at most, and what was split 
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from streamstt.audio.format import FRAME, samples_from_ms
+from streamstt.audio.format import FRAME
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.speech.cut_points import find_cut_point, find_first_pause, find_quietest
-from streamstt.speech.reliability import MIN_WORD_DURATION, SpeechFrames, cut_range, is_unreliable, spoken_units
-from streamstt.text.characters import CLAUSE_ENDS, SENTENCE_ENDS
+from streamstt.speech.reliability import SpeechFrames, cut_range, is_unreliable, spoken_units
+from streamstt.speech.repetitions import (
+    MAX_REPEATED_WORD,
+    continued,
+    repetition_end,
+    without_broken_phrase,
+    without_echoes,
+)
 
 MAX_DEPTH = 2  # decodes of the same audio after the first: a model that makes up words would otherwise be tried forever
-
-MAX_REPEATED_WORD = samples_from_ms(400)  # words that are repeated are said fast
 
 _Decoding = Generator[Job, Hypothesis, tuple[RecognizedWord, ...]]
 """Yields each job, is sent its hypothesis, and returns the words after the committed ones of the first job."""
@@ -55,9 +59,9 @@ class ClosedDecode:
 
     def _decode(self, job: Job, depth: int) -> _Decoding:
         hypothesis = yield job
-        words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words
+        words = () if is_unreliable(hypothesis, self._settings) else without_echoes(hypothesis.words, job.committed)
         if hypothesis.looped:
-            words = _without_broken_phrase(words)
+            words = without_broken_phrase(words)
         if depth == 0:
             self.words = words
         if depth == MAX_DEPTH:
@@ -80,35 +84,16 @@ class ClosedDecode:
         if known and self._speech_frames.continues_after(known[-1], job.end, looped=hypothesis.looped):
             at = _find_end(job, known, looped=hypothesis.looped)
             rest = yield from self._decode(job.cut(at, job.end), depth + 1)
-            words += _continued(words, rest) if hypothesis.looped else rest
+            words += continued(words, rest) if hypothesis.looped else rest
         return words
-
-
-def _without_broken_phrase(words: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
-    """Returns the words without those after the last clause, which were part of a repetition; all if there is none."""
-    count = next((n for n in range(len(words), 0, -1) if words[n - 1].text.endswith(CLAUSE_ENDS)), 0)
-    return words[: count or len(words)]
-
-
-def _continued(words: tuple[RecognizedWord, ...], rest: tuple[RecognizedWord, ...]) -> tuple[RecognizedWord, ...]:
-    """Returns the rest of a repetition as it is written within a sentence: "wait, wait", not "wait, Wait"."""
-    if not words or not rest or words[-1].text.endswith(SENTENCE_ENDS):
-        return rest
-    first = replace(rest[0], text=rest[0].text.lower())
-    return (first, *rest[1:]) if _bare(first.text) in {_bare(word.text) for word in words} else rest
-
-
-def _bare(text: str) -> str:
-    """Returns a word without spaces and punctuation around it."""
-    return text.strip(f" {''.join(CLAUSE_ENDS)}")
 
 
 def _find_end(job: Job, words: Sequence[RecognizedWord], *, looped: bool) -> int:
     """Returns the sample index of the pause after the last word; the next repetition may follow at once."""
     last = words[-1]
     if looped and last.start >= job.start:
-        low = last.start + MIN_WORD_DURATION
-        return low + find_quietest(job.cut(low, last.end + MIN_WORD_DURATION).audio)
+        low, high = repetition_end(last)
+        return low + find_quietest(job.cut(low, high).audio)
     cut = find_cut_point(words, (), job.start, job.end, 0)
     _, low, high = cut or (0, last.end, job.end)
     return low + find_first_pause(job.cut(low, high).audio)

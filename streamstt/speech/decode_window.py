@@ -3,8 +3,16 @@
 from streamstt.audio.format import samples_from_ms
 from streamstt.audio.ring import Ring
 from streamstt.config.settings import SpeechSettings
-from streamstt.speech.cut_points import MIN_KEPT, NEW_START_PAUSE, find_cut_point, find_first_pause
+from streamstt.engine.base import RecognizedWord
+from streamstt.speech.cut_points import (
+    MIN_KEPT,
+    NEW_START_PAUSE,
+    find_cut_point,
+    find_first_pause,
+    find_quietest,
+)
 from streamstt.speech.reliability import SpeechFrames
+from streamstt.speech.repetitions import repetition_end
 from streamstt.speech.utterance import Utterance
 
 MAX_CONTINUATIONS = 2  # updates that must continue the committed words, before one decodes without them
@@ -29,7 +37,7 @@ class DecodeWindow:
         self._speech_frames = speech_frames
         self.settings = settings
 
-    def trim(self, utterance: Utterance, *, no_words: bool) -> bool:
+    def trim(self, utterance: Utterance, *, no_words: bool, looped: bool = False) -> bool:
         """Cuts off the beginning of the window of an open utterance where its words are committed.
 
         The cost of an update is that of its window, so a full window is cut. It is also cut after a pause, and if
@@ -39,6 +47,7 @@ class DecodeWindow:
         Args:
             utterance: The utterance that was decoded; a closed one is left as it is.
             no_words: Whether the decode had no words after the committed ones.
+            looped: Whether it had none because the engine repeated itself.
 
         Returns:
             Whether the start of the utterance may have moved.
@@ -46,6 +55,8 @@ class DecodeWindow:
         if utterance.end is not None:
             return False
         committed = utterance.committed[utterance.words_before_start :]
+        if no_words and looped and committed:
+            return self._leave_repetition(utterance, committed[-1])
         full = utterance.decoded_until - utterance.start >= samples_from_ms(self.settings.window_s * 1000)
         paused = stalled = False
         if no_words and committed:
@@ -62,6 +73,18 @@ class DecodeWindow:
         self.move_start(utterance, 0 if paused else MIN_KEPT)
         if not (committed or utterance.draft):
             utterance.start = utterance.decoded_until - MIN_KEPT
+        utterance.discard_used_words()
+        return True
+
+    def _leave_repetition(self, utterance: Utterance, last: RecognizedWord) -> bool:
+        """Starts the window behind the last committed word: the engine lost its place in what is said repeatedly."""
+        if not self._speech_frames.continues_after(last, utterance.decoded_until, looped=True):
+            return False
+        low, high = repetition_end(last)
+        utterance.start = low + find_quietest(self._ring.read(low, min(high, utterance.decoded_until)))
+        utterance.words_before_start = len(utterance.committed)
+        utterance.continuations = 0
+        utterance.decode_now = True
         utterance.discard_used_words()
         return True
 

@@ -20,6 +20,7 @@ from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.closed_decode import ClosedDecode
 from streamstt.speech.decode_window import DecodeWindow
 from streamstt.speech.reliability import SpeechFrames, is_unreliable
+from streamstt.speech.repetitions import continued, without_echoes
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, mean_square
 from streamstt.speech.update_policy import DecodeNeed
 from streamstt.speech.utterance import MAX_WINDOW, Utterance
@@ -246,7 +247,9 @@ class Session:
         return events + self._end_lost_utterances()
 
     def _apply_update(self, utterance: Utterance, hypothesis: Hypothesis, language_before: str) -> list[Event]:
-        words = () if is_unreliable(hypothesis, self._settings) else hypothesis.words
+        committed = hypothesis.job.committed
+        words = () if is_unreliable(hypothesis, self._settings) else without_echoes(hypothesis.words, committed)
+        words = words if committed else continued(utterance.committed, words)
         placed = self._speech_frames.trim_pauses(words, hypothesis.job)
         may_commit = not hypothesis.looped
         if not (self._language or utterance.committed):  # two updates must agree on the language, too
@@ -256,7 +259,7 @@ class Session:
         events = self._captioner.update(utterance, placed, may_commit=may_commit)
         utterance.calls_for_more = calls_for_more([*utterance.committed, *utterance.draft][-3:], utterance.language)
         no_words = not (words if hypothesis.job.must_continue else hypothesis.words)
-        if self._decode_window.trim(utterance, no_words=no_words):
+        if self._decode_window.trim(utterance, no_words=no_words, looped=hypothesis.looped):
             self._segmenter.trim(utterance.start)
         return events
 
