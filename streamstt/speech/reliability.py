@@ -112,13 +112,17 @@ class SpeechFrames:
         """
         placed: list[RecognizedWord] = []
         earliest = job.committed[-1].end if job.committed else 0
-        for word in words:
-            start, end = self._spoken_part(max(word.start, earliest), max(word.end, earliest), word.text)
+        for n, word in enumerate(words, 1):
+            # What follows a pause inside the last word may be the next one.
+            pause_follows = word.text.rstrip().endswith(CLAUSE_ENDS) or n == len(words)
+            start, end = self._spoken_part(
+                max(word.start, earliest), max(word.end, earliest), word.text, pause_follows=pause_follows
+            )
             placed.append(replace(word, start=start, end=max(end, start + FRAME)))
             earliest = placed[-1].end
         return tuple(placed)
 
-    def _spoken_part(self, start: int, end: int, text: str) -> tuple[int, int]:
+    def _spoken_part(self, start: int, end: int, text: str, *, pause_follows: bool) -> tuple[int, int]:
         """Returns where a word is spoken that the engine found between two sample indices.
 
         The detector is wrong by some frames, so what is shorter than a pause is not taken off. A pause inside it is
@@ -128,6 +132,7 @@ class SpeechFrames:
             start: Sample index where the word begins at the earliest.
             end: Sample index where it ends at the latest.
             text: The word with its punctuation.
+            pause_follows: Whether the pause is rather after it.
         """
         pauses_within = max_word_samples(text) > MAX_SINGLE_WORD  # "$349,999" is many words that are said
         pause = PAUSE_FRAMES * FRAME
@@ -138,7 +143,7 @@ class SpeechFrames:
                 parts[-1].append(frame)
             else:
                 parts.append([frame])
-        pause_follows = text.rstrip().endswith(CLAUSE_ENDS) or (parts and end - parts[-1][-1] > pause)
+        pause_follows = pause_follows or (bool(parts) and end - parts[-1][-1] > pause)
         main = max(parts, key=len, default=[start, end - FRAME]) if pause_follows or not parts else parts[-1]
         first, last = main[0], main[-1] + FRAME
         return first if first - start > pause else start, last if end - last > pause else end

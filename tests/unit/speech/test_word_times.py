@@ -40,6 +40,11 @@ def test_a_pause_inside_a_word(text: str, expected: tuple[int, int]) -> None:
     assert trim([(80, 110), (195, 230)], ("last", 80, 100), (text, 100, 200), ("more", 200, 230))[1] == expected
 
 
+def test_a_pause_inside_the_last_word() -> None:
+    """What follows it may be the beginning of a word that is not recognized yet."""
+    assert trim([(80, 110), (195, 200)], ("last", 80, 100), ("night", 100, 200))[1] == (100, 110)
+
+
 def test_a_pause_at_both_ends() -> None:
     """Pauses at both ends of a word are taken off."""
     assert trim([(60, 80)], ("Yes", 10, 150)) == [(60, 80)]
