@@ -35,7 +35,6 @@ def caption_break(
     stable_words: int = 0,
     language: str = "",
     following: Sequence[RecognizedWord] = (),
-    decoded_until: int | None = None,
 ) -> int | None:
     """Returns how many of the committed words the first caption takes; None while it may still grow.
 
@@ -48,9 +47,8 @@ def caption_break(
         stable_words: How many words are stable in the open caption, which cannot end before them.
         language: Language code; empty: unknown.
         following: Words after them that may still change.
-        decoded_until: Sample index up to which audio was decoded; None: up to the end of the last word or beyond.
     """
-    breaks = _Breaks(words, following, language, decoded_until)
+    breaks = _Breaks(words, following, language)
     for n in range(max(stable_words, 1), len(words) + 1):
         length = (words[n - 1].end - words[0].start) / max_samples
         if n >= MIN_SENTENCE_WORDS and breaks.ends_sentence(n):
@@ -70,21 +68,13 @@ def calls_for_more(words: Sequence[RecognizedWord], language: str) -> bool:
 class _Breaks:
     """The places between words. Place n is after the first n of them."""
 
-    def __init__(
-        self,
-        words: Sequence[RecognizedWord],
-        following: Sequence[RecognizedWord],
-        language: str,
-        decoded_until: int | None = None,
-    ) -> None:
+    def __init__(self, words: Sequence[RecognizedWord], following: Sequence[RecognizedWord], language: str) -> None:
         """Finds the whole words that the model's pieces form; arguments as for ``caption_break``."""
         self._pieces = [*words, *following]
         self._language = language
         self._spaced = language not in SPACELESS_LANGUAGES and any(w.text.startswith(" ") for w in self._pieces)
         self._good: dict[int, bool] = {}  # what has been decided, by place
         self._find_word_starts()
-        self._n_committed = len(words)
-        self._decoded_until = decoded_until
 
     @property
     def calls_for_more(self) -> bool:
@@ -97,26 +87,17 @@ class _Breaks:
         if not self._starts_word(n):
             return False
         before, after = self._last_words(n), self._next_words(n)
-        if before[-1].endswith(FULL_STOP) and self._is_unsure_stop(n, before, after):
+        if before[-1].endswith(FULL_STOP) and self._is_number_stop(before, after):
             return False
         if before[-1].endswith(("...", "…")) and self._leans(before[-1]):  # "than the..."
             return False
         return ends_sentence(before, after[0] if after else None, self._language) is True
 
-    def _is_unsure_stop(self, n: int, before: Sequence[str], after: Sequence[str]) -> bool:
-        """Returns whether a full stop may be part of a number, or the dot of an address: "3.14", "Mary.jones".
-
-        So it may be as long as neither a pause nor a committed word follows it.
-        """
-        if not after and may_continue(before[-1]):
-            return True
-        is_number = bool(after) and after[0].lstrip("".join(CURRENCY))[:1].isdigit()
-        if is_number and belongs_together(before, after, self._language):
-            return True
-        if n != self._n_committed or self._decoded_until is None:
-            return False
-        following = self._pieces[n].start if n < len(self._pieces) else self._decoded_until
-        return following - self._pieces[n - 1].end < MIN_PAUSE
+    def _is_number_stop(self, before: Sequence[str], after: Sequence[str]) -> bool:
+        """Returns whether a full stop is, or may be, inside a number or a date: "3 million. 412,605"."""
+        if not after:
+            return may_continue(before[-1])
+        return after[0].lstrip("".join(CURRENCY))[:1].isdigit() and belongs_together(before, after, self._language)
 
     def ends_clause(self, n: int) -> bool:
         """Returns whether a clause ends there: a comma or the like that is not part of a number or date."""

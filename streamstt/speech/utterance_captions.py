@@ -99,9 +99,7 @@ class UtteranceCaptioner:
         max_samples = samples_from_ms(self.settings.max_caption_s * 1000)
         while True:
             open_words = utterance.committed[utterance.captioned_words :]
-            count = caption_break(
-                open_words, max_samples, stable_words, utterance.language, utterance.draft, utterance.decoded_until
-            )
+            count = caption_break(open_words, max_samples, stable_words, utterance.language, utterance.draft)
             if not count:
                 return events
             words = utterance.committed[utterance.captioned_words : utterance.captioned_words + count]
