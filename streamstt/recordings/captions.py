@@ -38,11 +38,12 @@ class RecordingCaptions:
         Args:
             chunk: The next chunk in the order of audio; it is decoded.
         """
-        words = chunk.words
-        if words and not self._is_continued_by(words[0], chunk.language):
+        if not chunk.words:
+            return
+        if not self._is_continued_by(chunk.words[0], chunk.language):
             yield from self.flush()
-        words = (*self._waiting, *words)
-        self._waiting, self._language, self._end = (), chunk.language or self._language, chunk.end
+        words = (*self._waiting, *chunk.words)
+        self._waiting, self._language, self._end = (), chunk.language, chunk.end
         while count := caption_break(words, self._max_samples, language=self._language):
             yield from self._write(words[:count])
             words = words[count:]

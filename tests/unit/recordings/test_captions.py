@@ -52,6 +52,13 @@ def test_a_chunk_may_end_inside_a_phrase(first: str, second: str, captions: list
     assert captions_of(decoded(first, 0), decoded(second, 0.3 * len(first.split()) + 1)) == captions
 
 
+def test_a_chunk_without_words_changes_nothing() -> None:
+    """Words that wait keep their language, whatever was detected in noise."""
+    captions = RecordingCaptions(CaptionWriter("talk"), SpeechSettings())
+    finals = [*captions.add(decoded("We have to", 0)), *captions.add(decoded("", 2, "zh")), *captions.flush()]
+    assert [(final.text, final.language) for final in finals] == [("We have to", "en")]
+
+
 @pytest.mark.parametrize(("start_s", "language"), [(9, "en"), (2.5, "de")])
 def test_a_phrase_that_was_broken_off(start_s: float, language: str) -> None:
     """After a long pause, or in another language, another caption begins."""
