@@ -4,13 +4,7 @@ from streamstt.audio.format import samples_from_ms
 from streamstt.audio.ring import Ring
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import RecognizedWord
-from streamstt.speech.cut_points import (
-    MIN_KEPT,
-    NEW_START_PAUSE,
-    find_cut_point,
-    find_first_pause,
-    find_quietest,
-)
+from streamstt.speech.cut_points import MIN_KEPT, NEW_START_PAUSE, find_cut_point, find_first_pause, find_quietest
 from streamstt.speech.reliability import SpeechFrames
 from streamstt.speech.repetitions import repetition_end
 from streamstt.speech.utterance import Utterance

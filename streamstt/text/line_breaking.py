@@ -87,29 +87,6 @@ def break_lines(text: str, limit: int, language: str = "") -> list[str]:
     return broken
 
 
-def balance_lines(text: str, limit: int, language: str = "") -> list[str] | None:
-    """Breaks a text into two lines of similar length, at a phrase if possible.
-
-    Not for a text that still grows: its lines would move.
-
-    Args: as for ``break_lines``.
-
-    Returns:
-        Two lines; None if the text needs more or cannot be broken.
-    """
-    text, units = _make_units(text, limit)
-    starts = _word_starts(text, language)
-    places = [n for n in range(1, len(units)) if not units[n].keep_with_previous]
-    pairs = [(n, text[: units[n - 1].end], text[units[n].start :]) for n in places]
-    fitting = [(n, a, b) for n, a, b in pairs if max(width(a), width(b)) <= limit]
-    even = [pair for pair in fitting if 3 * min(width(pair[1]), width(pair[2])) >= limit]
-    clauses = [pair for pair in even if _ends_clause(units, pair[0], language)]
-    phrases = [pair for pair in even if _starts_phrase(units, pair[0], language)]
-    whole = [pair for pair in fitting if _starts_word(units, pair[0], starts)]
-    best = clauses or phrases or whole or fitting
-    return min(([a, b] for _, a, b in best), key=lambda pair: abs(width(pair[0]) - width(pair[1])), default=None)
-
-
 def _first_line_units(text: str, units: Sequence[_Unit], limit: int, language: str) -> int:
     """Returns how many units go on the first line."""
     widths = [0]  # widths[n]: of the first n units

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from streamstt.text.characters import split_characters, width
 from streamstt.text.line_break_data import PHRASE_OPENERS
-from streamstt.text.line_breaking import BREAKING_SPACE, balance_lines, break_lines
+from streamstt.text.line_breaking import BREAKING_SPACE, break_lines
 from streamstt.text.patterns import tokenize
 from streamstt.text.profanity import mask_word
 from streamstt.text.word_boundaries import word_starts
@@ -65,22 +65,6 @@ def test_long_texts() -> None:
     """Ten thousand words, or a word of a hundred thousand letters, do not take long."""
     assert len(break_lines("word " * 10_000, 42)) == 1250
     assert len(break_lines("x" * 100_000, 42)) == 2381
-
-
-@pytest.mark.parametrize(
-    ("text", "two"),
-    [
-        ("The window is open because this room is very warm", ["The window is open", "because this room is very warm"]),
-        ("It is warm today, so please leave the window open", ["It is warm today,", "so please leave the window open"]),
-        ("She lives on a hill with Mr. Smith", ["She lives on a hill", "with Mr. Smith"]),
-        ("Yes, please leave the window open", ["Yes, please leave", "the window open"]),
-        ("a" * 40, ["a" * 32, "a" * 8]),
-        ("one word more than twice thirty letters is no pair, as it is longer", None),
-    ],
-)
-def test_two_lines_of_a_whole_text(text: str, two: list[str] | None) -> None:
-    """A complete text is balanced in two lines, at a phrase if both lines fit; what belongs together is not split."""
-    assert balance_lines(text, 32, "en") == two
 
 
 SPACELESS = {
