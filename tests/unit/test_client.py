@@ -18,16 +18,27 @@ from streamstt.errors import ServerError
     [
         ("8765", "ws://127.0.0.1:8765/captions"),
         ("desk:8765", "ws://desk:8765/captions"),
-        ("desk", "ws://desk/captions"),
+        ("desk", "ws://desk:8765/captions"),
+        ("localhost", "ws://localhost:8765/captions"),
+        ("192.168.1.5", "ws://192.168.1.5:8765/captions"),
+        ("[::1]", "ws://[::1]:8765/captions"),
+        ("localhost/captions", "ws://localhost:8765/captions"),
+        ("http://desk", "ws://desk/captions"),
         ("ws://desk:1", "ws://desk:1/captions"),
         ("http://desk:8765/", "ws://desk:8765/captions"),
         ("http://desk:8765/overlay?lines=2", "ws://desk:8765/captions"),
+        ("https://host/captions/", "wss://host/captions/captions"),
+        ("https://host/captions", "wss://host/captions"),
+        ("https://host/live", "wss://host/live/captions"),
+        ("https://host/live/overlay?token=x", "wss://host/live/captions"),
+        ("https://host:8443/a/b/", "wss://host:8443/a/b/captions"),
+        ("wss://host/live/captions?since=3", "wss://host/live/captions"),
         ("https://captions.example", "wss://captions.example/captions"),
         ("[::1]:8765", "ws://[::1]:8765/captions"),
     ],
 )
 def test_addresses(typed: str, address: str) -> None:
-    """A port, a host and port, or the address of any of the daemon's pages."""
+    """A port, a host, both, or the address of any of the daemon's pages, also below the path of a proxy."""
     assert captions_url(typed) == address
 
 
