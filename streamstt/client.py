@@ -24,6 +24,7 @@ PAGES = {"captions", "overlay", "designer", "audio", "control", "healthz", "metr
 HOST_PATTERN = re.compile(r"[^\s/]+")
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0
 MAX_MESSAGE_BYTES = 2**24  # enough for a hello with a long history
+CONNECTED_AGAIN = "connected again"
 REFUSAL_STATUSES = {400, 401, 403, 421}  # HTTP statuses after which a retry does not help
 
 log = logging.getLogger(__name__)
@@ -70,7 +71,7 @@ async def stream_messages(
     *,
     token: str = "",
     ca: Trust = None,
-    on_status: Callable[[str], None] = log.warning,
+    on_status: Callable[[str], None] | None = None,
 ) -> AsyncGenerator[dict[str, Any], None]:
     """Yields the daemon's messages, each final once, across lost connections and restarts.
 
@@ -78,11 +79,12 @@ async def stream_messages(
         url: As for ``captions_url``; it may contain a token.
         token: Access token, if the daemon requires one; overrides that of ``url``.
         ca: What to trust instead of the system's certificates.
-        on_status: Called with a sentence when the connection is lost, and when it is restored.
+        on_status: Called with a sentence when the connection is lost, and when it is restored; None: it is logged.
 
     Raises:
         ServerError: The first connection fails, or the daemon refuses access.
     """
+    on_status = on_status or _log_status
     address = captions_url(url)
     options = _connect_options(address, token or query_token(url) or "", ca)
     resume: dict[str, Any] = {}  # query parameters with which the daemon sends only what was missed
@@ -93,7 +95,7 @@ async def stream_messages(
             async with connect(f"{address}?{urlencode(resume)}", **options) as socket:
                 backoff.reset()
                 if connection_lost:
-                    on_status("connected again")
+                    on_status(CONNECTED_AGAIN)
                     connection_lost = False
                 async for text in socket:
                     message = json.loads(text)
@@ -143,6 +145,10 @@ async def request_control(url: str, request: Mapping[str, Any], *, token: str = 
     if response["type"] == "error":
         raise ServerError(f"the daemon refuses: {response['message']}")
     return response
+
+
+def _log_status(text: str) -> None:
+    log.log(logging.INFO if text == CONNECTED_AGAIN else logging.WARNING, "%s", text)
 
 
 def _connect_options(address: str, token: str, ca: Trust) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Following a daemon: what a user may type as its address, and how a client returns to it."""
 
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -64,6 +65,24 @@ class RestartingDaemon:
 
     async def __aiter__(self) -> AsyncIterator[str]:
         yield json.dumps({"type": "hello", "session": "run-1", "seq": 0})
+
+
+async def test_return_is_no_warning(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A program that asks for no status finds it in the log: the loss as a warning, the return as information."""
+    caplog.set_level(logging.INFO, "streamstt.client")
+
+    async def sleep(_: float) -> None:
+        pass
+
+    monkeypatch.setattr(client, "connect", RestartingDaemon().connect)
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    messages = stream_messages("8765")
+    await anext(messages)
+    await anext(messages)
+    assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("WARNING", "the daemon has stopped; reconnecting"),
+        ("INFO", "connected again"),
+    ]
 
 
 async def test_a_thousand_clients_do_not_return_in_step(monkeypatch: pytest.MonkeyPatch) -> None:
