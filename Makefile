@@ -1,5 +1,6 @@
 # make run: captions from nothing.  make test: everything that is checked, from nothing.
-# Settings: PYTHON=python3.12, ARGS="--source mic:USB --language de", and pip's own (PIP_INDEX_URL, ...).
+# Settings: PYTHON=python3.12, ARGS="--source mic:USB --language de", pip's own (PIP_INDEX_URL, ...), and TORCH_INDEX: the
+# index of another build of torch, or none for pip's own.
 
 PYTHON ?= python3
 ARGS ?=
@@ -8,6 +9,9 @@ ARGS ?=
 WORKERS ?= 3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Where there is no NVIDIA card, torch comes without gigabytes of CUDA.
+export TORCH_INDEX
+INSTALL = $(PIP) install --quiet --constraint constraints.txt $$($(BIN)/python scripts/torch_index.py)
 
 # chromium shows the pages; pulseaudio is a microphone that can be unplugged; pocketsphinx-testdata is recorded speech;
 # systemd judges the unit files; zsh and fish complete; mandoc judges the man page.
@@ -62,12 +66,12 @@ clean:
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
 	@scripts/packages libportaudio2
 	@echo "Installing streamstt into .venv; the first time this takes some minutes."
-	@$(PIP) install --quiet --constraint constraints.txt --editable .
+	@$(INSTALL) --editable .
 	@touch $@
 
 # In one step, and without compiling 15,000 modules, of which the tests import some: those are compiled when they are.
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
 	@scripts/packages libportaudio2
 	@echo "Installing streamstt and its tests' tools into .venv; the first time this takes some minutes."
-	@$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
+	@$(INSTALL) --no-compile --editable '.[dev]'
 	@touch .venv/installed $@

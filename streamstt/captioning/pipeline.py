@@ -236,7 +236,8 @@ class CaptionPipeline:
             topic: What the notice is about; a new text replaces the last one of this topic.
             text: A sentence for viewers; empty: the matter is over.
         """
-        log.warning("source %s: %s", session.source, text or f"{topic} is over")
+        level = logging.WARNING if text else logging.INFO
+        log.log(level, "source %s: %s", session.source, text or f"{topic} is over")
         self._hub.notify(topic, text, session.source)
 
     async def end_local_source(self, session: Session, error: SourceError | None) -> None:
@@ -312,7 +313,8 @@ class CaptionPipeline:
         """Publishes when the captions of a source become late, and when they no longer are."""
         monitor = self._lag_monitors.get(session.source)
         if monitor and monitor.update(session.overdue, session.position, now_samples()):
-            log.warning("source %s: the engine %s", session.source, "is behind" if monitor.late else "keeps up again")
+            level, text = (logging.WARNING, "is behind") if monitor.late else (logging.INFO, "keeps up again")
+            log.log(level, "source %s: the engine %s", session.source, text)
             self._hub.notify("late", monitor.notice, session.source)
 
     def _publish(self, events: list[Event]) -> None:

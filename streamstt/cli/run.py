@@ -80,8 +80,11 @@ def _run_daemon(load_settings: Callable[[], Settings], *, plain: bool) -> None:
     """
     settings = load_settings()
     logs.configure(settings.log)
-    new_tokens = will_create_tokens(settings.server)  # created before the slow start, so that errors appear at once
-    load_tokens(settings.server)
+    new_tokens = will_create_tokens(settings.server)
+    from streamstt.diagnostics.preflight import require_startable  # noqa: PLC0415 - as below
+
+    require_startable(settings)
+    load_tokens(settings.server)  # created before the slow start
     # Until the daemon is ready Ctrl-C loses nothing, and a download in a thread must not delay it.
     signal.signal(signal.SIGINT, _exit_at_once)
     view = None if plain else _make_live_view(settings)

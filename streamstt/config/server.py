@@ -13,6 +13,9 @@ ORIGIN_PATTERN = re.compile(r"file|https?://[^/?#\s]+")
 HOST_PATTERN = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]?")
 
 
+LOOPBACK_BY_WILDCARD = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+
+
 class ServerSettings(Section):
     """Address, access and limits of the server."""
 
@@ -90,3 +93,9 @@ class ServerSettings(Section):
         if self.tls_key and not self.tls_certificate:
             raise ValueError("tls_key needs a tls_certificate")
         return self
+
+
+def local_address(settings: ServerSettings) -> str:
+    """Returns ``host:port`` at which a daemon with these settings is reached from its own machine."""
+    host = LOOPBACK_BY_WILDCARD.get(settings.host, settings.host)
+    return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 
-from streamstt.server.access import AccessRequest, Role
+from streamstt.server.access import PUBLIC_PATH, AccessRequest, Role
 from streamstt.server.connection import Client, Connection, ConnectionPolicy
 from streamstt.server.http.request import Handler, HttpRequest
 from streamstt.server.http.response import HttpError, Response
@@ -129,7 +129,7 @@ class _Session:
             await self._refuse(request, error)
         if self._connection.closed.is_set():
             return False
-        if request.status and request.status >= HTTPStatus.BAD_REQUEST and request.status is not HTTPStatus.NOT_FOUND:
+        if request.status and is_abuse(request.status, request.path):
             self._log_abuse(f"refused with {request.status.value}: {request.reason}")
         if self._stream.can_reuse():
             return True
@@ -169,6 +169,12 @@ class _Session:
 
     def _log_abuse(self, text: str) -> None:
         self._service.policy.log_abuse(self._connection.client.address, text)
+
+
+def is_abuse(status: HTTPStatus, path: str) -> bool:
+    """Returns whether a response is worth a line in the log; a monitor asks for the health again and again."""
+    harmless = status < HTTPStatus.BAD_REQUEST or status is HTTPStatus.NOT_FOUND
+    return not harmless and path != PUBLIC_PATH
 
 
 def make_access_request(request: HttpRequest, local_address: str) -> AccessRequest:

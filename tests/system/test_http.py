@@ -210,6 +210,17 @@ async def test_silence_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
+async def test_a_monitor_leaves_no_trace(caplog: pytest.LogCaptureFixture) -> None:
+    """Who asks for the health again and again causes no line in the log, also while the daemon is degraded."""
+    caplog.set_level(logging.INFO)
+    async with serving() as server, connected(server) as client:
+        assert (await client.ask("/healthz")).status == 200
+        server.hub.notify("stuck", "It hangs.")
+        for _ in range(3):
+            assert (await client.ask("/healthz")).status == 503
+    assert [r.getMessage() for r in caplog.records if "client 127" in r.getMessage()] == []
+
+
 async def test_a_client_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
     """A client that does not read its response is disconnected after a time."""
     monkeypatch.setattr(stream, "SEND_S", 0.2)

@@ -1,6 +1,7 @@
 """Following a daemon: what a user may type as its address, and how a client returns to it."""
 
 import json
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from itertools import pairwise
@@ -18,16 +19,27 @@ from streamstt.errors import ServerError
     [
         ("8765", "ws://127.0.0.1:8765/captions"),
         ("desk:8765", "ws://desk:8765/captions"),
-        ("desk", "ws://desk/captions"),
+        ("desk", "ws://desk:8765/captions"),
+        ("localhost", "ws://localhost:8765/captions"),
+        ("192.168.1.5", "ws://192.168.1.5:8765/captions"),
+        ("[::1]", "ws://[::1]:8765/captions"),
+        ("localhost/captions", "ws://localhost:8765/captions"),
+        ("http://desk", "ws://desk/captions"),
         ("ws://desk:1", "ws://desk:1/captions"),
         ("http://desk:8765/", "ws://desk:8765/captions"),
         ("http://desk:8765/overlay?lines=2", "ws://desk:8765/captions"),
+        ("https://host/captions/", "wss://host/captions/captions"),
+        ("https://host/captions", "wss://host/captions"),
+        ("https://host/live", "wss://host/live/captions"),
+        ("https://host/live/overlay?token=x", "wss://host/live/captions"),
+        ("https://host:8443/a/b/", "wss://host:8443/a/b/captions"),
+        ("wss://host/live/captions?since=3", "wss://host/live/captions"),
         ("https://captions.example", "wss://captions.example/captions"),
         ("[::1]:8765", "ws://[::1]:8765/captions"),
     ],
 )
 def test_addresses(typed: str, address: str) -> None:
-    """A port, a host and port, or the address of any of the daemon's pages."""
+    """A port, a host, both, or the address of any of the daemon's pages, also below the path of a proxy."""
     assert captions_url(typed) == address
 
 
@@ -53,6 +65,24 @@ class RestartingDaemon:
 
     async def __aiter__(self) -> AsyncIterator[str]:
         yield json.dumps({"type": "hello", "session": "run-1", "seq": 0})
+
+
+async def test_return_is_no_warning(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    """A program that asks for no status finds it in the log: the loss as a warning, the return as information."""
+    caplog.set_level(logging.INFO, "streamstt.client")
+
+    async def sleep(_: float) -> None:
+        pass
+
+    monkeypatch.setattr(client, "connect", RestartingDaemon().connect)
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    messages = stream_messages("8765")
+    await anext(messages)
+    await anext(messages)
+    assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("WARNING", "the daemon has stopped; reconnecting"),
+        ("INFO", "connected again"),
+    ]
 
 
 async def test_a_thousand_clients_do_not_return_in_step(monkeypatch: pytest.MonkeyPatch) -> None:
