@@ -198,6 +198,7 @@ async def _events(subscription: Subscription, running: asyncio.Task[None]) -> As
 async def _daemon_events(url: str, token: str, ca: Path | None) -> AsyncGenerator[Event, None]:
     async with aclosing(stream_messages(url, token=token, ca=ca)) as messages:
         async for message in messages:
-            for data in message["history"] if message["type"] == "hello" else [message]:
+            is_hello = message["type"] == "hello"
+            for data in [*message["history"], *message.get("revisions", ())] if is_hello else [message]:
                 if event := parse_event(data):
                     yield event

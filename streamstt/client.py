@@ -135,7 +135,7 @@ async def request_control(url: str, request: Mapping[str, Any], *, token: str = 
     address = captions_url(url).removesuffix("captions") + "control"
     try:
         async with connect(address, **_connect_options(address, token, ca)) as socket:
-            await socket.send(json.dumps(request))
+            await socket.send(json.dumps(request, ensure_ascii=False))
             response: dict[str, Any] = json.loads(await socket.recv())
     except InvalidStatus as error:
         _raise_if_refused(error, address, first=True)

@@ -141,7 +141,7 @@ def make_hub(settings: Settings, info: EngineInfo, resume_state: ResumeState | N
         sources=[source.name for source in settings.source if source.kind != "ws"],
     )
     if resume_state:
-        hub.restore(resume_state.finals, resume_state.seq, resume_state.forgotten)
+        hub.restore(resume_state.finals, resume_state.seq, resume_state.forgotten, resume_state.revisions)
     return hub
 
 

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
 
-from streamstt.events import Event, Final, Partial, State, Status
+from streamstt.events import Event, Final, Partial, Revised, State, Status
 from streamstt.hub.counters import Counters
 from streamstt.hub.history import History, Resume
 from streamstt.hub.levels import Levels
-from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, encode, make_hello, wall_time
+from streamstt.hub.protocol import ClientError, DaemonInfo, Message, SourceInfo, encode, make_hello, wall_time
+from streamstt.hub.revisions import Correction, make_revision
 from streamstt.hub.source_status import Notice, SourceStatuses
 from streamstt.hub.subscription import DONE, RESTARTED, STOPPING, TOO_SLOW, CloseReason, Subscription
 from streamstt.hub.write_ahead import WriteAhead
@@ -144,15 +145,18 @@ class Hub:
             else:
                 self.publish(status)
 
-    def restore(self, finals: Sequence[Message], seq: int, forgotten_seq: int) -> None:
+    def restore(
+        self, finals: Sequence[Message], seq: int, forgotten_seq: int, revisions: Sequence[Message] = ()
+    ) -> None:
         """Continues where an earlier run ended.
 
         Args:
             finals: The finals that it published, oldest first; the newest are kept.
             seq: Number of the last event that it published.
             forgotten_seq: ``seq`` of the newest final that is lost; 0: none is.
+            revisions: The last revision of each final that was revised, oldest first.
         """
-        self._history.restore(finals, forgotten_seq)
+        self._history.restore(finals, forgotten_seq, revisions)
         self.seq = self._delivered_seq = seq
 
     def mirror(self, daemon_info: DaemonInfo, sources: Iterable[SourceInfo], seq: int, forgotten_seq: int) -> None:
@@ -212,7 +216,32 @@ class Hub:
         """
         if not events:
             return  # most blocks of audio change nothing
-        messages = [self._make_message(event) for event in events]
+        self._put([self._make_message(event) for event in events])
+
+    def revise(self, correction: Correction) -> Message:
+        """Corrects, hides or stars a final of the history; returns the message that all subscribers receive.
+
+        Raises:
+            ClientError: There is no such final, or it was revised since the request was made.
+        """
+        found = self._history.find(correction.caption_id, self._delivered_seq)
+        if not found:
+            hint = "it has to be final, and among the captions that the daemon keeps (server.history)"
+            raise ClientError("unknown_caption", f"no caption {correction.caption_id!r} can be revised: {hint}")
+        final, current = found
+        rev = current.final.rev if current else final.data["rev"]
+        if correction.rev not in {None, rev}:
+            raise ClientError("conflict", "this caption has just been revised by somebody else")
+        self.seq += 1
+        message = self._update_state(make_revision(final, current, correction, self.seq))
+        self._put([message])
+        return message
+
+    def published_since(self, since: int) -> list[Message]:
+        """Returns the finals as they were recognized, and the last revision of each, with a higher number, in order."""
+        return self._history.published_since(since, self._delivered_seq)
+
+    def _put(self, messages: Sequence[Message]) -> None:
         if self._write_ahead:
             self._write_ahead.put(messages)
         else:
@@ -261,11 +290,19 @@ class Hub:
             case Final():
                 self._open_partials.pop(event.source, None)
                 self._history.add(message)
+            case Revised():
+                self._history.add_revision(message, self._delivered_seq)
         return message
 
     @contextmanager
     def subscribe(
-        self, resume: Resume | None = None, *, source: str | None = None, queue: int = 0, counted: bool = True
+        self,
+        resume: Resume | None = None,
+        *,
+        source: str | None = None,
+        queue: int = 0,
+        counted: bool = True,
+        control: bool = False,
     ) -> Iterator[Subscription]:
         """Opens a queue that begins with ``hello`` and the present state, and receives all that is published.
 
@@ -274,6 +311,7 @@ class Hub:
             source: Deliver this source only, without history; None: all sources.
             queue: Messages that may wait; 0: the hub's bound.
             counted: Whether it is a client; parts of the daemon are not counted.
+            control: Whether the subscriber may revise captions; it also receives the text of hidden ones.
         """
         resume = resume or Resume()
         if self._is_replica and resume.session == self.daemon_info.session and resume.since is not None:
@@ -281,7 +319,7 @@ class Hub:
             resume = replace(resume, since=min(resume.since, self._delivered_seq))
         subscription = Subscription(queue or self._queue, source, counted=counted)
         # Not kept in a variable, which would live as long as the subscription: a long history, for each client.
-        subscription.put_private(self._hello(source, resume))
+        subscription.put_private(self._hello(source, resume, control=control))
         subscription.put(self._present_state())
         self._subscriptions.add(subscription)
         if self._finished:
@@ -294,9 +332,11 @@ class Hub:
             self._subscriptions.discard(subscription)
             self.counters.too_slow.inc(subscription.close_reason is TOO_SLOW)
 
-    def _hello(self, source: str | None, resume: Resume) -> str:
+    def _hello(self, source: str | None, resume: Resume, *, control: bool) -> str:
         if source is None:
-            return self._history.hello_message(self.daemon_info, self.sources, self._delivered_seq, resume)
+            return self._history.hello_message(
+                self.daemon_info, self.sources, self._delivered_seq, resume, control=control
+            )
         return make_hello(self.daemon_info, [s for s in self.sources if s.name == source], self._delivered_seq, [])
 
     def _present_state(self) -> list[Message]:

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from streamstt.events import Event, Final, Gap, Partial, State, Status, Word
+from streamstt.events import Event, Final, Gap, Partial, Revised, State, Status, Word
 
 PROTOCOL_VERSION = 1
 
@@ -138,6 +138,8 @@ def encode(event: Event, seq: int, at: str = "", label: str = "") -> Message:
     data = {"type": event.type, "seq": seq, **asdict(event)} | {k: v for k, v in optional.items() if v}
     if not data.get("left", True):
         del data["left"]
+    if not data.get("starred", True):
+        del data["starred"]
     data.pop("time", None)
     return make_message(event, data)
 
@@ -168,6 +170,8 @@ def parse_event(data: Mapping[str, Any]) -> Event | None:
     match data["type"]:
         case "final":
             return parse_final(data)
+        case "revised":
+            return Revised(parse_final(data), int(data["final_seq"]), bool(data["hidden"]), bool(data["edited"]))
         case "partial":
             start, end = float(data["start"]), float(data["end"])
             texts = _string_fields(data, "source", "id", "text", "language")
@@ -192,7 +196,7 @@ def parse_final(data: Mapping[str, Any]) -> Final:
     if not (math.isfinite(start) and math.isfinite(end)):
         raise ValueError("a caption without a time")
     texts = _string_fields(data, "source", "id", "text", "language")
-    return Final(rev=int(data["rev"]), start=start, end=end, words=words, **texts)
+    return Final(rev=int(data["rev"]), start=start, end=end, words=words, starred=bool(data.get("starred")), **texts)
 
 
 def _string_fields(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
@@ -200,23 +204,18 @@ def _string_fields(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def make_hello(
-    daemon_info: DaemonInfo,
-    sources: list[SourceInfo],
-    seq: int,
-    history: list[Message],
-    *,
-    gap_in_history: bool = False,
-    earlier: int = 0,
-) -> str:  # fmt: skip
+    daemon_info: DaemonInfo, sources: list[SourceInfo], seq: int, history: list[Message], **optional: Any
+) -> str:
     """Encodes ``hello``, the first message to every client.
 
     Args:
         daemon_info: The fields that do not change while the daemon runs.
         sources: The sources there are now.
         seq: Number of the last message that was delivered.
-        history: Finals that the client has missed.
-        gap_in_history: Whether it has missed more than is kept.
-        earlier: Number of older finals that are kept; ``since=0`` returns them.
+        history: Finals that the client has missed, as they are now.
+        optional: Fields that are left out if they are false or empty: ``gap_in_history``, whether it has missed more
+            than is kept; ``earlier``, the number of older finals that ``since=0`` returns; ``revisions``, the revisions
+            that it has missed of finals that it has; ``control``, whether it may revise captions.
     """
     data = {
         "type": "hello",
@@ -228,7 +227,6 @@ def make_hello(
         "seq": seq,
         "history": [m.data for m in history],
     }
-    optional = {"gap_in_history": gap_in_history, "earlier": earlier}
     return to_json(data | {key: value for key, value in optional.items() if value})
 
 

@@ -9,7 +9,7 @@ from streamstt.hub.hub import Hub, Subscription
 from streamstt.hub.protocol import ClientError
 from streamstt.server.access import AccessPolicy, Refusal, Role
 from streamstt.server.client_audio import ClientAudio, receive
-from streamstt.server.control import TranscriptControl, handle_command
+from streamstt.server.control import CaptionControl, TranscriptControl, handle_command
 from streamstt.server.endpoint import AudioIngest, WebSocket, close_connection, drain_audio
 from streamstt.server.requests import parse_auth_token, parse_resume, parse_source_request, require_end, wants_levels
 
@@ -37,9 +37,16 @@ async def authenticate(socket: WebSocket, policy: AccessPolicy, path: str, timeo
     return verdict
 
 
-async def serve_viewer(socket: WebSocket, hub: Hub, target: str) -> None:
-    """Sends captions until the client leaves, falls behind, or the daemon stops."""
-    with hub.subscribe(parse_resume(target)) as subscription:
+async def serve_viewer(socket: WebSocket, hub: Hub, target: str, *, control: bool) -> None:
+    """Sends captions until the client leaves, falls behind, or the daemon stops.
+
+    Args:
+        socket: The client.
+        hub: Where captions are published.
+        target: Path and query of its request.
+        control: Whether the client may revise captions.
+    """
+    with hub.subscribe(parse_resume(target), control=control) as subscription:
         subscription.set_direct_writer(socket.write_now)
         levels = hub.levels.subscribe(lambda level: subscription.send_ephemeral(level.frame))
         with levels if wants_levels(target) else nullcontext():
@@ -63,11 +70,11 @@ async def serve_speaker(socket: WebSocket, hub: Hub, ingest: AudioIngest, target
         source.close()
 
 
-async def serve_controller(socket: WebSocket, transcripts: TranscriptControl | None) -> None:
+async def serve_controller(socket: WebSocket, transcripts: TranscriptControl | None, captions: CaptionControl) -> None:
     """Answers requests until the client leaves."""
     while True:
         message = await socket.recv()
-        await socket.send(await handle_command(message if isinstance(message, str) else "", transcripts))
+        await socket.send(await handle_command(message if isinstance(message, str) else "", transcripts, captions))
 
 
 async def _send_all(socket: WebSocket, subscription: Subscription) -> None:

@@ -217,9 +217,10 @@ class CaptionServer:
             if socket.roles is NO_ROLE:
                 socket.roles = await authenticate(socket, self._router.policy, path, self._settings.handshake_s)
             if path == "/captions":
-                await serve_viewer(socket, self._hub, target)
+                may_control = Role.CONTROL in socket.roles and self._extensions.unavailable("/control") is None
+                await serve_viewer(socket, self._hub, target, control=may_control)
             elif path == "/control":
-                await serve_controller(socket, self._extensions.transcripts)
+                await serve_controller(socket, self._extensions.transcripts, self._hub)
             elif path in self._extensions.endpoints:
                 socket.ping_timeout = None  # pongs queue behind audio that waits for the engine
                 context = EndpointContext(socket, target, self._hub, self._ingest, self._settings.audio_idle_s)

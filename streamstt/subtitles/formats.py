@@ -49,8 +49,13 @@ def render(finals: Iterable[Final], file_format: Format) -> str:
 
 
 def format_line(final: Final, label: str = "") -> str:
-    """Formats a caption as a line of text; ``label`` names its source, if that is to be shown."""
-    text = _one_line(final.text)
+    """Formats a caption as a line of text, with a star if it is starred.
+
+    Args:
+        final: The caption.
+        label: Label of the source; empty: not shown.
+    """
+    text = f"{'★ ' if final.starred else ''}{_one_line(final.text)}"
     return f"{_one_line(label)}: {text}\n" if label else f"{text}\n"
 
 
@@ -106,7 +111,7 @@ def _format_cue(file_format: CueFormat, number: int, cue: Cue, label: str) -> st
 
 def _caption_dicts(captions: Sequence[Final]) -> list[dict[str, object]]:
     hidden = {"id", "rev"}  # useful only while captions are live
-    return [{k: v for k, v in asdict(f).items() if k not in hidden} for f in captions]
+    return [{k: v for k, v in asdict(f).items() if k not in hidden and (k != "starred" or v)} for f in captions]
 
 
 def _escape(text: str) -> str:

@@ -8,11 +8,12 @@ import fcntl
 import logging
 import os
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from streamstt.config.settings import TranscriptSettings
 from streamstt.errors import OutputError
@@ -28,7 +29,14 @@ from streamstt.transcripts.naming import (
     make_set_name,
     stays_open,
 )
-from streamstt.transcripts.record import SetHeader, TranscriptRecord, final_message, format_time, parse_record
+from streamstt.transcripts.record import (
+    SetHeader,
+    TranscriptRecord,
+    final_message,
+    format_time,
+    parse_record,
+    revision_message,
+)
 
 # Messages that may have been numbered, and seen by clients, after the last final that reached the disk: partials and
 # statuses of several days. A restart continues this far above the record, so that no number is used twice.
@@ -71,6 +79,7 @@ class Archive:
         self._clock = clock
         self._set: SetFiles | None = None
         self._current_set: tuple[str, SetHeader] | None = None  # the set to write to, open or not
+        self._unapplied = 0  # revisions that its live files lack
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -102,27 +111,37 @@ class Archive:
 
     def _read_resume_state(self, history: int) -> ResumeState:
         """Reads sets, beginning with the newest, until there are enough finals."""
+        headers = self._read_headers()
+        order = sorted(headers, key=lambda name: (headers[name].seq, headers[name].started_at, name))
+        if not order:
+            return ResumeState(uuid.uuid4().hex[:12])
+        finals: list[Message] = []
+        revisions: list[Message] = []
+        newest = TranscriptRecord()
+        for name in reversed(order):
+            record = parse_record((self.folder / f"{name}{RECORD_SUFFIX}").read_bytes())
+            newest = newest if newest.header else record
+            finals = [*map(final_message, record.recognized), *finals]
+            revisions += map(revision_message, record.revisions)
+            if len(finals) >= history:
+                break
+        self._current_set = order[-1], headers[order[-1]]
+        left_out = finals[:-history]
+        forgotten = left_out[-1].seq if left_out else headers[name].seq
+        kept = tuple(finals[-history:])
+        last_seq = max([newest.seq, *(m.seq for m in revisions)])  # an older set may have the last one
+        revisions = sorted((m for m in revisions if m.data["final_seq"] > forgotten), key=lambda m: m.seq)
+        return ResumeState(newest.session, last_seq + SEQ_MARGIN, forgotten, kept, tuple(revisions))
+
+    def _read_headers(self) -> dict[str, SetHeader]:
+        """Reads the first line of each record; returns the headers by name of the set."""
         headers = {}
         for path in self._find_records():
             with path.open("rb") as file:
                 header = parse_record(file.readline()).header
             if header:
                 headers[path.stem] = header
-        order = sorted(headers, key=lambda name: (headers[name].seq, headers[name].started_at, name))
-        if not order:
-            return ResumeState(uuid.uuid4().hex[:12])
-        finals: list[Message] = []
-        newest = TranscriptRecord()
-        for name in reversed(order):
-            record = parse_record((self.folder / f"{name}{RECORD_SUFFIX}").read_bytes())
-            newest = newest if newest.header else record
-            finals = [*map(final_message, record.finals), *finals]
-            if len(finals) >= history:
-                break
-        self._current_set = order[-1], headers[order[-1]]
-        left_out = finals[:-history]
-        forgotten = left_out[-1].seq if left_out else headers[name].seq
-        return ResumeState(newest.session, newest.seq + SEQ_MARGIN, forgotten, tuple(finals[-history:]))
+        return headers
 
     def _resume(self) -> None:
         """Repairs the newest set, and records the first number of this run, which the next run must know."""
@@ -146,11 +165,14 @@ class Archive:
     # ---- writing
 
     def write(self, entry: TranscriptEntry) -> None:
-        """Appends a final to the current set, or to a new one if that has ended.
+        """Appends a final to the current set, or to a new one if that has ended; a revision to the set of its final.
 
         Raises:
             OSError: It could not be written completely; call again with the same entry.
         """
+        if entry.data["type"] == "revised":
+            self._write_revision(entry.data)
+            return
         now = self._clock()
         if self._current_set and not stays_open(self._current_set[0], self._settings.split, now.date()):
             self._close_set(ended=True)
@@ -162,6 +184,54 @@ class Archive:
             self._close_set()
             raise
         self._seq = entry.data["seq"]
+
+    def _write_revision(self, data: Mapping[str, Any]) -> None:
+        """Appends a revision to the record that has its final; if there is none any more, nothing is revised."""
+        self._seq = max(self._seq, data["seq"])
+        current = self._current_set
+        if current is None or current[1].seq >= data["final_seq"]:
+            self._write_to_earlier_set(data)
+        elif self._set or not self.folder.exists() or self._has_record(current[0]):
+            try:
+                self._set = self._set or SetFiles(self.folder, current[0])
+                self._unapplied += self._set.append_revision(data)
+            except OSError:
+                self._close_set()
+                raise
+
+    def _write_to_earlier_set(self, data: Mapping[str, Any]) -> None:
+        earlier = [(h.seq, name) for name, h in self._read_headers().items() if h.seq < data["final_seq"]]
+        if not earlier:
+            return
+        _, name = max(earlier)
+        try:
+            files = SetFiles(self.folder, name)
+        except PermissionError as error:  # somebody protects it; what comes next is not held up
+            log.warning("a caption in transcript %s cannot be revised: %s", name, error.strerror)
+            return
+        try:
+            if files.append_revision(data):
+                files.update_live_files(1)
+        finally:
+            files.close()
+
+    def _has_record(self, name: str) -> bool:
+        return (self.folder / f"{name}{RECORD_SUFFIX}").exists()
+
+    def update_live_files(self) -> None:
+        """Applies the revisions that were written to the live files of the current set.
+
+        Raises:
+            OSError: They could not be written; call ``write`` again with the revision.
+        """
+        count, self._unapplied = self._unapplied, 0
+        if not self._set or not count:
+            return  # a set that was closed is repaired when it is opened
+        try:
+            self._set.update_live_files(count)
+        except OSError:
+            self._close_set()
+            raise
 
     def start_set(self, title: str) -> str:
         """Starts a new set, and returns its name.

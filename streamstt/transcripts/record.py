@@ -5,19 +5,20 @@ A line is one of
     {"type":"mark", "at", "title", "session", "seq"}   header: the first line
     {"type":"run", "at", "session", "seq"}             the daemon was started again; its numbers are above seq
     {"type":"final", "seq", ..., "at", "label"}        as clients receive it; with label if there are several sources
+    {"type":"revised", "seq", ..., "final_seq"}        as clients receive it: a person has changed an earlier final
 
 Lines of other types and damaged lines are ignored.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from streamstt.events import Final
-from streamstt.hub.protocol import Message, make_message, parse_final, to_json
-from streamstt.subtitles.formats import HEADERS, LiveFormat
+from streamstt.hub.protocol import Message, make_message, parse_event, parse_final, to_json
+from streamstt.hub.revisions import revise
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,47 @@ class TranscriptRecord:
         header: Its first line; None if it is missing.
         session: The last session in it.
         seq: The highest sequence number in it.
-        finals: Its finals in order, with ``label`` where there is one.
+        entries: Its finals, as they were recognized and with ``label`` where there is one, and revisions, in order.
         complete_bytes: Length of the complete lines, in bytes; an incomplete line may follow.
     """
 
     header: SetHeader | None = None
     session: str = ""
     seq: int = 0
-    finals: list[Mapping[str, Any]] = field(default_factory=list)
+    entries: list[Mapping[str, Any]] = field(default_factory=list)
     complete_bytes: int = 0
+
+    @property
+    def recognized(self) -> list[Mapping[str, Any]]:
+        """The finals in order, as they were recognized."""
+        return [entry for entry in self.entries if entry["type"] == "final"]
+
+    @property
+    def finals(self) -> list[Mapping[str, Any]]:
+        """The finals in order, as they are now, without hidden ones."""
+        return [final for final in self.finals_before() if final["text"]]
+
+    @property
+    def revised_indexes(self) -> list[int]:
+        """For each revision in order, which of the finals it revises."""
+        indexes = {final["seq"]: index for index, final in enumerate(self.recognized)}
+        return [indexes[entry["final_seq"]] for entry in self.entries if entry["type"] == "revised"]
+
+    def finals_before(self, undone: int = 0) -> list[Mapping[str, Any]]:
+        """Returns all finals in order, as they were before the last revisions; hidden ones are empty.
+
+        Args:
+            undone: Number of revisions to leave out, the last ones.
+        """
+        revised = [entry for entry in self.entries if entry["type"] == "revised"]
+        last = {entry["final_seq"]: entry for entry in revised[: len(revised) - undone]}
+        return [revise(f, last[f["seq"]]) if f["seq"] in last else f for f in self.recognized]
+
+    @property
+    def revisions(self) -> list[Mapping[str, Any]]:
+        """The last revision of each final that was revised, oldest first."""
+        last = {entry["final_seq"]: entry for entry in self.entries if entry["type"] == "revised"}
+        return sorted(last.values(), key=lambda entry: int(entry["seq"]))
 
     @property
     def started_at(self) -> datetime:
@@ -135,7 +168,11 @@ def _add_line(record: TranscriptRecord, data: Mapping[str, Any]) -> None:
             record.session = str(data["session"])
         elif data["type"] == "final":
             parse_record_final(data)
-            record.finals.append(data)
+            record.entries.append(data)
+        elif data["type"] == "revised":
+            revision_message(data)
+            if data["final_seq"] in (final["seq"] for final in record.recognized):
+                record.entries.append(data)
     except (KeyError, TypeError, ValueError, OverflowError):
         return  # a foreign line, or a damaged one
     record.seq = max(record.seq, seq)
@@ -157,31 +194,13 @@ def final_message(data: Mapping[str, Any]) -> Message:
     return make_message(parse_record_final(data), fields)
 
 
-def repair(live_format: LiveFormat, content: bytes, rendered: Sequence[bytes]) -> tuple[int, bytes]:
-    """Computes how to bring a live file up to date with its record.
+def revision_message(data: Mapping[str, Any]) -> Message:
+    """Restores the message of a revision.
 
-    A crash may have cut the file short. Changes that were made by hand are kept. If the end of no caption can be found
-    in the file, new captions are appended to it as it is.
-
-    Args:
-        live_format: ``srt``, ``vtt`` or ``txt``.
-        content: Content of the file.
-        rendered: The record's finals in this format.
-
-    Returns:
-        The number of bytes to keep, and the bytes to append.
+    Raises:
+        ValueError: It is none.
     """
-    header = HEADERS[live_format].encode()
-    content = content.rstrip(b"\0")  # after a crash, some file systems extend a file before they write its content
-    complete = header + b"".join(rendered)
-    if complete.startswith(content):
-        return len(content), complete[len(content) :]
-    for count in range(len(rendered), 0, -1):
-        last, following = rendered[count - 1], rendered[count] if count < len(rendered) else b""
-        search_start = max(0, len(content) - len(last) - len(following))
-        found = content.rfind(last, search_start)
-        end = found + len(last)
-        if found >= 0 and following.startswith(content[end:]):
-            return end, b"".join(rendered[count:])
-    gap = b"\n" if live_format == "txt" else b"\n\n"
-    return len(content), b"" if content.endswith(gap) else gap
+    event = parse_event(data)
+    if event is None:
+        raise ValueError("not a revision")
+    return make_message(event, data)

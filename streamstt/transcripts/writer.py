@@ -24,6 +24,7 @@ FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0
 SYNC_DELAY_S = 1.0  # a loss of power loses at most so much; the end of the process loses nothing
 CLEANUP_INTERVAL_S = 86_400.0
 SLOW_S = 2.0  # a disk that takes longer is reported
+SLOW_UPDATE_S = 60.0  # ... for live files that are written anew, which takes seconds on a slow machine
 CLOSE_TIMEOUT_S = 5.0  # a stopping daemon waits no longer for the disk
 
 Result = TypeVar("Result")
@@ -44,7 +45,7 @@ class NewSetRequest:
 
 
 class TranscriptWriter:
-    """Writes every final of a hub to an archive; ``run`` must be running.
+    """Writes every final and revision of a hub to an archive; ``run`` must be running.
 
     Attributes:
         written: Number of finals that were written.
@@ -95,7 +96,7 @@ class TranscriptWriter:
         return await asyncio.shield(request.set_name)
 
     def _enqueue(self, message: Message) -> bool:
-        """Queues a final; returns whether it will be written soon, so that viewers can wait for that."""
+        """Queues a final or a revision; returns whether it will be written soon, so that viewers can wait for that."""
         labels = {source.name: source.label for source in self._hub.sources}
         label = labels.get(message.event.source, message.event.source)
         self._jobs.append(TranscriptEntry(message.data, label, len(labels) > 1))
@@ -174,9 +175,12 @@ class TranscriptWriter:
             self._cleanup_at = loop_time()
 
     async def _write(self, entry: TranscriptEntry) -> bool:
-        """Writes a final; returns whether that succeeded."""
+        """Writes a final or a revision; returns whether that succeeded."""
         try:
             await self._run_in_thread(self._archive.write, entry)
+            if entry.data["type"] == "revised":
+                self._write_ahead.release(entry.data["seq"])
+                await self._run_in_thread(self._archive.update_live_files, slow_s=SLOW_UPDATE_S)
         except OSError as error:
             self._on_failure(error)
             return False
@@ -187,10 +191,10 @@ class TranscriptWriter:
         self._on_success()
         return True
 
-    async def _run_in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
-        """Runs work that waits for the disk, in a thread of our own; reports when it takes long."""
+    async def _run_in_thread(self, work: Callable[..., Result], *arguments: object, slow_s: float = SLOW_S) -> Result:
+        """Runs work that waits for the disk, in a thread of our own; reports when it takes longer than ``slow_s``."""
         job = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-        done, _ = await asyncio.wait({job}, timeout=SLOW_S)
+        done, _ = await asyncio.wait({job}, timeout=slow_s)
         if done:
             return job.result()
         self._disk_stuck = True

@@ -3,12 +3,14 @@
 import hashlib
 import hmac
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from streamstt.config.outputs import ObsSettings
+from streamstt.events import Final, Revised
 from streamstt.hub.protocol import encode
 from streamstt.outputs.base import CaptionItem, TargetUnavailable
 from streamstt.outputs.http_client import HttpResponse, add_query, parse_retry_after
@@ -129,6 +131,31 @@ def test_a_text_source_removes_partials() -> None:
     assert roll_up.text == "Good morning. Uh"
     roll_up.update(final(""))
     assert roll_up.text == "Good morning."
+
+
+def revised(caption: Final, text: str = "", *, hidden: bool = False) -> Revised:
+    now = replace(caption, rev=caption.rev + 1, text=text or caption.text)
+    return Revised(now, 1, hidden, edited=bool(text))
+
+
+def test_a_text_source_corrects_what_it_shows() -> None:
+    """A final that is still on its lines is shown as it is now, or not at all; one that is gone does not come back."""
+    roll_up = RollUpText(14, 2)
+    first, second, third = (final(text, number=n) for n, text in enumerate(["Old words.", "Good mourning", "all."]))
+    for caption in (first, second, third):
+        roll_up.update(caption)
+    roll_up.update(partial("Five", number=4))
+    assert roll_up.text == "Good mourning\nall. Five"
+    assert roll_up.revise(revised(second, "Good morning"))
+    assert roll_up.text == "Good morning\nall. Five"
+    assert roll_up.revise(revised(second, hidden=True))
+    assert roll_up.text == "all. Five"
+    assert roll_up.revise(revised(second, "Good morning"))
+    assert roll_up.text == "Good morning\nall. Five"
+    assert not roll_up.revise(revised(first, "Older words."))
+    roll_up.clear()
+    assert not roll_up.revise(revised(second))
+    assert roll_up.text == ""
 
 
 # ---- Zoom
