@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus, InvalidURI
 
 from streamstt.concurrency import Backoff
 from streamstt.config.server import ServerSettings
@@ -23,6 +23,9 @@ DEFAULT_PORT = ServerSettings.model_fields["port"].default
 PAGES = {"captions", "overlay", "designer", "audio", "control", "healthz", "metrics"}  # last parts of a daemon's paths
 HOST_PATTERN = re.compile(r"[^\s/]+")
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0
+# Without a message for SILENCE_S the daemon is asked for an answer; without one for PONG_S the connection is dead, and
+# nobody waits longer than CLOSE_S for its end.
+SILENCE_S, PONG_S, CLOSE_S = 3.0, 4.0, 1.0
 MAX_MESSAGE_BYTES = 2**24  # enough for a hello with a long history
 CONNECTED_AGAIN = "connected again"
 REFUSAL_STATUSES = {400, 401, 403, 421}  # HTTP statuses after which a retry does not help
@@ -87,6 +90,7 @@ async def stream_messages(
     on_status = on_status or _log_status
     address = captions_url(url)
     options = _connect_options(address, token or query_token(url) or "", ca)
+    options |= {"ping_interval": None, "close_timeout": CLOSE_S}
     resume: dict[str, Any] = {}  # query parameters with which the daemon sends only what was missed
     backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
     connection_lost = False
@@ -97,7 +101,7 @@ async def stream_messages(
                 if connection_lost:
                     on_status(CONNECTED_AGAIN)
                     connection_lost = False
-                async for text in socket:
+                async for text in _texts(socket):
                     message = json.loads(text)
                     if message["type"] == "error":
                         raise ServerError(f"the daemon refuses: {message['message']}")
@@ -118,6 +122,29 @@ async def stream_messages(
             connection_lost = True
             log.debug("connection to %s: %s", address, error)
         await asyncio.sleep(backoff.next_delay())
+
+
+async def _texts(socket: ClientConnection) -> AsyncGenerator[str | bytes, None]:
+    """Yields messages until the daemon closes the connection.
+
+    Asks for an answer only while nothing comes: a caller that takes its time between two messages has not lost it.
+
+    Raises:
+        TimeoutError: The connection is dead.
+        ConnectionClosed: It was lost.
+    """
+    while True:
+        try:
+            async with asyncio.timeout(SILENCE_S):
+                text = await socket.recv()
+        except ConnectionClosedOK:
+            return
+        except TimeoutError:
+            answered = await socket.ping()
+            async with asyncio.timeout(PONG_S):
+                await answered
+        else:
+            yield text
 
 
 async def request_control(url: str, request: Mapping[str, Any], *, token: str = "", ca: Trust = None) -> dict[str, Any]:

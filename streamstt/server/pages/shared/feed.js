@@ -5,6 +5,7 @@ import { socketUrl } from "./server_url.js";
 import { ReconnectingSocket } from "./socket.js";
 
 const HELLO_TIMEOUT_MS = 10_000;
+const SILENCE_TIMEOUT_MS = 8_000; // the server sends something at least every two seconds
 const MAX_KNOWN_IDS = 4_000; // hours of speech; the oldest is dropped: only ids around a reconnect are seen again
 const MAX_SOURCES = 500; // remote clients choose their names; the oldest is dropped, and would get a new color
 const COLORS = 6; // as many .source-N rules as the style sheets have
@@ -72,18 +73,19 @@ export class CaptionFeed {
       onMessage: (message) => this.#receive(message),
       onLost: () => this.#notify("onConnection", "retrying", this.#reason),
     };
-    this.#socket = new ReconnectingSocket(socketHandlers, HELLO_TIMEOUT_MS);
+    this.#socket = new ReconnectingSocket(socketHandlers, HELLO_TIMEOUT_MS, SILENCE_TIMEOUT_MS);
   }
 
   start() {
     // A socket that survived the network's absence may be half dead. Resuming loses nothing, so always reconnect.
     addEventListener("online", () => this.#socket.connect());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#socket.hurry());
     this.#socket.connect();
   }
 
   #url() {
     const resume = this.#session === null ? {} : { since: this.#seq, session: this.#session };
-    return socketUrl("captions", this.#handlers.onLevel ? { ...resume, levels: 1 } : resume);
+    return socketUrl("captions", { ...resume, heartbeat: 1, ...(this.#handlers.onLevel && { levels: 1 }) });
   }
 
   #receive(message) {

@@ -107,3 +107,39 @@ def test_a_lost_socket_is_opened_again() -> None:
     assert 500 <= first <= 1_000
     assert 500 <= second <= 2_000
     assert 500 <= third <= 1_000
+
+
+def test_a_silent_socket_is_dead() -> None:
+    """Each message extends the time until the next is due; without one, the connection is given up and opened again."""
+    script = f"""
+      {FAKES}
+      import {{ ReconnectingSocket }} from "./shared/socket.js";
+      const log = [];
+      const socket = new ReconnectingSocket({{
+        url: () => "ws://x",
+        onMessage: (message) => log.push(message),
+        onLost: () => log.push("lost"),
+      }}, 7000, 8000);
+      socket.connect();
+      sockets[0].onmessage({{ data: '"hello"' }});
+      socket.established();
+      const first = [...timers.keys()];
+      sockets[0].onmessage({{ data: '"alive"' }});
+      const second = [...timers.keys()];
+      const silence = elapse();
+      sockets[0].onmessage({{ data: '"too late"' }});
+      const waiting = sockets.length;
+      socket.hurry(); // the page is looked at again
+      socket.hurry();
+      const extended = first[0] !== second[0];
+      output({{ log, silence, waiting, opened: sockets.length, extended, timers: timers.size }});
+    """
+    result = evaluate(script)
+    assert result == {
+        "log": ["hello", "alive", "lost"],
+        "silence": 8000,
+        "waiting": 1,
+        "opened": 2,
+        "extended": True,
+        "timers": 1,
+    }
