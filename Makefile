@@ -21,6 +21,10 @@ TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils ch
 # Message brokers, which captions go over.
 TEST_PACKAGES += redis-server nats-server mosquitto
 
+# Servers of live streams: web radio, RTMP and HLS, SRT, and RTSP, whose server has no program but Python's bindings.
+TEST_PACKAGES += icecast2 nginx-light libnginx-mod-rtmp ffmpeg python3-gi gir1.2-gst-rtsp-server-1.0 \
+                 gstreamer1.0-plugins-base gstreamer1.0-plugins-good
+
 # Formats and lints JavaScript and CSS. Biome comes from the npm registry; Deno, a wheel from PyPI, fetches and starts it,
 # so neither node nor npm is needed. biome.lock has the checksums; after a new version here, write it without --frozen.
 BIOME := DENO_DIR=.venv/deno $(BIN)/deno run --quiet --allow-all --no-config --frozen --lock=biome.lock \

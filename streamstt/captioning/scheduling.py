@@ -54,7 +54,7 @@ class LagMonitor:
 
     @property
     def notice(self) -> str:
-        """A sentence for the source's viewers; empty if captions are not late."""
+        """A sentence for the operator; empty if captions are not late."""
         return LAG_TEXT if self.late else ""
 
 

@@ -132,7 +132,10 @@ class Hub:
         self._queue = queue
 
     def notify(self, topic: str, text: str, source: str = "") -> None:
-        """Sets or clears a notice, part of the ``detail`` of a source's status, and publishes that status again.
+        """Sets or clears a notice.
+
+        Unless it is for the operator only (``OPERATOR_TOPICS``), it is part of the ``detail`` of a source's status,
+        which is published again.
 
         Args:
             topic: What it is about; a new text replaces the last one.
