@@ -11,9 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamstt.events import Event, Gap, Revised, State, Status
-
-
-from streamstt.events import Event, Gap, State, Status
 from streamstt.hub.health import hub_health
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import DONE, STOPPING, TOO_SLOW, Hub, Subscription
