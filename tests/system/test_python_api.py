@@ -180,7 +180,7 @@ async def test_mistakes() -> None:
     with pytest.raises(streamstt.ConfigError, match="unknown setting"):
         async with streamstt.listen("mic", settings={"speech.loudness": 1}):
             pytest.fail("there is no such setting")
-    with pytest.raises(streamstt.ConfigError, match="base.en does not know the language 'de'"):
+    with pytest.raises(streamstt.ConfigError, match=r"base\.en does not know the language 'de'"):
         streamstt.Transcriber(model="base.en", language="de")
     with pytest.raises(streamstt.ModelError, match="did you mean 'base'"):
         streamstt.transcribe(LONG, model="bace")
