@@ -1,7 +1,8 @@
-"""docs/faults.md and docs/tools.md say which test does what: each has to be there."""
+"""Tables of the documentation say what the code does: tests by their names, and settings."""
 
 import re
 
+from streamstt.config.changes import FIXED_SETTINGS, LIVE_SETTINGS
 from tests.support.paths import ROOT
 
 
@@ -23,3 +24,14 @@ def test_every_tool_has_its_test() -> None:
         named = re.findall(r"`(test_\w+\.py)`", row.rstrip("|").rpartition("|")[2])
         assert named, row
         assert set(named) <= known, row
+
+
+def test_reloadable_settings() -> None:
+    """docs/service.md lists exactly the settings that a reload applies."""
+    page = (ROOT / "docs" / "service.md").read_text(encoding="utf-8")
+    table = page.partition("| reloaded | takes effect |\n|---|---|\n")[2].partition("\n\n")[0]
+    cells = [row.split("|")[1].partition(", not ") for row in table.splitlines()]
+    applied = [name for live, _, _ in cells for name in re.findall(r"`([\w.]+)`", live)]
+    fixed = [name for _, _, rest in cells for name in re.findall(r"`([\w.]+)`", rest)]
+    assert sorted(applied) == sorted(LIVE_SETTINGS)
+    assert sorted(fixed) == sorted(FIXED_SETTINGS)
