@@ -3,6 +3,7 @@
 import re
 
 from streamstt.config.changes import FIXED_SETTINGS, LIVE_SETTINGS
+from streamstt.engine.scripted import Script
 from tests.support.paths import ROOT
 
 
@@ -35,3 +36,13 @@ def test_reloadable_settings() -> None:
     fixed = [name for _, _, rest in cells for name in re.findall(r"`([\w.]+)`", rest)]
     assert sorted(applied) == sorted(LIVE_SETTINGS)
     assert sorted(fixed) == sorted(FIXED_SETTINGS)
+
+
+def test_script() -> None:
+    """The script in docs/settings.md can be played, and its table has every field."""
+    text = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8").partition("script:FILE")[2]
+    (example,) = re.findall(r"```json\n(.*?)```", text, re.DOTALL)
+    assert Script.model_validate_json(example).words
+    table = text.partition("| field | meaning |")[2].partition("\n\n")[0]
+    fields = [name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+    assert sorted(fields) == sorted(Script.model_fields)
