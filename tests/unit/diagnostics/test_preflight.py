@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,10 @@ from typer.testing import CliRunner
 
 from streamstt.cli.app import app
 from streamstt.config.loader import settings_from_mapping
+from streamstt.config.settings import EngineSettings
 from streamstt.diagnostics.preflight import require_no_mistakes, require_startable
-from streamstt.errors import StreamsttError
+from streamstt.errors import ConfigError, StreamsttError
+from streamstt.whisper.loader import load_engine
 from tests.support.certificates import issue_certificate
 from tests.support.paths import DATA
 
@@ -140,6 +143,13 @@ def test_all_mistakes_at_once(here: Path, taken: int) -> None:
         require_startable(settings_from_mapping(values))
     assert raised.value.exit_code == 78
     assert all(text in str(raised.value) for text in ("'bace'", str(taken), "nope.pem"))
+
+
+def test_language_before_torch(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command that loads a model finds an unknown language in the model's files, before it imports torch."""
+    monkeypatch.setitem(sys.modules, "torch", None)  # an import would fail
+    with pytest.raises(ConfigError, match="does not know the language 'en'; it knows de"):
+        load_engine(EngineSettings(model="./german", language="en"))
 
 
 def test_run_checks_first(here: Path, taken: int, monkeypatch: pytest.MonkeyPatch) -> None:
