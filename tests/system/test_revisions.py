@@ -257,6 +257,7 @@ async def test_revisions_outlive_the_daemon(brisk: list[str], tmp_path: Path) ->
         assert get(f"{daemon.url}/transcript.txt")[1].startswith("Corrected.\n")
         again = await request_control(daemon.url, {"type": "revise", "id": caption["id"], "hidden": True})
         assert again["rev"] == answer["rev"] + 1
+        assert await asyncio.to_thread(daemon.stop) == 0
     recorded = [json.loads(line) for line in next((tmp_path / "t").glob("*.jsonl")).read_text().splitlines()]
     kept = [line for line in recorded if line.get("id") == caption["id"]]
     assert [(line["type"], line["text"]) for line in kept] == [
