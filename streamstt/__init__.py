@@ -7,7 +7,7 @@ running daemon, ``transcribe`` transcribes a recording; see docs/python.md.
 from typing import TYPE_CHECKING, Any
 
 from streamstt.errors import StreamsttError
-from streamstt.events import Event, Final, Gap, Partial, State, Status, Word
+from streamstt.events import Event, Final, Gap, Partial, Revised, State, Status, Word
 from streamstt.version import __version__
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ __all__ = [
     "Final",
     "Gap",
     "Partial",
+    "Revised",
     "State",
     "Status",
     "StreamsttError",
