@@ -16,7 +16,7 @@ from streamstt.errors import (
     SourceError,
     StreamsttError,
 )
-from streamstt.events import Event, Final, Gap, Partial, State, Status, Word
+from streamstt.events import Event, Final, Gap, Partial, Revised, State, Status, Word
 from streamstt.version import __version__
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ __all__ = [
     "ModelError",
     "OutputError",
     "Partial",
+    "Revised",
     "ServerError",
     "SourceError",
     "State",

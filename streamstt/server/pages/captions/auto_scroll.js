@@ -37,6 +37,11 @@ export class AutoScroll {
     if (!this.#following) this.#unseen += newLines;
   }
 
+  /** Stays where the reader is until he scrolls to the end. */
+  pause() {
+    this.#setFollowing(false);
+  }
+
   /** Runs `change`, which adds content above, and leaves in place what the reader sees. */
   keepPosition(change) {
     const fromEnd = this.#scroller.scrollHeight - this.#scroller.scrollTop;

@@ -9,7 +9,14 @@ const SILENCE_TIMEOUT_MS = 8_000; // the server sends something at least every t
 const MAX_KNOWN_IDS = 4_000; // hours of speech; the oldest is dropped: only ids around a reconnect are seen again
 const MAX_SOURCES = 500; // remote clients choose their names; the oldest is dropped, and would get a new color
 const COLORS = 6; // as many .source-N rules as the style sheets have
-const HANDLERS = { final: "onFinal", partial: "onPartial", status: "onStatus", gap: "onGap", level: "onLevel" };
+const HANDLERS = {
+  final: "onFinal",
+  revised: "onRevised",
+  partial: "onPartial",
+  status: "onStatus",
+  gap: "onGap",
+  level: "onLevel",
+};
 
 /** Splits a partial into [stable, tentative]. The daemon counts code points, JavaScript strings count UTF-16 units. */
 export function splitStable({ text, stable }) {
@@ -50,6 +57,7 @@ export class Sources {
  *   onConnection(state, reason)   "connecting"; "retrying" after a failure; "open" once the history has been passed on
  *   onHello(hello, {first, restarted})   open partials and states are void: the server sends them again
  *   onFinal(final, {replayed})    once for each id; replayed: from the history. An empty text withdraws the partial
+ *   onRevised(revised)            a final that was passed on before was corrected, hidden or starred
  *   onPartial(partial)            never after the final of its id
  *   onStatus(status), onGap(gap)
  *   onLevel(level)                levels are requested only if this handler exists
@@ -118,7 +126,7 @@ export class CaptionFeed {
     this.#session = hello.session;
     this.#reason = "";
     this.#notify("onHello", hello, { first, restarted });
-    for (const final of hello.history) this.#apply(final, true);
+    for (const message of [...hello.history, ...(hello.revisions ?? [])]) this.#apply(message, true);
     this.#seq = Math.max(this.#seq, hello.seq);
     this.#notify("onConnection", "open", "");
   }

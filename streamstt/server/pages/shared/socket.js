@@ -88,11 +88,12 @@ export class ReconnectingSocket {
   }
 }
 
-/** Opens a connection for its first message. Rejects if there is none within `timeoutMs`. */
-export function firstMessage(url, timeoutMs) {
+/** Opens a connection for its first message, after a request if there is one. Rejects if none comes in `timeoutMs`. */
+export function firstMessage(url, timeoutMs, request) {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url);
     const timer = setTimeout(() => socket.close(), timeoutMs);
+    if (request) socket.onopen = () => socket.send(JSON.stringify(request));
     socket.onmessage = ({ data }) => {
       resolve(JSON.parse(data));
       socket.close();
