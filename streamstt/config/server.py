@@ -42,13 +42,13 @@ class ServerSettings(Section):
     tls_certificate: str = Field("", description="PEM file with the certificate and its chain; empty: no TLS.")
     tls_key: str = Field("", description="PEM file with the private key; empty: it is in the certificate's file.")
     max_connections: int = Field(
-        2000, ge=1, le=100_000, description="Connections at the same time; beyond, status 503."
+        2000, ge=1, le=100_000, description="WebSockets and uploads at the same time; beyond, status 503."
     )
     max_per_address: int = Field(
         100,
         ge=1,
         le=100_000,
-        description="Connections from one IP address (IPv6: one /64); behind a proxy, all have the same address.",
+        description="The same from one IP address (IPv6: one /64); behind a proxy, all have the same address.",
     )
     handshake_s: float = Field(10, ge=0.1, le=300, description="Time limit for a request, and for the token (s).")
     max_messages_s: int = Field(

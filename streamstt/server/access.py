@@ -6,7 +6,7 @@ rebinding) is refused. Does a web page of another site make it (``Origin``)? Whi
 
 import hmac
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address
@@ -15,6 +15,8 @@ from urllib.parse import parse_qs, unquote
 LOCAL_FILE_ORIGINS = ("null", "file://")  # what browsers send as Origin for a page that is a local file
 PUBLIC_PATH = "/healthz"  # the only path that responds without a token, with the status word alone
 MAX_TOKEN = 256  # characters
+# Files of the project, and the report on a page's own connection: other sites' pages may load them, but not read them.
+HARMLESS_PATHS = ("/pages/", "/connection")
 
 
 class Role(Flag):
@@ -74,6 +76,8 @@ class AccessRequest:
         cookies: The ``Cookie`` header, or empty.
         local_address: Address of this machine that the client has connected to.
         is_websocket: Whether it asks for a WebSocket, which may send its token later.
+        is_navigation: Whether a person opens it in a browser.
+        over_limit: Why the client may not open one more WebSocket; empty: it may.
     """
 
     target: str
@@ -83,6 +87,8 @@ class AccessRequest:
     cookies: str = field(default="", repr=False)
     local_address: str = "127.0.0.1"
     is_websocket: bool = False
+    is_navigation: bool = False
+    over_limit: str = ""
 
     @property
     def path(self) -> str:
@@ -107,10 +113,11 @@ class AccessRequest:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The HTTP status and text with which a request is refused."""
+    """The HTTP status and text with which a request is refused, and whether another token would help."""
 
     status: HTTPStatus
     text: str
+    needs_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,13 +149,29 @@ class AccessPolicy:
         """Returns the roles of a token, or why it is refused for a path."""
         roles = ALL_ROLES if self.token_set is None else self.token_set.roles(token)
         if not roles:
-            return Refusal(HTTPStatus.UNAUTHORIZED, "This token is not known here; it may have been replaced.")
+            text = "This token is not known here; it may have been replaced."
+            return Refusal(HTTPStatus.UNAUTHORIZED, text, needs_token=True)
         needed = REQUIRED_ROLES.get(path, Role.VIEWER)
         if needed not in roles:
-            return Refusal(
-                HTTPStatus.FORBIDDEN, f"This token does not allow {path}: it needs the role {_role_name(needed)}."
-            )
+            text = f"This token does not allow {path}: it needs the role {_role_name(needed)}."
+            return Refusal(HTTPStatus.FORBIDDEN, text, needs_token=True)
         return roles
+
+    def connection_problem(self, request: AccessRequest, origin: str) -> str:
+        """Returns why a page that was let in cannot open a WebSocket; empty if nothing is wrong.
+
+        Args:
+            request: An ordinary request of the page, which has no ``Origin``.
+            origin: Where the page was opened.
+        """
+        if request.over_limit:
+            return f"{request.over_limit}."
+        if not origin or not self._check_origin(replace(request, origins=(origin,), is_websocket=True)):
+            return ""
+        return (
+            f"This page was opened at {origin[:80]}, but the caption server is asked for {request.hosts[0]}: a proxy "
+            "in between must pass on the header Host (nginx: proxy_set_header Host $http_host)."
+        )
 
     def _check_host(self, request: AccessRequest) -> Refusal | None:
         name = parse_host(request.hosts[0]) if len(request.hosts) == 1 else None
@@ -162,6 +185,8 @@ class AccessPolicy:
     def _check_origin(self, request: AccessRequest) -> Refusal | None:
         if not request.origins:
             return None  # a program, or an address that was typed into a browser
+        if not request.is_websocket and request.path.startswith(HARMLESS_PATHS):
+            return None  # a page behind a proxy that changes Host has to load before it can say so
         origin = request.origins[0].lower()
         own = {
             f"{scheme}://{request.hosts[0].lower()}" for scheme in (("https",) if self.secure else ("http", "https"))
@@ -185,9 +210,8 @@ class AccessPolicy:
             return NO_ROLE if request.path == PUBLIC_PATH and isinstance(verdict, Refusal) else verdict
         if (request.is_websocket and request.path not in COMPAT_PATHS) or request.path == PUBLIC_PATH:
             return NO_ROLE
-        return Refusal(
-            HTTPStatus.UNAUTHORIZED, "This needs a token: add ?token=... to the address. The daemon's owner has it."
-        )
+        text = "This needs a token: add ?token=... to the address. The daemon's owner has it."
+        return Refusal(HTTPStatus.UNAUTHORIZED, text, needs_token=True)
 
 
 def requires_token(host: str, required: bool) -> bool:

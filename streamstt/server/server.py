@@ -23,7 +23,7 @@ from streamstt.server.http.pages import Pages
 from streamstt.server.http.response import Response
 from streamstt.server.http.router import Router
 from streamstt.server.http_service import HttpService
-from streamstt.server.limits import ConnectionCounter, raise_fd_limit
+from streamstt.server.limits import MAX_SHORT, ConnectionCounter, raise_fd_limit
 from streamstt.server.tls import make_context, reload_certificate
 from streamstt.server.tokens import load_tokens
 from streamstt.server.websocket import WebSocketConnection, make_connection, make_websocket_server
@@ -86,7 +86,7 @@ class CaptionServer:
         host, port = self._settings.host, self._settings.port
         tokens = load_tokens(self._settings)
         self._tls = make_context(self._settings)
-        self._connection_policy.counter.max_total = raise_fd_limit(self._settings.max_connections)
+        self._set_limits(self._settings)
         self._http.over_tls = self._tls is not None
         websockets = make_websocket_server(self._serve_websocket, self._listen, self._settings.handshake_s)
         try:
@@ -126,10 +126,17 @@ class CaptionServer:
         kept = {name: getattr(self._settings, name) for name in ("host", "port", "handshake_s")}
         self._settings = settings.model_copy(update=kept)
         self._set_access_policy(tokens, int(self._router.policy.cookie_name.rpartition("-")[2]))
-        counter = self._connection_policy.counter
-        counter.max_total, counter.max_per_address = raise_fd_limit(settings.max_connections), settings.max_per_address
-        self._connection_policy.messages_per_s = settings.max_messages_s
+        self._set_limits(settings)
         self._hub.notify("access", "")
+
+    def _set_limits(self, settings: ServerSettings) -> None:
+        """Bounds clients; the connections that pages are loaded over get up to a quarter of what the system allows."""
+        fit = raise_fd_limit(settings.max_connections + MAX_SHORT)
+        policy = self._connection_policy
+        policy.short.counter.max_total = min(MAX_SHORT, fit // 4)
+        policy.counter.max_total = min(settings.max_connections, fit - policy.short.counter.max_total)
+        policy.counter.max_per_address = settings.max_per_address
+        policy.messages_per_s = settings.max_messages_s
 
     def _set_access_policy(self, token_set: TokenSet | None, port: int) -> None:
         """Puts access rules into force."""

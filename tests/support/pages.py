@@ -14,6 +14,7 @@ from streamstt.config.server import ServerSettings as Settings
 from streamstt.events import Event, Final, Partial
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import DaemonInfo, SourceInfo
+from streamstt.server.limits import ConnectionCounter
 from streamstt.server.server import CaptionServer
 from tests.support.brokers import free_port
 from tests.support.browser import until_equal
@@ -55,6 +56,11 @@ class ScriptedDaemon:
     def viewers(self) -> int:
         """How many pages are connected."""
         return self._hub.viewers
+
+    @property
+    def limits(self) -> ConnectionCounter:
+        """Counts its WebSockets; the test may change the bounds."""
+        return self._server._connection_policy.counter
 
     def publish(self, event: Event) -> None:
         """Sends an event to all clients."""
