@@ -13,6 +13,9 @@ ORIGIN_PATTERN = re.compile(r"file|https?://[^/?#\s]+")
 HOST_PATTERN = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]?")
 
 
+LOCAL_CERTIFICATE = "local"  # in place of a file
+
+
 class ServerSettings(Section):
     """Address, access and limits of the server."""
 
@@ -39,7 +42,10 @@ class ServerSettings(Section):
     allowed_origins: tuple[str, ...] = Field(
         (), description='Other sites whose pages may connect, such as ["https://example.org"]; "file": local files.'
     )
-    tls_certificate: str = Field("", description="PEM file with the certificate and its chain; empty: no TLS.")
+    tls_certificate: str = Field(
+        "",
+        description='PEM file with the certificate and its chain; "local": made for this network; empty: no TLS.',
+    )
     tls_key: str = Field("", description="PEM file with the private key; empty: it is in the certificate's file.")
     max_connections: int = Field(
         2000, ge=1, le=100_000, description="WebSockets and uploads at the same time; beyond, status 503."
@@ -89,4 +95,6 @@ class ServerSettings(Section):
     def _check_tls_pair(self) -> Self:
         if self.tls_key and not self.tls_certificate:
             raise ValueError("tls_key needs a tls_certificate")
+        if self.tls_key and self.tls_certificate == LOCAL_CERTIFICATE:
+            raise ValueError('tls_certificate = "local" makes its own key: leave tls_key out')
         return self

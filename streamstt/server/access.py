@@ -13,7 +13,15 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import parse_qs, unquote
 
 LOCAL_FILE_ORIGINS = ("null", "file://")  # what browsers send as Origin for a page that is a local file
-PUBLIC_PATH = "/healthz"  # the only path that responds without a token, with the status word alone
+HEALTH_PATH = "/healthz"  # responds without a token, with the status word alone
+# What a browser needs to ask for a token, and to trust the certificate: files of the project, and a certificate.
+PUBLIC_PATHS = frozenset(
+    {
+        *("/trust", "/ca.crt"),
+        *("/pages/guests/guests.css", "/pages/captions/colors.css", "/pages/captions/controls.css"),
+        "/pages/shared/icon.svg",
+    }
+)
 MAX_TOKEN = 256  # characters
 # Files of the project, and the report on a page's own connection: other sites' pages may load them, but not read them.
 HARMLESS_PATHS = ("/pages/", "/connection")
@@ -141,7 +149,7 @@ class AccessPolicy:
     def check(self, request: AccessRequest) -> Role | Refusal:
         """Returns the roles of a request, or why it is refused.
 
-        ``NO_ROLE`` is a WebSocket that must send its token as the first message, or a request for the public path.
+        ``NO_ROLE`` is a WebSocket that must send its token as the first message, or a request for a public path.
         """
         return self._check_host(request) or self._check_origin(request) or self._authenticate(request)
 
@@ -201,14 +209,15 @@ class AccessPolicy:
     def _authenticate(self, request: AccessRequest) -> Role | Refusal:
         if self.token_set is None:
             return ALL_ROLES
+        is_public = request.path == HEALTH_PATH or request.path in PUBLIC_PATHS
         token = request.token(self.cookie_name)
         if token is not None:
             verdict = self.check_token(token, request.path)
             may_ask = request.is_websocket and not request.has_explicit_token and request.path not in COMPAT_PATHS
             if may_ask and getattr(verdict, "status", None) is HTTPStatus.FORBIDDEN:
                 return NO_ROLE  # a viewer's page that wants to send audio sends a speaker's token first
-            return NO_ROLE if request.path == PUBLIC_PATH and isinstance(verdict, Refusal) else verdict
-        if (request.is_websocket and request.path not in COMPAT_PATHS) or request.path == PUBLIC_PATH:
+            return NO_ROLE if is_public and isinstance(verdict, Refusal) else verdict
+        if (request.is_websocket and request.path not in COMPAT_PATHS) or is_public:
             return NO_ROLE
         text = "This needs a token: add ?token=... to the address. The daemon's owner has it."
         return Refusal(HTTPStatus.UNAUTHORIZED, text, needs_token=True)

@@ -21,7 +21,10 @@ PAGES = {
     "/": "captions/captions.html",
     "/overlay": "overlay/overlay.html",
     "/designer": "designer/designer.html",
+    "/share": "guests/share.html",
+    "/trust": "guests/trust.html",
 }
+FORM = "guests/token.html"  # asks for a token
 PAGE_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -59,6 +62,11 @@ class Pages:
         self._handlers: dict[str, Callable[[str], Response]] = {"/healthz": self._health, "/metrics": self._metrics}
         self._handlers["/overlay.json"] = self._overlay
         self._handlers |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
+
+    @property
+    def token_form(self) -> str:
+        """HTML of the page that asks for a token."""
+        return self._files[FORM].decode()
 
     def respond(self, target: str) -> Response:
         """Returns the response to ``GET target``."""

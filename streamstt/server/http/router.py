@@ -7,6 +7,7 @@ from http import HTTPStatus
 from streamstt.config.compat import SETTING_BY_PATH
 from streamstt.hub.protocol import ClientError, to_json
 from streamstt.server.access import (
+    HEALTH_PATH,
     NATIVE_PATHS,
     NO_ROLE,
     AccessPolicy,
@@ -16,6 +17,7 @@ from streamstt.server.access import (
     query_token,
     strip_token,
 )
+from streamstt.server.http.guest_pages import NO_GUESTS, token_form
 from streamstt.server.http.pages import PAGES, Pages
 from streamstt.server.http.request import NO_API, Api
 from streamstt.server.http.response import Response, text_response, untranslated
@@ -33,6 +35,7 @@ class Router:
 
     Attributes:
         policy: The access rules.
+        guests: Responses for guests, and those who invite them.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Router:
         self._api = api
         self._unavailable = unavailable
         self._translate_error = translate_error
+        self.guests = NO_GUESTS
 
     def route(self, request: AccessRequest, method: str = "GET") -> Role | Response:
         """Returns the response to a request, or the roles of a client whose WebSocket may open.
@@ -73,7 +77,7 @@ class Router:
     def _route(self, request: AccessRequest, method: str) -> Role | Response:
         verdict = self.policy.check(request)
         if isinstance(verdict, Refusal):
-            return _refused(verdict)
+            return self._refused(request, verdict)
         path = request.target.partition("?")[0]
         if response := self._unavailable(path):
             return response
@@ -99,8 +103,17 @@ class Router:
             return self._not_found(path)
         if self.policy.token_set and path in PAGES and (token := query_token(request.target)):
             return self._set_token_cookie(request, token)
-        response = self._pages.respond(request.target)
-        return _redact_health(response) if verdict is NO_ROLE else response
+        response = self.guests.respond(request.target) or self._pages.respond(request.target)
+        return _redact_health(response) if verdict is NO_ROLE and path == HEALTH_PATH else response
+
+    def _refused(self, request: AccessRequest, refusal: Refusal) -> Response:
+        """Asks a person for a token; tells a program what is wrong."""
+        if refusal.needs_token and request.is_navigation and request.path.count("/") == 1:
+            had_token = request.token(self.policy.cookie_name) is not None
+            problem = refusal.text if had_token else ""
+            return token_form(self._pages.token_form, refusal, problem, request.target)
+        headers = {"WWW_Authenticate": "Bearer"} if refusal.status is HTTPStatus.UNAUTHORIZED else {}
+        return text_response(refusal.status, f"{refusal.text}\n", **headers)
 
     def _connection_report(self, request: AccessRequest) -> Response:
         """Reports to a page why it cannot open the WebSocket of captions."""
@@ -133,11 +146,6 @@ class Router:
 def _method_not_allowed(methods: Iterable[str]) -> Response:
     allowed = ", ".join(methods)
     return text_response(HTTPStatus.METHOD_NOT_ALLOWED, f"Allowed methods: {allowed}.\n", Allow=allowed)
-
-
-def _refused(refusal: Refusal) -> Response:
-    headers = {"WWW_Authenticate": "Bearer"} if refusal.status is HTTPStatus.UNAUTHORIZED else {}
-    return text_response(refusal.status, f"{refusal.text}\n", **headers)
 
 
 def _redirect(request: AccessRequest, path: str) -> Response | None:
