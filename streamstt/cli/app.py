@@ -9,6 +9,7 @@ from typer.completion import completion_init  # type: ignore[attr-defined]  # it
 
 from streamstt.cli import config, models, service
 from streamstt.cli.bench import bench
+from streamstt.cli.certificate import certificate
 from streamstt.cli.check import check
 from streamstt.cli.completion import PROGRAM, completion
 from streamstt.cli.devices import devices
@@ -30,7 +31,7 @@ app = typer.Typer(
     add_completion=False,  # streamstt completion is a command that changes no files
     context_settings={"help_option_names": HELP_OPTIONS},
 )
-for command in (run, serve, listen, check, devices, mark, transcribe, bench):
+for command in (run, serve, listen, check, certificate, devices, mark, transcribe, bench):
     app.command()(command)
 app.command()(completion)
 app.add_typer(models.app, name="models")

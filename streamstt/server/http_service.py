@@ -91,7 +91,6 @@ class _Session:
         self._connection = connection
         self._stream = HttpStream(connection, service.request_s)
         self._request: HttpRequest | None = None  # the one that is being served
-        self._is_admitted = False
 
     async def run(self) -> None:
         """Serves requests until the connection ends, or becomes a WebSocket."""
@@ -122,6 +121,7 @@ class _Session:
                 if not self._stream.served:
                     self._log_abuse("no request came: closed, or too slow")
                 return False
+            self._connection.set_busy()
             request = self._request = HttpRequest(self._stream, head, keep_alive=self._may_keep_alive())
             await self._dispatch(request)
         except HttpError as error:
@@ -132,25 +132,26 @@ class _Session:
         if request.status and is_abuse(request.status, request.path):
             self._log_abuse(f"refused with {request.status.value}: {request.reason}")
         if self._stream.can_reuse():
+            self._connection.set_idle()
             return True
         await self._connection.linger(always=self._stream.is_body_pending)
         return False
 
     def _may_keep_alive(self) -> bool:
         """Returns whether the connection may stay open after this request: if the server is not crowded."""
-        counter = self._service.policy.counter
+        counter = self._service.policy.short.counter
         return self._stream.served < MAX_REQUESTS and not counter.is_crowded(self._connection.client.key)
 
     async def _dispatch(self, request: HttpRequest) -> None:
         service, connection = self._service, self._connection
-        over_limit = "" if self._is_admitted else service.policy.counter.over_limit_reason(connection.client.key)
-        if over_limit:
-            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, f"{over_limit}.", {"Retry-After": "10"})
-        self._is_admitted = True
-        verdict = service.route(make_access_request(request, connection.local_address), request.method)
+        counter, key = service.policy.counter, connection.client.key
+        over_limit = "" if connection.is_long else counter.over_limit_reason(key, more=1)
+        access_request = make_access_request(request, connection.local_address, over_limit)
+        verdict = service.route(access_request, request.method)
         if isinstance(verdict, Response):
             await request.respond(verdict)
         elif request.method == "POST":
+            connection.set_long()
             await service.post_handlers[request.path](request)
         else:
             # websockets reads the request again: the handshake is its own.
@@ -177,7 +178,7 @@ def is_abuse(status: HTTPStatus, path: str) -> bool:
     return not harmless and path != PUBLIC_PATH
 
 
-def make_access_request(request: HttpRequest, local_address: str) -> AccessRequest:
+def make_access_request(request: HttpRequest, local_address: str, over_limit: str = "") -> AccessRequest:
     """Returns what the access rules need of a request; of a header that may occur only once, the first counts."""
     first = {name: next(iter(request.headers(name)), "") for name in ("authorization", "cookie")}
     return AccessRequest(
@@ -188,4 +189,6 @@ def make_access_request(request: HttpRequest, local_address: str) -> AccessReque
         first["cookie"],
         local_address,
         request.method == "GET" and any("websocket" in value.lower() for value in request.headers("upgrade")),
+        any("text/html" in value.lower() for value in request.headers("accept")),
+        over_limit,
     )

@@ -18,6 +18,7 @@ from streamstt.hub.protocol import DaemonInfo, SourceInfo
 from streamstt.hub.revisions import Correction
 from streamstt.server.endpoint import Extensions
 from streamstt.server.http.response import text_response
+from streamstt.server.limits import ConnectionCounter
 from streamstt.server.server import CaptionServer
 from tests.support.brokers import free_port
 from tests.support.browser import until_equal
@@ -59,6 +60,11 @@ class ScriptedDaemon:
     def viewers(self) -> int:
         """How many pages are connected."""
         return self._hub.viewers
+
+    @property
+    def limits(self) -> ConnectionCounter:
+        """Counts its WebSockets; the test may change the bounds."""
+        return self._server._connection_policy.counter
 
     def publish(self, event: Event) -> None:
         """Sends an event to all clients."""

@@ -1,6 +1,7 @@
 // Subscribes to the captions of the daemon that served this page (protocol v1 over WebSocket). Resumes after a lost
 // connection without missing or repeating a final, and passes events on. It does not know how captions are displayed.
 
+import { connectionProblem } from "./connection_problem.js";
 import { socketUrl } from "./server_url.js";
 import { ReconnectingSocket } from "./socket.js";
 
@@ -66,7 +67,9 @@ export class CaptionFeed {
   #handlers;
   #only;
   #socket;
-  #reason = ""; // why the server closed the connection, if it said so
+  #reason = ""; // why there is no connection, if the server said so
+  #refused = false; // the server said why in this attempt
+  #losses = 0; // since the last hello
   #session = null;
   #seq = 0; // the highest that was applied in this session
   #finals = new Set(); // ids of this session: the daemon's next run may use the same ids for other captions
@@ -77,9 +80,12 @@ export class CaptionFeed {
     this.#only = new Set(sources);
     const socketHandlers = {
       url: () => this.#url(),
-      onConnecting: (failures) => failures || this.#notify("onConnection", "connecting", ""),
+      onConnecting: (failures) => {
+        this.#refused = false;
+        if (!failures) this.#notify("onConnection", "connecting", "");
+      },
       onMessage: (message) => this.#receive(message),
-      onLost: () => this.#notify("onConnection", "retrying", this.#reason),
+      onLost: () => this.#tellLoss(),
     };
     this.#socket = new ReconnectingSocket(socketHandlers, HELLO_TIMEOUT_MS, SILENCE_TIMEOUT_MS);
   }
@@ -96,6 +102,17 @@ export class CaptionFeed {
     return socketUrl("captions", { ...resume, heartbeat: 1, ...(this.#handlers.onLevel && { levels: 1 }) });
   }
 
+  /** Tells that there is no connection, at once, and then why, if the server can be asked. */
+  async #tellLoss() {
+    const losses = ++this.#losses;
+    this.#notify("onConnection", "retrying", this.#reason);
+    if (this.#refused) return;
+    const problem = await connectionProblem({ repeated: losses > 2 });
+    if (losses !== this.#losses || problem === this.#reason) return;
+    this.#reason = problem;
+    this.#notify("onConnection", "retrying", problem);
+  }
+
   #receive(message) {
     switch (message.type) {
       case "hello":
@@ -103,6 +120,7 @@ export class CaptionFeed {
         break;
       case "error":
         this.#reason = message.message; // the server closes now, and the next attempt follows
+        this.#refused = true;
         break;
       default:
         this.#seq = Math.max(this.#seq, message.seq ?? 0);
@@ -113,6 +131,7 @@ export class CaptionFeed {
   #receiveHello(hello) {
     if (hello.protocol !== 1) {
       this.#reason = "The caption server was updated: reload this page.";
+      this.#refused = true;
       this.#socket.reconnect();
       return;
     }
@@ -125,6 +144,7 @@ export class CaptionFeed {
     }
     this.#session = hello.session;
     this.#reason = "";
+    this.#losses = 0;
     this.#notify("onHello", hello, { first, restarted });
     for (const message of [...hello.history, ...(hello.revisions ?? [])]) this.#apply(message, true);
     this.#seq = Math.max(this.#seq, hello.seq);
