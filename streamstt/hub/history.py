@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streamstt.clock import Clock
 from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, make_hello
 
 
@@ -16,12 +17,14 @@ class ResumeState:
         seq: Number of the last event that it published.
         forgotten: ``seq`` of the newest final that is not in ``finals``; 0: all are.
         finals: The newest finals, oldest first.
+        session_clock: Continues the steady clock of the earlier runs; None: there were none.
     """
 
     session: str
     seq: int = 0
     forgotten: int = 0
     finals: tuple[Message, ...] = ()
+    session_clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)

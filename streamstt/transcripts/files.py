@@ -48,6 +48,7 @@ class SetFiles:
     Attributes:
         name: Name of the set.
         seq: Highest sequence number in the record.
+        steady_at: When the set starts, by the steady clock.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -74,7 +75,7 @@ class SetFiles:
         sources = {data["source"] for data in record.finals}
         self._several_sources = len(sources) > 1
         self._only_source = next(iter(sources), "")
-        self.seq = record.seq
+        self.seq, self.steady_at = record.seq, record.steady_at
 
     def _repair_record(self) -> TranscriptRecord:
         file = self._files[RECORD_SUFFIX] = os.open(self._path, OPEN_FLAGS)
@@ -91,7 +92,7 @@ class SetFiles:
     def _repair_live_file(self, path: Path, live_format: LiveFormat, record: TranscriptRecord) -> None:
         file = self._files[path.suffix] = os.open(path, OPEN_FLAGS | os.O_CREAT, OWNER_ONLY)
         content = _read_all(file)
-        cues = self._live_cues[path.suffix] = LiveCues(live_format, record.started_at)
+        cues = self._live_cues[path.suffix] = LiveCues(live_format, record.steady_at)
         kept, more = repair(live_format, content, [cues.render(data) for data in record.finals])
         if kept < len(content):
             os.ftruncate(file, kept)
