@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streamstt.clock import Clock
 from streamstt.events import Final, Revised
 from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, make_hello
 from streamstt.hub.revisions import Revisions
@@ -19,6 +20,7 @@ class ResumeState:
         forgotten: ``seq`` of the newest final that is not in ``finals``; 0: all are.
         finals: The newest finals as they were recognized, oldest first.
         revisions: The last revision of each of them that was revised.
+        session_clock: Continues the steady clock of the earlier runs; None: there were none.
     """
 
     session: str
@@ -26,6 +28,7 @@ class ResumeState:
     forgotten: int = 0
     finals: tuple[Message, ...] = ()
     revisions: tuple[Message, ...] = ()
+    session_clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)

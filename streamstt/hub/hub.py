@@ -6,8 +6,10 @@ Knows neither the network nor the disk: subscribers send and store.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 
+from streamstt.clock import Clock, Timestamp
 from streamstt.events import Event, Final, Partial, Revised, State, Status
 from streamstt.hub.counters import Counters
 from streamstt.hub.history import History, Resume
@@ -29,11 +31,19 @@ class Hub:
         daemon_info: Description of the daemon in ``hello``.
         counters: The metrics.
         levels: Level of each source, for subscribers that ask for it.
+        session_clock: Tells the time of finals.
         seq: Number of the last event that was published.
     """
 
     def __init__(
-        self, daemon_info: DaemonInfo, *, history: int, hello_history: int, queue: int, sources: Iterable[str] = ()
+        self,
+        daemon_info: DaemonInfo,
+        *,
+        history: int,
+        hello_history: int,
+        queue: int,
+        sources: Iterable[str] = (),
+        clock: Clock | None = None,
     ) -> None:
         """Starts with nothing published.
 
@@ -43,8 +53,10 @@ class Hub:
             hello_history: Finals in the ``hello`` of a new client.
             queue: Messages that may wait for one subscriber.
             sources: Names of sources that have their own label in the metrics.
+            clock: Tells the time of finals; None: a clock that starts now.
         """
         self.daemon_info = daemon_info
+        self.session_clock = clock or Clock()
         self._pending_devices: set[str] = set()
         self.levels = Levels()
         self._queue = queue
@@ -56,6 +68,7 @@ class Hub:
         self._finished = False
         self._subscriptions: set[Subscription] = set()
         self._sources: dict[str, SourceInfo] = {}
+        self._times: dict[str, Callable[[float], float]] = {}  # by source, as for add_source
         self._open_partials: dict[str, Message] = {}  # by source
         self._source_statuses = SourceStatuses()
         self.counters = Counters(sources)
@@ -78,7 +91,7 @@ class Hub:
     def finals(self) -> list[Final]:
         """The finals in the history with text, oldest first, on one time line."""
         past = self._history.finals_up_to(self._delivered_seq)
-        return align_captions([(m.event, m.at) for m in past if isinstance(m.event, Final) and m.event.text])
+        return align_captions([(m.event, m.steady_at) for m in past if isinstance(m.event, Final) and m.event.text])
 
     def recent_captions(self, count: int, since: int = 0) -> list[Final | Partial]:
         """Returns the newest finals with text, oldest first, then the open partials.
@@ -196,9 +209,16 @@ class Hub:
         else:
             self._pending_devices.discard(source)
 
-    def add_source(self, info: SourceInfo) -> None:
-        """Adds a source; every later ``hello`` names it."""
+    def add_source(self, info: SourceInfo, time_of: Callable[[float], float] | None = None) -> None:
+        """Adds a source; every later ``hello`` names it.
+
+        Args:
+            info: The source.
+            time_of: Returns the elapsed time (s) of a stream time (s); None: its ``started_at`` tells the time.
+        """
         self._sources[info.name] = info
+        if time_of:
+            self._times[info.name] = time_of
 
     def start_source(self, name: str, started_at: str) -> None:
         """Sets the wall time of the source's stream time 0."""
@@ -207,6 +227,7 @@ class Hub:
     def remove_source(self, name: str) -> None:
         """Removes a source that has ended; its finals stay in the history."""
         self._sources.pop(name, None)
+        self._times.pop(name, None)
         self._open_partials.pop(name, None)
         self._source_statuses.remove_source(name)
         self.levels.remove_source(name)
@@ -278,9 +299,18 @@ class Hub:
 
     def _encode(self, event: Event) -> Message:
         source = self._sources.get(event.source)
-        at = wall_time(source.started_at, event.start) if source and isinstance(event, Final) else ""
+        timestamp = self._timestamp(source, event.start) if source and isinstance(event, Final) else None
         label = source.label if source and isinstance(event, Status) else ""  # of a source that is in no earlier hello
-        return encode(event, self.seq, at=at, label=label)
+        if timestamp is None:
+            return encode(event, self.seq, label=label)
+        return encode(event, self.seq, at=timestamp.at, label=label, steady=round(timestamp.steady, 3))
+
+    def _timestamp(self, source: SourceInfo, stream_s: float) -> Timestamp:
+        """Returns when the audio at a stream time (s) was spoken."""
+        if time_of := self._times.get(source.name):
+            return self.session_clock.timestamp(time_of(stream_s))
+        wall = datetime.fromisoformat(wall_time(source.started_at, stream_s)).timestamp()
+        return Timestamp(wall, wall)
 
     def _update_state(self, message: Message) -> Message:
         """Keeps the state that later clients need; returns the message as it is delivered."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 
-from streamstt.server.access import PUBLIC_PATH, AccessRequest, Role
+from streamstt.server.access import HEALTH_PATH, AccessRequest, Role
 from streamstt.server.connection import Client, Connection, ConnectionPolicy
 from streamstt.server.http.request import Handler, HttpRequest
 from streamstt.server.http.response import HttpError, Response
@@ -175,7 +175,7 @@ class _Session:
 def is_abuse(status: HTTPStatus, path: str) -> bool:
     """Returns whether a response is worth a line in the log; a monitor asks for the health again and again."""
     harmless = status < HTTPStatus.BAD_REQUEST or status is HTTPStatus.NOT_FOUND
-    return not harmless and path != PUBLIC_PATH
+    return not harmless and path != HEALTH_PATH
 
 
 def make_access_request(request: HttpRequest, local_address: str, over_limit: str = "") -> AccessRequest:

@@ -162,6 +162,11 @@ class Session:
         return DecodeNeed.PARTIAL if self._open and self._is_due(self._open) else DecodeNeed.NOTHING
 
     @property
+    def awaits_engine(self) -> bool:
+        """Whether a job is out, or one is due."""
+        return self._closed.decoding is not None or self.need() is not DecodeNeed.NOTHING
+
+    @property
     def overdue(self) -> int:
         """Number of samples by which the engine is behind: audio beyond what a job should have covered by now."""
         if first := self._closed.first:

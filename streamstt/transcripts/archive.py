@@ -9,12 +9,13 @@ import logging
 import os
 import uuid
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from streamstt.clock import Clock, Timestamp
 from streamstt.config.settings import TranscriptSettings
 from streamstt.errors import OutputError
 from streamstt.hub.history import ResumeState
@@ -35,6 +36,8 @@ from streamstt.transcripts.record import (
     final_message,
     format_time,
     parse_record,
+    parse_steady,
+    parse_time,
     revision_message,
 )
 
@@ -80,6 +83,7 @@ class Archive:
         self._set: SetFiles | None = None
         self._current_set: tuple[str, SetHeader] | None = None  # the set to write to, open or not
         self._unapplied = 0  # revisions that its live files lack
+        self._earlier_set = ""  # name of the set that the last mark has ended
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -121,17 +125,19 @@ class Archive:
         for name in reversed(order):
             record = parse_record((self.folder / f"{name}{RECORD_SUFFIX}").read_bytes())
             newest = newest if newest.header else record
-            finals = [*map(final_message, record.recognized), *finals]
+            finals += map(final_message, record.recognized)
             revisions += map(revision_message, record.revisions)
             if len(finals) >= history:
                 break
         self._current_set = order[-1], headers[order[-1]]
+        finals.sort(key=lambda final: final.seq)  # not only by sets: captions may come late, after a mark
         left_out = finals[:-history]
         forgotten = left_out[-1].seq if left_out else headers[name].seq
         kept = tuple(finals[-history:])
-        last_seq = max([newest.seq, *(m.seq for m in revisions)])  # an older set may have the last one
+        last_seq = max([newest.seq, *(m.seq for m in (*finals, *revisions))])  # an older set may have the last one
         revisions = sorted((m for m in revisions if m.data["final_seq"] > forgotten), key=lambda m: m.seq)
-        return ResumeState(newest.session, last_seq + SEQ_MARGIN, forgotten, kept, tuple(revisions))
+        clock = Clock(self._continued_time(newest).timestamp())
+        return ResumeState(newest.session, last_seq + SEQ_MARGIN, forgotten, kept, tuple(revisions), clock)
 
     def _read_headers(self) -> dict[str, SetHeader]:
         """Reads the first line of each record; returns the headers by name of the set."""
@@ -143,6 +149,12 @@ class Archive:
                 headers[path.stem] = header
         return headers
 
+    def _continued_time(self, newest: TranscriptRecord) -> datetime:
+        """Returns what the steady clock shows now: it goes on where the newest record ends, and never back."""
+        now = self._clock()
+        at, steady = newest.latest or (now, now)
+        return steady + max(now - at, timedelta())
+
     def _resume(self) -> None:
         """Repairs the newest set, and records the first number of this run, which the next run must know."""
         if self._current_set is None:
@@ -150,6 +162,7 @@ class Archive:
         line = {
             "type": "run",
             "at": format_time(self._clock()),
+            **({"steady": round(clock.now().steady, 3)} if (clock := self.resume_state.session_clock) else {}),
             "session": self.resume_state.session,
             "seq": self.resume_state.seq,
         }
@@ -176,10 +189,11 @@ class Archive:
         now = self._clock()
         if self._current_set and not stays_open(self._current_set[0], self._settings.split, now.date()):
             self._close_set(ended=True)
+            self._earlier_set = ""
         try:
             if self._set is None:
-                self._set = self._open_set(min(now, datetime.fromisoformat(entry.data["at"])))
-            self._set.append(entry)
+                self._set = self._open_set(entry, now)
+            self._append(entry, self._set)
         except OSError:
             self._close_set()
             raise
@@ -189,31 +203,37 @@ class Archive:
         """Appends a revision to the record that has its final; if there is none any more, nothing is revised."""
         self._seq = max(self._seq, data["seq"])
         current = self._current_set
-        if current is None or current[1].seq >= data["final_seq"]:
-            self._write_to_earlier_set(data)
-        elif self._set or not self.folder.exists() or self._has_record(current[0]):
-            try:
-                self._set = self._set or SetFiles(self.folder, current[0])
-                self._unapplied += self._set.append_revision(data)
-            except OSError:
-                self._close_set()
-                raise
+        if not (current and current[1].seq < data["final_seq"] and self._revise_current(data, current[0])):
+            self._revise_earlier(data)
 
-    def _write_to_earlier_set(self, data: Mapping[str, Any]) -> None:
-        earlier = [(h.seq, name) for name, h in self._read_headers().items() if h.seq < data["final_seq"]]
-        if not earlier:
-            return
-        _, name = max(earlier)
+    def _revise_current(self, data: Mapping[str, Any], name: str) -> bool:
+        """Appends a revision to the record of the current set; returns whether that has the final."""
+        if not self._set and self.folder.exists() and not self._has_record(name):
+            return False
         try:
-            files = SetFiles(self.folder, name)
-        except PermissionError as error:  # somebody protects it; what comes next is not held up
-            log.warning("a caption in transcript %s cannot be revised: %s", name, error.strerror)
-            return
-        try:
-            if files.append_revision(data):
-                files.update_live_files(1)
-        finally:
-            files.close()
+            self._set = self._set or SetFiles(self.folder, name)
+            has_final = self._set.append_revision(data)
+        except OSError:
+            self._close_set()
+            raise
+        self._unapplied += has_final
+        return has_final
+
+    def _revise_earlier(self, data: Mapping[str, Any]) -> None:
+        """Appends a revision to the record of an earlier set that has the final, if there is one."""
+        current = self._current_set[0] if self._current_set else ""
+        headers = {name: header for name, header in self._read_headers().items() if name != current}
+        earlier = sorted(((h.seq, name) for name, h in headers.items() if h.seq < data["final_seq"]), reverse=True)
+        for _, name in earlier[:2]:  # a final that came late is in the set before the mark
+            try:
+                files = SetFiles(self.folder, name)
+            except PermissionError as error:  # somebody protects it; what comes next is not held up
+                log.warning("a caption in transcript %s cannot be revised: %s", name, error.strerror)
+                return
+            with closing(files):
+                if files.append_revision(data):
+                    files.update_live_files(1)
+                    return
 
     def _has_record(self, name: str) -> bool:
         return (self.folder / f"{name}{RECORD_SUFFIX}").exists()
@@ -233,25 +253,52 @@ class Archive:
             self._close_set()
             raise
 
-    def start_set(self, title: str) -> str:
+    def _append(self, entry: TranscriptEntry, current: SetFiles) -> None:
+        """Appends a final to the current set, or to the one before if it ended before the mark between them."""
+        start = parse_steady(entry.data)
+        end = start + timedelta(seconds=entry.data["end"] - entry.data["start"])
+        if end <= current.steady_at and (earlier := self._open_earlier_set()):
+            with closing(earlier):
+                earlier.append(entry)
+            return
+        if start < current.steady_at:
+            log.info("a caption began before the transcript %s did; its cue begins at 0", current.name)
+        current.append(entry)
+
+    def _open_earlier_set(self) -> SetFiles | None:
+        """Opens the set that the last mark has ended; None if there is none any more."""
+        with suppress(OSError):
+            return SetFiles(self.folder, self._earlier_set) if self._earlier_set else None
+        return None
+
+    def start_set(self, title: str, marked_at: Timestamp | None = None) -> str:
         """Starts a new set, and returns its name.
+
+        Captions that ended before the mark, but become final only now, still belong to the old set.
 
         Args:
             title: Title of the set; may be empty.
+            marked_at: When it was asked for; None: now.
 
         Raises:
             OSError: It could not be created; the old one stays current.
         """
-        name, header = self._create_set(self._clock(), title)
+        started_at = datetime.fromtimestamp(marked_at.wall).astimezone() if marked_at else self._clock()
+        name, header = self._create_set(started_at, marked_at.steady if marked_at else None, title)
+        self._earlier_set = self._current_set[0] if self._current_set else ""
         self._close_set(ended=True)
         self._current_set = name, header
         with suppress(OSError):  # for example no space for more than the record: tried again with the first final
             self._set = SetFiles(self.folder, name)
         return name
 
-    def _open_set(self, started_at: datetime) -> SetFiles:
+    def _open_set(self, entry: TranscriptEntry, now: datetime) -> SetFiles:
+        """Opens the current set, or a new one that starts with a final, though not later than now."""
+        at = parse_time(entry.data["at"])
+        started_at = min(now, at)
+        steady = (parse_steady(entry.data) - (at - started_at)).timestamp() if "steady" in entry.data else None
         if self._current_set is None:
-            self._current_set = self._create_set(started_at, None)
+            self._current_set = self._create_set(started_at, steady, None)
         name, header = self._current_set
         try:
             return SetFiles(self.folder, name)
@@ -259,14 +306,14 @@ class Archive:
             if error.errno == errno.ENOENT:  # it has been removed
                 create_record(self.folder, name, replace(header, seq=self._seq))
             elif error.errno == errno.EINVAL:  # it is not a record any more
-                self._current_set = self._create_set(started_at, None)
+                self._current_set = self._create_set(started_at, steady, None)
             else:
                 raise
         return SetFiles(self.folder, self._current_set[0])
 
-    def _create_set(self, started_at: datetime, title: str | None) -> tuple[str, SetHeader]:
+    def _create_set(self, started_at: datetime, steady: float | None, title: str | None) -> tuple[str, SetHeader]:
         name = make_set_name(self._settings.split, self._clock(), self._is_taken, title)
-        header = SetHeader(started_at, title or "", self.resume_state.session, self._seq)
+        header = SetHeader(started_at, title or "", self.resume_state.session, self._seq, steady)
         create_record(self.folder, name, header)
         log.info("transcript %s begins in %s", name, self.folder)
         return name, header

@@ -49,6 +49,7 @@ class SetFiles:
     Attributes:
         name: Name of the set.
         seq: Highest sequence number in the record.
+        steady_at: When the set starts, by the steady clock.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -70,7 +71,7 @@ class SetFiles:
             for suffix, live_format in LIVE_FORMATS.items():
                 file = os.open(self._path.with_suffix(suffix), OPEN_FLAGS | os.O_CREAT, OWNER_ONLY)
                 self._files[suffix] = file
-                self._live_cues[suffix] = LiveCues(live_format, record.started_at)
+                self._live_cues[suffix] = LiveCues(live_format, record.steady_at)
                 self._update_live_file(suffix, record, MAX_LOST_REVISIONS)
         except BaseException:
             self.close()
@@ -78,7 +79,7 @@ class SetFiles:
         sources = {data["source"] for data in record.recognized}
         self._several_sources = len(sources) > 1
         self._only_source = next(iter(sources), "")
-        self.seq = record.seq
+        self.seq, self.steady_at = record.seq, record.steady_at
 
     def _repair_record(self) -> TranscriptRecord:
         file = self._files[RECORD_SUFFIX] = os.open(self._path, OPEN_FLAGS)

@@ -2,22 +2,24 @@
 
 A line is one of
 
-    {"type":"mark", "at", "title", "session", "seq"}   header: the first line
-    {"type":"run", "at", "session", "seq"}             the daemon was started again; its numbers are above seq
-    {"type":"final", "seq", ..., "at", "label"}        as clients receive it; with label if there are several sources
+    {"type":"mark", "at", "steady", "title", "session", "seq"}   header: the first line
+    {"type":"run", "at", "steady", "session", "seq"}   the daemon was started again; its numbers are above seq
+    {"type":"final", "seq", ..., "at", "steady", "label"}   as clients receive it; label if there are several sources
     {"type":"revised", "seq", ..., "final_seq"}        as clients receive it: a person has changed an earlier final
 
-Lines of other types and damaged lines are ignored.
+``at`` is wall time; ``steady`` is the same in seconds since 1970 by a clock that is never set, so that times of a set
+can be subtracted from each other although the clock was wrong at first. It continues from run to run. Records of older
+versions have no ``steady``, and ``at`` takes its place. Lines of other types and damaged lines are ignored.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from streamstt.events import Final
-from streamstt.hub.protocol import Message, make_message, parse_event, parse_final, to_json
+from streamstt.hub.protocol import Message, make_message, parse_event, parse_final, steady_time, to_json
 from streamstt.hub.revisions import revise
 
 
@@ -26,22 +28,30 @@ class SetHeader:
     """The first line of a record.
 
     Attributes:
-        started_at: Wall time at which the set starts; cue times count from it.
+        started_at: Wall time at which the set starts.
         title: Title that a user gave; may be empty.
         session: Session of the daemon.
         seq: Last sequence number before the set.
+        steady: The same as ``started_at`` by the steady clock (s since 1970); None: in records of older versions.
     """
 
     started_at: datetime
     title: str
     session: str
     seq: int
+    steady: float | None = None
+
+    @property
+    def steady_at(self) -> datetime:
+        """When the set starts, by the steady clock; cue times count from it."""
+        return self.started_at if self.steady is None else datetime.fromtimestamp(self.steady, UTC)
 
     def to_line(self) -> bytes:
         """Encodes it as a line of the record."""
         data = {
             "type": "mark",
             "at": format_time(self.started_at),
+            **({} if self.steady is None else {"steady": round(self.steady, 3)}),
             "title": self.title,
             "session": self.session,
             "seq": self.seq,
@@ -57,6 +67,7 @@ class TranscriptRecord:
         header: Its first line; None if it is missing.
         session: The last session in it.
         seq: The highest sequence number in it.
+        latest: Wall time and steady time of its last line.
         entries: Its finals, as they were recognized and with ``label`` where there is one, and revisions, in order.
         complete_bytes: Length of the complete lines, in bytes; an incomplete line may follow.
     """
@@ -64,6 +75,7 @@ class TranscriptRecord:
     header: SetHeader | None = None
     session: str = ""
     seq: int = 0
+    latest: tuple[datetime, datetime] | None = None
     entries: list[Mapping[str, Any]] = field(default_factory=list)
     complete_bytes: int = 0
 
@@ -100,15 +112,15 @@ class TranscriptRecord:
         return sorted(last.values(), key=lambda entry: int(entry["seq"]))
 
     @property
-    def started_at(self) -> datetime:
-        """Wall time at which the set starts.
+    def steady_at(self) -> datetime:
+        """When the set starts, by the steady clock.
 
         Raises:
             ValueError: The record has no header.
         """
         if self.header is None:
             raise ValueError("the record has no header")
-        return self.header.started_at
+        return self.header.steady_at
 
 
 def format_time(moment: datetime) -> str:
@@ -126,6 +138,15 @@ def parse_time(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{text} has no time zone")
     return moment
+
+
+def parse_steady(data: Mapping[str, Any]) -> datetime:
+    """Parses the steady time of a line of a record: its wall time, if it has no other.
+
+    Raises:
+        ValueError: The line has no valid time.
+    """
+    return steady_time(data) or parse_time(data["at"])
 
 
 def encode_line(data: Mapping[str, Any]) -> bytes:
@@ -163,7 +184,8 @@ def _add_line(record: TranscriptRecord, data: Mapping[str, Any]) -> None:
     try:
         seq = int(data["seq"])
         if data["type"] == "mark" and record.header is None:
-            record.header = SetHeader(parse_time(data["at"]), str(data["title"]), str(data["session"]), seq)
+            at, steady = parse_time(data["at"]), parse_steady(data).timestamp() if "steady" in data else None
+            record.header = SetHeader(at, str(data["title"]), str(data["session"]), seq, steady)
         if data["type"] in {"mark", "run"}:
             record.session = str(data["session"])
         elif data["type"] == "final":
@@ -173,6 +195,8 @@ def _add_line(record: TranscriptRecord, data: Mapping[str, Any]) -> None:
             revision_message(data)
             if data["final_seq"] in (final["seq"] for final in record.recognized):
                 record.entries.append(data)
+        if "at" in data:
+            record.latest = parse_time(data["at"]), parse_steady(data)
     except (KeyError, TypeError, ValueError, OverflowError):
         return  # a foreign line, or a damaged one
     record.seq = max(record.seq, seq)

@@ -19,10 +19,10 @@ MODULES = {
 
 # A room is a folder or a loose module of the package. From the ground up: a room imports from floors below its own.
 FLOORS = (
-    {"concurrency", "errors", "events", "progress", "samples", "text", "version"},
+    {"clock", "concurrency", "errors", "events", "progress", "samples", "text", "version"},
     {"config", "service", "subtitles"},
     {"audio", "logs"},
-    {"clock", "engine", "hub"},
+    {"engine", "hub"},
     {"brokers", "speech", "transcripts", "whisper"},
     {"captioning", "outputs", "recordings"},
     {"bench", "server"},
@@ -69,10 +69,10 @@ EVERYWHERE = {"numpy"}  # the common array type
 
 # Rooms and modules of pure functions and state: no thread, clock, socket, file or log.
 PURE = {
-    "audio.devices.selection", "audio.format", "audio.frames", "audio.level", "audio.mixing", "audio.quiet_gain",
-    "audio.ring", "audio.signal_check",
-    "captioning.scheduling", "engine.base", "events", "hub.levels", "server.access", "server.http.router",
-    "speech", "subtitles", "text",
+    "audio.devices.device_clock", "audio.devices.selection", "audio.format", "audio.frames", "audio.level",
+    "audio.mixing", "audio.quiet_gain", "audio.ring", "audio.signal_check", "captioning.scheduling",
+    "captioning.stream_times", "engine.base", "events", "hub.levels", "server.access", "server.http.router", "speech",
+    "subtitles", "text",
 }  # fmt: skip
 IMPURE = {"asyncio", "logging", "os", "select", "socket", "subprocess", "threading", "time"}
 

@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from streamstt.audio.devices.device_clock import DeviceClock
 from streamstt.audio.devices.recorder import MessageType
 from streamstt.audio.devices.recorder_process import OPEN_TIMEOUT_S, RecorderProcess
 from streamstt.audio.devices.selection import Device, DeviceSelector, match_device
@@ -65,7 +66,7 @@ class Microphone:
         self.close()
         self._start_recorder()
         self._count = 0
-        self._started_at: float | None = None
+        self._clock = DeviceClock(SAMPLE_RATE)
         self._reopen_at = MAX_ZEROS
         self._reopened: Literal["", "silent", "changed"] = ""  # why, until the first audio from then
 
@@ -125,22 +126,22 @@ class Microphone:
 
     def _make_block(self, samples: Samples) -> Block:
         self._timeout_s = AUDIO_TIMEOUT_S
-        if self._started_at is None:
-            self._started_at = time.monotonic() - len(samples) / SAMPLE_RATE
+        now = time.monotonic()
         if self._reopened and len(samples):
-            samples = self._resume(samples, self._started_at)
+            samples = self._resume(samples, now)
         self._signal_monitor.push(samples)
         block = Block(self._count, samples)
         self._count = block.end
+        self._clock.update(self._count, now)
         return block
 
-    def _resume(self, samples: Samples, started_at: float) -> Samples:
+    def _resume(self, samples: Samples, now: float) -> Samples:
         """Places the first audio since the device was opened again in the stream; the time this took is a gap.
 
         Unless it was and is silent: then nothing was lost, and the silence goes on.
         """
         reason, self._reopened = self._reopened, ""
-        missing = max(0, round((time.monotonic() - started_at) * SAMPLE_RATE) - len(samples) - self._count)
+        missing = self._clock.missing(self._count + len(samples), now)
         if reason == "silent" and not samples.any():
             return np.concatenate([np.zeros(missing, np.float32), samples])
         self._count += missing
