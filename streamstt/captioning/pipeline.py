@@ -150,6 +150,8 @@ class CaptionPipeline:
         block = Block(block.start, make_finite(block.samples))  # sources of other programs may deliver anything
         if session.source not in self._lag_monitors:
             self._lag_monitors[session.source] = LagMonitor(self._now_samples() - len(block.samples))
+        if block.start > session.position:
+            self._lag_monitors[session.source].note_gap(session.position, block.start)
         self._hub.counters.for_source(session.source).audio_s.inc(len(block.samples) / SAMPLE_RATE)
         self._hub.levels.measure(session.source, block.samples, loop_time())
         was_too_quiet = session.voice_too_quiet
