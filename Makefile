@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 
 # chromium shows the pages; pulseaudio is a microphone that can be unplugged; pocketsphinx-testdata is recorded speech;
 # systemd judges the unit files; zsh and fish complete; mandoc judges the man page.
-TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils chromium chromium-driver \
+TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils chromium chromium-driver libnss3-tools \
                  pocketsphinx-testdata fonts-dejavu-core systemd zsh fish mandoc
 
 # Message brokers, which captions go over.
