@@ -15,7 +15,7 @@ INSTALL = $(PIP) install --quiet --constraint constraints.txt $$($(BIN)/python s
 
 # chromium shows the pages; pulseaudio is a microphone that can be unplugged; pocketsphinx-testdata is recorded speech;
 # systemd judges the unit files; zsh and fish complete; mandoc judges the man page; libfaketime sets the clock.
-TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils chromium chromium-driver \
+TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils chromium chromium-driver libnss3-tools \
                  pocketsphinx-testdata fonts-dejavu-core systemd zsh fish mandoc libfaketime
 
 # Message brokers, which captions go over.

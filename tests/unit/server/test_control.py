@@ -88,6 +88,7 @@ async def test_revise() -> None:
         ],
         "language": "en",
         "at": corrected["at"],
+        "steady": corrected["steady"],
         "final_seq": 1,
         "hidden": False,
         "starred": False,

@@ -23,6 +23,7 @@ function show(address) {
   if (token) link.searchParams.set("token", token);
   byId("address").href = link;
   byId("address").textContent = link;
+  byId("trust-address").href = byId("trust-address").textContent = new URL("trust", address).href;
   for (const button of byId("choice").children) button.setAttribute("aria-pressed", button.textContent === address);
 }
 
