@@ -113,6 +113,7 @@ class AudioFile:
         self._damage = ""
         self._resampler, self._rate = Resampler(SAMPLE_RATE), SAMPLE_RATE
         self._mixer, self._channels = ChannelMixer(), 1
+        self._bad_samples = 0  # of earlier mixers
         self._count = 0
         self._started_at = time.monotonic()
 
@@ -121,6 +122,11 @@ class AudioFile:
         """Length of the recording in seconds, or of what was read of it if that is more; the file must be open."""
         assert self._file is not None, "call open() first"
         return max(self._file.duration_s, self._count / SAMPLE_RATE)
+
+    @property
+    def bad_samples(self) -> int:
+        """Number of samples so far that were no numbers or far too large."""
+        return self._bad_samples + self._mixer.bad_samples
 
     def read(self, stop: threading.Event) -> Block | None:
         """Reads the next block; unless ``fast``, waits until its end would have been recorded.
@@ -158,6 +164,7 @@ class AudioFile:
         if (rate, frames.shape[1]) != (self._rate, self._channels):
             rest = self._resampler.push(rest, last=True)
             self._resampler, self._rate = Resampler(rate), rate
+            self._bad_samples += self._mixer.bad_samples
             self._mixer, self._channels = ChannelMixer(), frames.shape[1]
         samples = self._resampler.push(self._mixer.push(frames))
         return np.concatenate([rest, samples]) if len(rest) else samples
