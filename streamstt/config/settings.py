@@ -148,6 +148,9 @@ class SourceSettings(Section):
     rate: int = Field(16000, ge=8000, le=192_000, description="stdin only: sample rate of the s16le mono audio (Hz).")
     fast: bool = Field(False, description="file only: as fast as the engine can, instead of in real time.")
     loop: bool = Field(False, description="file only: repeat the file forever.")
+    track: int = Field(
+        0, ge=0, le=999, description="file only: the audio track of a video, from 1 on; 0: its default one."
+    )
 
     @field_validator("input")
     @classmethod
