@@ -247,7 +247,8 @@ class Hub:
     def _encode(self, event: Event) -> Message:
         source = self._sources.get(event.source)
         at = wall_time(source.started_at, event.start) if source and isinstance(event, Final) else ""
-        label = source.label if source and isinstance(event, Status) else ""  # of a source that is in no earlier hello
+        # Viewers need it for a source that is in no earlier hello, and for finals of one that is in no later hello.
+        label = source.label if source and isinstance(event, Status | Final) else ""
         return encode(event, self.seq, at=at, label=label)
 
     def _update_state(self, message: Message) -> Message:

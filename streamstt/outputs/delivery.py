@@ -93,9 +93,8 @@ class Delivery:
     async def _receive(self) -> None:
         async for message in subscribe_captions(self._hub, self._policy.sources):
             if isinstance(message.event, Final) and message.event.text:
-                labels = {source.name: source.label for source in self._hub.sources}
-                label = labels.get(message.event.source, message.event.source)
-                self._queue.append(CaptionItem(message, label, len(labels) > 1, loop_time()))
+                sources = {source.name for source in self._hub.sources} | {message.event.source}  # which may have left
+                self._queue.append(CaptionItem(message, message.label, len(sources) > 1, loop_time()))
                 self._drop_excess()
                 self._work_available.set()
         self._closing.set()

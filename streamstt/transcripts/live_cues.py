@@ -35,7 +35,8 @@ class LiveCues:
         Returns:
             Its encoded text.
         """
-        final, label = parse_record_final(data), str(data.get("label", ""))
+        final = parse_record_final(data)
+        label = str(data.get("label", "")) if data.get("show_label", True) else ""
         if self._format == "txt":
             return format_line(final, label).encode(errors="replace")
         spoken = max(0.0, (parse_time(data["at"]) - self._started_at).total_seconds())

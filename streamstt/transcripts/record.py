@@ -4,7 +4,10 @@ A line is one of
 
     {"type":"mark", "at", "title", "session", "seq"}   header: the first line
     {"type":"run", "at", "session", "seq"}             the daemon was started again; its numbers are above seq
-    {"type":"final", "seq", ..., "at", "label"}        as clients receive it; with label if there are several sources
+    {"type":"labels", "shown", "seq"}                  whether, from here on, the live files show labels
+    {"type":"final", "seq", ..., "at", "label"}        as clients receive it
+
+Before the first line ``labels`` (older versions wrote none), the live files show each label that is there.
 
 Lines of other types and damaged lines are ignored.
 """
@@ -56,7 +59,8 @@ class TranscriptRecord:
         header: Its first line; None if it is missing.
         session: The last session in it.
         seq: The highest sequence number in it.
-        finals: Its finals in order, with ``label`` where there is one.
+        finals: Its finals in order, with ``show_label`` false if the live files do not show their label.
+        shows_labels: Whether the live files show the labels of finals that follow; None: this is not recorded.
         complete_bytes: Length of the complete lines, in bytes; an incomplete line may follow.
     """
 
@@ -64,6 +68,7 @@ class TranscriptRecord:
     session: str = ""
     seq: int = 0
     finals: list[Mapping[str, Any]] = field(default_factory=list)
+    shows_labels: bool | None = None
     complete_bytes: int = 0
 
     @property
@@ -133,9 +138,11 @@ def _add_line(record: TranscriptRecord, data: Mapping[str, Any]) -> None:
             record.header = SetHeader(parse_time(data["at"]), str(data["title"]), str(data["session"]), seq)
         if data["type"] in {"mark", "run"}:
             record.session = str(data["session"])
+        elif data["type"] == "labels":
+            record.shows_labels = bool(data["shown"])
         elif data["type"] == "final":
             parse_record_final(data)
-            record.finals.append(data)
+            record.finals.append({**data, "show_label": False} if record.shows_labels is False else data)
     except (KeyError, TypeError, ValueError, OverflowError):
         return  # a foreign line, or a damaged one
     record.seq = max(record.seq, seq)
@@ -153,7 +160,7 @@ def parse_record_final(data: Mapping[str, Any]) -> Final:
 
 def final_message(data: Mapping[str, Any]) -> Message:
     """Restores the message of a final, as clients received it."""
-    fields = {key: value for key, value in data.items() if key != "label"} | {"seq": int(data["seq"])}
+    fields = {key: value for key, value in data.items() if key != "show_label"} | {"seq": int(data["seq"])}
     return make_message(parse_record_final(data), fields)
 
 
