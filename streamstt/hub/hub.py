@@ -300,7 +300,8 @@ class Hub:
     def _encode(self, event: Event) -> Message:
         source = self._sources.get(event.source)
         timestamp = self._timestamp(source, event.start) if source and isinstance(event, Final) else None
-        label = source.label if source and isinstance(event, Status) else ""  # of a source that is in no earlier hello
+        # Viewers need it for a source that is in no earlier hello, and for finals of one that is in no later hello.
+        label = source.label if source and isinstance(event, Status | Final) else ""
         if timestamp is None:
             return encode(event, self.seq, label=label)
         return encode(event, self.seq, at=timestamp.at, label=label, steady=round(timestamp.steady, 3))

@@ -92,6 +92,11 @@ class Message:
         return steady_time(self.data)
 
     @property
+    def label(self) -> str:
+        """The name of its source that people see; the source's own name if the message has no label."""
+        return str(self.data.get("label") or self.event.source)
+
+    @property
     def is_final(self) -> bool:
         """Whether it is a final, which may never be dropped."""
         return isinstance(self.event, Final)

@@ -35,7 +35,7 @@ class TranscriptEntry:
     Attributes:
         data: The message as clients receive it; a final has ``at``.
         label: The source's name for users.
-        several_sources: Whether there are other sources now, so that captions need labels.
+        several_sources: Whether there are other sources now, so that live files need labels.
     """
 
     data: Mapping[str, Any]
@@ -76,9 +76,8 @@ class SetFiles:
         except BaseException:
             self.close()
             raise
-        sources = {data["source"] for data in record.recognized}
-        self._several_sources = len(sources) > 1
-        self._only_source = next(iter(sources), "")
+        self._sources = {data["source"] for data in record.recognized}
+        self._shows_labels = record.shows_labels
         self.seq, self.steady_at = record.seq, record.steady_at
 
     def _repair_record(self) -> TranscriptRecord:
@@ -140,12 +139,15 @@ class SetFiles:
         """
         if entry.data["seq"] <= self.seq:
             return
-        several = self._several_sources or entry.several_sources or self._only_source not in {"", entry.data["source"]}
-        data = {**entry.data, "label": entry.label} if several else entry.data
+        self._sources.add(entry.data["source"])
+        several = bool(self._shows_labels) or entry.several_sources or len(self._sources) > 1
+        if several is not self._shows_labels:
+            self.append_record_line({"type": "labels", "shown": several, "seq": self.seq})
+            self._shows_labels = several
+        data = {**entry.data, "label": entry.label}
         self.append_record_line(data)
-        self._several_sources, self._only_source = several, entry.data["source"]
         for suffix, cues in self._live_cues.items():
-            _append_whole(self._files[suffix], cues.render(data))
+            _append_whole(self._files[suffix], cues.render({**data, "show_label": several}))
 
     def append_revision(self, data: Mapping[str, Any]) -> bool:
         """Writes a revision to the record, unless that has it already; ``update_live_files`` applies it.

@@ -61,7 +61,7 @@ class LiveCues:
         """
         if not data["text"]:
             return b""
-        label = str(data.get("label", ""))
+        label = str(data.get("label", "")) if data.get("show_label", True) else ""
         if self._format == "txt":
             return format_line(parse_record_final(data), label).encode(errors="replace")
         source = data["source"]

@@ -4,8 +4,11 @@ A line is one of
 
     {"type":"mark", "at", "steady", "title", "session", "seq"}   header: the first line
     {"type":"run", "at", "steady", "session", "seq"}   the daemon was started again; its numbers are above seq
-    {"type":"final", "seq", ..., "at", "steady", "label"}   as clients receive it; label if there are several sources
+    {"type":"final", "seq", ..., "at", "steady", "label"}   as clients receive it
     {"type":"revised", "seq", ..., "final_seq"}        as clients receive it: a person has changed an earlier final
+    {"type":"labels", "shown", "seq"}                  whether, from here on, the live files show labels
+
+Before the first line ``labels`` (older versions wrote none), the live files show each label that is there.
 
 ``at`` is wall time; ``steady`` is the same in seconds since 1970 by a clock that is never set, so that times of a set
 can be subtracted from each other although the clock was wrong at first. It continues from run to run. Records of older
@@ -68,7 +71,9 @@ class TranscriptRecord:
         session: The last session in it.
         seq: The highest sequence number in it.
         latest: Wall time and steady time of its last line.
-        entries: Its finals, as they were recognized and with ``label`` where there is one, and revisions, in order.
+        entries: Its finals, as they were recognized, and revisions, in order; a final has ``show_label`` false if the
+            live files do not show its label.
+        shows_labels: Whether the live files show the labels of finals that follow; None: this is not recorded.
         complete_bytes: Length of the complete lines, in bytes; an incomplete line may follow.
     """
 
@@ -77,6 +82,7 @@ class TranscriptRecord:
     seq: int = 0
     latest: tuple[datetime, datetime] | None = None
     entries: list[Mapping[str, Any]] = field(default_factory=list)
+    shows_labels: bool | None = None
     complete_bytes: int = 0
 
     @property
@@ -188,9 +194,11 @@ def _add_line(record: TranscriptRecord, data: Mapping[str, Any]) -> None:
             record.header = SetHeader(at, str(data["title"]), str(data["session"]), seq, steady)
         if data["type"] in {"mark", "run"}:
             record.session = str(data["session"])
+        elif data["type"] == "labels":
+            record.shows_labels = bool(data["shown"])
         elif data["type"] == "final":
             parse_record_final(data)
-            record.entries.append(data)
+            record.entries.append({**data, "show_label": False} if record.shows_labels is False else data)
         elif data["type"] == "revised":
             revision_message(data)
             if data["final_seq"] in (final["seq"] for final in record.recognized):
@@ -214,7 +222,7 @@ def parse_record_final(data: Mapping[str, Any]) -> Final:
 
 def final_message(data: Mapping[str, Any]) -> Message:
     """Restores the message of a final, as clients received it."""
-    fields = {key: value for key, value in data.items() if key != "label"} | {"seq": int(data["seq"])}
+    fields = {key: value for key, value in data.items() if key != "show_label"} | {"seq": int(data["seq"])}
     return make_message(parse_record_final(data), fields)
 
 

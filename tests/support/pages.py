@@ -88,6 +88,10 @@ class ScriptedDaemon:
         """Announces a source to clients that connect from now on."""
         self._loop.call_soon_threadsafe(self._hub.add_source, SourceInfo(name, label, "2026-01-02T03:04:05.678+00:00"))
 
+    def remove_source(self, name: str) -> None:
+        """Removes a source; its finals stay."""
+        self._loop.call_soon_threadsafe(self._hub.remove_source, name)
+
     @contextmanager
     def tone(self, amplitude: float, source: str = "desk") -> Iterator[None]:
         """A constant signal arrives from a source until the block ends.

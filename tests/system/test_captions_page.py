@@ -118,6 +118,19 @@ def test_settings_are_kept(page: webdriver.Chrome, scripted_daemon: ScriptedDaem
     assert page.execute_script(style) == [small, light, False], "invalid values are ignored"
 
 
+def test_guests_who_have_left(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A late reader sees the labels that guests had, even if two of them had the same name."""
+    for label in ("Ana", "Ben"):
+        scripted_daemon.add_source("guest", label)
+        scripted_daemon.publish(final(f"I am {label}.", label, "guest"))
+        scripted_daemon.remove_source("guest")
+    scripted_daemon.publish(final("Bye."))
+    page.get(scripted_daemon.url)
+    until(page, FINALS, lambda texts: texts[-1:] == ["Bye."], "all captions")
+    labels = "return Array.from(document.querySelectorAll('#log .caption .label'), e => e.textContent)"
+    assert page.execute_script(labels) == ["Ana", "Ben", "Desk"]
+
+
 # ---- transcript
 
 

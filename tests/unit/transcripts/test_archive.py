@@ -191,11 +191,22 @@ def test_labels(tmp_path: Path, clock: Clock) -> None:
     with opened(tmp_path, clock) as archive:
         archive.write(entry("Hi.", SEQ_MARGIN + 3))
     assert (tmp_path / "2026-11-25.txt").read_text() == "Alone.\nDoor: Hello.\nMic: Hi.\n"
-    assert [line.get("label") for line in lines(tmp_path, "2026-11-25") if line["type"] == "final"] == [
-        None,
-        "Door",
-        "Mic",
-    ]
+    kept = [line["label"] for line in lines(tmp_path, "2026-11-25") if line["type"] == "final"]
+    assert kept == ["Mic", "Door", "Mic"], "the record has them all"
+
+
+def test_labels_in_a_record_of_an_older_version(tmp_path: Path, clock: Clock) -> None:
+    """Such a record has labels only where the live files show them: these stay as they are, and one source none."""
+    header = {"type": "mark", "at": NOON.isoformat(), "title": "", "session": "s", "seq": 0}
+    old = [entry("Alone.", 1).data, {**entry("Hello.", 2, "door").data, "label": "Door"}]
+    for count, expected in ((1, "Alone.\nHi.\n"), (2, "Alone.\nDoor: Hello.\nMic: Hi.\n")):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        (folder / "2026-11-25.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [header, *old[:count]]))
+        for _ in range(2):  # the second time, the live file is compared with the record
+            with opened(folder, clock) as archive:
+                archive.write(entry("Hi.", SEQ_MARGIN + 3))
+            assert (folder / "2026-11-25.txt").read_text() == expected
 
 
 def test_a_failure_in_the_middle(tmp_path: Path, clock: Clock) -> None:

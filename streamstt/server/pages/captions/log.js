@@ -97,7 +97,7 @@ export class Log {
   }
 
   showFinal(final, replayed) {
-    this.markSeveral(final.source);
+    this.markSeveral(final.source, final.label);
     const open = this.#open.get(final.source);
     const ends = open && (open.id === final.id || open.id === null);
     if (ends && final.text) this.#end(open, final);
@@ -142,7 +142,7 @@ export class Log {
 
   /** Inserts earlier finals at the top, up to MAX_LINES in all. */
   prepend(finals, notice) {
-    for (const { source } of finals) this.markSeveral(source);
+    for (const { source, label } of finals) this.markSeveral(source, label);
     const nonEmpty = finals.filter((final) => final.text);
     const room = Math.max(0, MAX_LINES - this.#log.childElementCount);
     const rows = nonEmpty.slice(Math.max(0, nonEmpty.length - room)).map((final) => this.#finalRow(final, final.text));
@@ -182,7 +182,7 @@ export class Log {
   /** A final was corrected, hidden or starred. */
   revise(revised) {
     const { source, final_seq, text, hidden } = revised;
-    this.#markSeveral(source);
+    this.markSeveral(source);
     this.#quietly(() => {
       if (this.#revisedRows.revise(revised)) this.breakAnew();
       else if (!hidden && this.#revisedRows.isBetweenRows(final_seq)) {
@@ -206,8 +206,8 @@ export class Log {
     return row;
   }
 
-  #row({ source, language, at }) {
-    const { label, className } = this.#sources.get(source);
+  #row({ source, language, at, label }) {
+    const { label: present, className } = this.#sources.get(source, label);
     const row = element("p", `caption of-${className}`);
     row.dataset.source = source;
     const text = element("span", "text");
@@ -215,13 +215,13 @@ export class Log {
     if (language) text.lang = language;
     const time = element("time", "", at ? CLOCK.format(new Date(at)) : "");
     if (at) time.dateTime = at;
-    row.append(time, element("span", `label ${className}`, label), text);
+    row.append(time, element("span", `label ${className}`, label || present), text);
     return row;
   }
 
-  /** source: one that may be new. */
-  markSeveral(source) {
-    if (source !== undefined) this.#sources.get(source);
+  /** source: one that may be new; label: its label, if it is known. */
+  markSeveral(source, label) {
+    if (source !== undefined) this.#sources.get(source, label);
     const { several } = this.#sources;
     if (document.body.classList.contains("several") === several) return;
     document.body.classList.toggle("several", several);

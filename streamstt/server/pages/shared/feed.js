@@ -37,10 +37,11 @@ export class Sources {
     for (const { name, label, color } of sources) Object.assign(this.get(name), { label: label || name, color });
   }
 
-  get(name) {
+  /** label: if the source is not known yet: it may have left before. */
+  get(name, label = "") {
     let source = this.#known.get(name);
     if (!source) {
-      source = { label: name, className: `source-${this.#added++ % COLORS}` };
+      source = { label: label || name, className: `source-${this.#added++ % COLORS}` };
       this.#known.set(name, source);
       dropOldest(this.#known, MAX_SOURCES);
     }
