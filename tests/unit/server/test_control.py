@@ -89,6 +89,7 @@ async def test_revise() -> None:
         "language": "en",
         "at": corrected["at"],
         "steady": corrected["steady"],
+        "label": "Mic",
         "final_seq": 1,
         "hidden": False,
         "starred": False,

@@ -454,7 +454,7 @@ def test_a_revision_without_its_final(tmp_path: Path, clock: Clock) -> None:
         archive.write(revision(one, 5, "First."))
         archive.update_live_files()
         archive.write(entry("Three.", 6))
-    assert [line["type"] for line in lines(tmp_path, "2026-11-25-next")] == ["mark", "final", "final"]
+    assert [line["type"] for line in lines(tmp_path, "2026-11-25-next")] == ["mark", "labels", "final", "final"]
 
 
 def test_a_full_disk_during_a_revision(tmp_path: Path, clock: Clock) -> None:
@@ -472,4 +472,4 @@ def test_a_full_disk_during_a_revision(tmp_path: Path, clock: Clock) -> None:
         archive.write(revision(one, 2, "First."))
         archive.update_live_files()
     assert live_texts(tmp_path, "2026-11-25") == [["First."]] * 3
-    assert [line["type"] for line in lines(tmp_path, "2026-11-25")] == ["mark", "final", "revised"]
+    assert [line["type"] for line in lines(tmp_path, "2026-11-25")] == ["mark", "labels", "final", "revised"]
