@@ -139,6 +139,8 @@ async def test_a_revision_is_held_until_it_is_stored() -> None:
     with hub.subscribe() as subscription:
         assert texts([json.loads(str(await subscription.get()))]) == []
         write_ahead.release(3)
+        with hub.subscribe(control=True) as editor:
+            assert texts((await read_all(editor))[0]["history"]) == ["His salary is"]
         write_ahead.release(4)
         assert [(m["text"], m["hidden"]) for m in (await read_all(subscription))] == [
             ("His salary is", True),
