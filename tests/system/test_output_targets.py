@@ -17,6 +17,7 @@ import trustme
 from streamstt.config.loader import settings_from_mapping
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
+from streamstt.hub.revisions import Correction
 from streamstt.outputs import youtube
 from streamstt.outputs.base import TargetUnavailable
 from streamstt.outputs.factory import finish_outputs, make_outputs
@@ -134,6 +135,21 @@ async def test_a_webhook_gets_every_final(tmp_path: Path) -> None:
         signed = post.headers["X-Streamstt-Timestamp"].encode() + b"." + post.body
         expected = hmac.new(b"key", signed, hashlib.sha256).hexdigest()
         assert post.headers["X-Streamstt-Signature"] == f"sha256={expected}"
+
+
+async def test_a_webhook_gets_revisions() -> None:
+    """A revision is a POST of its own after that of the final, with a key of its own."""
+    posts: list[ReceivedRequest] = []
+    async with HttpServer(lambda post: posts.append(post) or Reply(204)) as server:
+        async with publishing(webhook__url=server.url) as hub:
+            hub.publish(final("Good mourning."))
+            hub.revise(Correction("mic-1", "Good morning."))
+    bodies = [json.loads(post.body) for post in posts]
+    assert [(body["type"], body["text"], body["label"]) for body in bodies] == [
+        ("final", "Good mourning.", "Mic"),
+        ("revised", "Good morning.", "Mic"),
+    ]
+    assert len({post.headers["Idempotency-Key"] for post in posts}) == 2
 
 
 async def test_a_webhook_that_is_busy_gets_the_same_again() -> None:
@@ -403,6 +419,17 @@ async def test_a_text_source() -> None:
         await eventually(lambda: "Four." in obs.texts)
     assert obs.texts[-1] == ""
     assert {r["requestType"] for r in obs.requests} == {"SetInputSettings"}
+
+
+async def test_a_text_source_is_corrected() -> None:
+    """A caption that is still shown is replaced, or removed."""
+    async with ObsServer() as obs, publishing(obs__url=obs.url, obs__text_source="Captions", obs__clear_s=0) as hub:
+        hub.publish(final("Good mourning.", number=1), final("Let us begin.", number=2))
+        await eventually(lambda: obs.texts[-1:] == ["Good mourning. Let us begin."])
+        hub.revise(Correction("mic-1", "Good morning."))
+        await eventually(lambda: obs.texts[-1:] == ["Good morning. Let us begin."])
+        hub.revise(Correction("mic-1", hidden=True))
+        await eventually(lambda: obs.texts[-1:] == ["Let us begin."])
 
 
 async def test_a_missing_text_source() -> None:

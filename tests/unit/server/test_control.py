@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamstt.errors import OutputError
 from streamstt.hub.hub import Hub
@@ -11,6 +13,7 @@ from streamstt.hub.protocol import ClientError
 from streamstt.server.control import MAX_TITLE, handle_command
 from streamstt.server.requests import MAX_CAPTION
 from tests.support.captions import final, make_hub, partial
+from tests.support.drawing import PROPERTY
 
 
 class Marks:
@@ -168,3 +171,26 @@ async def test_two_editors() -> None:
         await revise(hub, id="mic-1", text="Good evening.", rev=2)
     assert (await revise(hub, id="mic-1", text="Good evening.", rev=first["rev"]))["text"] == "Good evening."
     assert (await revise(hub, id="mic-1", text="Good night."))["text"] == "Good night."
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner: st.lists(inner, max_size=2)
+)
+KEYS = st.sampled_from(["id", "text", "hidden", "starred", "rev", "title", "x"])
+
+
+@PROPERTY
+@given(st.sampled_from(["revise", "mark"]), st.dictionaries(KEYS, JSON_VALUES | st.just("mic-1"), max_size=6))
+async def test_any_request(kind: str, fields: dict[str, Any]) -> None:
+    """Whatever a client sends, it is answered or refused; the caption has a text of one line and a message is sent."""
+    hub = make_hub()
+    hub.publish(final("Good morning."))
+    try:
+        answer = json.loads(await handle_command(json.dumps({"type": kind, **fields}), Marks(), hub))
+    except ClientError:
+        assert hub.seq == 1
+        return
+    if answer["type"] == "revised":
+        assert answer["text"].strip() == answer["text"] != ""
+        assert answer["text"].isprintable() or not answer["text"].isascii()
+        assert hub.seq == 2

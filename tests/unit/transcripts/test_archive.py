@@ -371,7 +371,7 @@ def test_a_revision(tmp_path: Path, clock: Clock) -> None:
         assert live_texts(tmp_path, "2026-11-25") == [["First.", "Three."]] * 3
     assert texts(tmp_path, "2026-11-25") == ["One.", "Two.", "Three."]
     assert [line["type"] for line in lines(tmp_path, "2026-11-25")] == [
-        "mark",
+        *["mark", "labels"],
         *["final"] * 2,
         *["revised"] * 2,
         "final",

@@ -65,7 +65,7 @@ export class Log {
   /** From now on screen readers announce finals. */
   announceFinals() {
     this.#announces = true;
-    this.#quietly(() => {});
+    if (!this.#quiet) this.#log.setAttribute("aria-live", "polite");
   }
 
   /** Changes rows without announcing them. */

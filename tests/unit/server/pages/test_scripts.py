@@ -226,3 +226,30 @@ LIVE_END = """
 def test_live_end(steps: list[list[object]], following: bool, reached: bool) -> None:
     """The captions follow their end until the reader scrolls up, and again when the reader is back."""
     assert evaluate(LIVE_END, steps=steps) == [following, reached]
+
+
+def test_revisions_on_the_overlay() -> None:
+    """A final that is on the screen is shown as it is now, before the open captions; what is gone does not come back,
+    and a star changes nothing."""
+    script = """
+      import { Recent } from "./overlay/recent.js";
+      const recent = new Recent();
+      const final = (id, text) => recent.add({ type: "final", source: "desk", id, text });
+      const revised = (id, text, hidden = false) => recent.revise({ id, text, hidden })?.text ?? null;
+      const shown = () => recent.messages.map(({ text }) => text);
+      final("a", "One.");
+      final("b", "Two.");
+      final("c", "");
+      recent.add({ type: "partial", source: "desk", id: "d", text: "and" });
+      const results = [revised("a", "First."), revised("b", "Two."), revised("x", "Gone."), shown()];
+      results.push(revised("a", "First.", true), shown(), revised("a", "First."), shown());
+      recent.discardOpen();
+      recent.clear();
+      results.push(revised("a", "One."), shown());
+      for (let n = 0; n < 50; n++) final(`n${n}`, `${n}`);
+      results.push(shown().length, revised("n0", "zero"), revised("n49", "last"));
+      output(results);
+    """
+    first = ["First.", "Two.", "and"]
+    expected = ["First.", None, None, first, "", first[1:], "First.", first, None, [], 20, None, "last"]
+    assert evaluate(script) == expected
