@@ -26,7 +26,7 @@ def network_addresses(host: str) -> list[str]:
     if host not in WILDCARD_HOSTS:
         return [host]
     found: list[tuple[bool, int, int, str]] = []
-    for adapter in ifaddr.get_adapters():
+    for adapter in _adapters():
         for entry in adapter.ips:
             address = ip_address(entry.ip if isinstance(entry.ip, str) else entry.ip[0].partition("%")[0])
             is_usable = not (address.is_loopback or address.is_link_local or address.is_multicast)
@@ -76,6 +76,14 @@ def page_address(scheme: str, host: str, port: int) -> str:
     shown = f"[{host}]" if ":" in host else host
     default_port = {"http": 80, "https": 443}[scheme]
     return f"{scheme}://{shown}{'' if port == default_port else f':{port}'}/"
+
+
+def _adapters() -> list[ifaddr.Adapter]:
+    """Returns the network interfaces; none if a sandbox forbids to list them."""
+    try:
+        return list(ifaddr.get_adapters())
+    except OSError:
+        return []
 
 
 def _resolve(name: str, resolved: list[str]) -> None:

@@ -55,7 +55,7 @@ class LocalCertificate:
         return self.authority.with_suffix(".key")
 
 
-def renew(files: LocalCertificate, hosts: Iterable[str], now: datetime | None = None) -> bool:
+def ensure_valid(files: LocalCertificate, hosts: Iterable[str], now: datetime | None = None) -> bool:
     """Makes the certificate, and its authority, unless there is one for all hosts; returns whether it did.
 
     Args:

@@ -10,7 +10,7 @@ from streamstt.config.loader import state_folder
 from streamstt.config.server import LOCAL_CERTIFICATE, ServerSettings
 from streamstt.errors import ConfigError
 from streamstt.server.addresses import network_addresses, own_names
-from streamstt.server.local_certificate import LocalCertificate, certificate_hosts, renew
+from streamstt.server.local_certificate import LocalCertificate, certificate_hosts, ensure_valid
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +50,7 @@ def renew_local_certificate(settings: ServerSettings) -> bool:
         return False
     addresses = network_addresses("::" if settings.host in OWN_HOSTS else settings.host)
     names = [name.lower().strip("[]") for name in settings.allowed_hosts]
-    return renew(files, [*OWN_HOSTS, *own_names(), *addresses, *names])
+    return ensure_valid(files, [*OWN_HOSTS, *own_names(), *addresses, *names])
 
 
 def names_in_certificate(settings: ServerSettings) -> list[str] | None:
@@ -88,9 +88,9 @@ class CertificateRenewal:
         self._timer.cancel()
 
     def _schedule(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(RENEW_S, self._renew)
+        self._timer = asyncio.get_running_loop().call_later(RENEW_S, self._check)
 
-    def _renew(self) -> None:
+    def _check(self) -> None:
         self._schedule()
         try:
             if renew_local_certificate(self._settings()):

@@ -1,17 +1,25 @@
 """A network that is gone without a word: clients notice, and come back without losing or repeating a final."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 from selenium import webdriver
 from websockets.asyncio.client import connect
 
+from streamstt.brokers.jetstream import NatsReader, NatsWriter
+from streamstt.brokers.redis_streams import RedisReader
+from streamstt.brokers.subscriber import BrokerSubscriber
 from streamstt.client import stream_messages
+from streamstt.config.brokers import NatsSettings, RedisSettings
 from streamstt.config.server import ServerSettings as Settings
+from streamstt.hub.hub import Hub
 from streamstt.server import handlers
+from tests.support.brokers import SECRET, Broker
 from tests.support.browser import WITHIN_S, until, until_equal
+from tests.support.captions import make_hub
 from tests.support.daemon import receive
 from tests.support.http_server import serving
 from tests.support.network import FailingNetwork
@@ -82,3 +90,39 @@ async def test_terminal(scripted_daemon: ScriptedDaemon, network: FailingNetwork
     following.cancel()
     await asyncio.gather(following, return_exceptions=True)
     assert texts == ["One.", "Two."]
+
+
+@pytest.mark.parametrize("kind", ["redis", "nats"])
+async def test_edge(kind: str, tmp_path: Path) -> None:
+    """An edge whose network to the broker is gone says so, and takes it back when it connects again."""
+    with Broker(kind, tmp_path / kind) as broker:
+        network = FailingNetwork(broker.url)
+        try:
+            hub = make_hub()
+            if kind == "nats":
+                writer = NatsWriter(NatsSettings(url=broker.url), SECRET)
+                await writer.connect()  # creates the stream
+                await writer.close()
+                reader = NatsReader(NatsSettings(url=network.url), SECRET)
+            else:
+                reader = RedisReader(RedisSettings(url=network.url), SECRET)
+            task = asyncio.create_task(BrokerSubscriber(reader, hub).run())
+            await _until(lambda: "broker" not in topics(hub))
+            network.fail()
+            await _until(lambda: "broker" in topics(hub))
+            network.recover()
+            await _until(lambda: "broker" not in topics(hub))
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        finally:
+            network.close()
+
+
+def topics(hub: Hub) -> list[str]:
+    return [notice.topic for notice in hub.notices]
+
+
+async def _until(is_true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(WITHIN_S):
+        while not is_true():  # noqa: ASYNC110 - nothing tells
+            await asyncio.sleep(0.02)

@@ -69,7 +69,7 @@ async def test_a_certificate_follows_the_address(state: Path, monkeypatch: pytes
                 await connect(url, ssl=trust, server_hostname="10.0.0.9")
             addresses[:] = ["10.0.0.9"]
             assert server.server._renewal is not None
-            server.server._renewal._renew()
+            server.server._renewal._check()
             async with connect(url, ssl=trust, server_hostname="10.0.0.9") as other:
                 await receive(other)
             await viewer.ping()

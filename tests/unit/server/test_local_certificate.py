@@ -8,7 +8,13 @@ import pytest
 
 from streamstt.config.server import ServerSettings
 from streamstt.errors import ConfigError
-from streamstt.server.local_certificate import LocalCertificate, certificate_hosts, fingerprint, renew, valid_until
+from streamstt.server.local_certificate import (
+    LocalCertificate,
+    certificate_hosts,
+    ensure_valid,
+    fingerprint,
+    valid_until,
+)
 
 HOSTS = ["localhost", "127.0.0.1", "desk.local", "desk", "192.168.1.5"]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -17,7 +23,7 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 @pytest.fixture
 def files(tmp_path: Path) -> LocalCertificate:
     made = LocalCertificate.in_folder(tmp_path / "certificate")
-    assert renew(made, HOSTS, NOW)
+    assert ensure_valid(made, HOSTS, NOW)
     return made
 
 
@@ -38,8 +44,8 @@ def test_it_lasts_as_long_as_phones_allow(files: LocalCertificate) -> None:
 
 def test_it_stays_while_it_is_right(files: LocalCertificate) -> None:
     """It is made once; an address that has gone does not matter."""
-    assert not renew(files, HOSTS, NOW)
-    assert not renew(files, HOSTS[:3], NOW + timedelta(days=300))
+    assert not ensure_valid(files, HOSTS, NOW)
+    assert not ensure_valid(files, HOSTS[:3], NOW + timedelta(days=300))
 
 
 @pytest.mark.parametrize(
@@ -49,10 +55,10 @@ def test_it_stays_while_it_is_right(files: LocalCertificate) -> None:
 def test_it_is_replaced(files: LocalCertificate, hosts: list[str], days: int) -> None:
     """When it expires, or the machine has another address, it is replaced; phones trust the new one already."""
     trusted = fingerprint(files.authority)
-    assert renew(files, hosts, NOW + timedelta(days=days))
+    assert ensure_valid(files, hosts, NOW + timedelta(days=days))
     assert fingerprint(files.authority) == trusted
     assert set(certificate_hosts(files.certificate)) == set(hosts)
-    assert not renew(files, hosts, NOW + timedelta(days=days))
+    assert not ensure_valid(files, hosts, NOW + timedelta(days=days))
 
 
 @pytest.mark.parametrize(
@@ -61,9 +67,9 @@ def test_it_is_replaced(files: LocalCertificate, hosts: list[str], days: int) ->
 def test_an_authority_vouches_for_this_network_only(files: LocalCertificate, hosts: list[str], days: int) -> None:
     """A public address or name, which the authority may not vouch for, or its end: a new authority is made."""
     trusted = fingerprint(files.authority)
-    assert renew(files, hosts, NOW + timedelta(days=days))
+    assert ensure_valid(files, hosts, NOW + timedelta(days=days))
     assert fingerprint(files.authority) != trusted
-    assert not renew(files, hosts, NOW + timedelta(days=days))
+    assert not ensure_valid(files, hosts, NOW + timedelta(days=days))
 
 
 @pytest.mark.parametrize("name", ["ca.pem", "ca.key", "server.pem", "server.key"])
@@ -74,15 +80,15 @@ def test_a_lost_file(files: LocalCertificate, name: str, content: str | None) ->
     path.unlink()
     if content is not None:
         path.write_text(content)
-    assert renew(files, HOSTS, NOW)
-    assert not renew(files, HOSTS, NOW)
+    assert ensure_valid(files, HOSTS, NOW)
+    assert not ensure_valid(files, HOSTS, NOW)
 
 
 def test_no_place_for_it(tmp_path: Path) -> None:
     """A folder that cannot be made is an error that says what to do."""
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="tls_certificate"):
-        renew(LocalCertificate.in_folder(tmp_path / "file" / "certificate"), HOSTS, NOW)
+        ensure_valid(LocalCertificate.in_folder(tmp_path / "file" / "certificate"), HOSTS, NOW)
 
 
 def test_its_own_key() -> None:

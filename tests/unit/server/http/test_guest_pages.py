@@ -14,7 +14,7 @@ from streamstt.server.http.guest_pages import GuestPages
 from streamstt.server.http.pages import Pages
 from streamstt.server.http.response import Response
 from streamstt.server.http.router import Router
-from streamstt.server.local_certificate import LocalCertificate, renew
+from streamstt.server.local_certificate import LocalCertificate, ensure_valid
 from streamstt.server.tokens import guest_token
 from tests.support.captions import make_hub
 
@@ -120,7 +120,7 @@ def test_the_certificate_to_trust(router: Router, tmp_path: Path) -> None:
     for path in ("/trust", "/ca.crt"):
         assert ask(router, path).status is HTTPStatus.NOT_FOUND
     files = LocalCertificate.in_folder(tmp_path)
-    renew(files, ["localhost"])
+    ensure_valid(files, ["localhost"])
     router.guests = GuestPages(lambda: INVITATION, files.authority)
     assert ask(router, "/trust").status is HTTPStatus.OK
     response = ask(router, "/ca.crt")
