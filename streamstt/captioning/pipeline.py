@@ -13,6 +13,7 @@ from streamstt.audio.mixing import make_finite
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.liveness import Liveness
 from streamstt.captioning.metrics import PipelineMetrics
+from streamstt.captioning.pause_watch import PauseWatch
 from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest, free_name
 from streamstt.captioning.scheduling import LagMonitor, Scheduler
 from streamstt.captioning.stream_times import StreamTimes
@@ -68,6 +69,7 @@ class CaptionPipeline:
         self._scheduler = Scheduler()
         self._sessions: dict[str, Session] = {}
         self._times: dict[str, StreamTimes] = {}
+        self._pause_watches: dict[str, PauseWatch] = {}
         # Settings of each source: language, and end_silence_ms (0: as in ``[speech]``).
         self._overrides: dict[str, tuple[str, int]] = {}
         self._closing: list[Session] = []
@@ -131,6 +133,7 @@ class CaptionPipeline:
         session = Session(name, speech, self._make_detector, session_language, writer)
         self._sessions[name] = session
         self._scheduler.add(session)
+        self._pause_watches[name] = PauseWatch(lambda: session.awaits_engine, partial(self.interrupt, session))
         times = self._times[name] = StreamTimes(is_recording=is_recording)
         self._hub.add_source(SourceInfo(name, label, utc_timestamp(), color), times.time_of)
         return session
@@ -147,9 +150,10 @@ class CaptionPipeline:
         if self._stopping:
             return
         self._note_time(session, block)
+        self._pause_watches[session.source].audio_received()
         block = Block(block.start, make_finite(block.samples))  # sources of other programs may deliver anything
         if session.source not in self._lag_monitors:
-            self._lag_monitors[session.source] = LagMonitor(self._now_samples() - len(block.samples))
+            self._lag_monitors[session.source] = LagMonitor(0)
         if block.start > session.position:
             self._lag_monitors[session.source].note_gap(session.position, block.start)
         self._hub.counters.for_source(session.source).audio_s.inc(len(block.samples) / SAMPLE_RATE)
@@ -168,9 +172,11 @@ class CaptionPipeline:
         if session.position == 0:
             self._hub.start_source(session.source, clock.timestamp(times.time_of(0)).at)
 
-    def _now_samples(self) -> int:
-        """Returns elapsed time as a count of samples, to compare with positions in a stream."""
-        return int(self._hub.session_clock.elapsed_time() * SAMPLE_RATE)
+    def _spoken_samples(self, session: Session) -> int:
+        """Returns how much of a source's audio would have been spoken by now; a recording may be ahead of time."""
+        end_at = self._times[session.source].time_of(session.position / SAMPLE_RATE)
+        ahead_s = max(0.0, end_at - self._hub.session_clock.elapsed_time())
+        return session.position - round(ahead_s * SAMPLE_RATE)
 
     def interrupt(self, session: Session) -> None:
         """Ends the open utterance, because no audio follows for now; its captions become final soon."""
@@ -273,6 +279,7 @@ class CaptionPipeline:
             error: Why the source failed; None: it has ended as it should.
         """
         self.liveness.expect_no_audio(session.source)
+        self._pause_watches[session.source].stop()
         self.interrupt(session)
         await self.wait_until_final(session)
         self._hub.set_device_pending(session.source, False)
@@ -330,6 +337,7 @@ class CaptionPipeline:
             del self._sessions[session.source]
             self._overrides.pop(session.source)
             self._times.pop(session.source)
+            self._pause_watches.pop(session.source).stop()
             self._lag_monitors.pop(session.source, None)
             self._scheduler.remove(session)
             self._hub.publish(Status(session.source, State.WAITING, "The client has left.", left=True))
@@ -338,7 +346,7 @@ class CaptionPipeline:
     def _report_lag(self, session: Session) -> None:
         """Publishes when the captions of a source become late, and when they no longer are."""
         monitor = self._lag_monitors.get(session.source)
-        if monitor and monitor.update(session.overdue, session.position, self._now_samples()):
+        if monitor and monitor.update(session.overdue, session.position, self._spoken_samples(session)):
             level, text = (logging.WARNING, "is behind") if monitor.late else (logging.INFO, "keeps up again")
             log.log(level, "source %s: the engine %s", session.source, text)
             self._hub.notify("late", monitor.notice, session.source)

@@ -3,17 +3,12 @@
 It must not know which protocol the client speaks.
 """
 
-import asyncio
 from collections.abc import Container
 from dataclasses import dataclass
 from typing import Protocol
 
 from streamstt.audio.format import Block, Samples, samples_from_ms, seconds_from_samples
 from streamstt.speech.session import Session
-
-# A client that sends only while somebody speaks leaves the last words open. They are complete when no audio has come
-# for so many steps: not for 5 s at once, because the daemon itself may have been stopped, or the machine asleep.
-PAUSE_STEPS, PAUSE_STEP_S = 10, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +82,6 @@ class RemoteSource:
         self._host = host
         self._session = session
         self._active_names = active_names
-        self._pause_timer: asyncio.TimerHandle | None = None
 
     @property
     def name(self) -> str:
@@ -111,24 +105,8 @@ class RemoteSource:
             samples: Shape (n,), 16 kHz, float32.
         """
         if len(samples):
-            self._stop_waiting()
             self._host.push(self._session, Block(self._session.position, samples))
             await self._host.wait_for_capacity(self._session)
-            self._wait_for_audio()
-
-    def _wait_for_audio(self, steps: int = PAUSE_STEPS) -> None:
-        """Ends the open utterance when no audio has come for ``steps``, and the engine has nothing to do for it."""
-        self._stop_waiting()
-        if steps == 0:
-            self.end_utterance()
-            return
-        left = PAUSE_STEPS if self._session.awaits_engine else steps - 1
-        self._pause_timer = asyncio.get_running_loop().call_later(PAUSE_STEP_S, self._wait_for_audio, left)
-
-    def _stop_waiting(self) -> None:
-        if self._pause_timer:
-            self._pause_timer.cancel()
-            self._pause_timer = None
 
     async def drain(self) -> None:
         """Ends the open utterance, because no audio follows for now, and waits until the last final is published."""
@@ -146,6 +124,5 @@ class RemoteSource:
 
     def close(self) -> None:
         """Ends the source, because the client is gone; its last speech is still captioned for viewers."""
-        self._stop_waiting()
         self._active_names.discard(self.name)
         self._host.end_source(self._session)
