@@ -48,16 +48,19 @@ class History:
         """
         self._finals: deque[Message] = deque(maxlen=max_finals)
         self._hello_finals = hello_finals
+        self._changes = 0
         self.forgotten_seq = 0
 
     def add(self, final: Message) -> None:
         """Adds a final."""
+        self._changes += 1
         if len(self._finals) == self._finals.maxlen:
             self.forgotten_seq = self._finals[0].seq
         self._finals.append(final)
 
     def set_limits(self, max_finals: int, hello_finals: int) -> None:
         """Sets new bounds, as for ``__init__``."""
+        self._changes += 1
         while len(self._finals) > max_finals:
             self.forgotten_seq = self._finals.popleft().seq
         self._finals = deque(self._finals, maxlen=max_finals)
@@ -65,18 +68,24 @@ class History:
 
     def restore(self, finals: Sequence[Message], forgotten_seq: int) -> None:
         """Adds the finals of an earlier run, oldest first; ``forgotten_seq`` is that of the newest before them."""
+        self._changes += 1
         self._finals.extend(finals)
         dropped = finals[: -len(self._finals)] if self._finals else []
         self.forgotten_seq = dropped[-1].seq if dropped else forgotten_seq
 
     def clear(self) -> None:
         """Removes all finals, as if there had been none."""
+        self._changes += 1
         self._finals.clear()
         self.forgotten_seq = 0
 
     def finals_up_to(self, seq: int) -> list[Message]:
         """Returns the finals up to a number; later ones are not delivered yet."""
         return [m for m in self._finals if m.seq <= seq]
+
+    def version(self, seq: int) -> tuple[int, int]:
+        """Returns numbers that change whenever ``finals_up_to(seq)`` does."""
+        return self._changes, next((m.seq for m in reversed(self._finals) if m.seq <= seq), 0)
 
     def hello_message(self, daemon_info: DaemonInfo, sources: list[SourceInfo], seq: int, resume: Resume) -> str:
         """Returns ``hello`` with the finals that a client has missed, or the newest ones for a new client.

@@ -18,7 +18,7 @@ from streamstt.server.access import (
 )
 from streamstt.server.http.pages import PAGES, Pages
 from streamstt.server.http.request import NO_API, Api
-from streamstt.server.http.response import Response, text_response, untranslated
+from streamstt.server.http.response import Download, Response, text_response, untranslated
 
 COOKIE_DAYS = 30
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -58,8 +58,8 @@ class Router:
         self._unavailable = unavailable
         self._translate_error = translate_error
 
-    def route(self, request: AccessRequest, method: str = "GET") -> Role | Response:
-        """Returns the response to a request, or the roles of a client whose WebSocket may open.
+    def route(self, request: AccessRequest, method: str = "GET") -> Role | Response | Download:
+        """Returns the response to a request, the file to be sent, or the roles of a client whose WebSocket may open.
 
         ``NO_ROLE`` is a client that has to send its token as the first message. Roles for a ``POST`` mean that its body
         may be read. ``HEAD`` gets the response to ``GET``, whose body is not sent.
@@ -67,7 +67,7 @@ class Router:
         verdict = self._route(request, method)
         return self._translate_error(request.path, verdict) if isinstance(verdict, Response) else verdict
 
-    def _route(self, request: AccessRequest, method: str) -> Role | Response:
+    def _route(self, request: AccessRequest, method: str) -> Role | Response | Download:
         verdict = self.policy.check(request)
         if isinstance(verdict, Refusal):
             headers = {"WWW_Authenticate": "Bearer"} if verdict.status is HTTPStatus.UNAUTHORIZED else {}
@@ -85,17 +85,17 @@ class Router:
             return Response(HTTPStatus.NO_CONTENT, "", b"", (("Allow", ", ".join(methods)),))
         return verdict if is_upload else self._get(request, path, verdict)
 
-    def _get(self, request: AccessRequest, path: str, verdict: Role) -> Role | Response:
+    def _get(self, request: AccessRequest, path: str, verdict: Role) -> Role | Response | Download:
         if path in self._websocket_paths:
             return verdict if request.is_websocket else _upgrade_required(path)
-        if response := self._api.get_response(path):
-            return response
+        if answer := self._api.get_response(path):
+            return answer
         if request.is_websocket and verdict is NO_ROLE:
             return self._not_found(path)
         if self.policy.token_set and path in PAGES and (token := query_token(request.target)):
             return self._set_token_cookie(request, token)
         response = self._pages.respond(request.target)
-        return _redact_health(response) if verdict is NO_ROLE else response
+        return _redact_health(response) if verdict is NO_ROLE and isinstance(response, Response) else response
 
     def _not_found(self, path: str) -> Response:
         if path in SETTING_BY_PATH:
