@@ -19,7 +19,6 @@ from streamstt.hub.revisions import Correction, make_revision
 from streamstt.hub.source_status import Notice, SourceStatuses
 from streamstt.hub.subscription import DONE, RESTARTED, STOPPING, TOO_SLOW, CloseReason, Subscription
 from streamstt.hub.write_ahead import WriteAhead
-from streamstt.subtitles.timeline import align_captions
 
 __all__ = ["DONE", "STOPPING", "TOO_SLOW", "CloseReason", "Hub", "Subscription"]
 
@@ -88,10 +87,20 @@ class Hub:
         return missing | dict.fromkeys(map(self.counters.source_label, self.missing_sources), 1.0)
 
     @property
-    def finals(self) -> list[Final]:
-        """The finals in the history with text, oldest first, on one time line."""
+    def finals(self) -> list[Message]:
+        """The finals in the history with text, as viewers have received them, oldest first."""
         past = self._history.finals_up_to(self._delivered_seq)
-        return align_captions([(m.event, m.steady_at) for m in past if isinstance(m.event, Final) and m.event.text])
+        return [m for m in past if isinstance(m.event, Final) and m.event.text]
+
+    @property
+    def finals_version(self) -> tuple[str, int, int]:
+        """Session, and two numbers that change whenever ``finals`` does."""
+        return self.daemon_info.session, *self._history.version(self._delivered_seq)
+
+    @property
+    def forgotten_seq(self) -> int:
+        """Number of the newest final that is no longer in the history; 0: all are."""
+        return self._history.forgotten_seq
 
     def recent_captions(self, count: int, since: int = 0) -> list[Final | Partial]:
         """Returns the newest finals with text, oldest first, then the open partials.

@@ -30,7 +30,7 @@ class HttpService:
     def __init__(
         self,
         policy: ConnectionPolicy,
-        route: Callable[[AccessRequest, str], Role | Response],
+        route: Callable[[AccessRequest, str], Role | Response | Handler],
         post_handlers: Mapping[str, Handler],
         translate_error: Callable[[str, Response], Response],
         make_websocket: Callable[[Client, Role], asyncio.Protocol],
@@ -40,7 +40,7 @@ class HttpService:
 
         Args:
             policy: Bounds that all connections share.
-            route: Returns the response to a request, or the roles of a client that is let in.
+            route: Returns the response to a request, what serves it, or the roles of a client that is let in.
             post_handlers: What serves ``POST``, by path.
             translate_error: Phrases an error as the clients of its path expect it.
             make_websocket: Makes the protocol that takes a connection over as a WebSocket.
@@ -150,6 +150,8 @@ class _Session:
         verdict = service.route(access_request, request.method)
         if isinstance(verdict, Response):
             await request.respond(verdict)
+        elif not isinstance(verdict, Role):
+            await verdict(request)
         elif request.method == "POST":
             connection.set_long()
             await service.post_handlers[request.path](request)

@@ -5,6 +5,7 @@ import errno
 import logging
 import ssl
 from contextlib import suppress
+from functools import partial
 from socket import SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
 
 from websockets.asyncio.server import Server as WebSocketServer
@@ -30,9 +31,11 @@ from streamstt.server.connection import Client, ConnectionPolicy
 from streamstt.server.endpoint import NO_EXTENSIONS, AudioIngest, EndpointContext, Extensions
 from streamstt.server.guests import best_address, make_invitation
 from streamstt.server.handlers import authenticate, serve_controller, serve_speaker, serve_viewer
+from streamstt.server.http.downloads import Downloads
 from streamstt.server.http.guest_pages import GuestPages
 from streamstt.server.http.pages import Pages
-from streamstt.server.http.response import Response
+from streamstt.server.http.request import Handler
+from streamstt.server.http.response import Download, Response
 from streamstt.server.http.router import Router
 from streamstt.server.http_service import HttpService
 from streamstt.server.limits import MAX_SHORT, ConnectionCounter, raise_fd_limit
@@ -72,6 +75,7 @@ class CaptionServer:
         self._connection_policy = ConnectionPolicy(
             ConnectionCounter(settings.max_connections, settings.max_per_address), settings.max_messages_s
         )
+        self._downloads = Downloads(hub, extensions.session_sets)
         self._http = HttpService(
             self._connection_policy,
             self._route,
@@ -196,6 +200,7 @@ class CaptionServer:
             return
         self._websockets.close(close_connections=False)
         await self._http.drain(DRAIN_S)
+        await self._downloads.close()
         # Clients that receive captions are closed after the last one; others at once.
         idle = [c for c in self._websockets.connections if c.request and c.request.path.startswith("/control")]
         closing = [asyncio.create_task(c.close(STOPPING.code, STOPPING.reason)) for c in idle]
@@ -210,9 +215,10 @@ class CaptionServer:
     async def _listen(self) -> asyncio.Server:
         return await listen(self._http.accept, self._settings, self._tls)
 
-    def _route(self, request: AccessRequest, method: str) -> Role | Response:
+    def _route(self, request: AccessRequest, method: str) -> Role | Response | Handler:
         """Routes by the rules that are in force now: a reload may change them."""
-        return self._router.route(request, method)
+        verdict = self._router.route(request, method)
+        return partial(self._downloads.send, verdict) if isinstance(verdict, Download) else verdict
 
     def _make_websocket(self, client: Client, roles: Role) -> WebSocketConnection:
         assert self._websockets is not None

@@ -10,7 +10,7 @@ import os
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from streamstt.transcripts.naming import (
     NAME_PATTERN,
     RECORD_SUFFIX,
     StoredSet,
+    continued_sets,
     expired,
     make_set_name,
     stays_open,
@@ -55,12 +56,27 @@ def local_time() -> datetime:
     return datetime.now().astimezone()
 
 
+@dataclass(frozen=True, slots=True)
+class SessionSet:
+    """A set of this session.
+
+    Attributes:
+        record: Path of its record.
+        header: The first line of the record.
+    """
+
+    record: Path
+    header: SetHeader
+
+
 class Archive:
     """A folder with sets of transcript files; ``write`` appends finals to the current set, or starts one.
 
     Attributes:
         folder: The folder.
         resume_state: Session, sequence number and finals that earlier runs have left.
+        session_sets: The sets of this run and those that it continues, oldest first. May be read in any thread.
+        is_session_whole: Whether none of them was deleted.
     """
 
     def __init__(
@@ -84,6 +100,8 @@ class Archive:
         self._current_set: tuple[str, SetHeader] | None = None  # the set to write to, open or not
         self._unapplied = 0  # revisions that its live files lack
         self._earlier_set = ""  # name of the set that the last mark has ended
+        self.session_sets: tuple[SessionSet, ...] = ()
+        self.is_session_whole = True
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -130,6 +148,8 @@ class Archive:
             if len(finals) >= history:
                 break
         self._current_set = order[-1], headers[order[-1]]
+        for continued in continued_sets(order, self._settings.split, self._clock().date()):
+            self._add_session_set(continued, headers[continued])
         finals.sort(key=lambda final: final.seq)  # not only by sets: captions may come late, after a mark
         left_out = finals[:-history]
         forgotten = left_out[-1].seq if left_out else headers[name].seq
@@ -174,6 +194,9 @@ class Archive:
             self._close_set()
         if self._settings.split == "run":
             self._close_set(ended=True)
+
+    def _add_session_set(self, name: str, header: SetHeader) -> None:
+        self.session_sets += (SessionSet(self.folder / f"{name}{RECORD_SUFFIX}", header),)
 
     # ---- writing
 
@@ -315,6 +338,7 @@ class Archive:
         name = make_set_name(self._settings.split, self._clock(), self._is_taken, title)
         header = SetHeader(started_at, title or "", self.resume_state.session, self._seq, steady)
         create_record(self.folder, name, header)
+        self._add_session_set(name, header)
         log.info("transcript %s begins in %s", name, self.folder)
         return name, header
 
@@ -353,6 +377,9 @@ class Archive:
             # The record last: without it the other files would never be found again.
             for suffix in (*LIVE_SUFFIXES, RECORD_SUFFIX):
                 (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
+        kept = tuple(s for s in self.session_sets if s.record.stem not in names)
+        self.is_session_whole &= kept == self.session_sets
+        self.session_sets = kept
         return names
 
     def _find_records(self) -> list[Path]:

@@ -120,13 +120,18 @@ class HttpRequest:
         self._stream.send(*events, h11.EndOfMessage())
         await self._stream.drain()
 
-    async def start_stream(self, content_type: str) -> None:
+    async def start_stream(self, content_type: str, size: int | None = None) -> None:
         """Begins a response whose parts follow one by one, by ``send`` until ``end``.
+
+        Args:
+            content_type: Of the body.
+            size: Size of the body in bytes; None: unknown.
 
         Raises:
             ConnectionError: The client has left.
         """
-        self._stream.send(self._begin(HTTPStatus.OK, [("Content-Type", content_type)]))
+        length = [] if size is None else [("Content-Length", str(size))]
+        self._stream.send(self._begin(HTTPStatus.OK, [("Content-Type", content_type), *length]))
         await self._stream.drain()
 
     async def send(self, data: bytes) -> None:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from hashlib import sha256
 from http import HTTPStatus
 
+from streamstt.subtitles.formats import Format
+
 # Only our own files, and nothing inline, so that text that was spoken or sent can never run. (``security_policy`` adds
 # the one script that is.) Fonts are bundled; the frame is the designer's, which shows the overlay.
 CONTENT_SECURITY_POLICY = (
@@ -51,6 +53,19 @@ class Response:
     content_type: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file with the captions, which takes too long to make for a ``Response``.
+
+    Attributes:
+        file_format: Its format.
+        current_set: Whether only those of the current set of transcripts are wanted, instead of the whole session.
+    """
+
+    file_format: Format
+    current_set: bool = False
 
 
 def text_response(status: HTTPStatus, text: str, **headers: str) -> Response:

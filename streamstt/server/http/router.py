@@ -20,7 +20,7 @@ from streamstt.server.access import (
 from streamstt.server.http.guest_pages import NO_GUESTS, token_form
 from streamstt.server.http.pages import PAGES, Pages
 from streamstt.server.http.request import NO_API, Api
-from streamstt.server.http.response import Response, text_response, untranslated
+from streamstt.server.http.response import Download, Response, text_response, untranslated
 from streamstt.server.requests import parse_query
 
 CONNECTION_PATH = "/connection"  # says why a page cannot open a WebSocket, which a browser does not tell it
@@ -65,8 +65,8 @@ class Router:
         self._translate_error = translate_error
         self.guests = NO_GUESTS
 
-    def route(self, request: AccessRequest, method: str = "GET") -> Role | Response:
-        """Returns the response to a request, or the roles of a client whose WebSocket may open.
+    def route(self, request: AccessRequest, method: str = "GET") -> Role | Response | Download:
+        """Returns the response to a request, the file to be sent, or the roles of a client whose WebSocket may open.
 
         ``NO_ROLE`` is a client that has to send its token as the first message. Roles for a ``POST`` mean that its body
         may be read. ``HEAD`` gets the response to ``GET``, whose body is not sent.
@@ -74,7 +74,7 @@ class Router:
         verdict = self._route(request, method)
         return self._translate_error(request.path, verdict) if isinstance(verdict, Response) else verdict
 
-    def _route(self, request: AccessRequest, method: str) -> Role | Response:
+    def _route(self, request: AccessRequest, method: str) -> Role | Response | Download:
         verdict = self.policy.check(request)
         if isinstance(verdict, Refusal):
             return self._refused(request, verdict)
@@ -92,7 +92,7 @@ class Router:
         is_client = is_upload or (path in self._websocket_paths and request.is_websocket)
         return (_too_many(request) or verdict) if is_client else self._get(request, path, verdict)
 
-    def _get(self, request: AccessRequest, path: str, verdict: Role) -> Response:
+    def _get(self, request: AccessRequest, path: str, verdict: Role) -> Response | Download:
         if response := _redirect(request, path) or self._api.get_response(path):
             return response
         if path in self._websocket_paths:
@@ -103,8 +103,10 @@ class Router:
             return self._not_found(path)
         if self.policy.token_set and path in PAGES and (token := query_token(request.target)):
             return self._set_token_cookie(request, token)
-        response = self.guests.respond(request.target) or self._pages.respond(request.target)
-        return _redact_health(response) if verdict is NO_ROLE and path == HEALTH_PATH else response
+        response: Response | Download = self.guests.respond(request.target) or self._pages.respond(request.target)
+        if isinstance(response, Response) and verdict is NO_ROLE and path == HEALTH_PATH:
+            response = _redact_health(response)
+        return response
 
     def _refused(self, request: AccessRequest, refusal: Refusal) -> Response:
         """Asks a person for a token; tells a program what is wrong."""

@@ -310,7 +310,7 @@ async def test_one_source_only() -> None:
 
 
 async def test_a_source_that_has_left() -> None:
-    """A source that has left is in no hello, and leaves no state or partial behind; its finals stay."""
+    """A source that has left is in no hello, and leaves no state or partial behind; its finals stay with its label."""
     hub = make_hub(sources=("mic", "door"))
     hub.publish(Status("door", State.SPEECH))
     hub.publish(final("said", source="door"))
@@ -319,7 +319,7 @@ async def test_a_source_that_has_left() -> None:
     with hub.subscribe() as subscription:
         (hello,) = await read_all(subscription)
     assert [s["name"] for s in hello["sources"]] == ["mic"]
-    assert [m["text"] for m in hello["history"]] == ["said"]
+    assert [(m["text"], m["label"]) for m in hello["history"]] == [("said", "Door")]
     assert hub.states == {}
 
 
@@ -342,7 +342,7 @@ async def test_what_the_pages_are_told() -> None:
     hub.publish(final("two", number=3))
     hub.publish(Status("mic", State.LOST, "unplugged"))
     hub.publish(Status("door", State.SPEECH))
-    assert [f.text for f in hub.finals] == ["one", "two"]
+    assert [f.data["text"] for f in hub.finals] == ["one", "two"]
     assert hub.states == {"mic": State.LOST, "door": State.SPEECH}
 
 
@@ -422,7 +422,7 @@ async def test_limits_can_change() -> None:
     for number in range(6):
         hub.publish(final(f"{number}.", number=number))
     hub.set_limits(history=2, hello_history=1, queue=50)
-    assert [f.text for f in hub.finals] == ["4.", "5."]
+    assert [f.data["text"] for f in hub.finals] == ["4.", "5."]
     with hub.subscribe() as subscription:
         assert [f["text"] for f in (await read_all(subscription))[0]["history"]] == ["5."]
     with hub.subscribe(Resume(since=3)) as subscription:
@@ -430,7 +430,7 @@ async def test_limits_can_change() -> None:
     hub.set_limits(history=10, hello_history=10, queue=50)
     for number in range(6, 9):
         hub.publish(final(f"{number}.", number=number))
-    assert [f.text for f in hub.finals] == ["4.", "5.", "6.", "7.", "8."]
+    assert [f.data["text"] for f in hub.finals] == ["4.", "5.", "6.", "7.", "8."]
 
 
 async def test_source_that_comes_and_goes() -> None:

@@ -183,6 +183,27 @@ def test_mark(tmp_path: Path, clock: Clock) -> None:
     assert lines(tmp_path, "2026-11-25-weekly-2")[0]["title"] == "weekly!"
 
 
+@pytest.mark.parametrize(
+    ("split", "continued"), [("day", ["2026-11-25", "2026-11-25-weekly"]), ("none", ["2026-11-25-weekly"]), ("run", [])]
+)
+def test_session_sets(tmp_path: Path, clock: Clock, split: str, continued: list[str]) -> None:
+    """A session has the sets of this run, and those that it continues: with ``day`` all of today, but no older one."""
+    with opened(tmp_path, clock) as archive:
+        assert archive.session_sets == ()
+        clock.now -= timedelta(days=1)
+        archive.write(entry("Yesterday.", 1))
+        clock.now += timedelta(days=1)
+        archive.write(entry("Before.", 2))
+        archive.start_set("Weekly")
+        written = ["2026-11-24", "2026-11-25", "2026-11-25-weekly"]
+        assert [s.record.stem for s in archive.session_sets] == written
+        assert [(s.header.title, s.header.seq) for s in archive.session_sets] == [("", 0), ("", 1), ("Weekly", 2)]
+    with opened(tmp_path, clock, split=split) as archive:
+        assert [s.record.stem for s in archive.session_sets] == continued
+        archive.start_set("Next")
+        assert [s.record.stem for s in archive.session_sets] == [*continued, "2026-11-25-next"]
+
+
 def test_labels(tmp_path: Path, clock: Clock) -> None:
     """From the second source on, captions have labels, also after a restart; with one source they have none."""
     with opened(tmp_path, clock) as archive:
@@ -286,7 +307,10 @@ def test_delete_expired(tmp_path: Path, clock: Clock) -> None:
         for path in tmp_path.iterdir():
             age = timedelta(days=1 if "new" in path.name else 30)
             os.utime(path, ((NOON - age).timestamp(),) * 2)
+        assert archive.is_session_whole
         assert archive.delete_expired() == ["2026-11-25-old"]
+        assert not archive.is_session_whole
+        assert [s.header.title for s in archive.session_sets] == ["new", "open"]
         assert archive.delete_expired() == []
     remaining = {name for name in names(tmp_path) if name not in foreign}
     assert {name.partition(".")[0] for name in remaining} == {"2026-11-25-new", "2026-11-25-open"}

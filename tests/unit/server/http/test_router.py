@@ -9,7 +9,7 @@ from streamstt.config.compat import SETTING_BY_PATH
 from streamstt.events import State, Status
 from streamstt.server.access import COMPAT_PATHS, NO_ROLE, AccessPolicy, AccessRequest, Role, TokenSet
 from streamstt.server.http.pages import Pages
-from streamstt.server.http.response import Response, text_response
+from streamstt.server.http.response import Download, Response, text_response
 from streamstt.server.http.router import Router
 from tests.support.captions import final, make_hub
 
@@ -42,7 +42,7 @@ def test_a_page_with_a_token() -> None:
     assert {"HttpOnly", "SameSite=Lax", "Path=/"} <= set(attributes)
     assert "Secure" not in attributes
     assert ask(router, "/overlay?lines=2", cookie).status is HTTPStatus.OK
-    assert SECRET in ask(router, "/transcript.txt", cookie).body.decode()
+    assert router.route(AccessRequest("/transcript.txt", ("localhost",), cookies=cookie)) == Download("txt")
     assert TOKEN.encode() not in first.body
 
 
@@ -62,7 +62,7 @@ def test_without_a_token(target: str) -> None:
 
 def test_transcript_with_a_token_is_no_detour() -> None:
     """Programs get what they ask for at once, without a redirect."""
-    assert SECRET in ask(closed(), f"/transcript.txt?token={TOKEN}").body.decode()
+    assert closed().route(AccessRequest(f"/transcript.txt?token={TOKEN}", ("localhost",))) == Download("txt")
 
 
 def test_health_without_a_token_is_one_word() -> None:
