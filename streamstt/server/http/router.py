@@ -103,10 +103,9 @@ class Router:
             return self._not_found(path)
         if self.policy.token_set and path in PAGES and (token := query_token(request.target)):
             return self._set_token_cookie(request, token)
-        response: Response | Download = self.guests.respond(request.target) or self._pages.respond(request.target)
-        if isinstance(response, Response) and verdict is NO_ROLE and path == HEALTH_PATH:
-            response = _redact_health(response)
-        return response
+        page = self.guests.respond(request.target) or self._pages.respond(request.target)
+        is_public_health = verdict is NO_ROLE and path == HEALTH_PATH
+        return _redact_health(page) if is_public_health and isinstance(page, Response) else page
 
     def _refused(self, request: AccessRequest, refusal: Refusal) -> Response:
         """Asks a person for a token; tells a program what is wrong."""

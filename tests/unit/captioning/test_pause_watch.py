@@ -46,7 +46,7 @@ async def final_text(hub: Hub) -> str:
     async with asyncio.timeout(60):
         while not hub.finals:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
-    return hub.finals[0].text
+    return str(hub.finals[0].data["text"])
 
 
 async def test_a_client_that_leaves_out_silence(pipeline: CaptionPipeline, hub: Hub) -> None:
