@@ -153,7 +153,7 @@ async def test_an_edge_has_the_same_times(room: Room) -> None:
     entries = parse_entries([make_entry(m.data, "run-1").text for m in messages])
     edge = Hub(ABOUT, history=100, hello_history=50, queue=100)
     edge.relay([entry.message for entry in entries if isinstance(entry, EventEntry)])
-    assert [m.data for m in edge.finals] == [m.data for m in room.hub.finals]
+    assert [m.text for m in edge.finals] == [m.text for m in room.hub.finals]
     assert [json.loads(entry.message.text)["at"] for entry in entries if isinstance(entry, EventEntry)] == [
         m.data["at"] for m in messages
     ]
