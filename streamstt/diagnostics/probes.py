@@ -22,6 +22,7 @@ from streamstt.audio.level import LevelMeter
 from streamstt.audio.sources import AudioFile, make_source
 from streamstt.config.loader import transcript_folder
 from streamstt.config.settings import Settings, SourceSettings
+from streamstt.config.urls import public_address
 from streamstt.diagnostics.facts import Fact, Facts, FolderFact, PortFact, ServiceFact, SettingsFact, SourceFact
 from streamstt.errors import SourceError
 from streamstt.service.units import UNIT_NAME, UnitLocation
@@ -67,6 +68,7 @@ def probe_source(settings: SourceSettings) -> SourceFact:
     source = make_source(settings)
     try:
         title = _device_title(settings) if kind in {"mic", "monitor"} else ""
+        title = public_address(settings.argument) if kind == "url" else title
         if source is None or kind == "stdin":
             return SourceFact(name, kind)
         source.open()

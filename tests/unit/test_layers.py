@@ -35,6 +35,7 @@ FLOORS = (
 # Where a third-party package may be imported: a module, or a whole room.
 DOORS = {
     "aiomqtt": {"brokers.mqtt"},
+    "av": {"audio.network_reader"},
     "budoux": {"text.word_boundaries"},
     "faster_whisper": {"bench.faster_whisper"},
     "filelock": {"whisper"},
