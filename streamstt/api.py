@@ -51,8 +51,9 @@ async def listen(
     environment are read.
 
     Args:
-        sources: Sources as ``--source`` takes them (``mic``, ``mic:NAME``, ``monitor``, ``file:PATH``, ``stdin``), or
-            objects that implement ``AudioSource``; none: the default microphone. A file is read in real time.
+        sources: Sources as ``--source`` takes them (``mic``, ``mic:NAME``, ``monitor``, ``file:PATH``, ``stdin``,
+            ``url:ADDRESS``), or objects that implement ``AudioSource``; none: the default microphone. A file is read
+            in real time.
         model: Short name, Hugging Face id, or folder of the model.
         language: Language code such as ``en``, or ``auto`` to detect it.
         settings: Other settings, such as ``{"speech.detector": "webrtc"}``.

@@ -19,6 +19,7 @@ from streamstt.audio.devices.microphone import Microphone
 from streamstt.audio.devices.selection import DeviceSelector
 from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, Samples, from_s16le
 from streamstt.audio.mixing import ChannelMixer
+from streamstt.audio.network_stream import NetworkStream
 from streamstt.audio.recording import OpenRecording, open_recording
 from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
@@ -231,6 +232,8 @@ def make_source(settings: SourceSettings) -> AudioSource | None:
         case "file":
             path = Path(settings.argument).expanduser()
             return AudioFile(path, fast=settings.fast, loop=settings.loop, track=settings.track)
+        case "url":
+            return NetworkStream(settings.argument, settings.track)
         case "stdin":
             return StandardInput(settings.rate)
         case _:

@@ -35,14 +35,14 @@ Captures = Sequence[tuple[SourceSettings, Capture]]
 
 
 def may_appear_later(settings: SourceSettings, environ: Mapping[str, str] | None = None, pid: int = 0) -> bool:
-    """Returns whether a source that is missing at the start is waited for; only a device ever is.
+    """Returns whether a source that is missing at the start is waited for; only a device or a stream ever is.
 
     Args:
         settings: Settings of the source.
         environ: Replaces the environment of the process.
         pid: Replaces the id of the process.
     """
-    if settings.kind not in {"mic", "monitor"}:
+    if settings.kind not in {"mic", "monitor", "url"}:
         return False
     if settings.wait == "auto":
         return is_service(os.environ if environ is None else environ, pid or os.getpid())

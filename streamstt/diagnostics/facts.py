@@ -24,7 +24,7 @@ class SourceFact:
 
     Attributes:
         name: Its name in captions.
-        kind: ``mic``, ``monitor``, ``file``, ``stdin`` or ``ws``.
+        kind: ``mic``, ``monitor``, ``file``, ``url``, ``stdin`` or ``ws``.
         title: Name of the device or file; empty: not found.
         level: Level of the first seconds; None: not measured.
         problem: Why it cannot be opened; empty: it can.

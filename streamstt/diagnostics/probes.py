@@ -23,6 +23,7 @@ from streamstt.audio.sources import AudioFile, make_source
 from streamstt.config.loader import transcript_folder
 from streamstt.config.server import ServerSettings, local_address
 from streamstt.config.settings import Settings, SourceSettings
+from streamstt.config.urls import public_address
 from streamstt.diagnostics.facts import (
     AccessFact,
     Fact,
@@ -81,6 +82,7 @@ def probe_source(settings: SourceSettings) -> SourceFact:
     try:
         is_device = kind in {"mic", "monitor"}
         title = choose_device(device_selector(settings), list_devices()).title if is_device else ""
+        title = public_address(settings.argument) if kind == "url" else title
         if source is None or kind == "stdin":
             return SourceFact(name, kind)
         source.open()

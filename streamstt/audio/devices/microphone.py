@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from streamstt.audio.devices.device_clock import DeviceClock
-from streamstt.audio.devices.recorder import MessageType
+from streamstt.audio.devices.messages import MessageType
 from streamstt.audio.devices.recorder_process import OPEN_TIMEOUT_S, RecorderProcess
 from streamstt.audio.devices.selection import Device, DeviceSelector, match_device
 from streamstt.audio.format import SAMPLE_RATE, Block, Resampler, Samples, samples_from_ms
