@@ -16,7 +16,7 @@ from streamstt.captioning.metrics import PipelineMetrics
 from streamstt.captioning.pause_watch import PauseWatch
 from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest, free_name
 from streamstt.captioning.scheduling import LagMonitor, Scheduler
-from streamstt.captioning.stream_times import StreamTimes
+from streamstt.captioning.stream_times import Origin, StreamTimes
 from streamstt.clock import loop_time, utc_timestamp
 from streamstt.config.settings import Settings, SpeechSettings
 from streamstt.engine.background import BackgroundDecoder
@@ -109,7 +109,7 @@ class CaptionPipeline:
         color: str = "",
         end_silence_ms: int = 0,
         *,
-        is_recording: bool = False,
+        origin: Origin = Origin.CLIENT,
     ) -> Session:
         """Adds a source.
 
@@ -119,7 +119,7 @@ class CaptionPipeline:
             language: Language code, ``auto``, or empty for ``engine.language``.
             color: CSS color of its captions; empty: pages choose one.
             end_silence_ms: Overrides ``speech.end_silence_ms``; 0: it does not.
-            is_recording: Whether it is a file, whose times count from its start whenever it is read.
+            origin: Where its audio comes from.
 
         Returns:
             The session that takes the audio of the source.
@@ -134,7 +134,7 @@ class CaptionPipeline:
         self._sessions[name] = session
         self._scheduler.add(session)
         self._pause_watches[name] = PauseWatch(lambda: session.awaits_engine, partial(self.interrupt, session))
-        times = self._times[name] = StreamTimes(is_recording=is_recording)
+        times = self._times[name] = StreamTimes(origin)
         self._hub.add_source(SourceInfo(name, label, utc_timestamp(), color), times.time_of)
         return session
 

@@ -12,6 +12,7 @@ from streamstt.audio.capture import Capture
 from streamstt.audio.sources import AudioSource, make_source
 from streamstt.captioning.local_source import run_source
 from streamstt.captioning.pipeline import CaptionPipeline
+from streamstt.captioning.stream_times import Origin
 from streamstt.clock import utc_timestamp
 from streamstt.concurrency import run_in_thread
 from streamstt.config.settings import Settings, SourceSettings
@@ -146,6 +147,18 @@ def make_hub(settings: Settings, info: EngineInfo, resume_state: ResumeState | N
     return hub
 
 
+def find_origin(source: SourceSettings, is_live: bool) -> Origin:
+    """Returns where the audio of a local source comes from.
+
+    Args:
+        source: Its settings.
+        is_live: Whether audio that is not read in time is lost.
+    """
+    if source.kind == "file":
+        return Origin.FILE
+    return Origin.DEVICE if is_live else Origin.CLIENT
+
+
 async def start_sources(tasks: asyncio.TaskGroup, pipeline: CaptionPipeline, captures: Captures) -> list[SourceTask]:
     """Starts a task for each local source, and returns when all sources are open or waited for.
 
@@ -161,7 +174,8 @@ async def start_sources(tasks: asyncio.TaskGroup, pipeline: CaptionPipeline, cap
         SourceError: A source that is not a device cannot be opened.
     """
     sessions = [
-        pipeline.add_source(s.name, s.title, s.language, s.color, is_recording=s.kind == "file") for s, _ in captures
+        pipeline.add_source(s.name, s.title, s.language, s.color, origin=find_origin(s, capture.is_live))
+        for s, capture in captures
     ]
     await asyncio.gather(*(capture.start() for _, capture in captures))
     pairs = zip(captures, sessions, strict=True)

@@ -8,6 +8,7 @@ comes all at once gets its true time, a pause stays one, and a clock that drifts
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from enum import Enum
 
 from streamstt.audio.format import SAMPLE_RATE
 
@@ -17,6 +18,14 @@ MAX_DRIFT = 0.005  # s a second: much more than the clocks of sound devices diff
 # client has gathered while it connected.
 MAX_AHEAD_S = 2.0
 MAX_ANCHORS = 1000  # changes that are remembered; the oldest are forgotten, whose captions are long final
+
+
+class Origin(Enum):
+    """Where audio comes from."""
+
+    DEVICE = 1  # it is heard: audio that comes faster than it was spoken has been late before
+    CLIENT = 2  # it is heard, or a recording that is sent
+    FILE = 3  # a recording whose times count from its start whenever it is read
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +43,9 @@ class StreamTimes:
     after a pause from that of the next one.
     """
 
-    def __init__(self, *, is_recording: bool = False) -> None:
-        """Starts without audio.
-
-        Args:
-            is_recording: Whether the stream is a file, whose times count from its start whenever it is read.
-        """
-        self._is_recording = is_recording
+    def __init__(self, origin: Origin) -> None:
+        """Starts without audio; ``origin`` is where it comes from."""
+        self._origin = origin
         self._is_ahead = False  # of time: the client sends a recording
         self._anchors: list[Anchor] = []  # positions and offsets rise
         self._first_offset_s = self._first_at = 0.0
@@ -57,10 +62,10 @@ class StreamTimes:
         if not self._anchors:
             self._first_offset_s, self._first_at = offset_s, at
             self._anchors.append(Anchor(start, offset_s))
-        if self._is_recording:
+        if self._origin is Origin.FILE:
             return
         earliest_s = self._first_offset_s - MAX_AHEAD_S - MAX_DRIFT * (at - self._first_at)
-        if offset_s < earliest_s and not self._is_ahead:
+        if offset_s < earliest_s and self._origin is Origin.CLIENT and not self._is_ahead:
             self._is_ahead = True
             self._anchors = [Anchor(0, self._first_offset_s)]
         while not self._is_ahead and self._anchors and self._anchors[-1].offset_s > offset_s:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamstt.audio.format import SAMPLE_RATE
-from streamstt.captioning.stream_times import MAX_AHEAD_S, TOLERANCE_S, StreamTimes
+from streamstt.captioning.stream_times import MAX_AHEAD_S, TOLERANCE_S, Origin, StreamTimes
 from tests.support.drawing import PROPERTY
 
 BEGIN = 5000.0  # elapsed time (s) at which the first sample is spoken
@@ -18,8 +18,8 @@ BLOCK = round(BLOCK_S * SAMPLE_RATE)
 class Stream:
     """A stream of blocks, each spoken at a time, and arriving at a time that is not earlier."""
 
-    def __init__(self, *, is_recording: bool = False) -> None:
-        self.times = StreamTimes(is_recording=is_recording)
+    def __init__(self, origin: Origin = Origin.CLIENT) -> None:
+        self.times = StreamTimes(origin)
         self.position = 0
         self.spoken: list[tuple[float, float]] = []  # stream time of the start of each block, and when it was spoken
 
@@ -106,16 +106,25 @@ def test_faster_than_speech(speed: float, pause_s: float) -> None:
 @pytest.mark.parametrize("speed", [0.2, 1.0, 50.0])
 def test_a_file(speed: float) -> None:
     """A file counts from its start, however slowly or fast it is read."""
-    stream = Stream(is_recording=True)
+    stream = Stream(Origin.FILE)
     stream.speak(BEGIN, 60, speed)
     assert stream.times.time_of(50) - stream.times.time_of(0) == pytest.approx(50)
     assert stream.times.time_of(0) == pytest.approx(BEGIN, abs=max(1, 1 / speed) * BLOCK_S)
 
 
+def test_a_device_that_begins_late() -> None:
+    """A device, or a live stream, that holds back its first seconds and then delivers them at once, is no recording."""
+    stream = Stream(Origin.DEVICE)
+    for n in range(900):
+        stream.send(BEGIN + n * BLOCK_S, max(BEGIN + (n + 1) * BLOCK_S, BEGIN + 20))
+    assert stream.errors == pytest.approx([0] * 900)
+
+
+@pytest.mark.parametrize("origin", [Origin.DEVICE, Origin.CLIENT])
 @pytest.mark.parametrize("drift", [-200e-6, 200e-6, -1e-3, 1e-3])
-def test_drift(drift: float) -> None:
+def test_drift(origin: Origin, drift: float) -> None:
     """After ten hours the clock of a sound device is seconds off; the times of its audio are not."""
-    times = StreamTimes()
+    times = StreamTimes(origin)
     for second in range(36_000):
         end = round((second + 1) * SAMPLE_RATE * (1 + drift))
         times.add_arrival(round(second * SAMPLE_RATE * (1 + drift)), end, BEGIN + second + 1)
