@@ -5,45 +5,18 @@ Knows nothing of what the bytes mean.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
-from streamstt.server.access import redact
-from streamstt.server.limits import ConnectionCounter, RateLimitedLog, ShortConnections, address_key, printable
+from streamstt.server.limits import ConnectionPolicy, address_key
 
 CHUNK = 2**16  # bytes; while twice as many wait to be read, the client has to wait
 LINGER_S = 10.0  # a client that is still sending is read for this time: a reset could destroy its response
 LINGER_IDLE_S = 2.0  # ... and for this time without any data
 FLUSH_S = 10.0  # a client that does not read the end of its last response for this time is cut off
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class ConnectionPolicy:
-    """What all connections share: their counts, how much each may send, and a limit on log lines about them.
-
-    Attributes:
-        counter: Counts WebSockets, and uploads while they are served.
-        messages_per_s: Maximum number of small messages per second from one audio client.
-        short: Counts all other connections, from their first byte to their last.
-        abuse_log: Limits the log lines that clients can cause.
-    """
-
-    counter: ConnectionCounter
-    messages_per_s: float
-    short: ShortConnections["Connection"] = field(default_factory=ShortConnections)
-    abuse_log: RateLimitedLog = field(default_factory=RateLimitedLog)
-
-    def log_abuse(self, address: str, text: str) -> None:
-        """Logs what a client did wrong, unless much was logged already."""
-        line = self.abuse_log.line_to_log(time.monotonic(), f"client {address}: {printable(redact(text))}")
-        if line:
-            log.info("%s", line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +83,7 @@ class Connection(asyncio.Protocol):
         excess = self._policy.short.add(self, self.client.key, time.monotonic())
         if excess:
             self._policy.log_abuse(address, "too many connections are open: one was closed")
-            excess.abort()
+            excess.give_way()
         if excess is self:
             return
         self._connections.add(self)
@@ -206,9 +179,9 @@ class Connection(asyncio.Protocol):
         self._policy.short.set_busy(self)
 
     def set_idle(self) -> None:
-        """Notes that the next request may come."""
+        """Notes that a response is complete, and the next request may come."""
         if not self.is_long:
-            self._policy.short.set_idle(self, self.client.key, time.monotonic())
+            self._policy.short.set_idle(self, self.client.key)
 
     def set_long(self) -> None:
         """Counts the connection as one that takes the place of a client from now on."""
@@ -257,6 +230,13 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Closes the connection at once."""
         self._transport.abort()
+
+    def give_way(self) -> None:
+        """Closes an idle connection at once, or as soon as the client has read its last response."""
+        if self._transport.get_write_buffer_size():
+            self.close()
+        else:
+            self.abort()
 
     async def stop(self) -> None:
         """Cancels the task that serves the connection, waits for its end, and closes the connection."""

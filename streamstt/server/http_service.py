@@ -10,10 +10,11 @@ from contextlib import suppress
 from http import HTTPStatus
 
 from streamstt.server.access import HEALTH_PATH, AccessRequest, Role
-from streamstt.server.connection import Client, Connection, ConnectionPolicy
+from streamstt.server.connection import Client, Connection
 from streamstt.server.http.request import Handler, HttpRequest
 from streamstt.server.http.response import HttpError, Response
 from streamstt.server.http.stream import HttpStream
+from streamstt.server.limits import ConnectionPolicy
 
 MAX_REQUESTS = 1000  # on one connection, so that no client holds it forever
 
@@ -131,8 +132,8 @@ class _Session:
             return False
         if request.status and is_abuse(request.status, request.path):
             self._log_abuse(f"refused with {request.status.value}: {request.reason}")
+        self._connection.set_idle()
         if self._stream.can_reuse():
-            self._connection.set_idle()
             return True
         await self._connection.linger(always=self._stream.is_body_pending)
         return False

@@ -1,17 +1,21 @@
-"""Bounds on clients: rates, connection counts, log lines about them. The caller brings the clock."""
+"""Bounds on clients: rates, connection counts, log lines about them. The caller brings the clock, but for the log."""
 
 import logging
 import resource
+import time
 from collections import Counter
 from collections.abc import Hashable
+from dataclasses import dataclass, field
 from ipaddress import IPv6Address, ip_address
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from streamstt.server.access import redact
 
 log = logging.getLogger(__name__)
 
 # Connections for pages and their files: each is needed for a moment, but a hall of phones opens hundreds at once.
-MAX_SHORT, MAX_SHORT_PER_ADDRESS = 2000, 1000
-IDLE_S = 1.0  # a short connection that has been idle for longer may be closed in favor of a new one
+MAX_SHORT, MAX_SHORT_PER_ADDRESS = 3000, 2000
+REQUEST_S = 1.0  # a connection without its first request for longer may be closed in favor of a new one
 RESERVED_FDS = 256  # file descriptors for audio, files, the model, and connections that are being refused
 
 
@@ -119,7 +123,8 @@ class ShortConnections(Generic[T]):
 
     def __init__(self) -> None:
         self.counter = ConnectionCounter(MAX_SHORT, MAX_SHORT_PER_ADDRESS)
-        self._idle: dict[T, tuple[str, float]] = {}  # address and time of each, the one that is idle longest first
+        # Address of each, and from when on it may be closed; the one that is idle longest first.
+        self._idle: dict[T, tuple[str, float]] = {}
 
     def add(self, connection: T, address: str, now: float) -> T | None:
         """Counts a new connection; returns the one to close in exchange, which may be itself.
@@ -130,11 +135,11 @@ class ShortConnections(Generic[T]):
             now: Time of a monotonic clock, in seconds.
         """
         self.counter.add(address)
-        self._idle[connection] = address, now
+        self._idle[connection] = address, now + REQUEST_S
         if not self.counter.over_limit_reason(address):
             return None
         any_address = self.counter.total > self.counter.max_total
-        idle = (c for c, (a, since) in self._idle.items() if now - since > IDLE_S and (any_address or a == address))
+        idle = (c for c, (a, until) in self._idle.items() if now > until and (any_address or a == address))
         closed = next(idle, connection)
         del self._idle[closed]
         return closed
@@ -148,9 +153,9 @@ class ShortConnections(Generic[T]):
         """Notes that a connection is serving a request."""
         self._idle.pop(connection, None)
 
-    def set_idle(self, connection: T, address: str, now: float) -> None:
-        """Notes that a connection waits for its next request."""
-        self._idle[connection] = address, now
+    def set_idle(self, connection: T, address: str) -> None:
+        """Notes that a connection has got its response: it may be closed at any time."""
+        self._idle[connection] = address, 0.0
 
 
 class RateLimitedLog:
@@ -174,6 +179,29 @@ class RateLimitedLog:
         more = f" ({self._suppressed} more like this were not logged)" if self._suppressed else ""
         self._suppressed = 0
         return text + more
+
+
+@dataclass(slots=True)
+class ConnectionPolicy:
+    """What all connections share: their counts, how much each may send, and a limit on log lines about them.
+
+    Attributes:
+        counter: Counts WebSockets, and uploads while they are served.
+        messages_per_s: Maximum number of small messages per second from one audio client.
+        short: Counts all other connections, from their first byte to their last.
+        abuse_log: Limits the log lines that clients can cause.
+    """
+
+    counter: ConnectionCounter
+    messages_per_s: float
+    short: ShortConnections[Any] = field(default_factory=ShortConnections)
+    abuse_log: RateLimitedLog = field(default_factory=RateLimitedLog)
+
+    def log_abuse(self, address: str, text: str) -> None:
+        """Logs what a client did wrong, unless much was logged already."""
+        line = self.abuse_log.line_to_log(time.monotonic(), f"client {address}: {printable(redact(text))}")
+        if line:
+            log.info("%s", line)
 
 
 def address_key(address: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from streamstt.config.server import ServerSettings
 
-BACKLOG = 1024  # connections that wait to be accepted: a hall of phones opens the page at once
+BACKLOG = 512  # connections that wait to be accepted: a hall of phones opens the page at once
 TLS_SHUTDOWN_S = 10.0  # how long it waits for the end of a TLS connection
 
 

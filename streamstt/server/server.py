@@ -27,7 +27,7 @@ from streamstt.server.access import (
     parse_host,
 )
 from streamstt.server.addresses import WILDCARD_HOSTS, own_names
-from streamstt.server.connection import Client, ConnectionPolicy
+from streamstt.server.connection import Client
 from streamstt.server.endpoint import NO_EXTENSIONS, AudioIngest, EndpointContext, Extensions
 from streamstt.server.guests import best_address, make_invitation
 from streamstt.server.handlers import authenticate, serve_controller, serve_speaker, serve_viewer
@@ -38,7 +38,7 @@ from streamstt.server.http.request import Handler
 from streamstt.server.http.response import Download, Response
 from streamstt.server.http.router import Router
 from streamstt.server.http_service import HttpService
-from streamstt.server.limits import MAX_SHORT, ConnectionCounter, raise_fd_limit
+from streamstt.server.limits import MAX_SHORT, ConnectionCounter, ConnectionPolicy, raise_fd_limit
 from streamstt.server.listener import listen
 from streamstt.server.tls import CertificateRenewal, local_certificate, make_context, reload_certificate
 from streamstt.server.tokens import load_tokens

@@ -76,8 +76,8 @@ def test_idle_connections_make_room() -> None:
     assert short.add("elsewhere", "b", 5.1) is None
     assert short.add("far", "c", 5.1) == "young", "the bound of all addresses"
     short.remove("young", "hall")
-    short.set_idle("busy", "hall", 5.2)
-    assert short.add("last", "c", 9.0) == "next"
+    short.set_idle("busy", "hall")
+    assert short.add("last", "c", 5.2) == "busy", "it has got its response"
 
 
 def test_one_connection_is_closed_once() -> None:
