@@ -80,15 +80,15 @@ export class PopOn {
 
   #screensOf({ id, source, language }, phrase) {
     const text = this.#style.displayed(phrase, language);
-    const label = this.#speakers.labelAfter(undefined, source);
-    const labelOf = (line) => (line === 0 ? label : "");
+    const { lines } = this.#style.values;
+    const label = this.#speakers.labelOf(source);
+    const labelOf = (line) => (line % lines === 0 ? label : ""); // at the top of each screen
     const texts = breakLines(text, (line) => this.#style.lineCapacity(labelOf(line)), language);
     const dir = this.#style.direction(text);
     const specs = texts.map((line, n) => ({
       ...this.#speakers.rowSpec(source, { label: labelOf(n), dir, language }),
       text: line,
     }));
-    const { lines } = this.#style.values;
     const screens = [];
     for (let n = 0; n < specs.length; n += lines) screens.push({ id, specs: specs.slice(n, n + lines) });
     return screens;

@@ -104,7 +104,7 @@ export class RollUp {
     for (let n = 0; n < flow.lines.length; n++) {
       const line = flow.lines[n];
       const next = flow.lines[n + 1];
-      if (!line.row) line.label = this.#labelOfNextRow(flow, n, source);
+      if (!line.row) line.label = this.#speakers.labelOf(source);
       const options = { ...this.#style.lineCapacity(line.row?.label ?? line.label), language, from: line.start };
       // A line before others keeps its words unless they no longer fit; those then go to the next line.
       const start = next
@@ -136,11 +136,6 @@ export class RollUp {
       if (start) flow.addLine(start);
     }
     return remaining;
-  }
-
-  #labelOfNextRow(flow, n, source) {
-    if (n > 0 && !flow.lines[n - 1].row) return ""; // the row above it will have the same speaker
-    return this.#speakers.labelAfter(this.#rows.source, source);
   }
 
   #fillRows(flow, stable, { language, source }) {
