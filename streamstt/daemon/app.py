@@ -82,7 +82,7 @@ async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> 
         pipeline,
         Extensions(
             transcript,
-            (lambda: archive.session_sets) if archive else tuple,
+            archive,
             make_endpoints(settings.compat),
             api,
             translate_error=translate_error,

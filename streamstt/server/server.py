@@ -71,11 +71,12 @@ class CaptionServer:
         self._ingest = ingest
         self._extensions = extensions
         self._pages = Pages(hub)
+        self._pages.records = extensions.records
         self._router = self._make_router(AccessPolicy(None))
         self._connection_policy = ConnectionPolicy(
             ConnectionCounter(settings.max_connections, settings.max_per_address), settings.max_messages_s
         )
-        self._downloads = Downloads(hub, extensions.session_sets)
+        self._downloads = Downloads(hub, extensions.records)
         self._http = HttpService(
             self._connection_policy,
             self._route,

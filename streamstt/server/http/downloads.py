@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -19,8 +19,8 @@ from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import Message
 from streamstt.server.http.request import HttpRequest
 from streamstt.server.http.response import Download, HttpError
+from streamstt.server.http.session import SessionRecords
 from streamstt.subtitles.formats import CONTENT_TYPES
-from streamstt.transcripts.archive import SessionSet
 
 IMPORT_ROOT = Path(__file__).parents[3]  # the folder of the package, however this process found it
 CHUNK = 2**16  # bytes that are sent at once
@@ -80,15 +80,15 @@ class Rendering:
 class Downloads:
     """Sends files with the captions; at most one is being written at a time."""
 
-    def __init__(self, hub: Hub, session_sets: Callable[[], Sequence[SessionSet]]) -> None:
+    def __init__(self, hub: Hub, records: SessionRecords | None) -> None:
         """Starts without files.
 
         Args:
             hub: Where captions are published.
-            session_sets: Returns the sets of transcripts to which this run has written; none: none are kept.
+            records: The transcripts; None: none are kept.
         """
         self._hub = hub
-        self._session_sets = session_sets
+        self._records = records
         self._newest: dict[Download, Rendering] = {}
         self._tasks: dict[Rendering, asyncio.Task[None]] = {}  # of each that has a file, or will
         self._turn = asyncio.Lock()
@@ -169,7 +169,7 @@ class Downloads:
         """Writes a file when its turn has come."""
         try:
             async with self._turn:
-                sets = self._session_sets()
+                sets = self._records.session_sets if self._records else ()
                 if download.current_set:
                     sets = sets[-1:]
                 rendering.version = session, _, until = self._hub.finals_version

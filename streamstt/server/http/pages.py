@@ -14,6 +14,7 @@ from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import to_json
 from streamstt.server.http.response import Download, Response, security_policy, text_response
+from streamstt.server.http.session import SessionRecords, describe_session
 from streamstt.subtitles.formats import FORMATS, Format
 from streamstt.text.word_lists import word_lists
 
@@ -46,6 +47,7 @@ class Pages:
 
     Attributes:
         overlay: Style of the overlay unless its address sets another.
+        records: The transcripts; None: none are kept.
     """
 
     def __init__(self, hub: Hub) -> None:
@@ -56,6 +58,7 @@ class Pages:
         """
         self._hub = hub
         self.overlay = OverlaySettings()
+        self.records: SessionRecords | None = None
         self._files = _read_files(files("streamstt.server").joinpath("pages"))
         self._files |= _read_files(files("budoux").joinpath("models"), PHRASE_MODELS)
         self._files[WORD_LISTS] = to_json(word_lists()).encode()
@@ -63,7 +66,7 @@ class Pages:
             "/healthz": self._health,
             "/metrics": self._metrics,
         }
-        self._handlers["/overlay.json"] = self._overlay
+        self._handlers |= {"/overlay.json": self._overlay, "/session.json": self._session}
         self._handlers |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
 
     @property
@@ -104,6 +107,10 @@ class Pages:
 
     def _overlay(self, _: str) -> Response:
         return Response(HTTPStatus.OK, "application/json", to_json(settings_and_schema(self.overlay)).encode())
+
+    def _session(self, _: str) -> Response:
+        body = describe_session(self._hub, self.records)
+        return Response(HTTPStatus.OK, "application/json", (to_json(body) + "\n").encode(errors="replace"))
 
     def _metrics(self, _: str) -> Response:
         return Response(HTTPStatus.OK, CONTENT_TYPE, self._hub.counters.render())

@@ -78,7 +78,7 @@ async def exports(monkeypatch: pytest.MonkeyPatch) -> Exports:
 @asynccontextmanager
 async def serving(hub: Hub) -> AsyncIterator[Callable[..., Any]]:
     """Yields a function that starts a client, and returns it with its task."""
-    served = Downloads(hub, tuple)
+    served = Downloads(hub, None)
     async with asyncio.TaskGroup() as tasks:
 
         def start(download: Download = TXT, method: str = "GET") -> tuple[Client, asyncio.Task[None]]:
@@ -162,7 +162,7 @@ async def test_failures(exports: Exports, monkeypatch: pytest.MonkeyPatch) -> No
     """If a file cannot be made, a client gets an error, or an incomplete response if it has begun; the next may try."""
     exports.error = RuntimeError("killed")
     exports.may_end.set()
-    served = Downloads(make_hub(), tuple)
+    served = Downloads(make_hub(), None)
     with pytest.raises(HttpError, match="could not be made"):
         await served.send(TXT, Client())  # type: ignore[arg-type]
     monkeypatch.setattr(downloads, "COMPLETE_S", 0)
@@ -185,7 +185,7 @@ async def test_slow_clients(exports: Exports, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(downloads, "MAX_FILES", 2)
     exports.may_end.set()
     hub = make_hub()
-    served = Downloads(hub, tuple)
+    served = Downloads(hub, None)
     slow = []
     for number in (1, 2):
         hub.publish(final("More.", number=number))
@@ -211,7 +211,7 @@ async def test_slow_clients(exports: Exports, monkeypatch: pytest.MonkeyPatch) -
 
 async def test_stopping(exports: Exports) -> None:
     """When the daemon stops, what is being made is stopped, and no file is left."""
-    served = Downloads(make_hub(), tuple)
+    served = Downloads(make_hub(), None)
     sending = asyncio.ensure_future(served.send(TXT, Client()))  # type: ignore[arg-type]
     await until(lambda: exports.running)
     sending.cancel()

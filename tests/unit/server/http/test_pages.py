@@ -3,8 +3,12 @@
 import json
 import re
 from base64 import b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from http import HTTPStatus
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -13,12 +17,22 @@ from hypothesis import strategies as st
 from streamstt.events import State, Status
 from streamstt.hub.hub import Hub
 from streamstt.server.http.pages import Pages
-from streamstt.server.http.response import HEADERS, Download
+from streamstt.server.http.response import HEADERS, Download, Response
 from streamstt.subtitles.formats import FORMATS, Format
-from tests.support.captions import make_hub
+from streamstt.transcripts.archive import SessionSet
+from streamstt.transcripts.record import SetHeader
+from tests.support.captions import final, make_hub
 from tests.support.drawing import PROPERTY
 
 ROUTES = Pages(make_hub())
+
+
+@dataclass
+class Records:
+    """The transcripts of a session."""
+
+    session_sets: tuple[SessionSet, ...]
+    is_session_whole: bool = True
 
 
 @pytest.mark.parametrize(
@@ -155,6 +169,30 @@ def test_transcript(form: Format) -> None:
     """The captions can be downloaded in each format, those of the session or of the current set only."""
     assert Pages(make_hub()).respond(f"/transcript.{form}") == Download(form)
     assert Pages(make_hub()).respond(f"/transcript.{form}?token=x&set=current") == Download(form, current_set=True)
+
+
+def test_session() -> None:
+    """``/session.json`` says since when captions can be downloaded, whether that is all, and of the current set."""
+    hub = make_hub(history=2)
+    pages = Pages(hub)
+
+    def session() -> dict[str, Any]:
+        response = pages.respond("/session.json")
+        assert isinstance(response, Response)
+        return dict(json.loads(response.body))
+
+    assert session() == {"session": "run-1", "whole": True, "from": None, "set": None}
+    hub.publish(final("One.", 1.0, 2.0))
+    assert session()["from"] == "2026-01-02T03:04:06.678+00:00"
+    hub.publish(final("Two.", 2.0, 3.0, number=2), final("Three.", 3.0, 4.0, number=3))
+    assert (session()["whole"], session()["from"]) == (False, "2026-01-02T03:04:07.678+00:00")
+    began, break_ended = (datetime(2026, 1, 2, hour, tzinfo=UTC) for hour in (2, 3))
+    pages.records = records = Records((SessionSet(Path("a"), SetHeader(began, "", "run-1", 0)),))
+    assert session() == {"session": "run-1", "whole": True, "from": "2026-01-02T02:00:00.000+00:00", "set": None}
+    records.session_sets += (SessionSet(Path("b"), SetHeader(break_ended, "Break", "run-1", 2)),)
+    assert session()["set"] == {"title": "Break", "from": "2026-01-02T03:00:00.000+00:00"}
+    records.is_session_whole = False
+    assert session()["whole"] is False
 
 
 def test_devices() -> None:
