@@ -112,7 +112,7 @@ def transcribe(
     """Transcribes a recording as fast as this machine can; blocks until it is done.
 
     Args:
-        path: Any file that libsndfile reads.
+        path: A recording of any format that libsndfile or FFmpeg read.
         model: Short name, Hugging Face id, or folder of the model.
         language: Language code such as ``en``, or ``auto`` to detect it.
         settings: Other settings, as for ``listen``.
