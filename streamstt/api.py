@@ -172,7 +172,7 @@ def transcribe(
     """Transcribes one recording; for several, ``Transcriber`` loads the model only once.
 
     Args:
-        path: Any file that libsndfile reads.
+        path: A recording of any format that libsndfile or FFmpeg read.
         model: Short name, Hugging Face id, or folder of the model.
         language: Language code such as ``en``, or ``auto`` to detect it.
         settings: Other settings, as for ``listen``.

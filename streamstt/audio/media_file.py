@@ -36,22 +36,24 @@ Frames = npt.NDArray[np.float32]
 class MediaFile:
     """An open audio track: its samples at their times, silence where there are none."""
 
-    def __init__(self, path: Path, file: BinaryIO, track: int = 0) -> None:
+    def __init__(self, path: Path, file: BinaryIO, track: int = 0, probe_bytes: int = 0) -> None:
         """Opens the file.
 
         Args:
             path: Its name in errors.
             file: The file, at its start; ``close`` closes it.
             track: Number of the audio track, from 1 on; 0: the one that is meant for everybody.
+            probe_bytes: How much may be read before there is audio; 0: as much as is usual.
 
         Raises:
             FormatError: It is not audio that FFmpeg reads.
             SourceError: It has no audio, or no such track.
         """
         self._path, self._file, self._track = path, file, track
+        self._options = {"probesize": str(probe_bytes)} if probe_bytes else {}
         self._damages = DamageLog()
         self._faulty = False  # whether something could not be read since the last audio
-        self._skipped = False  # whether bytes were passed over since then
+        self._skipped = False  # whether bytes may be missing since then
         self._container: InputContainer | None = None
         self._next: tuple[Frames, int] | None = None  # read already
         try:
@@ -116,7 +118,7 @@ class MediaFile:
     def _open(self) -> None:
         self._pieces: Iterator[tuple[Frames, int]] = iter(())
         self._next = None
-        self._container = container = open_container(self._path, self._file)
+        self._container = container = open_container(self._path, self._file, self._options)
         self._stream = find_track(self._path, container, self._track)
         self._start_s = find_start(container)
         self._end_s = find_end(container, self._stream, self._start_s)
@@ -133,7 +135,7 @@ class MediaFile:
                     except av.error.FFmpegError:
                         faults, self._faulty = faults + 1, True
                         continue
-                    self._faulty = self._faulty or packet.is_corrupt
+                    self._skipped = self._skipped or packet.is_corrupt
                     for frame in frames:
                         if frame.samples and frame.sample_rate in RATES:
                             faults = 0

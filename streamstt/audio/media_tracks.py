@@ -4,6 +4,7 @@ Nothing but the file that is given is ever opened: of formats that name other fi
 none is read.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -39,19 +40,20 @@ class _Nameless:
         return getattr(self._file, name)
 
 
-def open_container(path: Path, file: BinaryIO) -> InputContainer:
+def open_container(path: Path, file: BinaryIO, options: Mapping[str, str]) -> InputContainer:
     """Opens a file.
 
     Args:
         path: Its name in errors.
         file: The file, at its start.
+        options: Options of FFmpeg.
 
     Raises:
         FormatError: It is of a kind that FFmpeg does not know.
         SourceError: Its index is missing.
     """
     try:
-        return av.open(_Nameless(file), "r", metadata_errors="replace", container_options=OPTIONS)
+        return av.open(_Nameless(file), "r", metadata_errors="replace", container_options={**options, **OPTIONS})
     except (av.error.FFmpegError, ValueError) as error:
         raise _explain(path, file) from error
 

@@ -1,31 +1,26 @@
-"""The interface of audio sources, files, and standard input; microphones are in ``devices.microphone``.
+"""The interface of audio sources, and files; microphones are in ``devices.microphone``.
 
 One thread opens, reads and closes a source. ``read`` blocks. A block's position counts samples at 16 kHz since
 ``open``, including those that were lost.
 """
 
-import os
-import select
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol
-
-import numpy as np
 
 from streamstt.audio.devices.microphone import Microphone
 from streamstt.audio.devices.selection import DeviceSelector
-from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, Samples, from_s16le
-from streamstt.audio.mixing import ChannelMixer
+from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Samples
+from streamstt.audio.mono import MonoConverter
 from streamstt.audio.network_stream import NetworkStream
 from streamstt.audio.recording import OpenRecording, open_recording
+from streamstt.audio.standard_input import StandardInput
 from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
 
 BLOCK_S = FRAME_MS / 1000
-STOP_POLL_S = 0.2  # how long a read of standard input waits before it checks for a stop
 
 
 class AudioSource(Protocol):
@@ -112,9 +107,7 @@ class AudioFile:
         """
         self._file = open_recording(self._path, self._track)
         self._damage = ""
-        self._resampler, self._rate = Resampler(SAMPLE_RATE), SAMPLE_RATE
-        self._mixer, self._channels = ChannelMixer(), 1
-        self._bad_samples = 0  # of earlier mixers
+        self._converter = MonoConverter()
         self._count = 0
         self._started_at = time.monotonic()
 
@@ -127,7 +120,7 @@ class AudioFile:
     @property
     def bad_samples(self) -> int:
         """Number of samples so far that were no numbers or far too large."""
-        return self._bad_samples + self._mixer.bad_samples
+        return self._converter.bad_samples
 
     def read(self, stop: threading.Event) -> Block | None:
         """Reads the next block; unless ``fast``, waits until its end would have been recorded.
@@ -157,70 +150,15 @@ class AudioFile:
             file.rewind()
             audio = file.read(self._block_s)
         if audio is None:
-            rest = self._resampler.push(np.zeros(0, np.float32), last=True)
-            self._resampler = Resampler(SAMPLE_RATE)
+            rest = self._converter.flush()
             return rest if len(rest) else None
-        frames, rate = audio
-        rest = np.zeros(0, np.float32)
-        if (rate, frames.shape[1]) != (self._rate, self._channels):
-            rest = self._resampler.push(rest, last=True)
-            self._resampler, self._rate = Resampler(rate), rate
-            self._bad_samples += self._mixer.bad_samples
-            self._mixer, self._channels = ChannelMixer(), frames.shape[1]
-        samples = self._resampler.push(self._mixer.push(frames))
-        return np.concatenate([rest, samples]) if len(rest) else samples
+        return self._converter.push(*audio)
 
     def close(self) -> None:
         """Closes the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-class StandardInput:
-    """Raw mono audio (s16le) from standard input, at the speed of its writer."""
-
-    is_live = False
-    overflows = 0
-    notices: Mapping[str, str] = MappingProxyType({})
-
-    def __init__(self, rate: int) -> None:
-        """Starts closed; call ``open``.
-
-        Args:
-            rate: Sample rate, Hz.
-        """
-        self._rate = rate
-        self._descriptor = 0
-
-    def open(self) -> None:
-        """Resets the position; standard input itself is always open."""
-        self._resampler = Resampler(self._rate)
-        self._count = 0
-        self._odd_byte = b""
-        self._ended = False
-
-    def read(self, stop: threading.Event) -> Block | None:
-        """Waits for audio, and returns all that is there, whole samples only."""
-        while not (stop.is_set() or self._ended):
-            try:
-                if not select.select([self._descriptor], [], [], STOP_POLL_S)[0]:
-                    continue
-                data = os.read(self._descriptor, 65536)
-            except OSError as error:
-                raise SourceError(f"standard input cannot be read: {error}") from error
-            self._ended = not data
-            data = self._odd_byte + data
-            whole = len(data) - len(data) % 2
-            self._odd_byte = data[whole:]
-            samples = self._resampler.push(from_s16le(data[:whole]), last=self._ended)
-            block = Block(self._count, samples)
-            self._count = block.end
-            return block
-        return None
-
-    def close(self) -> None:
-        """Does nothing: standard input belongs to the process."""
 
 
 def make_source(settings: SourceSettings) -> AudioSource | None:

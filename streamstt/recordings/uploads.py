@@ -33,19 +33,20 @@ class UploadedRecording:
         problems: Sentences about what could not be read or heard, complete after the last caption.
     """
 
-    def __init__(self, path: Path, name: str, language: str, background_decoder: BackgroundDecoder) -> None:
+    def __init__(self, path: Path, name: str, language: str, track: int, background_decoder: BackgroundDecoder) -> None:
         """Opens nothing yet; call ``open``.
 
         Args:
             path: A recording of any format that libsndfile or FFmpeg read.
             name: The client's name of the file, which errors show in place of ``path``.
             language: Language code, ``auto``, or empty for ``engine.language``.
+            track: Number of the audio track, from 1 on; 0: the one that is meant for everybody.
             background_decoder: Decodes the chunks.
         """
         self.duration_s = 0.0
         self.problems: list[str] = []
         self._path_and_name = str(path), name
-        self._file = AudioFile(path, fast=True, block_s=BLOCK_S)
+        self._file = AudioFile(path, fast=True, block_s=BLOCK_S, track=track)
         self._background_decoder = background_decoder
         self._speech = background_decoder.settings.speech
         self._rewriter = WordRewriter(background_decoder.settings.words)
@@ -154,6 +155,6 @@ class UploadTranscriber:
         """Codes of the languages that the model knows."""
         return self._engine.info.languages
 
-    def recording(self, path: Path, name: str, language: str) -> UploadedRecording:
+    def recording(self, path: Path, name: str, language: str, track: int = 0) -> UploadedRecording:
         """Returns the transcription of a file, not opened yet; arguments are those of ``UploadedRecording``."""
-        return UploadedRecording(path, name, language, self._background_decoder)
+        return UploadedRecording(path, name, language, track, self._background_decoder)
