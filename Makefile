@@ -9,10 +9,11 @@ WORKERS ?= 3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-# chromium shows the pages; pulseaudio is a microphone that can be unplugged; pocketsphinx-testdata is recorded speech;
-# systemd judges the unit files; zsh and fish complete; mandoc judges the man page.
-TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils chromium chromium-driver \
-                 pocketsphinx-testdata fonts-dejavu-core systemd zsh fish mandoc
+# chromium shows the pages; pulseaudio and pipewire (whose session manager needs a bus) have microphones that can be
+# unplugged; pocketsphinx-testdata is recorded speech; systemd judges the unit files; zsh and fish complete; mandoc
+# judges the man page.
+TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils pipewire pipewire-pulse wireplumber \
+                 dbus-daemon chromium chromium-driver pocketsphinx-testdata fonts-dejavu-core systemd zsh fish mandoc
 
 # Message brokers, which captions go over.
 TEST_PACKAGES += redis-server nats-server mosquitto
