@@ -13,10 +13,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export TORCH_INDEX
 INSTALL = $(PIP) install --quiet --constraint constraints.txt $$($(BIN)/python scripts/torch_index.py)
 
-# chromium shows the pages; pulseaudio is a microphone that can be unplugged; pocketsphinx-testdata is recorded speech;
-# systemd judges the unit files; zsh and fish complete; mandoc judges the man page; libfaketime sets the clock.
-TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils chromium chromium-driver libnss3-tools \
-                 pocketsphinx-testdata fonts-dejavu-core systemd zsh fish mandoc libfaketime
+# chromium shows the pages; pulseaudio and pipewire (whose session manager needs a bus) have microphones that can be
+# unplugged; pocketsphinx-testdata is recorded speech; systemd judges the unit files; zsh and fish complete; mandoc
+# judges the man page; libfaketime sets the clock.
+TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils pipewire pipewire-pulse wireplumber \
+                 dbus-daemon chromium chromium-driver libnss3-tools pocketsphinx-testdata fonts-dejavu-core systemd \
+                 zsh fish mandoc libfaketime
 
 # Message brokers, which captions go over.
 TEST_PACKAGES += redis-server nats-server mosquitto

@@ -25,6 +25,7 @@ from av.error import HTTPError, HTTPForbiddenError, HTTPNotFoundError, HTTPServe
 from av.stream import Discard
 
 from streamstt.audio.devices.messages import MessageType, live_as_long_as_the_daemon, send
+from streamstt.audio.srt import SrtStream
 from streamstt.errors import SourceError
 from streamstt.version import __version__
 
@@ -72,7 +73,7 @@ def _play(url: str, track: int) -> None:
     parts = urlsplit(url)
     _require_host(parts)
     try:
-        with av.open(parts.geturl(), options=_options(parts.scheme)) as container:
+        with _open(parts) as container:
             recording = _is_recording(container, parts.scheme)
             stream = _choose_track(container, track)
             _send_audio(_frames(container, stream), paced=recording or container.format.name == "hls")
@@ -82,6 +83,12 @@ def _play(url: str, track: int) -> None:
         send(MessageType.ENDED)
     else:
         raise SourceError("the stream has ended, or its server has closed the connection")
+
+
+def _open(address: SplitResult) -> InputContainer:
+    if address.scheme == "srt":
+        return av.open(SrtStream(address), "r", format="mpegts", options={"analyzeduration": ANALYSIS_US})
+    return av.open(address.geturl(), options=_options(address.scheme))
 
 
 def _options(scheme: str) -> dict[str, str]:
@@ -104,7 +111,8 @@ def _require_host(parts: SplitResult) -> None:
 
 def _is_recording(container: InputContainer, scheme: str) -> bool:
     """Returns whether it has an end; the duration alone may be FFmpeg's guess from the beginning of a live stream."""
-    has_length = container.size > 0 or container.format.name == "hls" or scheme.startswith("rtsp")
+    is_file = scheme.startswith("http") and container.size > 0
+    has_length = is_file or container.format.name == "hls" or scheme.startswith("rtsp")
     return has_length and container.duration is not None
 
 

@@ -26,7 +26,7 @@ from streamstt.config.urls import public_address
 from streamstt.errors import SourceError
 
 READER = "streamstt.audio.network_reader"
-OPEN_TIMEOUT_S = 15.0  # players wait about as long; some servers take seconds to send the first key frame
+OPEN_TIMEOUT_S = 10.0  # some servers take seconds to send the first key frame
 AUDIO_TIMEOUT_S = 4.0  # a server that sends nothing for longer is lost; less than ``MAX_SILENCE_S`` in ``liveness``
 WINDOW_S = 0.4  # how long to receive before deciding whether what is sent at once has come to its end
 FASTEST = 1.5  # times real time: more is sent at once

@@ -92,7 +92,9 @@ async def open_sources(settings: Settings) -> Captures:
     for source in settings.source:
         audio_source = make_source(source)
         if audio_source:
-            await run_in_thread(partial(probe_source, audio_source, allow_missing=may_appear_later(source)))
+            waits = may_appear_later(source)
+            if source.kind != "url" or not waits:  # a server that does not respond would hold up the other sources
+                await run_in_thread(partial(probe_source, audio_source, allow_missing=waits))
             captures.append((source, Capture(source.name, audio_source)))
     return captures
 

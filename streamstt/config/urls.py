@@ -44,14 +44,16 @@ def check_stream_url(text: str) -> None:
     """
     try:
         parts = urlsplit(text)
-        valid = bool(parts.hostname) and parts.port != 0
+        valid = bool(parts.hostname) and parts.port != 0 and (parts.scheme != "srt" or parts.port is not None)
     except ValueError:
         valid = False
     scheme = text.partition("://")[0].lower()
     if scheme not in STREAM_SCHEMES:
         raise ValueError(f"url needs an address that begins with {', '.join(f'{s}://' for s in STREAM_SCHEMES)}")
     if not valid or any(character.isspace() for character in text):
-        raise ValueError(f"invalid address; expected for example url:{scheme}://host/path")
+        raise ValueError(
+            f"invalid address; expected for example url:{scheme}://host{':9000' if scheme == 'srt' else '/path'}"
+        )
 
 
 def public_address(url: str) -> str:

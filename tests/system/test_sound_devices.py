@@ -5,8 +5,7 @@ import json
 import operator
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from streamstt.audio.devices.recorder_process import RecorderProcess
 from streamstt.audio.devices.selection import DeviceSelector
 from streamstt.audio.format import SAMPLE_RATE
 from streamstt.errors import SourceError
-from tests.support.audio_server import AudioServer
+from tests.support.audio_server import AudioServer, speaking
 from tests.support.daemon import DATA, WITHIN_S, captions, final_text, receive, text_of, write_script
 from tests.support.forked import Daemon, WhisperDaemon, run
 from tests.support.word_errors import word_error_rate
@@ -86,23 +85,6 @@ def is_partial(message: dict[str, Any]) -> bool:
 def is_committed(message: dict[str, Any]) -> bool:
     """Whether it is a partial with stable words; others may be withdrawn."""
     return message["type"] == "partial" and message["stable"] > 0
-
-
-@asynccontextmanager
-async def speaking(server: AudioServer, recording: str = "long_sentence", sink: str = "room") -> AsyncIterator[None]:
-    """Plays a recording repeatedly until the block ends."""
-    stop = threading.Event()
-
-    def speak() -> None:
-        while not stop.is_set():
-            server.try_to_play(DATA / f"{recording}.flac", sink, stop)
-
-    task = asyncio.create_task(asyncio.to_thread(speak))
-    try:
-        yield
-    finally:
-        stop.set()
-        await task
 
 
 # ---- one device, lost and found again
