@@ -10,7 +10,7 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.support.daemon import DATA, SENTENCES, WITHIN_S, environment
+from tests.support.daemon import DATA, SENTENCES, WITHIN_S, environment, write_brisk_script
 from tests.support.forked import Daemon, start
 from tests.support.page_scripts import DENO
 from tests.support.paths import ROOT
@@ -27,10 +27,11 @@ def block(language: str) -> str:
     return str(code)
 
 
-@pytest.fixture
-def talking(brisk: list[str]) -> Iterator[Daemon]:
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon that plays back the script."""
-    with Daemon(*brisk, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
+    script = write_brisk_script(tmp_path_factory.mktemp("script"))
+    with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
         yield daemon
 
 
