@@ -148,10 +148,10 @@ class CaptionServer:
         self._hub.notify("access", "")
 
     def _set_limits(self, settings: ServerSettings) -> None:
-        """Bounds clients; the connections that pages are loaded over get up to a quarter of what the system allows."""
+        """Bounds clients; if the system allows too few connections, pages are loaded over a quarter of them."""
         fit = raise_fd_limit(settings.max_connections + MAX_SHORT)
         policy = self._connection_policy
-        policy.short.counter.max_total = min(MAX_SHORT, fit // 4)
+        policy.short.counter.max_total = min(MAX_SHORT, max(fit - settings.max_connections, fit // 4))
         policy.counter.max_total = min(settings.max_connections, fit - policy.short.counter.max_total)
         policy.counter.max_per_address = settings.max_per_address
         policy.messages_per_s = settings.max_messages_s

@@ -53,9 +53,17 @@ def renew_local_certificate(settings: ServerSettings) -> bool:
     return ensure_valid(files, [*OWN_HOSTS, *own_names(), *addresses, *names])
 
 
+def certificate_files(settings: ServerSettings) -> tuple[Path, Path]:
+    """Returns the files of the certificate and the key."""
+    if files := local_certificate(settings):
+        return files.certificate, files.key
+    certificate = Path(settings.tls_certificate).expanduser()
+    return certificate, Path(settings.tls_key).expanduser() if settings.tls_key else certificate
+
+
 def names_in_certificate(settings: ServerSettings) -> list[str] | None:
     """Returns the names and addresses that the certificate is for; None without TLS."""
-    return certificate_hosts(_files(settings)[0]) if settings.tls_certificate else None
+    return certificate_hosts(certificate_files(settings)[0]) if settings.tls_certificate else None
 
 
 def reload_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
@@ -102,7 +110,7 @@ class CertificateRenewal:
 
 def _load_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
     renew_local_certificate(settings)
-    certificate, key = _files(settings)
+    certificate, key = certificate_files(settings)
     for path in (certificate, key):
         if not path.is_file():
             raise ConfigError(f"there is no file {path} (server.tls_certificate, server.tls_key)")
@@ -114,11 +122,3 @@ def _load_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None
         raise ConfigError(f"TLS cannot use {certificate} with {key}: {error.reason or error}; {hint}") from error
     except (OSError, ValueError) as error:
         raise ConfigError(f"TLS cannot read {certificate} or {key}: {error}") from error
-
-
-def _files(settings: ServerSettings) -> tuple[Path, Path]:
-    """Returns the files of the certificate and the key."""
-    if files := local_certificate(settings):
-        return files.certificate, files.key
-    certificate = Path(settings.tls_certificate).expanduser()
-    return certificate, Path(settings.tls_key).expanduser() if settings.tls_key else certificate

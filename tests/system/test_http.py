@@ -122,6 +122,14 @@ async def test_a_crowd_is_not_kept() -> None:
         assert await clients[2].rest() == b""
 
 
+async def test_a_hall_of_phones() -> None:
+    """Behind one address, hundreds of browsers load the page at once, though few of them may open a WebSocket."""
+    async with serving(Settings(port=0, max_per_address=3)) as server, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connected(server)) for _ in range(400)]
+        replies = await asyncio.gather(*(client.ask("/pages/captions/captions.js") for client in clients))
+        assert {reply.status for reply in replies} == {200}
+
+
 async def test_nobody_stays_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection is closed after a number of requests; the last response says so."""
     monkeypatch.setattr(http_service, "MAX_REQUESTS", 3)

@@ -7,9 +7,9 @@ from http import HTTPStatus
 from streamstt.config.compat import SETTING_BY_PATH
 from streamstt.hub.protocol import ClientError, to_json
 from streamstt.server.access import (
-    HEALTH_PATH,
     NATIVE_PATHS,
     NO_ROLE,
+    PUBLIC_PATHS,
     AccessPolicy,
     AccessRequest,
     Refusal,
@@ -104,8 +104,8 @@ class Router:
         if self.policy.token_set and path in PAGES and (token := query_token(request.target)):
             return self._set_token_cookie(request, token)
         page = self.guests.respond(request.target) or self._pages.respond(request.target)
-        is_public_health = verdict is NO_ROLE and path == HEALTH_PATH
-        return _redact_health(page) if is_public_health and isinstance(page, Response) else page
+        is_health = verdict is NO_ROLE and request.path not in PUBLIC_PATHS
+        return _redact_health(page) if is_health and isinstance(page, Response) else page
 
     def _refused(self, request: AccessRequest, refusal: Refusal) -> Response:
         """Asks a person for a token; tells a program what is wrong."""
