@@ -81,7 +81,7 @@ class CaptionItem:
         return f"{self.label}: {self.text}" if self.show_label else self.text
 
     def json(self, session: str) -> str:
-        """Encodes the final with ``label`` and with ``session``, which makes ``seq`` unique."""
+        """Encodes the final with ``label`` and ``session``, which makes ``seq`` unique."""
         return to_json({**self.message.data, "label": self.label, "session": session})
 
 
