@@ -86,7 +86,7 @@ def picture_designer(driver: webdriver.Chrome) -> None:
     """The designer with its preview."""
     daemon = ScriptedDaemon()
     try:
-        set_viewport(driver, 1000, 640)
+        set_viewport(driver, 1160, 760)
         driver.get(f"{daemon.url}/designer")
         time.sleep(4.5)  # the sample is in its second sentence
         shoot(driver, IMAGES / "designer.png")
