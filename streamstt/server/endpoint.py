@@ -14,6 +14,7 @@ from streamstt.hub.hub import TOO_SLOW, CloseReason, Hub, Subscription
 from streamstt.server.control import TranscriptControl
 from streamstt.server.http.request import NO_API, Api
 from streamstt.server.http.response import Response, untranslated
+from streamstt.server.http.session import SessionRecords
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +111,7 @@ class Extensions:
 
     Attributes:
         transcripts: Starts new sets of transcripts; None: no transcripts are kept.
+        records: The transcripts, to be downloaded; None: none are kept.
         endpoints: Other protocols over WebSocket, by path.
         api: Third-party HTTP APIs.
         unavailable: Returns a response for paths that cannot be served here, or not now; None: the path is served.
@@ -117,6 +119,7 @@ class Extensions:
     """
 
     transcripts: TranscriptControl | None = None
+    records: SessionRecords | None = None
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     api: Api = NO_API
     unavailable: Callable[[str], Response | None] = lambda _: None

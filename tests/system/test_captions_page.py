@@ -4,6 +4,7 @@ In a real Chromium with the real hub and server. Each test begins as a new reade
 """
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,19 @@ def test_settings_are_kept(page: webdriver.Chrome, scripted_daemon: ScriptedDaem
     assert page.execute_script(style) == [small, light, False], "invalid values are ignored"
 
 
+def test_guests_who_have_left(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A late reader sees the labels that guests had, even if two of them had the same name."""
+    for label in ("Ana", "Ben"):
+        scripted_daemon.add_source("guest", label)
+        scripted_daemon.publish(final(f"I am {label}.", label, "guest"))
+        scripted_daemon.remove_source("guest")
+    scripted_daemon.publish(final("Bye."))
+    page.get(scripted_daemon.url)
+    until(page, FINALS, lambda texts: texts[-1:] == ["Bye."], "all captions")
+    labels = "return Array.from(document.querySelectorAll('#log .caption .label'), e => e.textContent)"
+    assert page.execute_script(labels) == ["Ana", "Ben", "Desk"]
+
+
 # ---- transcript
 
 
@@ -165,6 +179,21 @@ def test_downloads(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon, tmp_
 
 def is_complete(file: Path) -> bool:
     return file.exists() and "Line 59." in file.read_text()
+
+
+def test_what_a_download_holds(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """The menu says since when there are captions, and does not promise the whole session when the first are gone."""
+    title = "return document.querySelector('#downloads').innerText.replace(/\\s+/g, ' ')"
+    scripted_daemon.publish_finals("Good morning.")
+    until_equal(page, FINALS, ["Good morning."])
+    page.find_element(By.CSS_SELECTOR, "[popovertarget=transcript]").click()
+    until(page, title, lambda text: re.fullmatch(r"Download the whole session from Jan 1, .+ on", text), "the whole")
+    page.execute_script("document.querySelector('#transcript').hidePopover()")
+    scripted_daemon.publish_finals(*[f"Line {number}." for number in range(101)])
+    until(page, FINALS, lambda texts: texts[-1:] == ["Line 100."], "all captions")
+    page.find_element(By.CSS_SELECTOR, "[popovertarget=transcript]").click()
+    until(page, title, lambda text: re.fullmatch(r"Download what is kept from Jan 1, .+ on", text), "a part")
+    assert not by_id(page, "set").is_displayed()
 
 
 # ---- state and level

@@ -180,6 +180,18 @@ def test_captions_of_several_sources() -> None:
     assert screen(output)[:2] == ["B: It is.", ""]
 
 
+def test_labels_of_guests() -> None:
+    """A guest who has left, or came after the connection was made, is shown by the label that the messages have."""
+    output = console()
+    view = CaptionView(output, output)
+    left = {**final("Bye.", "guest"), "label": "Ana"}
+    renamed = {**final("I was here.", "a"), "label": "Old name"}
+    came = {"type": "status", "source": "new", "state": "listening", "detail": "", "label": "Ben"}
+    for message in ({**hello("a"), "history": [left, renamed]}, came, partial("hi", "new"), final("Hi.", "new")):
+        view.show(message)
+    assert screen(output)[:3] == ["Ana: Bye.", "A: I was here.", "Ben: Hi."]
+
+
 def test_captions_of_one_source_only() -> None:
     """A source is selected by name or label, in any case; others are not shown."""
     output = console()
@@ -200,3 +212,35 @@ def test_piped_captions() -> None:
     view.close()
     assert piped.file.getvalue() == "A sentence that is longer than twenty columns.\n"  # type: ignore[attr-defined]
     assert notes.file.getvalue() == "(A: lost. The device is gone)\n"  # type: ignore[attr-defined]
+
+
+def revised(text: str, number: int = 1, *, hidden: bool = False, seq: int = 9) -> dict:
+    """The message of a revision of a final of the source ``a``."""
+    return {**final(text, "a", number), "type": "revised", "seq": seq, "final_seq": number, "hidden": hidden}
+
+
+def test_corrections_are_notes() -> None:
+    """What is printed cannot be taken back: a correction follows as a note, once, if the caption was printed; a star
+    is none. One that was missed comes after a reconnect."""
+    piped, notes = (Console(file=io.StringIO(), width=80) for _ in range(2))
+    view = CaptionView(piped, notes)
+    back = {**hello("a"), "revisions": [revised("Good night."), revised("Good evening.")]}
+    for message in (
+        hello("a"),
+        final("Good mourning."),
+        revised("Good morning."),
+        revised("Good morning."),
+        revised("Never printed.", 2),
+        back,
+        revised("Good evening.", hidden=True),
+        revised("Good evening."),
+    ):
+        view.show(message)
+    assert piped.file.getvalue() == "Good mourning.\n"  # type: ignore[attr-defined]
+    assert notes.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
+        '(A, corrected: "Good morning.")',
+        '(A, corrected: "Good night.")',
+        '(A, corrected: "Good evening.")',
+        '(A, hidden: "Good evening.")',
+        '(A, corrected: "Good evening.")',
+    ]

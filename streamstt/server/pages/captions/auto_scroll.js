@@ -44,6 +44,13 @@ export class AutoScroll {
     if (!this.#end.following || this.#end.held) this.#unseen += newLines;
   }
 
+  /** Stays where the reader is until he scrolls to the end. */
+  pause() {
+    this.#end.following = false;
+    this.#read = this.#findRead();
+    this.#show();
+  }
+
   /** Runs `change`, which lays out the captions anew or adds some above. What is read remains where it is in the window. */
   keepPosition(change = () => {}) {
     change();

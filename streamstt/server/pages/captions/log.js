@@ -6,6 +6,7 @@ import { textAfter } from "../shared/word_alignment.js";
 import { Notices } from "./notices.js";
 import { OpenCaption } from "./open_caption.js";
 import { PageRows } from "./page_rows.js";
+import { RevisedRows } from "./revised_rows.js";
 
 const MAX_LINES = 2_000; // hours of speech; the oldest line leaves the page, the transcript files still have it
 const ANNOUNCE_AFTER_MS = 1_000;
@@ -17,11 +18,14 @@ export class Log {
   #sources;
   #autoScroll;
   #pageRows = new PageRows();
+  #revisedRows = new RevisedRows();
   #notices = new Notices(this.#pageRows);
   #log = document.querySelector("#log");
   #hint = document.querySelector("#hint");
   #open = new Map(); // source -> its open caption: at most one each
   #connected = false;
+  #announces = false; // whether screen readers announce finals
+  #quiet = 0; // changes that they do not announce
 
   constructor(sources, autoScroll) {
     this.#sources = sources;
@@ -34,9 +38,14 @@ export class Log {
     }).observe(this.#log.parentElement);
   }
 
-  /** The rows with captions, oldest first. */
+  /** The rows with captions that are not hidden, oldest first. */
   get rows() {
-    return [...this.#log.querySelectorAll(".caption")];
+    return [...this.#log.querySelectorAll(".caption:not(.removed)")];
+  }
+
+  /** Number of the oldest caption in the page. */
+  get firstSeq() {
+    return Number(this.#log.querySelector(".caption")?.dataset.seq ?? Infinity);
   }
 
   /** A (re)connect: open partials are void, because the server sends them again. */
@@ -55,7 +64,18 @@ export class Log {
 
   /** From now on screen readers announce finals. */
   announceFinals() {
-    this.#log.setAttribute("aria-live", "polite");
+    this.#announces = true;
+    if (!this.#quiet) this.#log.setAttribute("aria-live", "polite");
+  }
+
+  /** Changes rows without announcing them. */
+  #quietly(change) {
+    this.#quiet++;
+    this.#log.setAttribute("aria-live", "off");
+    change();
+    setTimeout(() => {
+      if (--this.#quiet === 0 && this.#announces) this.#log.setAttribute("aria-live", "polite");
+    }, ANNOUNCE_AFTER_MS);
   }
 
   showPartial(partial) {
@@ -77,7 +97,7 @@ export class Log {
   }
 
   showFinal(final, replayed) {
-    this.markSeveral(final.source);
+    this.markSeveral(final.source, final.label);
     const open = this.#open.get(final.source);
     const ends = open && (open.id === final.id || open.id === null);
     if (ends && final.text) this.#end(open, final);
@@ -122,13 +142,15 @@ export class Log {
 
   /** Inserts earlier finals at the top, up to MAX_LINES in all. */
   prepend(finals, notice) {
-    for (const { source } of finals) this.markSeveral(source);
+    for (const { source, label } of finals) this.markSeveral(source, label);
     const nonEmpty = finals.filter((final) => final.text);
     const room = Math.max(0, MAX_LINES - this.#log.childElementCount);
     const rows = nonEmpty.slice(Math.max(0, nonEmpty.length - room)).map((final) => this.#finalRow(final, final.text));
     if (notice) rows.unshift(element("p", "notice", notice));
-    const live = this.#log.getAttribute("aria-live");
-    this.#log.setAttribute("aria-live", "off"); // old captions are not announced
+    this.#quietly(() => this.#prependRows(rows));
+  }
+
+  #prependRows(rows) {
     const first = this.#log.firstElementChild;
     this.#log.prepend(...rows);
     let previous = null;
@@ -137,7 +159,37 @@ export class Log {
       row.classList.toggle("same-source", source !== undefined && source === previous);
       previous = source;
     }
-    setTimeout(() => this.#log.setAttribute("aria-live", live), ANNOUNCE_AFTER_MS);
+  }
+
+  /** The caption of a row, see RevisedRows. */
+  captionOf(row) {
+    return this.#revisedRows.captionOf(row);
+  }
+
+  /** The first row of a caption; null if it is not in the page. */
+  rowOf(seq) {
+    return this.#log.querySelector(`.caption[data-seq="${seq}"]`);
+  }
+
+  /** Whether hidden captions are shown too, struck through. */
+  showHidden(shown) {
+    this.#quietly(() => {
+      this.#revisedRows.showHidden(shown);
+      this.breakAnew();
+    });
+  }
+
+  /** A final was corrected, hidden or starred. */
+  revise(revised) {
+    const { source, final_seq, text, hidden } = revised;
+    this.markSeveral(source);
+    this.#quietly(() => {
+      if (this.#revisedRows.revise(revised)) this.breakAnew();
+      else if (!hidden && this.#revisedRows.isBetweenRows(final_seq)) {
+        this.#revisedRows.insert(this.#finalRow({ ...revised, seq: final_seq }, text));
+        this.breakAnew();
+      }
+    });
   }
 
   showGap({ source, start, end }) {
@@ -149,12 +201,13 @@ export class Log {
   #finalRow(final, text = "") {
     const row = this.#row(final);
     row.dataset.seq = final.seq;
+    this.#revisedRows.add(row, final);
     row.lastChild.textContent = text;
     return row;
   }
 
-  #row({ source, language, at }) {
-    const { label, className } = this.#sources.get(source);
+  #row({ source, language, at, label }) {
+    const { label: present, className } = this.#sources.get(source, label);
     const row = element("p", `caption of-${className}`);
     row.dataset.source = source;
     const text = element("span", "text");
@@ -162,13 +215,13 @@ export class Log {
     if (language) text.lang = language;
     const time = element("time", "", at ? CLOCK.format(new Date(at)) : "");
     if (at) time.dateTime = at;
-    row.append(time, element("span", `label ${className}`, label), text);
+    row.append(time, element("span", `label ${className}`, label || present), text);
     return row;
   }
 
-  /** source: one that may be new. */
-  markSeveral(source) {
-    if (source !== undefined) this.#sources.get(source);
+  /** source: one that may be new; label: its label, if it is known. */
+  markSeveral(source, label) {
+    if (source !== undefined) this.#sources.get(source, label);
     const { several } = this.#sources;
     if (document.body.classList.contains("several") === several) return;
     document.body.classList.toggle("several", several);

@@ -19,10 +19,13 @@ export class TranscriptMenu {
     const day = new Date().toLocaleDateString("sv"); // 2026-01-31
     for (const link of document.querySelectorAll("#transcript a, #view a")) {
       const path = link.getAttribute("href");
-      if (link.hasAttribute("download")) link.download = path.replace("transcript", `captions-${day}`);
+      if (link.hasAttribute("download")) link.download = fileName(path, day);
       link.href = serverUrl(path);
     }
-    this.#menu.addEventListener("beforetoggle", () => this.#reset());
+    this.#menu.addEventListener("beforetoggle", (event) => {
+      this.#reset();
+      if (event.newState === "open") this.#showSession();
+    });
     document.querySelector("#copy").addEventListener("click", () => this.#copy());
   }
 
@@ -32,6 +35,25 @@ export class TranscriptMenu {
     const inLog = selection.rangeCount > 0 && selection.getRangeAt(0).intersectsNode(document.querySelector("#log"));
     this.#selection = inLog ? selection.toString().trim() : "";
     setText(this.#copyLabel, this.#selection ? "Copy the selection" : "Copy everything");
+  }
+
+  /** Says since when there are captions to download, and whether a part of them can be downloaded on its own. */
+  async #showSession() {
+    const session = await fetch(serverUrl("session.json")).then(
+      (response) => (response.ok ? response.json() : null),
+      () => null,
+    );
+    if (!session) return; // the links may work all the same
+    const title = session.whole ? "Download the whole session" : "Download what is kept";
+    setText(document.querySelector("#downloads-title"), title);
+    setText(document.querySelector("#downloads-from"), fromTime(session.from));
+    document.querySelector("#set").hidden = !session.set;
+    if (!session.set) return;
+    setText(
+      document.querySelector("#set-title"),
+      session.set.title ? `Only “${session.set.title}”` : "Only the last part",
+    );
+    setText(document.querySelector("#set-from"), fromTime(session.set.from));
   }
 
   async #copy() {
@@ -77,10 +99,25 @@ export class TranscriptMenu {
   }
 }
 
+function fileName(path, day) {
+  const [file, part] = path.split("?");
+  return file.replace("transcript", part ? `captions-${day}-part` : `captions-${day}`);
+}
+
+/** "from 14:05 on", with the date if it is another day. */
+function fromTime(at) {
+  if (!at) return "";
+  const time = new Date(at);
+  const date = { day: "numeric", month: "short" };
+  const isToday = time.toDateString() === new Date().toDateString();
+  return `from ${time.toLocaleString([], { hour: "2-digit", minute: "2-digit", ...(isToday ? {} : date) })} on`;
+}
+
 /** A row as text: time and label if they are visible, then the words. */
 function lineOf(row) {
   const isShown = (part) => part.textContent && getComputedStyle(part).display !== "none";
   const [time, label, text] = row.children;
   const several = document.body.classList.contains("several");
-  return `${isShown(time) ? `${time.textContent} ` : ""}${several ? `${label.textContent}: ` : ""}${text.textContent}`;
+  const star = row.classList.contains("starred") ? "★ " : "";
+  return `${star}${isShown(time) ? `${time.textContent} ` : ""}${several ? `${label.textContent}: ` : ""}${text.textContent}`;
 }

@@ -43,6 +43,15 @@ export class RollUp {
     return !this.#rows.empty;
   }
 
+  /** A final was corrected or hidden: shows the captions that may be on the screen anew. */
+  revise(_, messages) {
+    for (const flow of this.#flows.values()) clearTimeout(flow.timer);
+    this.#flows.clear();
+    this.#rows.clear();
+    for (const message of messages) this.show(message);
+    this.#rows.endRoll();
+  }
+
   /** Open captions will get no final: only their stable words remain. */
   discardOpen() {
     for (const source of [...this.#flows.keys()]) this.#discard(source);

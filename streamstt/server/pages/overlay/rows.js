@@ -106,6 +106,11 @@ export class Rows {
     this.#fading.onfinish = () => this.clear();
   }
 
+  /** Rows that are moving are where they belong at once. */
+  endRoll() {
+    this.#rolling?.cancel();
+  }
+
   /** Ends a fade at once: new words stand alone. */
   #cancelFade() {
     if (!this.#fading) return;

@@ -2,7 +2,13 @@
 
 import json
 import re
+from base64 import b64encode
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
 from http import HTTPStatus
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -11,12 +17,22 @@ from hypothesis import strategies as st
 from streamstt.events import State, Status
 from streamstt.hub.hub import Hub
 from streamstt.server.http.pages import Pages
-from streamstt.server.http.response import HEADERS
-from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, render
+from streamstt.server.http.response import HEADERS, Download, Response
+from streamstt.subtitles.formats import FORMATS, Format
+from streamstt.transcripts.archive import SessionSet
+from streamstt.transcripts.record import SetHeader
 from tests.support.captions import final, make_hub
 from tests.support.drawing import PROPERTY
 
 ROUTES = Pages(make_hub())
+
+
+@dataclass
+class Records:
+    """The transcripts of a session."""
+
+    session_sets: tuple[SessionSet, ...]
+    is_session_whole: bool = True
 
 
 @pytest.mark.parametrize(
@@ -149,17 +165,34 @@ def test_advice_does_not(about: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_transcript(form: str) -> None:
-    """The transcript so far, in each format, as it is at this moment."""
-    hub = make_hub()
-    routes = Pages(hub)
-    empty = routes.respond(f"/transcript.{form}")
-    assert empty.status is HTTPStatus.OK
-    hub.publish(final("Grüße."))
-    answer = routes.respond(f"/transcript.{form}")
-    assert answer.content_type == CONTENT_TYPES[form]
-    assert answer.body.decode() == render([final("Grüße.")], form)
-    assert answer.body != empty.body
+def test_transcript(form: Format) -> None:
+    """The captions can be downloaded in each format, those of the session or of the current set only."""
+    assert Pages(make_hub()).respond(f"/transcript.{form}") == Download(form)
+    assert Pages(make_hub()).respond(f"/transcript.{form}?token=x&set=current") == Download(form, current_set=True)
+
+
+def test_session() -> None:
+    """``/session.json`` says since when captions can be downloaded, whether that is all, and of the current set."""
+    hub = make_hub(history=2)
+    pages = Pages(hub)
+
+    def session() -> dict[str, Any]:
+        response = pages.respond("/session.json")
+        assert isinstance(response, Response)
+        return dict(json.loads(response.body))
+
+    assert session() == {"session": "run-1", "whole": True, "from": None, "set": None}
+    hub.publish(final("One.", 1.0, 2.0))
+    assert session()["from"] == "2026-01-02T03:04:06.678+00:00"
+    hub.publish(final("Two.", 2.0, 3.0, number=2), final("Three.", 3.0, 4.0, number=3))
+    assert (session()["whole"], session()["from"]) == (False, "2026-01-02T03:04:07.678+00:00")
+    began, break_ended = (datetime(2026, 1, 2, hour, tzinfo=UTC) for hour in (2, 3))
+    pages.records = records = Records((SessionSet(Path("a"), SetHeader(began, "", "run-1", 0)),))
+    assert session() == {"session": "run-1", "whole": True, "from": "2026-01-02T02:00:00.000+00:00", "set": None}
+    records.session_sets += (SessionSet(Path("b"), SetHeader(break_ended, "Break", "run-1", 2)),)
+    assert session()["set"] == {"title": "Break", "from": "2026-01-02T03:00:00.000+00:00"}
+    records.is_session_whole = False
+    assert session()["whole"] is False
 
 
 def test_devices() -> None:
@@ -171,14 +204,18 @@ def test_devices() -> None:
 
 
 def test_nothing_from_elsewhere() -> None:
-    """Pages may load and run only what this daemon serves, and nothing written into them."""
+    """Pages may load and run only what this daemon serves; of what is written into them, only scripts by their hash."""
     policy = HEADERS["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     for page in ("/", "/overlay"):
-        body = ROUTES.respond(page).body.decode()
+        response = ROUTES.respond(page)
+        body = response.body.decode()
         assert not re.search(r"""(src|href)=["']?(https?:)?//""", body)
         assert "<style" not in body
         assert " style=" not in body
         assert " onclick=" not in body
-        assert "<script>" not in body
+        allowed = re.findall(r"'sha256-([^']+)'", dict(response.headers)["Content-Security-Policy"])
+        scripts = re.findall(r"<script>(.*?)</script>", body, re.DOTALL)
+        assert allowed == [b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
+        assert len(scripts) == (page == "/")

@@ -109,6 +109,42 @@ def test_a_lost_socket_is_opened_again() -> None:
     assert 500 <= third <= 1_000
 
 
+def test_a_silent_socket_is_dead() -> None:
+    """Each message extends the time until the next is due; without one, the connection is given up and opened again."""
+    script = f"""
+      {FAKES}
+      import {{ ReconnectingSocket }} from "./shared/socket.js";
+      const log = [];
+      const socket = new ReconnectingSocket({{
+        url: () => "ws://x",
+        onMessage: (message) => log.push(message),
+        onLost: () => log.push("lost"),
+      }}, 7000, 8000);
+      socket.connect();
+      sockets[0].onmessage({{ data: '"hello"' }});
+      socket.established();
+      const first = [...timers.keys()];
+      sockets[0].onmessage({{ data: '"alive"' }});
+      const second = [...timers.keys()];
+      const silence = elapse();
+      sockets[0].onmessage({{ data: '"too late"' }});
+      const waiting = sockets.length;
+      socket.hurry(); // the page is looked at again
+      socket.hurry();
+      const extended = first[0] !== second[0];
+      output({{ log, silence, waiting, opened: sockets.length, extended, timers: timers.size }});
+    """
+    result = evaluate(script)
+    assert result == {
+        "log": ["hello", "alive", "lost"],
+        "silence": 8000,
+        "waiting": 1,
+        "opened": 2,
+        "extended": True,
+        "timers": 1,
+    }
+
+
 # The captions page's notices, on a page that is a list of texts; words are texts in brackets.
 NOTICES = """
   import { Notices } from "./captions/notices.js";
@@ -190,3 +226,30 @@ LIVE_END = """
 def test_live_end(steps: list[list[object]], following: bool, reached: bool) -> None:
     """The captions follow their end until the reader scrolls up, and again when the reader is back."""
     assert evaluate(LIVE_END, steps=steps) == [following, reached]
+
+
+def test_revisions_on_the_overlay() -> None:
+    """A final that is on the screen is shown as it is now, before the open captions; what is gone does not come back,
+    and a star changes nothing."""
+    script = """
+      import { Recent } from "./overlay/recent.js";
+      const recent = new Recent();
+      const final = (id, text) => recent.add({ type: "final", source: "desk", id, text });
+      const revised = (id, text, hidden = false) => recent.revise({ id, text, hidden })?.text ?? null;
+      const shown = () => recent.messages.map(({ text }) => text);
+      final("a", "One.");
+      final("b", "Two.");
+      final("c", "");
+      recent.add({ type: "partial", source: "desk", id: "d", text: "and" });
+      const results = [revised("a", "First."), revised("b", "Two."), revised("x", "Gone."), shown()];
+      results.push(revised("a", "First.", true), shown(), revised("a", "First."), shown());
+      recent.discardOpen();
+      recent.clear();
+      results.push(revised("a", "One."), shown());
+      for (let n = 0; n < 50; n++) final(`n${n}`, `${n}`);
+      results.push(shown().length, revised("n0", "zero"), revised("n49", "last"));
+      output(results);
+    """
+    first = ["First.", "Two.", "and"]
+    expected = ["First.", None, None, first, "", first[1:], "First.", first, None, [], 20, None, "last"]
+    assert evaluate(script) == expected
