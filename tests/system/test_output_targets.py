@@ -139,10 +139,12 @@ async def test_a_webhook_gets_every_final(tmp_path: Path) -> None:
 async def test_a_webhook_gets_revisions() -> None:
     """A revision is a POST of its own after that of the final, with a key of its own."""
     posts: list[ReceivedRequest] = []
-    async with HttpServer(lambda post: posts.append(post) or Reply(204)) as server:
-        async with publishing(webhook__url=server.url) as hub:
-            hub.publish(final("Good mourning."))
-            hub.revise(Correction("mic-1", "Good morning."))
+    async with (
+        HttpServer(lambda post: posts.append(post) or Reply(204)) as server,
+        publishing(webhook__url=server.url) as hub,
+    ):
+        hub.publish(final("Good mourning."))
+        hub.revise(Correction("mic-1", "Good morning."))
     bodies = [json.loads(post.body) for post in posts]
     assert [(body["type"], body["text"], body["label"]) for body in bodies] == [
         ("final", "Good mourning.", "Mic"),
