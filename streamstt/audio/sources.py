@@ -19,7 +19,7 @@ from streamstt.audio.devices.microphone import Microphone
 from streamstt.audio.devices.selection import DeviceSelector
 from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, Samples, from_s16le
 from streamstt.audio.mixing import ChannelMixer
-from streamstt.audio.recording_file import RecordingFile
+from streamstt.audio.recording import OpenRecording, open_recording
 from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
 
@@ -70,7 +70,7 @@ class AudioSource(Protocol):
 
 
 class AudioFile:
-    """A recording in any format that libsndfile reads, in real time or as fast as it is read.
+    """A recording in any format that libsndfile or FFmpeg read, in real time or as fast as it is read.
 
     What is damaged is replaced by silence; what is readable behind it is read.
     """
@@ -78,7 +78,9 @@ class AudioFile:
     is_live = False
     overflows = 0
 
-    def __init__(self, path: Path, *, fast: bool = False, loop: bool = False, block_s: float = BLOCK_S) -> None:
+    def __init__(
+        self, path: Path, *, fast: bool = False, loop: bool = False, block_s: float = BLOCK_S, track: int = 0
+    ) -> None:
         """Starts closed; call ``open``.
 
         Args:
@@ -86,12 +88,14 @@ class AudioFile:
             fast: Whether to read as fast as possible instead of in real time.
             loop: Whether to begin again at the end.
             block_s: Length of a block, in seconds. Reading frame by frame costs more than detecting speech in them.
+            track: Number of the audio track, from 1 on; 0: the one that is meant for everybody.
         """
         self._block_s = block_s
+        self._track = track
         self._path = path
         self._fast = fast
         self._loop = loop
-        self._file: RecordingFile | None = None
+        self._file: OpenRecording | None = None
         self._damage = ""
 
     @property
@@ -105,10 +109,11 @@ class AudioFile:
         Raises:
             SourceError: It does not exist, or is not audio that can be read.
         """
-        self._file = RecordingFile(self._path)
+        self._file = open_recording(self._path, self._track)
         self._damage = ""
         self._resampler, self._rate = Resampler(SAMPLE_RATE), SAMPLE_RATE
         self._mixer, self._channels = ChannelMixer(), 1
+        self._bad_samples = 0  # of earlier mixers
         self._count = 0
         self._started_at = time.monotonic()
 
@@ -117,6 +122,11 @@ class AudioFile:
         """Length of the recording in seconds, or of what was read of it if that is more; the file must be open."""
         assert self._file is not None, "call open() first"
         return max(self._file.duration_s, self._count / SAMPLE_RATE)
+
+    @property
+    def bad_samples(self) -> int:
+        """Number of samples so far that were no numbers or far too large."""
+        return self._bad_samples + self._mixer.bad_samples
 
     def read(self, stop: threading.Event) -> Block | None:
         """Reads the next block; unless ``fast``, waits until its end would have been recorded.
@@ -139,7 +149,7 @@ class AudioFile:
             stop.wait(max(0.0, self._started_at + block.end / SAMPLE_RATE - time.monotonic()))
         return block
 
-    def _next_samples(self, file: RecordingFile) -> Samples | None:
+    def _next_samples(self, file: OpenRecording) -> Samples | None:
         """Returns the next audio, 16 kHz, mono; None at the end."""
         audio = file.read(self._block_s)
         if audio is None and self._loop:
@@ -154,6 +164,7 @@ class AudioFile:
         if (rate, frames.shape[1]) != (self._rate, self._channels):
             rest = self._resampler.push(rest, last=True)
             self._resampler, self._rate = Resampler(rate), rate
+            self._bad_samples += self._mixer.bad_samples
             self._mixer, self._channels = ChannelMixer(), frames.shape[1]
         samples = self._resampler.push(self._mixer.push(frames))
         return np.concatenate([rest, samples]) if len(rest) else samples
@@ -218,7 +229,8 @@ def make_source(settings: SourceSettings) -> AudioSource | None:
             fallback = settings.fallback == "default"
             return Microphone(DeviceSelector(kind, settings.argument, fallback=fallback, channel=settings.channel))
         case "file":
-            return AudioFile(Path(settings.argument).expanduser(), fast=settings.fast, loop=settings.loop)
+            path = Path(settings.argument).expanduser()
+            return AudioFile(path, fast=settings.fast, loop=settings.loop, track=settings.track)
         case "stdin":
             return StandardInput(settings.rate)
         case _:

@@ -27,6 +27,7 @@ from streamstt.brokers.messages import BrokerEntry, Position, StreamMissing, par
 from streamstt.config.brokers import NatsSettings
 
 MAX_BATCH = 500  # entries per read: half a megabyte
+PING_S = 2  # a second ping without an answer to the first: the connection is dead
 UNIQUE_KINDS = {"final", "revised", "gap"}  # kinds of which every entry is kept
 
 
@@ -66,6 +67,8 @@ class _Connection:
                 f"{'tls' if address.uses_tls else 'nats'}://{address}",
                 allow_reconnect=False,
                 connect_timeout=int(BROKER_TIMEOUT_S),
+                ping_interval=PING_S,
+                max_outstanding_pings=1,
                 error_cb=self._on_error,
                 **options,
             )

@@ -24,7 +24,7 @@ from streamstt.hub.hub import STOPPING, Hub
 from streamstt.hub.protocol import Message
 from streamstt.hub.subscription import Subscription
 
-HEARTBEAT_S = 5.0  # interval of heartbeats while nothing is published; an edge reports the daemon after missing three
+HEARTBEAT_S = 2.0  # interval of heartbeats while nothing is published
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 2.0  # shorter than a stopping daemon waits for its outputs
 SNAPSHOT_INTERVAL_S = 3600.0  # how often the snapshot is written again, as the broker deletes old entries
 

@@ -139,6 +139,7 @@ def make_hub(settings: Settings, info: EngineInfo, resume_state: ResumeState | N
         hello_history=server.hello_history,
         queue=server.client_queue,
         sources=[source.name for source in settings.source if source.kind != "ws"],
+        clock=resume_state.session_clock if resume_state else None,
     )
     if resume_state:
         hub.restore(resume_state.finals, resume_state.seq, resume_state.forgotten, resume_state.revisions)
@@ -159,7 +160,9 @@ async def start_sources(tasks: asyncio.TaskGroup, pipeline: CaptionPipeline, cap
     Raises:
         SourceError: A source that is not a device cannot be opened.
     """
-    sessions = [pipeline.add_source(source.name, source.title, source.language, source.color) for source, _ in captures]
+    sessions = [
+        pipeline.add_source(s.name, s.title, s.language, s.color, is_recording=s.kind == "file") for s, _ in captures
+    ]
     await asyncio.gather(*(capture.start() for _, capture in captures))
     pairs = zip(captures, sessions, strict=True)
     return [tasks.create_task(run_source(pipeline, capture, session)) for (_, capture), session in pairs]

@@ -10,9 +10,10 @@ from pydantic import Field, field_validator, model_validator
 
 from streamstt.config.base import Section, split_list
 from streamstt.config.brokers import MqttSettings, NatsSettings, RedisSettings
+from streamstt.config.colors import COLOR_PATTERN, check_color
 from streamstt.config.compat import CompatSettings
 from streamstt.config.outputs import ObsSettings, OutputSettings, WebhookSettings, YoutubeSettings, ZoomSettings
-from streamstt.config.overlay import COLOR_PATTERN, OverlaySettings
+from streamstt.config.overlay import OverlaySettings
 from streamstt.config.server import ServerSettings
 from streamstt.config.words import WordsSettings
 
@@ -147,6 +148,9 @@ class SourceSettings(Section):
     rate: int = Field(16000, ge=8000, le=192_000, description="stdin only: sample rate of the s16le mono audio (Hz).")
     fast: bool = Field(False, description="file only: as fast as the engine can, instead of in real time.")
     loop: bool = Field(False, description="file only: repeat the file forever.")
+    track: int = Field(
+        0, ge=0, le=999, description="file only: the audio track of a video, from 1 on; 0: its default one."
+    )
 
     @field_validator("input")
     @classmethod
@@ -159,6 +163,11 @@ class SourceSettings(Section):
         if kind in {"stdin", "ws"} and argument:
             raise ValueError(f"{kind} takes no argument")
         return value
+
+    @field_validator("color")
+    @classmethod
+    def _check_color(cls, value: str) -> str:
+        return check_color(value)
 
     @model_validator(mode="before")
     @classmethod

@@ -80,7 +80,13 @@ async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> 
         settings.server,
         hub,
         pipeline,
-        Extensions(transcript, make_endpoints(settings.compat), api, translate_error=translate_error),
+        Extensions(
+            transcript,
+            (lambda: archive.session_sets) if archive else tuple,
+            make_endpoints(settings.compat),
+            api,
+            translate_error=translate_error,
+        ),
     )
     server.set_overlay(settings.overlay)
     context = WyomingContext(hub, pipeline, engine.info.languages, settings.server.audio_idle_s)

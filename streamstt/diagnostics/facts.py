@@ -106,6 +106,17 @@ class PortFact:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessFact:
+    """Tokens and certificate.
+
+    Attributes:
+        problem: Why they cannot be used.
+    """
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class FolderFact:
     """The folder of transcripts.
 
@@ -137,7 +148,7 @@ class ServiceFact:
     system: bool = False
 
 
-Fact = SettingsFact | SourceFact | ModelFact | SpeedFact | MemoryFact | PortFact | FolderFact | ServiceFact
+Fact = SettingsFact | SourceFact | ModelFact | SpeedFact | MemoryFact | PortFact | AccessFact | FolderFact | ServiceFact
 
 
 @dataclass(frozen=True, slots=True)

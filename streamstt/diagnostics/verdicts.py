@@ -7,6 +7,7 @@ from typing import Literal
 from streamstt.audio.level import AudioLevel
 from streamstt.bench.limits import MAX_CORE_SHARE, MAX_UPDATE_S
 from streamstt.diagnostics.facts import (
+    AccessFact,
     Fact,
     Facts,
     FolderFact,
@@ -84,6 +85,8 @@ def _make_finding(fact: Fact, model: str) -> Finding:
             finding = memory_finding(fact)
         case PortFact():
             finding = port_finding(fact)
+        case AccessFact():
+            finding = Finding("access", "fail", fact.problem, "", ConfigError.exit_code)
         case FolderFact():
             finding = transcripts_finding(fact)
         case ServiceFact():

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streamstt.clock import Clock
 from streamstt.events import Final, Revised
 from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, make_hello
 from streamstt.hub.revisions import Revisions
@@ -19,6 +20,7 @@ class ResumeState:
         forgotten: ``seq`` of the newest final that is not in ``finals``; 0: all are.
         finals: The newest finals as they were recognized, oldest first.
         revisions: The last revision of each of them that was revised.
+        session_clock: Continues the steady clock of the earlier runs; None: there were none.
     """
 
     session: str
@@ -26,6 +28,7 @@ class ResumeState:
     forgotten: int = 0
     finals: tuple[Message, ...] = ()
     revisions: tuple[Message, ...] = ()
+    session_clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,12 @@ class History:
         self._finals: deque[Message] = deque(maxlen=max_finals)
         self._revisions = Revisions()
         self._hello_finals = hello_finals
+        self._changes = 0
         self.forgotten_seq = 0
 
     def add(self, final: Message) -> None:
         """Adds a final."""
+        self._changes += 1
         if len(self._finals) == self._finals.maxlen:
             self.forgotten_seq = self._finals[0].seq
         self._finals.append(final)
@@ -76,6 +81,7 @@ class History:
 
     def set_limits(self, max_finals: int, hello_finals: int) -> None:
         """Sets new bounds, as for ``__init__``."""
+        self._changes += 1
         while len(self._finals) > max_finals:
             self.forgotten_seq = self._finals.popleft().seq
         self._finals = deque(self._finals, maxlen=max_finals)
@@ -89,6 +95,7 @@ class History:
             forgotten_seq: ``seq`` of the newest final before them.
             revisions: Revisions of the finals.
         """
+        self._changes += 1
         self._finals.extend(finals)
         dropped = finals[: -len(self._finals)] if self._finals else []
         self.forgotten_seq = dropped[-1].seq if dropped else forgotten_seq
@@ -97,6 +104,7 @@ class History:
 
     def clear(self) -> None:
         """Removes all finals, as if there had been none."""
+        self._changes += 1
         self._finals.clear()
         self._revisions.clear()
         self.forgotten_seq = 0
@@ -114,6 +122,11 @@ class History:
         """Returns the finals as they were recognized, and the last revisions, with numbers in this range, in order."""
         finals = [m for m in self._finals if since < m.seq <= seq]
         return sorted([*finals, *self._revisions.since(since, seq)], key=lambda m: m.seq)
+
+    def version(self, seq: int) -> tuple[int, int]:
+        """Returns numbers that change whenever ``finals_up_to(seq)`` does; the second is that of the newest message."""
+        newest_final = next((m.seq for m in reversed(self._finals) if m.seq <= seq), 0)
+        return self._changes, max(newest_final, self._revisions.newest(seq))
 
     def hello_message(
         self,

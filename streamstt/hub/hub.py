@@ -6,8 +6,10 @@ Knows neither the network nor the disk: subscribers send and store.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 
+from streamstt.clock import Clock, Timestamp
 from streamstt.events import Event, Final, Partial, Revised, State, Status
 from streamstt.hub.counters import Counters
 from streamstt.hub.history import History, Resume
@@ -17,7 +19,6 @@ from streamstt.hub.revisions import Correction, make_revision
 from streamstt.hub.source_status import Notice, SourceStatuses
 from streamstt.hub.subscription import DONE, RESTARTED, STOPPING, TOO_SLOW, CloseReason, Subscription
 from streamstt.hub.write_ahead import WriteAhead
-from streamstt.subtitles.timeline import align_captions
 
 __all__ = ["DONE", "STOPPING", "TOO_SLOW", "CloseReason", "Hub", "Subscription"]
 
@@ -29,11 +30,19 @@ class Hub:
         daemon_info: Description of the daemon in ``hello``.
         counters: The metrics.
         levels: Level of each source, for subscribers that ask for it.
+        session_clock: Tells the time of finals.
         seq: Number of the last event that was published.
     """
 
     def __init__(
-        self, daemon_info: DaemonInfo, *, history: int, hello_history: int, queue: int, sources: Iterable[str] = ()
+        self,
+        daemon_info: DaemonInfo,
+        *,
+        history: int,
+        hello_history: int,
+        queue: int,
+        sources: Iterable[str] = (),
+        clock: Clock | None = None,
     ) -> None:
         """Starts with nothing published.
 
@@ -43,8 +52,10 @@ class Hub:
             hello_history: Finals in the ``hello`` of a new client.
             queue: Messages that may wait for one subscriber.
             sources: Names of sources that have their own label in the metrics.
+            clock: Tells the time of finals; None: a clock that starts now.
         """
         self.daemon_info = daemon_info
+        self.session_clock = clock or Clock()
         self._pending_devices: set[str] = set()
         self.levels = Levels()
         self._queue = queue
@@ -56,6 +67,7 @@ class Hub:
         self._finished = False
         self._subscriptions: set[Subscription] = set()
         self._sources: dict[str, SourceInfo] = {}
+        self._times: dict[str, Callable[[float], float]] = {}  # by source, as for add_source
         self._open_partials: dict[str, Message] = {}  # by source
         self._source_statuses = SourceStatuses()
         self.counters = Counters(sources)
@@ -75,10 +87,20 @@ class Hub:
         return missing | dict.fromkeys(map(self.counters.source_label, self.missing_sources), 1.0)
 
     @property
-    def finals(self) -> list[Final]:
-        """The finals in the history with text, oldest first, on one time line."""
+    def finals(self) -> list[Message]:
+        """The finals in the history with text, as viewers have received them, oldest first."""
         past = self._history.finals_up_to(self._delivered_seq)
-        return align_captions([(m.event, m.at) for m in past if isinstance(m.event, Final) and m.event.text])
+        return [m for m in past if isinstance(m.event, Final) and m.event.text]
+
+    @property
+    def finals_version(self) -> tuple[str, int, int]:
+        """Session, and two numbers that change whenever ``finals`` does."""
+        return self.daemon_info.session, *self._history.version(self._delivered_seq)
+
+    @property
+    def forgotten_seq(self) -> int:
+        """Number of the newest final that is no longer in the history; 0: all are."""
+        return self._history.forgotten_seq
 
     def recent_captions(self, count: int, since: int = 0) -> list[Final | Partial]:
         """Returns the newest finals with text, oldest first, then the open partials.
@@ -132,7 +154,10 @@ class Hub:
         self._queue = queue
 
     def notify(self, topic: str, text: str, source: str = "") -> None:
-        """Sets or clears a notice, part of the ``detail`` of a source's status, and publishes that status again.
+        """Sets or clears a notice.
+
+        Unless it is for the operator only (``OPERATOR_TOPICS``), it is part of the ``detail`` of a source's status,
+        which is published again.
 
         Args:
             topic: What it is about; a new text replaces the last one.
@@ -193,9 +218,16 @@ class Hub:
         else:
             self._pending_devices.discard(source)
 
-    def add_source(self, info: SourceInfo) -> None:
-        """Adds a source; every later ``hello`` names it."""
+    def add_source(self, info: SourceInfo, time_of: Callable[[float], float] | None = None) -> None:
+        """Adds a source; every later ``hello`` names it.
+
+        Args:
+            info: The source.
+            time_of: Returns the elapsed time (s) of a stream time (s); None: its ``started_at`` tells the time.
+        """
         self._sources[info.name] = info
+        if time_of:
+            self._times[info.name] = time_of
 
     def start_source(self, name: str, started_at: str) -> None:
         """Sets the wall time of the source's stream time 0."""
@@ -204,6 +236,7 @@ class Hub:
     def remove_source(self, name: str) -> None:
         """Removes a source that has ended; its finals stay in the history."""
         self._sources.pop(name, None)
+        self._times.pop(name, None)
         self._open_partials.pop(name, None)
         self._source_statuses.remove_source(name)
         self.levels.remove_source(name)
@@ -275,9 +308,19 @@ class Hub:
 
     def _encode(self, event: Event) -> Message:
         source = self._sources.get(event.source)
-        at = wall_time(source.started_at, event.start) if source and isinstance(event, Final) else ""
-        label = source.label if source and isinstance(event, Status) else ""  # of a source that is in no earlier hello
-        return encode(event, self.seq, at=at, label=label)
+        timestamp = self._timestamp(source, event.start) if source and isinstance(event, Final) else None
+        # Viewers need it for a source that is in no earlier hello, and for finals of one that is in no later hello.
+        label = source.label if source and isinstance(event, Status | Final) else ""
+        if timestamp is None:
+            return encode(event, self.seq, label=label)
+        return encode(event, self.seq, at=timestamp.at, label=label, steady=round(timestamp.steady, 3))
+
+    def _timestamp(self, source: SourceInfo, stream_s: float) -> Timestamp:
+        """Returns when the audio at a stream time (s) was spoken."""
+        if time_of := self._times.get(source.name):
+            return self.session_clock.timestamp(time_of(stream_s))
+        wall = datetime.fromisoformat(wall_time(source.started_at, stream_s)).timestamp()
+        return Timestamp(wall, wall)
 
     def _update_state(self, message: Message) -> Message:
         """Keeps the state that later clients need; returns the message as it is delivered."""

@@ -14,6 +14,7 @@ from typing import Any
 from streamstt.events import Event, Final, Gap, Partial, Revised, State, Status, Word
 
 PROTOCOL_VERSION = 1
+MAX_STEADY = 2.0**35  # s since 1970: a thousand years
 
 
 class ClientError(Exception):
@@ -86,6 +87,16 @@ class Message:
         return datetime.fromisoformat(at) if at else None
 
     @property
+    def steady_at(self) -> datetime | None:
+        """The same by a clock that is never set, for order and differences."""
+        return steady_time(self.data)
+
+    @property
+    def label(self) -> str:
+        """The name of its source that people see; the source's own name if the message has no label."""
+        return str(self.data.get("label") or self.event.source)
+
+    @property
     def is_final(self) -> bool:
         """Whether it is a final, which may never be dropped."""
         return isinstance(self.event, Final)
@@ -125,7 +136,15 @@ def to_json(data: Mapping[str, Any]) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
-def encode(event: Event, seq: int, at: str = "", label: str = "") -> Message:
+def steady_time(data: Mapping[str, Any]) -> datetime | None:
+    """Returns the time of a message by a clock that is never set; wall time if it has no other, None if it has none."""
+    steady = data.get("steady")
+    if isinstance(steady, int | float) and 0 <= steady <= MAX_STEADY:
+        return datetime.fromtimestamp(steady, UTC)
+    return datetime.fromisoformat(data["at"]) if data.get("at") else None
+
+
+def encode(event: Event, seq: int, at: str = "", label: str = "", steady: float | None = None) -> Message:
     """Encodes an event.
 
     Args:
@@ -133,8 +152,9 @@ def encode(event: Event, seq: int, at: str = "", label: str = "") -> Message:
         seq: Its number.
         at: Wall time (ISO 8601) of its start; empty: left out.
         label: Label of its source; empty: left out.
+        steady: The same as ``at`` in seconds since 1970, by a clock that is never set; None: left out.
     """
-    optional = {"at": at, "label": label}
+    optional = {"at": at, "steady": steady, "label": label}
     data = {"type": event.type, "seq": seq, **asdict(event)} | {k: v for k, v in optional.items() if v}
     if not data.get("left", True):
         del data["left"]

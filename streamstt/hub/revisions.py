@@ -154,6 +154,10 @@ class Revisions:
         found = (self._find(final_seq, until) for final_seq in self._by_final)
         return sorted((m for m in found if m and m.seq > since), key=lambda m: m.seq)
 
+    def newest(self, until: int) -> int:
+        """Returns the number of the newest revision that is not above a number; 0: there is none."""
+        return max((m.seq for m in self.since(0, until)), default=0)
+
     def apply(self, final: Message, until: int, *, reveal: bool = False) -> Message:
         """Returns a final as it is after its last revision up to a number; ``reveal`` as for ``revise``."""
         revision = self._find(final.seq, until)

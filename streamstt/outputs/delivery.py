@@ -98,9 +98,8 @@ class Delivery:
             if (isinstance(event, Final) and event.text) or (
                 isinstance(event, Revised) and self._policy.takes_revisions
             ):
-                labels = {source.name: source.label for source in self._hub.sources}
-                label = labels.get(message.event.source, message.event.source)
-                self._queue.append(CaptionItem(message, label, len(labels) > 1, loop_time()))
+                sources = {source.name for source in self._hub.sources} | {message.event.source}  # which may have left
+                self._queue.append(CaptionItem(message, message.label, len(sources) > 1, loop_time()))
                 self._drop_excess()
                 self._work_available.set()
         self._closing.set()

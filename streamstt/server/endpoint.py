@@ -5,7 +5,7 @@ Other protocols are given to the server as ``Extensions``; it does not import th
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from streamstt.hub.hub import TOO_SLOW, CloseReason, Hub, Subscription
 from streamstt.server.control import TranscriptControl
 from streamstt.server.http.request import NO_API, Api
 from streamstt.server.http.response import Response, untranslated
+from streamstt.transcripts.archive import SessionSet
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +111,7 @@ class Extensions:
 
     Attributes:
         transcripts: Starts new sets of transcripts; None: no transcripts are kept.
+        session_sets: Returns the sets to which this run has written.
         endpoints: Other protocols over WebSocket, by path.
         api: Third-party HTTP APIs.
         unavailable: Returns a response for paths that cannot be served here, or not now; None: the path is served.
@@ -117,6 +119,7 @@ class Extensions:
     """
 
     transcripts: TranscriptControl | None = None
+    session_sets: Callable[[], Sequence[SessionSet]] = tuple
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
     api: Api = NO_API
     unavailable: Callable[[str], Response | None] = lambda _: None

@@ -3,10 +3,15 @@
 import logging
 import resource
 from collections import Counter
+from collections.abc import Hashable
 from ipaddress import IPv6Address, ip_address
+from typing import Generic, TypeVar
 
 log = logging.getLogger(__name__)
 
+# Connections for pages and their files: each is needed for a moment, but a hall of phones opens hundreds at once.
+MAX_SHORT, MAX_SHORT_PER_ADDRESS = 2000, 1000
+IDLE_S = 1.0  # a short connection that has been idle for longer may be closed in favor of a new one
 RESERVED_FDS = 256  # file descriptors for audio, files, the model, and connections that are being refused
 
 
@@ -57,7 +62,7 @@ class TokenBucket:
 
 
 class ConnectionCounter:
-    """Counts open connections, in all and by address.
+    """Counts open connections of one kind, in all and by address.
 
     Attributes:
         max_total: Connections at once.
@@ -84,22 +89,68 @@ class ConnectionCounter:
         """Number of open connections."""
         return self._counts.total()
 
-    def over_limit_reason(self, address: str, margin: int = 0) -> str:
-        """Returns why a connection that is counted is one too many; empty if it is not.
+    def over_limit_reason(self, address: str, more: int = 0) -> str:
+        """Returns why there are too many connections; empty if there are not.
 
         Args:
-            address: Where it comes from.
-            margin: Number of connections over the limit that are accepted, so that they can be sent the reason.
+            address: Where they come from.
+            more: Number of connections that are not counted yet.
         """
-        if self.total > self.max_total + margin:
+        if self.total + more > self.max_total:
             return f"{self.max_total} clients are connected already (server.max_connections)"
-        if self._counts[address] > self.max_per_address + margin:
+        if self._counts[address] + more > self.max_per_address:
             return f"{self.max_per_address} clients from {address} are connected already (server.max_per_address)"
         return ""
 
     def is_crowded(self, address: str) -> bool:
         """Returns whether more than half of the connections are taken, in all or from one address."""
         return 2 * self.total > self.max_total or 2 * self._counts[address] > self.max_per_address
+
+
+T = TypeVar("T", bound=Hashable)
+
+
+class ShortConnections(Generic[T]):
+    """Bounds the connections that pages and their files are loaded over; the idle ones make room for new ones.
+
+    Attributes:
+        counter: Counts them.
+    """
+
+    def __init__(self) -> None:
+        self.counter = ConnectionCounter(MAX_SHORT, MAX_SHORT_PER_ADDRESS)
+        self._idle: dict[T, tuple[str, float]] = {}  # address and time of each, the one that is idle longest first
+
+    def add(self, connection: T, address: str, now: float) -> T | None:
+        """Counts a new connection; returns the one to close in exchange, which may be itself.
+
+        Args:
+            connection: The connection.
+            address: Where it comes from.
+            now: Time of a monotonic clock, in seconds.
+        """
+        self.counter.add(address)
+        self._idle[connection] = address, now
+        if not self.counter.over_limit_reason(address):
+            return None
+        any_address = self.counter.total > self.counter.max_total
+        idle = (c for c, (a, since) in self._idle.items() if now - since > IDLE_S and (any_address or a == address))
+        closed = next(idle, connection)
+        del self._idle[closed]
+        return closed
+
+    def remove(self, connection: T, address: str) -> None:
+        """Counts the end of a connection, or that it has become a long one."""
+        self._idle.pop(connection, None)
+        self.counter.remove(address)
+
+    def set_busy(self, connection: T) -> None:
+        """Notes that a connection is serving a request."""
+        self._idle.pop(connection, None)
+
+    def set_idle(self, connection: T, address: str, now: float) -> None:
+        """Notes that a connection waits for its next request."""
+        self._idle[connection] = address, now
 
 
 class RateLimitedLog:

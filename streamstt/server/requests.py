@@ -37,6 +37,11 @@ def wants_levels(target: str) -> bool:
     return parse_query(target).get("levels") == "1"
 
 
+def wants_heartbeat(target: str) -> bool:
+    """Returns whether ``/captions?heartbeat=1`` asks for a sign of life while nothing is said."""
+    return parse_query(target).get("heartbeat") == "1"
+
+
 def parse_source_request(target: str, name: str = "remote") -> RemoteSourceRequest:
     """Reads ``/audio?name=NAME&label=LABEL&rate=16000&language=en``; all are optional.
 

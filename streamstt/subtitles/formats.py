@@ -5,8 +5,10 @@ In SubRip and WebVTT a caption is one or several cues of at most two lines, time
 
 import json
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from heapq import heappop, heappush
+from itertools import count
 from typing import Literal
 
 from streamstt.events import Final
@@ -27,6 +29,26 @@ CONTENT_TYPES: dict[Format, str] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A caption of a file.
+
+    Attributes:
+        final: The caption, as ``separate_captions`` returns it.
+        next_start: When the next caption of its source begins (s).
+        details: What JSON says of it besides; ``label`` is the name of its source that people see.
+    """
+
+    final: Final
+    next_start: float = math.inf
+    details: Mapping[str, object] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """The name of its source that people see."""
+        return str(self.details.get("label") or self.final.source)
+
+
 def render(finals: Iterable[Final], file_format: Format) -> str:
     """Renders captions as a file, ordered by their start; those of one source do not overlap.
 
@@ -36,16 +58,40 @@ def render(finals: Iterable[Final], file_format: Format) -> str:
     """
     captions = separate_captions(f for f in finals if f.text)
     named = len({f.source for f in captions}) > 1
+    return "".join(format_captions(map(Caption, captions, next_starts(captions)), file_format, named=named))
+
+
+def next_starts(captions: Sequence[Final]) -> list[float]:
+    """Returns when the next caption of the same source begins (s), for each of some captions in order."""
+    starts: dict[str, float] = {}
+    following = []
+    for final in reversed(captions):
+        following.append(starts.get(final.source, math.inf))
+        starts[final.source] = final.start
+    return following[::-1]
+
+
+def format_captions(captions: Iterable[Caption], file_format: Format, *, named: bool) -> Iterator[str]:
+    """Yields the pieces of a file; needs memory for a few captions only.
+
+    Args:
+        captions: Captions in order, on one timeline.
+        file_format: Format of the file, as for ``render``.
+        named: Whether to show the labels; JSON has them in any case.
+    """
     match file_format:
         case "json":
-            return json.dumps({"captions": _caption_dicts(captions)}, ensure_ascii=False, indent=2) + "\n"
+            yield '{"captions": ['
+            for n, caption in enumerate(captions):
+                yield f"{',' if n else ''}\n{json.dumps(_caption_dict(caption), ensure_ascii=False)}"
+            yield "\n]}\n"
         case "txt":
-            return "".join(format_line(f, f.source if named else "") for f in captions)
+            for caption in captions:
+                yield format_line(caption.final, caption.label if named else "")
         case _:
-            cues = _cues_for_reading(file_format, captions, named=named)
-            return HEADERS[file_format] + "".join(
-                _format_cue(file_format, n, cue, label) for n, (cue, label) in enumerate(cues, 1)
-            )
+            yield HEADERS[file_format]
+            for n, (cue, label) in enumerate(_cues_for_reading(file_format, captions, named=named), 1):
+                yield _format_cue(file_format, n, cue, label)
 
 
 def format_line(final: Final, label: str = "") -> str:
@@ -83,21 +129,32 @@ def cues_for(file_format: CueFormat, final: Final, label: str, until: float) -> 
     return make_cues(final, label if file_format == "srt" else "", until)
 
 
-def _cues_for_reading(file_format: CueFormat, captions: Sequence[Final], *, named: bool) -> list[tuple[Cue, str]]:
-    """Makes the cues of separate captions with their labels, in order, each shown as long as it is to be read.
+def _cues_for_reading(file_format: CueFormat, captions: Iterable[Caption], *, named: bool) -> Iterator[tuple[Cue, str]]:
+    """Yields the cues of captions with their labels, in order, each shown as long as it is to be read.
 
     For its minimum duration, a cue may last until the next one of its source; to be read, until the next one of all.
     """
-    cues: list[tuple[Cue, str]] = []
-    next_start: dict[str, float] = {}
-    for final in reversed(captions):
-        label = final.source if named else ""
-        until = next_start.get(final.source, math.inf)
-        cues += [(cue, label) for cue in cues_for(file_format, final, label, until)]
-        next_start[final.source] = final.start
-    cues.sort(key=lambda pair: pair[0].start)
-    following = [*(cue.start for cue, _ in cues[1:]), math.inf][: len(cues)]
-    return [(extend_for_reading(cue, until), label) for (cue, label), until in zip(cues, following, strict=True)]
+    last: tuple[Cue, str] | None = None
+    for cue, label in _cues_in_order(file_format, captions, named=named):
+        if last:
+            yield extend_for_reading(last[0], cue.start), last[1]
+        last = cue, label
+    if last:
+        yield extend_for_reading(last[0], math.inf), last[1]
+
+
+def _cues_in_order(file_format: CueFormat, captions: Iterable[Caption], *, named: bool) -> Iterator[tuple[Cue, str]]:
+    """Yields the cues of captions by their start; those of sources that speak at the same time take turns."""
+    waiting: list[tuple[float, int, Cue, str]] = []  # a heap; the number is unique, so that cues are not compared
+    numbers = count()
+    for caption in captions:
+        while waiting and waiting[0][0] <= caption.final.start:
+            yield heappop(waiting)[2:]
+        label = caption.label if named else ""
+        for cue in cues_for(file_format, caption.final, label, caption.next_start):
+            heappush(waiting, (cue.start, next(numbers), cue, label))
+    while waiting:
+        yield heappop(waiting)[2:]
 
 
 def _format_cue(file_format: CueFormat, number: int, cue: Cue, label: str) -> str:
@@ -109,9 +166,10 @@ def _format_cue(file_format: CueFormat, number: int, cue: Cue, label: str) -> st
     return f"{format_timestamp(cue.start, '.')} --> {format_timestamp(cue.end, '.')}\n{text}\n\n"
 
 
-def _caption_dicts(captions: Sequence[Final]) -> list[dict[str, object]]:
+def _caption_dict(caption: Caption) -> dict[str, object]:
     hidden = {"id", "rev"}  # useful only while captions are live
-    return [{k: v for k, v in asdict(f).items() if k not in hidden and (k != "starred" or v)} for f in captions]
+    fields = {k: v for k, v in asdict(caption.final).items() if k not in hidden and (k != "starred" or v)}
+    return {"source": fields["source"], **caption.details, **fields}
 
 
 def _escape(text: str) -> str:

@@ -36,6 +36,7 @@ class CaptionView:
 
     def show(self, message: dict[str, Any]) -> None:
         """Shows a message of protocol v1."""
+        self._learn_label(message)
         match message["type"]:
             case "hello":
                 self._show_hello(message)
@@ -84,12 +85,22 @@ class CaptionView:
         if hello.get("gap_in_history"):
             self.note("some captions were missed")
         for final in hello["history"]:
+            self._learn_label(final)
             if self._is_selected(final["source"]):
                 self._show_final(final)
         for revised in hello.get("revisions", ()):
             if self._is_selected(revised["source"]):
                 self._show_revision(revised)
         self._draw()
+
+    def _learn_label(self, message: dict[str, Any]) -> None:
+        """Adds the source of a message, which came after the last ``hello`` or has left before.
+
+        Finals may be old, so they do not change the label of a source that is known.
+        """
+        if message.get("label") and self._matches(message["source"], message["label"]):
+            add = self._palette.add if message["type"] == "status" else self._palette.add_new
+            add(message["source"], message["label"])
 
     def _matches(self, name: str, label: str) -> bool:
         return not self._selected or bool(self._selected & {name.casefold(), label.casefold()})

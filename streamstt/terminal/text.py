@@ -69,6 +69,11 @@ class Palette:
         """Adds a source, or changes its label; an empty label keeps the present one."""
         self._labels[source] = replace_controls(label) or self._labels.get(source) or replace_controls(source)
 
+    def add_new(self, source: str, label: str) -> None:
+        """Adds a source that may have left already, unless it is known."""
+        if source not in self._labels:
+            self.add(source, label)
+
     def label(self, source: str) -> str:
         """Returns the label that viewers see."""
         return self._labels.get(source) or replace_controls(source)

@@ -10,11 +10,12 @@ import os
 import uuid
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from streamstt.clock import Clock, Timestamp
 from streamstt.config.settings import TranscriptSettings
 from streamstt.errors import OutputError
 from streamstt.hub.history import ResumeState
@@ -25,6 +26,7 @@ from streamstt.transcripts.naming import (
     NAME_PATTERN,
     RECORD_SUFFIX,
     StoredSet,
+    continued_sets,
     expired,
     make_set_name,
     stays_open,
@@ -35,6 +37,8 @@ from streamstt.transcripts.record import (
     final_message,
     format_time,
     parse_record,
+    parse_steady,
+    parse_time,
     revision_message,
 )
 
@@ -54,12 +58,27 @@ def local_time() -> datetime:
     return datetime.now().astimezone()
 
 
+@dataclass(frozen=True, slots=True)
+class SessionSet:
+    """A set of this session.
+
+    Attributes:
+        record: Path of its record.
+        header: The first line of the record.
+    """
+
+    record: Path
+    header: SetHeader
+
+
 class Archive:
     """A folder with sets of transcript files; ``write`` appends finals to the current set, or starts one.
 
     Attributes:
         folder: The folder.
         resume_state: Session, sequence number and finals that earlier runs have left.
+        session_sets: The sets of this run and those that it continues, oldest first. May be read in any thread.
+        is_session_whole: Whether none of them was deleted.
     """
 
     def __init__(
@@ -82,6 +101,9 @@ class Archive:
         self._set: SetFiles | None = None
         self._current_set: tuple[str, SetHeader] | None = None  # the set to write to, open or not
         self._unapplied = 0  # revisions that its live files lack
+        self._earlier_set = ""  # name of the set that the last mark has ended
+        self.session_sets: tuple[SessionSet, ...] = ()
+        self.is_session_whole = True
         try:
             folder.parent.mkdir(parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
@@ -123,17 +145,21 @@ class Archive:
         for name in reversed(order):
             record = parse_record((self.folder / f"{name}{RECORD_SUFFIX}").read_bytes())
             newest = newest if newest.header else record
-            finals = [*map(final_message, record.recognized), *finals]
+            finals += map(final_message, record.recognized)
             revisions += map(revision_message, record.revisions)
             if len(finals) >= history:
                 break
         self._current_set = order[-1], headers[order[-1]]
+        for continued in continued_sets(order, self._settings.split, self._clock().date()):
+            self._add_session_set(continued, headers[continued])
+        finals.sort(key=lambda final: final.seq)  # not only by sets: captions may come late, after a mark
         left_out = finals[:-history]
         forgotten = left_out[-1].seq if left_out else headers[name].seq
         kept = tuple(finals[-history:])
-        last_seq = max([newest.seq, *(m.seq for m in revisions)])  # an older set may have the last one
+        last_seq = max([newest.seq, *(m.seq for m in (*finals, *revisions))])  # an older set may have the last one
         revisions = sorted((m for m in revisions if m.data["final_seq"] > forgotten), key=lambda m: m.seq)
-        return ResumeState(newest.session, last_seq + SEQ_MARGIN, forgotten, kept, tuple(revisions))
+        clock = Clock(self._continued_time(newest).timestamp())
+        return ResumeState(newest.session, last_seq + SEQ_MARGIN, forgotten, kept, tuple(revisions), clock)
 
     def _read_headers(self) -> dict[str, SetHeader]:
         """Reads the first line of each record; returns the headers by name of the set."""
@@ -145,6 +171,12 @@ class Archive:
                 headers[path.stem] = header
         return headers
 
+    def _continued_time(self, newest: TranscriptRecord) -> datetime:
+        """Returns what the steady clock shows now: it goes on where the newest record ends, and never back."""
+        now = self._clock()
+        at, steady = newest.latest or (now, now)
+        return steady + max(now - at, timedelta())
+
     def _resume(self) -> None:
         """Repairs the newest set, and records the first number of this run, which the next run must know."""
         if self._current_set is None:
@@ -152,6 +184,7 @@ class Archive:
         line = {
             "type": "run",
             "at": format_time(self._clock()),
+            **({"steady": round(clock.now().steady, 3)} if (clock := self.resume_state.session_clock) else {}),
             "session": self.resume_state.session,
             "seq": self.resume_state.seq,
         }
@@ -163,6 +196,9 @@ class Archive:
             self._close_set()
         if self._settings.split == "run":
             self._close_set(ended=True)
+
+    def _add_session_set(self, name: str, header: SetHeader) -> None:
+        self.session_sets += (SessionSet(self.folder / f"{name}{RECORD_SUFFIX}", header),)
 
     # ---- writing
 
@@ -178,10 +214,11 @@ class Archive:
         now = self._clock()
         if self._current_set and not stays_open(self._current_set[0], self._settings.split, now.date()):
             self._close_set(ended=True)
+            self._earlier_set = ""
         try:
             if self._set is None:
-                self._set = self._open_set(min(now, datetime.fromisoformat(entry.data["at"])))
-            self._set.append(entry)
+                self._set = self._open_set(entry, now)
+            self._append(entry, self._set)
         except OSError:
             self._close_set()
             raise
@@ -239,25 +276,52 @@ class Archive:
             self._close_set()
             raise
 
-    def start_set(self, title: str) -> str:
+    def _append(self, entry: TranscriptEntry, current: SetFiles) -> None:
+        """Appends a final to the current set, or to the one before if it ended before the mark between them."""
+        start = parse_steady(entry.data)
+        end = start + timedelta(seconds=entry.data["end"] - entry.data["start"])
+        if end <= current.steady_at and (earlier := self._open_earlier_set()):
+            with closing(earlier):
+                earlier.append(entry)
+            return
+        if start < current.steady_at:
+            log.info("a caption began before the transcript %s did; its cue begins at 0", current.name)
+        current.append(entry)
+
+    def _open_earlier_set(self) -> SetFiles | None:
+        """Opens the set that the last mark has ended; None if there is none any more."""
+        with suppress(OSError):
+            return SetFiles(self.folder, self._earlier_set) if self._earlier_set else None
+        return None
+
+    def start_set(self, title: str, marked_at: Timestamp | None = None) -> str:
         """Starts a new set, and returns its name.
+
+        Captions that ended before the mark, but become final only now, still belong to the old set.
 
         Args:
             title: Title of the set; may be empty.
+            marked_at: When it was asked for; None: now.
 
         Raises:
             OSError: It could not be created; the old one stays current.
         """
-        name, header = self._create_set(self._clock(), title)
+        started_at = datetime.fromtimestamp(marked_at.wall).astimezone() if marked_at else self._clock()
+        name, header = self._create_set(started_at, marked_at.steady if marked_at else None, title)
+        self._earlier_set = self._current_set[0] if self._current_set else ""
         self._close_set(ended=True)
         self._current_set = name, header
         with suppress(OSError):  # for example no space for more than the record: tried again with the first final
             self._set = SetFiles(self.folder, name)
         return name
 
-    def _open_set(self, started_at: datetime) -> SetFiles:
+    def _open_set(self, entry: TranscriptEntry, now: datetime) -> SetFiles:
+        """Opens the current set, or a new one that starts with a final, though not later than now."""
+        at = parse_time(entry.data["at"])
+        started_at = min(now, at)
+        steady = (parse_steady(entry.data) - (at - started_at)).timestamp() if "steady" in entry.data else None
         if self._current_set is None:
-            self._current_set = self._create_set(started_at, None)
+            self._current_set = self._create_set(started_at, steady, None)
         name, header = self._current_set
         try:
             return SetFiles(self.folder, name)
@@ -265,15 +329,16 @@ class Archive:
             if error.errno == errno.ENOENT:  # it has been removed
                 create_record(self.folder, name, replace(header, seq=self._seq))
             elif error.errno == errno.EINVAL:  # it is not a record any more
-                self._current_set = self._create_set(started_at, None)
+                self._current_set = self._create_set(started_at, steady, None)
             else:
                 raise
         return SetFiles(self.folder, self._current_set[0])
 
-    def _create_set(self, started_at: datetime, title: str | None) -> tuple[str, SetHeader]:
+    def _create_set(self, started_at: datetime, steady: float | None, title: str | None) -> tuple[str, SetHeader]:
         name = make_set_name(self._settings.split, self._clock(), self._is_taken, title)
-        header = SetHeader(started_at, title or "", self.resume_state.session, self._seq)
+        header = SetHeader(started_at, title or "", self.resume_state.session, self._seq, steady)
         create_record(self.folder, name, header)
+        self._add_session_set(name, header)
         log.info("transcript %s begins in %s", name, self.folder)
         return name, header
 
@@ -312,6 +377,9 @@ class Archive:
             # The record last: without it the other files would never be found again.
             for suffix in (*LIVE_SUFFIXES, RECORD_SUFFIX):
                 (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
+        kept = tuple(s for s in self.session_sets if s.record.stem not in names)
+        self.is_session_whole &= kept == self.session_sets
+        self.session_sets = kept
         return names
 
     def _find_records(self) -> list[Path]:

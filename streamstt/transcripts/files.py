@@ -35,7 +35,7 @@ class TranscriptEntry:
     Attributes:
         data: The message as clients receive it; a final has ``at``.
         label: The source's name for users.
-        several_sources: Whether there are other sources now, so that captions need labels.
+        several_sources: Whether there are other sources now, so that live files need labels.
     """
 
     data: Mapping[str, Any]
@@ -49,6 +49,7 @@ class SetFiles:
     Attributes:
         name: Name of the set.
         seq: Highest sequence number in the record.
+        steady_at: When the set starts, by the steady clock.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -70,15 +71,14 @@ class SetFiles:
             for suffix, live_format in LIVE_FORMATS.items():
                 file = os.open(self._path.with_suffix(suffix), OPEN_FLAGS | os.O_CREAT, OWNER_ONLY)
                 self._files[suffix] = file
-                self._live_cues[suffix] = LiveCues(live_format, record.started_at)
+                self._live_cues[suffix] = LiveCues(live_format, record.steady_at)
                 self._update_live_file(suffix, record, MAX_LOST_REVISIONS)
         except BaseException:
             self.close()
             raise
-        sources = {data["source"] for data in record.recognized}
-        self._several_sources = len(sources) > 1
-        self._only_source = next(iter(sources), "")
-        self.seq = record.seq
+        self._sources = {data["source"] for data in record.recognized}
+        self._shows_labels = record.shows_labels
+        self.seq, self.steady_at = record.seq, record.steady_at
 
     def _repair_record(self) -> TranscriptRecord:
         file = self._files[RECORD_SUFFIX] = os.open(self._path, OPEN_FLAGS)
@@ -139,12 +139,15 @@ class SetFiles:
         """
         if entry.data["seq"] <= self.seq:
             return
-        several = self._several_sources or entry.several_sources or self._only_source not in {"", entry.data["source"]}
-        data = {**entry.data, "label": entry.label} if several else entry.data
+        self._sources.add(entry.data["source"])
+        several = bool(self._shows_labels) or entry.several_sources or len(self._sources) > 1
+        if several is not self._shows_labels:
+            self.append_record_line({"type": "labels", "shown": several, "seq": self.seq})
+            self._shows_labels = several
+        data = {**entry.data, "label": entry.label}
         self.append_record_line(data)
-        self._several_sources, self._only_source = several, entry.data["source"]
         for suffix, cues in self._live_cues.items():
-            _append_whole(self._files[suffix], cues.render(data))
+            _append_whole(self._files[suffix], cues.render({**data, "show_label": several}))
 
     def append_revision(self, data: Mapping[str, Any]) -> bool:
         """Writes a revision to the record, unless that has it already; ``update_live_files`` applies it.

@@ -9,7 +9,7 @@ from streamstt.subtitles.cues import Cue
 from streamstt.subtitles.division import MIN_CUE_S
 from streamstt.subtitles.formats import CueFormat, LiveFormat, cues_for, format_cues, format_line
 from streamstt.subtitles.timeline import clip_caption, shift_caption
-from streamstt.transcripts.record import parse_record_final, parse_time
+from streamstt.transcripts.record import parse_record_final, parse_steady
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,8 @@ class LiveCues:
     """The captions of one live file. The same finals in the same order are always rendered alike.
 
     What is in the file does not change, and the next caption is not known yet. So a cue is shown for its minimum
-    duration, and a caption of the same source that begins before that begins after it.
+    duration, and a caption of the same source that begins before that begins after it. What was spoken before the set
+    begins is cut off: its cue begins at 0.
     """
 
     def __init__(self, live_format: LiveFormat, started_at: datetime) -> None:
@@ -37,7 +38,7 @@ class LiveCues:
 
         Args:
             live_format: ``srt``, ``vtt`` or ``txt``.
-            started_at: Wall time at which the set starts; cue times count from it.
+            started_at: When the set starts, by the steady clock; cue times count from it.
         """
         self._format = live_format
         self._started_at = started_at
@@ -60,12 +61,12 @@ class LiveCues:
         """
         if not data["text"]:
             return b""
-        label = str(data.get("label", ""))
+        label = str(data.get("label", "")) if data.get("show_label", True) else ""
         if self._format == "txt":
             return format_line(parse_record_final(data), label).encode(errors="replace")
         source = data["source"]
         after = self._ends.get(source, 0.0)
-        basis = (source, data["at"], data["start"], data["end"], data["text"], label, after)
+        basis = (source, parse_steady(data), data["start"], data["end"], data["text"], label, after)
         made = self._made.get(data["seq"])
         if made is None or made.basis != basis:
             made = _MadeCues(basis, tuple(self._make_cues(self._format, data, label, after)))
@@ -78,9 +79,9 @@ class LiveCues:
 
     def _make_cues(self, cue_format: CueFormat, data: Mapping[str, Any], label: str, after: float) -> list[Cue]:
         final = parse_record_final(data)
-        spoken = max(0.0, (parse_time(data["at"]) - self._started_at).total_seconds())
+        spoken = (parse_steady(data) - self._started_at).total_seconds()
         final = shift_caption(final, spoken - final.start)
         start = max(final.start, after)
         duration = min(MIN_CUE_S, final.end - final.start)
         final = clip_caption(final, start, max(final.end, round(start + duration, 3)))
-        return cues_for(cue_format, final, label, until=max(final.end, round(spoken + MIN_CUE_S, 3)))
+        return cues_for(cue_format, final, label, until=max(final.end, round(max(spoken, 0.0) + MIN_CUE_S, 3)))

@@ -48,6 +48,20 @@ def stays_open(name: str, split: Split, today: date) -> bool:
     return split != "day" or name.startswith(today.isoformat())
 
 
+def continued_sets(names: Sequence[str], split: Split, today: date) -> list[str]:
+    """Returns the sets that belong to the same session as those of a run that starts now.
+
+    Args:
+        names: All sets, oldest first.
+        split: The setting ``transcript.split``; with ``day``, all sets of today belong together.
+        today: Local date.
+    """
+    if split == "run":
+        return []
+    candidates = names if split == "day" else names[-1:]
+    return [name for name in candidates if stays_open(name, split, today)]
+
+
 @dataclass(frozen=True, slots=True)
 class StoredSet:
     """A set on disk.

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from streamstt.clock import loop_time
+from streamstt.clock import Timestamp, loop_time
 from streamstt.concurrency import Backoff
 from streamstt.errors import OutputError
 from streamstt.hub.counters import Counters
@@ -37,10 +37,12 @@ class NewSetRequest:
 
     Attributes:
         title: Title of the set; may be empty.
+        marked_at: When it was asked for.
         set_name: Receives the name of the set, or an ``OutputError``. Not cancelled with the caller.
     """
 
     title: str
+    marked_at: Timestamp
     set_name: asyncio.Future[str]
 
 
@@ -80,7 +82,7 @@ class TranscriptWriter:
         return len(self._jobs)
 
     async def mark(self, title: str) -> str:
-        """Starts a new set for the finals from now on, and returns its name.
+        """Starts a new set for what is spoken from now on, and returns its name.
 
         Args:
             title: Becomes part of the name; may be empty.
@@ -90,16 +92,15 @@ class TranscriptWriter:
         """
         if self._failing or self._disk_stuck or self._closing:
             raise OutputError("no new set can be started now: the transcript cannot be written")
-        request = NewSetRequest(title, asyncio.get_running_loop().create_future())
+        request = NewSetRequest(title, self._hub.session_clock.now(), asyncio.get_running_loop().create_future())
         self._jobs.append(request)
         self._work_available.set()
         return await asyncio.shield(request.set_name)
 
     def _enqueue(self, message: Message) -> bool:
         """Queues a final or a revision; returns whether it will be written soon, so that viewers can wait for that."""
-        labels = {source.name: source.label for source in self._hub.sources}
-        label = labels.get(message.event.source, message.event.source)
-        self._jobs.append(TranscriptEntry(message.data, label, len(labels) > 1))
+        sources = {source.name for source in self._hub.sources} | {message.event.source}
+        self._jobs.append(TranscriptEntry(message.data, message.label, len(sources) > 1))
         if len(self._jobs) > MAX_PENDING:
             self._drop(self._jobs.popleft())
         self._work_available.set()
@@ -166,7 +167,7 @@ class TranscriptWriter:
 
     async def _start_set(self, request: NewSetRequest) -> None:
         try:
-            name = await self._run_in_thread(self._archive.start_set, request.title)
+            name = await self._run_in_thread(self._archive.start_set, request.title, request.marked_at)
         except OSError as error:
             message = f"no new set could be started in {self._archive.folder}: {error.strerror}"
             request.set_name.set_exception(OutputError(message))

@@ -18,6 +18,7 @@ from streamstt.hub.protocol import DaemonInfo, SourceInfo
 from streamstt.hub.revisions import Correction
 from streamstt.server.endpoint import Extensions
 from streamstt.server.http.response import text_response
+from streamstt.server.limits import ConnectionCounter
 from streamstt.server.server import CaptionServer
 from tests.support.brokers import free_port
 from tests.support.browser import until_equal
@@ -60,6 +61,11 @@ class ScriptedDaemon:
         """How many pages are connected."""
         return self._hub.viewers
 
+    @property
+    def limits(self) -> ConnectionCounter:
+        """Counts its WebSockets; the test may change the bounds."""
+        return self._server._connection_policy.counter
+
     def publish(self, event: Event) -> None:
         """Sends an event to all clients."""
         self._loop.call_soon_threadsafe(self._hub.publish, event)
@@ -81,6 +87,10 @@ class ScriptedDaemon:
     def add_source(self, name: str, label: str) -> None:
         """Announces a source to clients that connect from now on."""
         self._loop.call_soon_threadsafe(self._hub.add_source, SourceInfo(name, label, "2026-01-02T03:04:05.678+00:00"))
+
+    def remove_source(self, name: str) -> None:
+        """Removes a source; its finals stay."""
+        self._loop.call_soon_threadsafe(self._hub.remove_source, name)
 
     @contextmanager
     def tone(self, amplitude: float, source: str = "desk") -> Iterator[None]:

@@ -38,7 +38,13 @@ def check_readable(folder: Path, *, whole: bool = True) -> None:
         assert kept[0]["type"] == "mark"
         assert record.stat().st_mode & 0o077 == 0, "only the owner can read transcripts"
         recorded = [line for line in kept if line["type"] == "final"]
-        labeled = [with_label(line) for line in recorded]
+        labeled, shown = [], {""}
+        for line in kept:
+            if line["type"] == "labels":
+                shows_labels = line["shown"]
+            elif line["type"] == "final":
+                labeled.append(f"{line['label']}: {line['text']}" if shows_labels else line["text"])
+                shown |= {line["label"]} if shows_labels else set()
         subtitles, captions = (webvtt.from_srt(record.with_suffix(".srt")), webvtt.read(record.with_suffix(".vtt")))
         numbers = re.findall(r"^(\d+)\n\d+:", record.with_suffix(".srt").read_text(), re.MULTILINE)
         assert numbers == [str(number) for number in range(1, len(subtitles) + 1)]
@@ -48,13 +54,8 @@ def check_readable(folder: Path, *, whole: bool = True) -> None:
         for actual, expected in pairs:
             words = " ".join(actual).split()
             assert words == " ".join(expected).split()[: None if whole else len(words)]
-        assert {cue.voice or "" for cue in captions} <= {line.get("label", "") for line in recorded}
+        assert {cue.voice or "" for cue in captions} <= shown
         assert len(lines) == len(labeled) or not whole
-
-
-def with_label(final: dict[str, Any]) -> str:
-    """Returns a final as a line of a text file."""
-    return f"{final['label']}: {final['text']}" if "label" in final else str(final["text"])
 
 
 class DiskFault(Protocol):

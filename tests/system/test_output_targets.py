@@ -18,6 +18,7 @@ from streamstt.config.loader import settings_from_mapping
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.hub.revisions import Correction
+from streamstt.outputs import youtube
 from streamstt.outputs.base import TargetUnavailable
 from streamstt.outputs.factory import finish_outputs, make_outputs
 from streamstt.outputs.http_client import HttpClient
@@ -139,10 +140,8 @@ async def test_a_webhook_gets_every_final(tmp_path: Path) -> None:
 async def test_a_webhook_gets_revisions() -> None:
     """A revision is a POST of its own after that of the final, with a key of its own."""
     posts: list[ReceivedRequest] = []
-    async with (
-        HttpServer(lambda post: posts.append(post) or Reply(204)) as server,
-        publishing(webhook__url=server.url) as hub,
-    ):
+    server = HttpServer(lambda post: posts.append(post) or Reply(204))
+    async with server, publishing(webhook__url=server.url) as hub:
         hub.publish(final("Good mourning."))
         hub.revise(Correction("mic-1", "Good morning."))
     bodies = [json.loads(post.body) for post in posts]
@@ -271,6 +270,55 @@ async def test_youtube() -> None:
     assert {(post.query["cid"], post.headers["Content-Type"]) for post in posts} == {
         ("abcd-efgh", "text/plain; charset=utf-8")
     }
+
+
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_youtube_that_refuses(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """A refusal that will not heal is no reason to ask again: each caption is sent once, and the reason is reported."""
+    monkeypatch.setattr(youtube, "FIRST_PAUSE_S", 0.0)
+    posts: list[str] = []
+    refusing = True
+
+    def handler(post: ReceivedRequest) -> Reply:
+        posts.append(post.body.decode().splitlines()[1])
+        return Reply(status) if refusing else Reply()
+
+    async with (
+        HttpServer(handler) as server,
+        publishing(youtube__url=f"{server.url}/closedcaption?cid=abcd-efgh") as hub,
+    ):
+        publish_finals(hub, "One.", "Two.")
+        await eventually(lambda: count(hub, "dropped", "youtube") == 2)
+        assert f"it answers {status}" in hub_health(hub).summary
+        assert "abcd" not in hub_health(hub).summary
+        refusing = False
+        publish_finals(hub, "Three.")
+        await eventually(lambda: count(hub, "delivered", "youtube") == 1)
+        assert hub.notices == []
+        assert count(hub, "retries", "youtube") == 0
+    assert posts == ["One.", "Two.", "Three."]
+
+
+async def test_youtube_is_not_asked_for_every_caption(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """While YouTube refuses captions, there is a pause between requests; a new address is tried at once."""
+    monkeypatch.setattr(youtube, "FIRST_PAUSE_S", 3600.0)
+    monkeypatch.setattr(youtube, "LAST_PAUSE_S", 3600.0)
+    posts: list[str] = []
+
+    def handler(post: ReceivedRequest) -> Reply:
+        posts.append(post.body.decode().splitlines()[1])
+        return Reply(403 if post.query["cid"] == "old" else 200)
+
+    async with HttpServer(handler) as server:
+        file = tmp_path / "url"
+        file.write_text(f"{server.url}/closedcaption?cid=old")
+        async with publishing(youtube__url_file=str(file)) as hub:
+            publish_finals(hub, *(f"{n}." for n in range(30)))
+            await eventually(lambda: count(hub, "dropped", "youtube") == 30)
+            file.write_text(f"{server.url}/closedcaption?cid=new")
+            publish_finals(hub, "New.")
+            await eventually(lambda: count(hub, "delivered", "youtube") == 1)
+    assert posts == ["0.", "New."]
 
 
 # ---- OBS

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
@@ -11,6 +12,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.support.daemon import DATA, SENTENCES, WITHIN_S, environment
 from tests.support.forked import Daemon, start
+from tests.support.page_scripts import DENO
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -42,6 +44,18 @@ def test_python_client(talking: Daemon) -> None:
     client.kill()
     client.wait()
     client.stdout.close()
+
+
+def test_javascript_program(talking: Daemon, tmp_path: Path) -> None:
+    """The JavaScript client is also a program of its own, here for Deno, which has the WebSocket of browsers."""
+    script = tmp_path / "client.js"
+    script.write_text(block("js").replace(ADDRESS, talking.url.replace("http", "ws", 1)))
+    deno = [str(DENO), "run", "--allow-net", str(script)]
+    env = environment({"DENO_DIR": str(tmp_path), "NO_COLOR": "1"})
+    with subprocess.Popen(deno, stdout=subprocess.PIPE, env=env, text=True) as client:
+        assert client.stdout is not None
+        assert any(line.strip() in SENTENCES for line in client.stdout)
+        client.kill()
 
 
 def test_javascript_client(talking: Daemon, browser: Chrome) -> None:

@@ -43,7 +43,7 @@ async def test_killed_at_any_moment(brisk: list[str], tmp_path: Path) -> None:
                 await viewer.wait(len(viewer.finals) + 3)
                 await asyncio.sleep(moments.uniform(0, 0.4))
                 daemon.process.kill()
-        kept = {f["seq"]: {k: v for k, v in f.items() if k != "label"} for f in finals(tmp_path)}
+        kept = {f["seq"]: f for f in finals(tmp_path)}
         assert [f for f in viewer.finals if kept.get(f["seq"]) != f] == [], "finals that were shown are on disk"
         check_readable(tmp_path)
     with Daemon(*brisk, *transcript_options(tmp_path)) as daemon:

@@ -1,4 +1,4 @@
-"""Responses to plain requests: the pages and their files, health, metrics, the transcript so far. No sockets."""
+"""Responses to plain requests: the pages and their files, health, metrics. No sockets."""
 
 from collections.abc import Callable
 from functools import partial
@@ -13,15 +13,18 @@ from streamstt.hub.counters import CONTENT_TYPE
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import to_json
-from streamstt.server.http.response import Response, text_response
-from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, Format, render
+from streamstt.server.http.response import Download, Response, security_policy, text_response
+from streamstt.subtitles.formats import FORMATS, Format
 from streamstt.text.word_lists import word_lists
 
 PAGES = {
     "/": "captions/captions.html",
     "/overlay": "overlay/overlay.html",
     "/designer": "designer/designer.html",
+    "/share": "guests/share.html",
+    "/trust": "guests/trust.html",
 }
+FORM = "guests/token.html"  # asks for a token
 PAGE_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -49,25 +52,35 @@ class Pages:
         """Reads the files of the pages.
 
         Args:
-            hub: Source of the transcript, the health and the metrics.
+            hub: Source of the health and the metrics.
         """
         self._hub = hub
         self.overlay = OverlaySettings()
         self._files = _read_files(files("streamstt.server").joinpath("pages"))
         self._files |= _read_files(files("budoux").joinpath("models"), PHRASE_MODELS)
         self._files[WORD_LISTS] = to_json(word_lists()).encode()
-        self._handlers: dict[str, Callable[[str], Response]] = {"/healthz": self._health, "/metrics": self._metrics}
+        self._handlers: dict[str, Callable[[str], Response | Download]] = {
+            "/healthz": self._health,
+            "/metrics": self._metrics,
+        }
         self._handlers["/overlay.json"] = self._overlay
         self._handlers |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
 
-    def respond(self, target: str) -> Response:
-        """Returns the response to ``GET target``."""
+    @property
+    def token_form(self) -> str:
+        """HTML of the page that asks for a token."""
+        return self._files[FORM].decode()
+
+    def respond(self, target: str) -> Response | Download:
+        """Returns the response to ``GET target``, or the file that it asks for."""
         path, _, query = target.partition("?")
         path = unquote(path)
         name = PAGES.get(path) or path.removeprefix("/pages/")
         if (path in PAGES or path.startswith("/pages/")) and name in self._files:
-            devices = ("Permissions-Policy", PERMISSIONS.get(path, NO_DEVICES))
-            return Response(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name], (devices,))
+            headers = [("Permissions-Policy", PERMISSIONS.get(path, NO_DEVICES))]
+            if path in PAGES:
+                headers.append(("Content-Security-Policy", security_policy(self._files[name])))
+            return Response(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name], tuple(headers))
         handler = self._handlers.get(path)
         if handler:
             return handler(query)
@@ -95,8 +108,8 @@ class Pages:
     def _metrics(self, _: str) -> Response:
         return Response(HTTPStatus.OK, CONTENT_TYPE, self._hub.counters.render())
 
-    def _transcript(self, form: Format, _: str) -> Response:
-        return Response(HTTPStatus.OK, CONTENT_TYPES[form], render(self._hub.finals, form).encode())
+    def _transcript(self, file_format: Format, query: str) -> Download:
+        return Download(file_format, current_set="set=current" in query.split("&"))
 
 
 def _read_files(folder: Traversable, prefix: str = "") -> dict[str, bytes]:

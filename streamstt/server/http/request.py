@@ -120,13 +120,18 @@ class HttpRequest:
         self._stream.send(*events, h11.EndOfMessage())
         await self._stream.drain()
 
-    async def start_stream(self, content_type: str) -> None:
+    async def start_stream(self, content_type: str, size: int | None = None) -> None:
         """Begins a response whose parts follow one by one, by ``send`` until ``end``.
+
+        Args:
+            content_type: Of the body.
+            size: Size of the body in bytes; None: unknown.
 
         Raises:
             ConnectionError: The client has left.
         """
-        self._stream.send(self._begin(HTTPStatus.OK, [("Content-Type", content_type)]))
+        length = [] if size is None else [("Content-Length", str(size))]
+        self._stream.send(self._begin(HTTPStatus.OK, [("Content-Type", content_type), *length]))
         await self._stream.drain()
 
     async def send(self, data: bytes) -> None:
@@ -149,7 +154,8 @@ class HttpRequest:
 
     def _begin(self, status: HTTPStatus, headers: list[tuple[str, str]]) -> h11.Response:
         self.status = status
-        every = [*HEADERS.items(), *headers]
+        named = {name for name, _ in headers}
+        every = [*((name, value) for name, value in HEADERS.items() if name not in named), *headers]
         # Nobody reads the rest of a body; and a client that wanted another protocol has no other request.
         if not self._keep_alive or self._stream.is_body_pending or self._head is None or self.headers("upgrade"):
             every.append(("Connection", "close"))

@@ -244,7 +244,7 @@ async def test_the_backlog_is_read_before_it_is_applied() -> None:
         broker.entries.append(replace(heartbeat.to_entry(), kind=data["type"], text=text))
     task = asyncio.create_task(BrokerSubscriber(broker, hub).run())
     await run_until(lambda: len(hub.finals) > 0)
-    assert [f.text for f in hub.finals] == ["a", "b"]
+    assert [f.data["text"] for f in hub.finals] == ["a", "b"]
     broker.unreachable = True
     await run_until(lambda: any("lost its connection" in n.text for n in hub.notices))
     task.cancel()

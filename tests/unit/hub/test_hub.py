@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from streamstt.events import Event, Gap, State, Status
+from streamstt.hub.health import hub_health
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import DONE, STOPPING, TOO_SLOW, Hub, Subscription
 from streamstt.hub.protocol import Message, SourceInfo
@@ -309,7 +310,7 @@ async def test_one_source_only() -> None:
 
 
 async def test_a_source_that_has_left() -> None:
-    """A source that has left is in no hello, and leaves no state or partial behind; its finals stay."""
+    """A source that has left is in no hello, and leaves no state or partial behind; its finals stay with its label."""
     hub = make_hub(sources=("mic", "door"))
     hub.publish(Status("door", State.SPEECH))
     hub.publish(final("said", source="door"))
@@ -318,7 +319,7 @@ async def test_a_source_that_has_left() -> None:
     with hub.subscribe() as subscription:
         (hello,) = await read_all(subscription)
     assert [s["name"] for s in hello["sources"]] == ["mic"]
-    assert [m["text"] for m in hello["history"]] == ["said"]
+    assert [(m["text"], m["label"]) for m in hello["history"]] == [("said", "Door")]
     assert hub.states == {}
 
 
@@ -341,7 +342,7 @@ async def test_what_the_pages_are_told() -> None:
     hub.publish(final("two", number=3))
     hub.publish(Status("mic", State.LOST, "unplugged"))
     hub.publish(Status("door", State.SPEECH))
-    assert [f.text for f in hub.finals] == ["one", "two"]
+    assert [f.data["text"] for f in hub.finals] == ["one", "two"]
     assert hub.states == {"mic": State.LOST, "door": State.SPEECH}
 
 
@@ -373,20 +374,36 @@ async def test_notices_stand_in_every_status_until_they_are_over() -> None:
     for source in ("a", "b"):
         hub.publish(Status(source, State.LISTENING))
     with hub.subscribe() as subscription:
-        hub.notify("late", "Captions are late.", "a")
-        hub.notify("late", "Captions are late.", "a")
+        hub.notify("clipping", "Too loud.", "a")
+        hub.notify("clipping", "Too loud.", "a")
         hub.notify("disk", "The disk is full.")
         hub.publish(Status("a", State.LOST, "Unplugged."))
-        hub.notify("late", "", "a")
+        hub.notify("clipping", "", "a")
         statuses = [(m["source"], m["state"], m["detail"]) for m in (await read_all(subscription))[3:]]
     assert [str(notice) for notice in hub.notices] == ["The disk is full."]
     assert statuses == [
-        ("a", "listening", "Captions are late."),
-        ("a", "listening", "Captions are late. The disk is full."),
+        ("a", "listening", "Too loud."),
+        ("a", "listening", "Too loud. The disk is full."),
         ("b", "listening", "The disk is full."),
-        ("a", "lost", "Unplugged. Captions are late. The disk is full."),
+        ("a", "lost", "Unplugged. Too loud. The disk is full."),
         ("a", "lost", "Unplugged. The disk is full."),
     ]
+
+
+@pytest.mark.parametrize(("topic", "source"), [("late", "a"), ("settings", ""), ("access", "")])
+async def test_what_the_operator_must_do_is_not_shown_to_viewers(topic: str, source: str) -> None:
+    """A notice that only the operator can act on is no message to viewers, nor in their statuses; health has it."""
+    hub = make_hub()
+    hub.publish(Status("a", State.LISTENING))
+    with hub.subscribe() as subscription:
+        hub.notify(topic, "This machine cannot keep up.", source)
+        hub.publish(Status("a", State.SPEECH))
+        hub.notify(topic, "", source)
+        hub.notify(topic, "This machine cannot keep up.", source)
+        assert [m["detail"] for m in (await read_all(subscription))[1:]] == ["", ""]
+    with hub.subscribe() as newcomer:
+        assert [m["detail"] for m in (await read_all(newcomer))[1:]] == [""]
+    assert "This machine cannot keep up." in hub_health(hub).summary
 
 
 def test_notices_go_with_their_source() -> None:
@@ -405,7 +422,7 @@ async def test_limits_can_change() -> None:
     for number in range(6):
         hub.publish(final(f"{number}.", number=number))
     hub.set_limits(history=2, hello_history=1, queue=50)
-    assert [f.text for f in hub.finals] == ["4.", "5."]
+    assert [f.data["text"] for f in hub.finals] == ["4.", "5."]
     with hub.subscribe() as subscription:
         assert [f["text"] for f in (await read_all(subscription))[0]["history"]] == ["5."]
     with hub.subscribe(Resume(since=3)) as subscription:
@@ -413,7 +430,7 @@ async def test_limits_can_change() -> None:
     hub.set_limits(history=10, hello_history=10, queue=50)
     for number in range(6, 9):
         hub.publish(final(f"{number}.", number=number))
-    assert [f.text for f in hub.finals] == ["4.", "5.", "6.", "7.", "8."]
+    assert [f.data["text"] for f in hub.finals] == ["4.", "5.", "6.", "7.", "8."]
 
 
 async def test_source_that_comes_and_goes() -> None:

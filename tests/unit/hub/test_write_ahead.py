@@ -65,7 +65,7 @@ async def test_a_final_waits_for_the_disk() -> None:
         assert isinstance(message, Message)
         assert message.data["text"] == "One."
         assert await read_waiting(subscription) == ["Two"]
-        assert [f.text for f in hub.finals] == ["One."]
+        assert [f.data["text"] for f in hub.finals] == ["One."]
 
 
 async def test_who_comes_meanwhile() -> None:
@@ -168,7 +168,7 @@ async def test_history_is_bounded_across_runs() -> None:
     """Of the finals of earlier runs, as many are kept as of one run; the others count as dropped."""
     hub = make_hub(history=2)
     hub.restore(earlier(4, 6, 8), 100, 2)
-    assert [f.text for f in hub.finals] == ["6.", "8."]
+    assert [f.data["text"] for f in hub.finals] == ["6.", "8."]
     with hub.subscribe(Resume(3, "run-1")) as subscription:
         hello = await subscription.get()
     assert isinstance(hello, str)

@@ -115,6 +115,18 @@ async def test_revisions() -> None:
         assert target.received == ["Mic: Good mourning.", "Mic: Good morning."][: 1 + takes_revisions]
 
 
+async def test_a_guest_who_has_left() -> None:
+    """Even if the source is removed at once, its last caption has its label."""
+    target = ScriptedTarget()
+
+    def publish(hub: Hub) -> None:
+        hub.publish(final("Bye.", source="door"))
+        hub.remove_source("door")
+
+    await deliver(target, publish)
+    assert target.received == ["Door: Bye."]
+
+
 async def test_only_selected_sources() -> None:
     """Captions of other sources are not delivered."""
     target = ScriptedTarget()

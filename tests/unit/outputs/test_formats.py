@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -185,6 +185,12 @@ def test_youtube_cues() -> None:
     message = encode(final("I'M SENDING", end=0.2), 1, "2012-12-24T01:00:06.873+01:00")
     assert make_body(message, "I'M SENDING", NOW) == "2012-12-24T00:00:06.873\nI'M SENDING\n"
     assert make_body(encode(final("Hello"), 1), "Hello", NOW) == "2026-11-25T12:00:00.000\nHello\n"
+
+
+def test_youtube_cues_are_not_in_the_future() -> None:
+    """A recording that is sent faster than it was spoken has times to come, which YouTube does not accept."""
+    message = encode(final("Hello"), 1, (NOW + timedelta(minutes=40)).isoformat())
+    assert make_body(message, "Hello", NOW) == "2026-11-25T12:00:00.000\nHello\n"
 
 
 def test_youtube_cues_are_timed_by_their_words() -> None:

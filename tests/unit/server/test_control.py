@@ -91,6 +91,8 @@ async def test_revise() -> None:
         ],
         "language": "en",
         "at": corrected["at"],
+        "steady": corrected["steady"],
+        "label": "Mic",
         "final_seq": 1,
         "hidden": False,
         "starred": False,

@@ -180,6 +180,18 @@ def test_captions_of_several_sources() -> None:
     assert screen(output)[:2] == ["B: It is.", ""]
 
 
+def test_labels_of_guests() -> None:
+    """A guest who has left, or came after the connection was made, is shown by the label that the messages have."""
+    output = console()
+    view = CaptionView(output, output)
+    left = {**final("Bye.", "guest"), "label": "Ana"}
+    renamed = {**final("I was here.", "a"), "label": "Old name"}
+    came = {"type": "status", "source": "new", "state": "listening", "detail": "", "label": "Ben"}
+    for message in ({**hello("a"), "history": [left, renamed]}, came, partial("hi", "new"), final("Hi.", "new")):
+        view.show(message)
+    assert screen(output)[:3] == ["Ana: Bye.", "A: I was here.", "Ben: Hi."]
+
+
 def test_captions_of_one_source_only() -> None:
     """A source is selected by name or label, in any case; others are not shown."""
     output = console()

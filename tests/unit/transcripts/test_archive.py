@@ -183,6 +183,27 @@ def test_mark(tmp_path: Path, clock: Clock) -> None:
     assert lines(tmp_path, "2026-11-25-weekly-2")[0]["title"] == "weekly!"
 
 
+@pytest.mark.parametrize(
+    ("split", "continued"), [("day", ["2026-11-25", "2026-11-25-weekly"]), ("none", ["2026-11-25-weekly"]), ("run", [])]
+)
+def test_session_sets(tmp_path: Path, clock: Clock, split: str, continued: list[str]) -> None:
+    """A session has the sets of this run, and those that it continues: with ``day`` all of today, but no older one."""
+    with opened(tmp_path, clock) as archive:
+        assert archive.session_sets == ()
+        clock.now -= timedelta(days=1)
+        archive.write(entry("Yesterday.", 1))
+        clock.now += timedelta(days=1)
+        archive.write(entry("Before.", 2))
+        archive.start_set("Weekly")
+        written = ["2026-11-24", "2026-11-25", "2026-11-25-weekly"]
+        assert [s.record.stem for s in archive.session_sets] == written
+        assert [(s.header.title, s.header.seq) for s in archive.session_sets] == [("", 0), ("", 1), ("Weekly", 2)]
+    with opened(tmp_path, clock, split=split) as archive:
+        assert [s.record.stem for s in archive.session_sets] == continued
+        archive.start_set("Next")
+        assert [s.record.stem for s in archive.session_sets] == [*continued, "2026-11-25-next"]
+
+
 def test_labels(tmp_path: Path, clock: Clock) -> None:
     """From the second source on, captions have labels, also after a restart; with one source they have none."""
     with opened(tmp_path, clock) as archive:
@@ -191,11 +212,22 @@ def test_labels(tmp_path: Path, clock: Clock) -> None:
     with opened(tmp_path, clock) as archive:
         archive.write(entry("Hi.", SEQ_MARGIN + 3))
     assert (tmp_path / "2026-11-25.txt").read_text() == "Alone.\nDoor: Hello.\nMic: Hi.\n"
-    assert [line.get("label") for line in lines(tmp_path, "2026-11-25") if line["type"] == "final"] == [
-        None,
-        "Door",
-        "Mic",
-    ]
+    kept = [line["label"] for line in lines(tmp_path, "2026-11-25") if line["type"] == "final"]
+    assert kept == ["Mic", "Door", "Mic"], "the record has them all"
+
+
+def test_labels_in_a_record_of_an_older_version(tmp_path: Path, clock: Clock) -> None:
+    """Such a record has labels only where the live files show them: these stay as they are, and one source none."""
+    header = {"type": "mark", "at": NOON.isoformat(), "title": "", "session": "s", "seq": 0}
+    old = [entry("Alone.", 1).data, {**entry("Hello.", 2, "door").data, "label": "Door"}]
+    for count, expected in ((1, "Alone.\nHi.\n"), (2, "Alone.\nDoor: Hello.\nMic: Hi.\n")):
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        (folder / "2026-11-25.jsonl").write_text("".join(json.dumps(line) + "\n" for line in [header, *old[:count]]))
+        for _ in range(2):  # the second time, the live file is compared with the record
+            with opened(folder, clock) as archive:
+                archive.write(entry("Hi.", SEQ_MARGIN + 3))
+            assert (folder / "2026-11-25.txt").read_text() == expected
 
 
 def test_a_failure_in_the_middle(tmp_path: Path, clock: Clock) -> None:
@@ -275,7 +307,10 @@ def test_delete_expired(tmp_path: Path, clock: Clock) -> None:
         for path in tmp_path.iterdir():
             age = timedelta(days=1 if "new" in path.name else 30)
             os.utime(path, ((NOON - age).timestamp(),) * 2)
+        assert archive.is_session_whole
         assert archive.delete_expired() == ["2026-11-25-old"]
+        assert not archive.is_session_whole
+        assert [s.header.title for s in archive.session_sets] == ["new", "open"]
         assert archive.delete_expired() == []
     remaining = {name for name in names(tmp_path) if name not in foreign}
     assert {name.partition(".")[0] for name in remaining} == {"2026-11-25-new", "2026-11-25-open"}
@@ -360,7 +395,7 @@ def test_a_revision(tmp_path: Path, clock: Clock) -> None:
         assert live_texts(tmp_path, "2026-11-25") == [["First.", "Three."]] * 3
     assert texts(tmp_path, "2026-11-25") == ["One.", "Two.", "Three."]
     assert [line["type"] for line in lines(tmp_path, "2026-11-25")] == [
-        "mark",
+        *["mark", "labels"],
         *["final"] * 2,
         *["revised"] * 2,
         "final",
@@ -460,7 +495,7 @@ def test_a_revision_without_its_final(tmp_path: Path, clock: Clock) -> None:
         archive.write(revision(one, 5, "First."))
         archive.update_live_files()
         archive.write(entry("Three.", 6))
-    assert [line["type"] for line in lines(tmp_path, "2026-11-25-next")] == ["mark", "final", "final"]
+    assert [line["type"] for line in lines(tmp_path, "2026-11-25-next")] == ["mark", "labels", "final", "final"]
 
 
 def test_a_full_disk_during_a_revision(tmp_path: Path, clock: Clock) -> None:
@@ -478,4 +513,4 @@ def test_a_full_disk_during_a_revision(tmp_path: Path, clock: Clock) -> None:
         archive.write(revision(one, 2, "First."))
         archive.update_live_files()
     assert live_texts(tmp_path, "2026-11-25") == [["First."]] * 3
-    assert [line["type"] for line in lines(tmp_path, "2026-11-25")] == ["mark", "final", "revised"]
+    assert [line["type"] for line in lines(tmp_path, "2026-11-25")] == ["mark", "labels", "final", "revised"]

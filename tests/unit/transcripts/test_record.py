@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -38,7 +39,19 @@ def test_a_record_round_trips() -> None:
     assert [json.loads(final_message(f).text) for f in record.finals] == json.loads(json.dumps(FINALS))
     assert final_message(record.finals[2]).event == final("Grüße an <alle>.", 5.5, 6.5, "mic", 15)
     assert final_message(record.finals[2]).at == BEGIN + timedelta(seconds=5.5)
-    assert final_message({**record.finals[0], "label": "You"}).text == final_message(record.finals[0]).text
+    assert json.loads(final_message({**record.finals[0], "label": "You", "show_label": False}).text)["label"] == "You"
+
+
+def test_steady_times() -> None:
+    """A record keeps the steady time of its start and of its last line; older records have wall time only."""
+    header = replace(HEADER, steady=BEGIN.timestamp() + 7)
+    last = {**FINALS[2], "steady": BEGIN.timestamp() + 5000}
+    record = parse_record(header.to_line() + encode_line(FINALS[0]) + encode_line(last))
+    assert record.header == header
+    assert record.steady_at == BEGIN + timedelta(seconds=7)
+    assert record.latest == (BEGIN + timedelta(seconds=5.5), BEGIN + timedelta(seconds=5000))
+    old = parse_record(CONTENT)
+    assert (old.steady_at, old.latest) == (BEGIN, (BEGIN + timedelta(seconds=5.5),) * 2)
 
 
 def test_a_record_cut_anywhere() -> None:

@@ -51,6 +51,7 @@ new CaptionFeed({
   onGap: (gap) => log.showGap(gap),
   onStatus(status) {
     if (status.label) sources.get(status.source).label = status.label;
+    log.markSeveral(status.source);
     state.showStatus(status);
   },
   onLevel: (level) => state.showLevel(level),

@@ -3,6 +3,7 @@
 import { element } from "../shared/elements.js";
 import { splitStable } from "../shared/feed.js";
 import { textAfter } from "../shared/word_alignment.js";
+import { Notices } from "./notices.js";
 import { OpenCaption } from "./open_caption.js";
 import { PageRows } from "./page_rows.js";
 import { RevisedRows } from "./revised_rows.js";
@@ -18,6 +19,7 @@ export class Log {
   #autoScroll;
   #pageRows = new PageRows();
   #revisedRows = new RevisedRows();
+  #notices = new Notices(this.#pageRows);
   #log = document.querySelector("#log");
   #hint = document.querySelector("#hint");
   #open = new Map(); // source -> its open caption: at most one each
@@ -49,9 +51,9 @@ export class Log {
   /** A (re)connect: open partials are void, because the server sends them again. */
   reconnected(hello, restarted) {
     for (const source of [...this.#open.keys()]) this.#withdraw(source);
-    this.#markSeveral();
-    if (restarted) this.#showNotice("The captions were restarted");
-    else if (hello.gap_in_history) this.#showNotice("Some captions are missing here");
+    this.markSeveral();
+    if (restarted) this.#notices.show("The captions were restarted");
+    else if (hello.gap_in_history) this.#notices.show("Some captions are missing here");
   }
 
   /** The whole history is in the page: lays it out once. */
@@ -78,7 +80,7 @@ export class Log {
 
   showPartial(partial) {
     const { id, source, language, text } = partial;
-    this.#markSeveral(source);
+    this.markSeveral(source);
     let open = this.#open.get(source);
     if (open?.id === null) {
       clearTimeout(open.timer);
@@ -90,16 +92,18 @@ export class Log {
     }
     if (text) open.show(text, splitStable(partial)[0].length, language);
     else open.withdraw();
+    this.#notices.wordsShown();
     this.#changed();
   }
 
   showFinal(final, replayed) {
-    this.#markSeveral(final.source);
+    this.markSeveral(final.source, final.label);
     const open = this.#open.get(final.source);
     const ends = open && (open.id === final.id || open.id === null);
     if (ends && final.text) this.#end(open, final);
     else if (ends) this.#withdraw(final.source);
     else if (final.text) this.#pageRows.addFinal(this.#finalRow(final, final.text));
+    if (final.text) this.#notices.wordsShown();
     this.#pageRows.prune(MAX_LINES);
     const lines = final.text ? 1 : 0;
     if (replayed) this.#autoScroll.countUnseen(lines);
@@ -129,14 +133,16 @@ export class Log {
 
   /** Lines have another length now. */
   breakAnew() {
-    for (const open of this.#open.values()) open.release();
-    this.#pageRows.releaseFinals();
+    this.#autoScroll.keepPosition(() => {
+      for (const open of this.#open.values()) open.release();
+      this.#pageRows.releaseFinals();
+    });
     this.#changed();
   }
 
   /** Inserts earlier finals at the top, up to MAX_LINES in all. */
   prepend(finals, notice) {
-    for (const { source } of finals) this.#markSeveral(source);
+    for (const { source, label } of finals) this.markSeveral(source, label);
     const nonEmpty = finals.filter((final) => final.text);
     const room = Math.max(0, MAX_LINES - this.#log.childElementCount);
     const rows = nonEmpty.slice(Math.max(0, nonEmpty.length - room)).map((final) => this.#finalRow(final, final.text));
@@ -176,7 +182,7 @@ export class Log {
   /** A final was corrected, hidden or starred. complete: whether no older captions are left to load. */
   revise(revised, complete) {
     const { source, final_seq, text, hidden } = revised;
-    this.#markSeveral(source);
+    this.markSeveral(source);
     this.#quietly(() => {
       if (this.#revisedRows.revise(revised)) this.breakAnew();
       else if (!hidden && (complete || this.#revisedRows.isBetweenRows(final_seq))) {
@@ -188,12 +194,8 @@ export class Log {
 
   showGap({ source, start, end }) {
     const where = this.#sources.several ? ` (${this.#sources.get(source).label})` : "";
-    this.#showNotice(`${Math.max(0.1, end - start).toFixed(1)} s of sound was lost${where}`);
+    this.#notices.showLoss(source, end - start, where);
     this.#changed();
-  }
-
-  #showNotice(text) {
-    this.#pageRows.addFinal(element("p", "notice", text));
   }
 
   #finalRow(final, text = "") {
@@ -204,8 +206,8 @@ export class Log {
     return row;
   }
 
-  #row({ source, language, at }) {
-    const { label, className } = this.#sources.get(source);
+  #row({ source, language, at, label }) {
+    const { label: present, className } = this.#sources.get(source, label);
     const row = element("p", `caption of-${className}`);
     row.dataset.source = source;
     const text = element("span", "text");
@@ -213,13 +215,13 @@ export class Log {
     if (language) text.lang = language;
     const time = element("time", "", at ? CLOCK.format(new Date(at)) : "");
     if (at) time.dateTime = at;
-    row.append(time, element("span", `label ${className}`, label), text);
+    row.append(time, element("span", `label ${className}`, label || present), text);
     return row;
   }
 
-  /** source: one that may be new. */
-  #markSeveral(source) {
-    if (source !== undefined) this.#sources.get(source);
+  /** source: one that may be new; label: its label, if it is known. */
+  markSeveral(source, label) {
+    if (source !== undefined) this.#sources.get(source, label);
     const { several } = this.#sources;
     if (document.body.classList.contains("several") === several) return;
     document.body.classList.toggle("several", several);

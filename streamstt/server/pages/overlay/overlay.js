@@ -76,6 +76,7 @@ const handlers = {
   onFinal(final, { replayed }) {
     // What was missed is shown only if it would still be on the screen.
     if (replayed && performance.now() - disconnectedAt > 1_000 * (values.clear || 5)) return;
+    sources.get(final.source, final.label);
     show(final);
   },
   onRevised(revised) {

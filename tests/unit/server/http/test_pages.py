@@ -2,6 +2,8 @@
 
 import json
 import re
+from base64 import b64encode
+from hashlib import sha256
 from http import HTTPStatus
 
 import pytest
@@ -11,9 +13,9 @@ from hypothesis import strategies as st
 from streamstt.events import State, Status
 from streamstt.hub.hub import Hub
 from streamstt.server.http.pages import Pages
-from streamstt.server.http.response import HEADERS
-from streamstt.subtitles.formats import CONTENT_TYPES, FORMATS, render
-from tests.support.captions import final, make_hub
+from streamstt.server.http.response import HEADERS, Download
+from streamstt.subtitles.formats import FORMATS, Format
+from tests.support.captions import make_hub
 from tests.support.drawing import PROPERTY
 
 ROUTES = Pages(make_hub())
@@ -149,17 +151,10 @@ def test_advice_does_not(about: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMATS)
-def test_transcript(form: str) -> None:
-    """The transcript so far, in each format, as it is at this moment."""
-    hub = make_hub()
-    routes = Pages(hub)
-    empty = routes.respond(f"/transcript.{form}")
-    assert empty.status is HTTPStatus.OK
-    hub.publish(final("Grüße."))
-    answer = routes.respond(f"/transcript.{form}")
-    assert answer.content_type == CONTENT_TYPES[form]
-    assert answer.body.decode() == render([final("Grüße.")], form)
-    assert answer.body != empty.body
+def test_transcript(form: Format) -> None:
+    """The captions can be downloaded in each format, those of the session or of the current set only."""
+    assert Pages(make_hub()).respond(f"/transcript.{form}") == Download(form)
+    assert Pages(make_hub()).respond(f"/transcript.{form}?token=x&set=current") == Download(form, current_set=True)
 
 
 def test_devices() -> None:
@@ -171,14 +166,18 @@ def test_devices() -> None:
 
 
 def test_nothing_from_elsewhere() -> None:
-    """Pages may load and run only what this daemon serves, and nothing written into them."""
+    """Pages may load and run only what this daemon serves; of what is written into them, only scripts by their hash."""
     policy = HEADERS["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     for page in ("/", "/overlay"):
-        body = ROUTES.respond(page).body.decode()
+        response = ROUTES.respond(page)
+        body = response.body.decode()
         assert not re.search(r"""(src|href)=["']?(https?:)?//""", body)
         assert "<style" not in body
         assert " style=" not in body
         assert " onclick=" not in body
-        assert "<script>" not in body
+        allowed = re.findall(r"'sha256-([^']+)'", dict(response.headers)["Content-Security-Policy"])
+        scripts = re.findall(r"<script>(.*?)</script>", body, re.DOTALL)
+        assert allowed == [b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
+        assert len(scripts) == (page == "/")
