@@ -46,6 +46,8 @@ from streamstt.transcripts.record import (
 # statuses of several days. A restart continues this far above the record, so that no number is used twice.
 SEQ_MARGIN = 1_000_000
 
+MAX_SETS_SEARCHED = 5  # for a final: it is in the newest set that began before it, or in one that ended just then
+
 FOLDER_HINT = "make it writable, or name another folder with transcript.folder"
 
 log = logging.getLogger(__name__)
@@ -134,7 +136,7 @@ class Archive:
     def _read_resume_state(self, history: int) -> ResumeState:
         """Reads sets, beginning with the newest, until there are enough finals."""
         headers = self._read_headers()
-        order = sorted(headers, key=lambda name: (headers[name].seq, headers[name].started_at, name))
+        order = _in_order(headers)
         if not order:
             return ResumeState(uuid.uuid4().hex[:12])
         finals: list[Message] = []
@@ -225,16 +227,18 @@ class Archive:
     def _write_revision(self, data: Mapping[str, Any]) -> None:
         """Appends a revision to the record that has its final; if there is none any more, nothing is revised."""
         self._seq = max(self._seq, data["seq"])
-        current = self._current_set
-        if not (current and current[1].seq < data["final_seq"] and self._revise_current(data, current[0])):
-            self._revise_earlier(data)
+        headers = self._read_headers()
+        before = [name for name in _in_order(headers) if headers[name].seq < data["final_seq"]]
+        for name in reversed(before[-MAX_SETS_SEARCHED:]):
+            is_current = self._current_set is not None and name == self._current_set[0]
+            if self._append_revision(data) if is_current else self._revise_earlier_set(name, data):
+                return
 
-    def _revise_current(self, data: Mapping[str, Any], name: str) -> bool:
-        """Appends a revision to the record of the current set; returns whether that has the final."""
-        if not self._set and self.folder.exists() and not self._has_record(name):
-            return False
+    def _append_revision(self, data: Mapping[str, Any]) -> bool:
+        """Appends a revision to the current set; returns whether that has the final."""
+        assert self._current_set is not None
         try:
-            self._set = self._set or SetFiles(self.folder, name)
+            self._set = self._set or SetFiles(self.folder, self._current_set[0])
             has_final = self._set.append_revision(data)
         except OSError:
             self._close_set()
@@ -242,24 +246,20 @@ class Archive:
         self._unapplied += has_final
         return has_final
 
-    def _revise_earlier(self, data: Mapping[str, Any]) -> None:
-        """Appends a revision to the record of an earlier set that has the final, if there is one."""
-        current = self._current_set[0] if self._current_set else ""
-        headers = {name: header for name, header in self._read_headers().items() if name != current}
-        earlier = sorted(((h.seq, name) for name, h in headers.items() if h.seq < data["final_seq"]), reverse=True)
-        for _, name in earlier[:2]:  # a final that came late is in the set before the mark
-            try:
-                files = SetFiles(self.folder, name)
-            except PermissionError as error:  # somebody protects it; what comes next is not held up
-                log.warning("a caption in transcript %s cannot be revised: %s", name, error.strerror)
-                return
-            with closing(files):
-                if files.append_revision(data):
-                    files.update_live_files(1)
-                    return
-
-    def _has_record(self, name: str) -> bool:
-        return (self.folder / f"{name}{RECORD_SUFFIX}").exists()
+    def _revise_earlier_set(self, name: str, data: Mapping[str, Any]) -> bool:
+        """Appends a revision to a set that has ended, and updates its live files; returns whether it has the final."""
+        record = parse_record((self.folder / f"{name}{RECORD_SUFFIX}").read_bytes())
+        if data["final_seq"] not in (final["seq"] for final in record.recognized):
+            return False
+        try:
+            files = SetFiles(self.folder, name)
+        except PermissionError as error:  # somebody protects it; what comes next is not held up
+            log.warning("a caption in transcript %s cannot be revised: %s", name, error.strerror)
+            return True
+        with closing(files):
+            files.append_revision(data)
+            files.update_live_files(1)
+        return True
 
     def update_live_files(self) -> None:
         """Applies the revisions that were written to the live files of the current set.
@@ -397,3 +397,8 @@ class Archive:
         except FileNotFoundError:
             return None
         return StoredSet(name, size + record.st_size, record.st_mtime)
+
+
+def _in_order(headers: Mapping[str, SetHeader]) -> list[str]:
+    """Returns the names of sets in the order in which they began."""
+    return sorted(headers, key=lambda name: (headers[name].seq, headers[name].started_at, name))

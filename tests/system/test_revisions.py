@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 import pytest
 from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
+from selenium.webdriver.common.actions.pointer_input import PointerInput
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from websockets.asyncio.client import connect
@@ -19,7 +21,7 @@ from streamstt.client import request_control
 from streamstt.config.server import ServerSettings
 from streamstt.server.endpoint import Extensions
 from streamstt.server.http.response import text_response
-from tests.support.browser import until, until_equal
+from tests.support.browser import set_viewport, until, until_equal
 from tests.support.captions import final as spoken
 from tests.support.captions_page import by_id, violations
 from tests.support.daemon import WITHIN_S, captions, get, receive, receive_until, speak
@@ -171,6 +173,29 @@ def test_editing_with_the_keyboard(page: webdriver.Chrome, scripted_daemon: Scri
     assert page.execute_script(focused) == "editor-text", "what was typed is not lost"
 
 
+def test_editing_with_a_finger(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """A tap on a caption brings the tools, which stay when the finger is lifted; there is room for them on a phone."""
+    set_viewport(page, 360, 740)
+    scripted_daemon.publish_finals("One.", "Two is longer, so that it has more than one line on a telephone.", "Three.")
+    until(page, FINALS, lambda texts: len(texts) == 3, "all captions")
+    start_editing(page)
+    finger = PointerInput("touch", "finger")
+    tap = ActionBuilder(page, mouse=finger)
+    row = page.find_elements(By.CSS_SELECTOR, "#log .caption")[1]
+    tap.pointer_action.move_to(row).pointer_down().pointer_up()
+    tap.perform()
+    until(page, "return !document.querySelector('#editor').hidden", bool, "the tools")
+    by_id(page, "editor-edit").click()
+    box = by_id(page, "editor-form").rect
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 360
+    assert page.execute_script("return document.activeElement.value").startswith("Two")
+    by_id(page, "editor-text").send_keys(Keys.CONTROL, "a")
+    by_id(page, "editor-text").send_keys("Two.")
+    by_id(page, "editor-form").find_element(By.CSS_SELECTOR, "[type=submit]").click()
+    until_equal(page, FINALS, ["One.", "Two.", "Three."])
+
+
 def test_revisions_of_others(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """A page follows: labels stay at the first row of a speaker, an open caption goes on, a caption whose words are in
     several rows is one again, and one that was hidden before the page was opened appears where it belongs."""
@@ -179,11 +204,17 @@ def test_revisions_of_others(page: webdriver.Chrome, scripted_daemon: ScriptedDa
     scripted_daemon.publish_finals("One.", "Two.", "Three.")
     scripted_daemon.publish(partial("And now a", 0, "p"))
     scripted_daemon.revise("desk0", hidden=True)
+    scripted_daemon.revise("s", hidden=True)
+    until_equal(page, SHOWN, ["Two.", "Three."])
+    scripted_daemon.revise("s", hidden=False)
     until_equal(page, SHOWN, ["Mine.", "Two.", "Three."])
     labels = """return Array.from(document.querySelectorAll('#log .label')).filter(e => e.offsetParent)
                             .map(e => e.textContent)"""
     until_equal(page, labels, ["studio", "Desk"])
+    scripted_daemon.revise("s", hidden=True)
     page.get(scripted_daemon.url)
+    until_equal(page, SHOWN, ["Two.", "Three."])
+    scripted_daemon.revise("s", hidden=False)
     until_equal(page, SHOWN, ["Mine.", "Two.", "Three."])
     assert not page.execute_script("return document.body.textContent.includes('One.')")
     assert page.execute_script("return document.querySelector('#editing-row').hidden")
@@ -194,7 +225,7 @@ def test_revisions_of_others(page: webdriver.Chrome, scripted_daemon: ScriptedDa
     scripted_daemon.publish(partial("I interrupt", 0, "q", "studio"))
     scripted_daemon.publish(partial("And now a caption that is so long that it needs many words. " * 8, 0, "p"))
     scripted_daemon.publish(final("And now a caption that is so long that it needs many words. " * 8, "p"))
-    rows = "return document.querySelectorAll('#log [data-seq=\"11\"]').length"
+    rows = "return document.querySelectorAll('#log [data-seq=\"15\"]').length"
     until(page, rows, lambda count: count > 1, "a caption in several rows")
     scripted_daemon.revise("p", "And now.")
     until_equal(page, SHOWN, ["Mine.", "First.", "Two.", "Three.", "And now."])

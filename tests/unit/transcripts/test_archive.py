@@ -465,6 +465,23 @@ def test_revisions_of_an_earlier_set(tmp_path: Path, clock: Clock) -> None:
         assert archive.resume_state.seq >= 6 + 2 * SEQ_MARGIN
 
 
+def test_a_final_of_the_set_before(tmp_path: Path, clock: Clock) -> None:
+    """A final may be in the set before the one that its number suggests: it is found there."""
+    one, two = entry("One.", 1), entry("Two.", 2)
+    with opened(tmp_path, clock) as archive:
+        archive.write(one)
+        archive.write(two)
+        with (tmp_path / "2026-11-25.jsonl").open() as file:
+            header = file.readline()
+        for title in ("a", "b"):
+            archive.start_set(title)
+            (tmp_path / f"2026-11-25-{title}.jsonl").write_text(header.replace('"seq":0', '"seq":1'))
+        archive._close_set()
+        archive.write(revision(two, 3, "Second."))
+        archive.update_live_files()
+    assert live_texts(tmp_path, "2026-11-25") == [["One.", "Second."]] * 3
+
+
 def test_a_revision_without_its_final(tmp_path: Path, clock: Clock) -> None:
     """If the record has been deleted meanwhile, nothing is revised, and captions go on."""
     one = entry("One.", 1)

@@ -31,7 +31,8 @@ export class CaptionEditor {
     this.#rows.addEventListener("focusin", ({ target }) => this.#choose(target));
     this.#rows.addEventListener("keydown", (event) => this.#onRowKey(event));
     const column = document.querySelector("#column");
-    column.addEventListener("pointerleave", () => this.#leave());
+    // A finger leaves when it is lifted: its tools stay.
+    column.addEventListener("pointerleave", ({ pointerType }) => pointerType === "mouse" && this.#leave());
     column.addEventListener("focusout", ({ relatedTarget }) => column.contains(relatedTarget) || this.#leave());
     document.querySelector("#editor-edit").addEventListener("click", () => this.#open());
     this.#hide.addEventListener("click", () => this.#send({ hidden: !this.#caption.hidden }));

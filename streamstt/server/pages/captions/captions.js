@@ -43,7 +43,7 @@ new CaptionFeed({
     search.update();
   },
   onRevised(revised) {
-    log.revise(revised);
+    log.revise(revised, history.complete);
     editor.captionsChanged();
     search.update();
   },

@@ -23,6 +23,11 @@ export class HistoryLoader {
     if (count === 0) this.#loading = Promise.resolve();
   }
 
+  /** Whether all captions that the server keeps are in the page. */
+  get complete() {
+    return this.#button.hidden;
+  }
+
   /** Resolves when all captions that the server keeps are in the page; rejects if it does not answer. */
   load() {
     this.#loading ??= this.#load().catch((error) => {

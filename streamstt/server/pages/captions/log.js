@@ -179,13 +179,13 @@ export class Log {
     });
   }
 
-  /** A final was corrected, hidden or starred. */
-  revise(revised) {
+  /** A final was corrected, hidden or starred. complete: whether no older captions are left to load. */
+  revise(revised, complete) {
     const { source, final_seq, text, hidden } = revised;
     this.markSeveral(source);
     this.#quietly(() => {
       if (this.#revisedRows.revise(revised)) this.breakAnew();
-      else if (!hidden && this.#revisedRows.isBetweenRows(final_seq)) {
+      else if (!hidden && (complete || this.#revisedRows.isBetweenRows(final_seq))) {
         this.#revisedRows.insert(this.#finalRow({ ...revised, seq: final_seq }, text));
         this.breakAnew();
       }

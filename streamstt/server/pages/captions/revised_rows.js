@@ -52,7 +52,7 @@ export class RevisedRows {
     const before = rows.findLast((one) => Number(one.dataset.seq) < Number(seq));
     row.style.order = before?.style.order ?? "";
     if (before) before.after(row);
-    else this.#log.append(row);
+    else this.#log.prepend(row);
     this.#joinSources();
   }
 
