@@ -173,13 +173,14 @@ class Downloads:
                 if download.current_set:
                     sets = sets[-1:]
                 rendering.version = session, _, until = self._hub.finals_version
-                since = sets[-1].header.seq if download.current_set and sets else 0
+                current = sets[-1].header if download.current_set and sets else None
                 source, target = await run_in_thread(_open_files, self._hub.finals)
                 rendering.file = target
                 with source:
-                    numbers = [str(since), str(until)]
+                    numbers = [str(current.seq if current else 0), str(until)]
+                    zero = str(current.steady_at.timestamp()) if current else ""
                     paths = [str(session_set.record) for session_set in sets]
-                    await _export(source, target, [download.file_format, session, *numbers, *paths])
+                    await _export(source, target, [download.file_format, session, *numbers, zero, *paths])
         except (OSError, RuntimeError) as error:
             log.error("a download could not be made: %s", error)
             rendering.has_failed = True
