@@ -21,7 +21,7 @@ class HttpRequest:
         method: Its method; empty: the request could not be read.
         target: Path and query.
         status: Status of the response; None: no response has begun.
-        reason: First line of a refusal, for the log.
+        reason: Why it was refused, for the log.
     """
 
     def __init__(self, stream: HttpStream, head: h11.Request | None, *, keep_alive: bool = True) -> None:
@@ -116,7 +116,7 @@ class HttpRequest:
         if response.body and self.method != "HEAD":
             events.append(h11.Data(data=response.body))
         if response.status >= HTTPStatus.BAD_REQUEST:
-            self.reason = response.body.decode(errors="replace").partition("\n")[0]
+            self.reason = response.refusal or response.body.decode(errors="replace").partition("\n")[0]
         self._stream.send(*events, h11.EndOfMessage())
         await self._stream.drain()
 
