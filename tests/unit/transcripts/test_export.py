@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from streamstt.events import Final
+from streamstt.events import Final, Revised
 from streamstt.hub.history import History
 from streamstt.hub.protocol import Message, encode, wall_time
 from streamstt.hub.revisions import Correction, make_revision
@@ -104,6 +104,7 @@ def test_hidden_before_it_is_on_disk() -> None:
     """What was hidden is in no file, also if the disk does not know yet; what is shown again is in it."""
     recorded = message("One.", 1)
     hidden = make_revision(recorded, None, Correction("room-1", hidden=True), 2)
+    assert isinstance(hidden.event, Revised)
     history = History(10, 10)
     history.add(recorded)
     history.add_revision(hidden, 1)
