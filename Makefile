@@ -1,5 +1,6 @@
 # make run: captions from nothing.  make test: everything that is checked, from nothing.
-# Settings: PYTHON=python3.12, ARGS="--source mic:USB --language de", and pip's own (PIP_INDEX_URL, ...).
+# Settings: PYTHON=python3.12, ARGS="--source mic:USB --language de", pip's own (PIP_INDEX_URL, ...), and TORCH_INDEX: the
+# index of another build of torch, or none for pip's own.
 
 PYTHON ?= python3
 ARGS ?=
@@ -8,14 +9,23 @@ ARGS ?=
 WORKERS ?= 3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
+# Where there is no NVIDIA card, torch comes without gigabytes of CUDA.
+export TORCH_INDEX
+INSTALL = $(PIP) install --quiet --constraint constraints.txt $$($(BIN)/python scripts/torch_index.py)
 
-# chromium shows the pages; pulseaudio is a microphone that can be unplugged; pocketsphinx-testdata is recorded speech;
-# systemd judges the unit files; zsh and fish complete; mandoc judges the man page.
-TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils chromium chromium-driver \
-                 pocketsphinx-testdata fonts-dejavu-core systemd zsh fish mandoc
+# chromium shows the pages; pulseaudio and pipewire (whose session manager needs a bus) have microphones that can be
+# unplugged; pocketsphinx-testdata is recorded speech; systemd judges the unit files; zsh and fish complete; mandoc
+# judges the man page; libfaketime sets the clock.
+TEST_PACKAGES := libportaudio2 libasound2-plugins pulseaudio pulseaudio-utils pipewire pipewire-pulse wireplumber \
+                 dbus-daemon chromium chromium-driver libnss3-tools pocketsphinx-testdata fonts-dejavu-core systemd \
+                 zsh fish mandoc libfaketime
 
 # Message brokers, which captions go over.
 TEST_PACKAGES += redis-server nats-server mosquitto
+
+# Servers of live streams: web radio, RTMP and HLS, SRT, and RTSP, whose server has no program but Python's bindings.
+TEST_PACKAGES += icecast2 nginx-light libnginx-mod-rtmp ffmpeg python3-gi gir1.2-gst-rtsp-server-1.0 \
+                 gstreamer1.0-plugins-base gstreamer1.0-plugins-good
 
 # Formats and lints JavaScript and CSS. Biome comes from the npm registry; Deno, a wheel from PyPI, fetches and starts it,
 # so neither node nor npm is needed. biome.lock has the checksums; after a new version here, write it without --frozen.
@@ -62,12 +72,12 @@ clean:
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/python
 	@scripts/packages libportaudio2
 	@echo "Installing streamstt into .venv; the first time this takes some minutes."
-	@$(PIP) install --quiet --constraint constraints.txt --editable .
+	@$(INSTALL) --editable .
 	@touch $@
 
 # In one step, and without compiling 15,000 modules, of which the tests import some: those are compiled when they are.
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/python
 	@scripts/packages libportaudio2
 	@echo "Installing streamstt and its tests' tools into .venv; the first time this takes some minutes."
-	@$(PIP) install --quiet --no-compile --constraint constraints.txt --editable '.[dev]'
+	@$(INSTALL) --no-compile --editable '.[dev]'
 	@touch .venv/installed $@

@@ -1,4 +1,4 @@
-"""Makes the pictures of docs/overlay.md: the real overlay and its designer in Chromium, in front of a drawn evening.
+"""Makes pictures of the pages in Chromium: the captions page, the designer, the overlay in front of a drawn evening.
 
 Run it from the project's folder: ``python docs/make_pictures.py``. It needs Chromium and ChromeDriver.
 """
@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT))
 
 from selenium import webdriver  # noqa: E402
 
-from streamstt.events import Event  # noqa: E402
+from streamstt.events import Event, State, Status  # noqa: E402
 from tests.support.browser import chromium, set_media, set_viewport  # noqa: E402 - the tests' helpers
 from tests.support.pages import ScriptedDaemon, final, partial  # noqa: E402
 
@@ -44,6 +44,19 @@ ARABIC: tuple[Event, ...] = (
     partial("غدا سنذهب إلى المدينة لأن هناك احتفالا", len("غدا سنذهب إلى المدينة"), "c2"),
 )
 PHRASES: tuple[Event, ...] = (final("Whole phrases come at once, and stay until they are read."),)
+MEETING = (
+    ("desk", "The heat pump takes most of its energy from the ground below the car park, forty metres deep."),
+    ("desk", "In winter it needs about a third of the electricity that the old boiler took in gas."),
+    ("desk", "Are there any questions so far?"),
+    ("laptop", "Yes, please, over there in the second row."),
+    ("laptop", "How loud is it, and can one hear it from the garden?"),
+    ("desk", "You will not hear it. It stands in the cellar, behind two doors."),
+    ("stage", "And what happens when it is minus fifteen degrees outside?"),
+    (
+        "desk",
+        "Then it still works; the ground is ten degrees all year round, and that is what makes it so much better.",
+    ),
+)
 PICTURES: dict[str, tuple[str, tuple[Event, ...]]] = {
     "default": ("", ALONE),
     "outline": ("?background=none&outline=5&size=4&weight=700&chars=36", ALONE),
@@ -62,6 +75,7 @@ def main() -> None:
         for name, (query, events) in PICTURES.items():
             picture_overlay(driver, name, query, events)
         picture_designer(driver)
+        picture_captions(driver)
 
 
 def picture_overlay(driver: webdriver.Chrome, name: str, query: str, events: tuple[Event, ...]) -> None:
@@ -86,10 +100,34 @@ def picture_designer(driver: webdriver.Chrome) -> None:
     """The designer with its preview."""
     daemon = ScriptedDaemon()
     try:
-        set_viewport(driver, 1000, 640)
+        set_viewport(driver, 1160, 760)
         driver.get(f"{daemon.url}/designer")
         time.sleep(4.5)  # the sample is in its second sentence
         shoot(driver, IMAGES / "designer.png")
+    finally:
+        driver.get("about:blank")
+        daemon.close()
+
+
+def picture_captions(driver: webdriver.Chrome) -> None:
+    """The captions page with three sources."""
+    daemon = ScriptedDaemon()
+    daemon.add_source("stage", "Stage")
+    daemon.add_source("laptop", "Anna's laptop")
+    try:
+        set_viewport(driver, 1280, 800)
+        driver.get(daemon.url)
+        while not daemon.viewers:
+            time.sleep(0.05)
+        for source in ("desk", "stage", "laptop"):
+            daemon.publish(Status(source, State.SPEECH if source == "desk" else State.LISTENING))
+        for number, (source, text) in enumerate(MEETING):
+            daemon.publish(final(text, f"c{number}", source))
+        text = "So the question of noise is settled, and we come to the money."
+        daemon.publish(partial(text, len(text) - len("the money."), "open"))
+        with daemon.tone(0.06), daemon.tone(0.004, "laptop"):
+            time.sleep(1.5)
+            shoot(driver, IMAGES / "captions.png")
     finally:
         driver.get("about:blank")
         daemon.close()

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from streamstt.audio.capture import Capture
@@ -22,13 +23,14 @@ from streamstt.captioning.setup import (
 from streamstt.client import stream_messages
 from streamstt.config.loader import settings_from_mapping
 from streamstt.config.settings import Settings, SourceSettings
+from streamstt.diagnostics.preflight import require_model
 from streamstt.errors import OutputError
 from streamstt.events import Event, Final
 from streamstt.hub.hub import TOO_SLOW, Subscription
 from streamstt.hub.protocol import Message, parse_event
 from streamstt.progress import Progress
 from streamstt.recordings import transcribe as recording
-from streamstt.whisper.loader import load_engine
+from streamstt.whisper.loader import load_engine, require_languages
 
 MAX_PENDING = 10_000  # events that the program has not consumed: hours of finals; beyond, it gets an error
 
@@ -49,8 +51,9 @@ async def listen(
     environment are read.
 
     Args:
-        sources: Sources as ``--source`` takes them (``mic``, ``mic:NAME``, ``monitor``, ``file:PATH``, ``stdin``), or
-            objects that implement ``AudioSource``; none: the default microphone. A file is read in real time.
+        sources: Sources as ``--source`` takes them (``mic``, ``mic:NAME``, ``monitor``, ``file:PATH``, ``stdin``,
+            ``url:ADDRESS``), or objects that implement ``AudioSource``; none: the default microphone. A file is read
+            in real time.
         model: Short name, Hugging Face id, or folder of the model.
         language: Language code such as ``en``, or ``auto`` to detect it.
         settings: Other settings, such as ``{"speech.detector": "webrtc"}``.
@@ -106,13 +109,70 @@ async def connect(
         yield events
 
 
+class Transcriber:
+    """Transcribes recordings one after the other, with a model that is loaded once and kept.
+
+    It may be used by several threads; they take turns.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: str = "base",
+        language: str = "auto",
+        settings: Mapping[str, Any] | None = None,
+        progress: Progress | None = None,
+    ) -> None:
+        """Loads the model; blocks until it is loaded.
+
+        Args:
+            model: Short name, Hugging Face id, or folder of the model.
+            language: Language code such as ``en``, or ``auto`` to detect it.
+            settings: Other settings, as for ``listen``.
+            progress: Called during a model download with a name, the bytes done, and the bytes in total.
+
+        Raises:
+            ConfigError: A setting is wrong.
+            EngineError: The model cannot be found (``ModelError``) or loaded.
+        """
+        self._settings = _make_settings(model, language, settings or {})
+        self._engine = load_engine(self._settings.engine, progress)
+        self._turn = Lock()
+
+    def transcribe(self, path: Path | str, *, language: str | None = None) -> list[Final]:
+        """Transcribes a recording as fast as this machine can; blocks until it is done.
+
+        Args:
+            path: Any file that libsndfile reads.
+            language: Overrides the language for this recording.
+
+        Returns:
+            The final captions, in order.
+
+        Raises:
+            ConfigError: The model does not know the language.
+            SourceError: The file cannot be read.
+            EngineError: The engine failed.
+        """
+        wanted = language or self._settings.engine.language
+        require_languages(self._engine.info, wanted)
+        with self._turn:
+            return recording.transcribe(
+                Path(path),
+                self._engine,
+                self._settings.speech,
+                None if wanted == "auto" else wanted,
+                words=self._settings.words,
+            )
+
+
 def transcribe(
     path: Path | str, *, model: str = "base", language: str = "auto", settings: Mapping[str, Any] | None = None
 ) -> list[Final]:
-    """Transcribes a recording as fast as this machine can; blocks until it is done.
+    """Transcribes one recording; for several, ``Transcriber`` loads the model only once.
 
     Args:
-        path: Any file that libsndfile reads.
+        path: A recording of any format that libsndfile or FFmpeg read.
         model: Short name, Hugging Face id, or folder of the model.
         language: Language code such as ``en``, or ``auto`` to detect it.
         settings: Other settings, as for ``listen``.
@@ -125,14 +185,14 @@ def transcribe(
         SourceError: The file cannot be read.
         EngineError: The model cannot be loaded, or fails.
     """
-    all_settings = _make_settings(model, language, settings or {})
-    engine = load_engine(all_settings.engine)
-    known_language = None if language == "auto" else language
-    return recording.transcribe(Path(path), engine, all_settings.speech, known_language, words=all_settings.words)
+    return Transcriber(model=model, language=language, settings=settings).transcribe(path)
 
 
 def _make_settings(model: str, language: str, other_settings: Mapping[str, Any]) -> Settings:
-    return settings_from_mapping({"engine.model": model, "engine.language": language, **other_settings})
+    """Returns valid settings whose model, as far as can be told before it is loaded, knows their languages."""
+    settings = settings_from_mapping({"engine.model": model, "engine.language": language, **other_settings})
+    require_model(settings)
+    return settings
 
 
 async def _run(
@@ -198,6 +258,7 @@ async def _events(subscription: Subscription, running: asyncio.Task[None]) -> As
 async def _daemon_events(url: str, token: str, ca: Path | None) -> AsyncGenerator[Event, None]:
     async with aclosing(stream_messages(url, token=token, ca=ca)) as messages:
         async for message in messages:
-            for data in message["history"] if message["type"] == "hello" else [message]:
+            is_hello = message["type"] == "hello"
+            for data in [*message["history"], *message.get("revisions", ())] if is_hello else [message]:
                 if event := parse_event(data):
                     yield event

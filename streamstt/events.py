@@ -54,9 +54,14 @@ class Partial:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """A caption that no longer changes; an empty ``text`` withdraws a partial that was not speech.
+    """A caption that is recognized completely; an empty ``text`` withdraws a partial that was not speech.
 
-    The attributes are those of ``Partial``; ``rev`` is greater than that of every partial of this id.
+    Only people can change it, see ``Revised``. The attributes are those of ``Partial``, and:
+
+    Attributes:
+        rev: Greater than that of every partial of this id.
+        words: Its words.
+        starred: Whether a person has starred it; on the wire only if true.
     """
 
     type: ClassVar[str] = "final"
@@ -68,6 +73,30 @@ class Final:
     text: str
     words: tuple[Word, ...]
     language: str
+    starred: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Revised:
+    """A person has corrected, hidden or starred a final.
+
+    Attributes:
+        final: The final as it is now, hidden or not; its fields are fields of the message.
+        final_seq: Number of the message of the final.
+        hidden: Whether the final must not be shown any more.
+        edited: Whether its text differs from what was recognized.
+    """
+
+    type: ClassVar[str] = "revised"
+    final: Final
+    final_seq: int
+    hidden: bool
+    edited: bool
+
+    @property
+    def source(self) -> str:
+        """Name of the source."""
+        return self.final.source
 
 
 class State(StrEnum):
@@ -111,4 +140,4 @@ class Gap:
     end: float
 
 
-Event = Partial | Final | Status | Gap
+Event = Partial | Final | Revised | Status | Gap

@@ -2,25 +2,27 @@
 
 The thread never waits for the loop when audio is live: if the queue is full, a block is dropped, and the sample index
 of the next block shows the gap. A microphone that is lost or not there yet is opened again with back-off; stream time
-continues meanwhile.
+continues meanwhile, and while the machine sleeps.
 """
 
 import asyncio
 import logging
 import queue
 import threading
-import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from streamstt.audio.devices.device_clock import DeviceClock
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.sources import AudioSource
+from streamstt.clock import elapsed_time, slept_time
 from streamstt.concurrency import Backoff, run_in_thread
 from streamstt.errors import SourceError
 
 QUEUE_BLOCKS = 500  # 10 s or more; when full, live audio is dropped (a gap), and other sources wait
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 5.0
+MIN_SLEEP_S = 1.0  # a shorter sleep of the machine is not worth a gap
 JOIN_S = 2.0  # a thread whose read hangs longer is abandoned; it ends with the process
 
 log = logging.getLogger(__name__)
@@ -93,7 +95,9 @@ class Capture:
         self._ready = asyncio.Event()
         self._waking = False  # whether the event loop has been asked to set ``_ready`` and has not done so yet
         self._thread = threading.Thread(target=self._run, name=f"capture-{name}", daemon=True)
-        self._started_at: float | None = None  # monotonic time (s) of the first sample, which is stream time 0
+        self._clock = DeviceClock(SAMPLE_RATE)
+        self._has_audio = False
+        self._slept_s = slept_time()  # by the last block
         self._offset = 0  # samples of stream time before the source was last opened
         self._last_end = 0  # end of the last block, in samples
         self._open_error = ""
@@ -190,11 +194,7 @@ class Capture:
                     continue
                 if block is None:
                     break
-                if self._started_at is None or self._outage:
-                    self._on_first_block(block)
-                block = Block(block.start + self._offset, block.samples)
-                self._last_end = block.end
-                self._deliver(block)
+                self._deliver(self._place(block, elapsed_time()))
                 self._forward_notices()
         except SourceError as failure:
             error = failure
@@ -202,20 +202,30 @@ class Capture:
             self._source.close()
             self._deliver(Ended(error))
 
-    def _on_first_block(self, block: Block) -> None:
-        """Places the first block since the source was opened in stream time, and ends the outage, if any.
+    def _place(self, block: Block, now: float) -> Block:
+        """Places a block that has arrived now in stream time, and ends the outage, if any.
 
         A device counts as present only when it delivers audio; some open and then deliver none.
         """
-        begin = time.monotonic() - len(block.samples) / SAMPLE_RATE
-        if self._started_at is None:
-            self._started_at = begin
-        # By the clock, but never backward: a device whose clock is fast may have delivered more than time has passed.
-        self._offset = max(self._last_end, round((begin - self._started_at) * SAMPLE_RATE) - block.start)
-        self._backoff.reset()
+        slept_s = slept_time()
+        has_slept, self._slept_s = slept_s - self._slept_s >= MIN_SLEEP_S, slept_s
+        if self._outage or not self._has_audio:
+            self._backoff.reset()
         if self._outage:
+            if self._has_audio:
+                self._skip(self._last_end, block, now)
             self._outage = None
             self._deliver(Recovered())
+        elif self._has_audio and self._source.is_live and has_slept:
+            self._skip(block.start + self._offset, block, now)
+        block = Block(block.start + self._offset, block.samples, now)
+        self._clock.update(block.end, now)
+        self._last_end, self._has_audio = block.end, True
+        return block
+
+    def _skip(self, start: int, block: Block, now: float) -> None:
+        """Lets stream time continue at a block as late after ``start`` (samples) as it has come."""
+        self._offset = start + self._clock.missing(start + len(block.samples), now) - block.start
 
     def _forward_notices(self) -> None:
         """Delivers the source's notices that have changed."""

@@ -25,10 +25,12 @@ class Block:
     Attributes:
         start: Index of the first sample in the stream; if it is beyond the previous block's end, audio was lost.
         samples: Shape (n,), float32.
+        received_at: Elapsed time (s) at which the last sample had arrived; None: now.
     """
 
     start: int
     samples: Samples
+    received_at: float | None = None
 
     @property
     def end(self) -> int:

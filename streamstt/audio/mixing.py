@@ -25,6 +25,11 @@ def make_finite(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     return np.clip(np.where(is_number(samples), samples, np.float32(0)), -MAX_SAMPLE, MAX_SAMPLE)
 
 
+def count_bad(samples: npt.NDArray[np.float32]) -> int:
+    """Returns how many samples are no numbers or far too large ones; any shape."""
+    return int(np.count_nonzero(~(np.abs(samples) <= MAX_SAMPLE)))  # false for NaN
+
+
 def is_number(samples: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """Returns which samples are numbers of any scale, and no faults; any shape."""
     return np.abs(samples) <= MAX_NUMBER  # false for NaN
@@ -45,9 +50,13 @@ class ChannelMixer:
     """Averages the channels of one stream; while they cancel each other, takes the loudest one.
 
     They do when a plug or cable swaps the poles of one channel, or carries a balanced signal as two channels.
+
+    Attributes:
+        bad_samples: Number of samples that were no numbers, or impossible ones.
     """
 
     def __init__(self) -> None:
+        self.bad_samples = 0
         self._powers = np.zeros(0)  # recent power of each channel
         self._mean_power = 0.0  # recent power of their mean
         self._channel: int | None = None  # the one taken alone; None: the mean
@@ -61,7 +70,10 @@ class ChannelMixer:
         Returns:
             Shape (n,).
         """
-        samples = make_finite(samples)
+        clean = make_finite(samples)
+        if clean is not samples:
+            self.bad_samples += count_bad(samples)
+        samples = clean
         if samples.ndim == 1:
             return samples
         if samples.shape[1] == 1 or not len(samples):

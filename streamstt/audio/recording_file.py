@@ -29,6 +29,10 @@ Frames = npt.NDArray[np.float32]
 """Shape (n, channels)."""
 
 
+class FormatError(SourceError):
+    """A file is of a kind that the library which reads it does not know, or is damaged where it begins."""
+
+
 class _SoundFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
     """Reads forward only; soundfile seeks after each read otherwise, which fails where the length is unknown."""
 
@@ -48,18 +52,23 @@ class _MeasuredExtent:
 class RecordingFile:
     """An open recording: the samples of its extents one after the other, silence where it is damaged."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, file: BinaryIO | None = None) -> None:
         """Opens the file.
 
+        Args:
+            path: The file.
+            file: The same, if it is open already; closed by ``close`` only.
+
         Raises:
-            SourceError: It does not exist, or is not audio that can be read.
+            FormatError: It does not exist, or is not audio that libsndfile reads.
+            SourceError: It contains no audio, or none that can be read.
         """
         self._path = path
         self._damages = DamageLog()
         self._file: _SoundFile | None = None
-        self._disk: BinaryIO | None = None  # kept open: a file that is deleted meanwhile can still be read
+        self._disk = file  # kept open: a file that is deleted meanwhile can still be read
         try:
-            self._disk = path.open("rb")
+            self._disk = file or path.open("rb")
             self._extents = self._measure(find_extents(self._disk))
             if not any(extent.duration_s for extent in self._extents):
                 raise SourceError(f"{path} contains no audio")
@@ -70,10 +79,10 @@ class RecordingFile:
             self._damages = DamageLog()
             self.rewind()
         except (soundfile.LibsndfileError, OSError) as error:
-            self.close()
-            raise SourceError(_explain(path, error)) from error
+            self._close_failed(file)
+            raise FormatError(_explain(path, error)) from error
         except SourceError:
-            self.close()
+            self._close_failed(file)
             raise
 
     @property
@@ -130,6 +139,12 @@ class RecordingFile:
         self._close_extent()
         if self._disk:
             self._disk.close()
+
+    def _close_failed(self, file: BinaryIO | None) -> None:
+        """Closes all but a file that was opened by others."""
+        self._close_extent()
+        if file is None:
+            self.close()
 
     def _close_extent(self) -> None:
         if self._file is not None:
@@ -271,4 +286,4 @@ def _explain(path: Path, error: soundfile.LibsndfileError | OSError) -> str:
     if error.code != UNKNOWN_FORMAT:
         return f"{path} is damaged where it begins, so nothing of it can be read ({error.error_string.rstrip('.')})"
     formats = ", ".join(sorted(soundfile.available_formats())).lower()
-    return f"{path} is not audio that can be read; formats: {formats}"
+    return f"{path} is not audio that can be read; formats: {formats}, and those of FFmpeg, such as m4a, mp4 and webm"

@@ -1,7 +1,7 @@
 """Checks a device's signal for clipping, silence and repeated loss of audio. Pure.
 
 A live microphone has noise and never delivers exact zeros, but a muted one does. So zeros are reported, and not taken
-for a lost device.
+for a lost device. One with a noise gate delivers zeros in every pause: they are reported once, and not until later.
 """
 
 from collections import deque
@@ -16,8 +16,10 @@ FULL_SCALE = 0.999  # a clipped sample reaches this also after resampling of 16-
 CLIPPING_SHARE, CLEAN_SHARE = 0.002, 0.0002
 CLIPPING_WINDOW = samples_from_ms(5000)  # samples: time constant of the moving average of that share
 FAINT_PEAK = 2 / 32768  # only the lowest bit toggles: nothing is connected, or the volume is zero
-MIN_SILENCE = samples_from_ms(2000)  # samples of exact zeros after sound
-MIN_FAINT = samples_from_ms(60_000)  # samples that are faint, or zero since the device was opened
+MIN_SILENCE = samples_from_ms(60_000)  # samples that are zero or faint before this is reported
+# The same once it was reported and followed by sound: then the device works, and has a noise gate, or is muted now and
+# then.
+MIN_NEXT_SILENCE = samples_from_ms(600_000)
 MIN_LOSSES, LOSS_WINDOW = 3, samples_from_ms(60_000)  # number of losses within this many samples
 
 CLIPPING_TEXT = "The sound is too loud and distorted (clipping): turn the microphone's volume down."
@@ -31,7 +33,7 @@ class SignalMonitor:
         self._position = 0  # samples
         self._last_sound = 0  # index after the last sample that was not zero
         self._last_audible = 0  # index after the last sample that was not faint
-        self._had_sound = False
+        self._min_silence = MIN_SILENCE
         self._clipped_share = 0.0
         self._losses: deque[int] = deque(maxlen=1000)
         self._notices: dict[str, str] = {}
@@ -59,9 +61,10 @@ class SignalMonitor:
         self._position += len(samples)
         if peak > 0:
             self._last_sound = self._position
-            self._had_sound = True
         if peak > FAINT_PEAK:
             self._last_audible = self._position
+            if "silence" in self._notices:
+                self._min_silence = MIN_NEXT_SILENCE
         clipped = float(np.mean(size >= FULL_SCALE)) if peak >= FULL_SCALE else 0.0
         self._clipped_share += (clipped - self._clipped_share) * min(1.0, len(samples) / CLIPPING_WINDOW)
         self._update_notices()
@@ -79,11 +82,11 @@ class SignalMonitor:
         self._notices = notices
 
     def _silence_text(self) -> str:
-        if self.silent_samples >= (MIN_SILENCE if self._had_sound else MIN_FAINT):
+        if self.silent_samples >= self._min_silence:
             duration = _format_duration(self.silent_samples)
             return f"There has been no sound at all (digital silence) for {duration}: is the microphone muted?"
         faint = self._position - self._last_audible
-        if faint >= MIN_FAINT:
+        if faint >= self._min_silence:
             duration = _format_duration(faint)
             return f"There has been hardly any sound for {duration}: is the microphone connected, and its volume up?"
         return ""
@@ -91,5 +94,5 @@ class SignalMonitor:
 
 def _format_duration(samples: int) -> str:
     """Formats a minimum duration in few steps, so that viewers do not get a new text every second."""
-    steps = ((3600, "an hour"), (600, "10 minutes"), (60, "a minute"), (0, f"{MIN_SILENCE // SAMPLE_RATE} s"))
+    steps = ((3600, "an hour"), (600, "10 minutes"), (0, "a minute"))
     return next(text for at_least, text in steps if samples >= at_least * SAMPLE_RATE)

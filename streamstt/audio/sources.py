@@ -1,30 +1,26 @@
-"""The interface of audio sources, files, and standard input; microphones are in ``devices.microphone``.
+"""The interface of audio sources, and files; microphones are in ``devices.microphone``.
 
 One thread opens, reads and closes a source. ``read`` blocks. A block's position counts samples at 16 kHz since
 ``open``, including those that were lost.
 """
 
-import os
-import select
 import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import Protocol
-
-import numpy as np
 
 from streamstt.audio.devices.microphone import Microphone
 from streamstt.audio.devices.selection import DeviceSelector
-from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Resampler, Samples, from_s16le
-from streamstt.audio.mixing import ChannelMixer
-from streamstt.audio.recording_file import RecordingFile
+from streamstt.audio.format import FRAME_MS, SAMPLE_RATE, Block, Samples
+from streamstt.audio.mono import MonoConverter
+from streamstt.audio.network_stream import NetworkStream
+from streamstt.audio.recording import OpenRecording, open_recording
+from streamstt.audio.standard_input import StandardInput
 from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
 
 BLOCK_S = FRAME_MS / 1000
-STOP_POLL_S = 0.2  # how long a read of standard input waits before it checks for a stop
 
 
 class AudioSource(Protocol):
@@ -70,7 +66,7 @@ class AudioSource(Protocol):
 
 
 class AudioFile:
-    """A recording in any format that libsndfile reads, in real time or as fast as it is read.
+    """A recording in any format that libsndfile or FFmpeg read, in real time or as fast as it is read.
 
     What is damaged is replaced by silence; what is readable behind it is read.
     """
@@ -78,7 +74,9 @@ class AudioFile:
     is_live = False
     overflows = 0
 
-    def __init__(self, path: Path, *, fast: bool = False, loop: bool = False, block_s: float = BLOCK_S) -> None:
+    def __init__(
+        self, path: Path, *, fast: bool = False, loop: bool = False, block_s: float = BLOCK_S, track: int = 0
+    ) -> None:
         """Starts closed; call ``open``.
 
         Args:
@@ -86,12 +84,14 @@ class AudioFile:
             fast: Whether to read as fast as possible instead of in real time.
             loop: Whether to begin again at the end.
             block_s: Length of a block, in seconds. Reading frame by frame costs more than detecting speech in them.
+            track: Number of the audio track, from 1 on; 0: the one that is meant for everybody.
         """
         self._block_s = block_s
+        self._track = track
         self._path = path
         self._fast = fast
         self._loop = loop
-        self._file: RecordingFile | None = None
+        self._file: OpenRecording | None = None
         self._damage = ""
 
     @property
@@ -105,10 +105,9 @@ class AudioFile:
         Raises:
             SourceError: It does not exist, or is not audio that can be read.
         """
-        self._file = RecordingFile(self._path)
+        self._file = open_recording(self._path, self._track)
         self._damage = ""
-        self._resampler, self._rate = Resampler(SAMPLE_RATE), SAMPLE_RATE
-        self._mixer, self._channels = ChannelMixer(), 1
+        self._converter = MonoConverter()
         self._count = 0
         self._started_at = time.monotonic()
 
@@ -117,6 +116,11 @@ class AudioFile:
         """Length of the recording in seconds, or of what was read of it if that is more; the file must be open."""
         assert self._file is not None, "call open() first"
         return max(self._file.duration_s, self._count / SAMPLE_RATE)
+
+    @property
+    def bad_samples(self) -> int:
+        """Number of samples so far that were no numbers or far too large."""
+        return self._converter.bad_samples
 
     def read(self, stop: threading.Event) -> Block | None:
         """Reads the next block; unless ``fast``, waits until its end would have been recorded.
@@ -139,76 +143,22 @@ class AudioFile:
             stop.wait(max(0.0, self._started_at + block.end / SAMPLE_RATE - time.monotonic()))
         return block
 
-    def _next_samples(self, file: RecordingFile) -> Samples | None:
+    def _next_samples(self, file: OpenRecording) -> Samples | None:
         """Returns the next audio, 16 kHz, mono; None at the end."""
         audio = file.read(self._block_s)
         if audio is None and self._loop:
             file.rewind()
             audio = file.read(self._block_s)
         if audio is None:
-            rest = self._resampler.push(np.zeros(0, np.float32), last=True)
-            self._resampler = Resampler(SAMPLE_RATE)
+            rest = self._converter.flush()
             return rest if len(rest) else None
-        frames, rate = audio
-        rest = np.zeros(0, np.float32)
-        if (rate, frames.shape[1]) != (self._rate, self._channels):
-            rest = self._resampler.push(rest, last=True)
-            self._resampler, self._rate = Resampler(rate), rate
-            self._mixer, self._channels = ChannelMixer(), frames.shape[1]
-        samples = self._resampler.push(self._mixer.push(frames))
-        return np.concatenate([rest, samples]) if len(rest) else samples
+        return self._converter.push(*audio)
 
     def close(self) -> None:
         """Closes the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
-
-
-class StandardInput:
-    """Raw mono audio (s16le) from standard input, at the speed of its writer."""
-
-    is_live = False
-    overflows = 0
-    notices: Mapping[str, str] = MappingProxyType({})
-
-    def __init__(self, rate: int) -> None:
-        """Starts closed; call ``open``.
-
-        Args:
-            rate: Sample rate, Hz.
-        """
-        self._rate = rate
-        self._descriptor = 0
-
-    def open(self) -> None:
-        """Resets the position; standard input itself is always open."""
-        self._resampler = Resampler(self._rate)
-        self._count = 0
-        self._odd_byte = b""
-        self._ended = False
-
-    def read(self, stop: threading.Event) -> Block | None:
-        """Waits for audio, and returns all that is there, whole samples only."""
-        while not (stop.is_set() or self._ended):
-            try:
-                if not select.select([self._descriptor], [], [], STOP_POLL_S)[0]:
-                    continue
-                data = os.read(self._descriptor, 65536)
-            except OSError as error:
-                raise SourceError(f"standard input cannot be read: {error}") from error
-            self._ended = not data
-            data = self._odd_byte + data
-            whole = len(data) - len(data) % 2
-            self._odd_byte = data[whole:]
-            samples = self._resampler.push(from_s16le(data[:whole]), last=self._ended)
-            block = Block(self._count, samples)
-            self._count = block.end
-            return block
-        return None
-
-    def close(self) -> None:
-        """Does nothing: standard input belongs to the process."""
 
 
 def make_source(settings: SourceSettings) -> AudioSource | None:
@@ -218,7 +168,10 @@ def make_source(settings: SourceSettings) -> AudioSource | None:
             fallback = settings.fallback == "default"
             return Microphone(DeviceSelector(kind, settings.argument, fallback=fallback, channel=settings.channel))
         case "file":
-            return AudioFile(Path(settings.argument).expanduser(), fast=settings.fast, loop=settings.loop)
+            path = Path(settings.argument).expanduser()
+            return AudioFile(path, fast=settings.fast, loop=settings.loop, track=settings.track)
+        case "url":
+            return NetworkStream(settings.argument, settings.track)
         case "stdin":
             return StandardInput(settings.rate)
         case _:

@@ -1,7 +1,7 @@
 """NATS JetStream: one stream that keeps the newest message of each subject. The only module that imports nats.
 
-Each final and each gap has a subject of its own, so all are kept. Of partials, statuses, heartbeats and snapshots the
-newest is kept:
+Each final, revision and gap has a subject of its own, so all are kept. Of partials, statuses, heartbeats and
+snapshots the newest is kept:
 
     STREAM.final.SOURCE.SESSION-SEQ   STREAM.partial.SOURCE   STREAM.hello
     STREAM.gap.SOURCE.SESSION-SEQ     STREAM.status.SOURCE    STREAM.online
@@ -27,7 +27,8 @@ from streamstt.brokers.messages import BrokerEntry, Position, StreamMissing, par
 from streamstt.config.brokers import NatsSettings
 
 MAX_BATCH = 500  # entries per read: half a megabyte
-UNIQUE_KINDS = {"final", "gap"}  # kinds of which every entry is kept
+PING_S = 2  # a second ping without an answer to the first: the connection is dead
+UNIQUE_KINDS = {"final", "revised", "gap"}  # kinds of which every entry is kept
 
 
 def display_name(settings: NatsSettings) -> str:
@@ -66,6 +67,8 @@ class _Connection:
                 f"{'tls' if address.uses_tls else 'nats'}://{address}",
                 allow_reconnect=False,
                 connect_timeout=int(BROKER_TIMEOUT_S),
+                ping_interval=PING_S,
+                max_outstanding_pings=1,
                 error_cb=self._on_error,
                 **options,
             )

@@ -5,6 +5,7 @@ Topics, with QoS, and whether the broker retains the message:
     TOPIC/SOURCE/final     1         TOPIC/SOURCE/status   1, retained
     TOPIC/SOURCE/partial   0         TOPIC/hello           1, retained: the daemon and its sources
     TOPIC/SOURCE/gap       1         TOPIC/online          1, retained: online; offline also as last will
+    TOPIC/SOURCE/revised   1
 """
 
 import json

@@ -24,7 +24,7 @@ from streamstt.hub.hub import STOPPING, Hub
 from streamstt.hub.protocol import Message
 from streamstt.hub.subscription import Subscription
 
-HEARTBEAT_S = 5.0  # interval of heartbeats while nothing is published; an edge reports the daemon after missing three
+HEARTBEAT_S = 2.0  # interval of heartbeats while nothing is published
 FIRST_RETRY_S, LAST_RETRY_S = 0.25, 2.0  # shorter than a stopping daemon waits for its outputs
 SNAPSHOT_INTERVAL_S = 3600.0  # how often the snapshot is written again, as the broker deletes old entries
 
@@ -88,7 +88,8 @@ class BrokerPublisher:
         since = last.seq if last and last.session == session else 0
         self._sent_position, self._snapshot_state = Position(session, since), None
         with self._hub.subscribe(Resume(since), counted=False) as subscription:
-            await self._send_missed(await subscription.get_all())
+            missed = self._hub.published_since(since)
+            await self._send_missed(await subscription.get_all(), missed)
             self._on_success()
             while (batch := await self._next_batch(subscription)) is not None:
                 await self._send_messages([m.data for m in batch if isinstance(m, Message)])
@@ -97,15 +98,20 @@ class BrokerPublisher:
         await self._writer.send([Heartbeat(self._sent_position, online=False).to_entry()])
         return True
 
-    async def _send_missed(self, waiting: Sequence[Message | str]) -> None:
-        """Sends what was missed: the finals in the hub's hello, and the present status of each source."""
+    async def _send_missed(self, waiting: Sequence[Message | str], missed: Sequence[Message]) -> None:
+        """Sends what was missed: finals, revisions, and the present status of each source.
+
+        Args:
+            waiting: What waits in the subscription.
+            missed: The finals and revisions.
+        """
         hello = json.loads(next(m for m in waiting if isinstance(m, str)))
-        present = [m.data for m in waiting if isinstance(m, Message)]
-        missed = sorted([*hello["history"], *present], key=lambda data: int(data["seq"]))
+        present = [m for m in waiting if isinstance(m, Message)]
         if hello.get("gap_in_history"):
-            first = hello["history"][0]["seq"] if hello["history"] else hello["seq"] + 1
+            first = missed[0].seq if missed else hello["seq"] + 1
             await self._send_snapshot(forgotten=first - 1)
-        await self._send_messages([data for data in missed if data["seq"] > self._sent_position.seq])
+        ordered = sorted([*missed, *present], key=lambda message: message.seq)
+        await self._send_messages([m.data for m in ordered if m.seq > self._sent_position.seq])
 
     async def _next_batch(self, subscription: Subscription) -> Sequence[Message | str] | None:
         """Returns the waiting messages: an empty list when a heartbeat is due, None at the end."""

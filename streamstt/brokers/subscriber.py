@@ -5,7 +5,7 @@ import logging
 
 from streamstt.brokers.base import BrokerReader
 from streamstt.brokers.messages import BrokerError, ReceivedEntry, StreamMissing, parse_entries
-from streamstt.brokers.publisher import FIRST_RETRY_S, HEARTBEAT_S, LAST_RETRY_S
+from streamstt.brokers.publisher import FIRST_RETRY_S, LAST_RETRY_S
 from streamstt.brokers.replica import HubReplica
 from streamstt.clock import loop_time
 from streamstt.concurrency import Backoff
@@ -13,7 +13,8 @@ from streamstt.hub.counters import Counters
 from streamstt.hub.hub import Hub
 
 READ_WAIT_S = 2.0
-HEARTBEAT_TIMEOUT_S = 3 * HEARTBEAT_S  # a daemon without a heartbeat for longer is reported
+# A daemon without a heartbeat for longer is reported. It sends one every two seconds, or five in earlier versions.
+HEARTBEAT_TIMEOUT_S = 7.0
 BROKER_LOST = "Captions are interrupted: this server has lost its connection to the broker. It reconnects by itself."
 DAEMON_SILENT = "Captions are interrupted: the daemon does not respond. They continue when it is back."
 NOT_CONNECTED_YET = "This server is not connected to the broker yet."

@@ -13,9 +13,11 @@ from streamstt.audio.mixing import make_finite
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.liveness import Liveness
 from streamstt.captioning.metrics import PipelineMetrics
+from streamstt.captioning.pause_watch import PauseWatch
 from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest, free_name
 from streamstt.captioning.scheduling import LagMonitor, Scheduler
-from streamstt.clock import loop_time, now_samples, utc_timestamp
+from streamstt.captioning.stream_times import Origin, StreamTimes
+from streamstt.clock import loop_time, utc_timestamp
 from streamstt.config.settings import Settings, SpeechSettings
 from streamstt.engine.background import BackgroundDecoder
 from streamstt.engine.runner import EngineRunner
@@ -66,6 +68,8 @@ class CaptionPipeline:
         self._rewriter = WordRewriter(settings.words)
         self._scheduler = Scheduler()
         self._sessions: dict[str, Session] = {}
+        self._times: dict[str, StreamTimes] = {}
+        self._pause_watches: dict[str, PauseWatch] = {}
         # Settings of each source: language, and end_silence_ms (0: as in ``[speech]``).
         self._overrides: dict[str, tuple[str, int]] = {}
         self._closing: list[Session] = []
@@ -97,7 +101,16 @@ class CaptionPipeline:
         for name, session in self._sessions.items():
             session.update_settings(*self._source_settings(name))
 
-    def add_source(self, name: str, label: str, language: str, color: str = "", end_silence_ms: int = 0) -> Session:
+    def add_source(
+        self,
+        name: str,
+        label: str,
+        language: str,
+        color: str = "",
+        end_silence_ms: int = 0,
+        *,
+        origin: Origin = Origin.CLIENT,
+    ) -> Session:
         """Adds a source.
 
         Args:
@@ -106,6 +119,7 @@ class CaptionPipeline:
             language: Language code, ``auto``, or empty for ``engine.language``.
             color: CSS color of its captions; empty: pages choose one.
             end_silence_ms: Overrides ``speech.end_silence_ms``; 0: it does not.
+            origin: Where its audio comes from.
 
         Returns:
             The session that takes the audio of the source.
@@ -119,7 +133,9 @@ class CaptionPipeline:
         session = Session(name, speech, self._make_detector, session_language, writer)
         self._sessions[name] = session
         self._scheduler.add(session)
-        self._hub.add_source(SourceInfo(name, label, utc_timestamp(), color))
+        self._pause_watches[name] = PauseWatch(lambda: session.awaits_engine, partial(self.interrupt, session))
+        times = self._times[name] = StreamTimes(origin)
+        self._hub.add_source(SourceInfo(name, label, utc_timestamp(), color), times.time_of)
         return session
 
     def _source_settings(self, name: str) -> tuple[SpeechSettings, str | None]:
@@ -133,9 +149,13 @@ class CaptionPipeline:
         """Passes a block of audio to its session; never waits."""
         if self._stopping:
             return
+        self._note_time(session, block)
+        self._pause_watches[session.source].audio_received()
         block = Block(block.start, make_finite(block.samples))  # sources of other programs may deliver anything
         if session.source not in self._lag_monitors:
-            self._lag_monitors[session.source] = LagMonitor(now_samples() - len(block.samples))
+            self._lag_monitors[session.source] = LagMonitor(0)
+        if block.start > session.position:
+            self._lag_monitors[session.source].note_gap(session.position, block.start)
         self._hub.counters.for_source(session.source).audio_s.inc(len(block.samples) / SAMPLE_RATE)
         self._hub.levels.measure(session.source, block.samples, loop_time())
         was_too_quiet = session.voice_too_quiet
@@ -144,6 +164,19 @@ class CaptionPipeline:
             self.notify_device(session, "quiet", TOO_QUIET if session.voice_too_quiet else "")
         if session.need():  # silence does not wake the engine's loop
             self._work_available.set()
+
+    def _note_time(self, session: Session, block: Block) -> None:
+        times, clock = self._times[session.source], self._hub.session_clock
+        received_at = clock.elapsed_time() if block.received_at is None else block.received_at
+        times.add_arrival(block.start, block.end, received_at)
+        if session.position == 0:
+            self._hub.start_source(session.source, clock.timestamp(times.time_of(0)).at)
+
+    def _spoken_samples(self, session: Session) -> int:
+        """Returns how much of a source's audio would have been spoken by now; a recording may be ahead of time."""
+        end_at = self._times[session.source].time_of(session.position / SAMPLE_RATE)
+        ahead_s = max(0.0, end_at - self._hub.session_clock.elapsed_time())
+        return session.position - round(ahead_s * SAMPLE_RATE)
 
     def interrupt(self, session: Session) -> None:
         """Ends the open utterance, because no audio follows for now; its captions become final soon."""
@@ -197,8 +230,6 @@ class CaptionPipeline:
 
     def mark_listening(self, session: Session) -> None:
         """Publishes that the audio of a source begins or continues."""
-        if session.position == 0:
-            self._hub.start_source(session.source, utc_timestamp())
         self._hub.set_device_pending(session.source, False)
         self._hub.publish(Status(session.source, State.LISTENING))
 
@@ -236,7 +267,8 @@ class CaptionPipeline:
             topic: What the notice is about; a new text replaces the last one of this topic.
             text: A sentence for viewers; empty: the matter is over.
         """
-        log.warning("source %s: %s", session.source, text or f"{topic} is over")
+        level = logging.WARNING if text else logging.INFO
+        log.log(level, "source %s: %s", session.source, text or f"{topic} is over")
         self._hub.notify(topic, text, session.source)
 
     async def end_local_source(self, session: Session, error: SourceError | None) -> None:
@@ -247,6 +279,7 @@ class CaptionPipeline:
             error: Why the source failed; None: it has ended as it should.
         """
         self.liveness.expect_no_audio(session.source)
+        self._pause_watches[session.source].stop()
         self.interrupt(session)
         await self.wait_until_final(session)
         self._hub.set_device_pending(session.source, False)
@@ -303,6 +336,8 @@ class CaptionPipeline:
             self._closing.remove(session)
             del self._sessions[session.source]
             self._overrides.pop(session.source)
+            self._times.pop(session.source)
+            self._pause_watches.pop(session.source).stop()
             self._lag_monitors.pop(session.source, None)
             self._scheduler.remove(session)
             self._hub.publish(Status(session.source, State.WAITING, "The client has left.", left=True))
@@ -311,8 +346,9 @@ class CaptionPipeline:
     def _report_lag(self, session: Session) -> None:
         """Publishes when the captions of a source become late, and when they no longer are."""
         monitor = self._lag_monitors.get(session.source)
-        if monitor and monitor.update(session.overdue, session.position, now_samples()):
-            log.warning("source %s: the engine %s", session.source, "is behind" if monitor.late else "keeps up again")
+        if monitor and monitor.update(session.overdue, session.position, self._spoken_samples(session)):
+            level, text = (logging.WARNING, "is behind") if monitor.late else (logging.INFO, "keeps up again")
+            log.log(level, "source %s: the engine %s", session.source, text)
             self._hub.notify("late", monitor.notice, session.source)
 
     def _publish(self, events: list[Event]) -> None:

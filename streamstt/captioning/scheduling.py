@@ -33,6 +33,11 @@ class LagMonitor:
         """
         self.late = False
         self._started_at = started_at
+        self._gap = 0, 0  # the last one
+
+    def note_gap(self, start: int, end: int) -> None:
+        """Notes that the audio between two sample indexes was lost: there is nothing in it to be decoded."""
+        self._gap = start, end
 
     def update(self, overdue: int, position: int, clock: int) -> bool:
         """Updates ``late``.
@@ -47,6 +52,8 @@ class LagMonitor:
             Whether ``late`` has changed.
         """
         overdue -= max(0, position - (clock - self._started_at))
+        gap_start, gap_end = self._gap
+        overdue -= max(0, gap_end - max(gap_start, position - overdue))
         late = overdue >= (RECOVERED if self.late else LATE)
         changed = late != self.late
         self.late = late
@@ -54,7 +61,7 @@ class LagMonitor:
 
     @property
     def notice(self) -> str:
-        """A sentence for the source's viewers; empty if captions are not late."""
+        """A sentence for the operator; empty if captions are not late."""
         return LAG_TEXT if self.late else ""
 
 

@@ -12,6 +12,7 @@ from streamstt.audio.capture import Capture
 from streamstt.audio.sources import AudioSource, make_source
 from streamstt.captioning.local_source import run_source
 from streamstt.captioning.pipeline import CaptionPipeline
+from streamstt.captioning.stream_times import Origin
 from streamstt.clock import utc_timestamp
 from streamstt.concurrency import run_in_thread
 from streamstt.config.settings import Settings, SourceSettings
@@ -35,14 +36,14 @@ Captures = Sequence[tuple[SourceSettings, Capture]]
 
 
 def may_appear_later(settings: SourceSettings, environ: Mapping[str, str] | None = None, pid: int = 0) -> bool:
-    """Returns whether a source that is missing at the start is waited for; only a device ever is.
+    """Returns whether a source that is missing at the start is waited for; only a device or a stream ever is.
 
     Args:
         settings: Settings of the source.
         environ: Replaces the environment of the process.
         pid: Replaces the id of the process.
     """
-    if settings.kind not in {"mic", "monitor"}:
+    if settings.kind not in {"mic", "monitor", "url"}:
         return False
     if settings.wait == "auto":
         return is_service(os.environ if environ is None else environ, pid or os.getpid())
@@ -91,7 +92,9 @@ async def open_sources(settings: Settings) -> Captures:
     for source in settings.source:
         audio_source = make_source(source)
         if audio_source:
-            await run_in_thread(partial(probe_source, audio_source, allow_missing=may_appear_later(source)))
+            waits = may_appear_later(source)
+            if source.kind != "url" or not waits:  # a server that does not respond would hold up the other sources
+                await run_in_thread(partial(probe_source, audio_source, allow_missing=waits))
             captures.append((source, Capture(source.name, audio_source)))
     return captures
 
@@ -139,10 +142,23 @@ def make_hub(settings: Settings, info: EngineInfo, resume_state: ResumeState | N
         hello_history=server.hello_history,
         queue=server.client_queue,
         sources=[source.name for source in settings.source if source.kind != "ws"],
+        clock=resume_state.session_clock if resume_state else None,
     )
     if resume_state:
-        hub.restore(resume_state.finals, resume_state.seq, resume_state.forgotten)
+        hub.restore(resume_state.finals, resume_state.seq, resume_state.forgotten, resume_state.revisions)
     return hub
+
+
+def find_origin(source: SourceSettings, is_live: bool) -> Origin:
+    """Returns where the audio of a local source comes from.
+
+    Args:
+        source: Its settings.
+        is_live: Whether audio that is not read in time is lost.
+    """
+    if source.kind == "file":
+        return Origin.FILE
+    return Origin.DEVICE if is_live else Origin.CLIENT
 
 
 async def start_sources(tasks: asyncio.TaskGroup, pipeline: CaptionPipeline, captures: Captures) -> list[SourceTask]:
@@ -159,7 +175,10 @@ async def start_sources(tasks: asyncio.TaskGroup, pipeline: CaptionPipeline, cap
     Raises:
         SourceError: A source that is not a device cannot be opened.
     """
-    sessions = [pipeline.add_source(source.name, source.title, source.language, source.color) for source, _ in captures]
+    sessions = [
+        pipeline.add_source(s.name, s.title, s.language, s.color, origin=find_origin(s, capture.is_live))
+        for s, capture in captures
+    ]
     await asyncio.gather(*(capture.start() for _, capture in captures))
     pairs = zip(captures, sessions, strict=True)
     return [tasks.create_task(run_source(pipeline, capture, session)) for (_, capture), session in pairs]

@@ -2,13 +2,14 @@
 
 import logging
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer.completion import completion_init  # type: ignore[attr-defined]  # it is there in every version
 
 from streamstt.cli import config, models, service
 from streamstt.cli.bench import bench
+from streamstt.cli.certificate import certificate
 from streamstt.cli.check import check
 from streamstt.cli.completion import PROGRAM, completion
 from streamstt.cli.devices import devices
@@ -21,14 +22,16 @@ from streamstt.cli.transcribe import transcribe
 from streamstt.errors import StreamsttError
 from streamstt.version import __version__
 
+HELP_OPTIONS = ["-h", "--help"]
+
 app = typer.Typer(
     help="Live captions while people are still speaking; nothing leaves this machine.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,  # streamstt completion is a command that changes no files
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": HELP_OPTIONS},
 )
-for command in (run, serve, listen, check, devices, mark, transcribe, bench):
+for command in (run, serve, listen, check, certificate, devices, mark, transcribe, bench):
     app.command()(command)
 app.command()(completion)
 app.add_typer(models.app, name="models")
@@ -41,14 +44,30 @@ def main() -> NoReturn:
     completion_init()
     for library, level in (("websockets", logging.CRITICAL), ("httpx", logging.WARNING), ("httpx2", logging.WARNING)):
         logging.getLogger(library).setLevel(level)  # failed handshakes of clients, and each request to Hugging Face
+    program = typer.main.get_command(app)
+    _hide_types_of_flags(program)
     try:
-        app(prog_name=PROGRAM)
+        program(prog_name=PROGRAM)
     except StreamsttError as error:
         err.print(
             f"streamstt: {error}", style="red" if err.is_terminal else "", highlight=False, markup=False, soft_wrap=True
         )
         sys.exit(error.exit_code)
     sys.exit(0)
+
+
+def _hide_types_of_flags(command: Any) -> None:
+    """Has the help of a command and of those in it show flags without a type: they take no value.
+
+    Args:
+        command: A command or group as typer makes it; typer's classes differ between its versions.
+    """
+    context = command.context_class(command, help_option_names=HELP_OPTIONS)
+    for parameter in command.get_params(context):
+        if getattr(parameter, "is_flag", False):
+            parameter.metavar = ""
+    for inner in getattr(command, "commands", {}).values():
+        _hide_types_of_flags(inner)
 
 
 def _print_version(requested: bool) -> None:

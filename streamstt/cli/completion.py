@@ -19,6 +19,7 @@ SOURCE_KINDS = [
     ("mic", "the default microphone"),
     ("monitor", "what the default output plays"),
     ("file:", "a recording"),
+    ("url:", "a live stream: rtsp, rtmp, srt, http"),
     ("stdin", "raw audio from a pipe"),
     ("ws", "remote clients only"),
 ]

@@ -20,10 +20,20 @@ def show(config: ConfigOption = None) -> None:
 
 
 @app.command()
-def check(file: Annotated[Path, typer.Argument(help="Configuration file.")]) -> None:
-    """Check a configuration file and show all mistakes."""
-    load(file=file, environ={})
-    out.print(f"No mistakes found in {file}.", highlight=False, soft_wrap=True)
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="Configuration file; without one: the settings in force.", show_default=False)
+    ] = None,
+) -> None:
+    """Check the settings and all that they name, such as model, files, port and certificate; show all mistakes.
+
+    Nothing is started, downloaded or changed.
+    """
+    from streamstt.diagnostics.preflight import require_no_mistakes  # noqa: PLC0415 - the other commands need no model
+
+    settings = (load(file=file, environ={}) if file else load()).settings
+    require_no_mistakes(settings)
+    out.print(f"No mistakes found in {file or 'the settings in force'}.", highlight=False, soft_wrap=True)
 
 
 @app.command("default")

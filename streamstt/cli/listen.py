@@ -8,13 +8,15 @@ from typing import Annotated, Any
 import typer
 
 from streamstt.cli.interrupts import exit_on_interrupt
-from streamstt.cli.options import CaOption, TokenOption, err, out
+from streamstt.cli.local_daemon import find_daemon
+from streamstt.cli.options import URL_HELP, CaOption, ConfigOption, TokenOption, err, out
 from streamstt.client import stream_messages
+from streamstt.server.access import Role
 from streamstt.terminal.caption_view import CaptionView
 
 
 def listen(
-    url: Annotated[str, typer.Argument(help="Port, HOST:PORT, or address of a daemon.")] = "ws://127.0.0.1:8765",
+    url: Annotated[str | None, typer.Argument(help=URL_HELP, show_default=False)] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print every message of the protocol, one JSON object per line.")
     ] = False,
@@ -23,8 +25,13 @@ def listen(
     ] = None,
     token: TokenOption = "",
     ca: CaOption = None,
+    config: ConfigOption = None,
 ) -> None:
-    """Follow a running daemon's captions in the terminal."""
+    """Follow a running daemon's captions in the terminal.
+
+    Without an address it is the daemon with your settings; its token and its certificate are found by them, too.
+    """
+    access = find_daemon(url, token, ca, config, Role.VIEWER)
     view = CaptionView(out, err, source or ())
 
     def show_status(text: str) -> None:
@@ -34,7 +41,8 @@ def listen(
             view.on_disconnect(text)
 
     async def follow() -> None:
-        async with aclosing(stream_messages(url, token=token, ca=ca, on_status=show_status)) as messages:
+        messages = stream_messages(access.url, token=access.token, ca=access.trust, on_status=show_status)
+        async with aclosing(messages):
             async for message in messages:
                 if not as_json:
                     view.show(message)

@@ -5,16 +5,28 @@ from typing import Annotated
 
 import typer
 
-from streamstt.cli.options import CaOption, TokenOption, out
+from streamstt.cli.local_daemon import find_daemon
+from streamstt.cli.options import CaOption, ConfigOption, TokenOption, out
 from streamstt.client import request_control
+from streamstt.server.access import Role
 
 
 def mark(
     title: Annotated[str, typer.Argument(help="Part of the file names; by default the time.")] = "",
-    url: Annotated[str, typer.Option("--url", help="Port, HOST:PORT, or address of a daemon.")] = "ws://127.0.0.1:8765",
+    url: Annotated[
+        str | None,
+        typer.Option(
+            "--url",
+            metavar="URL",
+            help="Port, HOST, HOST:PORT, or URL of a daemon; default: the one with your settings.",
+        ),
+    ] = None,
     token: TokenOption = "",
     ca: CaOption = None,
+    config: ConfigOption = None,
 ) -> None:
     """Start a new set of transcript files in a running daemon, for example at the start of a meeting."""
-    reply = asyncio.run(request_control(url, {"type": "mark", "title": title}, token=token, ca=ca))
+    access = find_daemon(url, token, ca, config, Role.CONTROL)
+    request = {"type": "mark", "title": title}
+    reply = asyncio.run(request_control(access.url, request, token=access.token, ca=access.trust))
     out.print(f"New transcript: {reply['name']}", highlight=False, markup=False, soft_wrap=True)

@@ -39,18 +39,23 @@ SourceOption = Annotated[
         "--source", metavar="SOURCE", help=f"{INPUTS}; may be repeated.", autocompletion=completion.complete_sources
     ),
 ]
+URL_HELP = "Port, HOST, HOST:PORT, or URL of a daemon; default: the one with your settings."
 TokenOption = Annotated[
     str,
     typer.Option(
         metavar="TOKEN",
         envvar="STREAMSTT_TOKEN",
         show_default=False,
-        help="Access token, if the daemon requires one; may also be in the URL.",
+        help="Access token, if the daemon requires one; may also be in the URL. That of your own daemon is found.",
     ),
 ]
 CaOption = Annotated[
     Path | None,
-    typer.Option("--ca", metavar="FILE", help="Certificate to trust (PEM), for a daemon with a self-signed one."),
+    typer.Option(
+        "--ca",
+        metavar="FILE",
+        help="Certificate to trust (PEM), for another daemon with a self-signed one.",
+    ),
 ]
 SetOption = Annotated[
     list[str] | None,

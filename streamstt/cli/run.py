@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -31,9 +32,12 @@ from streamstt.errors import ConfigError, SourceError
 from streamstt.progress import LogProgress
 from streamstt.samples import welcome
 from streamstt.server.access import Role
+from streamstt.server.guests import make_invitation, other_addresses
+from streamstt.server.tls import local_certificate
 from streamstt.server.tokens import load_tokens, token_for, will_create_tokens
 from streamstt.terminal.live_view import LiveView
 from streamstt.terminal.progress_bars import download_bars
+from streamstt.terminal.qr_code import show_qr_code
 from streamstt.terminal.tty import TerminalModes, Tty
 
 
@@ -80,8 +84,11 @@ def _run_daemon(load_settings: Callable[[], Settings], *, plain: bool) -> None:
     """
     settings = load_settings()
     logs.configure(settings.log)
-    new_tokens = will_create_tokens(settings.server)  # created before the slow start, so that errors appear at once
-    load_tokens(settings.server)
+    new_tokens = will_create_tokens(settings.server)
+    from streamstt.diagnostics.preflight import require_startable  # noqa: PLC0415 - as below
+
+    require_startable(settings)
+    load_tokens(settings.server)  # created before the slow start
     # Until the daemon is ready Ctrl-C loses nothing, and a download in a thread must not delay it.
     signal.signal(signal.SIGINT, _exit_at_once)
     view = None if plain else _make_live_view(settings)
@@ -119,13 +126,25 @@ def _make_live_view(settings: Settings) -> LiveView | None:
 
 
 def announce(settings: Settings, new_tokens: bool, address: str) -> None:
-    """Prints the addresses; with a token only if it is new and on a terminal, as piped output may end in a log."""
+    """Prints the addresses, and a QR code for phones.
+
+    A token is printed only if it is new and on a terminal, as piped output may end in a log. The code, which is for a
+    terminal anyway, always has a viewer's.
+    """
     tokens = load_tokens(settings.server)
     console = err if settings.output.stdout else out  # standard output may be reserved for captions
     token = f"?token={token_for(tokens, Role.VIEWER)}" if tokens and new_tokens and console.is_terminal else ""
-    console.print(f"Captions: {address}{token}\nOverlay:  {address}overlay{token}", highlight=False, soft_wrap=True)
+    lines = [f"Captions: {address}{token}", f"Overlay:  {address}overlay{token}"]
+    port = urlsplit(address).port or {"http": 80, "https": 443}[urlsplit(address).scheme]
+    invitation = make_invitation(settings.server, port, tokens)
+    lines += [f"Also at:  {other}" for other in other_addresses(settings.server, port, address)]
     if tokens:
-        console.print(f"Tokens:   {tokens.location} (viewers need one)", highlight=False, soft_wrap=True)
+        lines.append(f"Tokens:   {tokens.location} (viewers need one)")
+    if local_certificate(settings.server):
+        lines.append(f"Trust:    {address}trust (open it once on each phone)")
+    console.print("\n".join(lines), highlight=False, soft_wrap=True)
+    if invitation.addresses:
+        show_qr_code(console, invitation.link(invitation.addresses[0]))
     console.file.flush()
 
 

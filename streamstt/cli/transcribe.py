@@ -1,5 +1,6 @@
 """``streamstt transcribe``: transcribes recordings."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -13,30 +14,38 @@ from streamstt.cli.options import (
     SetOption,
     err,
     out,
-    require_files,
     setting_overrides,
 )
 from streamstt.config.loader import load
-from streamstt.errors import OutputError, SourceError
+from streamstt.errors import EngineError, OutputError, SourceError, StreamsttError
 from streamstt.subtitles.formats import Format, render
 from streamstt.terminal.progress_bars import download_bars, transcribe_bar
 
+STANDARD_INPUT = Path("/dev/stdin")
+
 
 def transcribe(  # noqa: PLR0913, PLR0917 - typer reads the options from the parameters
-    files: Annotated[list[Path], typer.Argument(help="Recordings, in any format that libsndfile reads.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Recordings or videos, in nearly any format; - is standard input.")
+    ],
     file_format: Annotated[Format, typer.Option("--format", metavar="txt|srt|vtt|json", help="Output format.")] = "txt",
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", metavar="FOLDER", help="Write one file per recording into this folder instead."),
     ] = None,
+    track: Annotated[
+        int, typer.Option(metavar="N", min=0, help="Audio track of a video, from 1 on; 0: its default one.")
+    ] = 0,
     config: ConfigOption = None,
     model: ModelOption = None,
     language: LanguageOption = None,
     assign: SetOption = None,
 ) -> None:
-    """Transcribe recordings, to standard output or into files."""
+    """Transcribe recordings, to standard output or into files. What cannot be read does not stop the others."""
     settings = load(setting_overrides(model=model, language=language, assign=assign), file=config).settings
-    require_files(files)
+    files = [STANDARD_INPUT if str(path) == "-" else path for path in files]
+    errors: list[StreamsttError] = []  # of single files: the others are done nevertheless
+    files = _readable(files, errors)
     targets = _output_paths(files, output, file_format) if output else {}
     with report_interrupt("Finished files are complete; nothing was written for the others."):
         from streamstt.recordings.transcribe import transcribe as transcribe_file  # noqa: PLC0415 - as in run
@@ -45,20 +54,46 @@ def transcribe(  # noqa: PLR0913, PLR0917 - typer reads the options from the par
         with download_bars(err) as progress:
             engine = load_engine(settings.engine, progress)
         language_code = None if settings.engine.language == "auto" else settings.engine.language
-        damages: list[str] = []
 
         def report(problem: str, is_damage: bool) -> None:
             if is_damage:
-                damages.append(problem)
+                errors.append(SourceError(problem))
             else:
                 err.print(problem, highlight=False, markup=False, soft_wrap=True)
 
         for path in files:
-            with transcribe_bar(err, path.name) as advance:
-                finals = transcribe_file(path, engine, settings.speech, language_code, advance, settings.words, report)
-            _write_output(render(finals, file_format), targets.get(path))
-    if damages:
-        raise SourceError("\n".join(damages))
+            try:
+                with transcribe_bar(err, path.name) as advance:
+                    finals = transcribe_file(
+                        path, engine, settings.speech, language_code, advance, settings.words, report, track
+                    )
+            except (SourceError, EngineError) as error:
+                errors.append(error)
+            else:
+                _write_output(render(finals, file_format), targets.get(path))
+    if errors:
+        raise type(errors[0])("\n".join(map(str, errors)))
+
+
+def _readable(files: list[Path], errors: list[StreamsttError]) -> list[Path]:
+    """Returns the files that exist, before a slow start; adds an error for each of the others.
+
+    Raises:
+        SourceError: None does.
+    """
+    readable = []
+    for path in files:
+        if path.is_dir():
+            errors.append(SourceError(f"{path} is a folder; name the recordings in it: {path}/*"))
+        elif path == STANDARD_INPUT and sys.stdin and sys.stdin.isatty():
+            errors.append(SourceError("standard input is a terminal; direct a recording to it: ... | streamstt"))
+        elif not path.exists():
+            errors.append(SourceError(f"there is no file {path}"))
+        else:
+            readable.append(path)
+    if not readable:
+        raise SourceError("\n".join(map(str, errors)))
+    return readable
 
 
 def _output_paths(files: list[Path], folder: Path, file_format: str) -> dict[Path, Path]:

@@ -20,6 +20,7 @@ from pydantic_core import ErrorDetails
 from streamstt.config.base import Section
 from streamstt.config.secrets import redact_password
 from streamstt.config.settings import SECTIONS, Settings, SourceSettings, TranscriptSettings
+from streamstt.config.urls import public_input
 from streamstt.errors import ConfigError
 
 SYSTEM_FILE = Path("/etc/streamstt/streamstt.toml")
@@ -167,7 +168,8 @@ def _describe_error(detail: ErrorDetails, values: Mapping[SettingKey, RawValue])
     given = values.get(tuple(where[:2])) or values.get(tuple(where[:1]))
     origin = f" ({given.origin})" if given else ""
     name = ".".join(where) or "settings"
-    shown = f" = {detail['input']!r}" if isinstance(detail["input"], str | int | float | bool) else ""
+    value = public_input(detail["input"]) if isinstance(detail["input"], str) else detail["input"]
+    shown = f" = {value!r}" if isinstance(value, str | int | float | bool) else ""
     shown = "" if _is_secret(where) else shown
     if detail["type"] == "extra_forbidden":
         return f"{name}{shown}{origin}: unknown setting{_suggestion(tuple(where))}"

@@ -8,9 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, field_validator
 
 from streamstt.config.base import Section, split_list
-
-COLOR_PATTERN = r"^(#?([0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})|[A-Za-z]{3,24}|rgba?\([0-9.,%/ ]{5,40}\))$"
-"""A CSS color: ``#ffcc00``, ``#000c`` (the last digits are the opacity), ``gold``, ``rgb(0 0 0 / 80%)``."""
+from streamstt.config.colors import COLOR_PATTERN, check_color
 
 ScreenPosition = Literal["bottom", "bottom-left", "bottom-right", "middle", "top", "top-left", "top-right"]
 
@@ -70,6 +68,11 @@ class OverlaySettings(Section):
         max_length=50,
         description="Names of the sources to show; empty: all. In the address, repeat it for each source.",
     )
+
+    @field_validator("color", "background")
+    @classmethod
+    def _check_color(cls, value: str) -> str:
+        return check_color(value)
 
     @field_validator("source", mode="before")
     @classmethod

@@ -9,6 +9,7 @@ from pydantic_core import PydanticUndefined
 from streamstt.config.base import Section
 from streamstt.config.loader import LoadedSettings
 from streamstt.config.settings import SECTIONS, SourceSettings
+from streamstt.config.urls import public_input
 
 DEFAULT_ORIGIN = "default"
 HIDDEN_VALUE = "(hidden)"  # shown in place of a secret
@@ -33,8 +34,12 @@ def effective_toml(loaded: LoadedSettings) -> list[str]:
         lines.append("")
     origin = loaded.origins.get("source", DEFAULT_ORIGIN)
     for source in loaded.settings.source:
-        lines += [f"[[source]]  # {origin}", *(f"{k} = {toml_value(v)}" for k, v in source.model_dump().items()), ""]
+        lines += [f"[[source]]  # {origin}", *(f"{k} = {toml_value(v)}" for k, v in _shown(source).items()), ""]
     return lines
+
+
+def _shown(source: SourceSettings) -> dict[str, object]:
+    return source.model_dump() | {"input": public_input(source.input)}
 
 
 def default_file() -> str:

@@ -13,6 +13,10 @@ ORIGIN_PATTERN = re.compile(r"file|https?://[^/?#\s]+")
 HOST_PATTERN = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f]*:[0-9A-Fa-f.]*:[0-9A-Fa-f:.]*\]?")
 
 
+LOOPBACK_BY_WILDCARD = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
+LOCAL_CERTIFICATE = "local"  # in place of a file
+
+
 class ServerSettings(Section):
     """Address, access and limits of the server."""
 
@@ -39,16 +43,19 @@ class ServerSettings(Section):
     allowed_origins: tuple[str, ...] = Field(
         (), description='Other sites whose pages may connect, such as ["https://example.org"]; "file": local files.'
     )
-    tls_certificate: str = Field("", description="PEM file with the certificate and its chain; empty: no TLS.")
+    tls_certificate: str = Field(
+        "",
+        description='PEM file with the certificate and its chain; "local": made for this network; empty: no TLS.',
+    )
     tls_key: str = Field("", description="PEM file with the private key; empty: it is in the certificate's file.")
     max_connections: int = Field(
-        2000, ge=1, le=100_000, description="Connections at the same time; beyond, status 503."
+        2000, ge=1, le=100_000, description="WebSockets and uploads at the same time; beyond, status 503."
     )
     max_per_address: int = Field(
         100,
         ge=1,
         le=100_000,
-        description="Connections from one IP address (IPv6: one /64); behind a proxy, all have the same address.",
+        description="The same from one IP address (IPv6: one /64); behind a proxy, all have the same address.",
     )
     handshake_s: float = Field(10, ge=0.1, le=300, description="Time limit for a request, and for the token (s).")
     max_messages_s: int = Field(
@@ -89,4 +96,12 @@ class ServerSettings(Section):
     def _check_tls_pair(self) -> Self:
         if self.tls_key and not self.tls_certificate:
             raise ValueError("tls_key needs a tls_certificate")
+        if self.tls_key and self.tls_certificate == LOCAL_CERTIFICATE:
+            raise ValueError('tls_certificate = "local" makes its own key: leave tls_key out')
         return self
+
+
+def local_address(settings: ServerSettings) -> str:
+    """Returns ``host:port`` at which a daemon with these settings is reached from its own machine."""
+    host = LOOPBACK_BY_WILDCARD.get(settings.host, settings.host)
+    return f"[{host}]:{settings.port}" if ":" in host else f"{host}:{settings.port}"

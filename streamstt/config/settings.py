@@ -10,13 +10,15 @@ from pydantic import Field, field_validator, model_validator
 
 from streamstt.config.base import Section, split_list
 from streamstt.config.brokers import MqttSettings, NatsSettings, RedisSettings
+from streamstt.config.colors import COLOR_PATTERN, check_color
 from streamstt.config.compat import CompatSettings
 from streamstt.config.outputs import ObsSettings, OutputSettings, WebhookSettings, YoutubeSettings, ZoomSettings
-from streamstt.config.overlay import COLOR_PATTERN, OverlaySettings
+from streamstt.config.overlay import OverlaySettings
 from streamstt.config.server import ServerSettings
+from streamstt.config.urls import check_stream_url, public_address
 from streamstt.config.words import WordsSettings
 
-INPUTS = "mic, mic:NAME, mic:INDEX, monitor, monitor:NAME, file:PATH, stdin, ws"
+INPUTS = "mic, mic:NAME, mic:INDEX, monitor, monitor:NAME, file:PATH, url:ADDRESS, stdin, ws"
 
 
 class SpeechSettings(Section):
@@ -141,24 +143,35 @@ class SourceSettings(Section):
     )
     wait: Literal["auto", "yes", "no"] = Field(
         "auto",
-        description="mic and monitor only: whether to wait for a device that is missing at the start, or exit; "
+        description="mic, monitor and url only: whether to wait for a device or stream that is missing at the start, "
+        "or exit; "
         "auto: wait if a service manager started the daemon.",
     )
     rate: int = Field(16000, ge=8000, le=192_000, description="stdin only: sample rate of the s16le mono audio (Hz).")
     fast: bool = Field(False, description="file only: as fast as the engine can, instead of in real time.")
     loop: bool = Field(False, description="file only: repeat the file forever.")
+    track: int = Field(
+        0, ge=0, le=999, description="file and url only: number of the audio track, from 1 on; 0: the default one."
+    )
 
     @field_validator("input")
     @classmethod
     def _check_input(cls, value: str) -> str:
         kind, _, argument = value.partition(":")
-        if kind not in {"mic", "monitor", "file", "stdin", "ws"}:
+        if kind not in {"mic", "monitor", "file", "url", "stdin", "ws"}:
             raise ValueError(f"unknown kind of source; the choices are {INPUTS}")
         if kind == "file" and not argument:
             raise ValueError("file needs a path, for example file:talk.flac")
+        if kind == "url":
+            check_stream_url(argument)
         if kind in {"stdin", "ws"} and argument:
             raise ValueError(f"{kind} takes no argument")
         return value
+
+    @field_validator("color")
+    @classmethod
+    def _check_color(cls, value: str) -> str:
+        return check_color(value)
 
     @model_validator(mode="before")
     @classmethod
@@ -166,18 +179,20 @@ class SourceSettings(Section):
         """Derives a missing name from the kind and the last part of the argument."""
         if isinstance(data, dict) and not data.get("name"):
             kind, _, argument = str(data.get("input", "mic")).partition(":")
-            stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", argument.rsplit("/", 1)[-1]).strip("-")
+            # Of an address only the host: the name is public, and a path may be the key to a stream.
+            last = public_address(argument).rpartition("//")[2] if kind == "url" else argument.rsplit("/", 1)[-1]
+            stem = re.sub(r"[^A-Za-z0-9_.-]+", "-", last).strip("-")
             data = {**data, "name": (f"{kind}-{stem}" if stem else kind)[:64]}
         return data
 
     @property
     def kind(self) -> str:
-        """``mic``, ``monitor``, ``file``, ``stdin`` or ``ws``."""
+        """``mic``, ``monitor``, ``file``, ``url``, ``stdin`` or ``ws``."""
         return self.input.partition(":")[0]
 
     @property
     def argument(self) -> str:
-        """What follows the kind: a device's name or index, or a path."""
+        """What follows the kind: a device's name or index, a path, or an address."""
         return self.input.partition(":")[2]
 
     @property

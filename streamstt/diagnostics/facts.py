@@ -24,7 +24,7 @@ class SourceFact:
 
     Attributes:
         name: Its name in captions.
-        kind: ``mic``, ``monitor``, ``file``, ``stdin`` or ``ws``.
+        kind: ``mic``, ``monitor``, ``file``, ``url``, ``stdin`` or ``ws``.
         title: Name of the device or file; empty: not found.
         level: Level of the first seconds; None: not measured.
         problem: Why it cannot be opened; empty: it can.
@@ -106,6 +106,17 @@ class PortFact:
 
 
 @dataclass(frozen=True, slots=True)
+class AccessFact:
+    """Tokens and certificate.
+
+    Attributes:
+        problem: Why they cannot be used.
+    """
+
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
 class FolderFact:
     """The folder of transcripts.
 
@@ -137,7 +148,7 @@ class ServiceFact:
     system: bool = False
 
 
-Fact = SettingsFact | SourceFact | ModelFact | SpeedFact | MemoryFact | PortFact | FolderFact | ServiceFact
+Fact = SettingsFact | SourceFact | ModelFact | SpeedFact | MemoryFact | PortFact | AccessFact | FolderFact | ServiceFact
 
 
 @dataclass(frozen=True, slots=True)

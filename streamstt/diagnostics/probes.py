@@ -21,9 +21,22 @@ from streamstt.audio.devices.selection import DeviceKind, DeviceSelector, choose
 from streamstt.audio.level import LevelMeter
 from streamstt.audio.sources import AudioFile, make_source
 from streamstt.config.loader import transcript_folder
+from streamstt.config.server import ServerSettings, local_address
 from streamstt.config.settings import Settings, SourceSettings
-from streamstt.diagnostics.facts import Fact, Facts, FolderFact, PortFact, ServiceFact, SettingsFact, SourceFact
-from streamstt.errors import SourceError
+from streamstt.config.urls import public_address
+from streamstt.diagnostics.facts import (
+    AccessFact,
+    Fact,
+    Facts,
+    FolderFact,
+    PortFact,
+    ServiceFact,
+    SettingsFact,
+    SourceFact,
+)
+from streamstt.errors import ConfigError, SourceError
+from streamstt.server.tls import make_context
+from streamstt.server.tokens import load_tokens, will_create_tokens
 from streamstt.service.units import UNIT_NAME, UnitLocation
 
 LISTEN_S = 2.0
@@ -42,7 +55,8 @@ def gather(settings: Settings, settings_fact: SettingsFact, probe_engine: Callab
         futures: list[tuple[str, Future[list[Fact]]]] = [
             *((s.name, pool.submit(_as_list, partial(probe_source, s))) for s in settings.source[:4]),
             ("model", pool.submit(probe_engine, settings)),
-            ("port", pool.submit(_as_list, partial(probe_port, settings.server.host, settings.server.port))),
+            ("port", pool.submit(_as_list, partial(probe_port, settings.server))),
+            ("access", pool.submit(probe_access, settings.server)),
             ("transcripts", pool.submit(_as_list, partial(probe_transcripts, settings))),
             ("service", pool.submit(_as_list, probe_service)),
         ]
@@ -66,7 +80,9 @@ def probe_source(settings: SourceSettings) -> SourceFact:
     name, kind = settings.name, settings.kind
     source = make_source(settings)
     try:
-        title = _device_title(settings) if kind in {"mic", "monitor"} else ""
+        is_device = kind in {"mic", "monitor"}
+        title = choose_device(device_selector(settings), list_devices()).title if is_device else ""
+        title = public_address(settings.argument) if kind == "url" else title
         if source is None or kind == "stdin":
             return SourceFact(name, kind)
         source.open()
@@ -83,41 +99,63 @@ def probe_source(settings: SourceSettings) -> SourceFact:
     return SourceFact(name, kind, title, meter.read())
 
 
-def _device_title(settings: SourceSettings) -> str:
+def device_selector(settings: SourceSettings) -> DeviceSelector:
+    """Returns what a source of the kind ``mic`` or ``monitor`` records."""
     kind: DeviceKind = "mic" if settings.kind == "mic" else "monitor"
-    selector = DeviceSelector(
-        kind, settings.argument, fallback=settings.fallback == "default", channel=settings.channel
-    )
-    return choose_device(selector, list_devices()).title
+    return DeviceSelector(kind, settings.argument, fallback=settings.fallback == "default", channel=settings.channel)
 
 
-def probe_port(host: str, number: int) -> PortFact:
+def probe_port(settings: ServerSettings) -> PortFact:
     """Tries to listen on a port; if it is in use, asks for the health of a daemon there."""
+    host, number = settings.host, settings.port
     try:
-        with socket.create_server((host, number), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
-            return PortFact(host, number, free=True)
+        try_to_listen(host, number)
     except OSError as error:
         problem = error.strerror or str(error)
-        health = fetch_health(host, number) if error.errno == errno.EADDRINUSE else ""
+        health = fetch_health(settings) if error.errno == errno.EADDRINUSE else ""
         return PortFact(host, number, free=False, health=health, problem=problem)
+    return PortFact(host, number, free=True)
 
 
-def fetch_health(host: str, number: int) -> str:
-    """Returns the health of a daemon in one line; empty if none responds."""
-    name = "127.0.0.1" if host in {"", "0.0.0.0", "::"} else host  # noqa: S104 - compared, not bound
-    bracketed = f"[{name}]" if ":" in name else name
+def probe_access(settings: ServerSettings) -> list[Fact]:
+    """Reads tokens and certificate; returns no fact if they can be used, or will be created."""
+    try:
+        if not will_create_tokens(settings):
+            load_tokens(settings)
+        make_context(settings)
+    except ConfigError as error:
+        return [AccessFact(str(error))]
+    return []
+
+
+def try_to_listen(host: str, port: int) -> None:
+    """Listens on an address for a moment.
+
+    Raises:
+        OSError: The port is in use or needs rights, or the address is not one of this machine.
+    """
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    for family, address in sorted({(info[0], info[4][:2]) for info in addresses}):
+        with socket.create_server((str(address[0]), port), family=family):
+            pass
+
+
+def fetch_health(settings: ServerSettings) -> str:
+    """Returns the health of the daemon with these settings in one line; empty if none responds."""
     any_certificate = ssl.create_default_context()
     any_certificate.check_hostname, any_certificate.verify_mode = False, ssl.CERT_NONE  # this machine
-    for scheme in ("http", "https"):
+    # A daemon started with other settings may use the other scheme.
+    for scheme in ("https", "http") if settings.tls_certificate else ("http", "https"):
         try:
             with urllib.request.urlopen(  # noqa: S310 - our own address
-                f"{scheme}://{bracketed}:{number}/healthz", timeout=PROBE_TIMEOUT_S, context=any_certificate
+                f"{scheme}://{local_address(settings)}/healthz", timeout=PROBE_TIMEOUT_S, context=any_certificate
             ) as response:
                 return _parse_health(response.read(65536))
         except urllib.error.HTTPError as error:
             return _parse_health(error.read(65536))
-        except (OSError, ValueError):
-            continue
+        except (OSError, ValueError) as error:
+            if isinstance(getattr(error, "reason", error), TimeoutError):
+                break  # a daemon refuses the other scheme at once
     return ""
 
 

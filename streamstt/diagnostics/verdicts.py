@@ -7,6 +7,7 @@ from typing import Literal
 from streamstt.audio.level import AudioLevel
 from streamstt.bench.limits import MAX_CORE_SHARE, MAX_UPDATE_S
 from streamstt.diagnostics.facts import (
+    AccessFact,
     Fact,
     Facts,
     FolderFact,
@@ -84,6 +85,8 @@ def _make_finding(fact: Fact, model: str) -> Finding:
             finding = memory_finding(fact)
         case PortFact():
             finding = port_finding(fact)
+        case AccessFact():
+            finding = Finding("access", "fail", fact.problem, "", ConfigError.exit_code)
         case FolderFact():
             finding = transcripts_finding(fact)
         case ServiceFact():
@@ -101,26 +104,27 @@ def settings_finding(fact: SettingsFact) -> Finding:
 
 def source_finding(fact: SourceFact) -> Finding:
     """Checks that a source can be opened and delivers sound."""
-    name = {"mic": "microphone", "monitor": "output monitor"}.get(fact.kind, fact.kind)
+    name = {"mic": "microphone", "monitor": "output monitor", "url": "network stream"}.get(fact.kind, fact.kind)
     if fact.problem:
         fix = {
             "mic": "List the devices with streamstt devices; choose one with --source mic:NAME.",
             "monitor": "List the devices with streamstt devices; choose one with --source monitor:NAME.",
+            "url": "Check the address, and that something is being sent there; a player should play it.",
         }.get(fact.kind, "Name a readable file with --source file:PATH.")
         return Finding(name, "fail", fact.problem, fix, SourceError.exit_code)
     if fact.level is None:
         return Finding(name, "ok", fact.title or f"{fact.name}: opened when the daemon starts")
-    return _level_finding(name, fact.title, fact.level, is_monitor=fact.kind == "monitor")
+    return _level_finding(name, fact.title, fact.level, may_be_silent=fact.kind in {"monitor", "url"})
 
 
-def _level_finding(name: str, title: str, measured: AudioLevel, *, is_monitor: bool) -> Finding:
+def _level_finding(name: str, title: str, measured: AudioLevel, *, may_be_silent: bool) -> Finding:
     level = f"peak {measured.peak:.0f} dB"
     if measured.peak <= SILENT_DB:
-        if is_monitor:
+        if may_be_silent:
             return Finding(name, "ok", f"{title} opens; nothing is being played")
         fix = "Is it muted? Unmute it, or find the right one with streamstt devices --meter."
         return Finding(name, "fail", f"{title} opens, but delivers only silence", fix, SourceError.exit_code)
-    if measured.peak < FAINT_DB and not is_monitor:
+    if measured.peak < FAINT_DB and not may_be_silent:
         fix = "Speak, and check again; if it stays quiet, turn its volume up."
         return Finding(name, "warn", f"{title} is very quiet, {level}", fix)
     if measured.peak >= CLIPPING_DB:

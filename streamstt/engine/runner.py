@@ -1,5 +1,7 @@
 """Runs the engine in its one thread, and reloads it when it fails: once for each utterance.
 
+A recording that was uploaded never has an engine reloaded that works on other audio: live captions would wait.
+
 An utterance that a fresh engine cannot decode either is given up. If the next one fails as well, the utterance is not
 the reason, and the daemon ends: the service manager starts a new process, the freshest start there is.
 """
@@ -65,7 +67,7 @@ class EngineRunner:
         self._info = self._engine.info
         if self._vocabulary is not None:
             await self.set_vocabulary(self._vocabulary)
-        await self._decode(Job("warm-up", 0, np.zeros(SAMPLE_RATE, dtype=np.float32), final=True))
+        await self._decode_silence()
 
     async def decode(self, job: Job, notify: Callable[[str], None]) -> Hypothesis | None:
         """Decodes a job of a live source.
@@ -92,6 +94,8 @@ class EngineRunner:
     async def decode_background(self, job: Job, notify: Callable[[str], None]) -> Hypothesis | None:
         """Decodes a job of a recording that was uploaded; its failures, however many, do not count as the engine's.
 
+        The engine is loaded again only if it fails on silence too; else the job is tried once more as it is.
+
         Arguments and result are those of ``decode``.
 
         Raises:
@@ -100,20 +104,36 @@ class EngineRunner:
         try:
             hypothesis: Hypothesis | None = await self._decode(job)
         except EngineError as error:
-            hypothesis = await self._retry_fresh(job, error, notify)
+            if await self._is_working():
+                log.warning("a recording that was uploaded cannot be decoded: %s", error)
+                hypothesis = await self._try(job)
+            else:
+                hypothesis = await self._retry_fresh(job, error, notify)
         return self._report_recovery(hypothesis, notify)
+
+    async def _is_working(self) -> bool:
+        """Returns whether the engine decodes silence."""
+        try:
+            await self._decode_silence()
+        except EngineError:
+            return False
+        return True
+
+    async def _try(self, job: Job) -> Hypothesis | None:
+        """Decodes a job; returns None if that fails."""
+        try:
+            return await self._decode(job)
+        except EngineError as error:
+            log.error("the engine failed again; the utterance is given up: %s", error)
+            return None
 
     async def _retry_fresh(self, job: Job, error: EngineError, notify: Callable[[str], None]) -> Hypothesis | None:
         """Decodes with a fresh engine; returns None if that fails as well."""
         notify(FAILURE_NOTICE)
         log.error("the engine failed and is loaded again: %s", error, exc_info=error)
         await self.start()
-        try:
-            hypothesis = await self._decode(job)
-        except EngineError as second_error:
-            log.error("the engine failed again; the utterance is given up: %s", second_error)
-            return None
-        log.info("the engine works again")
+        if hypothesis := await self._try(job):
+            log.info("the engine works again")
         return hypothesis
 
     @staticmethod
@@ -134,6 +154,11 @@ class EngineRunner:
         assert self._engine is not None, "start() comes first"
         await self._run_in_engine_thread("setting the vocabulary", partial(self._engine.set_vocabulary, terms))
         self._vocabulary = terms
+
+    async def _decode_silence(self) -> None:
+        assert self._engine is not None, "start() comes first"
+        job = Job("warm-up", 0, np.zeros(SAMPLE_RATE, dtype=np.float32), final=True)
+        await self._run_in_engine_thread(f"decoding {job}", partial(self._engine.decode, job))
 
     async def _decode(self, job: Job) -> Hypothesis:
         assert self._engine is not None, "start() comes first"

@@ -4,7 +4,10 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from streamstt.clock import Clock
+from streamstt.events import Final, Revised
 from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, make_hello
+from streamstt.hub.revisions import Revisions
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,13 +18,17 @@ class ResumeState:
         session: Its session, which continues.
         seq: Number of the last event that it published.
         forgotten: ``seq`` of the newest final that is not in ``finals``; 0: all are.
-        finals: The newest finals, oldest first.
+        finals: The newest finals as they were recognized, oldest first.
+        revisions: The last revision of each of them that was revised.
+        session_clock: Continues the steady clock of the earlier runs; None: there were none.
     """
 
     session: str
     seq: int = 0
     forgotten: int = 0
     finals: tuple[Message, ...] = ()
+    revisions: tuple[Message, ...] = ()
+    session_clock: Clock | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +40,10 @@ class Resume:
 
 
 class History:
-    """A bounded list of finals; the oldest are dropped.
+    """A bounded list of finals with their revisions; the oldest are dropped.
 
     Attributes:
-        forgotten_seq: ``seq`` of the newest final that was dropped; 0: none was.
+        forgotten_seq: ``seq`` of the newest final or revision that was dropped; 0: none was.
     """
 
     def __init__(self, max_finals: int, hello_finals: int) -> None:
@@ -47,6 +54,7 @@ class History:
             hello_finals: Finals in the ``hello`` of a new client.
         """
         self._finals: deque[Message] = deque(maxlen=max_finals)
+        self._revisions = Revisions()
         self._hello_finals = hello_finals
         self._changes = 0
         self.forgotten_seq = 0
@@ -58,6 +66,19 @@ class History:
             self.forgotten_seq = self._finals[0].seq
         self._finals.append(final)
 
+    def add_revision(self, revision: Message, delivered_seq: int) -> None:
+        """Adds a revision; ``delivered_seq`` is the number of the last message that was delivered."""
+        dropped = self._revisions.add(revision, delivered_seq, self._finals.maxlen or 0)
+        self.forgotten_seq = max(self.forgotten_seq, dropped)
+
+    def find(self, caption_id: str, seq: int) -> tuple[Message, Revised | None] | None:
+        """Returns the final with this id as it was recognized, if its number is not above ``seq``, and its revision."""
+        for final in reversed(self._finals):
+            event = final.event
+            if isinstance(event, Final) and event.id == caption_id and event.text and final.seq <= seq:
+                return final, self._revisions.last(final.seq)
+        return None
+
     def set_limits(self, max_finals: int, hello_finals: int) -> None:
         """Sets new bounds, as for ``__init__``."""
         self._changes += 1
@@ -66,28 +87,56 @@ class History:
         self._finals = deque(self._finals, maxlen=max_finals)
         self._hello_finals = hello_finals
 
-    def restore(self, finals: Sequence[Message], forgotten_seq: int) -> None:
-        """Adds the finals of an earlier run, oldest first; ``forgotten_seq`` is that of the newest before them."""
+    def restore(self, finals: Sequence[Message], forgotten_seq: int, revisions: Sequence[Message] = ()) -> None:
+        """Adds what an earlier run has left, oldest first.
+
+        Args:
+            finals: Its finals as they were recognized.
+            forgotten_seq: ``seq`` of the newest final before them.
+            revisions: Revisions of the finals.
+        """
         self._changes += 1
         self._finals.extend(finals)
         dropped = finals[: -len(self._finals)] if self._finals else []
         self.forgotten_seq = dropped[-1].seq if dropped else forgotten_seq
+        for revision in revisions:
+            self.add_revision(revision, revision.seq)
 
     def clear(self) -> None:
         """Removes all finals, as if there had been none."""
         self._changes += 1
         self._finals.clear()
+        self._revisions.clear()
         self.forgotten_seq = 0
 
-    def finals_up_to(self, seq: int) -> list[Message]:
-        """Returns the finals up to a number; later ones are not delivered yet."""
-        return [m for m in self._finals if m.seq <= seq]
+    def finals_up_to(self, seq: int, *, reveal: bool = False) -> list[Message]:
+        """Returns the finals up to a number, as they are now; later ones are not delivered yet.
+
+        Args:
+            seq: The number.
+            reveal: Whether hidden finals keep their text; otherwise, they are empty.
+        """
+        return [self._revisions.apply(m, seq, reveal=reveal) for m in self._finals if m.seq <= seq]
+
+    def published_since(self, since: int, seq: int) -> list[Message]:
+        """Returns the finals as they were recognized, and the last revisions, with numbers in this range, in order."""
+        finals = [m for m in self._finals if since < m.seq <= seq]
+        return sorted([*finals, *self._revisions.since(since, seq)], key=lambda m: m.seq)
 
     def version(self, seq: int) -> tuple[int, int]:
-        """Returns numbers that change whenever ``finals_up_to(seq)`` does."""
-        return self._changes, next((m.seq for m in reversed(self._finals) if m.seq <= seq), 0)
+        """Returns numbers that change whenever ``finals_up_to(seq)`` does; the second is that of the newest message."""
+        newest_final = next((m.seq for m in reversed(self._finals) if m.seq <= seq), 0)
+        return self._changes, max(newest_final, self._revisions.newest(seq))
 
-    def hello_message(self, daemon_info: DaemonInfo, sources: list[SourceInfo], seq: int, resume: Resume) -> str:
+    def hello_message(
+        self,
+        daemon_info: DaemonInfo,
+        sources: list[SourceInfo],
+        seq: int,
+        resume: Resume,
+        *,
+        control: bool = False,
+    ) -> str:
         """Returns ``hello`` with the finals that a client has missed, or the newest ones for a new client.
 
         Args:
@@ -95,12 +144,23 @@ class History:
             sources: The present sources.
             seq: Number of the last message that was delivered.
             resume: What the client has received before.
+            control: Whether the client may revise captions; it also gets the text of hidden ones.
         """
-        delivered = self.finals_up_to(seq)
+        delivered = self.finals_up_to(seq, reveal=control)
         if resume.since is None:
             recent = delivered[-self._hello_finals :] if self._hello_finals else []
-            return make_hello(daemon_info, sources, seq, recent, earlier=len(delivered) - len(recent))
+            earlier = len(delivered) - len(recent)
+            return make_hello(daemon_info, sources, seq, recent, earlier=earlier, control=control)
         other_run = resume.since > seq or resume.session not in {None, daemon_info.session}
         since = 0 if other_run else resume.since
         missed = [m for m in delivered if m.seq > since]
-        return make_hello(daemon_info, sources, seq, missed, gap_in_history=other_run or since < self.forgotten_seq)
+        return make_hello(
+            daemon_info,
+            sources,
+            seq,
+            missed,
+            gap_in_history=other_run or since < self.forgotten_seq,
+            # Finals that were missed too are in their present form already; one that is hidden says nothing more.
+            revisions=[m.data for m in self._revisions.since(since, seq) if getattr(m.event, "final_seq", 0) <= since],
+            control=control,
+        )

@@ -6,13 +6,16 @@ Knows neither the network nor the disk: subscribers send and store.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from itertools import islice
 
-from streamstt.events import Event, Final, Partial, State, Status
+from streamstt.clock import Clock, Timestamp
+from streamstt.events import Event, Final, Partial, Revised, State, Status
 from streamstt.hub.counters import Counters
 from streamstt.hub.history import History, Resume
 from streamstt.hub.levels import Levels
-from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, encode, make_hello, wall_time
+from streamstt.hub.protocol import ClientError, DaemonInfo, Message, SourceInfo, encode, make_hello, wall_time
+from streamstt.hub.revisions import Correction, make_revision
 from streamstt.hub.source_status import Notice, SourceStatuses
 from streamstt.hub.subscription import DONE, RESTARTED, STOPPING, TOO_SLOW, CloseReason, Subscription
 from streamstt.hub.write_ahead import WriteAhead
@@ -27,11 +30,19 @@ class Hub:
         daemon_info: Description of the daemon in ``hello``.
         counters: The metrics.
         levels: Level of each source, for subscribers that ask for it.
+        session_clock: Tells the time of finals.
         seq: Number of the last event that was published.
     """
 
     def __init__(
-        self, daemon_info: DaemonInfo, *, history: int, hello_history: int, queue: int, sources: Iterable[str] = ()
+        self,
+        daemon_info: DaemonInfo,
+        *,
+        history: int,
+        hello_history: int,
+        queue: int,
+        sources: Iterable[str] = (),
+        clock: Clock | None = None,
     ) -> None:
         """Starts with nothing published.
 
@@ -41,8 +52,10 @@ class Hub:
             hello_history: Finals in the ``hello`` of a new client.
             queue: Messages that may wait for one subscriber.
             sources: Names of sources that have their own label in the metrics.
+            clock: Tells the time of finals; None: a clock that starts now.
         """
         self.daemon_info = daemon_info
+        self.session_clock = clock or Clock()
         self._pending_devices: set[str] = set()
         self.levels = Levels()
         self._queue = queue
@@ -54,6 +67,7 @@ class Hub:
         self._finished = False
         self._subscriptions: set[Subscription] = set()
         self._sources: dict[str, SourceInfo] = {}
+        self._times: dict[str, Callable[[float], float]] = {}  # by source, as for add_source
         self._open_partials: dict[str, Message] = {}  # by source
         self._source_statuses = SourceStatuses()
         self.counters = Counters(sources)
@@ -140,7 +154,10 @@ class Hub:
         self._queue = queue
 
     def notify(self, topic: str, text: str, source: str = "") -> None:
-        """Sets or clears a notice, part of the ``detail`` of a source's status, and publishes that status again.
+        """Sets or clears a notice.
+
+        Unless it is for the operator only (``OPERATOR_TOPICS``), it is part of the ``detail`` of a source's status,
+        which is published again.
 
         Args:
             topic: What it is about; a new text replaces the last one.
@@ -153,15 +170,18 @@ class Hub:
             else:
                 self.publish(status)
 
-    def restore(self, finals: Sequence[Message], seq: int, forgotten_seq: int) -> None:
+    def restore(
+        self, finals: Sequence[Message], seq: int, forgotten_seq: int, revisions: Sequence[Message] = ()
+    ) -> None:
         """Continues where an earlier run ended.
 
         Args:
             finals: The finals that it published, oldest first; the newest are kept.
             seq: Number of the last event that it published.
             forgotten_seq: ``seq`` of the newest final that is lost; 0: none is.
+            revisions: The last revision of each final that was revised, oldest first.
         """
-        self._history.restore(finals, forgotten_seq)
+        self._history.restore(finals, forgotten_seq, revisions)
         self.seq = self._delivered_seq = seq
 
     def mirror(self, daemon_info: DaemonInfo, sources: Iterable[SourceInfo], seq: int, forgotten_seq: int) -> None:
@@ -198,9 +218,16 @@ class Hub:
         else:
             self._pending_devices.discard(source)
 
-    def add_source(self, info: SourceInfo) -> None:
-        """Adds a source; every later ``hello`` names it."""
+    def add_source(self, info: SourceInfo, time_of: Callable[[float], float] | None = None) -> None:
+        """Adds a source; every later ``hello`` names it.
+
+        Args:
+            info: The source.
+            time_of: Returns the elapsed time (s) of a stream time (s); None: its ``started_at`` tells the time.
+        """
         self._sources[info.name] = info
+        if time_of:
+            self._times[info.name] = time_of
 
     def start_source(self, name: str, started_at: str) -> None:
         """Sets the wall time of the source's stream time 0."""
@@ -209,6 +236,7 @@ class Hub:
     def remove_source(self, name: str) -> None:
         """Removes a source that has ended; its finals stay in the history."""
         self._sources.pop(name, None)
+        self._times.pop(name, None)
         self._open_partials.pop(name, None)
         self._source_statuses.remove_source(name)
         self.levels.remove_source(name)
@@ -221,7 +249,32 @@ class Hub:
         """
         if not events:
             return  # most blocks of audio change nothing
-        messages = [self._make_message(event) for event in events]
+        self._put([self._make_message(event) for event in events])
+
+    def revise(self, correction: Correction) -> Message:
+        """Corrects, hides or stars a final of the history; returns the message that all subscribers receive.
+
+        Raises:
+            ClientError: There is no such final, or it was revised since the request was made.
+        """
+        found = self._history.find(correction.caption_id, self._delivered_seq)
+        if not found:
+            hint = "it has to be final, and among the captions that the daemon keeps (server.history)"
+            raise ClientError("unknown_caption", f"no caption {correction.caption_id!r} can be revised: {hint}")
+        final, current = found
+        rev = current.final.rev if current else final.data["rev"]
+        if correction.rev not in {None, rev}:
+            raise ClientError("conflict", "this caption has just been revised by somebody else")
+        self.seq += 1
+        message = self._update_state(make_revision(final, current, correction, self.seq))
+        self._put([message])
+        return message
+
+    def published_since(self, since: int) -> list[Message]:
+        """Returns the finals as they were recognized, and the last revision of each, with a higher number, in order."""
+        return self._history.published_since(since, self._delivered_seq)
+
+    def _put(self, messages: Sequence[Message]) -> None:
         if self._write_ahead:
             self._write_ahead.put(messages)
         else:
@@ -255,10 +308,19 @@ class Hub:
 
     def _encode(self, event: Event) -> Message:
         source = self._sources.get(event.source)
-        at = wall_time(source.started_at, event.start) if source and isinstance(event, Final) else ""
+        timestamp = self._timestamp(source, event.start) if source and isinstance(event, Final) else None
         # Viewers need it for a source that is in no earlier hello, and for finals of one that is in no later hello.
         label = source.label if source and isinstance(event, Status | Final) else ""
-        return encode(event, self.seq, at=at, label=label)
+        if timestamp is None:
+            return encode(event, self.seq, label=label)
+        return encode(event, self.seq, at=timestamp.at, label=label, steady=round(timestamp.steady, 3))
+
+    def _timestamp(self, source: SourceInfo, stream_s: float) -> Timestamp:
+        """Returns when the audio at a stream time (s) was spoken."""
+        if time_of := self._times.get(source.name):
+            return self.session_clock.timestamp(time_of(stream_s))
+        wall = datetime.fromisoformat(wall_time(source.started_at, stream_s)).timestamp()
+        return Timestamp(wall, wall)
 
     def _update_state(self, message: Message) -> Message:
         """Keeps the state that later clients need; returns the message as it is delivered."""
@@ -271,11 +333,19 @@ class Hub:
             case Final():
                 self._open_partials.pop(event.source, None)
                 self._history.add(message)
+            case Revised():
+                self._history.add_revision(message, self._delivered_seq)
         return message
 
     @contextmanager
     def subscribe(
-        self, resume: Resume | None = None, *, source: str | None = None, queue: int = 0, counted: bool = True
+        self,
+        resume: Resume | None = None,
+        *,
+        source: str | None = None,
+        queue: int = 0,
+        counted: bool = True,
+        control: bool = False,
     ) -> Iterator[Subscription]:
         """Opens a queue that begins with ``hello`` and the present state, and receives all that is published.
 
@@ -284,6 +354,7 @@ class Hub:
             source: Deliver this source only, without history; None: all sources.
             queue: Messages that may wait; 0: the hub's bound.
             counted: Whether it is a client; parts of the daemon are not counted.
+            control: Whether the subscriber may revise captions; it also receives the text of hidden ones.
         """
         resume = resume or Resume()
         if self._is_replica and resume.session == self.daemon_info.session and resume.since is not None:
@@ -291,7 +362,7 @@ class Hub:
             resume = replace(resume, since=min(resume.since, self._delivered_seq))
         subscription = Subscription(queue or self._queue, source, counted=counted)
         # Not kept in a variable, which would live as long as the subscription: a long history, for each client.
-        subscription.put_private(self._hello(source, resume))
+        subscription.put_private(self._hello(source, resume, control=control))
         subscription.put(self._present_state())
         self._subscriptions.add(subscription)
         if self._finished:
@@ -304,9 +375,11 @@ class Hub:
             self._subscriptions.discard(subscription)
             self.counters.too_slow.inc(subscription.close_reason is TOO_SLOW)
 
-    def _hello(self, source: str | None, resume: Resume) -> str:
+    def _hello(self, source: str | None, resume: Resume, *, control: bool) -> str:
         if source is None:
-            return self._history.hello_message(self.daemon_info, self.sources, self._delivered_seq, resume)
+            return self._history.hello_message(
+                self.daemon_info, self.sources, self._delivered_seq, resume, control=control
+            )
         return make_hello(self.daemon_info, [s for s in self.sources if s.name == source], self._delivered_seq, [])
 
     def _present_state(self) -> list[Message]:

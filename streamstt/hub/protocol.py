@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from streamstt.events import Event, Final, Gap, Partial, State, Status, Word
+from streamstt.events import Event, Final, Gap, Partial, Revised, State, Status, Word
 
 PROTOCOL_VERSION = 1
+MAX_STEADY = 2.0**35  # s since 1970: a thousand years
 
 
 class ClientError(Exception):
@@ -86,6 +87,11 @@ class Message:
         return datetime.fromisoformat(at) if at else None
 
     @property
+    def steady_at(self) -> datetime | None:
+        """The same by a clock that is never set, for order and differences."""
+        return steady_time(self.data)
+
+    @property
     def label(self) -> str:
         """The name of its source that people see; the source's own name if the message has no label."""
         return str(self.data.get("label") or self.event.source)
@@ -130,7 +136,15 @@ def to_json(data: Mapping[str, Any]) -> str:
     return json.dumps(data, ensure_ascii=False, separators=(",", ":"))
 
 
-def encode(event: Event, seq: int, at: str = "", label: str = "") -> Message:
+def steady_time(data: Mapping[str, Any]) -> datetime | None:
+    """Returns the time of a message by a clock that is never set; wall time if it has no other, None if it has none."""
+    steady = data.get("steady")
+    if isinstance(steady, int | float) and 0 <= steady <= MAX_STEADY:
+        return datetime.fromtimestamp(steady, UTC)
+    return datetime.fromisoformat(data["at"]) if data.get("at") else None
+
+
+def encode(event: Event, seq: int, at: str = "", label: str = "", steady: float | None = None) -> Message:
     """Encodes an event.
 
     Args:
@@ -138,11 +152,14 @@ def encode(event: Event, seq: int, at: str = "", label: str = "") -> Message:
         seq: Its number.
         at: Wall time (ISO 8601) of its start; empty: left out.
         label: Label of its source; empty: left out.
+        steady: The same as ``at`` in seconds since 1970, by a clock that is never set; None: left out.
     """
-    optional = {"at": at, "label": label}
+    optional = {"at": at, "steady": steady, "label": label}
     data = {"type": event.type, "seq": seq, **asdict(event)} | {k: v for k, v in optional.items() if v}
     if not data.get("left", True):
         del data["left"]
+    if not data.get("starred", True):
+        del data["starred"]
     data.pop("time", None)
     return make_message(event, data)
 
@@ -173,6 +190,8 @@ def parse_event(data: Mapping[str, Any]) -> Event | None:
     match data["type"]:
         case "final":
             return parse_final(data)
+        case "revised":
+            return Revised(parse_final(data), int(data["final_seq"]), bool(data["hidden"]), bool(data["edited"]))
         case "partial":
             start, end = float(data["start"]), float(data["end"])
             texts = _string_fields(data, "source", "id", "text", "language")
@@ -197,7 +216,7 @@ def parse_final(data: Mapping[str, Any]) -> Final:
     if not (math.isfinite(start) and math.isfinite(end)):
         raise ValueError("a caption without a time")
     texts = _string_fields(data, "source", "id", "text", "language")
-    return Final(rev=int(data["rev"]), start=start, end=end, words=words, **texts)
+    return Final(rev=int(data["rev"]), start=start, end=end, words=words, starred=bool(data.get("starred")), **texts)
 
 
 def _string_fields(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
@@ -205,23 +224,18 @@ def _string_fields(data: Mapping[str, Any], *keys: str) -> dict[str, Any]:
 
 
 def make_hello(
-    daemon_info: DaemonInfo,
-    sources: list[SourceInfo],
-    seq: int,
-    history: list[Message],
-    *,
-    gap_in_history: bool = False,
-    earlier: int = 0,
-) -> str:  # fmt: skip
+    daemon_info: DaemonInfo, sources: list[SourceInfo], seq: int, history: list[Message], **optional: Any
+) -> str:
     """Encodes ``hello``, the first message to every client.
 
     Args:
         daemon_info: The fields that do not change while the daemon runs.
         sources: The sources there are now.
         seq: Number of the last message that was delivered.
-        history: Finals that the client has missed.
-        gap_in_history: Whether it has missed more than is kept.
-        earlier: Number of older finals that are kept; ``since=0`` returns them.
+        history: Finals that the client has missed, as they are now.
+        optional: Fields that are left out if they are false or empty: ``gap_in_history``, whether it has missed more
+            than is kept; ``earlier``, the number of older finals that ``since=0`` returns; ``revisions``, the revisions
+            that it has missed of finals that it has; ``control``, whether it may revise captions.
     """
     data = {
         "type": "hello",
@@ -233,7 +247,6 @@ def make_hello(
         "seq": seq,
         "history": [m.data for m in history],
     }
-    optional = {"gap_in_history": gap_in_history, "earlier": earlier}
     return to_json(data | {key: value for key, value in optional.items() if value})
 
 

@@ -5,6 +5,10 @@ from dataclasses import dataclass, replace
 from streamstt.events import State, Status
 from streamstt.hub.protocol import Message, make_message
 
+# Topics that only the daemon's operator can do something about. They are in /healthz, the log and the dashboard, not
+# on the screens of everybody who reads captions.
+OPERATOR_TOPICS = {"late", "settings", "access"}
+
 
 @dataclass(frozen=True, slots=True)
 class Notice:
@@ -41,8 +45,10 @@ class Notices:
         return True
 
     def text_for(self, source: str) -> str:
-        """Returns all notices about a source and the daemon as one text, oldest first."""
-        return " ".join(text for (of, _), text in self._texts.items() if of in {source, ""})
+        """Returns what viewers are told about a source and the daemon as one text, oldest first."""
+        return " ".join(
+            text for (of, topic), text in self._texts.items() if of in {source, ""} and topic not in OPERATOR_TOPICS
+        )
 
     def remove_source(self, source: str) -> None:
         """Removes the notices of a source."""
@@ -55,7 +61,7 @@ class Notices:
 
 
 class SourceStatuses:
-    """Keeps the last status of each source, and adds the notices to it."""
+    """Keeps the last status of each source, and adds the notices for viewers to it."""
 
     def __init__(self) -> None:
         self._statuses: dict[str, Status] = {}  # without notices
@@ -97,7 +103,7 @@ class SourceStatuses:
 
     def set_notice(self, topic: str, text: str, source: str) -> list[Status]:
         """Sets or clears a notice, as ``Notices.set``; returns the statuses that must be published again."""
-        changed = self._notices.set(topic, text, source)
+        changed = self._notices.set(topic, text, source) and topic not in OPERATOR_TOPICS
         return [status for status in self._statuses.values() if source in {"", status.source}] if changed else []
 
     def remove_source(self, source: str) -> None:

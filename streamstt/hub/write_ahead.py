@@ -1,4 +1,4 @@
-"""Write-ahead: finals are stored before they are delivered, so that what was read on a screen is never lost.
+"""Write-ahead: finals and revisions are stored before they are delivered, so that what was on a screen is never lost.
 
 The event loop must not wait for a disk, which may hang for minutes (a network drive, a failing card). So a final, and
 what is published after it, is only held back from the viewers, and for ``HOLD_S`` at most.
@@ -8,7 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from streamstt.events import Final
+from streamstt.events import Final, Revised
 from streamstt.hub.protocol import Message
 
 HOLD_S = 0.2  # a write takes a millisecond, or some tens while the disk flushes; readers hardly notice this much
@@ -33,7 +33,9 @@ class WriteAhead:
     def put(self, messages: Sequence[Message]) -> None:
         """Begins to store finals, and delivers what need not wait for that."""
         for message in messages:
-            if isinstance(message.event, Final) and message.event.text and self._store(message):
+            event = message.event
+            to_store = isinstance(event, Revised) or (isinstance(event, Final) and event.text)
+            if to_store and self._store(message):
                 loop = asyncio.get_running_loop()
                 self._held[message.seq] = loop.call_later(HOLD_S, self.release, message.seq)
         self._pending += messages

@@ -56,10 +56,10 @@ class TargetGone(Exception):  # noqa: N818 - a state of the target, not an error
 
 @dataclass(frozen=True, slots=True)
 class CaptionItem:
-    """One final caption to be delivered; its text is not empty.
+    """One final caption, or a revision, to be delivered; its text is not empty.
 
     Attributes:
-        message: The final, as viewers receive it.
+        message: The final or revision, as viewers receive it.
         label: The source's name for users.
         show_label: Whether to prefix the label, because there are several sources.
         published_at: When it was published, in seconds of the event loop's clock.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from streamstt.clock import loop_time
 from streamstt.concurrency import first_completed
-from streamstt.events import Final
+from streamstt.events import Final, Revised
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import (
     CaptionItem,
@@ -35,6 +35,7 @@ class DeliveryPolicy:
         max_age_s: Captions older than this are dropped and counted (s).
         last_retry_s: Longest delay between attempts (s).
         connect_at_start: Whether to connect at once instead of with the first caption.
+        takes_revisions: Whether the target also receives revisions; others cannot change a caption that they have.
     """
 
     name: str
@@ -43,6 +44,7 @@ class DeliveryPolicy:
     max_age_s: float = math.inf
     last_retry_s: float = 5.0
     connect_at_start: bool = False
+    takes_revisions: bool = False
 
 
 class Delivery:
@@ -92,7 +94,10 @@ class Delivery:
 
     async def _receive(self) -> None:
         async for message in subscribe_captions(self._hub, self._policy.sources):
-            if isinstance(message.event, Final) and message.event.text:
+            event = message.event
+            if (isinstance(event, Final) and event.text) or (
+                isinstance(event, Revised) and self._policy.takes_revisions
+            ):
                 sources = {source.name for source in self._hub.sources} | {message.event.source}  # which may have left
                 self._queue.append(CaptionItem(message, message.label, len(sources) > 1, loop_time()))
                 self._drop_excess()

@@ -82,7 +82,8 @@ def _make_http_outputs(settings: Settings, hub: Hub) -> Iterator[CaptionOutput]:
         target = Webhook(
             address, SecretSource("webhook.secret", webhook.secret, webhook.secret_file), hub.daemon_info.session
         )
-        yield Delivery(target, DeliveryPolicy("webhook", webhook.sources, webhook.keep, last_retry_s=60), hub)
+        policy = DeliveryPolicy("webhook", webhook.sources, webhook.keep, last_retry_s=60, takes_revisions=True)
+        yield Delivery(target, policy, hub)
 
 
 def _make_obs_output(settings: ObsSettings, hub: Hub) -> CaptionOutput:

@@ -1,11 +1,13 @@
 """Transcribes a recording: decodes many chunks side by side, because nobody waits for the first word."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 
 from streamstt.audio.format import SAMPLE_RATE
+from streamstt.audio.level import LevelMeter
 from streamstt.audio.sources import AudioFile
 from streamstt.config.settings import SpeechSettings
 from streamstt.config.words import WordsSettings
@@ -14,9 +16,9 @@ from streamstt.errors import SourceError
 from streamstt.events import Final
 from streamstt.recordings.captions import RecordingCaptions
 from streamstt.recordings.chunks import Chunk, ChunkDecode, ChunkSplitter
+from streamstt.recordings.hearing import describe_hearing
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
-from streamstt.speech.voice_level import TOO_QUIET
 
 BLOCK_S = 10  # s of audio that are read at once: the voice detector, too, needs less time for longer blocks
 
@@ -38,17 +40,19 @@ def transcribe(  # noqa: PLR0913, PLR0917 - a public function, whose parameters 
     on_progress: OnProgress | None = None,
     words: WordsSettings | None = None,
     on_problem: OnProblem | None = None,
+    track: int = 0,
 ) -> list[Final]:
     """Transcribes a recording.
 
     Args:
-        path: Any file that libsndfile reads.
+        path: A recording of any format that libsndfile or FFmpeg read.
         engine: A loaded engine.
         settings: Settings of the ``[speech]`` section.
         language: Language code; None: the language of each utterance is detected.
         on_progress: Called after each chunk, and at the end.
         words: Settings of the ``[words]`` section; None: words are written as recognized.
         on_problem: Called at the end with each problem; None: problems are logged.
+        track: Number of the audio track, from 1 on; 0: the one that is meant for everybody.
 
     Returns:
         The final captions, in order.
@@ -61,36 +65,47 @@ def transcribe(  # noqa: PLR0913, PLR0917 - a public function, whose parameters 
 
     # When the language is to be detected, each utterance may be in another one.
     splitter = ChunkSplitter(settings, make_batch_detector(settings), join=language is not None)
-    source = AudioFile(path, fast=True, block_s=BLOCK_S)
-    source.open()
+    source = AudioFile(path, fast=True, block_s=BLOCK_S, track=track)
     report = on_problem or (lambda problem, _: log.warning("%s", problem))
+    captions = RecordingCaptions(CaptionWriter(path.stem, rewriter=WordRewriter(words)), settings)
+    finals: list[Final] = []
+    level = LevelMeter()
+    waiting: deque[ChunkDecode] = deque()  # in the order of audio: as many as are decoded at once, and their audio
+
+    def begin(chunk: Chunk) -> ChunkDecode:
+        waiting.append(ChunkDecode(chunk, path.stem, settings, language))
+        return waiting[-1]
+
+    source.open()
     try:
         total = source.duration_s
         done = 0.0
-        pending = (
-            ChunkDecode(chunk, path.stem, settings, language) for chunk in _read_chunks(source, splitter, report)
-        )
-        decoded = []
-        for decode in decode_chunks(pending, engine):
-            decoded.append(decode)
+        decoded: set[int] = set()  # starts of those in ``waiting`` that are decoded
+        for decode in decode_chunks(map(begin, _read_chunks(source, splitter, level, report)), engine):
+            decoded.add(decode.start)
+            while waiting and waiting[0].start in decoded:
+                decoded.remove(waiting[0].start)
+                finals += captions.add(waiting.popleft())
             done = max(done, decode.end / SAMPLE_RATE)
             if on_progress:
                 on_progress(min(done, total), total)
+        finals += captions.flush()
     finally:
         source.close()
-    if splitter.voice_was_too_quiet:
-        report(f"{path}: {TOO_QUIET}", False)
+    if problem := describe_hearing(
+        level.current, source.bad_samples, too_quiet=splitter.voice_was_too_quiet, heard=bool(finals)
+    ):
+        report(f"{path}: {problem}", False)
     if on_progress:
         on_progress(total, total)
-    decoded.sort(key=lambda decode: decode.start)
-    captions = RecordingCaptions(CaptionWriter(path.stem, rewriter=WordRewriter(words)), settings)
-    return [*(final for decode in decoded for final in captions.add(decode)), *captions.flush()]
+    return finals
 
 
-def _read_chunks(source: AudioFile, splitter: ChunkSplitter, report: OnProblem) -> Iterator[Chunk]:
+def _read_chunks(source: AudioFile, splitter: ChunkSplitter, level: LevelMeter, report: OnProblem) -> Iterator[Chunk]:
     """Yields the chunks of a file, which is read no further than chunks are asked for; reports damage."""
     try:
         while block := source.read(Event()):
+            level.push(block.samples)
             yield from splitter.push(block)
     except SourceError as damage:  # comes after all that can be read
         report(str(damage), True)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 
+from streamstt.audio.level import LevelMeter
 from streamstt.audio.sources import AudioFile
 from streamstt.concurrency import run_in_thread
 from streamstt.engine.background import BackgroundDecoder
@@ -16,9 +17,9 @@ from streamstt.errors import SourceError
 from streamstt.events import Final
 from streamstt.recordings.captions import RecordingCaptions
 from streamstt.recordings.chunks import Chunk, ChunkDecode, ChunkSplitter
+from streamstt.recordings.hearing import describe_hearing
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
-from streamstt.speech.voice_level import TOO_QUIET
 
 SOURCE = "upload"  # name of the jobs in logs
 BLOCK_S = 4  # s of audio that are read at once: the detector, too, shares the CPU with the live sources
@@ -32,25 +33,28 @@ class UploadedRecording:
         problems: Sentences about what could not be read or heard, complete after the last caption.
     """
 
-    def __init__(self, path: Path, name: str, language: str, background_decoder: BackgroundDecoder) -> None:
+    def __init__(self, path: Path, name: str, language: str, track: int, background_decoder: BackgroundDecoder) -> None:
         """Opens nothing yet; call ``open``.
 
         Args:
-            path: Any file that libsndfile reads.
+            path: A recording of any format that libsndfile or FFmpeg read.
             name: The client's name of the file, which errors show in place of ``path``.
             language: Language code, ``auto``, or empty for ``engine.language``.
+            track: Number of the audio track, from 1 on; 0: the one that is meant for everybody.
             background_decoder: Decodes the chunks.
         """
         self.duration_s = 0.0
         self.problems: list[str] = []
         self._path_and_name = str(path), name
-        self._file = AudioFile(path, fast=True, block_s=BLOCK_S)
+        self._file = AudioFile(path, fast=True, block_s=BLOCK_S, track=track)
         self._background_decoder = background_decoder
         self._speech = background_decoder.settings.speech
         self._rewriter = WordRewriter(background_decoder.settings.words)
         language = language or background_decoder.settings.engine.language
         self._language = None if language == "auto" else language
         self._splitter: ChunkSplitter | None = None
+        self._level = LevelMeter()
+        self._heard = False  # whether there was a caption
 
     async def open(self) -> None:
         """Opens the file.
@@ -75,9 +79,20 @@ class UploadedRecording:
                 decode.apply(await self._background_decoder.decode(job))
             last_language = decode.language if decode.words else last_language
             for final in captions.add(decode):
+                self._heard = True
                 yield final
         for final in captions.flush():
+            self._heard = True
             yield final
+        self._describe_hearing()
+
+    def _describe_hearing(self) -> None:
+        assert self._splitter is not None, "open() comes first"
+        too_quiet = self._splitter.voice_was_too_quiet
+        if problem := describe_hearing(
+            self._level.current, self._file.bad_samples, too_quiet=too_quiet, heard=self._heard
+        ):
+            self.problems.append(problem)
 
     async def close(self) -> None:
         """Closes the file."""
@@ -109,8 +124,8 @@ class UploadedRecording:
         except SourceError as damage:  # comes after all that can be read
             self.problems.append(str(damage))
             block = None
-        if block is None and self._splitter.voice_was_too_quiet:
-            self.problems.append(TOO_QUIET)
+        if block:
+            self._level.push(block.samples)
         return list(self._splitter.push(block) if block else self._splitter.flush()), block is not None
 
     @contextmanager
@@ -140,6 +155,6 @@ class UploadTranscriber:
         """Codes of the languages that the model knows."""
         return self._engine.info.languages
 
-    def recording(self, path: Path, name: str, language: str) -> UploadedRecording:
+    def recording(self, path: Path, name: str, language: str, track: int = 0) -> UploadedRecording:
         """Returns the transcription of a file, not opened yet; arguments are those of ``UploadedRecording``."""
-        return UploadedRecording(path, name, language, self._background_decoder)
+        return UploadedRecording(path, name, language, track, self._background_decoder)

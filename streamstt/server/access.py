@@ -6,15 +6,25 @@ rebinding) is refused. Does a web page of another site make it (``Origin``)? Whi
 
 import hmac
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Flag, auto
 from http import HTTPStatus
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from urllib.parse import parse_qs, unquote
 
 LOCAL_FILE_ORIGINS = ("null", "file://")  # what browsers send as Origin for a page that is a local file
-PUBLIC_PATH = "/healthz"  # the only path that responds without a token, with the status word alone
+HEALTH_PATH = "/healthz"  # responds without a token, with the status word alone
+# What a browser needs to ask for a token, and to trust the certificate: files of the project, and a certificate.
+PUBLIC_PATHS = frozenset(
+    {
+        *("/trust", "/ca.crt"),
+        *("/pages/guests/guests.css", "/pages/captions/colors.css", "/pages/captions/controls.css"),
+        "/pages/shared/icon.svg",
+    }
+)
 MAX_TOKEN = 256  # characters
+# Files of the project, and the report on a page's own connection: other sites' pages may load them, but not read them.
+HARMLESS_PATHS = ("/pages/", "/connection")
 
 
 class Role(Flag):
@@ -74,6 +84,8 @@ class AccessRequest:
         cookies: The ``Cookie`` header, or empty.
         local_address: Address of this machine that the client has connected to.
         is_websocket: Whether it asks for a WebSocket, which may send its token later.
+        is_navigation: Whether a person opens it in a browser.
+        over_limit: Why the client may not open one more WebSocket; empty: it may.
     """
 
     target: str
@@ -83,6 +95,8 @@ class AccessRequest:
     cookies: str = field(default="", repr=False)
     local_address: str = "127.0.0.1"
     is_websocket: bool = False
+    is_navigation: bool = False
+    over_limit: str = ""
 
     @property
     def path(self) -> str:
@@ -107,10 +121,11 @@ class AccessRequest:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """The HTTP status and text with which a request is refused."""
+    """The HTTP status and text with which a request is refused, and whether another token would help."""
 
     status: HTTPStatus
     text: str
+    needs_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +149,7 @@ class AccessPolicy:
     def check(self, request: AccessRequest) -> Role | Refusal:
         """Returns the roles of a request, or why it is refused.
 
-        ``NO_ROLE`` is a WebSocket that must send its token as the first message, or a request for the public path.
+        ``NO_ROLE`` is a WebSocket that must send its token as the first message, or a request for a public path.
         """
         return self._check_host(request) or self._check_origin(request) or self._authenticate(request)
 
@@ -142,13 +157,29 @@ class AccessPolicy:
         """Returns the roles of a token, or why it is refused for a path."""
         roles = ALL_ROLES if self.token_set is None else self.token_set.roles(token)
         if not roles:
-            return Refusal(HTTPStatus.UNAUTHORIZED, "This token is not known here; it may have been replaced.")
+            text = "This token is not known here; it may have been replaced."
+            return Refusal(HTTPStatus.UNAUTHORIZED, text, needs_token=True)
         needed = REQUIRED_ROLES.get(path, Role.VIEWER)
         if needed not in roles:
-            return Refusal(
-                HTTPStatus.FORBIDDEN, f"This token does not allow {path}: it needs the role {_role_name(needed)}."
-            )
+            text = f"This token does not allow {path}: it needs the role {_role_name(needed)}."
+            return Refusal(HTTPStatus.FORBIDDEN, text, needs_token=True)
         return roles
+
+    def connection_problem(self, request: AccessRequest, origin: str) -> str:
+        """Returns why a page that was let in cannot open a WebSocket; empty if nothing is wrong.
+
+        Args:
+            request: An ordinary request of the page, which has no ``Origin``.
+            origin: Where the page was opened.
+        """
+        if request.over_limit:
+            return f"{request.over_limit}."
+        if not origin or not self._check_origin(replace(request, origins=(origin,), is_websocket=True)):
+            return ""
+        return (
+            f"This page was opened at {origin[:80]}, but the caption server is asked for {request.hosts[0]}: a proxy "
+            "in between must pass on the header Host (nginx: proxy_set_header Host $http_host)."
+        )
 
     def _check_host(self, request: AccessRequest) -> Refusal | None:
         name = parse_host(request.hosts[0]) if len(request.hosts) == 1 else None
@@ -162,6 +193,8 @@ class AccessPolicy:
     def _check_origin(self, request: AccessRequest) -> Refusal | None:
         if not request.origins:
             return None  # a program, or an address that was typed into a browser
+        if not request.is_websocket and request.path.startswith(HARMLESS_PATHS):
+            return None  # a page behind a proxy that changes Host has to load before it can say so
         origin = request.origins[0].lower()
         own = {
             f"{scheme}://{request.hosts[0].lower()}" for scheme in (("https",) if self.secure else ("http", "https"))
@@ -176,18 +209,18 @@ class AccessPolicy:
     def _authenticate(self, request: AccessRequest) -> Role | Refusal:
         if self.token_set is None:
             return ALL_ROLES
+        is_public = request.path == HEALTH_PATH or request.path in PUBLIC_PATHS
         token = request.token(self.cookie_name)
         if token is not None:
             verdict = self.check_token(token, request.path)
             may_ask = request.is_websocket and not request.has_explicit_token and request.path not in COMPAT_PATHS
             if may_ask and getattr(verdict, "status", None) is HTTPStatus.FORBIDDEN:
                 return NO_ROLE  # a viewer's page that wants to send audio sends a speaker's token first
-            return NO_ROLE if request.path == PUBLIC_PATH and isinstance(verdict, Refusal) else verdict
-        if (request.is_websocket and request.path not in COMPAT_PATHS) or request.path == PUBLIC_PATH:
+            return NO_ROLE if is_public and isinstance(verdict, Refusal) else verdict
+        if (request.is_websocket and request.path not in COMPAT_PATHS) or is_public:
             return NO_ROLE
-        return Refusal(
-            HTTPStatus.UNAUTHORIZED, "This needs a token: add ?token=... to the address. The daemon's owner has it."
-        )
+        text = "This needs a token: add ?token=... to the address. The daemon's owner has it."
+        return Refusal(HTTPStatus.UNAUTHORIZED, text, needs_token=True)
 
 
 def requires_token(host: str, required: bool) -> bool:

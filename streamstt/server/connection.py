@@ -1,48 +1,22 @@
-"""One TCP connection of the port: counted before its first byte, bounded both ways, and handed on to WebSockets.
+"""One TCP connection of the port: counted before its first byte, bounded both ways, and handed over to WebSockets.
 
 The transport stops reading while much received data is unread, and ``drain`` waits while the client does not read.
 Knows nothing of what the bytes mean.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 
-from streamstt.server.access import redact
-from streamstt.server.limits import ConnectionCounter, RateLimitedLog, address_key, printable
+from streamstt.server.limits import ConnectionPolicy, address_key
 
 CHUNK = 2**16  # bytes; while twice as many wait to be read, the client has to wait
-REJECT_MARGIN = 64  # connections over the bound that are answered with 503; more are cut off
 LINGER_S = 10.0  # a client that is still sending is read for this time: a reset could destroy its response
 LINGER_IDLE_S = 2.0  # ... and for this time without any data
 FLUSH_S = 10.0  # a client that does not read the end of its last response for this time is cut off
-
-log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class ConnectionPolicy:
-    """What all connections share: their counts, how much each may send, and a limit on log lines about them.
-
-    Attributes:
-        counter: Counts connections from their first byte to their last.
-        messages_per_s: Maximum number of small messages per second from one audio client.
-        abuse_log: Limits the log lines that clients can cause.
-    """
-
-    counter: ConnectionCounter
-    messages_per_s: float
-    abuse_log: RateLimitedLog = field(default_factory=RateLimitedLog)
-
-    def log_abuse(self, address: str, text: str) -> None:
-        """Logs what a client did wrong, unless much was logged already."""
-        line = self.abuse_log.line_to_log(time.monotonic(), f"client {address}: {printable(redact(text))}")
-        if line:
-            log.info("%s", line)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +38,7 @@ class Connection(asyncio.Protocol):
     Attributes:
         client: The other end of the connection.
         closed: Set when the connection is lost, or is another protocol's.
+        is_long: Whether it takes the place of a client, because an upload or a WebSocket came over it.
     """
 
     def __init__(
@@ -89,6 +64,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._task: asyncio.Task[None] | None = None
         self._received = bytearray()
+        self.is_long = False
         self._is_paused = False  # the transport does not read
         self._has_data = asyncio.Event()  # or the client sends no more
         self._is_writable = asyncio.Event()
@@ -100,13 +76,15 @@ class Connection(asyncio.Protocol):
     # ---- called by asyncio
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Counts the connection and starts to serve it; if there are far too many, aborts it instead."""
+        """Counts the connection and starts to serve it; if there are too many, aborts one that is idle, or itself."""
         self._transport = cast("asyncio.Transport", transport)
         address = str((transport.get_extra_info("peername") or ("unknown",))[0])
         self.client = Client(address, address_key(address))
-        self._policy.counter.add(self.client.key)
-        if self._policy.counter.over_limit_reason(self.client.key, REJECT_MARGIN):
-            self._transport.abort()
+        excess = self._policy.short.add(self, self.client.key, time.monotonic())
+        if excess:
+            self._policy.log_abuse(address, "too many connections are open: one was closed")
+            excess.give_way()
+        if excess is self:
             return
         self._connections.add(self)
         self._task = asyncio.get_running_loop().create_task(self._serve(self))
@@ -139,7 +117,10 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's
         """Removes the connection from the counts."""
-        self._policy.counter.remove(self.client.key)
+        if self.is_long:
+            self._policy.counter.remove(self.client.key)
+        else:
+            self._policy.short.remove(self, self.client.key)
         self._leave()
         for event in (self._has_data, self._ended, self._is_writable):
             event.set()
@@ -193,6 +174,22 @@ class Connection(asyncio.Protocol):
                 while await asyncio.wait_for(self.read(), LINGER_IDLE_S):
                     pass
 
+    def set_busy(self) -> None:
+        """Notes that a request is being served: the connection is not closed in favor of another."""
+        self._policy.short.set_busy(self)
+
+    def set_idle(self) -> None:
+        """Notes that a response is complete, and the next request may come."""
+        if not self.is_long:
+            self._policy.short.set_idle(self, self.client.key)
+
+    def set_long(self) -> None:
+        """Counts the connection as one that takes the place of a client from now on."""
+        if not self.is_long:
+            self._policy.short.remove(self, self.client.key)
+            self._policy.counter.add(self.client.key)
+            self.is_long = True
+
     # ---- ending
 
     @property
@@ -201,7 +198,7 @@ class Connection(asyncio.Protocol):
         return str(self._transport.get_extra_info("sockname")[0])
 
     def hand_over(self, protocol: asyncio.Protocol, data: bytes) -> None:
-        """Makes the connection another protocol's.
+        """Makes the connection another protocol's, and counts it as a long one.
 
         Args:
             protocol: Gets the transport, and removes the connection from the counts when it is lost.
@@ -212,6 +209,7 @@ class Connection(asyncio.Protocol):
         """
         if self._transport.is_closing():
             raise ConnectionError("the client has left")  # the other protocol would never learn of it
+        self.set_long()
         self._leave()
         self._transport.set_protocol(protocol)
         self._resume_reading()
@@ -232,6 +230,13 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Closes the connection at once."""
         self._transport.abort()
+
+    def give_way(self) -> None:
+        """Closes an idle connection at once, or as soon as the client has read its last response."""
+        if self._transport.get_write_buffer_size():
+            self.close()
+        else:
+            self.abort()
 
     async def stop(self) -> None:
         """Cancels the task that serves the connection, waits for its end, and closes the connection."""

@@ -1,9 +1,12 @@
 """Commands to a running daemon over ``WS /control``: JSON in, JSON out. No sockets here."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from streamstt.errors import OutputError
-from streamstt.hub.protocol import ClientError, load_json_object, to_json
+from streamstt.hub.protocol import ClientError, Message, load_json_object, to_json
+from streamstt.hub.revisions import Correction
+from streamstt.server.requests import parse_correction
 
 MAX_TITLE = 200  # characters
 
@@ -20,19 +23,41 @@ class TranscriptControl(Protocol):
         ...
 
 
-async def handle_command(text: str, transcripts: TranscriptControl | None) -> str:
+class CaptionControl(Protocol):
+    """Revises captions."""
+
+    def revise(self, correction: Correction) -> Message:
+        """Corrects, hides or stars a final; returns the message that viewers receive.
+
+        Raises:
+            ClientError: There is no such final, or it was revised since the request was made.
+        """
+        ...
+
+
+async def handle_command(text: str, transcripts: TranscriptControl | None, captions: CaptionControl) -> str:
     """Executes the command of a message; returns the reply.
 
     Args:
-        text: ``{"type":"mark","title":"Weekly"}``; without a title, the set is named by the time.
+        text: ``{"type":"mark","title":"Weekly"}``; without a title, the set is named by the time. Or
+            ``{"type":"revise","id":...}``, see ``parse_correction``.
         transcripts: What starts a set; None: no transcripts are kept.
+        captions: What revises captions.
 
     Raises:
         ClientError: The command is unknown, or cannot be executed.
     """
     data = load_json_object(text)
-    if data is None or data.get("type") != "mark":
-        raise ClientError("bad_message", 'a message on /control looks like {"type":"mark","title":"Weekly"}')
+    match data and data.get("type"):
+        case "mark":
+            return await _mark(data or {}, transcripts)
+        case "revise":
+            return captions.revise(parse_correction(data or {})).text
+    examples = '{"type":"mark","title":"Weekly"} or {"type":"revise","id":"desk-7","text":"Good morning."}'
+    raise ClientError("bad_message", f"a message on /control looks like {examples}")
+
+
+async def _mark(data: Mapping[str, Any], transcripts: TranscriptControl | None) -> str:
     title = data.get("title", "")
     if not isinstance(title, str) or len(title) > MAX_TITLE or not _is_valid_unicode(title):
         raise ClientError("bad_title", f"a title is text of at most {MAX_TITLE} characters")

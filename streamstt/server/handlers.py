@@ -6,12 +6,22 @@ from contextlib import nullcontext
 
 from streamstt.concurrency import first_completed
 from streamstt.hub.hub import Hub, Subscription
-from streamstt.hub.protocol import ClientError
+from streamstt.hub.protocol import ClientError, to_frame, to_json
 from streamstt.server.access import AccessPolicy, Refusal, Role
 from streamstt.server.client_audio import ClientAudio, receive
-from streamstt.server.control import TranscriptControl, handle_command
+from streamstt.server.control import CaptionControl, TranscriptControl, handle_command
 from streamstt.server.endpoint import AudioIngest, WebSocket, close_connection, drain_audio
-from streamstt.server.requests import parse_auth_token, parse_resume, parse_source_request, require_end, wants_levels
+from streamstt.server.requests import (
+    parse_auth_token,
+    parse_resume,
+    parse_source_request,
+    require_end,
+    wants_heartbeat,
+    wants_levels,
+)
+
+HEARTBEAT_S = 2.0  # a page takes a connection for dead after four times this
+HEARTBEAT = to_frame(to_json({"type": "heartbeat"}))
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +47,23 @@ async def authenticate(socket: WebSocket, policy: AccessPolicy, path: str, timeo
     return verdict
 
 
-async def serve_viewer(socket: WebSocket, hub: Hub, target: str) -> None:
-    """Sends captions until the client leaves, falls behind, or the daemon stops."""
-    with hub.subscribe(parse_resume(target)) as subscription:
+async def serve_viewer(socket: WebSocket, hub: Hub, target: str, *, control: bool) -> None:
+    """Sends captions until the client leaves, falls behind, or the daemon stops.
+
+    Args:
+        socket: The client.
+        hub: Where captions are published.
+        target: Path and query of its request.
+        control: Whether the client may revise captions.
+    """
+    with hub.subscribe(parse_resume(target), control=control) as subscription:
         subscription.set_direct_writer(socket.write_now)
         levels = hub.levels.subscribe(lambda level: subscription.send_ephemeral(level.frame))
+        heartbeats = [_send_heartbeats(subscription)] if wants_heartbeat(target) else []
         with levels if wants_levels(target) else nullcontext():
-            await first_completed(_send_all(socket, subscription), subscription.wait_too_slow(), _discard_input(socket))
+            await first_completed(
+                _send_all(socket, subscription), subscription.wait_too_slow(), _discard_input(socket), *heartbeats
+            )
         await close_connection(socket, subscription.close_reason)
 
 
@@ -63,17 +83,24 @@ async def serve_speaker(socket: WebSocket, hub: Hub, ingest: AudioIngest, target
         source.close()
 
 
-async def serve_controller(socket: WebSocket, transcripts: TranscriptControl | None) -> None:
+async def serve_controller(socket: WebSocket, transcripts: TranscriptControl | None, captions: CaptionControl) -> None:
     """Answers requests until the client leaves."""
     while True:
         message = await socket.recv()
-        await socket.send(await handle_command(message if isinstance(message, str) else "", transcripts))
+        await socket.send(await handle_command(message if isinstance(message, str) else "", transcripts, captions))
 
 
 async def _send_all(socket: WebSocket, subscription: Subscription) -> None:
     """Sends what is published until the subscription is finished."""
     while (message := await subscription.get()) is not None:
         await socket.send(message if isinstance(message, str) else message.text)
+
+
+async def _send_heartbeats(subscription: Subscription) -> None:
+    """Sends a sign of life every few seconds: a page cannot ping, and would not notice that its connection is dead."""
+    while True:
+        await asyncio.sleep(HEARTBEAT_S)
+        subscription.send_ephemeral(HEARTBEAT)
 
 
 async def _discard_input(socket: WebSocket) -> None:

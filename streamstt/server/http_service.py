@@ -9,11 +9,12 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http import HTTPStatus
 
-from streamstt.server.access import AccessRequest, Role
-from streamstt.server.connection import Client, Connection, ConnectionPolicy
+from streamstt.server.access import HEALTH_PATH, AccessRequest, Role
+from streamstt.server.connection import Client, Connection
 from streamstt.server.http.request import Handler, HttpRequest
 from streamstt.server.http.response import HttpError, Response
 from streamstt.server.http.stream import HttpStream
+from streamstt.server.limits import ConnectionPolicy
 
 MAX_REQUESTS = 1000  # on one connection, so that no client holds it forever
 
@@ -91,7 +92,6 @@ class _Session:
         self._connection = connection
         self._stream = HttpStream(connection, service.request_s)
         self._request: HttpRequest | None = None  # the one that is being served
-        self._is_admitted = False
 
     async def run(self) -> None:
         """Serves requests until the connection ends, or becomes a WebSocket."""
@@ -122,6 +122,7 @@ class _Session:
                 if not self._stream.served:
                     self._log_abuse("no request came: closed, or too slow")
                 return False
+            self._connection.set_busy()
             request = self._request = HttpRequest(self._stream, head, keep_alive=self._may_keep_alive())
             await self._dispatch(request)
         except HttpError as error:
@@ -129,8 +130,9 @@ class _Session:
             await self._refuse(request, error)
         if self._connection.closed.is_set():
             return False
-        if request.status and request.status >= HTTPStatus.BAD_REQUEST and request.status is not HTTPStatus.NOT_FOUND:
+        if request.status and is_abuse(request.status, request.path):
             self._log_abuse(f"refused with {request.status.value}: {request.reason}")
+        self._connection.set_idle()
         if self._stream.can_reuse():
             return True
         await self._connection.linger(always=self._stream.is_body_pending)
@@ -138,21 +140,21 @@ class _Session:
 
     def _may_keep_alive(self) -> bool:
         """Returns whether the connection may stay open after this request: if the server is not crowded."""
-        counter = self._service.policy.counter
+        counter = self._service.policy.short.counter
         return self._stream.served < MAX_REQUESTS and not counter.is_crowded(self._connection.client.key)
 
     async def _dispatch(self, request: HttpRequest) -> None:
         service, connection = self._service, self._connection
-        over_limit = "" if self._is_admitted else service.policy.counter.over_limit_reason(connection.client.key)
-        if over_limit:
-            raise HttpError(HTTPStatus.SERVICE_UNAVAILABLE, f"{over_limit}.", {"Retry-After": "10"})
-        self._is_admitted = True
-        verdict = service.route(make_access_request(request, connection.local_address), request.method)
+        counter, key = service.policy.counter, connection.client.key
+        over_limit = "" if connection.is_long else counter.over_limit_reason(key, more=1)
+        access_request = make_access_request(request, connection.local_address, over_limit)
+        verdict = service.route(access_request, request.method)
         if isinstance(verdict, Response):
             await request.respond(verdict)
         elif not isinstance(verdict, Role):
             await verdict(request)
         elif request.method == "POST":
+            connection.set_long()
             await service.post_handlers[request.path](request)
         else:
             # websockets reads the request again: the handshake is its own.
@@ -173,7 +175,13 @@ class _Session:
         self._service.policy.log_abuse(self._connection.client.address, text)
 
 
-def make_access_request(request: HttpRequest, local_address: str) -> AccessRequest:
+def is_abuse(status: HTTPStatus, path: str) -> bool:
+    """Returns whether a response is worth a line in the log; a monitor asks for the health again and again."""
+    harmless = status < HTTPStatus.BAD_REQUEST or status is HTTPStatus.NOT_FOUND
+    return not harmless and path != HEALTH_PATH
+
+
+def make_access_request(request: HttpRequest, local_address: str, over_limit: str = "") -> AccessRequest:
     """Returns what the access rules need of a request; of a header that may occur only once, the first counts."""
     first = {name: next(iter(request.headers(name)), "") for name in ("authorization", "cookie")}
     return AccessRequest(
@@ -184,4 +192,6 @@ def make_access_request(request: HttpRequest, local_address: str) -> AccessReque
         first["cookie"],
         local_address,
         request.method == "GET" and any("websocket" in value.lower() for value in request.headers("upgrade")),
+        any("text/html" in value.lower() for value in request.headers("accept")),
+        over_limit,
     )

@@ -1,14 +1,20 @@
 """Reads what clients ask for in addresses and text messages. No sockets here."""
 
 import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from streamstt.audio.format import MAX_RATE, MIN_RATE, SAMPLE_RATE
 from streamstt.captioning.remote_source import RemoteSourceRequest
 from streamstt.hub.history import Resume
 from streamstt.hub.protocol import ClientError, load_json_object
+from streamstt.hub.revisions import Correction
+from streamstt.text.characters import DIRECTION_CONTROLS
 
 MAX_NAME = 64  # characters of a remote source's name, and of its label
+MAX_CAPTION = 1_000  # characters of a corrected caption; a message has room for as many in any script
 
 
 def parse_resume(target: str) -> Resume:
@@ -31,6 +37,11 @@ def wants_levels(target: str) -> bool:
     return parse_query(target).get("levels") == "1"
 
 
+def wants_heartbeat(target: str) -> bool:
+    """Returns whether ``/captions?heartbeat=1`` asks for a sign of life while nothing is said."""
+    return parse_query(target).get("heartbeat") == "1"
+
+
 def parse_source_request(target: str, name: str = "remote") -> RemoteSourceRequest:
     """Reads ``/audio?name=NAME&label=LABEL&rate=16000&language=en``; all are optional.
 
@@ -50,6 +61,36 @@ def parse_source_request(target: str, name: str = "remote") -> RemoteSourceReque
         raise ClientError("bad_language", f"language={language[:20]!r} is not a code such as en, or auto")
     label = "".join(c for c in query.get("label", "") if c.isprintable())[:MAX_NAME].strip()
     return RemoteSourceRequest(sanitize_source_name(query.get("name", "")) or name, int(rate), language, label)
+
+
+def parse_correction(data: Mapping[str, Any]) -> Correction:
+    """Reads ``{"type":"revise","id":ID,"text":TEXT,"hidden":BOOL,"starred":BOOL,"rev":N}``.
+
+    All but ``id`` and one of ``text``, ``hidden`` and ``starred`` are optional.
+
+    Raises:
+        ClientError: A value is missing, of another type, or too long.
+    """
+    caption_id, text, rev = data.get("id"), data.get("text"), data.get("rev")
+    flags = {key: data.get(key) for key in ("hidden", "starred")}
+    if not isinstance(caption_id, str):
+        raise ClientError("bad_message", 'a revision names its caption: {"type":"revise","id":"desk-7","hidden":true}')
+    if text is not None and (not isinstance(text, str) or len(text) > MAX_CAPTION):
+        raise ClientError("bad_text", f"the text of a caption is text of at most {MAX_CAPTION} characters")
+    if any(not isinstance(flag, bool | None) for flag in flags.values()):
+        raise ClientError("bad_message", "hidden and starred are true or false")
+    if rev is not None and type(rev) is not int:
+        raise ClientError("bad_message", "rev is the number of the revision that is to be changed")
+    if text is None and not any(isinstance(flag, bool) for flag in flags.values()):
+        raise ClientError("bad_message", "a revision has a text, hidden or starred")
+    return Correction(caption_id, None if text is None else sanitize_caption(text), rev=rev, **flags)
+
+
+def sanitize_caption(text: str) -> str:
+    """Returns what a person has typed as the text of a caption: one line without control characters."""
+    controls = {"Cc", "Cs", "Zl", "Zp"}  # what joins letters (Cf) is part of some scripts and emoji
+    kept = (" " if unicodedata.category(c) in controls else c for c in text if c not in DIRECTION_CONTROLS)
+    return " ".join("".join(kept).split())
 
 
 def sanitize_source_name(text: str) -> str:

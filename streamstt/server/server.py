@@ -16,27 +16,38 @@ from streamstt.config.server import ServerSettings
 from streamstt.errors import ConfigError, ServerError
 from streamstt.hub.hub import STOPPING, Hub
 from streamstt.hub.protocol import ClientError, make_error
-from streamstt.server.access import LOCAL_FILE_ORIGINS, NO_ROLE, AccessPolicy, AccessRequest, Role, TokenSet, parse_host
-from streamstt.server.connection import Client, ConnectionPolicy
+from streamstt.server.access import (
+    LOCAL_FILE_ORIGINS,
+    NO_ROLE,
+    AccessPolicy,
+    AccessRequest,
+    Role,
+    TokenSet,
+    is_loopback,
+    parse_host,
+)
+from streamstt.server.addresses import WILDCARD_HOSTS, own_names
+from streamstt.server.connection import Client
 from streamstt.server.endpoint import NO_EXTENSIONS, AudioIngest, EndpointContext, Extensions
+from streamstt.server.guests import best_address, make_invitation
 from streamstt.server.handlers import authenticate, serve_controller, serve_speaker, serve_viewer
 from streamstt.server.http.downloads import Downloads
+from streamstt.server.http.guest_pages import GuestPages
 from streamstt.server.http.pages import Pages
 from streamstt.server.http.request import Handler
 from streamstt.server.http.response import Download, Response
 from streamstt.server.http.router import Router
 from streamstt.server.http_service import HttpService
-from streamstt.server.limits import ConnectionCounter, raise_fd_limit
-from streamstt.server.tls import make_context, reload_certificate
+from streamstt.server.limits import MAX_SHORT, ConnectionCounter, ConnectionPolicy, raise_fd_limit
+from streamstt.server.listener import listen
+from streamstt.server.tls import CertificateRenewal, local_certificate, make_context, reload_certificate
 from streamstt.server.tokens import load_tokens
 from streamstt.server.websocket import WebSocketConnection, make_connection, make_websocket_server
 
-WILDCARD_HOSTS = {"0.0.0.0": "localhost", "::": "localhost"}  # noqa: S104 - compared, not bound
 # Bytes that the kernel may hold for one client, as websockets does above it; beyond, sending waits and messages pile up
 # in the client's queue, which knows what to drop. Left alone, the kernel would take megabytes: hours of captions.
 SOCKET_BUFFER = 2**16
 DRAIN_S = 5.0  # how long a stopping daemon waits for slow clients to receive their last captions
-TLS_SHUTDOWN_S = 10.0  # how long it waits for the end of a TLS connection
 
 log = logging.getLogger(__name__)
 
@@ -75,6 +86,7 @@ class CaptionServer:
             settings.handshake_s,
         )
         self._tls: ssl.SSLContext | None = None
+        self._renewal: CertificateRenewal | None = None
         self._websockets: WebSocketServer | None = None
 
     def set_overlay(self, overlay: OverlaySettings) -> None:
@@ -91,7 +103,7 @@ class CaptionServer:
         host, port = self._settings.host, self._settings.port
         tokens = load_tokens(self._settings)
         self._tls = make_context(self._settings)
-        self._connection_policy.counter.max_total = raise_fd_limit(self._settings.max_connections)
+        self._set_limits(self._settings)
         self._http.over_tls = self._tls is not None
         websockets = make_websocket_server(self._serve_websocket, self._listen, self._settings.handshake_s)
         try:
@@ -110,8 +122,9 @@ class CaptionServer:
             log.info("clients need a token; the tokens are in %s", tokens.location)
             if not self._tls:
                 log.warning("no TLS: captions and tokens can be read on the network (server.tls_certificate)")
-        shown = WILDCARD_HOSTS.get(host, f"[{host}]" if ":" in host else host)
-        return f"{'https' if self._tls else 'http'}://{shown}:{bound}/"
+        if self._tls:
+            self._renewal = CertificateRenewal(self._tls, lambda: self._settings)
+        return best_address(self._settings, bound)
 
     def reload(self, settings: ServerSettings) -> None:
         """Applies new tokens, certificate, allowed hosts and origins, and bounds; host and port stay.
@@ -131,10 +144,17 @@ class CaptionServer:
         kept = {name: getattr(self._settings, name) for name in ("host", "port", "handshake_s")}
         self._settings = settings.model_copy(update=kept)
         self._set_access_policy(tokens, int(self._router.policy.cookie_name.rpartition("-")[2]))
-        counter = self._connection_policy.counter
-        counter.max_total, counter.max_per_address = raise_fd_limit(settings.max_connections), settings.max_per_address
-        self._connection_policy.messages_per_s = settings.max_messages_s
+        self._set_limits(settings)
         self._hub.notify("access", "")
+
+    def _set_limits(self, settings: ServerSettings) -> None:
+        """Bounds clients; if the system allows too few connections, pages are loaded over a quarter of them."""
+        fit = raise_fd_limit(settings.max_connections + MAX_SHORT)
+        policy = self._connection_policy
+        policy.short.counter.max_total = min(MAX_SHORT, max(fit - settings.max_connections, fit // 4))
+        policy.counter.max_total = min(settings.max_connections, fit - policy.short.counter.max_total)
+        policy.counter.max_per_address = settings.max_per_address
+        policy.messages_per_s = settings.max_messages_s
 
     def _set_access_policy(self, token_set: TokenSet | None, port: int) -> None:
         """Puts access rules into force."""
@@ -142,6 +162,8 @@ class CaptionServer:
         hosts = {
             parse_host(h if ":" not in h else f"[{h.strip('[]')}]") for h in (*settings.allowed_hosts, settings.host)
         }
+        if not is_loopback(settings.host):
+            hosts.update(own_names())  # no name of the internet: no other site can have it point here
         origins = {o.lower() for o in settings.allowed_origins if o != "file"}
         files = LOCAL_FILE_ORIGINS if "file" in settings.allowed_origins else ()
         # A browser shares cookies between all ports of a host: two daemons must not read each other's.
@@ -153,6 +175,10 @@ class CaptionServer:
             cookie_name=f"streamstt-{port}",
         )
         self._router = self._make_router(policy)
+        certificate = local_certificate(settings)
+        self._router.guests = GuestPages(
+            lambda: make_invitation(settings, port, token_set), certificate.authority if certificate else None
+        )
 
     def _make_router(self, policy: AccessPolicy) -> Router:
         extensions = self._extensions
@@ -167,6 +193,8 @@ class CaptionServer:
 
     async def drain(self) -> None:
         """Stops accepting clients; sends each its queued messages, then closes it (1001)."""
+        if self._renewal:
+            self._renewal.stop()
         await self._hub.flush()
         self._hub.finish()
         if self._websockets is None:
@@ -186,16 +214,7 @@ class CaptionServer:
         await self._websockets.wait_closed()
 
     async def _listen(self) -> asyncio.Server:
-        """Opens the port; clients are accepted only when the access rules are in force."""
-        return await asyncio.get_running_loop().create_server(
-            self._http.accept,
-            self._settings.host,
-            self._settings.port,
-            ssl=self._tls,
-            ssl_handshake_timeout=self._settings.handshake_s if self._tls else None,
-            ssl_shutdown_timeout=TLS_SHUTDOWN_S if self._tls else None,
-            start_serving=False,
-        )
+        return await listen(self._http.accept, self._settings, self._tls)
 
     def _route(self, request: AccessRequest, method: str) -> Role | Response | Handler:
         """Routes by the rules that are in force now: a reload may change them."""
@@ -224,9 +243,10 @@ class CaptionServer:
             if socket.roles is NO_ROLE:
                 socket.roles = await authenticate(socket, self._router.policy, path, self._settings.handshake_s)
             if path == "/captions":
-                await serve_viewer(socket, self._hub, target)
+                may_control = Role.CONTROL in socket.roles and self._extensions.unavailable("/control") is None
+                await serve_viewer(socket, self._hub, target, control=may_control)
             elif path == "/control":
-                await serve_controller(socket, self._extensions.transcripts)
+                await serve_controller(socket, self._extensions.transcripts, self._hub)
             elif path in self._extensions.endpoints:
                 socket.ping_timeout = None  # pongs queue behind audio that waits for the engine
                 context = EndpointContext(socket, target, self._hub, self._ingest, self._settings.audio_idle_s)

@@ -1,10 +1,21 @@
-"""TLS from a certificate and a key, which can be replaced while the daemon runs."""
+"""TLS from a certificate and a key, which can be replaced while the daemon runs; it can make both by itself."""
 
+import asyncio
+import logging
 import ssl
+from collections.abc import Callable
 from pathlib import Path
 
-from streamstt.config.server import ServerSettings
+from streamstt.config.loader import state_folder
+from streamstt.config.server import LOCAL_CERTIFICATE, ServerSettings
 from streamstt.errors import ConfigError
+from streamstt.server.addresses import network_addresses, own_names
+from streamstt.server.local_certificate import LocalCertificate, certificate_hosts, ensure_valid
+
+log = logging.getLogger(__name__)
+
+RENEW_S = 600.0  # how often it looks whether the machine has another address
+OWN_HOSTS = ("localhost", "127.0.0.1", "::1")
 
 
 def make_context(settings: ServerSettings) -> ssl.SSLContext | None:
@@ -21,6 +32,40 @@ def make_context(settings: ServerSettings) -> ssl.SSLContext | None:
     return context
 
 
+def local_certificate(settings: ServerSettings) -> LocalCertificate | None:
+    """Returns the files of the certificate that streamstt makes; None if the settings name another, or none."""
+    if settings.tls_certificate != LOCAL_CERTIFICATE:
+        return None
+    return LocalCertificate.in_folder(state_folder() / "certificate")
+
+
+def renew_local_certificate(settings: ServerSettings) -> bool:
+    """Makes the local certificate if it is missing, expires soon, or lacks an address; returns whether it did.
+
+    Raises:
+        ConfigError: It cannot be written.
+    """
+    files = local_certificate(settings)
+    if not files:
+        return False
+    addresses = network_addresses("::" if settings.host in OWN_HOSTS else settings.host)
+    names = [name.lower().strip("[]") for name in settings.allowed_hosts]
+    return ensure_valid(files, [*OWN_HOSTS, *own_names(), *addresses, *names])
+
+
+def certificate_files(settings: ServerSettings) -> tuple[Path, Path]:
+    """Returns the files of the certificate and the key."""
+    if files := local_certificate(settings):
+        return files.certificate, files.key
+    certificate = Path(settings.tls_certificate).expanduser()
+    return certificate, Path(settings.tls_key).expanduser() if settings.tls_key else certificate
+
+
+def names_in_certificate(settings: ServerSettings) -> list[str] | None:
+    """Returns the names and addresses that the certificate is for; None without TLS."""
+    return certificate_hosts(certificate_files(settings)[0]) if settings.tls_certificate else None
+
+
 def reload_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
     """Reads the files again: new connections get the new certificate, open ones keep theirs.
 
@@ -32,9 +77,40 @@ def reload_certificate(context: ssl.SSLContext, settings: ServerSettings) -> Non
     _load_certificate(context, settings)
 
 
+class CertificateRenewal:
+    """Keeps the certificate that streamstt makes valid, and for the addresses that the machine has."""
+
+    def __init__(self, context: ssl.SSLContext, settings: Callable[[], ServerSettings]) -> None:
+        """Begins on the running event loop.
+
+        Args:
+            context: Gets each new certificate.
+            settings: Returns the settings in force.
+        """
+        self._context = context
+        self._settings = settings
+        self._schedule()
+
+    def stop(self) -> None:
+        """Renews nothing any more."""
+        self._timer.cancel()
+
+    def _schedule(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(RENEW_S, self._check)
+
+    def _check(self) -> None:
+        self._schedule()
+        try:
+            if renew_local_certificate(self._settings()):
+                _load_certificate(self._context, self._settings())
+                log.info("the certificate for the local network was renewed")
+        except ConfigError as error:
+            log.error("%s", error)
+
+
 def _load_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:
-    certificate = Path(settings.tls_certificate).expanduser()
-    key = Path(settings.tls_key).expanduser() if settings.tls_key else certificate
+    renew_local_certificate(settings)
+    certificate, key = certificate_files(settings)
     for path in (certificate, key):
         if not path.is_file():
             raise ConfigError(f"there is no file {path} (server.tls_certificate, server.tls_key)")

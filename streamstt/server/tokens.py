@@ -67,6 +67,12 @@ def token_for(token_set: TokenSet, role: Role) -> str:
     return min(candidates)[1] if candidates else ""
 
 
+def guest_token(token_set: TokenSet | None) -> str:
+    """Returns a token that only lets people read; empty if there is none: a guest must not get the owner's."""
+    tokens = token_set.tokens if token_set else ()
+    return next((token for token, roles in tokens if roles is Role.VIEWER), "")
+
+
 def _create_token_file(path: Path) -> None:
     """Writes new tokens, unless another start does so at the same time: then its file is read."""
     try:

@@ -14,8 +14,8 @@ from websockets.server import ServerProtocol
 from streamstt.audio.format import MIN_RATE
 from streamstt.hub.hub import TOO_SLOW
 from streamstt.server.access import COMPAT_PATHS, REQUIRED_ROLES, Role
-from streamstt.server.connection import Client, ConnectionPolicy
-from streamstt.server.limits import TokenBucket
+from streamstt.server.connection import Client
+from streamstt.server.limits import ConnectionPolicy, TokenBucket
 
 MAX_MESSAGE = 2**20  # bytes a client may send at once: 30 s of audio; more closes it with 1009
 WRITE_BUFFER = 2**15  # bytes that may wait for one client here; beyond, sending waits, and its queue fills

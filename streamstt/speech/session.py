@@ -4,7 +4,6 @@ Pure: no thread, clock, socket or model. The caller pushes blocks as they arrive
 is free, and passes each hypothesis to ``apply``. It publishes the events that these methods return, in order.
 """
 
-from collections import deque
 from collections.abc import Callable
 
 from streamstt.audio.format import Block, samples_from_ms, seconds_from_samples
@@ -18,6 +17,7 @@ from streamstt.speech import update_policy
 from streamstt.speech.caption_breaks import calls_for_more
 from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.closed_decode import ClosedDecode
+from streamstt.speech.closed_queue import ClosedQueue
 from streamstt.speech.decode_window import DecodeWindow
 from streamstt.speech.reliability import SpeechFrames, is_unreliable
 from streamstt.speech.repetitions import continued, without_echoes
@@ -67,9 +67,7 @@ class Session:
         self._segmenter = Segmenter(settings)
         self._captioner = UtteranceCaptioner(source, settings, writer or CaptionWriter(source))
         self._open: Utterance | None = None
-        # Closed utterances that wait for the engine: at most buffer_s of audio; what the ring loses becomes a gap.
-        self._closed: deque[Utterance] = deque()
-        self._decoding: Utterance | None = None  # the utterance whose job is out
+        self._closed = ClosedQueue()
         self._previous: Utterance | None = None  # the last one that was finished: context of the next one
         self._unbroken_from = 0  # sample index of the end of the last dropout; no context reaches back over it
         self._voice_level = VoiceLevel()
@@ -84,7 +82,8 @@ class Session:
     @property
     def backlog(self) -> int:
         """Number of samples since the start of the oldest closed utterance that waits for the engine; 0: none does."""
-        return self._ring.end - self._closed[0].start if self._closed else 0
+        first = self._closed.first
+        return self._ring.end - first.start if first else 0
 
     @property
     def capacity(self) -> int:
@@ -156,17 +155,22 @@ class Session:
 
     def need(self) -> DecodeNeed:
         """Returns what kind of job ``next_job`` would return."""
-        if self._decoding:
+        if self._closed.decoding:
             return DecodeNeed.NOTHING
-        if self._closed:
+        if self._closed.first:
             return DecodeNeed.FINAL
         return DecodeNeed.PARTIAL if self._open and self._is_due(self._open) else DecodeNeed.NOTHING
 
     @property
+    def awaits_engine(self) -> bool:
+        """Whether a job is out, or one is due."""
+        return self._closed.decoding is not None or self.need() is not DecodeNeed.NOTHING
+
+    @property
     def overdue(self) -> int:
         """Number of samples by which the engine is behind: audio beyond what a job should have covered by now."""
-        if self._closed:
-            return self._ring.end - (self._closed[0].end or self._ring.end)
+        if first := self._closed.first:
+            return self._ring.end - (first.end or self._ring.end)
         if not (self._open and self._is_due(self._open)):
             return 0
         return update_policy.overdue(self._open, self._ring.end, self._settings)
@@ -179,12 +183,12 @@ class Session:
     @property
     def settled(self) -> bool:
         """Whether all speech so far is in finals."""
-        return not (self._open or self._closed or self._decoding)
+        return not (self._open or self._closed.first or self._closed.decoding)
 
     @property
     def final_until(self) -> int:
         """Sample index up to which all speech is in finals."""
-        first = self._closed[0] if self._closed else self._open
+        first = self._closed.first or self._open
         return (first.own_start or first.start) if first else self._framer.end
 
     def next_job(self) -> Job | None:
@@ -194,14 +198,10 @@ class Session:
             The job; None when nothing needs to be decoded, or while another job is out. The caller passes the engine's
             hypothesis to ``apply``, or calls ``fail_job``.
         """
-        match self.need():
-            case DecodeNeed.FINAL:
-                utterance = self._closed[0]
-            case DecodeNeed.PARTIAL if self._open:
-                utterance = self._open
-            case _:
-                return None
-        self._decoding = utterance
+        utterance = self._closed.first or self._open
+        if utterance is None or self.need() is DecodeNeed.NOTHING:
+            return None
+        self._closed.decoding = utterance
         if utterance.decode and utterance.decode.job:
             return utterance.decode.job
         # When the language is to be detected, this utterance may be in another one than the last.
@@ -235,7 +235,7 @@ class Session:
         Raises:
             RuntimeError: No job is out.
         """
-        utterance, self._decoding = self._decoding, None
+        utterance, self._closed.decoding = self._closed.decoding, None
         if utterance is None:
             raise RuntimeError(f"{self.source}: a hypothesis came, but no job is out")
         language_before, utterance.language = utterance.language, hypothesis.language
@@ -284,7 +284,7 @@ class Session:
             return []
         if decode.words:
             self._expected_language = hypothesis.language
-        self._closed.popleft()
+        self._closed.pop()
         self._previous = utterance
         return self._captioner.finish(utterance, decode.words)
 
@@ -297,20 +297,20 @@ class Session:
         Raises:
             RuntimeError: No job is out.
         """
-        utterance = self._decoding
+        utterance = self._closed.decoding
         if utterance is None:
             raise RuntimeError(f"{self.source}: no job is out")
         events = self.interrupt() if utterance.end is None else []
-        self._decoding = None
+        self._closed.decoding = None
         self._closed.remove(utterance)
         return events + self._discard(utterance)
 
     def fail_all(self) -> list[Event]:
         """Gives up all utterances that are not final yet, as ``fail_job`` does, because the engine is broken."""
         events = self.interrupt()
-        self._decoding = None
-        while self._closed:
-            events += self._discard(self._closed.popleft())
+        self._closed.decoding = None
+        for utterance in self._closed.pop_all():
+            events += self._discard(utterance)
         return events
 
     def _is_due(self, utterance: Utterance) -> bool:
@@ -328,39 +328,19 @@ class Session:
             case Closed(at, cut):
                 if self._open:
                     self._open.end = at
-                    self._queue(self._open)
+                    # Not when the language is to be detected: each utterance may be in another one, and the model
+                    # writes all of them in the first.
+                    self._closed.append(self._open, join_from=self._unbroken_from if self._language else None)
                 self._open = None
                 return [] if cut else [Status(self.source, State.LISTENING, time=seconds_from_samples(at))]
-
-    def _queue(self, utterance: Utterance) -> None:
-        """Appends a closed utterance to the queue of those that wait for the engine.
-
-        When the engine is behind, utterances that still wait are joined and decoded as one: the cost of a decode
-        hardly grows with its audio, so a slow machine catches up instead of falling further behind. Not when the
-        language is to be detected: each may be in another one, and the model writes all of them in the first.
-        """
-        last = self._closed[-1] if self._closed and self._language else None
-        end = utterance.end or utterance.start
-        last_waits = last is not None and not (
-            last is self._decoding or last.decode or last.start < self._unbroken_from
-        )
-        undecoded = not utterance.decoded_until and utterance is not self._decoding
-        if last and last_waits and undecoded and end - last.start <= MAX_WINDOW:
-            last.end = end
-        else:
-            self._closed.append(utterance)
 
     def _end_lost_utterances(self) -> list[Event]:
         """Gives up waiting utterances whose audio the ring has overwritten; the job that is out has its own copy."""
         self._speech_frames.discard_before(self._ring.start)
         events: list[Event] = []
-        while self._closed and not self._has_audio(self._closed[0]):
-            events += self._discard(self._closed.popleft())
+        for utterance in self._closed.pop_lost(self._ring.start):
+            events += self._discard(utterance)
         return events
-
-    def _has_audio(self, utterance: Utterance) -> bool:
-        """Returns whether the audio of a closed utterance is in the ring, or in the jobs of its decode."""
-        return utterance is self._decoding or utterance.decode is not None or utterance.start >= self._ring.start
 
     def _discard(self, utterance: Utterance) -> list[Event]:
         """Ends a closed utterance without the engine; neither it nor those before it are context of a later one."""

@@ -95,8 +95,13 @@ def format_captions(captions: Iterable[Caption], file_format: Format, *, named: 
 
 
 def format_line(final: Final, label: str = "") -> str:
-    """Formats a caption as a line of text; ``label`` names its source, if that is to be shown."""
-    text = _one_line(final.text)
+    """Formats a caption as a line of text, with a star if it is starred.
+
+    Args:
+        final: The caption.
+        label: Label of the source; empty: not shown.
+    """
+    text = f"{'★ ' if final.starred else ''}{_one_line(final.text)}"
     return f"{_one_line(label)}: {text}\n" if label else f"{text}\n"
 
 
@@ -163,7 +168,7 @@ def _format_cue(file_format: CueFormat, number: int, cue: Cue, label: str) -> st
 
 def _caption_dict(caption: Caption) -> dict[str, object]:
     hidden = {"id", "rev"}  # useful only while captions are live
-    fields = {k: v for k, v in asdict(caption.final).items() if k not in hidden}
+    fields = {k: v for k, v in asdict(caption.final).items() if k not in hidden and (k != "starred" or v)}
     return {"source": fields["source"], **caption.details, **fields}
 
 

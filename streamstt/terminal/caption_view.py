@@ -32,7 +32,7 @@ class CaptionView:
         self._selected = {name.casefold() for name in selected}
         self._palette = Palette()
         self._open_captions: dict[str, Text] = {}  # source to its partial caption
-        self._seen: dict[str, None] = {}
+        self._seen: dict[str, str] = {}  # its text by final; empty: it is hidden
 
     def show(self, message: dict[str, Any]) -> None:
         """Shows a message of protocol v1."""
@@ -42,6 +42,8 @@ class CaptionView:
                 self._show_hello(message)
             case "final" if self._is_selected(message["source"]):
                 self._show_final(message)
+            case "revised" if self._is_selected(message["source"]):
+                self._show_revision(message)
             case "partial" if self._is_selected(message["source"]):
                 self._open_captions[message["source"]] = format_partial(message["text"], message["stable"])
                 self._draw()
@@ -86,6 +88,9 @@ class CaptionView:
             self._learn_label(final)
             if self._is_selected(final["source"]):
                 self._show_final(final)
+        for revised in hello.get("revisions", ()):
+            if self._is_selected(revised["source"]):
+                self._show_revision(revised)
         self._draw()
 
     def _learn_label(self, message: dict[str, Any]) -> None:
@@ -109,10 +114,21 @@ class CaptionView:
         if not final["text"] or key in self._seen:
             self._draw()
             return
-        self._seen[key] = None
+        self._seen[key] = final["text"]
         if len(self._seen) > MAX_SEEN_FINALS:
             del self._seen[next(iter(self._seen))]
         self._print_above(self._palette.prefix(final["source"]) + Text(replace_controls(final["text"])))
+
+    def _show_revision(self, revised: dict[str, Any]) -> None:
+        """Shows what has changed, in a note: what is printed cannot be taken back."""
+        key = f"{revised['source']} {revised['id']} {revised['final_seq']}"
+        text = "" if revised["hidden"] else revised["text"]
+        before = self._seen.get(key)
+        if before is None or before == text:
+            return  # it is not on the screen, or was only starred
+        self._seen[key] = text
+        label = self._palette.label(revised["source"])
+        self.note(f'{label}, corrected: "{text}"' if text else f'{label}, hidden: "{before}"')
 
     def _print_above(self, line: Text) -> None:
         if self._interactive:

@@ -8,12 +8,14 @@ import fcntl
 import logging
 import os
 import uuid
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
+from streamstt.clock import Clock, Timestamp
 from streamstt.config.settings import TranscriptSettings
 from streamstt.errors import OutputError
 from streamstt.hub.history import ResumeState
@@ -29,11 +31,22 @@ from streamstt.transcripts.naming import (
     make_set_name,
     stays_open,
 )
-from streamstt.transcripts.record import SetHeader, TranscriptRecord, final_message, format_time, parse_record
+from streamstt.transcripts.record import (
+    SetHeader,
+    TranscriptRecord,
+    final_message,
+    format_time,
+    parse_record,
+    parse_steady,
+    parse_time,
+    revision_message,
+)
 
 # Messages that may have been numbered, and seen by clients, after the last final that reached the disk: partials and
 # statuses of several days. A restart continues this far above the record, so that no number is used twice.
 SEQ_MARGIN = 1_000_000
+
+MAX_SETS_SEARCHED = 5  # for a final: it is in the newest set that began before it, or in one that ended just then
 
 FOLDER_HINT = "make it writable, or name another folder with transcript.folder"
 
@@ -87,6 +100,8 @@ class Archive:
         self._clock = clock
         self._set: SetFiles | None = None
         self._current_set: tuple[str, SetHeader] | None = None  # the set to write to, open or not
+        self._unapplied = 0  # revisions that its live files lack
+        self._earlier_set = ""  # name of the set that the last mark has ended
         self.session_sets: tuple[SessionSet, ...] = ()
         self.is_session_whole = True
         try:
@@ -120,29 +135,47 @@ class Archive:
 
     def _read_resume_state(self, history: int) -> ResumeState:
         """Reads sets, beginning with the newest, until there are enough finals."""
+        headers = self._read_headers()
+        order = _in_order(headers)
+        if not order:
+            return ResumeState(uuid.uuid4().hex[:12])
+        finals: list[Message] = []
+        revisions: list[Message] = []
+        newest = TranscriptRecord()
+        for name in reversed(order):
+            record = parse_record((self.folder / f"{name}{RECORD_SUFFIX}").read_bytes())
+            newest = newest if newest.header else record
+            finals += map(final_message, record.recognized)
+            revisions += map(revision_message, record.revisions)
+            if len(finals) >= history:
+                break
+        self._current_set = order[-1], headers[order[-1]]
+        for continued in continued_sets(order, self._settings.split, self._clock().date()):
+            self._add_session_set(continued, headers[continued])
+        finals.sort(key=lambda final: final.seq)  # not only by sets: captions may come late, after a mark
+        left_out = finals[:-history]
+        forgotten = left_out[-1].seq if left_out else headers[name].seq
+        kept = tuple(finals[-history:])
+        last_seq = max([newest.seq, *(m.seq for m in (*finals, *revisions))])  # an older set may have the last one
+        revisions = sorted((m for m in revisions if m.data["final_seq"] > forgotten), key=lambda m: m.seq)
+        clock = Clock(self._continued_time(newest).timestamp())
+        return ResumeState(newest.session, last_seq + SEQ_MARGIN, forgotten, kept, tuple(revisions), clock)
+
+    def _read_headers(self) -> dict[str, SetHeader]:
+        """Reads the first line of each record; returns the headers by name of the set."""
         headers = {}
         for path in self._find_records():
             with path.open("rb") as file:
                 header = parse_record(file.readline()).header
             if header:
                 headers[path.stem] = header
-        order = sorted(headers, key=lambda name: (headers[name].seq, headers[name].started_at, name))
-        if not order:
-            return ResumeState(uuid.uuid4().hex[:12])
-        finals: list[Message] = []
-        newest = TranscriptRecord()
-        for name in reversed(order):
-            record = parse_record((self.folder / f"{name}{RECORD_SUFFIX}").read_bytes())
-            newest = newest if newest.header else record
-            finals = [*map(final_message, record.finals), *finals]
-            if len(finals) >= history:
-                break
-        self._current_set = order[-1], headers[order[-1]]
-        for continued in continued_sets(order, self._settings.split, self._clock().date()):
-            self._add_session_set(continued, headers[continued])
-        left_out = finals[:-history]
-        forgotten = left_out[-1].seq if left_out else headers[name].seq
-        return ResumeState(newest.session, newest.seq + SEQ_MARGIN, forgotten, tuple(finals[-history:]))
+        return headers
+
+    def _continued_time(self, newest: TranscriptRecord) -> datetime:
+        """Returns what the steady clock shows now: it goes on where the newest record ends, and never back."""
+        now = self._clock()
+        at, steady = newest.latest or (now, now)
+        return steady + max(now - at, timedelta())
 
     def _resume(self) -> None:
         """Repairs the newest set, and records the first number of this run, which the next run must know."""
@@ -151,6 +184,7 @@ class Archive:
         line = {
             "type": "run",
             "at": format_time(self._clock()),
+            **({"steady": round(clock.now().steady, 3)} if (clock := self.resume_state.session_clock) else {}),
             "session": self.resume_state.session,
             "seq": self.resume_state.seq,
         }
@@ -169,42 +203,125 @@ class Archive:
     # ---- writing
 
     def write(self, entry: TranscriptEntry) -> None:
-        """Appends a final to the current set, or to a new one if that has ended.
+        """Appends a final to the current set, or to a new one if that has ended; a revision to the set of its final.
 
         Raises:
             OSError: It could not be written completely; call again with the same entry.
         """
+        if entry.data["type"] == "revised":
+            self._write_revision(entry.data)
+            return
         now = self._clock()
         if self._current_set and not stays_open(self._current_set[0], self._settings.split, now.date()):
             self._close_set(ended=True)
+            self._earlier_set = ""
         try:
             if self._set is None:
-                self._set = self._open_set(min(now, datetime.fromisoformat(entry.data["at"])))
-            self._set.append(entry)
+                self._set = self._open_set(entry, now)
+            self._append(entry, self._set)
         except OSError:
             self._close_set()
             raise
         self._seq = entry.data["seq"]
 
-    def start_set(self, title: str) -> str:
+    def _write_revision(self, data: Mapping[str, Any]) -> None:
+        """Appends a revision to the record that has its final; if there is none any more, nothing is revised."""
+        self._seq = max(self._seq, data["seq"])
+        headers = self._read_headers()
+        before = [name for name in _in_order(headers) if headers[name].seq < data["final_seq"]]
+        for name in reversed(before[-MAX_SETS_SEARCHED:]):
+            is_current = self._current_set is not None and name == self._current_set[0]
+            if self._append_revision(data) if is_current else self._revise_earlier_set(name, data):
+                return
+
+    def _append_revision(self, data: Mapping[str, Any]) -> bool:
+        """Appends a revision to the current set; returns whether that has the final."""
+        assert self._current_set is not None
+        try:
+            self._set = self._set or SetFiles(self.folder, self._current_set[0])
+            has_final = self._set.append_revision(data)
+        except OSError:
+            self._close_set()
+            raise
+        self._unapplied += has_final
+        return has_final
+
+    def _revise_earlier_set(self, name: str, data: Mapping[str, Any]) -> bool:
+        """Appends a revision to a set that has ended, and updates its live files; returns whether it has the final."""
+        record = parse_record((self.folder / f"{name}{RECORD_SUFFIX}").read_bytes())
+        if data["final_seq"] not in (final["seq"] for final in record.recognized):
+            return False
+        try:
+            files = SetFiles(self.folder, name)
+        except PermissionError as error:  # somebody protects it; what comes next is not held up
+            log.warning("a caption in transcript %s cannot be revised: %s", name, error.strerror)
+            return True
+        with closing(files):
+            files.append_revision(data)
+            files.update_live_files(1)
+        return True
+
+    def update_live_files(self) -> None:
+        """Applies the revisions that were written to the live files of the current set.
+
+        Raises:
+            OSError: They could not be written; call ``write`` again with the revision.
+        """
+        count, self._unapplied = self._unapplied, 0
+        if not self._set or not count:
+            return  # a set that was closed is repaired when it is opened
+        try:
+            self._set.update_live_files(count)
+        except OSError:
+            self._close_set()
+            raise
+
+    def _append(self, entry: TranscriptEntry, current: SetFiles) -> None:
+        """Appends a final to the current set, or to the one before if it ended before the mark between them."""
+        start = parse_steady(entry.data)
+        end = start + timedelta(seconds=entry.data["end"] - entry.data["start"])
+        if end <= current.steady_at and (earlier := self._open_earlier_set()):
+            with closing(earlier):
+                earlier.append(entry)
+            return
+        if start < current.steady_at:
+            log.info("a caption began before the transcript %s did; its cue begins at 0", current.name)
+        current.append(entry)
+
+    def _open_earlier_set(self) -> SetFiles | None:
+        """Opens the set that the last mark has ended; None if there is none any more."""
+        with suppress(OSError):
+            return SetFiles(self.folder, self._earlier_set) if self._earlier_set else None
+        return None
+
+    def start_set(self, title: str, marked_at: Timestamp | None = None) -> str:
         """Starts a new set, and returns its name.
+
+        Captions that ended before the mark, but become final only now, still belong to the old set.
 
         Args:
             title: Title of the set; may be empty.
+            marked_at: When it was asked for; None: now.
 
         Raises:
             OSError: It could not be created; the old one stays current.
         """
-        name, header = self._create_set(self._clock(), title)
+        started_at = datetime.fromtimestamp(marked_at.wall).astimezone() if marked_at else self._clock()
+        name, header = self._create_set(started_at, marked_at.steady if marked_at else None, title)
+        self._earlier_set = self._current_set[0] if self._current_set else ""
         self._close_set(ended=True)
         self._current_set = name, header
         with suppress(OSError):  # for example no space for more than the record: tried again with the first final
             self._set = SetFiles(self.folder, name)
         return name
 
-    def _open_set(self, started_at: datetime) -> SetFiles:
+    def _open_set(self, entry: TranscriptEntry, now: datetime) -> SetFiles:
+        """Opens the current set, or a new one that starts with a final, though not later than now."""
+        at = parse_time(entry.data["at"])
+        started_at = min(now, at)
+        steady = (parse_steady(entry.data) - (at - started_at)).timestamp() if "steady" in entry.data else None
         if self._current_set is None:
-            self._current_set = self._create_set(started_at, None)
+            self._current_set = self._create_set(started_at, steady, None)
         name, header = self._current_set
         try:
             return SetFiles(self.folder, name)
@@ -212,14 +329,14 @@ class Archive:
             if error.errno == errno.ENOENT:  # it has been removed
                 create_record(self.folder, name, replace(header, seq=self._seq))
             elif error.errno == errno.EINVAL:  # it is not a record any more
-                self._current_set = self._create_set(started_at, None)
+                self._current_set = self._create_set(started_at, steady, None)
             else:
                 raise
         return SetFiles(self.folder, self._current_set[0])
 
-    def _create_set(self, started_at: datetime, title: str | None) -> tuple[str, SetHeader]:
+    def _create_set(self, started_at: datetime, steady: float | None, title: str | None) -> tuple[str, SetHeader]:
         name = make_set_name(self._settings.split, self._clock(), self._is_taken, title)
-        header = SetHeader(started_at, title or "", self.resume_state.session, self._seq)
+        header = SetHeader(started_at, title or "", self.resume_state.session, self._seq, steady)
         create_record(self.folder, name, header)
         self._add_session_set(name, header)
         log.info("transcript %s begins in %s", name, self.folder)
@@ -280,3 +397,8 @@ class Archive:
         except FileNotFoundError:
             return None
         return StoredSet(name, size + record.st_size, record.st_mtime)
+
+
+def _in_order(headers: Mapping[str, SetHeader]) -> list[str]:
+    """Returns the names of sets in the order in which they began."""
+    return sorted(headers, key=lambda name: (headers[name].seq, headers[name].started_at, name))

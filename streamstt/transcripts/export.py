@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -18,7 +19,7 @@ from streamstt.events import Final
 from streamstt.hub.protocol import parse_final
 from streamstt.subtitles.formats import Caption, Format, format_captions, next_starts
 from streamstt.subtitles.timeline import align_captions, clip_caption, separate_captions, shift_caption
-from streamstt.transcripts.record import parse_time
+from streamstt.transcripts.record import parse_steady, parse_time
 
 NICENESS = 10  # a tenth of what the model gets, if the machine is busy: captions come first, but a download must end
 
@@ -33,6 +34,7 @@ class Entry:
         session: The session that published it.
         timing: The final without words and text; its ``id`` is its number among all entries.
         at: Wall time of its start, as in the line; None: unknown.
+        steady_at: The same by the steady clock.
     """
 
     file: BinaryIO
@@ -40,6 +42,7 @@ class Entry:
     session: str
     timing: Final
     at: str | None
+    steady_at: datetime | None
 
 
 def export(files: Sequence[BinaryIO], file_format: Format, session: str, since: int, until: int) -> Iterator[str]:
@@ -47,15 +50,16 @@ def export(files: Sequence[BinaryIO], file_format: Format, session: str, since: 
 
     Args:
         files: Records, or lists of finals as clients receive them, one on a line. Other and damaged lines are ignored.
-            Of finals with the same number, the last one counts.
+            Of finals with the same number, and their revisions, the last one counts.
         file_format: Format of the file; labels are shown if it has more than one source.
         session: Session of finals for which the file names none.
         since: Number before that of the oldest final to include.
         until: Number of the newest final to include.
     """
-    found = {seq: entry for file in files for seq, entry in _find_finals(file, session) if since < seq <= until}
-    entries = [replace(entry, timing=replace(entry.timing, id=str(n))) for n, entry in enumerate(found.values())]
-    aligned = align_captions([(entry.timing, parse_time(entry.at) if entry.at else None) for entry in entries])
+    found = {seq: entry for file in files for seq, entry in _find_finals(file, session, until) if seq > since}
+    shown = [entry for entry in found.values() if entry]
+    entries = [replace(entry, timing=replace(entry.timing, id=str(n))) for n, entry in enumerate(shown)]
+    aligned = align_captions([(entry.timing, entry.steady_at) for entry in entries])
     timings = separate_captions(aligned)
     starts = [timing.start for timing in aligned]
     captions = (
@@ -65,8 +69,14 @@ def export(files: Sequence[BinaryIO], file_format: Format, session: str, since: 
     return format_captions(captions, file_format, named=len({timing.source for timing in timings}) > 1)
 
 
-def _find_finals(file: BinaryIO, session: str) -> Iterator[tuple[int, Entry]]:
-    """Yields number and place of each final that has text."""
+def _find_finals(file: BinaryIO, session: str, until: int) -> Iterator[tuple[int, Entry | None]]:
+    """Yields number and place of each final that has text, also as it was revised; no place: it is hidden.
+
+    Args:
+        file: A record, or a list of finals.
+        session: Session of finals for which the file names none.
+        until: Number of the newest line to read.
+    """
     sources: dict[str, str] = {}  # each name once in memory
     offset = file.seek(0)
     for line in file:
@@ -74,16 +84,17 @@ def _find_finals(file: BinaryIO, session: str) -> Iterator[tuple[int, Entry]]:
             data = json.loads(line)
             if data["type"] in {"mark", "run"}:
                 session = str(data["session"])
-            elif data["type"] == "final" and data["text"]:
-                seq, final, at = _parse_line(data)
+            elif data["type"] in {"final", "revised"} and data["text"] and int(data["seq"]) <= until:
+                final, at, steady_at = _parse_line(data)
                 source = sources.setdefault(final.source, final.source)
                 timing = replace(final, source=source, text="", words=(), language="")
-                yield seq, Entry(file, offset, session, timing, at)
+                place = None if data.get("hidden") else Entry(file, offset, session, timing, at, steady_at)
+                yield int(data.get("final_seq", data["seq"])), place
         offset += len(line)
 
 
-def _parse_line(data: dict[str, Any]) -> tuple[int, Final, str | None]:
-    """Returns number, final and wall time of a line.
+def _parse_line(data: dict[str, Any]) -> tuple[Final, str | None, datetime | None]:
+    """Returns the final of a line, its wall time, and the same by the steady clock.
 
     Raises:
         KeyError, TypeError, ValueError, OverflowError: It is not a final.
@@ -91,7 +102,7 @@ def _parse_line(data: dict[str, Any]) -> tuple[int, Final, str | None]:
     at = data.get("at")
     if at:
         parse_time(at)
-    return int(data["seq"]), parse_final(data), at
+    return parse_final(data), at, parse_steady(data) if at else None
 
 
 def _read_caption(entry: Entry, timing: Final, aligned_start: float, next_start: float) -> Caption:
@@ -108,6 +119,7 @@ def _read_caption(entry: Entry, timing: Final, aligned_start: float, next_start:
     final = parse_final(data)
     final = clip_caption(shift_caption(final, aligned_start - final.start), timing.start, timing.end)
     details = {"label": data.get("label") or final.source, "at": entry.at, "session": entry.session}
+    details["edited"] = bool(data.get("edited"))
     return Caption(final, next_start, {key: value for key, value in details.items() if value})
 
 

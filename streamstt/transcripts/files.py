@@ -19,9 +19,10 @@ from streamstt.transcripts.record import (
     TranscriptRecord,
     encode_line,
     parse_record,
-    repair,
 )
+from streamstt.transcripts.repair import is_beginning, repair, revise_content
 
+MAX_LOST_REVISIONS = 10  # a crash may leave a live file behind the record: by one revision, a loss of power by more
 LIVE_FORMATS: dict[str, LiveFormat] = {".srt": "srt", ".vtt": "vtt", ".txt": "txt"}
 OPEN_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW  # a link may lead out of the folder
 OWNER_ONLY = 0o600
@@ -29,10 +30,10 @@ OWNER_ONLY = 0o600
 
 @dataclass(frozen=True, slots=True)
 class TranscriptEntry:
-    """A final to be written.
+    """A final or a revision to be written.
 
     Attributes:
-        data: The final as clients receive it, with ``at``.
+        data: The message as clients receive it; a final has ``at``.
         label: The source's name for users.
         several_sources: Whether there are other sources now, so that live files need labels.
     """
@@ -48,6 +49,7 @@ class SetFiles:
     Attributes:
         name: Name of the set.
         seq: Highest sequence number in the record.
+        steady_at: When the set starts, by the steady clock.
     """
 
     def __init__(self, folder: Path, name: str) -> None:
@@ -67,13 +69,16 @@ class SetFiles:
         try:
             record = self._repair_record()
             for suffix, live_format in LIVE_FORMATS.items():
-                self._repair_live_file(folder / f"{name}{suffix}", live_format, record)
+                file = os.open(self._path.with_suffix(suffix), OPEN_FLAGS | os.O_CREAT, OWNER_ONLY)
+                self._files[suffix] = file
+                self._live_cues[suffix] = LiveCues(live_format, record.steady_at)
+                self._update_live_file(suffix, record, MAX_LOST_REVISIONS)
         except BaseException:
             self.close()
             raise
-        self._sources = {data["source"] for data in record.finals}
+        self._sources = {data["source"] for data in record.recognized}
         self._shows_labels = record.shows_labels
-        self.seq = record.seq
+        self.seq, self.steady_at = record.seq, record.steady_at
 
     def _repair_record(self) -> TranscriptRecord:
         file = self._files[RECORD_SUFFIX] = os.open(self._path, OPEN_FLAGS)
@@ -87,14 +92,44 @@ class SetFiles:
             _append_whole(file, b"\n")
         return record
 
-    def _repair_live_file(self, path: Path, live_format: LiveFormat, record: TranscriptRecord) -> None:
-        file = self._files[path.suffix] = os.open(path, OPEN_FLAGS | os.O_CREAT, OWNER_ONLY)
-        content = _read_all(file)
-        cues = self._live_cues[path.suffix] = LiveCues(live_format, record.started_at)
-        kept, more = repair(live_format, content, [cues.render(data) for data in record.finals])
-        if kept < len(content):
-            os.ftruncate(file, kept)
-        _append_whole(file, more)
+    def _update_live_file(self, suffix: str, record: TranscriptRecord, max_revisions: int) -> None:
+        """Brings a live file up to date with the record.
+
+        Args:
+            suffix: Suffix of the file.
+            record: The record.
+            max_revisions: How many of the last revisions may be missing in the file.
+        """
+        live_format, cues = LIVE_FORMATS[suffix], self._live_cues[suffix]
+        content = revised = _read_all(self._files[suffix])
+        rendered = cues.render_all(record.finals_before())
+        if not is_beginning(live_format, content, rendered):
+            indexes = record.revised_indexes[-max_revisions:]
+            for undone, index in zip(range(len(indexes), 0, -1), indexes, strict=True):
+                before, after = (cues.render_all(record.finals_before(count)) for count in (undone, undone - 1))
+                revised = revise_content(live_format, revised, before, after, index)  # after: in the end, all finals
+        if revised != content:
+            self._replace_live_file(suffix, revised)
+        kept, more = repair(live_format, revised, rendered)
+        if kept < len(revised):
+            os.ftruncate(self._files[suffix], kept)
+        _append_whole(self._files[suffix], more)
+
+    def _replace_live_file(self, suffix: str, content: bytes) -> None:
+        """Replaces a live file by one with another content; who reads it meanwhile sees the one or the other."""
+        path = self._path.with_suffix(suffix)
+        new_path = path.with_name(f".{path.name}.new")
+        new_path.unlink(missing_ok=True)  # of a crash
+        file = os.open(new_path, OPEN_FLAGS | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+        try:
+            _append_whole(file, content)
+            os.replace(new_path, path)
+        except OSError:
+            os.close(file)
+            new_path.unlink(missing_ok=True)
+            raise
+        os.close(self._files[suffix])
+        self._files[suffix] = file
 
     def append(self, entry: TranscriptEntry) -> None:
         """Writes a final to all files, unless the record has it already.
@@ -113,6 +148,40 @@ class SetFiles:
         self.append_record_line(data)
         for suffix, cues in self._live_cues.items():
             _append_whole(self._files[suffix], cues.render({**data, "show_label": several}))
+
+    def append_revision(self, data: Mapping[str, Any]) -> bool:
+        """Writes a revision to the record, unless that has it already; ``update_live_files`` applies it.
+
+        Args:
+            data: The message.
+
+        Returns:
+            Whether the record has the final.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        if data["final_seq"] not in (final["seq"] for final in self._read_record().recognized):
+            return False
+        if data["seq"] > self.seq:
+            self.append_record_line(data)
+        return True
+
+    def update_live_files(self, count: int) -> None:
+        """Applies the last revisions of the record to the live files, which takes a second for a day of captions.
+
+        Args:
+            count: How many.
+
+        Raises:
+            OSError: They could not be written.
+        """
+        record = self._read_record()
+        for suffix in LIVE_FORMATS:
+            self._update_live_file(suffix, record, count)
+
+    def _read_record(self) -> TranscriptRecord:
+        return parse_record(_read_all(self._files[RECORD_SUFFIX]))
 
     def append_record_line(self, data: Mapping[str, Any]) -> None:
         """Writes a line to the record only.
@@ -179,6 +248,7 @@ def sync_and_close(file: int) -> None:
 
 def _read_all(file: int) -> bytes:
     with os.fdopen(os.dup(file), "rb") as reader:
+        reader.seek(0)  # writing has moved the position that both descriptors share
         return reader.read()
 
 

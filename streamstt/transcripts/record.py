@@ -2,25 +2,28 @@
 
 A line is one of
 
-    {"type":"mark", "at", "title", "session", "seq"}   header: the first line
-    {"type":"run", "at", "session", "seq"}             the daemon was started again; its numbers are above seq
+    {"type":"mark", "at", "steady", "title", "session", "seq"}   header: the first line
+    {"type":"run", "at", "steady", "session", "seq"}   the daemon was started again; its numbers are above seq
+    {"type":"final", "seq", ..., "at", "steady", "label"}   as clients receive it
+    {"type":"revised", "seq", ..., "final_seq"}        as clients receive it: a person has changed an earlier final
     {"type":"labels", "shown", "seq"}                  whether, from here on, the live files show labels
-    {"type":"final", "seq", ..., "at", "label"}        as clients receive it
 
 Before the first line ``labels`` (older versions wrote none), the live files show each label that is there.
 
-Lines of other types and damaged lines are ignored.
+``at`` is wall time; ``steady`` is the same in seconds since 1970 by a clock that is never set, so that times of a set
+can be subtracted from each other although the clock was wrong at first. It continues from run to run. Records of older
+versions have no ``steady``, and ``at`` takes its place. Lines of other types and damaged lines are ignored.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from streamstt.events import Final
-from streamstt.hub.protocol import Message, make_message, parse_final, to_json
-from streamstt.subtitles.formats import HEADERS, LiveFormat
+from streamstt.hub.protocol import Message, make_message, parse_event, parse_final, steady_time, to_json
+from streamstt.hub.revisions import revise
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +31,30 @@ class SetHeader:
     """The first line of a record.
 
     Attributes:
-        started_at: Wall time at which the set starts; cue times count from it.
+        started_at: Wall time at which the set starts.
         title: Title that a user gave; may be empty.
         session: Session of the daemon.
         seq: Last sequence number before the set.
+        steady: The same as ``started_at`` by the steady clock (s since 1970); None: in records of older versions.
     """
 
     started_at: datetime
     title: str
     session: str
     seq: int
+    steady: float | None = None
+
+    @property
+    def steady_at(self) -> datetime:
+        """When the set starts, by the steady clock; cue times count from it."""
+        return self.started_at if self.steady is None else datetime.fromtimestamp(self.steady, UTC)
 
     def to_line(self) -> bytes:
         """Encodes it as a line of the record."""
         data = {
             "type": "mark",
             "at": format_time(self.started_at),
+            **({} if self.steady is None else {"steady": round(self.steady, 3)}),
             "title": self.title,
             "session": self.session,
             "seq": self.seq,
@@ -59,7 +70,9 @@ class TranscriptRecord:
         header: Its first line; None if it is missing.
         session: The last session in it.
         seq: The highest sequence number in it.
-        finals: Its finals in order, with ``show_label`` false if the live files do not show their label.
+        latest: Wall time and steady time of its last line.
+        entries: Its finals, as they were recognized, and revisions, in order; a final has ``show_label`` false if the
+            live files do not show its label.
         shows_labels: Whether the live files show the labels of finals that follow; None: this is not recorded.
         complete_bytes: Length of the complete lines, in bytes; an incomplete line may follow.
     """
@@ -67,20 +80,53 @@ class TranscriptRecord:
     header: SetHeader | None = None
     session: str = ""
     seq: int = 0
-    finals: list[Mapping[str, Any]] = field(default_factory=list)
+    latest: tuple[datetime, datetime] | None = None
+    entries: list[Mapping[str, Any]] = field(default_factory=list)
     shows_labels: bool | None = None
     complete_bytes: int = 0
 
     @property
-    def started_at(self) -> datetime:
-        """Wall time at which the set starts.
+    def recognized(self) -> list[Mapping[str, Any]]:
+        """The finals in order, as they were recognized."""
+        return [entry for entry in self.entries if entry["type"] == "final"]
+
+    @property
+    def finals(self) -> list[Mapping[str, Any]]:
+        """The finals in order, as they are now, without hidden ones."""
+        return [final for final in self.finals_before() if final["text"]]
+
+    @property
+    def revised_indexes(self) -> list[int]:
+        """For each revision in order, which of the finals it revises."""
+        indexes = {final["seq"]: index for index, final in enumerate(self.recognized)}
+        return [indexes[entry["final_seq"]] for entry in self.entries if entry["type"] == "revised"]
+
+    def finals_before(self, undone: int = 0) -> list[Mapping[str, Any]]:
+        """Returns all finals in order, as they were before the last revisions; hidden ones are empty.
+
+        Args:
+            undone: Number of revisions to leave out, the last ones.
+        """
+        revised = [entry for entry in self.entries if entry["type"] == "revised"]
+        last = {entry["final_seq"]: entry for entry in revised[: len(revised) - undone]}
+        return [revise(f, last[f["seq"]]) if f["seq"] in last else f for f in self.recognized]
+
+    @property
+    def revisions(self) -> list[Mapping[str, Any]]:
+        """The last revision of each final that was revised, oldest first."""
+        last = {entry["final_seq"]: entry for entry in self.entries if entry["type"] == "revised"}
+        return sorted(last.values(), key=lambda entry: int(entry["seq"]))
+
+    @property
+    def steady_at(self) -> datetime:
+        """When the set starts, by the steady clock.
 
         Raises:
             ValueError: The record has no header.
         """
         if self.header is None:
             raise ValueError("the record has no header")
-        return self.header.started_at
+        return self.header.steady_at
 
 
 def format_time(moment: datetime) -> str:
@@ -98,6 +144,15 @@ def parse_time(text: str) -> datetime:
     if moment.tzinfo is None:
         raise ValueError(f"{text} has no time zone")
     return moment
+
+
+def parse_steady(data: Mapping[str, Any]) -> datetime:
+    """Parses the steady time of a line of a record: its wall time, if it has no other.
+
+    Raises:
+        ValueError: The line has no valid time.
+    """
+    return steady_time(data) or parse_time(data["at"])
 
 
 def encode_line(data: Mapping[str, Any]) -> bytes:
@@ -135,14 +190,21 @@ def _add_line(record: TranscriptRecord, data: Mapping[str, Any]) -> None:
     try:
         seq = int(data["seq"])
         if data["type"] == "mark" and record.header is None:
-            record.header = SetHeader(parse_time(data["at"]), str(data["title"]), str(data["session"]), seq)
+            at, steady = parse_time(data["at"]), parse_steady(data).timestamp() if "steady" in data else None
+            record.header = SetHeader(at, str(data["title"]), str(data["session"]), seq, steady)
         if data["type"] in {"mark", "run"}:
             record.session = str(data["session"])
         elif data["type"] == "labels":
             record.shows_labels = bool(data["shown"])
         elif data["type"] == "final":
             parse_record_final(data)
-            record.finals.append({**data, "show_label": False} if record.shows_labels is False else data)
+            record.entries.append({**data, "show_label": False} if record.shows_labels is False else data)
+        elif data["type"] == "revised":
+            revision_message(data)
+            if data["final_seq"] in (final["seq"] for final in record.recognized):
+                record.entries.append(data)
+        if "at" in data:
+            record.latest = parse_time(data["at"]), parse_steady(data)
     except (KeyError, TypeError, ValueError, OverflowError):
         return  # a foreign line, or a damaged one
     record.seq = max(record.seq, seq)
@@ -164,31 +226,13 @@ def final_message(data: Mapping[str, Any]) -> Message:
     return make_message(parse_record_final(data), fields)
 
 
-def repair(live_format: LiveFormat, content: bytes, rendered: Sequence[bytes]) -> tuple[int, bytes]:
-    """Computes how to bring a live file up to date with its record.
+def revision_message(data: Mapping[str, Any]) -> Message:
+    """Restores the message of a revision.
 
-    A crash may have cut the file short. Changes that were made by hand are kept. If the end of no caption can be found
-    in the file, new captions are appended to it as it is.
-
-    Args:
-        live_format: ``srt``, ``vtt`` or ``txt``.
-        content: Content of the file.
-        rendered: The record's finals in this format.
-
-    Returns:
-        The number of bytes to keep, and the bytes to append.
+    Raises:
+        ValueError: It is none.
     """
-    header = HEADERS[live_format].encode()
-    content = content.rstrip(b"\0")  # after a crash, some file systems extend a file before they write its content
-    complete = header + b"".join(rendered)
-    if complete.startswith(content):
-        return len(content), complete[len(content) :]
-    for count in range(len(rendered), 0, -1):
-        last, following = rendered[count - 1], rendered[count] if count < len(rendered) else b""
-        search_start = max(0, len(content) - len(last) - len(following))
-        found = content.rfind(last, search_start)
-        end = found + len(last)
-        if found >= 0 and following.startswith(content[end:]):
-            return end, b"".join(rendered[count:])
-    gap = b"\n" if live_format == "txt" else b"\n\n"
-    return len(content), b"" if content.endswith(gap) else gap
+    event = parse_event(data)
+    if event is None:
+        raise ValueError("not a revision")
+    return make_message(event, data)

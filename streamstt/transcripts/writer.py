@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
-from streamstt.clock import loop_time
+from streamstt.clock import Timestamp, loop_time
 from streamstt.concurrency import Backoff
 from streamstt.errors import OutputError
 from streamstt.hub.counters import Counters
@@ -24,6 +24,7 @@ FIRST_RETRY_S, LAST_RETRY_S = 1.0, 30.0
 SYNC_DELAY_S = 1.0  # a loss of power loses at most so much; the end of the process loses nothing
 CLEANUP_INTERVAL_S = 86_400.0
 SLOW_S = 2.0  # a disk that takes longer is reported
+SLOW_UPDATE_S = 60.0  # ... for live files that are written anew, which takes seconds on a slow machine
 CLOSE_TIMEOUT_S = 5.0  # a stopping daemon waits no longer for the disk
 
 Result = TypeVar("Result")
@@ -36,15 +37,17 @@ class NewSetRequest:
 
     Attributes:
         title: Title of the set; may be empty.
+        marked_at: When it was asked for.
         set_name: Receives the name of the set, or an ``OutputError``. Not cancelled with the caller.
     """
 
     title: str
+    marked_at: Timestamp
     set_name: asyncio.Future[str]
 
 
 class TranscriptWriter:
-    """Writes every final of a hub to an archive; ``run`` must be running.
+    """Writes every final and revision of a hub to an archive; ``run`` must be running.
 
     Attributes:
         written: Number of finals that were written.
@@ -79,7 +82,7 @@ class TranscriptWriter:
         return len(self._jobs)
 
     async def mark(self, title: str) -> str:
-        """Starts a new set for the finals from now on, and returns its name.
+        """Starts a new set for what is spoken from now on, and returns its name.
 
         Args:
             title: Becomes part of the name; may be empty.
@@ -89,13 +92,13 @@ class TranscriptWriter:
         """
         if self._failing or self._disk_stuck or self._closing:
             raise OutputError("no new set can be started now: the transcript cannot be written")
-        request = NewSetRequest(title, asyncio.get_running_loop().create_future())
+        request = NewSetRequest(title, self._hub.session_clock.now(), asyncio.get_running_loop().create_future())
         self._jobs.append(request)
         self._work_available.set()
         return await asyncio.shield(request.set_name)
 
     def _enqueue(self, message: Message) -> bool:
-        """Queues a final; returns whether it will be written soon, so that viewers can wait for that."""
+        """Queues a final or a revision; returns whether it will be written soon, so that viewers can wait for that."""
         sources = {source.name for source in self._hub.sources} | {message.event.source}
         self._jobs.append(TranscriptEntry(message.data, message.label, len(sources) > 1))
         if len(self._jobs) > MAX_PENDING:
@@ -164,7 +167,7 @@ class TranscriptWriter:
 
     async def _start_set(self, request: NewSetRequest) -> None:
         try:
-            name = await self._run_in_thread(self._archive.start_set, request.title)
+            name = await self._run_in_thread(self._archive.start_set, request.title, request.marked_at)
         except OSError as error:
             message = f"no new set could be started in {self._archive.folder}: {error.strerror}"
             request.set_name.set_exception(OutputError(message))
@@ -173,9 +176,12 @@ class TranscriptWriter:
             self._cleanup_at = loop_time()
 
     async def _write(self, entry: TranscriptEntry) -> bool:
-        """Writes a final; returns whether that succeeded."""
+        """Writes a final or a revision; returns whether that succeeded."""
         try:
             await self._run_in_thread(self._archive.write, entry)
+            if entry.data["type"] == "revised":
+                self._write_ahead.release(entry.data["seq"])
+                await self._run_in_thread(self._archive.update_live_files, slow_s=SLOW_UPDATE_S)
         except OSError as error:
             self._on_failure(error)
             return False
@@ -186,10 +192,10 @@ class TranscriptWriter:
         self._on_success()
         return True
 
-    async def _run_in_thread(self, work: Callable[..., Result], *arguments: object) -> Result:
-        """Runs work that waits for the disk, in a thread of our own; reports when it takes long."""
+    async def _run_in_thread(self, work: Callable[..., Result], *arguments: object, slow_s: float = SLOW_S) -> Result:
+        """Runs work that waits for the disk, in a thread of our own; reports when it takes longer than ``slow_s``."""
         job = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-        done, _ = await asyncio.wait({job}, timeout=SLOW_S)
+        done, _ = await asyncio.wait({job}, timeout=slow_s)
         if done:
             return job.result()
         self._disk_stuck = True

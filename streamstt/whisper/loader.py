@@ -53,11 +53,13 @@ def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
 
             return ScriptedEngine.load(Path(path))
         case _:
-            from streamstt.whisper.checkpoints import search  # noqa: PLC0415
+            from streamstt.whisper.checkpoints import languages, search  # noqa: PLC0415
 
             checkpoint = search.find(settings.model, progress=progress)
+            if known := languages.folder_languages(checkpoint.folder):
+                require_languages(EngineInfo(settings.model, "", "", known), settings.language)
             _limit_primitive_caches()
-            # Import torch last: it takes seconds, and a misspelt model name should fail at once.
+            # Import torch last: it takes seconds, and a misspelt name of model or language should fail at once.
             if settings.kind == "reference":
                 from streamstt.whisper.reference import ReferenceEngine  # noqa: PLC0415
 

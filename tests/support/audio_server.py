@@ -1,11 +1,18 @@
-"""A real PulseAudio server of the test's own; what is played to its null sink is heard by a microphone."""
+"""A real sound server of the test's own, PulseAudio or PipeWire; what is played to its null sink is heard by a
+microphone."""
 
+import asyncio
 import os
 import signal
 import subprocess
 import threading
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Literal
+
+from tests.support.paths import DATA
 
 START_S = 90
 ROOM = "module-null-sink sink_name=room rate=16000 channels=1"
@@ -18,10 +25,11 @@ UNLIMITED = ("--realtime=no", "--high-priority=no", "--no-cpu-limit=yes")
 class AudioServer:
     """Starts, stops and kills the server; a context manager."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, system: Literal["pulseaudio", "pipewire"] = "pulseaudio") -> None:
         folder.chmod(0o700)
         self._folder = folder
-        self._process: subprocess.Popen[bytes] | None = None
+        self._system = system
+        self._processes: list[subprocess.Popen[bytes]] = []
         self._helpers: list[subprocess.Popen[bytes]] = []
 
     @property
@@ -42,34 +50,61 @@ class AudioServer:
 
     def start(self) -> None:
         """Starts the server with one null sink, ``room``; returns when it responds."""
-        modules = ["module-native-protocol-unix", ROOM]
-        loads = [part for module in modules for part in ("-L", module)]
-        self._process = subprocess.Popen(
-            ["pulseaudio", "-n", "--daemonize=no", *UNLIMITED, "--exit-idle-time=-1", "--log-level=error", *loads],
-            env=os.environ | self.env,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
+        if self._system == "pipewire":
+            self._start_pipewire()
+        else:
+            modules = ["module-native-protocol-unix", ROOM]
+            loads = [part for module in modules for part in ("-L", module)]
+            options = ["--daemonize=no", *UNLIMITED, "--exit-idle-time=-1", "--log-level=error"]
+            self._start("pulseaudio", "-n", *options, *loads)
+        self._wait(lambda: self._run("pactl", "info").returncode == 0)
+        if self._system == "pipewire":
+            self.load(ROOM)
+            self._wait(lambda: "room.monitor" in self.control("list", "short", "sources"))
+
+    def _start_pipewire(self) -> None:
+        """Starts PipeWire, its session manager and its PulseAudio server, with the bus that the manager needs."""
+        bus = self._folder / "bus"
+        self._start("dbus-daemon", "--session", "--nofork", "--nopidfile", f"--address=unix:path={bus}")
+        self._wait(bus.exists)
+        self._start("pipewire")
+        self._wait((self._folder / "pipewire-0").exists)
+        self._start("wireplumber")
+        self._start("pipewire-pulse")
+
+    def _start(self, *command: str) -> None:
+        env = os.environ | self.env
+        if self._system == "pipewire":
+            homes = {name: str(self._folder / name) for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME")}
+            bus = f"unix:path={self._folder / 'bus'}"
+            env |= homes | {"PIPEWIRE_RUNTIME_DIR": str(self._folder), "DBUS_SESSION_BUS_ADDRESS": bus}
+            env["PULSE_RUNTIME_PATH"] = str(self._folder)
+        self._processes.append(subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+    def _wait(self, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + START_S
-        while self._run("pactl", "info").returncode:
-            assert time.monotonic() < deadline, "PulseAudio did not start"
+        while not condition():
+            assert time.monotonic() < deadline, f"{self._system} did not start"
+            time.sleep(0.02)
 
     def kill(self) -> None:
         """Kills the server as a crash would."""
-        if self._process:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
+        for process in self._processes:
+            process.kill()
+            process.wait()
+        self._processes.clear()
+        for socket in ("bus", "pipewire-0", "native"):
+            (self._folder / socket).unlink(missing_ok=True)
 
     def freeze(self) -> None:
         """Makes the server hang: connections stay open, but nothing is answered."""
-        assert self._process
-        self._process.send_signal(signal.SIGSTOP)
+        for process in self._processes:
+            process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
         """Lets the server continue after ``freeze``."""
-        assert self._process
-        self._process.send_signal(signal.SIGCONT)
+        for process in self._processes:
+            process.send_signal(signal.SIGCONT)
 
     def load(self, module: str) -> str:
         """Adds a device; returns the number by which ``unload`` removes it."""
@@ -122,11 +157,27 @@ class AudioServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        died = self._process.poll() if self._process else None
-        if self._process and died is None:
-            self.thaw()
+        died = [process.args for process in self._processes if process.poll() is not None]
+        self.thaw()
         self.kill()
         for helper in self._helpers:
             helper.kill()
             helper.wait()
-        assert died is None, f"PulseAudio exited by itself ({died})"
+        assert not died, f"{died} exited by itself"
+
+
+@asynccontextmanager
+async def speaking(server: AudioServer, recording: str = "long_sentence", sink: str = "room") -> AsyncIterator[None]:
+    """Plays a recording repeatedly until the block ends."""
+    stop = threading.Event()
+
+    def speak() -> None:
+        while not stop.is_set():
+            server.try_to_play(DATA / f"{recording}.flac", sink, stop)
+
+    task = asyncio.create_task(asyncio.to_thread(speak))
+    try:
+        yield
+    finally:
+        stop.set()
+        await task

@@ -36,7 +36,8 @@ class Running:
     @property
     def connections(self) -> int:
         """How many connections it has."""
-        return self.server._connection_policy.counter.total
+        policy = self.server._connection_policy
+        return policy.counter.total + policy.short.counter.total
 
 
 @asynccontextmanager

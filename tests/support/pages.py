@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from streamstt.config.server import ServerSettings as Settings
 from streamstt.events import Event, Final, Partial
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import DaemonInfo, SourceInfo
+from streamstt.hub.revisions import Correction
+from streamstt.server.endpoint import Extensions
+from streamstt.server.http.response import text_response
+from streamstt.server.limits import ConnectionCounter
 from streamstt.server.server import CaptionServer
 from tests.support.brokers import free_port
 from tests.support.browser import until_equal
@@ -56,9 +61,23 @@ class ScriptedDaemon:
         """How many pages are connected."""
         return self._hub.viewers
 
+    @property
+    def limits(self) -> ConnectionCounter:
+        """Counts its WebSockets; the test may change the bounds."""
+        return self._server._connection_policy.counter
+
     def publish(self, event: Event) -> None:
         """Sends an event to all clients."""
         self._loop.call_soon_threadsafe(self._hub.publish, event)
+
+    def revise(self, caption: str, text: str | None = None, *, hidden: bool | None = None) -> None:
+        """Corrects or hides a final, as somebody else would."""
+        self._loop.call_soon_threadsafe(self._hub.revise, Correction(caption, text, hidden=hidden))
+
+    def refuse_control(self) -> None:
+        """From now on, clients that connect may not revise captions."""
+        refusal = text_response(HTTPStatus.NOT_FOUND, "at the daemon\n")
+        self._server._extensions = Extensions(unavailable=lambda path: refusal if path == "/control" else None)
 
     def publish_finals(self, *texts: str, source: str = "desk") -> None:
         """Sends a final for each text."""

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -112,18 +112,31 @@ async def test_control_characters_in_a_name(shared: Daemon) -> None:
 
 
 async def test_connections_from_one_address(waiting: Daemon) -> None:
-    """More connections from one address than allowed get 503, even if the first are idle, until those are closed."""
+    """More WebSockets from one address than allowed get 503; pages still load, and say why there are no captions."""
+    async with AsyncExitStack() as stack:
+        for _ in range(8):
+            await stack.enter_async_context(captions(waiting))
+        assert await refusal_status(waiting) == 503
+        waiting.wait_for_log("server.max_per_address")
+        assert (await asyncio.to_thread(get, waiting.url))[0] == 200
+        status, report = await asyncio.to_thread(get, f"{waiting.url}/connection")
+        assert (status, "server.max_per_address" in report) == (200, True)
+    assert await asyncio.to_thread(get, f"{waiting.url}/connection") == (200, '{"problem":""}')
+    async with captions(waiting) as viewer:
+        assert (await receive(viewer))["type"] == "hello"
+
+
+async def test_silent_connections(waiting: Daemon) -> None:
+    """Connections without a request take no place of viewers, nor of pages, and are closed in time."""
     port = urlsplit(waiting.url).port or 0
-    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(8)]
-    assert (await asyncio.to_thread(get, f"{waiting.url}/healthz"))[0] == 503
-    assert await refusal_status(waiting) == 503
-    waiting.wait_for_log("server.max_per_address")
-    for raw in silent:  # they are closed when the time for the handshake is over
+    silent = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+    async with captions(waiting) as viewer:
+        assert (await receive(viewer))["type"] == "hello"
+    assert (await asyncio.to_thread(get, waiting.url))[0] == 200
+    for raw in silent:
         raw.settimeout(WITHIN_S)
         assert await asyncio.to_thread(_rest, raw) == b""
         raw.close()
-    async with captions(waiting) as viewer:
-        assert (await receive(viewer))["type"] == "hello"
 
 
 async def test_no_room_at_all(script: list[str]) -> None:

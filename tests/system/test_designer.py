@@ -7,10 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from streamstt.config.overlay import OverlaySettings
 from streamstt.config.settings import Settings
-from tests.support.browser import UNREACHABLE, console_messages, until, until_equal
+from tests.support.browser import UNREACHABLE, console_messages, set_viewport, until, until_equal
+from tests.support.captions_page import violations
 from tests.support.daemon import DATA
 from tests.support.forked import Daemon
 from tests.support.pages import REMEMBER, ScriptedDaemon
@@ -38,15 +40,40 @@ def query_of(address: str) -> dict[str, list[str]]:
 
 
 def test_every_setting_has_a_field(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """Each setting of the overlay has a field with its value, a label and a help text."""
+    """Each setting of the overlay has a field with its value, a label and a help text, in words of everyday life."""
     design(browser, scripted_daemon)
     for name, field in OverlaySettings.model_fields.items():
         element = browser.find_element(By.ID, f"setting-{name}")
         assert element.accessible_name
-        assert browser.find_element(By.ID, f"help-{name}").text == field.description
+        assert browser.find_element(By.ID, f"help-{name}").text
         if isinstance(field.default, str | int | float) and not isinstance(field.default, bool):
             assert element.get_attribute("value") == str(field.default)
     assert browser.execute_script(ADDRESS) == f"{scripted_daemon.url}/overlay"
+    shown = browser.find_element(By.TAG_NAME, "body").text
+    assert not [option for option in ("popon", "rollup", "cps", "ltr") if option in shown]
+
+
+def test_presets(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
+    """Each preset changes all settings, by keyboard, and is marked; Reset leads back to the daemon's settings."""
+    design(browser, scripted_daemon, "?lines=4&source=you")
+    pressed = "return Array.from(document.querySelectorAll('.preset[aria-pressed=true]'), (e) => e.textContent)"
+    assert browser.execute_script(pressed) == []
+    for button in browser.find_elements(By.CSS_SELECTOR, ".preset"):
+        button.send_keys(Keys.ENTER)
+        assert browser.execute_script(pressed) == [button.text]
+        assert browser.switch_to.active_element == button
+        assert query_of(browser.execute_script(ADDRESS))["source"] == ["you"]
+        configuration = tomllib.loads(browser.execute_script("return document.querySelector('#toml').value"))
+        for name, value in Settings.model_validate(configuration).overlay.model_dump(include={"mode", "lines"}).items():
+            assert browser.find_element(By.ID, f"setting-{name}").get_attribute("value") == str(value)
+        assert browser.find_element(By.CSS_SELECTOR, "#contrast[data-enough=true]")
+    assert violations(browser) == []
+    browser.execute_script(ENTER, "lines", "4")
+    assert browser.execute_script(pressed) == []
+    browser.find_element(By.ID, "reset").click()
+    assert browser.execute_script(ADDRESS) == f"{scripted_daemon.url}/overlay"
+    set_viewport(browser, 360, 740)
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_a_setting_takes_effect_everywhere(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import pytest
 from websockets.exceptions import InvalidStatus
 
+from streamstt.client import request_control
 from tests.support.brokers import SECRET, Broker, edge
 from tests.support.daemon import WITHIN_S, captions, get, receive, refusal_status
 from tests.support.forked import Daemon, run
@@ -74,7 +75,8 @@ async def watched(daemon: Daemon, viewer: Viewer) -> AsyncIterator[None]:
 
 async def test_an_edge_serves_what_the_daemon_does(broker: Broker, brisk: list[str], tmp_path: Path) -> None:
     """Viewers of an edge receive the daemon's finals with its numbers, session and times; one that changes from daemon
-    to edge with ``since`` misses nothing. Audio and control are 404. No model library is loaded. The broker's password
+    to edge with ``since`` misses nothing. Captions that are corrected at the daemon are corrected at the edge, also at
+    one that starts later. Audio and control are 404. No model library is loaded. The broker's password
     does not appear anywhere."""
     with edge(broker) as served, ExitStack() as started:
         await until_health_says(served, "No daemon has sent captions")
@@ -101,6 +103,12 @@ async def test_an_edge_serves_what_the_daemon_does(broker: Broker, brisk: list[s
         assert "This is an edge" in get(f"{served.url}/audio")[1]
         assert get(f"{served.url}/transcript.vtt")[1].startswith("WEBVTT")
         await until(lambda: get(f"{served.url}/transcript.vtt")[1] == get(f"{daemon.url}/transcript.vtt")[1])
+        revised = [here.finals[n]["id"] for n in (0, 1)]
+        for number, caption in enumerate(revised):
+            await request_control(daemon.url, {"type": "revise", "id": caption, "text": f"Corrected {number}."})
+        await until(lambda: get(f"{served.url}/transcript.txt")[1].startswith("Corrected 0.\nCorrected 1.\n"))
+        with edge(broker) as late:  # it reads what the broker keeps
+            await until(lambda: "Corrected 0.\nCorrected 1.\n" in get(f"{late.url}/transcript.txt")[1])
         assert "broker_away 0" in get(f"{served.url}/metrics")[1]
         assert "bus_finals" in get(f"{daemon.url}/metrics")[1]
         assert not [name for name in ("torch", "transformers", "portaudio") if name in loaded(served)]

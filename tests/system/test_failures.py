@@ -167,5 +167,8 @@ def test_help_and_version_need_no_model() -> None:
     code = "import sys, runpy; sys.argv = ['streamstt', '--version']\ntry: runpy.run_module('streamstt')\n"
     code += "except SystemExit: pass\nassert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
-    for name in ("run", "listen", "devices", "models", "transcribe", "config"):
-        assert run(name, "--help").returncode == 0
+    for name in ("run", "listen", "devices", "models fetch", "transcribe", "config"):
+        done = run(*name.split(), "--help")
+        assert done.returncode == 0
+        assert "--help" in done.stdout
+        assert "bool" not in done.stdout.lower(), "a flag takes no value"

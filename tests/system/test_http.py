@@ -99,7 +99,7 @@ async def test_a_page_opens_few_connections(browser: Chrome) -> None:
 def _count_arrivals(server: Running) -> list[str]:
     """Collects the address of each new connection."""
     arrived: list[str] = []
-    counter = server.server._connection_policy.counter
+    counter = server.server._connection_policy.short.counter
     add = counter.add
 
     def note(address: str) -> None:
@@ -112,13 +112,22 @@ def _count_arrivals(server: Running) -> list[str]:
 
 async def test_a_crowd_is_not_kept() -> None:
     """While more than half of the connections are in use, each is closed after its response."""
-    async with serving(Settings(port=0, max_per_address=4)) as server, AsyncExitStack() as stack:
+    async with serving() as server, AsyncExitStack() as stack:
+        server.server._connection_policy.short.counter.max_per_address = 4
         clients = [await stack.enter_async_context(connected(server)) for _ in range(3)]
         for client in clients[:2]:
             await client.ask("/healthz")
         crowded = await clients[2].ask("/healthz")
         assert (crowded.status, crowded.headers.get("connection")) == (200, "close")
         assert await clients[2].rest() == b""
+
+
+async def test_a_hall_of_phones() -> None:
+    """Behind one address, hundreds of browsers load the page at once, though few of them may open a WebSocket."""
+    async with serving(Settings(port=0, max_per_address=3)) as server, AsyncExitStack() as stack:
+        clients = [await stack.enter_async_context(connected(server)) for _ in range(400)]
+        replies = await asyncio.gather(*(client.ask("/pages/captions/captions.js") for client in clients))
+        assert {reply.status for reply in replies} == {200}
 
 
 async def test_nobody_stays_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -208,6 +217,17 @@ async def test_silence_is_cut_off(caplog: pytest.LogCaptureFixture) -> None:
     assert [r.getMessage() for r in caplog.records if "client 127" in r.getMessage()] == [
         "client 127.0.0.1: no request came: closed, or too slow"
     ]
+
+
+async def test_a_monitor_leaves_no_trace(caplog: pytest.LogCaptureFixture) -> None:
+    """Who asks for the health again and again causes no line in the log, also while the daemon is degraded."""
+    caplog.set_level(logging.INFO)
+    async with serving() as server, connected(server) as client:
+        assert (await client.ask("/healthz")).status == 200
+        server.hub.notify("stuck", "It hangs.")
+        for _ in range(3):
+            assert (await client.ask("/healthz")).status == 503
+    assert [r.getMessage() for r in caplog.records if "client 127" in r.getMessage()] == []
 
 
 async def test_a_client_that_does_not_read_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -319,7 +339,9 @@ async def test_errors_in_the_words_of_their_clients() -> None:
             async with connected(server) as client:
                 client.send(sent)
                 assert (await client.reply()).body == b"/echo: oh"
-        async with connected(server), connected(server), connected(server), connected(server) as client:
+        async with AsyncExitStack() as stack, connected(server) as client:
+            for _ in range(3):
+                await stack.enter_async_context(connect(f"{server.url.replace('http', 'ws')}captions"))
             reply = await client.ask("/echo", "POST")
             assert (reply.status, reply.body) == (503, b"/echo: oh")
             assert await client.rest() == b""

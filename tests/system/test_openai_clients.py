@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import AsyncIterator, Iterator
 from typing import Any, get_args
 
+import numpy as np
 import openai
 import pytest
 import soundfile
@@ -32,6 +33,7 @@ from tests.support.daemon import (
     write_script,
 )
 from tests.support.forked import Daemon
+from tests.support.media import RATE, Track, write_media
 
 SPEECH = resampled("long_sentence", 24_000)[: 2 * 24_000 * 7]
 SILENCE = bytes(2 * 24_000 * 2)
@@ -298,12 +300,16 @@ async def test_a_streamed_file(daemon: Daemon) -> None:
     assert len(events) > 5
 
 
-@pytest.mark.parametrize("form", ["mp3", "ogg", "wav"])
+@pytest.mark.parametrize("form", ["mp3", "ogg", "wav", "m4a", "webm"])
 def test_other_kinds_of_file(daemon: Daemon, form: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Every format that libsndfile reads is transcribed, whatever the file's name."""
+    """Every format that libsndfile or FFmpeg read is transcribed, whatever the file's name."""
     path = tmp_path_factory.mktemp("recording") / f"talk.{form}"
-    samples, rate = soundfile.read(LONG)
-    soundfile.write(path, samples[: 8 * rate], rate)
+    samples, rate = soundfile.read(LONG, dtype="float32")
+    if form in {"m4a", "webm"}:
+        sound = np.repeat(samples[: 8 * rate], RATE // rate)
+        write_media(path, [Track(sound)], "aac" if form == "m4a" else "libopus")
+    else:
+        soundfile.write(path, samples[: 8 * rate], rate)
     with OpenAI(api_key="any", base_url=f"{daemon.url}/v1", max_retries=0) as client:
         assert client.audio.transcriptions.create(file=("talk", path.read_bytes()), model="any").text == SCRIPT
 
@@ -321,7 +327,9 @@ async def test_a_silent_file(daemon: Daemon, tmp_path_factory: pytest.TempPathFa
 @pytest.mark.parametrize(
     ("name", "content", "options", "param", "hint"),
     [
-        ("talk.m4a", b"\0\0\0\x20ftypM4A " * 20, {}, "file", "m4a, mp4 and webm are not"),
+        ("talk.m4a", b"\0\0\0\x20ftypM4A " * 20, {}, "file", "talk.m4a has no index"),
+        ("talk.txt", b"not audio", {}, "file", "talk.txt is not audio that can be read"),
+        ("talk.flac", LONG.read_bytes(), {"extra_body": {"track": 2}}, "file", "it has 1 audio track"),
         ("empty.wav", b"", {}, "file", "is empty"),
         ("talk.flac", LONG.read_bytes()[:100], {}, "file", "talk.flac"),
         ("talk.flac", b"x", {"response_format": "diarized_json"}, "response_format", "verbose_json"),

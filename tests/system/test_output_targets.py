@@ -17,6 +17,8 @@ import trustme
 from streamstt.config.loader import settings_from_mapping
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
+from streamstt.hub.revisions import Correction
+from streamstt.outputs import youtube
 from streamstt.outputs.base import TargetUnavailable
 from streamstt.outputs.factory import finish_outputs, make_outputs
 from streamstt.outputs.http_client import HttpClient
@@ -133,6 +135,21 @@ async def test_a_webhook_gets_every_final(tmp_path: Path) -> None:
         signed = post.headers["X-Streamstt-Timestamp"].encode() + b"." + post.body
         expected = hmac.new(b"key", signed, hashlib.sha256).hexdigest()
         assert post.headers["X-Streamstt-Signature"] == f"sha256={expected}"
+
+
+async def test_a_webhook_gets_revisions() -> None:
+    """A revision is a POST of its own after that of the final, with a key of its own."""
+    posts: list[ReceivedRequest] = []
+    server = HttpServer(lambda post: posts.append(post) or Reply(204))
+    async with server, publishing(webhook__url=server.url) as hub:
+        hub.publish(final("Good mourning."))
+        hub.revise(Correction("mic-1", "Good morning."))
+    bodies = [json.loads(post.body) for post in posts]
+    assert [(body["type"], body["text"], body["label"]) for body in bodies] == [
+        ("final", "Good mourning.", "Mic"),
+        ("revised", "Good morning.", "Mic"),
+    ]
+    assert len({post.headers["Idempotency-Key"] for post in posts}) == 2
 
 
 async def test_a_webhook_that_is_busy_gets_the_same_again() -> None:
@@ -255,6 +272,55 @@ async def test_youtube() -> None:
     }
 
 
+@pytest.mark.parametrize("status", [400, 403, 404])
+async def test_youtube_that_refuses(monkeypatch: pytest.MonkeyPatch, status: int) -> None:
+    """A refusal that will not heal is no reason to ask again: each caption is sent once, and the reason is reported."""
+    monkeypatch.setattr(youtube, "FIRST_PAUSE_S", 0.0)
+    posts: list[str] = []
+    refusing = True
+
+    def handler(post: ReceivedRequest) -> Reply:
+        posts.append(post.body.decode().splitlines()[1])
+        return Reply(status) if refusing else Reply()
+
+    async with (
+        HttpServer(handler) as server,
+        publishing(youtube__url=f"{server.url}/closedcaption?cid=abcd-efgh") as hub,
+    ):
+        publish_finals(hub, "One.", "Two.")
+        await eventually(lambda: count(hub, "dropped", "youtube") == 2)
+        assert f"it answers {status}" in hub_health(hub).summary
+        assert "abcd" not in hub_health(hub).summary
+        refusing = False
+        publish_finals(hub, "Three.")
+        await eventually(lambda: count(hub, "delivered", "youtube") == 1)
+        assert hub.notices == []
+        assert count(hub, "retries", "youtube") == 0
+    assert posts == ["One.", "Two.", "Three."]
+
+
+async def test_youtube_is_not_asked_for_every_caption(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """While YouTube refuses captions, there is a pause between requests; a new address is tried at once."""
+    monkeypatch.setattr(youtube, "FIRST_PAUSE_S", 3600.0)
+    monkeypatch.setattr(youtube, "LAST_PAUSE_S", 3600.0)
+    posts: list[str] = []
+
+    def handler(post: ReceivedRequest) -> Reply:
+        posts.append(post.body.decode().splitlines()[1])
+        return Reply(403 if post.query["cid"] == "old" else 200)
+
+    async with HttpServer(handler) as server:
+        file = tmp_path / "url"
+        file.write_text(f"{server.url}/closedcaption?cid=old")
+        async with publishing(youtube__url_file=str(file)) as hub:
+            publish_finals(hub, *(f"{n}." for n in range(30)))
+            await eventually(lambda: count(hub, "dropped", "youtube") == 30)
+            file.write_text(f"{server.url}/closedcaption?cid=new")
+            publish_finals(hub, "New.")
+            await eventually(lambda: count(hub, "delivered", "youtube") == 1)
+    assert posts == ["0.", "New."]
+
+
 # ---- OBS
 
 
@@ -353,6 +419,17 @@ async def test_a_text_source() -> None:
         await eventually(lambda: "Four." in obs.texts)
     assert obs.texts[-1] == ""
     assert {r["requestType"] for r in obs.requests} == {"SetInputSettings"}
+
+
+async def test_a_text_source_is_corrected() -> None:
+    """A caption that is still shown is replaced, or removed."""
+    async with ObsServer() as obs, publishing(obs__url=obs.url, obs__text_source="Captions", obs__clear_s=0) as hub:
+        hub.publish(final("Good mourning.", number=1), final("Let us begin.", number=2))
+        await eventually(lambda: obs.texts[-1:] == ["Good mourning. Let us begin."])
+        hub.revise(Correction("mic-1", "Good morning."))
+        await eventually(lambda: obs.texts[-1:] == ["Good morning. Let us begin."])
+        hub.revise(Correction("mic-1", hidden=True))
+        await eventually(lambda: obs.texts[-1:] == ["Let us begin."])
 
 
 async def test_a_missing_text_source() -> None:

@@ -251,15 +251,21 @@ def test_state_in_plain_words(browser: webdriver.Chrome, scripted_daemon: Script
 
 
 def test_lost_audio_is_reported(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """A gap leaves a notice among the captions."""
+    """Lost audio leaves one notice among the captions, from half a second on."""
     open_connected(browser, scripted_daemon.url)
-    scripted_daemon.publish(Gap("desk", 10.0, 12.5))
-    notice = "return document.querySelector('#log .notice')?.textContent ?? ''"
-    until(browser, notice, lambda text: "2.5 s of sound" in text, "a notice of the gap")
+    scripted_daemon.publish(Gap("desk", 10.0, 10.4))
+    scripted_daemon.publish(partial("One", 3))
+    scripted_daemon.publish(Gap("desk", 11.0, 13.0))
+    scripted_daemon.publish(Gap("desk", 13.0, 13.5))
+    scripted_daemon.publish(final("One.", "c1"))
+    scripted_daemon.publish(final("Two.", "c2"))
+    until_equal(browser, FINALS, ["One.", "Two."])
+    rows = "return Array.from(document.querySelectorAll('#log :is(.text, .notice)'), e => e.textContent)"
+    assert browser.execute_script(rows) == ["One.", "2.5 s of sound was lost", "Two."]
 
 
 def test_reader_who_scrolled_up_is_left_alone(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
-    """The page follows the newest caption until the reader scrolls up; then a button counts new lines."""
+    """The page follows the newest caption until the reader scrolls up; a button leads back and counts new lines."""
     place = """const s = document.querySelector('#scroller');
                return [Math.round(s.scrollHeight - s.clientHeight - s.scrollTop) <= 1, Math.round(s.scrollTop)]"""
     for number in range(40):
@@ -275,10 +281,10 @@ def test_reader_who_scrolled_up_is_left_alone(browser: webdriver.Chrome, scripte
     unfollowed = "return !document.querySelector('#scroller').classList.contains('following')"
     until_equal(browser, unfollowed, True)
     button = browser.find_element(By.ID, "newer")
-    assert not button.is_displayed()
+    assert button.text == "Back to live"
     for number, text in [(41, "1 new line"), (42, "2 new lines")]:
         scripted_daemon.publish(final(f"Line {number}.", f"c{number}"))
-        until_equal(browser, "return document.querySelector('#newer').textContent", text)
+        until_equal(browser, "return document.querySelector('#newer').textContent", f"Back to live · {text}")
     assert browser.execute_script(place) == [False, 50]
 
     button.click()

@@ -4,13 +4,15 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tests.support.daemon import DATA, SENTENCES, WITHIN_S, environment
+from tests.support.daemon import DATA, SENTENCES, WITHIN_S, environment, write_brisk_script
 from tests.support.forked import Daemon, start
+from tests.support.page_scripts import DENO
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "protocol.md").read_text(encoding="utf-8")
@@ -25,10 +27,11 @@ def block(language: str) -> str:
     return str(code)
 
 
-@pytest.fixture
-def talking(brisk: list[str]) -> Iterator[Daemon]:
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon that plays back the script."""
-    with Daemon(*brisk, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
+    script = write_brisk_script(tmp_path_factory.mktemp("script"))
+    with Daemon(*script, "--source", f"file:{DATA / 'long_sentence.flac'}", "--loop") as daemon:
         yield daemon
 
 
@@ -42,6 +45,18 @@ def test_python_client(talking: Daemon) -> None:
     client.kill()
     client.wait()
     client.stdout.close()
+
+
+def test_javascript_program(talking: Daemon, tmp_path: Path) -> None:
+    """The JavaScript client is also a program of its own, here for Deno, which has the WebSocket of browsers."""
+    script = tmp_path / "client.js"
+    script.write_text(block("js").replace(ADDRESS, talking.url.replace("http", "ws", 1)))
+    deno = [str(DENO), "run", "--allow-net", str(script)]
+    env = environment({"DENO_DIR": str(tmp_path), "NO_COLOR": "1"})
+    with subprocess.Popen(deno, stdout=subprocess.PIPE, env=env, text=True) as client:
+        assert client.stdout is not None
+        assert any(line.strip() in SENTENCES for line in client.stdout)
+        client.kill()
 
 
 def test_javascript_client(talking: Daemon, browser: Chrome) -> None:

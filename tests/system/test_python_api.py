@@ -14,13 +14,14 @@ import pytest
 import soundfile
 
 import streamstt
-from streamstt.audio.format import Block
+from streamstt import Block, errors
+from streamstt.whisper.loader import load_engine
 from tests.support.daemon import DATA, SENTENCES, WITHIN_S, environment
 from tests.support.forked import Daemon, finish, start
 from tests.support.paths import ROOT
 
 PAGE = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
-LISTEN, CONNECT, TRANSCRIBE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
+LISTEN, OWN_AUDIO, CONNECT, SEND, TRANSCRIBE, TRANSCRIBER = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 FIRST = SENTENCES[0]
 LONG = DATA / "long_sentence.flac"
 
@@ -60,10 +61,64 @@ def test_connect(brisk: list[str]) -> None:
         program.stdout.close()
 
 
+def test_own_audio(script: list[str]) -> None:
+    """A program's own audio, an array, is a source."""
+    done = play(OWN_AUDIO, ("talk.flac", str(LONG)), ('"base"', f'"{script[1]}"'))
+    assert FIRST in done.stdout, done
+    assert done.stderr == ""
+
+
+def test_send(brisk: list[str], tmp_path: Path) -> None:
+    """A program sends audio to a running daemon, and receives its captions."""
+    samples, rate = soundfile.read(LONG)
+    soundfile.write(tmp_path / "talk.flac", samples[: 4 * rate], rate)
+    with Daemon(*brisk, "--source", "ws") as daemon:
+        address = daemon.url.replace("http", "ws", 1)
+        done = play(
+            SEND,
+            ("talk.flac", str(tmp_path / "talk.flac")),
+            ("ws://127.0.0.1:8765", address),
+            ("sleep(0.1)", "sleep(0)"),
+        )
+    assert FIRST in done.stdout.splitlines(), done
+    assert done.stderr == ""
+
+
 def test_transcribe(script: list[str]) -> None:
     """A recording is transcribed as a whole."""
     done = play(TRANSCRIBE, ("talk.flac", str(LONG)), ('"base"', f'"{script[1]}"'))
     assert FIRST in done.stdout, done
+
+
+def test_transcriber(script: list[str]) -> None:
+    """Several recordings are transcribed by one model."""
+    done = play(
+        TRANSCRIBER,
+        ("monday.flac", str(LONG)),
+        ("tuesday.flac", str(DATA / "short.flac")),
+        ('"base"', f'"{script[1]}"'),
+    )
+    first, second = done.stdout.splitlines()
+    assert first.startswith(f"{LONG} {FIRST}")
+    assert second.startswith(f"{DATA / 'short.flac'} ")
+
+
+def test_transcriber_keeps_its_model(script: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model is loaded once, also if a recording cannot be read; a language it does not know is an error."""
+    loads: list[object] = []
+
+    def load(*arguments: object) -> object:
+        loads.append(arguments)
+        return load_engine(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("streamstt.api.load_engine", load)
+    transcriber = streamstt.Transcriber(model=script[1])
+    with pytest.raises(streamstt.SourceError, match=r"no file /gone\.wav"):
+        transcriber.transcribe("/gone.wav")
+    with pytest.raises(streamstt.ConfigError, match="'de'"):
+        transcriber.transcribe(LONG, language="de")
+    assert FIRST in [final.text for final in transcriber.transcribe(LONG, language="en")]
+    assert len(loads) == 1
 
 
 class Tone:
@@ -110,14 +165,25 @@ async def test_leaving_early(script: list[str]) -> None:
     assert not [t for t in threading.enumerate() if t.name.startswith(("capture", "engine"))]
 
 
+def test_every_error_is_exported() -> None:
+    """Whatever the API raises can be caught by its name in ``streamstt``; only systemd's errors are not among them."""
+    kinds = {error for error in vars(errors).values() if isinstance(error, type) and issubclass(error, Exception)}
+    assert {error.__name__ for error in kinds} - {"ServiceError"} <= set(streamstt.__all__)
+    assert all(getattr(streamstt, name) is not None for name in streamstt.__all__)
+
+
 async def test_mistakes() -> None:
     """Errors are raised where ``listen`` is entered, as a sentence."""
-    with pytest.raises(streamstt.StreamsttError, match=r"there is no file /gone\.wav"):
+    with pytest.raises(streamstt.SourceError, match=r"there is no file /gone\.wav"):
         async with streamstt.listen("file:/gone.wav"):
             pytest.fail("there is nothing to listen to")
-    with pytest.raises(streamstt.StreamsttError, match="unknown setting"):
+    with pytest.raises(streamstt.ConfigError, match="unknown setting"):
         async with streamstt.listen("mic", settings={"speech.loudness": 1}):
             pytest.fail("there is no such setting")
+    with pytest.raises(streamstt.ConfigError, match=r"base\.en does not know the language 'de'"):
+        streamstt.Transcriber(model="base.en", language="de")
+    with pytest.raises(streamstt.ModelError, match="did you mean 'base'"):
+        streamstt.transcribe(LONG, model="bace")
 
 
 def test_importing_is_cheap() -> None:

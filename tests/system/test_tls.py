@@ -43,6 +43,18 @@ async def test_tls(script: list[str], tmp_path: Path) -> None:
             assert json.loads(await asyncio.to_thread(lines.readline))["type"] == "hello"
             process.kill()
         process.wait()
+        config = tmp_path / "own.toml"
+        port = daemon.url.rpartition(":")[2]
+        config.write_text(f'[server]\nport = {port}\ntls_certificate = "{chain}"\n')
+        process = start(command("listen", "--json", "--config", str(config)), env=environment(), stdout=subprocess.PIPE)
+        with process.stdout as lines:
+            assert json.loads(await asyncio.to_thread(lines.readline))["type"] == "hello", (
+                "its own certificate is trusted"
+            )
+            process.kill()
+        process.wait()
+        health = await asyncio.to_thread(run, "check", "--health", "--port", port)
+        assert (health.returncode, health.stdout) == (0, "ready\n")
         assert "Traceback" not in daemon.log
 
 

@@ -19,10 +19,10 @@ MODULES = {
 
 # A room is a folder or a loose module of the package. From the ground up: a room imports from floors below its own.
 FLOORS = (
-    {"concurrency", "errors", "events", "progress", "samples", "text", "version"},
+    {"clock", "concurrency", "errors", "events", "progress", "samples", "text", "version"},
     {"config", "service", "subtitles"},
     {"audio", "logs"},
-    {"clock", "engine", "hub"},
+    {"engine", "hub"},
     {"brokers", "speech", "transcripts", "whisper"},
     {"captioning", "outputs", "recordings"},
     {"bench", "server"},
@@ -35,12 +35,15 @@ FLOORS = (
 # Where a third-party package may be imported: a module, or a whole room.
 DOORS = {
     "aiomqtt": {"brokers.mqtt"},
+    "av": {"audio.media_file", "audio.media_tracks", "audio.network_reader"},
     "budoux": {"text.word_boundaries"},
+    "cryptography": {"server.local_certificate"},
     "faster_whisper": {"bench.faster_whisper"},
     "filelock": {"whisper"},
     "h11": {"server.http"},
     "httpx2": {"outputs.http_client"},
     "huggingface_hub": {"whisper"},
+    "ifaddr": {"server.addresses"},
     "nats": {"brokers.jetstream"},
     "platformdirs": {"config.loader", "service.units", "whisper.checkpoints.cache"},
     "prometheus_client": {"hub.counters"},
@@ -52,6 +55,7 @@ DOORS = {
     "regex": {"text.characters"},
     "rich": {"cli", "terminal"},
     "safetensors": {"whisper"},
+    "segno": {"server.qr_code"},
     "sounddevice": {"audio.devices.portaudio"},
     "soundfile": {"audio.recording_file"},
     "soxr": {"audio.format"},
@@ -66,10 +70,10 @@ EVERYWHERE = {"numpy"}  # the common array type
 
 # Rooms and modules of pure functions and state: no thread, clock, socket, file or log.
 PURE = {
-    "audio.devices.selection", "audio.format", "audio.frames", "audio.level", "audio.mixing", "audio.quiet_gain",
-    "audio.ring", "audio.signal_check",
-    "captioning.scheduling", "engine.base", "events", "hub.levels", "server.access", "server.http.router",
-    "speech", "subtitles", "text",
+    "audio.devices.device_clock", "audio.devices.selection", "audio.format", "audio.frames", "audio.level",
+    "audio.mixing", "audio.quiet_gain", "audio.ring", "audio.signal_check", "captioning.scheduling",
+    "captioning.stream_times", "engine.base", "events", "hub.levels", "server.access", "server.http.router", "speech",
+    "subtitles", "text",
 }  # fmt: skip
 IMPURE = {"asyncio", "logging", "os", "select", "socket", "subprocess", "threading", "time"}
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamstt.audio.devices.messages import MessageType
 from streamstt.audio.devices.microphone import AUDIO_TIMEOUT_S, FIRST_AUDIO_TIMEOUT_S
-from streamstt.audio.devices.recorder import MessageType
 from streamstt.audio.devices.recorder_process import OPEN_TIMEOUT_S, RecorderProcess
 from streamstt.audio.devices.selection import Device, DeviceSelector
 from streamstt.audio.format import Samples

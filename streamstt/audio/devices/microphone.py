@@ -5,10 +5,12 @@ import logging
 import threading
 import time
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 
-from streamstt.audio.devices.recorder import MessageType
+from streamstt.audio.devices.device_clock import DeviceClock
+from streamstt.audio.devices.messages import MessageType
 from streamstt.audio.devices.recorder_process import OPEN_TIMEOUT_S, RecorderProcess
 from streamstt.audio.devices.selection import Device, DeviceSelector, match_device
 from streamstt.audio.format import SAMPLE_RATE, Block, Resampler, Samples, samples_from_ms
@@ -64,8 +66,9 @@ class Microphone:
         self.close()
         self._start_recorder()
         self._count = 0
-        self._started_at: float | None = None
+        self._clock = DeviceClock(SAMPLE_RATE)
         self._reopen_at = MAX_ZEROS
+        self._reopened: Literal["", "silent", "changed"] = ""  # why, until the first audio from then
 
     def _start_recorder(self) -> None:
         self._recorder = RecorderProcess(self._selector)
@@ -99,7 +102,7 @@ class Microphone:
             SourceError: The device was lost.
         """
         if self._seems_dead():
-            self._reopen()
+            self._reopen("silent")
         while self._recorder and (message := self._recorder.receive(stop, self._timeout_s)):
             kind, payload = message
             match kind:
@@ -110,7 +113,7 @@ class Microphone:
                     self._signal_monitor.note_loss()
                     self._count += round(json.loads(payload) * SAMPLE_RATE / self._rate)
                 case MessageType.DEVICE_CHANGED:
-                    self._reopen()
+                    self._reopen("changed")
                 case _:
                     raise SourceError(payload.decode())
         return None
@@ -123,12 +126,26 @@ class Microphone:
 
     def _make_block(self, samples: Samples) -> Block:
         self._timeout_s = AUDIO_TIMEOUT_S
-        if self._started_at is None:
-            self._started_at = time.monotonic() - len(samples) / SAMPLE_RATE
+        now = time.monotonic()
+        if self._reopened and len(samples):
+            samples = self._resume(samples, now)
         self._signal_monitor.push(samples)
         block = Block(self._count, samples)
         self._count = block.end
+        self._clock.update(self._count, now)
         return block
+
+    def _resume(self, samples: Samples, now: float) -> Samples:
+        """Places the first audio since the device was opened again in the stream; the time this took is a gap.
+
+        Unless it was and is silent: then nothing was lost, and the silence goes on.
+        """
+        reason, self._reopened = self._reopened, ""
+        missing = self._clock.missing(self._count + len(samples), now)
+        if reason == "silent" and not samples.any():
+            return np.concatenate([np.zeros(missing, np.float32), samples])
+        self._count += missing
+        return samples
 
     def _seems_dead(self) -> bool:
         """Returns whether the driver may be dead.
@@ -142,13 +159,12 @@ class Microphone:
             return True
         return False
 
-    def _reopen(self) -> None:
-        """Opens the device again, in a new process; the time this takes is a gap in the stream."""
+    def _reopen(self, reason: Literal["silent", "changed"]) -> None:
+        """Opens the device again, in a new process."""
         if self._recorder:
             self._recorder.kill()
         self._start_recorder()
-        if self._started_at is not None:
-            self._count = max(self._count, round((time.monotonic() - self._started_at) * SAMPLE_RATE))
+        self._reopened = reason
 
     def close(self) -> None:
         """Stops recording."""

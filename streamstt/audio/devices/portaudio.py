@@ -6,6 +6,7 @@ Runs in the recorder process only: PortAudio lists devices once, when it starts,
 import time
 from typing import Any
 
+from streamstt.audio.devices.device_clock import DeviceClock
 from streamstt.audio.devices.selection import Device
 from streamstt.errors import SourceError
 
@@ -95,7 +96,7 @@ class Stream:
         except self._sd.PortAudioError as error:
             raise SourceError(f"microphone {device.name!r} cannot be opened: {error}") from error
         self._frames = 0
-        self._started_at: float | None = None
+        self._clock = DeviceClock(self.rate)
 
     def read(self) -> tuple[int | None, bytes]:
         """Waits for the next block.
@@ -111,12 +112,12 @@ class Stream:
             data, overflowed = self._stream.read(self._block_frames)
         except self._sd.PortAudioError as error:
             raise SourceError(f"the microphone stopped: {error}") from error
-        if self._started_at is None:  # some devices take seconds to start
-            self._started_at = time.monotonic() - self._block_frames / self.rate
+        now = time.monotonic()
         self._frames += self._block_frames
         if not overflowed:
+            self._clock.update(self._frames, now)
             return None, bytes(data)
-        missing = round((time.monotonic() - self._started_at) * self.rate) - self._frames
+        missing = self._clock.missing(self._frames, now)
         missing = missing if missing > MIN_OVERFLOW_S * self.rate else 0
         self._frames += missing
         return missing, bytes(data)

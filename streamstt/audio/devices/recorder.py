@@ -7,62 +7,32 @@ quickly, and runs beside the daemon for months.
 """
 
 import json
-import os
-import signal
-import struct
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, replace
-from enum import IntEnum
 from typing import Any
 
 from streamstt.audio.devices import portaudio, pulse
+from streamstt.audio.devices.messages import MessageType, live_as_long_as_the_daemon, send
 from streamstt.audio.devices.selection import OTHER_INPUTS, Device, DeviceSelector, choose_device, match_device
 from streamstt.errors import SourceError
 
 BLOCK_S = 0.04  # each block wakes two processes, which is most of what recording a silent room costs
 POLL_S = 2.0  # how often to check whether the selector now matches another device
 RATE = 16_000  # Hz: requested from a sound server, which resamples
-HEADER = struct.Struct("<BI")  # of a message: type, and length of the payload in bytes
-
-
-class MessageType(IntEnum):
-    """Type of a message, and what its payload is."""
-
-    DEVICES = 0  # JSON: a list of devices
-    OPENED = 1  # JSON: device, rate, channels
-    AUDIO = 2  # interleaved float32
-    LOST = 3  # JSON: number of frames that were lost here
-    DEVICE_CHANGED = 4  # empty: the selector now matches another device
-    FAILED = 5  # a sentence for users
 
 
 def main() -> None:
     """Records the device that the first argument selects (JSON of a ``DeviceSelector``); without it, lists devices."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)  # sent to the whole group; the daemon still reads the last audio
-    threading.Thread(target=_exit_with_parent, daemon=True).start()
+    live_as_long_as_the_daemon()
     try:
         if len(sys.argv) > 1:
             _record(DeviceSelector(**json.loads(sys.argv[1])))
         else:
-            _send(MessageType.DEVICES, json.dumps([asdict(d) for d in _list_devices()]).encode())
+            send(MessageType.DEVICES, json.dumps([asdict(d) for d in _list_devices()]).encode())
     except SourceError as error:
-        _send(MessageType.FAILED, str(error).encode())
-
-
-def _exit_with_parent() -> None:
-    os.read(0, 1)
-    os._exit(0)  # the main thread may hang
-
-
-def _send(kind: MessageType, payload: bytes = b"") -> None:
-    """Writes a message; waits while the pipe is full. Then the device's own buffer overflows, which is reported."""
-    data = memoryview(HEADER.pack(kind, len(payload)) + payload)
-    while data:
-        data = data[os.write(1, data) :]
+        send(MessageType.FAILED, str(error).encode())
 
 
 def _list_devices() -> list[Device]:
@@ -117,7 +87,7 @@ def _find_device(selector: DeviceSelector, server: "pulse.PulseConnection | None
 
 def _send_opened(device: Device, rate: int, channels: int) -> None:
     opened: dict[str, Any] = {"device": asdict(device), "rate": rate, "channels": channels}
-    _send(MessageType.OPENED, json.dumps(opened).encode())
+    send(MessageType.OPENED, json.dumps(opened).encode())
 
 
 Messages = Iterator[tuple[MessageType, bytes]]
@@ -125,7 +95,7 @@ Messages = Iterator[tuple[MessageType, bytes]]
 
 def _forward(messages: Messages) -> None:
     for kind, payload in messages:
-        _send(kind, payload)
+        send(kind, payload)
 
 
 def _pulse_messages(server: "pulse.PulseConnection", selector: DeviceSelector, device: Device) -> Messages:

@@ -31,6 +31,7 @@ class TranscriptionOptions:
         segments: Whether ``verbose_json`` lists each caption.
         words: Whether ``verbose_json`` lists each word.
         stream: Whether captions are sent as they are transcribed.
+        track: Number of the audio track, from 1 on; 0: the one that is meant for everybody.
     """
 
     language: str = ""
@@ -38,6 +39,7 @@ class TranscriptionOptions:
     segments: bool = True
     words: bool = False
     stream: bool = False
+    track: int = 0
 
 
 def format_warnings(problems: Sequence[str]) -> JsonObject:

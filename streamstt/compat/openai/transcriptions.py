@@ -31,8 +31,6 @@ from streamstt.server.http.multipart import FormError, MultipartForm
 from streamstt.server.http.request import HttpRequest
 from streamstt.server.http.response import HttpError, Response
 
-FORMAT_HINT = "m4a, mp4 and webm are not among them: ffmpeg -i talk.m4a talk.flac"
-
 log = logging.getLogger(__name__)
 
 
@@ -103,7 +101,7 @@ class Transcriptions:
 
     async def _respond(self, request: HttpRequest, path: Path, name: str, options: TranscriptionOptions) -> None:
         try:
-            recording = self._uploads.recording(path, name[:100], options.language)
+            recording = self._uploads.recording(path, name[:100], options.language, options.track)
             try:
                 await recording.open()
                 if options.stream:
@@ -146,12 +144,14 @@ def _storage_error(error: OSError) -> ApiError:
 
 def _transcription_error(error: SourceError | EngineError) -> ApiError:
     if isinstance(error, SourceError):
-        return ApiError(f"{error}. {FORMAT_HINT}", "unsupported_format", "file")
+        return ApiError(str(error), "unsupported_format", "file")
     return ApiError(str(error), "engine_failed", status=HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def parse_options(fields: Mapping[str, Sequence[str]], languages: Sequence[str]) -> TranscriptionOptions:
-    """Parses the fields of the form; ``model``, ``prompt`` and ``temperature`` are accepted and ignored.
+    """Parses the fields of the form, and ``track``, which the API does not have.
+
+    ``model``, ``prompt`` and ``temperature`` are accepted and ignored.
 
     Args:
         fields: Name of a field to its values.
@@ -175,7 +175,11 @@ def parse_options(fields: Mapping[str, Sequence[str]], languages: Sequence[str])
     if not granularities <= {"word", "segment"}:
         raise ApiError(f"{key} must be word or segment", param=key)
     stream = re.fullmatch(r"(?i)true|1", last_values.get("stream", "")) is not None
-    return TranscriptionOptions(language, response_format, "segment" in granularities, "word" in granularities, stream)
+    track = last_values.get("track") or "0"
+    if not re.fullmatch(r"[0-9]{1,3}", track):
+        raise ApiError(f"track must be the number of an audio track; not {track[:20]!r}", param="track")
+    segments, words = "segment" in granularities, "word" in granularities
+    return TranscriptionOptions(language, response_format, segments, words, stream, int(track))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,14 @@ Only the newest text is kept for OBS: when OBS can be reached again, it shows th
 import asyncio
 import logging
 import math
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
 from streamstt.clock import loop_time
 from streamstt.concurrency import first_completed
 from streamstt.config.outputs import ObsSettings
-from streamstt.events import Final, Partial
+from streamstt.events import Final, Partial, Revised
 from streamstt.hub.hub import Hub
 from streamstt.outputs.base import TargetGone, TargetUnavailable, subscribe_captions
 from streamstt.outputs.obs.connection import ObsConnection
@@ -32,7 +34,8 @@ class RollUpText:
         """
         self._line_chars = line_chars
         self._max_lines = max_lines
-        self._final_text = ""  # finals, from the beginning of a shown line
+        self._shown: list[Final] = []  # those with words on a shown line, oldest first; hidden ones are empty
+        self._final_text = ""  # their text, from the beginning of a shown line
         self._partial: Partial | None = None  # the newest
         self._language = ""
 
@@ -45,18 +48,42 @@ class RollUpText:
         if self._partial and self._partial.source == event.source:
             self._partial = None
         self._final_text = f"{self._final_text} {event.text}".strip()
+        self._shown.append(event)
+        self._keep_last_lines()
+        while self._shown and len(_joined(self._shown[1:])) >= len(self._final_text):
+            del self._shown[0]
+
+    def revise(self, revised: Revised) -> bool:
+        """Shows a final that is still on a line as it is now; returns whether it is.
+
+        The lines are broken anew, from the beginning of the first final on them.
+        """
+        if revised.final.id not in (final.id for final in self._shown):
+            return False
+        now = replace(revised.final, text="") if revised.hidden else revised.final
+        self._shown = [now if final.id == now.id else final for final in self._shown]
+        self._final_text = _joined(self._shown)
+        self._keep_last_lines()
+        return True
+
+    def _keep_last_lines(self) -> None:
         lines = break_lines(self._final_text, self._line_chars, self._language)
         self._final_text = " ".join(lines[-self._max_lines :])
 
     def clear(self) -> None:
         """Removes all text."""
         self._final_text, self._partial = "", None
+        self._shown = []
 
     @property
     def text(self) -> str:
         """The lines to show, separated by newlines."""
         speech = f"{self._final_text} {self._partial.text if self._partial else ''}"
         return "\n".join(break_lines(speech, self._line_chars, self._language)[-self._max_lines :])
+
+
+def _joined(finals: Sequence[Final]) -> str:
+    return " ".join(final.text for final in finals if final.text)
 
 
 LAST_RETRY_S = 5.0
@@ -92,7 +119,10 @@ class ObsTextSource:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._update_until_closed())
                 async for message in subscribe_captions(self._hub, self._settings.sources):
-                    if isinstance(message.event, Final | Partial):
+                    if isinstance(message.event, Revised):
+                        self._roll_up.revise(message.event)
+                        self._changed.set()
+                    elif isinstance(message.event, Final | Partial):
                         self._roll_up.update(message.event)
                         self._last_caption_at = loop_time()
                         self._changed.set()

@@ -13,7 +13,7 @@ from streamstt.hub.counters import CONTENT_TYPE
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import to_json
-from streamstt.server.http.response import Download, Response, text_response
+from streamstt.server.http.response import Download, Response, security_policy, text_response
 from streamstt.server.http.session import SessionRecords, describe_session
 from streamstt.subtitles.formats import FORMATS, Format
 from streamstt.text.word_lists import word_lists
@@ -22,7 +22,10 @@ PAGES = {
     "/": "captions/captions.html",
     "/overlay": "overlay/overlay.html",
     "/designer": "designer/designer.html",
+    "/share": "guests/share.html",
+    "/trust": "guests/trust.html",
 }
+FORM = "guests/token.html"  # asks for a token
 PAGE_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -66,14 +69,21 @@ class Pages:
         self._handlers |= {"/overlay.json": self._overlay, "/session.json": self._session}
         self._handlers |= {f"/transcript.{form}": partial(self._transcript, form) for form in FORMATS}
 
+    @property
+    def token_form(self) -> str:
+        """HTML of the page that asks for a token."""
+        return self._files[FORM].decode()
+
     def respond(self, target: str) -> Response | Download:
         """Returns the response to ``GET target``, or the file that it asks for."""
         path, _, query = target.partition("?")
         path = unquote(path)
         name = PAGES.get(path) or path.removeprefix("/pages/")
         if (path in PAGES or path.startswith("/pages/")) and name in self._files:
-            devices = ("Permissions-Policy", PERMISSIONS.get(path, NO_DEVICES))
-            return Response(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name], (devices,))
+            headers = [("Permissions-Policy", PERMISSIONS.get(path, NO_DEVICES))]
+            if path in PAGES:
+                headers.append(("Content-Security-Policy", security_policy(self._files[name])))
+            return Response(HTTPStatus.OK, PAGE_TYPES[PurePosixPath(name).suffix], self._files[name], tuple(headers))
         handler = self._handlers.get(path)
         if handler:
             return handler(query)

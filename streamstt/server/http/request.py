@@ -154,7 +154,8 @@ class HttpRequest:
 
     def _begin(self, status: HTTPStatus, headers: list[tuple[str, str]]) -> h11.Response:
         self.status = status
-        every = [*HEADERS.items(), *headers]
+        named = {name for name, _ in headers}
+        every = [*((name, value) for name, value in HEADERS.items() if name not in named), *headers]
         # Nobody reads the rest of a body; and a client that wanted another protocol has no other request.
         if not self._keep_alive or self._stream.is_body_pending or self._head is None or self.headers("upgrade"):
             every.append(("Connection", "close"))

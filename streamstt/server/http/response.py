@@ -1,13 +1,16 @@
 """An HTTP response, an error that becomes one, and the headers that every response has. No sockets here."""
 
+import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from http import HTTPStatus
 
 from streamstt.subtitles.formats import Format
 
-# Only our own files, nothing inline: text that was spoken or sent can never run. Fonts are bundled; the frame is the
-# designer's, which shows the overlay.
+# Only our own files, and nothing inline, so that text that was spoken or sent can never run. (``security_policy`` adds
+# the one script that is.) Fonts are bundled; the frame is the designer's, which shows the overlay.
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "font-src 'self'; frame-src 'self'; "
@@ -24,6 +27,17 @@ HEADERS = {
 TEXT = "text/plain; charset=utf-8"
 
 
+def security_policy(page: bytes) -> str:
+    """Returns the content security policy of a page, with the hashes of the scripts in it.
+
+    Args:
+        page: HTML of the project; it has no text from elsewhere.
+    """
+    scripts = re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
+    hashes = "".join(f" 'sha256-{b64encode(sha256(script).digest()).decode()}'" for script in scripts)
+    return CONTENT_SECURITY_POLICY.replace("script-src 'self'", f"script-src 'self'{hashes}")
+
+
 @dataclass(frozen=True, slots=True)
 class Response:
     """An HTTP response.
@@ -32,7 +46,7 @@ class Response:
         status: Its status.
         content_type: Of the body.
         body: The whole body; it is left out of the answer to ``HEAD``.
-        headers: Headers besides ``HEADERS``, ``Content-Type`` and ``Content-Length``.
+        headers: Headers besides ``Content-Type`` and ``Content-Length``; they replace those in ``HEADERS``.
     """
 
     status: HTTPStatus

@@ -5,10 +5,11 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 
 from streamstt.config.compat import SETTING_BY_PATH
-from streamstt.hub.protocol import to_json
+from streamstt.hub.protocol import ClientError, to_json
 from streamstt.server.access import (
     NATIVE_PATHS,
     NO_ROLE,
+    PUBLIC_PATHS,
     AccessPolicy,
     AccessRequest,
     Refusal,
@@ -16,11 +17,15 @@ from streamstt.server.access import (
     query_token,
     strip_token,
 )
+from streamstt.server.http.guest_pages import NO_GUESTS, token_form
 from streamstt.server.http.pages import PAGES, Pages
 from streamstt.server.http.request import NO_API, Api
 from streamstt.server.http.response import Download, Response, text_response, untranslated
+from streamstt.server.requests import parse_query
 
+CONNECTION_PATH = "/connection"  # says why a page cannot open a WebSocket, which a browser does not tell it
 COOKIE_DAYS = 30
+RETRY_S = "10"  # value of the header Retry-After
 READ_METHODS = ("GET", "HEAD", "OPTIONS")
 POST_METHODS = ("POST", "OPTIONS")
 
@@ -30,6 +35,7 @@ class Router:
 
     Attributes:
         policy: The access rules.
+        guests: Responses for guests, and those who invite them.
     """
 
     def __init__(
@@ -57,6 +63,7 @@ class Router:
         self._api = api
         self._unavailable = unavailable
         self._translate_error = translate_error
+        self.guests = NO_GUESTS
 
     def route(self, request: AccessRequest, method: str = "GET") -> Role | Response | Download:
         """Returns the response to a request, the file to be sent, or the roles of a client whose WebSocket may open.
@@ -70,8 +77,7 @@ class Router:
     def _route(self, request: AccessRequest, method: str) -> Role | Response | Download:
         verdict = self.policy.check(request)
         if isinstance(verdict, Refusal):
-            headers = {"WWW_Authenticate": "Bearer"} if verdict.status is HTTPStatus.UNAUTHORIZED else {}
-            return text_response(verdict.status, f"{verdict.text}\n", **headers)
+            return self._refused(request, verdict)
         path = request.target.partition("?")[0]
         if response := self._unavailable(path):
             return response
@@ -83,19 +89,42 @@ class Router:
             return _method_not_allowed(methods)
         if method == "OPTIONS":
             return Response(HTTPStatus.NO_CONTENT, "", b"", (("Allow", ", ".join(methods)),))
-        return verdict if is_upload else self._get(request, path, verdict)
+        is_client = is_upload or (path in self._websocket_paths and request.is_websocket)
+        return (_too_many(request) or verdict) if is_client else self._get(request, path, verdict)
 
-    def _get(self, request: AccessRequest, path: str, verdict: Role) -> Role | Response | Download:
+    def _get(self, request: AccessRequest, path: str, verdict: Role) -> Response | Download:
+        if response := _redirect(request, path) or self._api.get_response(path):
+            return response
         if path in self._websocket_paths:
-            return verdict if request.is_websocket else _upgrade_required(path)
-        if answer := self._api.get_response(path):
-            return answer
+            return _upgrade_required(path)
+        if path == CONNECTION_PATH:
+            return self._connection_report(request)
         if request.is_websocket and verdict is NO_ROLE:
             return self._not_found(path)
         if self.policy.token_set and path in PAGES and (token := query_token(request.target)):
             return self._set_token_cookie(request, token)
-        response = self._pages.respond(request.target)
-        return _redact_health(response) if verdict is NO_ROLE and isinstance(response, Response) else response
+        page = self.guests.respond(request.target) or self._pages.respond(request.target)
+        is_health = verdict is NO_ROLE and request.path not in PUBLIC_PATHS
+        return _redact_health(page) if is_health and isinstance(page, Response) else page
+
+    def _refused(self, request: AccessRequest, refusal: Refusal) -> Response:
+        """Asks a person for a token; tells a program what is wrong."""
+        if refusal.needs_token and request.is_navigation and request.path.count("/") == 1:
+            had_token = request.token(self.policy.cookie_name) is not None
+            problem = refusal.text if had_token else ""
+            return token_form(self._pages.token_form, refusal, problem, request.target)
+        headers = {"WWW_Authenticate": "Bearer"} if refusal.status is HTTPStatus.UNAUTHORIZED else {}
+        return text_response(refusal.status, f"{refusal.text}\n", **headers)
+
+    def _connection_report(self, request: AccessRequest) -> Response:
+        """Reports to a page why it cannot open the WebSocket of captions."""
+        try:
+            origin = parse_query(request.target).get("origin", "")
+        except ClientError:
+            origin = ""
+        unavailable = self._unavailable("/captions")
+        problem = unavailable.body.decode().strip() if unavailable else self.policy.connection_problem(request, origin)
+        return Response(HTTPStatus.OK, "application/json", to_json({"problem": problem}).encode())
 
     def _not_found(self, path: str) -> Response:
         if path in SETTING_BY_PATH:
@@ -112,13 +141,30 @@ class Router:
         """
         attributes = f"Path=/; Max-Age={COOKIE_DAYS * 86_400}; HttpOnly; SameSite=Lax"
         cookie = f"{self.policy.cookie_name}={token}; {attributes}{'; Secure' if self.policy.secure else ''}"
-        location = strip_token(request.target)
-        return text_response(HTTPStatus.SEE_OTHER, f"See {location}\n", Location=location, Set_Cookie=cookie)
+        return _see_other(strip_token(request.target), Set_Cookie=cookie)
 
 
 def _method_not_allowed(methods: Iterable[str]) -> Response:
     allowed = ", ".join(methods)
     return text_response(HTTPStatus.METHOD_NOT_ALLOWED, f"Allowed methods: {allowed}.\n", Allow=allowed)
+
+
+def _redirect(request: AccessRequest, path: str) -> Response | None:
+    """Returns where a person finds the page whose address was almost right; None if it is right, or unknown."""
+    if path == "/captions" and request.is_navigation:
+        return _see_other("./")
+    page, query = path.rstrip("/"), request.target.partition("?")[2]
+    return _see_other(f"..{page}{'?' * bool(query)}{query}") if path != page and page in PAGES else None
+
+
+def _see_other(location: str, **headers: str) -> Response:
+    return text_response(HTTPStatus.SEE_OTHER, f"See {location}\n", Location=location, **headers)
+
+
+def _too_many(request: AccessRequest) -> Response | None:
+    if not request.over_limit:
+        return None
+    return text_response(HTTPStatus.SERVICE_UNAVAILABLE, f"{request.over_limit}.\n", Retry_After=RETRY_S)
 
 
 def _upgrade_required(path: str) -> Response:

@@ -104,7 +104,7 @@ class HttpStream:
         self.served += 1
         if not has_body(head):
             self._parse()  # the end of it, so that the client's part is complete
-        return head
+        return _without_double_slash(head)
 
     async def _wait_begun(self) -> bool:
         """Waits for the first byte of a request; returns whether it came in time."""
@@ -171,6 +171,16 @@ class HttpStream:
         except h11.RemoteProtocolError as error:
             text = f"not valid HTTP: {printable(str(error))}"
             raise HttpError(HTTPStatus(error.error_status_hint), text) from error
+
+
+def _without_double_slash(head: h11.Request) -> h11.Request:
+    """Returns a request whose path begins with one slash: proxies that replace ``/captions`` by ``/`` make two."""
+    if not head.target.startswith(b"//"):
+        return head
+    target = b"/" + head.target.lstrip(b"/")
+    return h11.Request(
+        method=head.method, target=target, headers=head.headers.raw_items(), http_version=head.http_version
+    )
 
 
 def has_body(head: h11.Request) -> bool:

@@ -255,6 +255,75 @@ async def test_the_time_without_a_device_counts(monkeypatch: pytest.MonkeyPatch)
     assert second.start - first.end >= (1 - JITTER) * 0.2 * 16000 - FRAME
 
 
+class Clocks:
+    """The clocks of a machine, and the devices that it records, played in no time."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1000.0
+        self.slept = 0.0
+        monkeypatch.setattr(module, "elapsed_time", lambda: self.now)
+        monkeypatch.setattr(module, "slept_time", lambda: self.slept)
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.slept += seconds
+
+
+class Timed(Device):
+    """Delivers blocks of ``block_s`` seconds, each after that time; ``before`` is called before each read."""
+
+    def __init__(
+        self, clocks: Clocks, count: int, before: Callable[[int], None], drift: float = 0.0, block_s: int = 1
+    ) -> None:
+        super().__init__(0, 0, live=True)
+        self._clocks, self._count, self._before, self._block_s = clocks, count, before, block_s
+        self._size = round(block_s * 16_000 * (1 + drift))
+        self._reads = self._position = 0
+
+    def open(self) -> None:
+        super().open()
+        self._position = 0
+
+    def read(self, stop: threading.Event) -> Block | None:
+        self._reads += 1
+        if self._reads > self._count:
+            return None
+        self._before(self._reads)
+        self._clocks.now += self._block_s
+        block = Block(self._position, np.zeros(self._size, np.float32))
+        self._position = block.end
+        return block
+
+
+async def test_sleep_is_a_gap(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time for which the machine slept is a gap, though the device goes on as if nothing had been."""
+    clocks = Clocks(monkeypatch)
+    capture = Capture("mic", Timed(clocks, 6, lambda n: clocks.sleep(8 * 3600) if n == 4 else None))
+    await capture.start()
+    received = audio(await collect(capture))
+    gaps = [(after.start - before.end) / 16_000 for before, after in pairwise(received)]
+    assert gaps == [0, 0, 8 * 3600, 0, 0]
+    assert [block.received_at for block in received][-1] == clocks.now
+
+
+@pytest.mark.parametrize("drift", [-200e-6, 200e-6])
+async def test_drift_is_in_no_gap(monkeypatch: pytest.MonkeyPatch, drift: float) -> None:
+    """After ten hours of a clock that is fast or slow, an outage of two seconds is a gap of two seconds."""
+    clocks = Clocks(monkeypatch)
+
+    def lose(read: int) -> None:
+        if read == 360:
+            clocks.now += 2
+            raise UNPLUGGED
+
+    capture = Capture("mic", Timed(clocks, 361, lose, drift, block_s=100))
+    await capture.start()
+    received = audio(await collect(capture))
+    gaps = [(after.start - before.end) / 16_000 for before, after in pairwise(received)]
+    assert gaps[:-1] == [0] * (len(gaps) - 1)
+    assert gaps[-1] == pytest.approx(2, abs=0.05)
+
+
 async def test_stop() -> None:
     """A stopped source ends without an error, and is closed."""
     device = Silent(0, live=True)

@@ -1,8 +1,11 @@
 """Files and standard input, with real files and pipes."""
 
+import io
 import os
+import struct
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +17,7 @@ from streamstt.audio.format import SAMPLE_RATE, Samples, to_s16le
 from streamstt.audio.sources import AudioFile, AudioSource, StandardInput, make_source
 from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
+from tests.support.media import RATE, Track, write_media
 
 NOT_STOPPED = threading.Event()
 
@@ -153,8 +157,8 @@ def standard_input() -> Iterator[Callable[[bytes], None]]:
         if data:
             os.write(writer, data)
         else:
-            os.close(writer)
             ended = True
+            os.close(writer)
 
     yield write
     if not ended:
@@ -237,6 +241,82 @@ def test_standard_input_is_closed(standard_input: Callable[[bytes], None]) -> No
 
 
 # ---- make_source
+
+
+def feed(write: Callable[[bytes], None], *pieces: bytes) -> None:
+    """Writes pieces, more than a pipe holds, and ends it."""
+
+    def run() -> None:
+        with suppress(OSError):  # it was not read to its end
+            for piece in (*pieces, b""):
+                write(piece)
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def stereo_wav(subtype: str, rate: int = 44_100) -> bytes:
+    """Half a second of a tone, on the left channel only."""
+    file = io.BytesIO()
+    sound = tone(rate)
+    soundfile.write(file, np.stack([sound, np.zeros_like(sound)], axis=1), rate, format="WAV", subtype=subtype)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("length", [None, 0, 0xFFFFFFFF, 0x7FFFF000])
+@pytest.mark.parametrize(
+    ("subtype", "rate"), [("PCM_16", 44_100), ("PCM_24", 48_000), ("FLOAT", 44_100), ("PCM_U8", 8000)]
+)
+def test_a_wav_on_standard_input(
+    standard_input: Callable[[bytes], None], subtype: str, rate: int, length: int | None
+) -> None:
+    """It is read by its header, whatever ``rate`` says, however it is cut, and if its length was never filled in."""
+    data = bytearray(stereo_wav(subtype, rate))
+    if length is not None:
+        at = data.index(b"data") + 4
+        data[at : at + 4] = struct.pack("<I", length)
+    source = StandardInput(16_000)
+    source.open()
+    feed(standard_input, data[:3], data[3:1001], data[1001:])
+    sound = read_all(source)
+    assert source.notices == {}
+    assert abs(len(sound) - 8000) < 40
+    np.testing.assert_allclose(sound[1000:7000], tone(SAMPLE_RATE)[1000:7000] / 2, atol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype"), [("FLAC", "PCM_16"), ("OGG", "OPUS"), ("AIFF", "PCM_16"), ("AU", "PCM_16")]
+)
+def test_other_recordings_on_standard_input(standard_input: Callable[[bytes], None], kind: str, subtype: str) -> None:
+    """So it is with other recordings that begin with a mark."""
+    file = io.BytesIO()
+    soundfile.write(file, tone(SAMPLE_RATE), SAMPLE_RATE, format=kind, subtype=subtype)
+    source = StandardInput(44_100)
+    source.open()
+    feed(standard_input, file.getvalue())
+    sound = read_all(source)
+    assert abs(len(sound) - 8000) < 400
+    assert np.abs(sound).max() == pytest.approx(0.5, abs=0.1)
+
+
+def test_a_recording_on_standard_input_that_cannot_be_read(
+    standard_input: Callable[[bytes], None], tmp_path: Path
+) -> None:
+    """An MP4 whose index comes last is refused in a sentence, and so is a mark with nothing behind it."""
+    source = StandardInput(16_000)
+    source.open()
+    feed(standard_input, write_media(tmp_path / "a.m4a", [Track(tone(RATE, 20))]).read_bytes())
+    with pytest.raises(SourceError, match="is an MP4 with its index at its end"):
+        read_all(source)
+
+
+def test_a_recording_on_standard_input_stops(standard_input: Callable[[bytes], None]) -> None:
+    """After a stop it does not wait for the rest of a header."""
+    source = StandardInput(16_000)
+    source.open()
+    standard_input(b"RIFF\0\0\0\0WAVE")
+    stop = threading.Event()
+    threading.Timer(0.3, stop.set).start()
+    assert source.read(stop) is None
 
 
 def test_make_source(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from streamstt.events import Event, Final, Gap, State, Status
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, encode
+from streamstt.hub.revisions import Correction
 from streamstt.hub.subscription import RESTARTED
 from tests.support.captions import ABOUT, final, make_hub, partial
 from tests.support.memory_broker import MemoryBroker, run_until
@@ -30,17 +31,21 @@ def edge_hub(history: int = 100) -> Hub:
     return Hub(PLACEHOLDER, history=history, hello_history=50, queue=1000)
 
 
-async def publish_all(hub: Hub, events: Sequence[Event], cuts: Sequence[int]) -> list[str]:
+async def publish_all(hub: Hub, events: Sequence[Event | Correction], cuts: Sequence[int]) -> list[str]:
     """Returns a broker's entries after a daemon published all, over connections that broke after ``cuts`` entries."""
     broker = MemoryBroker()
     broker.max_entries = 20  # snapshots are frequent
     waiting = list(events)
-    needed = {0, *[n for n, event in enumerate(events, 1) if isinstance(event, Final | Status)][-1:]}
+    needed = {0, *[n for n, event in enumerate(events, 1) if isinstance(event, Final | Status | Correction)][-1:]}
     for cut in [*cuts, None]:
         broker.remaining = cut
         task = asyncio.create_task((publisher := BrokerPublisher("broker", broker, hub)).run())
         while waiting and not publisher.failures:
-            hub.publish(waiting.pop(0))
+            event = waiting.pop(0)
+            if isinstance(event, Correction):
+                hub.revise(event)
+            else:
+                hub.publish(event)
             for _ in range(12):
                 await asyncio.sleep(0)
         if cut is None:
@@ -74,9 +79,21 @@ def event_of(kind: str, source: str, number: int) -> Event:
     return Status(source, State.SPEECH if number % 2 else State.LISTENING)
 
 
-EVENTS = st.lists(
-    st.tuples(st.sampled_from(["final", "partial", "gap", "status"]), st.sampled_from(["mic", "door"])), max_size=40
-)
+def events_of(kinds: Sequence[tuple[str, str]]) -> list[Event | Correction]:
+    """Makes events; the numbers of captions are those of their messages. A revision changes an earlier final."""
+    events: list[Event | Correction] = []
+    for number, (kind, source) in enumerate(kinds, 1):
+        if kind == "revised":
+            earlier = [event for event in events if isinstance(event, Final)]
+            revised = earlier[number % len(earlier)]
+            events.append(Correction(revised.id, f"corrected {number}", hidden=number % 3 == 0))
+        else:
+            events.append(event_of(kind, source, number))
+    return events
+
+
+KINDS = st.tuples(st.sampled_from(["final", "revised", "partial", "gap", "status"]), st.sampled_from(["mic", "door"]))
+EVENTS = st.lists(KINDS, max_size=40).map(lambda kinds: [("final", "mic"), *kinds] if kinds else kinds)
 
 
 @settings(max_examples=60, deadline=None)
@@ -87,7 +104,7 @@ async def test_an_edge_is_as_good_as_the_daemon(
     """However the daemon's connection breaks, and however the edge reads (in pieces, some of them again), its viewers
     receive kept messages once and in order, and one that resumes receives the same hello as from the daemon."""
     daemon, hub = make_hub(sources=("mic", "door")), edge_hub()
-    texts = await publish_all(daemon, [event_of(k, s, n) for n, (k, s) in enumerate(kinds)], cuts)
+    texts = await publish_all(daemon, events_of(kinds), cuts)
     replica = HubReplica(hub)
     replica.apply(parse_entries(texts[:1]))
     received: list[str] = []
@@ -108,7 +125,7 @@ async def test_an_edge_is_as_good_as_the_daemon(
     resume = Resume(since, ABOUT.session)
     edge_hello, daemon_hello = hello(hub, resume), hello(daemon, resume)
     assert {**edge_hello, "seq": 0} == {**daemon_hello, "seq": 0}
-    if kinds and kinds[-1][0] in {"final", "status"}:
+    if kinds and kinds[-1][0] in {"final", "revised", "status"}:
         assert hub.seq == daemon.seq
 
 
@@ -117,7 +134,7 @@ async def test_an_edge_is_as_good_as_the_daemon(
 async def test_a_broker_that_has_forgotten_the_beginning(kinds: list[tuple[str, str]], data: st.DataObject) -> None:
     """An edge that starts late has what the broker still keeps; a viewer that misses more learns of the gap."""
     daemon, hub = make_hub(sources=("mic", "door")), edge_hub()
-    texts = await publish_all(daemon, [event_of(k, s, n) for n, (k, s) in enumerate(kinds)], ())
+    texts = await publish_all(daemon, events_of(kinds), ())
     start = data.draw(st.integers(0, len(texts)))
     replica = HubReplica(hub)
     replica.apply(parse_entries(texts[start:]))

@@ -34,3 +34,17 @@ def test_audio_that_comes_faster_than_speech() -> None:
     monitor = LagMonitor(samples_from_ms(5000))
     assert not monitor.update(samples_from_ms(60_000), position=samples_from_ms(100_000), clock=samples_from_ms(10_000))
     assert monitor.update(samples_from_ms(60_000), position=samples_from_ms(100_000), clock=samples_from_ms(64_000))
+
+
+def test_a_gap_is_not_late() -> None:
+    """After a gap, as of a night in which the machine slept, only the audio around it is overdue."""
+    night, second = samples_from_ms(8 * 3600_000), samples_from_ms(1000)
+    monitor = LagMonitor(0)
+    monitor.note_gap(10 * second, 10 * second + night)
+    position = 11 * second + night
+    assert not monitor.update(night + second, position, position)
+    assert monitor.update(night + 2 * second, position, position), "a second before it, and one after it"
+    assert not monitor.update(night + 2 * second, position, position)
+    later = position + 60 * second
+    assert not monitor.update(5 * second, later, later), "it is still late"
+    assert monitor.update(0, later, later)

@@ -1,11 +1,12 @@
-"""Which devices are waited for."""
+"""Which devices are waited for, and how the times of local sources count."""
 
 from pathlib import Path
 
 import pytest
 
 from streamstt.audio.sources import AudioFile
-from streamstt.captioning.setup import may_appear_later, probe_source
+from streamstt.captioning.setup import find_origin, may_appear_later, probe_source
+from streamstt.captioning.stream_times import Origin
 from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
 
@@ -28,6 +29,21 @@ TERMINAL = {"INVOCATION_ID": "abc", "SYSTEMD_EXEC_PID": "77", "JOURNAL_STREAM": 
 def test_waits(source: dict[str, str], environ: dict[str, str], expected: bool) -> None:
     """A service waits for a device; a wrong name on the command line is reported at once."""
     assert may_appear_later(SourceSettings.model_validate(source), environ, pid=100) is expected
+
+
+@pytest.mark.parametrize(
+    ("source", "is_live", "expected"),
+    [
+        ({"input": "mic"}, True, Origin.DEVICE),
+        ({"input": "monitor"}, True, Origin.DEVICE),
+        ({"input": "file:a.wav"}, False, Origin.FILE),
+        ({"input": "stdin"}, False, Origin.CLIENT),
+        ({"input": "ws"}, False, Origin.CLIENT),
+    ],
+)
+def test_origins(source: dict[str, str], is_live: bool, expected: Origin) -> None:
+    """Only a file's times count from its start; what is written to a pipe is taken as it comes."""
+    assert find_origin(SourceSettings.model_validate(source), is_live) is expected
 
 
 def test_look() -> None:

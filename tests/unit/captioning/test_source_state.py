@@ -1,5 +1,6 @@
 """The state of a source as viewers see it: what the pipeline publishes, whoever brings the audio."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -191,3 +192,15 @@ async def test_samples_that_are_no_numbers(pipeline: CaptionPipeline, hub: Hub) 
     job = session.next_job()
     assert job
     assert np.isfinite(job.audio).all()
+
+
+async def test_what_is_over_is_no_warning(pipeline: CaptionPipeline, caplog: pytest.LogCaptureFixture) -> None:
+    """A problem is a warning in the log, its end is information."""
+    caplog.set_level(logging.INFO)
+    session = pipeline.add_source("mic", "Mic", "en")
+    pipeline.notify_device(session, "clipping", "It is too loud.")
+    pipeline.notify_device(session, "clipping", "")
+    assert [(r.levelname, r.getMessage()) for r in caplog.records] == [
+        ("WARNING", "source mic: It is too loud."),
+        ("INFO", "source mic: clipping is over"),
+    ]

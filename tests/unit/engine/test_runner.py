@@ -138,3 +138,22 @@ async def test_busy_only_while_it_works(thread: Executor) -> None:
     assert len(seen) == 4
     assert None not in seen
     assert runner.busy_since is None
+
+
+async def test_an_upload_that_cannot_be_decoded_disturbs_nobody(thread: Executor) -> None:
+    """An engine that works on other audio is not loaded again, viewers get no notice; a broken one is."""
+    loader = Loader(Script(words=WORDS, poison_s=(5.5,)))
+    runner = EngineRunner(loader, thread)
+    await runner.start()
+    notices: list[str] = []
+    for _ in range(3):
+        assert await runner.decode_background(job(5), notices.append) is None
+    assert (loader.count, notices) == (1, [])
+    assert await runner.decode(job(0), notices.append)
+
+    loader = Loader(Script(words=WORDS, fails_after=1))
+    runner = EngineRunner(loader, thread)
+    await runner.start()
+    loader.scripts[0] = Script(words=WORDS)
+    assert await runner.decode_background(job(0), notices.append)
+    assert loader.count == 2

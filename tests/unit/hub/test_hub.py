@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from streamstt.events import Event, Gap, State, Status
+from streamstt.hub.health import hub_health
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import DONE, STOPPING, TOO_SLOW, Hub, Subscription
 from streamstt.hub.protocol import Message, SourceInfo
@@ -373,20 +374,36 @@ async def test_notices_stand_in_every_status_until_they_are_over() -> None:
     for source in ("a", "b"):
         hub.publish(Status(source, State.LISTENING))
     with hub.subscribe() as subscription:
-        hub.notify("late", "Captions are late.", "a")
-        hub.notify("late", "Captions are late.", "a")
+        hub.notify("clipping", "Too loud.", "a")
+        hub.notify("clipping", "Too loud.", "a")
         hub.notify("disk", "The disk is full.")
         hub.publish(Status("a", State.LOST, "Unplugged."))
-        hub.notify("late", "", "a")
+        hub.notify("clipping", "", "a")
         statuses = [(m["source"], m["state"], m["detail"]) for m in (await read_all(subscription))[3:]]
     assert [str(notice) for notice in hub.notices] == ["The disk is full."]
     assert statuses == [
-        ("a", "listening", "Captions are late."),
-        ("a", "listening", "Captions are late. The disk is full."),
+        ("a", "listening", "Too loud."),
+        ("a", "listening", "Too loud. The disk is full."),
         ("b", "listening", "The disk is full."),
-        ("a", "lost", "Unplugged. Captions are late. The disk is full."),
+        ("a", "lost", "Unplugged. Too loud. The disk is full."),
         ("a", "lost", "Unplugged. The disk is full."),
     ]
+
+
+@pytest.mark.parametrize(("topic", "source"), [("late", "a"), ("settings", ""), ("access", "")])
+async def test_what_the_operator_must_do_is_not_shown_to_viewers(topic: str, source: str) -> None:
+    """A notice that only the operator can act on is no message to viewers, nor in their statuses; health has it."""
+    hub = make_hub()
+    hub.publish(Status("a", State.LISTENING))
+    with hub.subscribe() as subscription:
+        hub.notify(topic, "This machine cannot keep up.", source)
+        hub.publish(Status("a", State.SPEECH))
+        hub.notify(topic, "", source)
+        hub.notify(topic, "This machine cannot keep up.", source)
+        assert [m["detail"] for m in (await read_all(subscription))[1:]] == ["", ""]
+    with hub.subscribe() as newcomer:
+        assert [m["detail"] for m in (await read_all(newcomer))[1:]] == [""]
+    assert "This machine cannot keep up." in hub_health(hub).summary
 
 
 def test_notices_go_with_their_source() -> None:

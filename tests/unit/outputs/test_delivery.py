@@ -3,6 +3,7 @@
 import asyncio
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from streamstt.concurrency import JITTER
 from streamstt.config.outputs import WebhookSettings
 from streamstt.hub.health import hub_health
 from streamstt.hub.hub import Hub
+from streamstt.hub.revisions import Correction
 from streamstt.outputs.base import CaptionItem, CaptionRejected, TargetGone, TargetUnavailable
 from streamstt.outputs.delivery import Delivery, DeliveryPolicy
 from streamstt.outputs.local import ensure_pipe
@@ -98,6 +100,19 @@ async def test_finals_are_delivered_in_order() -> None:
     _, status = await deliver(target, publish)
     assert target.received == ["Mic: One.", "Door: Two."]
     assert (status.delivered, status.dropped, status.failures) == (2, 0, 0)
+
+
+async def test_revisions() -> None:
+    """A target that can take them gets revisions after their finals; others get finals only."""
+
+    def publish(hub: Hub) -> None:
+        hub.publish(final("Good mourning."))
+        hub.revise(Correction("mic-1", "Good morning."))
+
+    for takes_revisions in (True, False):
+        target = ScriptedTarget()
+        await deliver(target, publish, replace(policy(), takes_revisions=takes_revisions))
+        assert target.received == ["Mic: Good mourning.", "Mic: Good morning."][: 1 + takes_revisions]
 
 
 async def test_a_guest_who_has_left() -> None:

@@ -3,12 +3,14 @@
 import hashlib
 import hmac
 import json
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from streamstt.config.outputs import ObsSettings
+from streamstt.events import Final, Revised
 from streamstt.hub.protocol import encode
 from streamstt.outputs.base import CaptionItem, TargetUnavailable
 from streamstt.outputs.http_client import HttpResponse, add_query, parse_retry_after
@@ -131,6 +133,31 @@ def test_a_text_source_removes_partials() -> None:
     assert roll_up.text == "Good morning."
 
 
+def revised(caption: Final, text: str = "", *, hidden: bool = False) -> Revised:
+    now = replace(caption, rev=caption.rev + 1, text=text or caption.text)
+    return Revised(now, 1, hidden, edited=bool(text))
+
+
+def test_a_text_source_corrects_what_it_shows() -> None:
+    """A final that is still on its lines is shown as it is now, or not at all; one that is gone does not come back."""
+    roll_up = RollUpText(14, 2)
+    first, second, third = (final(text, number=n) for n, text in enumerate(["Old words.", "Good mourning", "all."]))
+    for caption in (first, second, third):
+        roll_up.update(caption)
+    roll_up.update(partial("Five", number=4))
+    assert roll_up.text == "Good mourning\nall. Five"
+    assert roll_up.revise(revised(second, "Good morning"))
+    assert roll_up.text == "Good morning\nall. Five"
+    assert roll_up.revise(revised(second, hidden=True))
+    assert roll_up.text == "all. Five"
+    assert roll_up.revise(revised(second, "Good morning"))
+    assert roll_up.text == "Good morning\nall. Five"
+    assert not roll_up.revise(revised(first, "Older words."))
+    roll_up.clear()
+    assert not roll_up.revise(revised(second))
+    assert roll_up.text == ""
+
+
 # ---- Zoom
 
 
@@ -158,6 +185,12 @@ def test_youtube_cues() -> None:
     message = encode(final("I'M SENDING", end=0.2), 1, "2012-12-24T01:00:06.873+01:00")
     assert make_body(message, "I'M SENDING", NOW) == "2012-12-24T00:00:06.873\nI'M SENDING\n"
     assert make_body(encode(final("Hello"), 1), "Hello", NOW) == "2026-11-25T12:00:00.000\nHello\n"
+
+
+def test_youtube_cues_are_not_in_the_future() -> None:
+    """A recording that is sent faster than it was spoken has times to come, which YouTube does not accept."""
+    message = encode(final("Hello"), 1, (NOW + timedelta(minutes=40)).isoformat())
+    assert make_body(message, "Hello", NOW) == "2026-11-25T12:00:00.000\nHello\n"
 
 
 def test_youtube_cues_are_timed_by_their_words() -> None:

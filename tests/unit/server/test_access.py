@@ -306,3 +306,13 @@ def test_address_without_token(target: str, rest: str) -> None:
 def test_logs_show_no_token(text: str) -> None:
     """What goes into a log has its tokens taken out, and the rest left."""
     assert redact(text.format(VIEWER)) == text.format("...")
+
+
+def test_a_page_behind_a_proxy_that_changes_host_can_load() -> None:
+    """Browsers send Origin with a page's scripts: they load, so that the page can say what is wrong."""
+    foreign = {"hosts": ("127.0.0.1:8765",), "origins": ("http://captions.example",)}
+    for path in ("/pages/captions/captions.js", "/connection"):
+        assert OPEN.check(AccessRequest(path, **foreign)) == ALL_ROLES
+        assert status(OPEN.check(AccessRequest(path, **foreign, is_websocket=True))) is HTTPStatus.FORBIDDEN
+    for path in ("/transcript.txt", "/captions", "/", "/healthz"):
+        assert status(OPEN.check(AccessRequest(path, **foreign))) is HTTPStatus.FORBIDDEN

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamstt.server.limits import ConnectionCounter, RateLimitedLog, TokenBucket, address_key, printable
+from streamstt.server.limits import (
+    ConnectionCounter,
+    RateLimitedLog,
+    ShortConnections,
+    TokenBucket,
+    address_key,
+    printable,
+)
 from tests.support.drawing import PROPERTY
 
 
@@ -34,9 +41,9 @@ def test_census() -> None:
     for address in ("a", "a", "b"):
         counter.add(address)
         assert not counter.over_limit_reason(address)
+    assert "server.max_connections" in counter.over_limit_reason("c", more=1)
     counter.add("c")
     assert "server.max_connections" in counter.over_limit_reason("c")
-    assert not counter.over_limit_reason("c", margin=1)
     counter.remove("b")
     assert not counter.over_limit_reason("c")
     counter.add("a")
@@ -51,7 +58,35 @@ def test_census_forgets() -> None:
         counter.add(f"{number}")
         counter.remove(f"{number}")
     assert counter.total == 0
-    assert not counter.over_limit_reason("0", margin=-2), "an address without connections is not counted"
+    assert not counter.over_limit_reason("0", more=2)
+    assert counter.over_limit_reason("0", more=3)
+
+
+def test_idle_connections_make_room() -> None:
+    """Beyond a bound, the connection that is idle longest is closed; without one, the new one. Busy ones stay."""
+    short: ShortConnections[str] = ShortConnections()
+    short.counter.max_total, short.counter.max_per_address = 4, 3
+    for number, name in enumerate(("busy", "old", "young")):
+        assert short.add(name, "hall", number / 10) is None
+    short.set_busy("busy")
+    assert short.add("more", "hall", 0.3) == "more", "nobody has been idle for long"
+    short.remove("more", "hall")
+    assert short.add("next", "hall", 5.0) == "old"
+    short.remove("old", "hall")
+    assert short.add("elsewhere", "b", 5.1) is None
+    assert short.add("far", "c", 5.1) == "young", "the bound of all addresses"
+    short.remove("young", "hall")
+    short.set_idle("busy", "hall")
+    assert short.add("last", "c", 5.2) == "busy", "it has got its response"
+
+
+def test_one_connection_is_closed_once() -> None:
+    """Its end is noticed later: until then, others are closed for more new ones, so the bound holds."""
+    short: ShortConnections[str] = ShortConnections()
+    short.counter.max_per_address = 2
+    short.add("a", "hall", 0.0)
+    short.add("b", "hall", 0.1)
+    assert [short.add(name, "hall", 5.0) for name in "cde"] == ["a", "b", "e"]
 
 
 def test_complaints() -> None:

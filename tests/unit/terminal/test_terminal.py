@@ -212,3 +212,35 @@ def test_piped_captions() -> None:
     view.close()
     assert piped.file.getvalue() == "A sentence that is longer than twenty columns.\n"  # type: ignore[attr-defined]
     assert notes.file.getvalue() == "(A: lost. The device is gone)\n"  # type: ignore[attr-defined]
+
+
+def revised(text: str, number: int = 1, *, hidden: bool = False, seq: int = 9) -> dict:
+    """The message of a revision of a final of the source ``a``."""
+    return {**final(text, "a", number), "type": "revised", "seq": seq, "final_seq": number, "hidden": hidden}
+
+
+def test_corrections_are_notes() -> None:
+    """What is printed cannot be taken back: a correction follows as a note, once, if the caption was printed; a star
+    is none. One that was missed comes after a reconnect."""
+    piped, notes = (Console(file=io.StringIO(), width=80) for _ in range(2))
+    view = CaptionView(piped, notes)
+    back = {**hello("a"), "revisions": [revised("Good night."), revised("Good evening.")]}
+    for message in (
+        hello("a"),
+        final("Good mourning."),
+        revised("Good morning."),
+        revised("Good morning."),
+        revised("Never printed.", 2),
+        back,
+        revised("Good evening.", hidden=True),
+        revised("Good evening."),
+    ):
+        view.show(message)
+    assert piped.file.getvalue() == "Good mourning.\n"  # type: ignore[attr-defined]
+    assert notes.file.getvalue().splitlines() == [  # type: ignore[attr-defined]
+        '(A, corrected: "Good morning.")',
+        '(A, corrected: "Good night.")',
+        '(A, corrected: "Good evening.")',
+        '(A, hidden: "Good evening.")',
+        '(A, corrected: "Good evening.")',
+    ]

@@ -8,16 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamstt.config.settings import TranscriptSettings
 from streamstt.errors import OutputError
-from streamstt.hub.protocol import encode
+from streamstt.hub.protocol import encode, make_message
+from streamstt.hub.revisions import Correction, make_revision
 from streamstt.transcripts.archive import SEQ_MARGIN, Archive
 from streamstt.transcripts.files import TranscriptEntry
+from streamstt.transcripts.naming import LIVE_SUFFIXES
 from tests.support.captions import final
+from tests.support.drawing import PROPERTY
 
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
@@ -50,6 +56,12 @@ def entry(text: str, seq: int, source: str = "mic", *, several: bool = False) ->
     event = final(text, float(seq), seq + 0.5, source, seq)
     at = (NOON + timedelta(seconds=seq)).isoformat(timespec="milliseconds")
     return TranscriptEntry(encode(event, seq, at).data, source.title(), several)
+
+
+def revision(of: TranscriptEntry, seq: int, text: str | None = None, *, hidden: bool | None = None) -> TranscriptEntry:
+    message = make_message(final(of.data["text"], number=of.data["seq"]), of.data)
+    correction = Correction("", text, hidden=hidden)
+    return TranscriptEntry(make_revision(message, None, correction, seq).data, of.label, of.several_sources)
 
 
 def lines(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -356,3 +368,149 @@ def test_damaged_folder(tmp_path: Path, clock: Clock) -> None:
         assert archive.resume_state.finals == ()
         archive.write(entry("One.", 1))
     assert texts(tmp_path, "2026-11-25-2") == ["One."]
+
+
+# ---- revisions
+
+
+def live_texts(folder: Path, name: str) -> list[list[str]]:
+    """The lines with words of each live file."""
+    files = [(folder / f"{name}{suffix}").read_text().splitlines() for suffix in (".txt", ".srt", ".vtt")]
+    return [[line for line in file if line.endswith(".")] for file in files]
+
+
+def test_a_revision(tmp_path: Path, clock: Clock) -> None:
+    """The record keeps the final and gets a line more; live files have the new text, and go on after it. Who has one
+    of them open keeps what he has; no other file is left."""
+    one, two = entry("One.", 1), entry("Two.", 2)
+    with opened(tmp_path, clock) as archive:
+        archive.write(one)
+        archive.write(two)
+        with (tmp_path / "2026-11-25.txt").open() as reader:
+            archive.write(revision(one, 3, "First."))
+            archive.write(revision(two, 4, hidden=True))
+            archive.update_live_files()
+            archive.write(entry("Three.", 5))
+            assert reader.read() == "One.\nTwo.\n"
+        assert live_texts(tmp_path, "2026-11-25") == [["First.", "Three."]] * 3
+    assert texts(tmp_path, "2026-11-25") == ["One.", "Two.", "Three."]
+    assert [line["type"] for line in lines(tmp_path, "2026-11-25")] == [
+        *["mark", "labels"],
+        *["final"] * 2,
+        *["revised"] * 2,
+        "final",
+    ]
+    assert numbers(tmp_path, "2026-11-25") == ["1", "2"]
+    assert names(tmp_path) == [f"2026-11-25.{suffix}" for suffix in ("jsonl", "srt", "txt", "vtt")]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in tmp_path.iterdir()} == {0o600}
+    with opened(tmp_path, clock) as archive:
+        assert [m.data["text"] for m in archive.resume_state.finals] == ["One.", "Two.", "Three."]
+        assert [(m.data["text"], m.data["hidden"]) for m in archive.resume_state.revisions] == [
+            ("First.", False),
+            ("Two.", True),
+        ]
+        assert archive.resume_state.seq == 5 + SEQ_MARGIN
+
+
+REVISIONS = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from(["Yes.", "No.", "Words.", "It is longer now. " * 6, ""])), max_size=6
+)
+
+
+@PROPERTY
+@given(REVISIONS, st.lists(st.integers(0, 9), min_size=3, max_size=3), st.integers(0, 200))
+def test_a_crash_between_record_and_live_files(changes: list[tuple[int, str]], ages: list[int], cut: int) -> None:
+    """Whichever revisions a live file lacks, and wherever it was cut off, the next start brings it up to date."""
+    spoken = [entry(text, seq) for seq, text in enumerate(["One.", "Yes.", "Yes.", "Four."], 1)]
+    with TemporaryDirectory() as name, opened(folder := Path(name), Clock()) as archive:
+        for caption in spoken:
+            archive.write(caption)
+        versions = {suffix: [(folder / f"2026-11-25{suffix}").read_bytes()] for suffix in LIVE_SUFFIXES}
+        for seq, (index, text) in enumerate(changes, 5):
+            archive.write(revision(spoken[index], seq, text))
+            archive.update_live_files()
+            for suffix, contents in versions.items():
+                contents.append((folder / f"2026-11-25{suffix}").read_bytes())
+        archive._close_set()
+        for (suffix, contents), age in zip(versions.items(), ages, strict=True):
+            old = contents[max(0, len(contents) - 1 - age)]
+            (folder / f"2026-11-25{suffix}").write_bytes(old[: max(0, len(old) - cut)])
+        archive.write(entry("Last.", 100))
+        after = {suffix: (folder / f"2026-11-25{suffix}").read_bytes() for suffix in LIVE_SUFFIXES}
+        for suffix in LIVE_SUFFIXES:
+            archive._close_set()
+            (folder / f"2026-11-25{suffix}").unlink()
+        archive.write(entry("Last.", 100))
+        assert after == {suffix: (folder / f"2026-11-25{suffix}").read_bytes() for suffix in LIVE_SUFFIXES}
+
+
+def test_revisions_of_an_earlier_set(tmp_path: Path, clock: Clock) -> None:
+    """A revision is written to the set that has its final, open or not, in this run or a later one."""
+    one, two = entry("One.", 1), entry("Two.", 2)
+    with opened(tmp_path, clock, split="run") as archive:
+        archive.write(one)
+        archive.start_set("Weekly")
+        archive.write(two)
+        archive.write(revision(one, 3, "First."))
+        archive.write(entry("Three.", 4))
+    with opened(tmp_path, clock, split="run") as archive:
+        archive.write(revision(two, 5 + SEQ_MARGIN, "Second."))
+        archive.update_live_files()
+        archive.write(entry("Four.", 6 + SEQ_MARGIN))
+    assert live_texts(tmp_path, "2026-11-25-120000") == [["First."]] * 3
+    assert live_texts(tmp_path, "2026-11-25-weekly") == [["Second.", "Three."]] * 3
+    assert live_texts(tmp_path, "2026-11-25-120000-2") == [["Four."]] * 3
+    with opened(tmp_path, clock) as archive:
+        assert [m.data["text"] for m in archive.resume_state.revisions] == ["First.", "Second."]
+        assert archive.resume_state.seq >= 6 + 2 * SEQ_MARGIN
+
+
+def test_a_final_of_the_set_before(tmp_path: Path, clock: Clock) -> None:
+    """A final may be in the set before the one that its number suggests: it is found there."""
+    one, two = entry("One.", 1), entry("Two.", 2)
+    with opened(tmp_path, clock) as archive:
+        archive.write(one)
+        archive.write(two)
+        with (tmp_path / "2026-11-25.jsonl").open() as file:
+            header = file.readline()
+        for title in ("a", "b"):
+            archive.start_set(title)
+            (tmp_path / f"2026-11-25-{title}.jsonl").write_text(header.replace('"seq":0', '"seq":1'))
+        archive._close_set()
+        archive.write(revision(two, 3, "Second."))
+        archive.update_live_files()
+    assert live_texts(tmp_path, "2026-11-25") == [["One.", "Second."]] * 3
+
+
+def test_a_revision_without_its_final(tmp_path: Path, clock: Clock) -> None:
+    """If the record has been deleted meanwhile, nothing is revised, and captions go on."""
+    one = entry("One.", 1)
+    with opened(tmp_path, clock) as archive:
+        archive.write(revision(entry("Never written.", 1), 2, "x"))
+        assert names(tmp_path) == []
+        archive.write(one)
+        archive.start_set("next")
+        archive.write(entry("Two.", 4))
+        (tmp_path / "2026-11-25.jsonl").unlink()
+        archive.write(revision(one, 5, "First."))
+        archive.update_live_files()
+        archive.write(entry("Three.", 6))
+    assert [line["type"] for line in lines(tmp_path, "2026-11-25-next")] == ["mark", "labels", "final", "final"]
+
+
+def test_a_full_disk_during_a_revision(tmp_path: Path, clock: Clock) -> None:
+    """A revision that could not be applied to a live file is applied when it is tried again."""
+    one = entry("One.", 1)
+    with opened(tmp_path, clock) as archive:
+        archive.write(one)
+        archive.write(revision(one, 2, "First."))
+        (tmp_path / ".2026-11-25.srt.new").mkdir()  # in the way of the new file
+        with pytest.raises(OSError, match="directory"):
+            archive.update_live_files()
+        with pytest.raises(OSError, match="directory"):
+            archive.write(revision(one, 2, "First."))
+        (tmp_path / ".2026-11-25.srt.new").rmdir()
+        archive.write(revision(one, 2, "First."))
+        archive.update_live_files()
+    assert live_texts(tmp_path, "2026-11-25") == [["First."]] * 3
+    assert [line["type"] for line in lines(tmp_path, "2026-11-25")] == ["mark", "labels", "final", "revised"]

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streamstt.clock import format_utc
 from streamstt.hub.protocol import encode, wall_time
 from streamstt.subtitles.formats import CueFormat
 from streamstt.transcripts.live_cues import LiveCues
@@ -38,8 +39,25 @@ def test_times_count_from_the_start_of_the_set() -> None:
     assert [(cue.start, cue.end) for cue in write([later, early])] == [(7200, 7201), (0, 1)]
 
 
-def test_a_clock_that_is_set_back() -> None:
-    """The cues of a source follow each other though the clock was set back."""
+@pytest.mark.parametrize("seconds", [-3600, 3600, 1.8e9], ids=["back", "forward", "from 1970 on"])
+def test_a_clock_that_is_set(seconds: float) -> None:
+    """Where there is a steady time, it counts: cues do not move when the wall clock does."""
+    begin = BEGIN.timestamp()
+    before = {**entry("Before.", 10, 12), "steady": begin + 10}
+    after = {**entry("After.", 12, 13), "steady": begin + 14.5, "at": format_utc(begin + 14.5 + seconds)}
+    assert [(cue.start, cue.end) for cue in write([before, after])] == [(10, 12), (14.5, 15.5)]
+
+
+def test_what_was_said_before_the_start() -> None:
+    """A caption that began before the set did is cut off at its beginning; its end stays."""
+    assert [(cue.start, cue.end) for cue in write([entry("He went on.", -3, 2.5), entry("Yes.", 4, 5)])] == [
+        (0, 2.5),
+        (4, 5),
+    ]
+
+
+def test_a_clock_that_was_set_back() -> None:
+    """In records without steady times, the cues of a source follow each other though the clock was set back."""
     before, after = entry("Before.", 10, 12), entry("After.", 4, 6)
     assert [(cue.start, cue.end) for cue in write([before, after])] == [(10, 12), (12, 13)]
 

@@ -3,6 +3,7 @@
 import { CaptionFeed, Sources } from "../shared/feed.js";
 import { loadLanguageData } from "../shared/language_data.js";
 import { AutoScroll } from "./auto_scroll.js";
+import { CaptionEditor } from "./caption_editor.js";
 import { HistoryLoader } from "./history_loader.js";
 import { Log } from "./log.js";
 import { MicrophonePanel } from "./microphone_panel.js";
@@ -19,6 +20,7 @@ const log = new Log(sources, autoScroll);
 const state = new StateBar(sources);
 const history = new HistoryLoader(log, autoScroll);
 const search = new Search(log, history);
+const editor = new CaptionEditor(log, autoScroll);
 
 bindViewSettings(() => log.breakAnew());
 new TranscriptMenu(log, history);
@@ -30,6 +32,7 @@ new CaptionFeed({
     sources.update(hello.sources);
     log.reconnected(hello, restarted);
     state.reset(hello.sources);
+    editor.setAllowed(hello.control === true);
     if (!first) return;
     history.setAvailable(hello.earlier ?? 0);
     // Screen readers do not announce the history; captions that were missed later they do.
@@ -39,10 +42,16 @@ new CaptionFeed({
     log.showFinal(final, replayed);
     search.update();
   },
+  onRevised(revised) {
+    log.revise(revised, history.complete);
+    editor.captionsChanged();
+    search.update();
+  },
   onPartial: (partial) => log.showPartial(partial),
   onGap: (gap) => log.showGap(gap),
   onStatus(status) {
     if (status.label) sources.get(status.source).label = status.label;
+    log.markSeveral(status.source);
     state.showStatus(status);
   },
   onLevel: (level) => state.showLevel(level),

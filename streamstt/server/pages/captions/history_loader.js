@@ -23,6 +23,11 @@ export class HistoryLoader {
     if (count === 0) this.#loading = Promise.resolve();
   }
 
+  /** Whether all captions that the server keeps are in the page. */
+  get complete() {
+    return this.#button.hidden;
+  }
+
   /** Resolves when all captions that the server keeps are in the page; rejects if it does not answer. */
   load() {
     this.#loading ??= this.#load().catch((error) => {
@@ -38,7 +43,7 @@ export class HistoryLoader {
     // To a viewer who has seen nothing since the first message, hello has every final that is kept.
     const hello = await firstMessage(socketUrl("captions", { since: 0 }), TIMEOUT_MS);
     if (hello.type !== "hello") throw new Error(hello.message);
-    const first = Number(this.#log.rows[0]?.dataset.seq ?? Infinity);
+    const first = this.#log.firstSeq;
     const earlier = hello.history.filter((final) => final.seq < first);
     this.#autoScroll.keepPosition(() => {
       this.#button.hidden = true;

@@ -3,8 +3,10 @@
 import { element } from "../shared/elements.js";
 import { splitStable } from "../shared/feed.js";
 import { textAfter } from "../shared/word_alignment.js";
+import { Notices } from "./notices.js";
 import { OpenCaption } from "./open_caption.js";
 import { PageRows } from "./page_rows.js";
+import { RevisedRows } from "./revised_rows.js";
 
 const MAX_LINES = 2_000; // hours of speech; the oldest line leaves the page, the transcript files still have it
 const ANNOUNCE_AFTER_MS = 1_000;
@@ -16,10 +18,14 @@ export class Log {
   #sources;
   #autoScroll;
   #pageRows = new PageRows();
+  #revisedRows = new RevisedRows();
+  #notices = new Notices(this.#pageRows);
   #log = document.querySelector("#log");
   #hint = document.querySelector("#hint");
   #open = new Map(); // source -> its open caption: at most one each
   #connected = false;
+  #announces = false; // whether screen readers announce finals
+  #quiet = 0; // changes that they do not announce
 
   constructor(sources, autoScroll) {
     this.#sources = sources;
@@ -32,17 +38,22 @@ export class Log {
     }).observe(this.#log.parentElement);
   }
 
-  /** The rows with captions, oldest first. */
+  /** The rows with captions that are not hidden, oldest first. */
   get rows() {
-    return [...this.#log.querySelectorAll(".caption")];
+    return [...this.#log.querySelectorAll(".caption:not(.removed)")];
+  }
+
+  /** Number of the oldest caption in the page. */
+  get firstSeq() {
+    return Number(this.#log.querySelector(".caption")?.dataset.seq ?? Infinity);
   }
 
   /** A (re)connect: open partials are void, because the server sends them again. */
   reconnected(hello, restarted) {
     for (const source of [...this.#open.keys()]) this.#withdraw(source);
-    this.#markSeveral();
-    if (restarted) this.#showNotice("The captions were restarted");
-    else if (hello.gap_in_history) this.#showNotice("Some captions are missing here");
+    this.markSeveral();
+    if (restarted) this.#notices.show("The captions were restarted");
+    else if (hello.gap_in_history) this.#notices.show("Some captions are missing here");
   }
 
   /** The whole history is in the page: lays it out once. */
@@ -53,12 +64,23 @@ export class Log {
 
   /** From now on screen readers announce finals. */
   announceFinals() {
-    this.#log.setAttribute("aria-live", "polite");
+    this.#announces = true;
+    if (!this.#quiet) this.#log.setAttribute("aria-live", "polite");
+  }
+
+  /** Changes rows without announcing them. */
+  #quietly(change) {
+    this.#quiet++;
+    this.#log.setAttribute("aria-live", "off");
+    change();
+    setTimeout(() => {
+      if (--this.#quiet === 0 && this.#announces) this.#log.setAttribute("aria-live", "polite");
+    }, ANNOUNCE_AFTER_MS);
   }
 
   showPartial(partial) {
     const { id, source, language, text } = partial;
-    this.#markSeveral(source);
+    this.markSeveral(source);
     let open = this.#open.get(source);
     if (open?.id === null) {
       clearTimeout(open.timer);
@@ -70,16 +92,18 @@ export class Log {
     }
     if (text) open.show(text, splitStable(partial)[0].length, language);
     else open.withdraw();
+    this.#notices.wordsShown();
     this.#changed();
   }
 
   showFinal(final, replayed) {
-    this.#markSeveral(final.source, final.label);
+    this.markSeveral(final.source, final.label);
     const open = this.#open.get(final.source);
     const ends = open && (open.id === final.id || open.id === null);
     if (ends && final.text) this.#end(open, final);
     else if (ends) this.#withdraw(final.source);
     else if (final.text) this.#pageRows.addFinal(this.#finalRow(final, final.text));
+    if (final.text) this.#notices.wordsShown();
     this.#pageRows.prune(MAX_LINES);
     const lines = final.text ? 1 : 0;
     if (replayed) this.#autoScroll.countUnseen(lines);
@@ -109,20 +133,24 @@ export class Log {
 
   /** Lines have another length now. */
   breakAnew() {
-    for (const open of this.#open.values()) open.release();
-    this.#pageRows.releaseFinals();
+    this.#autoScroll.keepPosition(() => {
+      for (const open of this.#open.values()) open.release();
+      this.#pageRows.releaseFinals();
+    });
     this.#changed();
   }
 
   /** Inserts earlier finals at the top, up to MAX_LINES in all. */
   prepend(finals, notice) {
-    for (const { source, label } of finals) this.#markSeveral(source, label);
+    for (const { source, label } of finals) this.markSeveral(source, label);
     const nonEmpty = finals.filter((final) => final.text);
     const room = Math.max(0, MAX_LINES - this.#log.childElementCount);
     const rows = nonEmpty.slice(Math.max(0, nonEmpty.length - room)).map((final) => this.#finalRow(final, final.text));
     if (notice) rows.unshift(element("p", "notice", notice));
-    const live = this.#log.getAttribute("aria-live");
-    this.#log.setAttribute("aria-live", "off"); // old captions are not announced
+    this.#quietly(() => this.#prependRows(rows));
+  }
+
+  #prependRows(rows) {
     const first = this.#log.firstElementChild;
     this.#log.prepend(...rows);
     let previous = null;
@@ -131,22 +159,49 @@ export class Log {
       row.classList.toggle("same-source", source !== undefined && source === previous);
       previous = source;
     }
-    setTimeout(() => this.#log.setAttribute("aria-live", live), ANNOUNCE_AFTER_MS);
+  }
+
+  /** The caption of a row, see RevisedRows. */
+  captionOf(row) {
+    return this.#revisedRows.captionOf(row);
+  }
+
+  /** The first row of a caption; null if it is not in the page. */
+  rowOf(seq) {
+    return this.#log.querySelector(`.caption[data-seq="${seq}"]`);
+  }
+
+  /** Whether hidden captions are shown too, struck through. */
+  showHidden(shown) {
+    this.#quietly(() => {
+      this.#revisedRows.showHidden(shown);
+      this.breakAnew();
+    });
+  }
+
+  /** A final was corrected, hidden or starred. complete: whether no older captions are left to load. */
+  revise(revised, complete) {
+    const { source, final_seq, text, hidden } = revised;
+    this.markSeveral(source);
+    this.#quietly(() => {
+      if (this.#revisedRows.revise(revised)) this.breakAnew();
+      else if (!hidden && (complete || this.#revisedRows.isBetweenRows(final_seq))) {
+        this.#revisedRows.insert(this.#finalRow({ ...revised, seq: final_seq }, text));
+        this.breakAnew();
+      }
+    });
   }
 
   showGap({ source, start, end }) {
     const where = this.#sources.several ? ` (${this.#sources.get(source).label})` : "";
-    this.#showNotice(`${Math.max(0.1, end - start).toFixed(1)} s of sound was lost${where}`);
+    this.#notices.showLoss(source, end - start, where);
     this.#changed();
-  }
-
-  #showNotice(text) {
-    this.#pageRows.addFinal(element("p", "notice", text));
   }
 
   #finalRow(final, text = "") {
     const row = this.#row(final);
     row.dataset.seq = final.seq;
+    this.#revisedRows.add(row, final);
     row.lastChild.textContent = text;
     return row;
   }
@@ -165,7 +220,7 @@ export class Log {
   }
 
   /** source: one that may be new; label: its label, if it is known. */
-  #markSeveral(source, label) {
+  markSeveral(source, label) {
     if (source !== undefined) this.#sources.get(source, label);
     const { several } = this.#sources;
     if (document.body.classList.contains("several") === several) return;

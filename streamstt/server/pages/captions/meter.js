@@ -34,7 +34,7 @@ export class Meter {
   /** rms, peak: dB relative to full scale. */
   show({ rms, peak }) {
     this.#bar.style.transform = `scaleX(${fraction(rms)})`;
-    this.#peak.style.insetInlineStart = `${100 * fraction(peak)}%`;
+    this.#peak.style.transform = `translateX(${100 * fraction(peak)}cqw)`;
     this.element.classList.add("active");
     if (peak >= CLIPPED_DB) this.#showClipping();
     this.#updateValue(rms);
@@ -51,7 +51,7 @@ export class Meter {
   #showNoSignal() {
     this.element.classList.remove("active");
     this.#bar.style.transform = "scaleX(0)";
-    this.#peak.style.insetInlineStart = "0%";
+    this.#peak.style.transform = "none";
     this.element.setAttribute("aria-valuenow", LOWEST_DB);
     this.element.setAttribute("aria-valuetext", "no sound");
     this.#valueSetAt = -Infinity;

@@ -16,6 +16,13 @@ export class PageRows {
     return !this.#log.firstChild && !this.#partials.firstChild;
   }
 
+  /** The notices with nothing but notices below them. */
+  get lastNotices() {
+    const open = Math.max(0, ...[...this.#partials.children].map(placeOf));
+    const rows = [...this.#log.children];
+    return rows.slice(rows.findLastIndex((row) => !row.matches(".notice") || placeOf(row) < open) + 1);
+  }
+
   /** Adds an open row at the end. */
   addOpen(created) {
     const row = new Row(created);

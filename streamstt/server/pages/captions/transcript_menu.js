@@ -118,5 +118,6 @@ function lineOf(row) {
   const isShown = (part) => part.textContent && getComputedStyle(part).display !== "none";
   const [time, label, text] = row.children;
   const several = document.body.classList.contains("several");
-  return `${isShown(time) ? `${time.textContent} ` : ""}${several ? `${label.textContent}: ` : ""}${text.textContent}`;
+  const star = row.classList.contains("starred") ? "★ " : "";
+  return `${star}${isShown(time) ? `${time.textContent} ` : ""}${several ? `${label.textContent}: ` : ""}${text.textContent}`;
 }

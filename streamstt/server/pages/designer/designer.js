@@ -3,8 +3,10 @@
 
 import { fromQuery, loadDescription, toCssColor, toQuery, toToml } from "../overlay/settings.js";
 import { AA, luminanceOpposite, parseColor, worstContrast } from "../shared/colors.js";
+import { element } from "../shared/elements.js";
 import { serverUrl } from "../shared/server_url.js";
 import { buildForm } from "./form.js";
+import { isPreset, PRESETS, withPreset } from "./presets.js";
 
 const SCENE_WIDTH = 1920; // of OBS, and of #preview
 const PREVIEW_DELAY_MS = 250; // a slider moves in many small steps
@@ -19,10 +21,30 @@ let tokenRequired = false;
 let timer = 0;
 
 function onChange() {
+  showPreset();
   showResults();
   showContrast();
   clearTimeout(timer);
   timer = setTimeout(showPreview, PREVIEW_DELAY_MS);
+}
+
+/** Changes all settings at once. */
+function setAll(changed) {
+  Object.assign(values, changed);
+  buildForm(byId("settings"), description, values, onChange);
+  onChange();
+}
+
+function makePresetButton([name, preset]) {
+  const button = Object.assign(element("button", "preset", name), { type: "button" });
+  button.addEventListener("click", () => setAll(withPreset(preset, description, values)));
+  return button;
+}
+
+function showPreset() {
+  for (const [n, [, preset]] of PRESETS.entries()) {
+    byId("presets").children[n].setAttribute("aria-pressed", isPreset(preset, description, values));
+  }
 }
 
 function showPreview() {
@@ -84,7 +106,9 @@ async function checkTokenRequired() {
   showResults();
 }
 
-buildForm(byId("settings"), description, values, onChange);
+byId("presets").append(...PRESETS.map(makePresetButton));
+byId("reset").addEventListener("click", () => setAll(description.settings));
+byId("settings").addEventListener("submit", (event) => event.preventDefault());
 for (const radio of document.querySelectorAll("[name=backdrop]")) {
   radio.addEventListener("change", () => {
     screen.dataset.backdrop = radio.value;
@@ -94,5 +118,5 @@ for (const button of document.querySelectorAll("[data-copies]")) button.addEvent
 several.addEventListener("change", showPreview);
 byId("address").addEventListener("focus", () => byId("address").select());
 new ResizeObserver(fitPreview).observe(screen);
-onChange();
+setAll({});
 await checkTokenRequired();

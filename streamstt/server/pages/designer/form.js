@@ -1,45 +1,17 @@
-// The designer's form: a field for each setting that the daemon describes, with its help, or
-// what is wrong with its value.
+// The designer's form: a field for each setting that the daemon describes, with its help, or what is wrong with its
+// value.
 
 import { parseSetting, toCssColor } from "../overlay/settings.js";
 import { parseColor } from "../shared/colors.js";
 import { element } from "../shared/elements.js";
+import { CHOICES, GROUPS, HELP, LABELS } from "./words.js";
 
-const GROUPS = [
-  ["Text", ["font", "weight", "size", "upper", "lines", "chars", "align", "dir"]],
-  ["Colors", ["color", "background", "outline", "tentative"]],
-  ["Place", ["position", "margin"]],
-  ["Speakers", ["labels", "colors", "source"]],
-  ["Time", ["mode", "clear", "min", "cps"]],
-];
-const LABELS = {
-  font: "Font",
-  weight: "Weight",
-  size: "Size",
-  color: "Text",
-  background: "Box",
-  outline: "Outline",
-  position: "Position",
-  margin: "Distance from the edge",
-  align: "Alignment",
-  lines: "Lines",
-  chars: "Line length",
-  mode: "Appearance",
-  tentative: "Tentative words",
-  labels: "Labels",
-  colors: "Speaker's color on",
-  upper: "Capital letters",
-  dir: "Direction",
-  clear: "Clear after silence",
-  min: "Minimum time",
-  cps: "Reading speed",
-  source: "Only these sources",
-};
 const STEPS = { weight: 50, size: 0.1, outline: 0.5, clear: 0.5, min: 0.1 };
 
-/** Fills the form. values: changed in place by each valid input; onChange(): called afterwards. */
+/** Fills the form anew. values: changed in place by each valid input; onChange(): called afterwards. */
 export function buildForm(form, { schema }, values, onChange) {
   const grouped = new Set(GROUPS.flatMap(([, names]) => names));
+  form.replaceChildren();
   const others = Object.keys(schema).filter((name) => !grouped.has(name)); // of a daemon newer than this list
   for (const [title, names] of [...GROUPS, ["More", others]]) {
     const known = names.filter((name) => name in schema);
@@ -48,7 +20,6 @@ export function buildForm(form, { schema }, values, onChange) {
     group.append(element("legend", "", title), ...known.map((name) => makeField(name, schema, values, onChange)));
     form.append(group);
   }
-  form.addEventListener("submit", (event) => event.preventDefault());
 }
 
 function makeField(name, schema, values, onChange) {
@@ -58,12 +29,13 @@ function makeField(name, schema, values, onChange) {
   control.main.setAttribute("aria-describedby", `help-${name}`);
   const label = element("label", "", LABELS[name] ?? name);
   label.htmlFor = control.main.id;
-  const help = element("p", "help", rule.description);
+  const helpText = HELP[name] ?? rule.description;
+  const help = element("p", "help", helpText);
   help.id = `help-${name}`;
   control.onInput((text) => {
     const { value, problem } = parseSetting(name, name === "source" ? text.split(",") : [text], schema);
     control.main.setAttribute("aria-invalid", Boolean(problem));
-    help.textContent = problem ?? rule.description;
+    help.textContent = problem ?? helpText;
     help.classList.toggle("problem", Boolean(problem));
     if (problem) return;
     values[name] = value;
@@ -79,7 +51,7 @@ function makeField(name, schema, values, onChange) {
 /** {main, parts, onInput}: the labelled element, all elements, and a function that registers a handler(text). */
 function makeControl(name, rule, value) {
   if (rule.type === "boolean") return makeSwitch(value);
-  if (rule.enum) return makeChoice(rule.enum, value);
+  if (rule.enum) return makeChoice(rule.enum, CHOICES[name] ?? {}, value);
   if (rule.type === "integer" || rule.type === "number") return makeSlider(name, rule, value);
   if (rule.type === "array") return makeText(value.join(", "));
   return name === "font" ? makeText(value) : makeColor(value);
@@ -99,9 +71,11 @@ function makeSwitch(value) {
   return simpleControl(main, () => (main.checked ? "1" : "0"));
 }
 
-function makeChoice(choices, value) {
+function makeChoice(choices, words, value) {
   const main = element("select");
-  main.append(...choices.map((choice) => Object.assign(element("option", "", choice), { value: choice })));
+  main.append(
+    ...choices.map((choice) => Object.assign(element("option", "", words[choice] ?? choice), { value: choice })),
+  );
   main.value = value;
   return simpleControl(main, () => main.value);
 }

@@ -6,6 +6,7 @@ import { CaptionFeed, Sources } from "../shared/feed.js";
 import { loadLanguageData } from "../shared/language_data.js";
 import { Demo } from "./demo.js";
 import { PopOn } from "./popon.js";
+import { Recent } from "./recent.js";
 import { RollUp } from "./rollup.js";
 import { Rows } from "./rows.js";
 import { fromQuery, loadDescription } from "./settings.js";
@@ -20,6 +21,7 @@ const style = new OverlayStyle(values, document.documentElement);
 const rows = new Rows(document.querySelector("#box"), document.querySelector("#lines"), style);
 const sources = new Sources();
 const speakers = new Speakers(sources, style);
+const recent = new Recent();
 const presenter =
   values.mode === "popon" ? new PopOn(rows, style, speakers, restartClearTimer) : new RollUp(rows, style, speakers);
 await Promise.all([style.load(), loadLanguageData()]);
@@ -41,11 +43,13 @@ function restartClearTimer() {
 
 function clear() {
   clearAt = Infinity;
+  recent.clear();
   rows.fadeOut();
   presenter.onCleared();
 }
 
 function show(message) {
+  recent.add(message);
   const before = rows.text;
   if (presenter.show(message) && rows.text !== before) restartClearTimer();
 }
@@ -65,6 +69,7 @@ let disconnectedAt = -Infinity; // at first, so that nothing from before the ove
 const handlers = {
   onHello(hello, { restarted }) {
     sources.update(hello.sources);
+    recent.discardOpen();
     if (restarted) presenter.discardOpen();
   },
   onPartial: show,
@@ -73,6 +78,10 @@ const handlers = {
     if (replayed && performance.now() - disconnectedAt > 1_000 * (values.clear || 5)) return;
     sources.get(final.source, final.label);
     show(final);
+  },
+  onRevised(revised) {
+    const final = recent.revise(revised);
+    if (final) presenter.revise(final, recent.messages);
   },
   onStatus({ source, label }) {
     if (label) sources.get(source).label = label; // this source came after the hello message

@@ -14,7 +14,8 @@ export class PopOn {
   #speakers;
   #onChange;
   #queued = new Map(); // source -> {id, shownLength}: how much of its caption was queued; at most one each
-  #waiting = []; // screens: lists of row specs
+  #waiting = []; // screens: {id: of the caption, specs: of the rows}
+  #shownId = null; // of the caption on the screen
   #fullyReadAt = 0; // when the screen may change
   #timer = 0;
 
@@ -44,6 +45,18 @@ export class PopOn {
     return !this.#rows.empty;
   }
 
+  /** A final was corrected or hidden: replaces its phrases, if they are on the screen or wait. */
+  revise(final) {
+    const isShown = this.#shownId === final.id && !this.#rows.empty;
+    const others = this.#waiting.filter(({ id }) => id !== final.id);
+    if (!isShown && others.length === this.#waiting.length) return;
+    const at = isShown ? 0 : this.#waiting.findIndex(({ id }) => id === final.id);
+    const screens = final.text ? this.#screensOf(final, final.text) : [];
+    this.#waiting = [...others.slice(0, at), ...screens, ...others.slice(at)];
+    if (isShown) this.#rows.clear();
+    this.#advance();
+  }
+
   /** Open captions will get no final: nothing of them is on the screen. */
   discardOpen() {
     this.#queued.clear();
@@ -58,21 +71,27 @@ export class PopOn {
     // What was queued is never shown again.
   }
 
-  #enqueue({ source, language }, phrase) {
+  #enqueue(message, phrase) {
+    this.#waiting.push(...this.#screensOf(message, phrase));
+    // While the page is hidden, timers hardly run: only the newest is kept.
+    this.#waiting = this.#waiting.slice(document.hidden ? -1 : -MAX_WAITING);
+    this.#advance();
+  }
+
+  #screensOf({ id, source, language }, phrase) {
     const text = this.#style.displayed(phrase, language);
-    const label = this.#speakers.labelAfter(undefined, source);
-    const labelOf = (line) => (line === 0 ? label : "");
+    const { lines } = this.#style.values;
+    const label = this.#speakers.labelOf(source);
+    const labelOf = (line) => (line % lines === 0 ? label : ""); // at the top of each screen
     const texts = breakLines(text, (line) => this.#style.lineCapacity(labelOf(line)), language);
     const dir = this.#style.direction(text);
     const specs = texts.map((line, n) => ({
       ...this.#speakers.rowSpec(source, { label: labelOf(n), dir, language }),
       text: line,
     }));
-    const { lines } = this.#style.values;
-    for (let n = 0; n < specs.length; n += lines) this.#waiting.push(specs.slice(n, n + lines));
-    // While the page is hidden, timers hardly run: only the newest is kept.
-    this.#waiting = this.#waiting.slice(document.hidden ? -1 : -MAX_WAITING);
-    this.#advance();
+    const screens = [];
+    for (let n = 0; n < specs.length; n += lines) screens.push({ id, specs: specs.slice(n, n + lines) });
+    return screens;
   }
 
   #advance() {
@@ -81,7 +100,9 @@ export class PopOn {
     const now = performance.now();
     const due = this.#rows.empty ? now : this.#fullyReadAt - this.#shortenedByMs();
     if (due <= now) {
-      this.#rows.replace(this.#waiting.shift());
+      const { id, specs } = this.#waiting.shift();
+      this.#rows.replace(specs);
+      this.#shownId = id;
       this.#fullyReadAt = now + 1_000 * this.#readingTime();
       this.#onChange();
     }

@@ -43,6 +43,15 @@ export class RollUp {
     return !this.#rows.empty;
   }
 
+  /** A final was corrected or hidden: shows the captions that may be on the screen anew. */
+  revise(_, messages) {
+    for (const flow of this.#flows.values()) clearTimeout(flow.timer);
+    this.#flows.clear();
+    this.#rows.clear();
+    for (const message of messages) this.show(message);
+    this.#rows.endRoll();
+  }
+
   /** Open captions will get no final: only their stable words remain. */
   discardOpen() {
     for (const source of [...this.#flows.keys()]) this.#discard(source);
@@ -95,7 +104,7 @@ export class RollUp {
     for (let n = 0; n < flow.lines.length; n++) {
       const line = flow.lines[n];
       const next = flow.lines[n + 1];
-      if (!line.row) line.label = this.#labelOfNextRow(flow, n, source);
+      if (!line.row) line.label = this.#speakers.labelOf(source);
       const options = { ...this.#style.lineCapacity(line.row?.label ?? line.label), language, from: line.start };
       // A line before others keeps its words unless they no longer fit; those then go to the next line.
       const start = next
@@ -127,11 +136,6 @@ export class RollUp {
       if (start) flow.addLine(start);
     }
     return remaining;
-  }
-
-  #labelOfNextRow(flow, n, source) {
-    if (n > 0 && !flow.lines[n - 1].row) return ""; // the row above it will have the same speaker
-    return this.#speakers.labelAfter(this.#rows.source, source);
   }
 
   #fillRows(flow, stable, { language, source }) {

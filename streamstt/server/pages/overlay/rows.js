@@ -1,4 +1,5 @@
-// The rows on the screen. A row, once shown, only ever moves up, by whole rows.
+// The rows on the screen. A row, once shown, only ever moves up, by whole rows. A label is shown where the speaker
+// changes, and at the top; each row has room for its own, so that no word moves when it appears.
 
 import { element, setText } from "../shared/elements.js";
 
@@ -21,11 +22,6 @@ export class Rows {
     this.#style = style;
   }
 
-  /** The source of the newest words, or undefined. */
-  get source() {
-    return this.#newest?.source;
-  }
-
   get empty() {
     return this.#newest === undefined;
   }
@@ -44,7 +40,10 @@ export class Rows {
     return this.#rows.findLast((row) => row.text);
   }
 
-  /** Adds a row at the bottom. spec: {source, label, labelColor, textColor, tentativeColor, dir, language}. */
+  /**
+   * Adds a row at the bottom. spec: {source, label, labelWidth: px, labelColor, textColor, tentativeColor, dir,
+   * language}.
+   */
   add(spec) {
     this.#cancelFade();
     const last = this.#rows.at(-1);
@@ -53,9 +52,10 @@ export class Rows {
     } else if (last) {
       this.#roll(this.#rows.length);
     }
-    const row = new Row(spec);
+    const row = new Row(spec, () => this.#showLabels());
     this.#rows.push(row);
     this.#list.append(row.element);
+    this.#showLabels();
     while (this.#rows.length > this.#style.values.lines + SPARE_ROWS) this.#rows.shift().remove();
     this.#box.hidden = false;
     return row;
@@ -70,10 +70,10 @@ export class Rows {
   replace(specs) {
     this.clear();
     for (const spec of specs) {
-      const row = new Row(spec);
-      row.setText(spec.text, "");
+      const row = new Row(spec, () => this.#showLabels());
       this.#rows.push(row);
       this.#list.append(row.element);
+      row.setText(spec.text, "");
     }
     this.#box.hidden = specs.length === 0;
   }
@@ -86,6 +86,15 @@ export class Rows {
     this.#box.hidden = true;
   }
 
+  /** Rows that move out keep what they show. */
+  #showLabels() {
+    let above;
+    for (const row of this.#rows.slice(-this.#style.values.lines).filter(({ text }) => text)) {
+      row.showLabel(row.source !== above);
+      above = row.source;
+    }
+  }
+
   /** Clears with a fade, unless it is not visible or not wanted. */
   fadeOut() {
     if (this.#fading || this.#box.hidden) return;
@@ -95,6 +104,11 @@ export class Rows {
     }
     this.#fading = this.#box.animate([{ opacity: 1 }, { opacity: 0 }], { duration: FADE_MS, fill: "forwards" });
     this.#fading.onfinish = () => this.clear();
+  }
+
+  /** Rows that are moving are where they belong at once. */
+  endRoll() {
+    this.#rolling?.cancel();
   }
 
   /** Ends a fade at once: new words stand alone. */
@@ -125,15 +139,21 @@ export class Rows {
 }
 
 class Row {
-  constructor({ source, label, labelColor, textColor, tentativeColor, dir, language }) {
+  #onVacancy;
+
+  /** onVacancy(): it has words now, or no longer. */
+  constructor({ source, label, labelWidth, labelColor, textColor, tentativeColor, dir, language }, onVacancy) {
+    this.#onVacancy = onVacancy;
     this.source = source;
     this.label = label;
     this.element = element("p", "line");
     this.element.dir = dir;
     this.element.lang = language || "";
+    this.shownLabel = colored("label", "", labelColor);
+    this.shownLabel.style.width = `${labelWidth}px`;
     this.stable = colored("stable", "", textColor);
     this.tentative = colored("tentative", "", tentativeColor);
-    if (label) this.element.append(colored("label", label, labelColor));
+    if (label) this.element.append(this.shownLabel);
     this.element.append(this.stable, this.tentative);
   }
 
@@ -143,9 +163,15 @@ class Row {
 
   /** Shows words. An empty row keeps its place, because other rows must not move down. */
   setText(stable, tentative) {
+    const before = this.text;
     setText(this.stable, stable);
     setText(this.tentative, tentative);
-    this.element.classList.toggle("vacant", !stable && !tentative);
+    this.element.classList.toggle("vacant", !this.text);
+    if (!before !== !this.text) this.#onVacancy();
+  }
+
+  showLabel(shown) {
+    setText(this.shownLabel, shown ? this.label : "");
   }
 
   /** Removes the words that may still change. */

@@ -13,19 +13,18 @@ export class Speakers {
     this.#style = style;
   }
 
-  /** The label of a new row of `source`, below a row of the source `above`; empty if it needs none. */
-  labelAfter(above, source) {
+  /** The label of rows of a source; empty if they have none. */
+  labelOf(source) {
     const { labels, source: selected } = this.#style.values;
     const { label } = this.#sources.get(source); // first, because it may add the second source
     const labelled = labels === "on" || (labels === "auto" && this.#sources.several && selected.length !== 1);
-    if (!labelled || above === source) return "";
-    return truncate(label, (text) => this.#style.fitsLabel(text));
+    return labelled ? truncate(label, (text) => this.#style.fitsLabel(text)) : "";
   }
 
   /** What Rows needs to know of a row beside its words. */
   rowSpec(source, { label, dir, language }) {
     const { colors } = this.#style.values;
-    const spec = { source, label, dir, language };
+    const spec = { source, label, labelWidth: this.#style.labelWidth(label), dir, language };
     if (colors === "off") return spec;
     const color = this.#style.sourceColor(this.#sources.get(source));
     if (label) spec.labelColor = toCss(color);

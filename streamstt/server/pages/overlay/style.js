@@ -10,6 +10,7 @@ const HANGING = 0.35; // em: so far, a line that is on the screen may extend int
 const SPARE = 0.4; // em: so much more is left free on new lines, for punctuation that is added later
 const LABEL_WEIGHT = 700; // both as in the style sheet
 const LABEL_GAP = 0.35; // em
+const SHORT_LABEL = 8; // columns: is not cut, also if it takes half of a short line
 const WIDEST = 5; // em: a family of emoji in a font that does not join them
 const LATIN = "Aa ąż"; // letters of both files of the bundled font
 const LINE_SPACE = /[\t\n\v\f\r\u2028\u2029]/gu; // would not be as wide on the line as when it is measured
@@ -62,15 +63,22 @@ export class OverlayStyle {
     return before !== this.#lineWidth;
   }
 
-  /** Whether a label leaves half of a line to the words, and room for any one character. */
+  /** Whether a label leaves most of a line to the words, at least half of it, and room for any one character. */
   fitsLabel(label) {
+    const { chars } = this.#values;
+    const used = this.labelWidth(label) + LABEL_GAP * this.#fontSize;
     const room = Math.min(this.#lineWidth / 2, this.#lineWidth - WIDEST * this.#fontSize);
-    return columns(label) <= this.#values.chars / 2 && this.#labelWidth(label) <= room;
+    return columns(label) <= Math.max(chars / 3, Math.min(SHORT_LABEL, chars / 2)) && used <= room;
+  }
+
+  /** Pixels that a label takes, with its colon. */
+  labelWidth(label) {
+    return label ? this.#labelCanvas.measureText(`${label}:`).width : 0;
   }
 
   /** {limit, fits}, for caption_lines.js, of a line that begins with a label. */
   lineCapacity(label) {
-    const used = label ? this.#labelWidth(label) : 0;
+    const used = label ? this.labelWidth(label) + LABEL_GAP * this.#fontSize : 0;
     return {
       limit: Math.max(8, this.#values.chars - (label ? columns(label) + 2 : 0)),
       fits: (line, shown = false) => {
@@ -108,10 +116,6 @@ export class OverlayStyle {
   /** The color for words that may still change. */
   tentativeColor(color) {
     return this.#values.tentative === "dim" ? dim(color, this.#backdrop) : color;
-  }
-
-  #labelWidth(label) {
-    return this.#labelCanvas.measureText(`${label}:`).width + LABEL_GAP * this.#fontSize;
   }
 
   #family() {

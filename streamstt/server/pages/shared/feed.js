@@ -1,14 +1,23 @@
 // Subscribes to the captions of the daemon that served this page (protocol v1 over WebSocket). Resumes after a lost
 // connection without missing or repeating a final, and passes events on. It does not know how captions are displayed.
 
+import { connectionProblem } from "./connection_problem.js";
 import { socketUrl } from "./server_url.js";
 import { ReconnectingSocket } from "./socket.js";
 
 const HELLO_TIMEOUT_MS = 10_000;
+const SILENCE_TIMEOUT_MS = 8_000; // the server sends something at least every two seconds
 const MAX_KNOWN_IDS = 4_000; // hours of speech; the oldest is dropped: only ids around a reconnect are seen again
 const MAX_SOURCES = 500; // remote clients choose their names; the oldest is dropped, and would get a new color
 const COLORS = 6; // as many .source-N rules as the style sheets have
-const HANDLERS = { final: "onFinal", partial: "onPartial", status: "onStatus", gap: "onGap", level: "onLevel" };
+const HANDLERS = {
+  final: "onFinal",
+  revised: "onRevised",
+  partial: "onPartial",
+  status: "onStatus",
+  gap: "onGap",
+  level: "onLevel",
+};
 
 /** Splits a partial into [stable, tentative]. The daemon counts code points, JavaScript strings count UTF-16 units. */
 export function splitStable({ text, stable }) {
@@ -50,6 +59,7 @@ export class Sources {
  *   onConnection(state, reason)   "connecting"; "retrying" after a failure; "open" once the history has been passed on
  *   onHello(hello, {first, restarted})   open partials and states are void: the server sends them again
  *   onFinal(final, {replayed})    once for each id; replayed: from the history. An empty text withdraws the partial
+ *   onRevised(revised)            a final that was passed on before was corrected, hidden or starred
  *   onPartial(partial)            never after the final of its id
  *   onStatus(status), onGap(gap)
  *   onLevel(level)                levels are requested only if this handler exists
@@ -58,7 +68,9 @@ export class CaptionFeed {
   #handlers;
   #only;
   #socket;
-  #reason = ""; // why the server closed the connection, if it said so
+  #reason = ""; // why there is no connection, if the server said so
+  #refused = false; // the server said why in this attempt
+  #losses = 0; // since the last hello
   #session = null;
   #seq = 0; // the highest that was applied in this session
   #finals = new Set(); // ids of this session: the daemon's next run may use the same ids for other captions
@@ -69,22 +81,37 @@ export class CaptionFeed {
     this.#only = new Set(sources);
     const socketHandlers = {
       url: () => this.#url(),
-      onConnecting: (failures) => failures || this.#notify("onConnection", "connecting", ""),
+      onConnecting: (failures) => {
+        this.#refused = false;
+        if (!failures) this.#notify("onConnection", "connecting", "");
+      },
       onMessage: (message) => this.#receive(message),
-      onLost: () => this.#notify("onConnection", "retrying", this.#reason),
+      onLost: () => this.#tellLoss(),
     };
-    this.#socket = new ReconnectingSocket(socketHandlers, HELLO_TIMEOUT_MS);
+    this.#socket = new ReconnectingSocket(socketHandlers, HELLO_TIMEOUT_MS, SILENCE_TIMEOUT_MS);
   }
 
   start() {
     // A socket that survived the network's absence may be half dead. Resuming loses nothing, so always reconnect.
     addEventListener("online", () => this.#socket.connect());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#socket.hurry());
     this.#socket.connect();
   }
 
   #url() {
     const resume = this.#session === null ? {} : { since: this.#seq, session: this.#session };
-    return socketUrl("captions", this.#handlers.onLevel ? { ...resume, levels: 1 } : resume);
+    return socketUrl("captions", { ...resume, heartbeat: 1, ...(this.#handlers.onLevel && { levels: 1 }) });
+  }
+
+  /** Tells that there is no connection, at once, and then why, if the server can be asked. */
+  async #tellLoss() {
+    const losses = ++this.#losses;
+    this.#notify("onConnection", "retrying", this.#reason);
+    if (this.#refused) return;
+    const problem = await connectionProblem({ repeated: losses > 2 });
+    if (losses !== this.#losses || problem === this.#reason) return;
+    this.#reason = problem;
+    this.#notify("onConnection", "retrying", problem);
   }
 
   #receive(message) {
@@ -94,6 +121,7 @@ export class CaptionFeed {
         break;
       case "error":
         this.#reason = message.message; // the server closes now, and the next attempt follows
+        this.#refused = true;
         break;
       default:
         this.#seq = Math.max(this.#seq, message.seq ?? 0);
@@ -104,6 +132,7 @@ export class CaptionFeed {
   #receiveHello(hello) {
     if (hello.protocol !== 1) {
       this.#reason = "The caption server was updated: reload this page.";
+      this.#refused = true;
       this.#socket.reconnect();
       return;
     }
@@ -116,8 +145,9 @@ export class CaptionFeed {
     }
     this.#session = hello.session;
     this.#reason = "";
+    this.#losses = 0;
     this.#notify("onHello", hello, { first, restarted });
-    for (const final of hello.history) this.#apply(final, true);
+    for (const message of [...hello.history, ...(hello.revisions ?? [])]) this.#apply(message, true);
     this.#seq = Math.max(this.#seq, hello.seq);
     this.#notify("onConnection", "open", "");
   }

@@ -4,7 +4,9 @@ import { Backoff } from "./backoff.js";
 
 /**
  * A connection that is opened again after each loss. The owner must call `established` once the server has greeted it;
- * a greeting that takes longer than `greetingTimeoutMs` counts as a loss. Handlers, all but `url` optional:
+ * a greeting that takes longer than `greetingTimeoutMs` counts as a loss. So does silence of `silenceTimeoutMs` later on,
+ * if the server sends something all the time: browsers do not notice that a network is gone. Handlers, all but `url`
+ * optional:
  *
  *   url()                   the address for the next attempt
  *   onConnecting(failures)  an attempt begins, after so many that failed
@@ -15,13 +17,16 @@ import { Backoff } from "./backoff.js";
 export class ReconnectingSocket {
   #handlers;
   #greetingTimeoutMs;
+  #silenceTimeoutMs;
   #socket = null;
-  #timer = 0; // whichever comes next: the greeting is overdue, or the next attempt is due
+  #timer = 0; // whichever comes next: the greeting or the next message is overdue, or the next attempt is due
+  #isEstablished = false;
   #backoff = new Backoff();
 
-  constructor(handlers, greetingTimeoutMs) {
+  constructor(handlers, greetingTimeoutMs, silenceTimeoutMs = Infinity) {
     this.#handlers = handlers;
     this.#greetingTimeoutMs = greetingTimeoutMs;
+    this.#silenceTimeoutMs = silenceTimeoutMs;
   }
 
   /** Connects now; an open connection is replaced. */
@@ -30,7 +35,11 @@ export class ReconnectingSocket {
     this.#handlers.onConnecting?.(this.#backoff.failures);
     const socket = new WebSocket(this.#handlers.url());
     socket.onopen = () => socket === this.#socket && this.#handlers.onOpen?.();
-    socket.onmessage = ({ data }) => socket === this.#socket && this.#handlers.onMessage?.(JSON.parse(data));
+    socket.onmessage = ({ data }) => {
+      if (socket !== this.#socket) return;
+      if (this.#isEstablished) this.#awaitMessage();
+      this.#handlers.onMessage?.(JSON.parse(data));
+    };
     socket.onclose = () => socket === this.#socket && this.reconnect();
     this.#socket = socket;
     this.#timer = setTimeout(() => this.reconnect(), this.#greetingTimeoutMs);
@@ -38,8 +47,14 @@ export class ReconnectingSocket {
 
   /** The server has greeted this page: the next loss is the first one again. */
   established() {
-    clearTimeout(this.#timer);
+    this.#isEstablished = true;
     this.#backoff.reset();
+    this.#awaitMessage();
+  }
+
+  /** Connects now if the next attempt is due later: there is reason to hope. */
+  hurry() {
+    if (!this.#socket) this.connect();
   }
 
   /** Gives the connection up, and connects again after a while. */
@@ -54,11 +69,17 @@ export class ReconnectingSocket {
     clearTimeout(this.#timer);
     const socket = this.#socket;
     this.#socket = null; // first: whatever it still delivers is ignored
+    this.#isEstablished = false;
     socket?.close();
   }
 
   send(data) {
     this.#socket.send(data);
+  }
+
+  #awaitMessage() {
+    clearTimeout(this.#timer);
+    if (this.#silenceTimeoutMs < Infinity) this.#timer = setTimeout(() => this.reconnect(), this.#silenceTimeoutMs);
   }
 
   /** Bytes that wait for the network. */
@@ -67,11 +88,12 @@ export class ReconnectingSocket {
   }
 }
 
-/** Opens a connection for its first message. Rejects if there is none within `timeoutMs`. */
-export function firstMessage(url, timeoutMs) {
+/** Opens a connection for its first message, after a request if there is one. Rejects if none comes in `timeoutMs`. */
+export function firstMessage(url, timeoutMs, request) {
   return new Promise((resolve, reject) => {
     const socket = new WebSocket(url);
     const timer = setTimeout(() => socket.close(), timeoutMs);
+    if (request) socket.onopen = () => socket.send(JSON.stringify(request));
     socket.onmessage = ({ data }) => {
       resolve(JSON.parse(data));
       socket.close();

@@ -2,8 +2,10 @@
 
 import json
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -202,14 +204,18 @@ def test_devices() -> None:
 
 
 def test_nothing_from_elsewhere() -> None:
-    """Pages may load and run only what this daemon serves, and nothing written into them."""
+    """Pages may load and run only what this daemon serves; of what is written into them, only scripts by their hash."""
     policy = HEADERS["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
     for page in ("/", "/overlay"):
-        body = ROUTES.respond(page).body.decode()
+        response = ROUTES.respond(page)
+        body = response.body.decode()
         assert not re.search(r"""(src|href)=["']?(https?:)?//""", body)
         assert "<style" not in body
         assert " style=" not in body
         assert " onclick=" not in body
-        assert "<script>" not in body
+        allowed = re.findall(r"'sha256-([^']+)'", dict(response.headers)["Content-Security-Policy"])
+        scripts = re.findall(r"<script>(.*?)</script>", body, re.DOTALL)
+        assert allowed == [b64encode(sha256(script.encode()).digest()).decode() for script in scripts]
+        assert len(scripts) == (page == "/")

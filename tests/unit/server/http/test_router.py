@@ -9,7 +9,7 @@ from streamstt.config.compat import SETTING_BY_PATH
 from streamstt.events import State, Status
 from streamstt.server.access import COMPAT_PATHS, NO_ROLE, AccessPolicy, AccessRequest, Role, TokenSet
 from streamstt.server.http.pages import Pages
-from streamstt.server.http.response import Download, Response
+from streamstt.server.http.response import Download, Response, text_response
 from streamstt.server.http.router import Router
 from tests.support.captions import final, make_hub
 
@@ -68,7 +68,8 @@ def test_transcript_with_a_token_is_no_detour() -> None:
 def test_health_without_a_token_is_one_word() -> None:
     """Without a token, a monitor gets the status, not the names of sources; with one, it gets all."""
     router = closed()
-    assert json.loads(ask(router, "/healthz").body) == {"status": "ready"}
+    for path in ("/healthz", "/%68ealthz", "/healthz?x=/trust"):
+        assert json.loads(ask(router, path).body) == {"status": "ready"}
     assert "mic" in json.loads(ask(router, f"/healthz?token={TOKEN}").body)["sources"]
 
 
@@ -121,3 +122,46 @@ def test_other_protocols(path: str, setting: str) -> None:
 def test_every_compat_path_has_its_switch() -> None:
     """No path of another protocol is open without a setting."""
     assert set(SETTING_BY_PATH) == set(COMPAT_PATHS)
+
+
+def test_pages_have_one_address() -> None:
+    """A page with a slash behind its name, or the captions' socket opened in a browser, leads to the page."""
+    router = Router(AccessPolicy(None), Pages(make_hub()))
+    response = ask(router, "/overlay/?lines=2")
+    assert (response.status, dict(response.headers)["Location"]) == (HTTPStatus.SEE_OTHER, "../overlay?lines=2")
+    response = router.route(AccessRequest("/captions", ("localhost",), is_navigation=True))
+    assert isinstance(response, Response)
+    assert dict(response.headers)["Location"] == "./"
+    assert ask(router, "/captions").status is HTTPStatus.UPGRADE_REQUIRED
+
+
+def test_why_there_is_no_connection() -> None:
+    """A page learns why its WebSocket is refused: its origin, too many clients, or nothing; with no token, nothing."""
+
+    def problem(router: Router, **fields: str) -> str:
+        response = router.route(AccessRequest(hosts=("127.0.0.1:8765",), **fields))
+        assert isinstance(response, Response)
+        return json.loads(response.body)["problem"]
+
+    router = Router(AccessPolicy(None), Pages(make_hub()))
+    assert problem(router, target="/connection?origin=http://127.0.0.1:8765") == ""
+    assert "https://a.example" in problem(router, target="/connection?origin=https://a.example")
+    assert "full" in problem(router, target="/connection", over_limit="full")
+    later = text_response(HTTPStatus.SERVICE_UNAVAILABLE, "later\n")
+    edge = Router(
+        AccessPolicy(None), Pages(make_hub()), unavailable=lambda path: later if path == "/captions" else None
+    )
+    assert problem(edge, target="/connection") == "later"
+    assert ask(closed(), "/connection").status is HTTPStatus.UNAUTHORIZED
+
+
+def test_too_many_clients() -> None:
+    """Only WebSockets and uploads are refused when there are too many."""
+    router = Router(AccessPolicy(None), Pages(make_hub()))
+    for is_websocket, status in ((True, HTTPStatus.SERVICE_UNAVAILABLE), (False, HTTPStatus.OK)):
+        target = "/captions" if is_websocket else "/"
+        response = router.route(
+            AccessRequest(target, ("localhost",), is_websocket=is_websocket, over_limit="3 clients are connected")
+        )
+        assert isinstance(response, Response)
+        assert response.status is status
