@@ -31,12 +31,14 @@ class Response:
         content_type: Of the body.
         body: The whole body; it is left out of the answer to ``HEAD``.
         headers: Headers besides ``HEADERS``, ``Content-Type`` and ``Content-Length``.
+        reason: Sentence for the log, of an error that is written for programs; empty: the first line of the body.
     """
 
     status: HTTPStatus
     content_type: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
+    reason: str = ""
 
 
 def text_response(status: HTTPStatus, text: str, **headers: str) -> Response:
