@@ -175,6 +175,8 @@ NOTICES = """
         ([0.3, None, 0.3], ["[words]"]),
         ([0.3, 0.3, None, 0.3], ["0.6 s", "[words]"]),
         ([2.0, 2.0, 0.2, None, 1.0], ["4.2 s", "[words]", "1.0 s"]),
+        ([600.0], ["10 minutes"]),
+        ([28_800.0], ["8 hours"]),  # a night
     ],
 )
 def test_lost_sound_is_added_up(losses: list[float | None], shown: list[str]) -> None:
