@@ -9,7 +9,7 @@ import logging
 from functools import partial
 
 from streamstt.audio.format import SAMPLE_RATE, Block
-from streamstt.audio.mixing import make_finite
+from streamstt.audio.mixing import count_bad, make_finite
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.liveness import Liveness
 from streamstt.captioning.metrics import PipelineMetrics
@@ -133,7 +133,10 @@ class CaptionPipeline:
         """Passes a block of audio to its session; never waits."""
         if self._stopping:
             return
-        block = Block(block.start, make_finite(block.samples))  # sources of other programs may deliver anything
+        samples = make_finite(block.samples)  # sources of other programs may deliver anything
+        if samples is not block.samples:
+            self.metrics.count_bad_samples(session.source, count_bad(block.samples))
+        block = Block(block.start, samples)
         if session.source not in self._lag_monitors:
             self._lag_monitors[session.source] = LagMonitor(now_samples() - len(block.samples))
         self._hub.counters.for_source(session.source).audio_s.inc(len(block.samples) / SAMPLE_RATE)
