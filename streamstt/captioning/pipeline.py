@@ -9,7 +9,7 @@ import logging
 from functools import partial
 
 from streamstt.audio.format import SAMPLE_RATE, Block
-from streamstt.audio.mixing import make_finite
+from streamstt.audio.mixing import count_bad, make_finite
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.liveness import Liveness
 from streamstt.captioning.metrics import PipelineMetrics
@@ -151,7 +151,10 @@ class CaptionPipeline:
             return
         self._note_time(session, block)
         self._pause_watches[session.source].audio_received()
-        block = Block(block.start, make_finite(block.samples))  # sources of other programs may deliver anything
+        samples = make_finite(block.samples)  # sources of other programs may deliver anything
+        if samples is not block.samples:
+            self.metrics.count_bad_samples(session.source, count_bad(block.samples))
+        block = Block(block.start, samples)
         if session.source not in self._lag_monitors:
             self._lag_monitors[session.source] = LagMonitor(0)
         if block.start > session.position:
