@@ -29,6 +29,8 @@ from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import DetectorFactory, Session
 from streamstt.speech.voice_level import TOO_QUIET
 
+BURST = SAMPLE_RATE  # samples; audio of this length at once was sent late, not decoded late
+
 log = logging.getLogger(__name__)
 caption_log = logging.getLogger(CAPTION_LOGGER)
 
@@ -136,6 +138,8 @@ class CaptionPipeline:
         block = Block(block.start, make_finite(block.samples))  # sources of other programs may deliver anything
         if session.source not in self._lag_monitors:
             self._lag_monitors[session.source] = LagMonitor(now_samples() - len(block.samples))
+        if len(block.samples) > BURST:
+            self._lag_monitors[session.source].excuse(len(block.samples))
         self._hub.counters.for_source(session.source).audio_s.inc(len(block.samples) / SAMPLE_RATE)
         self._hub.levels.measure(session.source, block.samples, loop_time())
         was_too_quiet = session.voice_too_quiet

@@ -33,6 +33,15 @@ class LagMonitor:
         """
         self.late = False
         self._started_at = started_at
+        self._excused = 0
+
+    def excuse(self, samples: int) -> None:
+        """Excuses audio that comes at once, as a server sends what it has kept, until it has been decoded.
+
+        Args:
+            samples: Number of samples.
+        """
+        self._excused += samples
 
     def update(self, overdue: int, position: int, clock: int) -> bool:
         """Updates ``late``.
@@ -47,6 +56,9 @@ class LagMonitor:
             Whether ``late`` has changed.
         """
         overdue -= max(0, position - (clock - self._started_at))
+        if overdue < RECOVERED:
+            self._excused = 0
+        overdue -= self._excused
         late = overdue >= (RECOVERED if self.late else LATE)
         changed = late != self.late
         self.late = late

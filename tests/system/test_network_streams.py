@@ -18,7 +18,7 @@ from streamstt.audio.format import SAMPLE_RATE, Samples
 from streamstt.audio.network_stream import NetworkStream
 from streamstt.errors import SourceError
 from tests.support.brokers import free_port
-from tests.support.daemon import DATA, WITHIN_S, captions, get, receive, write_script
+from tests.support.daemon import DATA, WITHIN_S, captions, get, receive, write_brisk_script
 from tests.support.forked import Daemon
 from tests.support.stream_servers import StreamServer
 
@@ -123,7 +123,7 @@ async def test_streams_are_lost_and_found(servers: dict[str, StreamServer], tmp_
     urls["radio"] = with_secret(urls["radio"])
     sources = [f'[[source]]\ninput = "url:{url}"\nname = "{kind}"\nwait = "yes"\n' for kind, url in urls.items()]
     (tmp_path / "streamstt.toml").write_text("".join(sources))
-    options = [*write_script(tmp_path), "--config", str(tmp_path / "streamstt.toml")]
+    options = [*write_brisk_script(tmp_path), "--config", str(tmp_path / "streamstt.toml")]
     with Daemon(*options) as daemon:
         async with captions(daemon) as viewer:
             seen = await until_each(viewer, lambda m: m["type"] == "partial")

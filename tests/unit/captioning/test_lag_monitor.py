@@ -1,4 +1,4 @@
-"""When viewers get the notice that captions are late."""
+"""When the operator gets the notice that captions are late."""
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.captioning.scheduling import LAG_TEXT, LagMonitor
@@ -34,3 +34,14 @@ def test_audio_that_comes_faster_than_speech() -> None:
     monitor = LagMonitor(samples_from_ms(5000))
     assert not monitor.update(samples_from_ms(60_000), position=samples_from_ms(100_000), clock=samples_from_ms(10_000))
     assert monitor.update(samples_from_ms(60_000), position=samples_from_ms(100_000), clock=samples_from_ms(64_000))
+
+
+def test_audio_that_a_server_has_kept() -> None:
+    """What comes at once is not late before it has been decoded, unless more becomes overdue meanwhile."""
+    monitor = LagMonitor(0)
+    monitor.excuse(samples_from_ms(8000))
+    overdue_s = (8, 5, 9.5, 0.1, 1.9, 2.1)
+    assert [monitor.update(samples_from_ms(s * 1000), 0, 0) for s in overdue_s] == [False] * 5 + [True]
+    monitor = LagMonitor(0)
+    monitor.excuse(samples_from_ms(8000))
+    assert [monitor.update(samples_from_ms(s * 1000), 0, 0) for s in (8, 10.1)] == [False, True]
