@@ -31,6 +31,8 @@ from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import DetectorFactory, Session
 from streamstt.speech.voice_level import TOO_QUIET
 
+BURST = SAMPLE_RATE  # samples; audio of this length at once was sent late, not decoded late
+
 log = logging.getLogger(__name__)
 caption_log = logging.getLogger(CAPTION_LOGGER)
 
@@ -159,6 +161,8 @@ class CaptionPipeline:
             self._lag_monitors[session.source] = LagMonitor(0)
         if block.start > session.position:
             self._lag_monitors[session.source].note_gap(session.position, block.start)
+        if len(block.samples) > BURST:
+            self._lag_monitors[session.source].excuse(len(block.samples))
         self._hub.counters.for_source(session.source).audio_s.inc(len(block.samples) / SAMPLE_RATE)
         self._hub.levels.measure(session.source, block.samples, loop_time())
         was_too_quiet = session.voice_too_quiet
