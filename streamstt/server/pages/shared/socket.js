@@ -6,7 +6,7 @@ export const SILENCE_TIMEOUT_MS = 8_000; // with heartbeat=1, the server sends s
 
 /**
  * A connection that is opened again after each loss. The owner must call `established` once the server has greeted it;
- * a greeting that takes longer than `greetingTimeoutMs` counts as a loss. So does silence of `silenceTimeoutMs` later on,
+ * a greeting that takes longer than `greetingTimeoutMs` counts as a loss. So does silence of `silenceTimeoutMs` later,
  * if the server sends something all the time: browsers do not notice that a network is gone. Handlers, all but `url`
  * optional:
  *
