@@ -227,7 +227,9 @@ class Settings(Section):
         names = [s.name for s in self.source]
         duplicates = sorted({n for n in names if names.count(n) > 1})
         if duplicates:
-            raise ValueError(f"two sources are named {', '.join(duplicates)}: give each its own name")
+            raise ValueError(
+                f"two sources are named {', '.join(duplicates)}: give each its own name (a [[source]] table in a file)"
+            )
         if [s.kind for s in self.source].count("stdin") > 1:
             raise ValueError("only one source can read standard input")
         return self

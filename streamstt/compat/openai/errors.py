@@ -1,5 +1,6 @@
 """Errors in the form that OpenAI's clients expect, over HTTP and WebSocket. Pure."""
 
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
@@ -51,7 +52,10 @@ class ApiError(Exception):
     def response(self) -> Response:
         """The error as an HTTP response."""
         headers = (("Retry-After", "2"),) if self.status is HTTPStatus.TOO_MANY_REQUESTS else ()
-        return json_response(self.status, {"error": self.data}, headers)
+        return replace(
+            json_response(self.status, {"error": self.data}, headers),
+            reason=f"{self.code}: {self}" if self.code else str(self),
+        )
 
 
 def is_openai_path(path: str) -> bool:
@@ -70,4 +74,4 @@ def to_openai_error(response: Response) -> Response:
         return response
     code = ERROR_CODES.get(response.status, "")
     problem = ApiError(response.body.decode().strip(), code, status=response.status).response
-    return Response(problem.status, problem.content_type, problem.body, response.headers)
+    return replace(problem, headers=response.headers)

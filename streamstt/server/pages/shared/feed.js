@@ -3,10 +3,9 @@
 
 import { connectionProblem } from "./connection_problem.js";
 import { socketUrl } from "./server_url.js";
-import { ReconnectingSocket } from "./socket.js";
+import { ReconnectingSocket, SILENCE_TIMEOUT_MS } from "./socket.js";
 
 const HELLO_TIMEOUT_MS = 10_000;
-const SILENCE_TIMEOUT_MS = 8_000; // the server sends something at least every two seconds
 const MAX_KNOWN_IDS = 4_000; // hours of speech; the oldest is dropped: only ids around a reconnect are seen again
 const MAX_SOURCES = 500; // remote clients choose their names; the oldest is dropped, and would get a new color
 const COLORS = 6; // as many .source-N rules as the style sheets have
