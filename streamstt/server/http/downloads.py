@@ -19,7 +19,7 @@ from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import Message
 from streamstt.server.http.request import HttpRequest
 from streamstt.server.http.response import Download, HttpError
-from streamstt.server.http.session import SessionRecords
+from streamstt.server.http.session import SessionRecords, belongs_to_set
 from streamstt.subtitles.formats import CONTENT_TYPES
 from streamstt.transcripts.archive import SessionSet
 
@@ -181,10 +181,12 @@ class Downloads:
         try:
             async with self._turn:
                 rendering.version = (session, _, until), sets = self._version
+                finals = self._hub.finals
                 if download.current_set:
                     sets = sets[-1:]
+                    finals = [final for final in finals if all(belongs_to_set(final, s.header) for s in sets)]
                 since = sets[-1].header.seq if download.current_set and sets else 0
-                source, target = await run_in_thread(_open_files, self._hub.finals)
+                source, target = await run_in_thread(_open_files, finals)
                 rendering.file = target
                 with source:
                     numbers = [str(since), str(until)]

@@ -149,6 +149,19 @@ async def test_a_new_set(exports: Exports) -> None:
     await served.close()
 
 
+async def test_captions_of_the_set_before(exports: Exports) -> None:
+    """A caption that ended before the mark, but became final after it, is in the set before."""
+    exports.may_end.set()
+    hub = make_hub()
+    hub.publish(final("Before.", 1.0, 2.0), final("Across.", 4.0, 6.0, number=2), final("After.", 7.0, 8.0, number=3))
+    marked_at = datetime(2026, 1, 2, 3, 4, 10, 678_000, tzinfo=UTC)  # at 5.0 of the source
+    served = Downloads(hub, Records((SessionSet(Path("set"), SetHeader(marked_at, "", "run-1", 0)),)))
+    for download, body in ((Download("txt", current_set=True), b"2 finals"), (TXT, b"3 finals")):
+        await served.send(download, client := Client())  # type: ignore[arg-type]
+        assert client.body == body
+    await served.close()
+
+
 async def test_one_at_a_time(exports: Exports) -> None:
     """Files are made one after the other; one that has to wait has the newest captions, and is made once."""
     hub = make_hub()
