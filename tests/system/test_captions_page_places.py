@@ -12,7 +12,7 @@ from selenium.webdriver.common.keys import Keys
 from streamstt.events import State, Status
 from tests.support.browser import set_viewport, until, until_equal
 from tests.support.captions_page import ALERTS, by_id
-from tests.support.pages import FINALS, PARTIALS, ScriptedDaemon, final, partial
+from tests.support.pages import FINALS, PARTIALS, STATE, ScriptedDaemon, final, partial
 
 # ---- the live end
 
@@ -119,7 +119,7 @@ HEADER = "const { width, height } = document.querySelector('header').getBounding
 def test_the_header_is_still(
     page: webdriver.Chrome, scripted_daemon: ScriptedDaemon, width: int, height: int, guests: int
 ) -> None:
-    """Nothing moves in the header, and it does not become higher, while states and levels change and captions flow."""
+    """Nothing moves in the header while states and levels change and captions flow, nor when the connection is lost."""
     set_viewport(page, width, height)
     sources = ["desk", *["Anna", "Benedikt Hinterhuber-Lang", "Saal links", "C"][:guests]]
     for source in sources:
@@ -140,3 +140,8 @@ def test_the_header_is_still(
         assert page.execute_script(HEADER) == before
     page.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 0))")
     assert page.execute_script("return moved") == []
+    page.execute_script("sockets.at(-1).close()")
+    until(page, STATE, lambda text: "connect" in text, "no connection")
+    assert page.execute_script(HEADER) == before
+    until_equal(page, "return document.querySelectorAll('#state .meter').length", len(sources))
+    assert page.execute_script(HEADER) == before
