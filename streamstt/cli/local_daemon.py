@@ -2,15 +2,17 @@
 
 import re
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from streamstt.client import Trust, captions_url
-from streamstt.config.loader import load
-from streamstt.config.server import ServerSettings, local_address
+from streamstt.config.loader import load, state_folder
+from streamstt.config.server import LOCAL_CERTIFICATE, ServerSettings, local_address
 from streamstt.errors import ConfigError
 from streamstt.server.access import Role, is_loopback, query_token, requires_token
+from streamstt.server.tls import local_certificate_in
 from streamstt.server.tokens import load_tokens, token_for, will_create_tokens
 
 SERVICE_ENVIRONMENT = {"STATE_DIRECTORY": "/var/lib/streamstt"}  # of the system service; root can read it
@@ -100,16 +102,30 @@ def _own_token(server: ServerSettings, role: Role) -> str:
 
 
 def _own_certificate(server: ServerSettings) -> ssl.SSLContext | None:
-    """Returns a context that trusts the daemon's certificate and no other, whatever names are in it."""
+    """Returns a context that trusts the daemon's certificate and no other, whatever names are in it.
+
+    A daemon that was started with --set may have made one that the settings do not ask for.
+    """
+    if server.tls_certificate in {"", LOCAL_CERTIFICATE}:
+        # The authority: the daemon may replace the certificate while a client follows it.
+        folders = (state_folder(), state_folder(SERVICE_ENVIRONMENT))
+        files = [local_certificate_in(folder).authority for folder in folders]
+    else:
+        files = [Path(server.tls_certificate).expanduser()]
+    certificates = [certificate for file in files if (certificate := _read_certificate(file))]
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     try:
-        text = Path(server.tls_certificate).expanduser().read_text(encoding="ascii", errors="replace")
-        certificate = CERTIFICATE_PATTERN.search(text)
-        if not server.tls_certificate or not certificate:
-            return None
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.check_hostname = False
-        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        context.load_verify_locations(cadata=certificate[0])
+        context.load_verify_locations(cadata="\n".join(certificates))
     except (OSError, ValueError):
         return None  # the error of the connection tells what to do
     return context
+
+
+def _read_certificate(file: Path) -> str:
+    """Returns the first certificate in a PEM file; empty if there is none that can be read."""
+    with suppress(OSError):
+        certificate = CERTIFICATE_PATTERN.search(file.read_text(encoding="ascii", errors="replace"))
+        return certificate[0] if certificate else ""
+    return ""

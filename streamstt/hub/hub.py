@@ -88,9 +88,12 @@ class Hub:
 
     @property
     def finals(self) -> list[Message]:
-        """The finals in the history with text, as viewers have received them, oldest first."""
+        """The finals in the history that are captions, as viewers have received them, oldest first.
+
+        Hidden ones are among them, without text.
+        """
         past = self._history.finals_up_to(self._delivered_seq)
-        return [m for m in past if isinstance(m.event, Final) and m.event.text]
+        return [m for m in past if isinstance(m.event, Final) and (m.event.text or m.data.get("hidden"))]
 
     @property
     def finals_version(self) -> tuple[str, int, int]:

@@ -36,7 +36,12 @@ def local_certificate(settings: ServerSettings) -> LocalCertificate | None:
     """Returns the files of the certificate that streamstt makes; None if the settings name another, or none."""
     if settings.tls_certificate != LOCAL_CERTIFICATE:
         return None
-    return LocalCertificate.in_folder(state_folder() / "certificate")
+    return local_certificate_in(state_folder())
+
+
+def local_certificate_in(folder: Path) -> LocalCertificate:
+    """Returns the files of the certificate that the daemon with this state folder makes."""
+    return LocalCertificate.in_folder(folder / "certificate")
 
 
 def renew_local_certificate(settings: ServerSettings) -> bool:

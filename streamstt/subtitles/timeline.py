@@ -10,14 +10,15 @@ SHORTEST_S = 0.1  # no caption is shorter: players drop a cue that ends when it 
 MAX_SHARE_S = 1.0  # a caption that overlaps the next one keeps half of its time, or as much
 
 
-def align_captions(finals: Sequence[tuple[Final, datetime | None]]) -> list[Final]:
-    """Shifts stream times, which start at 0 for each source and run, to count from the earliest start of all.
+def align_captions(finals: Sequence[tuple[Final, datetime | None]], zero: datetime | None = None) -> list[Final]:
+    """Shifts stream times, which start at 0 for each source and run, to one timeline.
 
     Args:
-        finals: Captions with the wall time of their start; None if unknown: such a caption is not shifted.
+        finals: Captions with the time of their start; None if unknown: such a caption is not shifted.
+        zero: When the timeline begins; captions from before have negative times. None: at the earliest start of all.
     """
     origins = [at - timedelta(seconds=final.start) if at else None for final, at in finals]
-    earliest = min((origin for origin in origins if origin), default=None)
+    earliest = zero or min((origin for origin in origins if origin), default=None)
     return [
         shift_caption(final, (origin - earliest).total_seconds()) if origin and earliest else final
         for (final, _), origin in zip(finals, origins, strict=True)

@@ -8,10 +8,10 @@ Memory is needed for the times of all captions, but for the words of a few only:
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -45,7 +45,14 @@ class Entry:
     steady_at: datetime | None
 
 
-def export(files: Sequence[BinaryIO], file_format: Format, session: str, since: int, until: int) -> Iterator[str]:
+def export(
+    files: Sequence[BinaryIO],
+    file_format: Format,
+    session: str,
+    since: int,
+    until: int,
+    zero: datetime | None = None,
+) -> Iterator[str]:
     """Yields the pieces of a file with the finals of several records, ordered by their start.
 
     Args:
@@ -55,18 +62,26 @@ def export(files: Sequence[BinaryIO], file_format: Format, session: str, since: 
         session: Session of finals for which the file names none.
         since: Number before that of the oldest final to include.
         until: Number of the newest final to include.
+        zero: From when on times count, by the steady clock; None: from when the first source began.
     """
     found = {seq: entry for file in files for seq, entry in _find_finals(file, session, until) if seq > since}
     shown = [entry for entry in found.values() if entry]
     entries = [replace(entry, timing=replace(entry.timing, id=str(n))) for n, entry in enumerate(shown)]
-    aligned = align_captions([(entry.timing, entry.steady_at) for entry in entries])
-    timings = separate_captions(aligned)
+    aligned = align_captions([(entry.timing, entry.steady_at) for entry in entries], zero)
+    timings = separate_captions(_cut_off_before_zero(aligned))
     starts = [timing.start for timing in aligned]
     captions = (
         _read_caption(entries[int(timing.id)], timing, starts[int(timing.id)], next_start)
         for timing, next_start in zip(timings, next_starts(timings), strict=True)
     )
     return format_captions(captions, file_format, named=len({timing.source for timing in timings}) > 1)
+
+
+def _cut_off_before_zero(timings: Iterable[Final]) -> Iterator[Final]:
+    """Yields captions without what is before 0; those that end before it are in the file of the set before."""
+    for timing in timings:
+        if timing.end > 0:
+            yield timing if timing.start >= 0 else clip_caption(timing, 0.0, timing.end)
 
 
 def _find_finals(file: BinaryIO, session: str, until: int) -> Iterator[tuple[int, Entry | None]]:
@@ -84,13 +99,18 @@ def _find_finals(file: BinaryIO, session: str, until: int) -> Iterator[tuple[int
             data = json.loads(line)
             if data["type"] in {"mark", "run"}:
                 session = str(data["session"])
-            elif data["type"] in {"final", "revised"} and data["text"] and int(data["seq"]) <= until:
+            elif data["type"] in {"final", "revised"} and _is_told(data) and int(data["seq"]) <= until:
                 final, at, steady_at = _parse_line(data)
                 source = sources.setdefault(final.source, final.source)
                 timing = replace(final, source=source, text="", words=(), language="")
                 place = None if data.get("hidden") else Entry(file, offset, session, timing, at, steady_at)
                 yield int(data.get("final_seq", data["seq"])), place
         offset += len(line)
+
+
+def _is_told(data: dict[str, Any]) -> bool:
+    """Returns whether a line says anything of a caption: one in memory that was hidden has no text, but is hidden."""
+    return bool(data["text"] or data.get("hidden"))
 
 
 def _parse_line(data: dict[str, Any]) -> tuple[Final, str | None, datetime | None]:
@@ -126,19 +146,20 @@ def _read_caption(entry: Entry, timing: Final, aligned_start: float, next_start:
 def main() -> None:
     """Writes a file to standard output.
 
-    The arguments are format, session, the two numbers for ``export``, and the paths of records; those that were deleted
-    are left out. Standard input is one more list of finals.
+    The arguments are those of ``export``, ``zero`` in seconds since 1970 or empty, and the paths of records; those that
+    were deleted are left out. Standard input is one more list of finals.
     """
     with suppress(OSError):  # a service may forbid it
         os.nice(NICENESS)
-    file_format, session, since, until, *paths = sys.argv[1:]
+    file_format, session, since, until, zero, *paths = sys.argv[1:]
+    steady_zero = datetime.fromtimestamp(float(zero), UTC) if zero else None
     with ExitStack() as stack:
         files: list[BinaryIO] = []
         for path in paths:
             with suppress(FileNotFoundError):
                 files.append(stack.enter_context(Path(path).open("rb")))
         files.append(sys.stdin.buffer)
-        for piece in export(files, cast("Format", file_format), session, int(since), int(until)):
+        for piece in export(files, cast("Format", file_format), session, int(since), int(until), steady_zero):
             sys.stdout.buffer.write(piece.encode(errors="replace"))
 
 

@@ -185,13 +185,14 @@ class Downloads:
                 if download.current_set:
                     sets = sets[-1:]
                     finals = [final for final in finals if all(belongs_to_set(final, s.header) for s in sets)]
-                since = sets[-1].header.seq if download.current_set and sets else 0
+                current = sets[-1].header if download.current_set and sets else None
                 source, target = await run_in_thread(_open_files, finals)
                 rendering.file = target
                 with source:
-                    numbers = [str(since), str(until)]
+                    numbers = [str(current.seq if current else 0), str(until)]
+                    zero = str(current.steady_at.timestamp()) if current else ""
                     paths = [str(session_set.record) for session_set in sets]
-                    await _export(source, target, [download.file_format, session, *numbers, *paths])
+                    await _export(source, target, [download.file_format, session, *numbers, zero, *paths])
             rendering.is_complete = True
         except (OSError, RuntimeError) as error:
             log.error("a download could not be made: %s", error)

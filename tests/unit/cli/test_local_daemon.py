@@ -9,6 +9,8 @@ import trustme
 from streamstt.cli.local_daemon import DaemonAccess, find_daemon
 from streamstt.errors import ConfigError
 from streamstt.server.access import Role
+from streamstt.server.local_certificate import ensure_valid, read_der
+from streamstt.server.tls import local_certificate_in
 from tests.support.certificates import issue_certificate
 
 TOKENS = "viewer viewer-token-0123456789\nall all-token-0123456789abc\n"
@@ -94,6 +96,23 @@ def test_certificate(here: Path) -> None:
     assert access.trust.cert_store_stats()["x509"] == 1
     assert not access.trust.check_hostname
     assert access.trust.verify_mode is ssl.CERT_REQUIRED
+
+
+@pytest.mark.parametrize("settings", ['tls_certificate = "local"', ""])
+def test_certificate_for_the_local_network(settings: str, here: Path) -> None:
+    """The authority of the certificate that the daemon makes is trusted, also if only --set asked the daemon for it."""
+    write(here, settings)
+    made = local_certificate_in(here / "streamstt")
+    ensure_valid(made, ["localhost"])
+    trust = find("https://localhost:8765").trust
+    assert isinstance(trust, ssl.SSLContext)
+    assert trust.get_ca_certs(binary_form=True) == [read_der(made.authority)]
+
+
+def test_no_certificate_yet(here: Path) -> None:
+    """Without one that was made, the system's are trusted."""
+    write(here, 'tls_certificate = "local"')
+    assert find().trust is None
 
 
 def test_wrong_settings(here: Path) -> None:

@@ -4,12 +4,14 @@ import io
 import json
 import random
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from streamstt.events import Final
+from streamstt.hub.history import History
 from streamstt.hub.protocol import Message, encode, wall_time
+from streamstt.hub.revisions import Correction, make_revision
 from streamstt.subtitles.formats import FORMATS, Format, render
 from streamstt.subtitles.timeline import align_captions
 from streamstt.transcripts.export import export
@@ -29,8 +31,10 @@ def lines(messages: Sequence[Message]) -> io.BytesIO:
     return io.BytesIO("".join(f"{m.text}\n" for m in messages).encode())
 
 
-def exported(file_format: Format, *files: io.BytesIO, since: int = 0, until: int = ALL) -> str:
-    return "".join(export(files, file_format, "s1", since, until))
+def exported(
+    file_format: Format, *files: io.BytesIO, since: int = 0, until: int = ALL, zero: datetime | None = None
+) -> str:
+    return "".join(export(files, file_format, "s1", since, until, zero))
 
 
 def random_finals(seed: int) -> list[Final]:
@@ -85,6 +89,27 @@ def test_records_and_history() -> None:
     captions = json.loads(exported("json", *files))["captions"]
     assert [c["session"] for c in captions] == ["s0", "s0", "s1", "s1"]
     assert exported("txt", *files, since=1, until=3) == "Two.\nThree.\n"
+
+
+def test_a_set_counts_from_its_mark() -> None:
+    """Also if the source began long before: what ends before the mark is left out, what lasts over it is cut off."""
+    messages = [message("One.", 3600), message("Two.", 3601), message("Three.", 3605)]
+    mark = NOON + timedelta(seconds=3601.5)
+    captions = json.loads(exported("json", lines(messages), zero=mark))["captions"]
+    times = [(c["text"], c["start"], c["end"]) for c in captions]
+    assert times == [("Two.", 0.0, 0.4), ("Three.", 3.5, 4.4)]
+
+
+def test_hidden_before_it_is_on_disk() -> None:
+    """What was hidden is in no file, also if the disk does not know yet; what is shown again is in it."""
+    recorded = message("One.", 1)
+    hidden = make_revision(recorded, None, Correction("room-1", hidden=True), 2)
+    history = History(10, 10)
+    history.add(recorded)
+    history.add_revision(hidden, 1)
+    assert exported("txt", lines([recorded]), lines(history.finals_up_to(2))) == ""
+    history.add_revision(make_revision(recorded, hidden.event, Correction("room-1", hidden=False), 3), 2)
+    assert exported("txt", lines([recorded, hidden]), lines(history.finals_up_to(3))) == "One.\n"
 
 
 @pytest.mark.parametrize(
