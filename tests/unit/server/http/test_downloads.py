@@ -142,9 +142,9 @@ async def test_a_new_set(exports: Exports) -> None:
     for download in (current, current, TXT):
         await served.send(download, Client())  # type: ignore[arg-type]
     assert [list(a) for a in exports.arguments] == [
-        ["txt", "run-1", "0", "0", "first"],
-        ["txt", "run-1", "7", "0", "second"],
-        ["txt", "run-1", "0", "0", "first", "second"],
+        ["txt", "run-1", "0", "0", str(NOON.timestamp()), "first"],
+        ["txt", "run-1", "7", "0", str(NOON.timestamp()), "second"],
+        ["txt", "run-1", "0", "0", "", "first", "second"],
     ]
     await served.close()
 
