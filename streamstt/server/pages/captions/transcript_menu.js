@@ -118,5 +118,6 @@ function lineOf(row) {
   const [time, label, text] = row.children;
   const several = document.body.classList.contains("several");
   const star = row.classList.contains("starred") ? "★ " : "";
-  return `${star}${isShown(time) ? `${time.textContent} ` : ""}${several ? `${label.textContent}: ` : ""}${text.textContent}`;
+  const speaker = several ? `${label.textContent}: ` : "";
+  return `${star}${isShown(time) ? `${time.textContent} ` : ""}${speaker}${text.textContent}`;
 }
