@@ -127,12 +127,13 @@ def test_the_header_is_still(
 ) -> None:
     """Nothing moves in the header while states and levels change and captions flow, nor when the connection is lost."""
     set_viewport(page, width, height)
-    sources = ["desk", *["Anna", "Benedikt Hinterhuber-Lang", "Saal links", "C"][:guests]]
+    sources = ["desk", *["Anna", "Benedikt Hinterhuber-Langenscheidt of the other house", "Saal links", "C"][:guests]]
     for source in sources:
         scripted_daemon.publish(Status(source, State.LISTENING))
     until_equal(page, "return document.querySelectorAll('#state .meter').length", len(sources))
     page.execute_async_script(WATCH_HEADER)
     before = page.execute_script(HEADER)
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
     states = [State.SPEECH, State.WAITING, State.LISTENING, State.LOST, State.SPEECH]
     for turn in range(len(states)):
         peak = page.execute_script("return document.querySelector('#state .peak').style.transform")
