@@ -3,6 +3,7 @@
 The only module that imports soundfile.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -81,8 +82,9 @@ class RecordingFile:
             self._damages = DamageLog()
             self.rewind()
         except (soundfile.LibsndfileError, OSError) as error:
+            problem = _explain(path, self._disk, error)
             self._close_failed(file)
-            raise FormatError(_explain(path, error)) from error
+            raise FormatError(problem) from error
         except SourceError:
             self._close_failed(file)
             raise
@@ -278,7 +280,7 @@ class RecordingFile:
         return find_scale(np.concatenate(loud)) if loud else 1.0
 
 
-def _explain(path: Path, error: soundfile.LibsndfileError | OSError) -> str:
+def _explain(path: Path, file: BinaryIO | None, error: soundfile.LibsndfileError | OSError) -> str:
     """Returns a sentence that says why a file cannot be read."""
     if path.is_dir():
         return f"{path} is a folder; name a recording in it"
@@ -286,7 +288,7 @@ def _explain(path: Path, error: soundfile.LibsndfileError | OSError) -> str:
         return f"there is no file {path}"
     if isinstance(error, OSError):
         return f"{path} cannot be read: {error.strerror}"
-    if not path.stat().st_size:
+    if file and not file.seek(0, os.SEEK_END):  # asked of the file: a pipe has no size, but was copied to one
         return f"{path} is empty"
     if error.code != UNKNOWN_FORMAT:
         return f"{path} is damaged where it begins, so nothing of it can be read ({error.error_string.rstrip('.')})"

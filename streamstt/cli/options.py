@@ -10,7 +10,8 @@ from streamstt.cli import completion
 from streamstt.config.settings import INPUTS
 from streamstt.errors import ConfigError, SourceError
 
-out, err = Console(), Console(stderr=True)
+# Without emoji: a fingerprint with :AB: in it, or a caption, is printed as it is.
+out, err = Console(emoji=False), Console(stderr=True, emoji=False)
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Read only this configuration file, not the usual ones.")

@@ -221,8 +221,8 @@ class Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Closes the connection once all data is sent, after ``FLUSH_S`` at the latest, unless it was handed over."""
-        if self.closed.is_set():
-            return
+        if self.closed.is_set() or self._transport.is_closing():
+            return  # asyncio's TLS transports are unusable once they are closed twice
         self._transport.close()
         if self._transport.get_write_buffer_size():
             asyncio.get_running_loop().call_later(FLUSH_S, self._transport.abort)

@@ -74,7 +74,7 @@ class LiveView:
         """
         self._tty = tty
         file: TextIO = tty  # type: ignore[assignment]  # it has all methods that rich uses
-        self._console = Console(file=file, force_terminal=True)
+        self._console = Console(file=file, force_terminal=True, emoji=False)
         self._region = LiveRegion(self._console)
         self._log_lines = _LogLines()
         self._palette = Palette()

@@ -98,7 +98,8 @@ def token_form(template: str, refusal: Refusal, problem: str, target: str) -> Re
     headers = [("Content-Security-Policy", FORM_POLICY), ("Vary", "Accept")]
     if refusal.status is HTTPStatus.UNAUTHORIZED:
         headers.append(("WWW-Authenticate", "Bearer"))
-    return Response(refusal.status, "text/html; charset=utf-8", page.encode(errors="replace"), tuple(headers))
+    body = page.encode(errors="replace")
+    return Response(refusal.status, "text/html; charset=utf-8", body, tuple(headers), refusal.text)
 
 
 def _no_authority() -> Response:

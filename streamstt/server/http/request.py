@@ -21,7 +21,7 @@ class HttpRequest:
         method: Its method; empty: the request could not be read.
         target: Path and query.
         status: Status of the response; None: no response has begun.
-        reason: First line of a refusal, for the log.
+        reason: Why it was refused, for the log.
     """
 
     def __init__(self, stream: HttpStream, head: h11.Request | None, *, keep_alive: bool = True) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import re
 import struct
 import threading
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamstt.audio.format import SAMPLE_RATE, Samples
+from streamstt.audio.recording import open_recording
 from streamstt.audio.recording_file import RecordingFile
 from streamstt.audio.sources import AudioFile
 from streamstt.errors import SourceError
@@ -305,6 +307,16 @@ def test_an_impossible_rate(tmp_path: Path, rate: int) -> None:
     data[24:28] = struct.pack("<I", rate)
     with pytest.raises(SourceError, match=f"a rate of {rate} Hz"):
         read(tmp_path / "a.wav", data)
+
+
+@pytest.mark.parametrize(("data", "sentence"), [(b"", "is empty"), (bytes(2000), "is not audio that can be read")])
+def test_pipes_without_audio(tmp_path: Path, data: bytes, sentence: str) -> None:
+    """A pipe is empty if nothing has come from it."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    threading.Thread(target=pipe.write_bytes, args=(data,)).start()
+    with pytest.raises(SourceError, match=sentence):
+        open_recording(pipe)
 
 
 def test_a_file_that_is_deleted(tmp_path: Path) -> None:
