@@ -12,7 +12,14 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, ConnectionClosedOK, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.exceptions import (
+    ConnectionClosed,
+    ConnectionClosedOK,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidURI,
+)
 
 from streamstt.concurrency import Backoff
 from streamstt.config.server import ServerSettings
@@ -198,6 +205,8 @@ def _unreachable(address: str, error: Exception) -> ServerError:
     hint = "is it running? start one with: streamstt run"
     if isinstance(error, ssl.SSLError):
         hint = "does it use TLS (https, wss), and is its certificate trusted (--ca FILE)?"
+    elif isinstance(error, InvalidMessage) and address.startswith("ws:"):
+        hint = f"does it use TLS? then its address is https://{urlsplit(address).netloc}"
     return ServerError(f"no daemon answers at {address} ({error}); {hint}")
 
 

@@ -10,8 +10,8 @@ from streamstt.cli import completion
 from streamstt.config.settings import INPUTS
 from streamstt.errors import ConfigError, SourceError
 
-# Without emoji: a fingerprint with :AB: in it, or a caption, is printed as it is.
-out, err = Console(emoji=False), Console(stderr=True, emoji=False)
+# Text is printed as it is, also [fd00::2] in an address, and :AB: in a fingerprint.
+out, err = Console(markup=False, emoji=False), Console(stderr=True, markup=False, emoji=False)
 
 ConfigOption = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Read only this configuration file, not the usual ones.")

@@ -12,7 +12,7 @@ import pytest
 from websockets.exceptions import ConnectionClosedOK
 
 from streamstt import client
-from streamstt.client import FIRST_RETRY_S, captions_url, stream_messages
+from streamstt.client import FIRST_RETRY_S, captions_url, request_control, stream_messages
 from streamstt.errors import ServerError
 
 
@@ -161,3 +161,15 @@ async def test_a_dead_connection_is_noticed(monkeypatch: pytest.MonkeyPatch, ans
 def test_a_dead_connection_is_noticed_within_ten_seconds() -> None:
     """However the silence begins, the times add up to less than ten seconds."""
     assert client.SILENCE_S + client.PONG_S + client.CLOSE_S < 10
+
+
+async def test_a_daemon_with_tls() -> None:
+    """Whoever asks it without TLS is told the address to use."""
+
+    async def close(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    async with await asyncio.start_server(close, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(ServerError, match=f"does it use TLS.* https://127.0.0.1:{port}$"):
+            await request_control(f"127.0.0.1:{port}", {"type": "mark"})
