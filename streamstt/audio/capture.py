@@ -117,6 +117,11 @@ class Capture:
         """Number of times the device reported that audio was lost before it could be read."""
         return self._source.overflows
 
+    @property
+    def bad_samples(self) -> int:
+        """Number of samples so far that were no numbers or far too large; 0 if the source does not count them."""
+        return int(getattr(self._source, "bad_samples", 0))
+
     async def start(self) -> None:
         """Opens the source and starts reading. A live source that cannot be opened is retried in the background.
 

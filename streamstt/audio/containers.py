@@ -10,13 +10,16 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from streamstt.audio.file_extents import Extent
+from streamstt.audio.flac_repair import START as FLAC_START
+from streamstt.audio.flac_repair import find_flac_extents, is_headless_flac
 from streamstt.audio.mpeg_frames import find_mpeg_extents, is_mpeg
 from streamstt.audio.ogg_pages import find_ogg_extents
 
 # Bytes: lengths from here on are what ffmpeg, sox, arecord and others write while they do not know.
 PLACEHOLDER, PLACEHOLDER_64 = 0x7FFF0000, 1 << 62
-FLAC_START = b"fLaC\0\0\0\x22"  # with the header of the first block, which always has 34 bytes
-SEARCH = 1 << 20  # bytes that are searched at once
+EBML = b"\x1aE\xdf\xa3"  # Matroska and WebM, in which there may be frames of FLAC, as in MP4
+CHUNKED = b"RIFF", b"RF64", b"FORM", b"riff", b"caff", b".snd"
+MP4_BOXES = b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +52,14 @@ def find_extents(file: BinaryIO) -> tuple[Extent, ...]:
     start = file.read(16)
     if start.startswith(b"OggS"):
         return find_ogg_extents(file, size)
-    if start.startswith(b"fLaC"):
-        return _find_flac_extents(file, size)
+    if start.startswith(FLAC_START[:4]) or start[4:8] == FLAC_START[4:]:
+        return find_flac_extents(file, size)
     if is_mpeg(start):
         return find_mpeg_extents(file, size)
     audio = _find_audio(file, start, size)
+    may_be_flac = audio is None and not start.startswith((EBML, *CHUNKED)) and start[4:8] not in MP4_BOXES
+    if may_be_flac and is_headless_flac(file, size):
+        return find_flac_extents(file, size)
     return _repair(audio, size) if audio and audio.at < size else (Extent(((0, size),)),)
 
 
@@ -64,19 +70,6 @@ def _repair(audio: _Audio, size: int) -> tuple[Extent, ...]:
     if audio.told > size - audio.at:  # cut off
         return Extent(((0, size),), audio.patches), Extent(())
     return (Extent(((0, size),)),)
-
-
-def _find_flac_extents(file: BinaryIO, size: int) -> tuple[Extent, ...]:
-    """Returns the recordings of a FLAC file: several if files were joined."""
-    starts, at = [0], len(FLAC_START)
-    while at < size:
-        file.seek(at)
-        block = file.read(SEARCH)
-        found = block.find(FLAC_START)
-        if found >= 0:
-            starts.append(at + found)
-        at += found + len(FLAC_START) if found >= 0 else max(1, len(block) - len(FLAC_START) + 1)
-    return tuple(Extent(((start, end),)) for start, end in zip(starts, [*starts[1:], size], strict=True))
 
 
 @dataclass(frozen=True, slots=True)

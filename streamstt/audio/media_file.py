@@ -17,7 +17,7 @@ from av.packet import Packet
 
 from streamstt.audio.damage import DamageLog
 from streamstt.audio.media_tracks import find_end, find_start, find_track, open_container
-from streamstt.audio.recording_file import FormatError
+from streamstt.audio.recording_file import RATES, FormatError
 from streamstt.errors import SourceError
 
 MAX_HOLE_S = 3600.0  # s: times that jump further have no meaning
@@ -25,7 +25,6 @@ MAX_JITTER_S = 0.05  # s: times are rounded, and the clocks of picture and sound
 MAX_OVERLAP_S = 1.0  # s: times that jump further back begin anew
 MIN_MISSING_S = 0.5  # s: coders and containers round lengths
 MAX_SKIP = 4096  # bytes between two packets: more were passed over because they are damaged, if time is missing too
-RATES = range(1_000, 768_001)  # Hz
 SILENCE_S = 1.0  # s of silence that are returned at once
 MAX_FAULTS = 1000  # in a row, without audio between them: then the rest cannot be read
 

@@ -29,8 +29,10 @@ READER = "streamstt.audio.network_reader"
 OPEN_TIMEOUT_S = 10.0  # some servers take seconds to send the first key frame
 AUDIO_TIMEOUT_S = 4.0  # a server that sends nothing for longer is lost; less than ``MAX_SILENCE_S`` in ``liveness``
 WINDOW_S = 0.4  # how long to receive before deciding whether what is sent at once has come to its end
+STALL_S = 1.0  # after a longer pause it is found out whether audio was late or is missing
 FASTEST = 1.5  # times real time: more is sent at once
-MAX_BURST = samples_from_ms(30_000)  # samples; a server that sends more at once is read in real time
+# Samples, and seconds that it may take; a server that sends more at once, or for longer, is read in real time.
+MAX_BURST, MAX_BURST_S = samples_from_ms(30_000), 3.0
 MAX_WAITING = samples_from_ms(30_000)  # samples that are received ahead of their time; then the sender has to wait
 MAX_FILLED = samples_from_ms(500)  # samples; a shorter loss becomes silence, because the words around it are heard
 MAX_AHEAD_S = 2.0  # how far ahead of its time a live stream may be
@@ -140,10 +142,7 @@ class NetworkStream:
             if not self._waiting:
                 if self._ended or self._reader is None:
                     return None
-                if not self._failure and not self._receive(stop, AUDIO_TIMEOUT_S) and not stop.is_set():
-                    self._failure = self._failure or SourceError(f"no audio has come for {AUDIO_TIMEOUT_S:g} s")
-                if self._failure:
-                    raise self._error()
+                self._wait_for_audio(stop)
             elif (early_s := self._early_s(self._waiting[0])) <= 0:
                 self._returned_at = time.monotonic()
                 return self._waiting.popleft()
@@ -153,23 +152,38 @@ class NetworkStream:
                 stop.wait(early_s)
         return None
 
+    def _wait_for_audio(self, stop: threading.Event) -> None:
+        since = time.monotonic()
+        if not self._failure and not self._receive(stop, AUDIO_TIMEOUT_S) and not stop.is_set():
+            self._failure = self._failure or SourceError(f"no audio has come for {AUDIO_TIMEOUT_S:g} s")
+        if self._failure:
+            raise self._error()
+        if not self._paced and time.monotonic() - since > STALL_S:
+            self._resume(stop)
+
     def _early_s(self, block: Block) -> float:
         """Returns how long a block has to wait until it is due, in seconds."""
         assert self._begun_at is not None
         ahead_s = self._begun_at + block.start / SAMPLE_RATE - time.monotonic()
         return ahead_s if self._paced else ahead_s - MAX_AHEAD_S
 
-    def _begin(self, stop: threading.Event) -> None:
-        """Receives what is sent at once at the beginning, and sets the time of the first sample."""
-        received, until = 0, time.monotonic() + WINDOW_S
+    def _receive_burst(self, stop: threading.Event) -> None:
+        """Receives until audio comes no longer faster than in real time."""
+        first = received = self._received
+        begun_at = time.monotonic()
+        until = begun_at + WINDOW_S
         while not (stop.is_set() or self._paced or self._failure or self._ended):
             self._receive(stop, max(0.0, until - time.monotonic()))
-            self._paced = self._received > MAX_BURST
+            self._paced = self._received - first > MAX_BURST or time.monotonic() - begun_at > MAX_BURST_S
             if time.monotonic() < until:
                 continue
             if self._received - received < FASTEST * WINDOW_S * SAMPLE_RATE:
                 break
             received, until = self._received, time.monotonic() + WINDOW_S
+
+    def _begin(self, stop: threading.Event) -> None:
+        """Receives what is sent at once at the beginning, and sets the time of the first sample."""
+        self._receive_burst(stop)
         now = time.monotonic()
         if self._paced:
             self._begun_at = now
@@ -179,6 +193,15 @@ class NetworkStream:
             samples = samples[max(0, len(samples) - round((now - self._returned_at) * SAMPLE_RATE)) :]
         self._begun_at, self._received = now - len(samples) / SAMPLE_RATE, len(samples)
         self._waiting = deque([Block(0, samples)] if len(samples) else [])
+
+    def _resume(self, stop: threading.Event) -> None:
+        """Decides, when audio comes again after a stall, whether it was late only: then more comes at once."""
+        assert self._begun_at is not None
+        self._receive_burst(stop)
+        missing = round((time.monotonic() - self._begun_at) * SAMPLE_RATE) - self._received
+        if missing > MAX_FILLED:
+            self._waiting = deque(Block(block.start + missing, block.samples) for block in self._waiting)
+            self._received += missing
 
     def close(self) -> None:
         """Disconnects."""

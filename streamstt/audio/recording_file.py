@@ -19,7 +19,9 @@ from streamstt.audio.mixing import find_scale, is_number
 from streamstt.errors import SourceError
 
 UNKNOWN_FORMAT = 1  # libsndfile's SF_ERR_UNRECOGNISED_FORMAT
+FORMATS = "aac, flac, m4a, mkv, mp3, mp4, ogg, wav, webm, wma"  # that people have
 UNKNOWN = 2**48  # frames: a header that does not tell the length tells more than this
+RATES = range(1_000, 768_001)  # Hz
 MIN_MISSING_S = 0.1  # s: coders round lengths
 MAX_SHIFT_S = 1.0  # s: behind damage libsndfile may be off by one block of the coder, two in bad cases
 PIECE = 1024  # frames that are read at once next to damage
@@ -180,12 +182,15 @@ class RecordingFile:
 
         Raises:
             LibsndfileError: It is not audio that can be read.
+            SourceError: Its rate is impossible.
         """
         self._close_extent()
         assert self._disk, "the file is open"
         self._raw = ExtentReader(self._disk, extent)
         self._file = _SoundFile(self._raw)
         self._frame = 0
+        if self._file.samplerate not in RATES:  # a second of it might not fit into memory
+            raise SourceError(f"{self._path} cannot be read: a rate of {self._file.samplerate} Hz")
 
     def _open_next(self, index: int) -> None:
         """Opens the first extent from an index on that can be read, and notes what is lost before it."""
@@ -287,5 +292,4 @@ def _explain(path: Path, file: BinaryIO | None, error: soundfile.LibsndfileError
         return f"{path} is empty"
     if error.code != UNKNOWN_FORMAT:
         return f"{path} is damaged where it begins, so nothing of it can be read ({error.error_string.rstrip('.')})"
-    formats = ", ".join(sorted(soundfile.available_formats())).lower()
-    return f"{path} is not audio that can be read; formats: {formats}, and those of FFmpeg, such as m4a, mp4 and webm"
+    return f"{path} is not audio that can be read; formats: {FORMATS} and many more"

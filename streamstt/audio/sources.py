@@ -92,6 +92,7 @@ class AudioFile:
         self._fast = fast
         self._loop = loop
         self._file: OpenRecording | None = None
+        self._converter = MonoConverter()
         self._damage = ""
 
     @property

@@ -45,6 +45,7 @@ class StandardInput:
         self._rate = rate
         self._descriptor = 0
         self._damage = ""
+        self._converter = MonoConverter()
 
     @property
     def notices(self) -> Mapping[str, str]:

@@ -52,6 +52,7 @@ async def run_source(pipeline: CaptionPipeline, capture: Capture, session: Sessi
 
 async def _push(pipeline: CaptionPipeline, capture: Capture, session: Session, block: Block) -> None:
     """Passes on a block; a device cannot wait and must show that it is alive, a file waits for the engine."""
+    pipeline.metrics.count_capture(session.source, capture)
     if capture.is_live:
         pipeline.liveness.audio_received(session.source, loop_time())
     pipeline.push(session, block)

@@ -9,7 +9,7 @@ import logging
 from functools import partial
 
 from streamstt.audio.format import SAMPLE_RATE, Block
-from streamstt.audio.mixing import make_finite
+from streamstt.audio.mixing import count_bad, make_finite
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.liveness import Liveness
 from streamstt.captioning.metrics import PipelineMetrics
@@ -30,6 +30,8 @@ from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import DetectorFactory, Session
 from streamstt.speech.voice_level import TOO_QUIET
+
+BURST = SAMPLE_RATE  # samples; audio of this length at once was sent late, not decoded late
 
 log = logging.getLogger(__name__)
 caption_log = logging.getLogger(CAPTION_LOGGER)
@@ -151,11 +153,16 @@ class CaptionPipeline:
             return
         self._note_time(session, block)
         self._pause_watches[session.source].audio_received()
-        block = Block(block.start, make_finite(block.samples))  # sources of other programs may deliver anything
+        samples = make_finite(block.samples)  # sources of other programs may deliver anything
+        if samples is not block.samples:
+            self.metrics.count_bad_samples(session.source, count_bad(block.samples))
+        block = Block(block.start, samples)
         if session.source not in self._lag_monitors:
             self._lag_monitors[session.source] = LagMonitor(0)
         if block.start > session.position:
             self._lag_monitors[session.source].note_gap(session.position, block.start)
+        if len(block.samples) > BURST:
+            self._lag_monitors[session.source].excuse(len(block.samples))
         self._hub.counters.for_source(session.source).audio_s.inc(len(block.samples) / SAMPLE_RATE)
         self._hub.levels.measure(session.source, block.samples, loop_time())
         was_too_quiet = session.voice_too_quiet

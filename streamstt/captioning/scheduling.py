@@ -34,10 +34,19 @@ class LagMonitor:
         self.late = False
         self._started_at = started_at
         self._gap = 0, 0  # the last one
+        self._excused = 0
 
     def note_gap(self, start: int, end: int) -> None:
         """Notes that the audio between two sample indexes was lost: there is nothing in it to be decoded."""
         self._gap = start, end
+
+    def excuse(self, samples: int) -> None:
+        """Excuses audio that comes at once, as a server sends what it has kept, until it has been decoded.
+
+        Args:
+            samples: Number of samples.
+        """
+        self._excused += samples
 
     def update(self, overdue: int, position: int, clock: int) -> bool:
         """Updates ``late``.
@@ -54,6 +63,9 @@ class LagMonitor:
         overdue -= max(0, position - (clock - self._started_at))
         gap_start, gap_end = self._gap
         overdue -= max(0, gap_end - max(gap_start, position - overdue))
+        if overdue < RECOVERED:
+            self._excused = 0
+        overdue -= self._excused
         late = overdue >= (RECOVERED if self.late else LATE)
         changed = late != self.late
         self.late = late

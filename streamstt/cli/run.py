@@ -140,7 +140,7 @@ def announce(settings: Settings, new_tokens: bool, address: str) -> None:
     lines += [f"Also at:  {other}" for other in other_addresses(settings.server, port, address)]
     if tokens:
         lines.append(f"Tokens:   {tokens.location} (viewers need one)")
-    if local_certificate(settings.server):
+    if invitation.addresses and local_certificate(settings.server):
         lines.append(f"Trust:    {address}trust (open it once on each phone)")
     console.print("\n".join(lines), highlight=False, soft_wrap=True)
     if invitation.addresses:

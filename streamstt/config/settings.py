@@ -147,7 +147,7 @@ class SourceSettings(Section):
         "or exit; "
         "auto: wait if a service manager started the daemon.",
     )
-    rate: int = Field(16000, ge=8000, le=192_000, description="stdin only: sample rate of the s16le mono audio (Hz).")
+    rate: int = Field(16000, ge=8000, le=192_000, description="stdin only: sample rate of raw s16le mono audio (Hz).")
     fast: bool = Field(False, description="file only: as fast as the engine can, instead of in real time.")
     loop: bool = Field(False, description="file only: repeat the file forever.")
     track: int = Field(
@@ -227,7 +227,9 @@ class Settings(Section):
         names = [s.name for s in self.source]
         duplicates = sorted({n for n in names if names.count(n) > 1})
         if duplicates:
-            raise ValueError(f"two sources are named {', '.join(duplicates)}: give each its own name")
+            raise ValueError(
+                f"two sources are named {', '.join(duplicates)}: give each its own name (a [[source]] table in a file)"
+            )
         if [s.kind for s in self.source].count("stdin") > 1:
             raise ValueError("only one source can read standard input")
         return self

@@ -1,6 +1,7 @@
 """What would keep the daemon from starting, found before the slow load of a model. Downloads and creates nothing."""
 
 import errno
+import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -70,6 +71,9 @@ def _checks(settings: Settings) -> Iterator[Check]:
     yield lambda: will_create_tokens(server) or load_tokens(server)
     yield partial(make_context, server)
     yield partial(make_publishers, settings, _unused_hub())
+    yield partial(require_pipe, settings.output.pipe)
+    if not settings.engine.model.startswith("script:"):
+        yield partial(require_device, settings.engine.device)
     if settings.compat.wyoming:
         yield partial(require_listening, *settings.compat.wyoming_address, "compat.wyoming")
 
@@ -87,6 +91,31 @@ def require_model(settings: Settings) -> None:
     if languages:
         wanted = [settings.engine.language, *(source.language for source in settings.source)]
         require_languages(EngineInfo(name, "", "", languages), *wanted)
+
+
+def require_device(name: str) -> None:
+    """Checks that torch finds the device of the engine; imports torch only if a certain one is wanted.
+
+    Raises:
+        EngineError: It does not.
+    """
+    if name.startswith("cuda"):
+        from streamstt.whisper.runtime import find_device  # noqa: PLC0415 - torch takes seconds to import
+
+        find_device(name)
+
+
+def require_pipe(name: str) -> None:
+    """Checks that a named pipe is there or can be created; an empty name is none.
+
+    Raises:
+        OutputError: It cannot, or another file has its name.
+    """
+    path = Path(name).expanduser()
+    if name and path.exists() and not path.is_fifo():
+        raise OutputError(f"{path} (output.pipe) exists and is not a pipe: remove it, or choose another path")
+    if name and not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise OutputError(f"cannot create or write the pipe {path} (output.pipe); choose another path")
 
 
 def require_free_port(server: ServerSettings) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from contextlib import nullcontext
 
 from streamstt.concurrency import first_completed
@@ -59,7 +60,7 @@ async def serve_viewer(socket: WebSocket, hub: Hub, target: str, *, control: boo
     with hub.subscribe(parse_resume(target), control=control) as subscription:
         subscription.set_direct_writer(socket.write_now)
         levels = hub.levels.subscribe(lambda level: subscription.send_ephemeral(level.frame))
-        heartbeats = [_send_heartbeats(subscription)] if wants_heartbeat(target) else []
+        heartbeats = _heartbeats(subscription, target)
         with levels if wants_levels(target) else nullcontext():
             await first_completed(
                 _send_all(socket, subscription), subscription.wait_too_slow(), _discard_input(socket), *heartbeats
@@ -76,7 +77,10 @@ async def serve_speaker(socket: WebSocket, hub: Hub, ingest: AudioIngest, target
             subscription.set_direct_writer(socket.write_now)
             audio = _receive_audio(socket, ClientAudio(source, hub, request.rate), idle_s)
             await first_completed(
-                _send_all(socket, subscription), subscription.wait_too_slow(), drain_audio(audio, hub, subscription)
+                _send_all(socket, subscription),
+                subscription.wait_too_slow(),
+                drain_audio(audio, hub, subscription),
+                *_heartbeats(subscription, target),
             )
             await close_connection(socket, subscription.close_reason)
     finally:
@@ -94,6 +98,11 @@ async def _send_all(socket: WebSocket, subscription: Subscription) -> None:
     """Sends what is published until the subscription is finished."""
     while (message := await subscription.get()) is not None:
         await socket.send(message if isinstance(message, str) else message.text)
+
+
+def _heartbeats(subscription: Subscription, target: str) -> list[Coroutine[None, None, None]]:
+    """Returns what sends signs of life, if the client has asked for them."""
+    return [_send_heartbeats(subscription)] if wants_heartbeat(target) else []
 
 
 async def _send_heartbeats(subscription: Subscription) -> None:

@@ -38,7 +38,7 @@ def wants_levels(target: str) -> bool:
 
 
 def wants_heartbeat(target: str) -> bool:
-    """Returns whether ``/captions?heartbeat=1`` asks for a sign of life while nothing is said."""
+    """Returns whether ``heartbeat=1``, on ``/captions`` or ``/audio``, asks for signs of life."""
     return parse_query(target).get("heartbeat") == "1"
 
 

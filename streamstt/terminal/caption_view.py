@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.text import Text
 
 from streamstt.terminal.live_region import LiveRegion
-from streamstt.terminal.text import MAX_OPEN_LINES, Palette, format_partial, last_lines
+from streamstt.terminal.text import MAX_OPEN_LINES, Palette, format_duration, format_partial, last_lines
 from streamstt.text.characters import replace_controls
 
 MAX_SEEN_FINALS = 500  # remembered, to show those that are repeated after a reconnect once only
@@ -50,8 +50,8 @@ class CaptionView:
             case "status" if self._is_selected(message["source"]) and message["state"] in {"lost", "waiting"}:
                 self.note(f"{self._palette.label(message['source'])}: {message['state']}. {message['detail']}")
             case "gap" if self._is_selected(message["source"]):
-                seconds = message["end"] - message["start"]
-                self.note(f"{self._palette.label(message['source'])}: {seconds:.1f} s of audio were lost")
+                duration = format_duration(message["end"] - message["start"])
+                self.note(f"{self._palette.label(message['source'])}: {duration} of sound was lost")
 
     def note(self, text: str) -> None:
         """Shows a note, in brackets on one line."""

@@ -14,6 +14,13 @@ TENTATIVE = "dim"
 MAX_OPEN_LINES = 3  # lines of a partial caption; of a longer one the beginning is cut off
 
 
+def format_duration(seconds: float) -> str:
+    """Formats a duration for people, from a fraction of a second to days."""
+    if seconds < 120:
+        return f"{seconds:.1f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 7200 else f"{seconds / 3600:.0f} hours"
+
+
 def format_partial(text: str, stable: int) -> Text:
     """Formats a partial caption: words that may still change are dim.
 

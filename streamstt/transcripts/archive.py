@@ -1,13 +1,7 @@
-"""The folder of transcripts, and the set that is written to. Blocks on disks; used by one thread at a time.
-
-Only one process writes to a folder: it holds a lock on it (flock(2)), which ends with the process.
-"""
+"""The sets of transcripts, and the one that is written to. Blocks on disks; used by one thread at a time."""
 
 import errno
-import fcntl
 import logging
-import os
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
@@ -15,17 +9,13 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from streamstt.clock import Clock, Timestamp
+from streamstt.clock import Timestamp
 from streamstt.config.settings import TranscriptSettings
 from streamstt.errors import OutputError
 from streamstt.hub.history import ResumeState
-from streamstt.hub.protocol import Message
+from streamstt.transcripts.earlier_runs import read_resume_state
 from streamstt.transcripts.files import SetFiles, TranscriptEntry, create_record
 from streamstt.transcripts.naming import (
-    LIVE_SUFFIXES,
-    NAME_PATTERN,
-    RECORD_SUFFIX,
-    StoredSet,
     continued_sets,
     expired,
     make_set_name,
@@ -33,22 +23,13 @@ from streamstt.transcripts.naming import (
 )
 from streamstt.transcripts.record import (
     SetHeader,
-    TranscriptRecord,
-    final_message,
     format_time,
-    parse_record,
     parse_steady,
     parse_time,
-    revision_message,
 )
-
-# Messages that may have been numbered, and seen by clients, after the last final that reached the disk: partials and
-# statuses of several days. A restart continues this far above the record, so that no number is used twice.
-SEQ_MARGIN = 1_000_000
+from streamstt.transcripts.set_folder import SetFolder
 
 MAX_SETS_SEARCHED = 5  # for a final: it is in the newest set that began before it, or in one that ended just then
-
-FOLDER_HINT = "make it writable, or name another folder with transcript.folder"
 
 log = logging.getLogger(__name__)
 
@@ -95,6 +76,7 @@ class Archive:
         Raises:
             OutputError: The folder cannot be used, or another process writes to it.
         """
+        self._folder = SetFolder(folder)
         self.folder = folder
         self._settings = settings
         self._clock = clock
@@ -105,77 +87,20 @@ class Archive:
         self.session_sets: tuple[SessionSet, ...] = ()
         self.is_session_whole = True
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            folder.mkdir(mode=0o700, exist_ok=True)
-            self._lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except OSError as error:
-            raise OutputError(f"cannot keep transcripts in {folder} ({error.strerror}): {FOLDER_HINT}") from error
-        try:
-            self._lock_folder()
-            self.resume_state = self._read_resume_state(history)
+            self.resume_state = self._read_earlier_runs(history)
         except OSError as error:
             raise OutputError(f"cannot read the transcripts in {folder}: {error.strerror}") from error
         self._seq = self.resume_state.seq
         self._resume()
 
-    def _lock_folder(self) -> None:
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            hint = "stop it, or choose another transcript.folder"
-            raise OutputError(f"another streamstt keeps its transcripts in {self.folder}: {hint}") from error
-        except OSError as error:  # some network file systems cannot lock folders
-            log.debug("%s is not locked: %s", self.folder, error.strerror)
-        # A read-only file system is no error here: it may become writable, and captions do not wait for it.
-        read_only = os.fstatvfs(self._lock).f_flag & os.ST_RDONLY
-        if not read_only and not os.access(self.folder, os.W_OK | os.X_OK):
-            raise OutputError(f"cannot keep transcripts in {self.folder} (no write permission): {FOLDER_HINT}")
-
     # ---- earlier runs
 
-    def _read_resume_state(self, history: int) -> ResumeState:
-        """Reads sets, beginning with the newest, until there are enough finals."""
-        headers = self._read_headers()
-        order = _in_order(headers)
-        if not order:
-            return ResumeState(uuid.uuid4().hex[:12])
-        finals: list[Message] = []
-        revisions: list[Message] = []
-        newest = TranscriptRecord()
-        for name in reversed(order):
-            record = parse_record((self.folder / f"{name}{RECORD_SUFFIX}").read_bytes())
-            newest = newest if newest.header else record
-            finals += map(final_message, record.recognized)
-            revisions += map(revision_message, record.revisions)
-            if len(finals) >= history:
-                break
-        self._current_set = order[-1], headers[order[-1]]
-        for continued in continued_sets(order, self._settings.split, self._clock().date()):
-            self._add_session_set(continued, headers[continued])
-        finals.sort(key=lambda final: final.seq)  # not only by sets: captions may come late, after a mark
-        left_out = finals[:-history]
-        forgotten = left_out[-1].seq if left_out else headers[name].seq
-        kept = tuple(finals[-history:])
-        last_seq = max([newest.seq, *(m.seq for m in (*finals, *revisions))])  # an older set may have the last one
-        revisions = sorted((m for m in revisions if m.data["final_seq"] > forgotten), key=lambda m: m.seq)
-        clock = Clock(self._continued_time(newest).timestamp())
-        return ResumeState(newest.session, last_seq + SEQ_MARGIN, forgotten, kept, tuple(revisions), clock)
-
-    def _read_headers(self) -> dict[str, SetHeader]:
-        """Reads the first line of each record; returns the headers by name of the set."""
-        headers = {}
-        for path in self._find_records():
-            with path.open("rb") as file:
-                header = parse_record(file.readline()).header
-            if header:
-                headers[path.stem] = header
-        return headers
-
-    def _continued_time(self, newest: TranscriptRecord) -> datetime:
-        """Returns what the steady clock shows now: it goes on where the newest record ends, and never back."""
-        now = self._clock()
-        at, steady = newest.latest or (now, now)
-        return steady + max(now - at, timedelta())
+    def _read_earlier_runs(self, history: int) -> ResumeState:
+        headers = self._folder.read_headers()
+        self._current_set = next(reversed(headers.items()), None)
+        for name in continued_sets(list(headers), self._settings.split, self._clock().date()):
+            self._add_session_set(name, headers[name])
+        return read_resume_state(self._folder, headers, history, self._clock())
 
     def _resume(self) -> None:
         """Repairs the newest set, and records the first number of this run, which the next run must know."""
@@ -198,7 +123,7 @@ class Archive:
             self._close_set(ended=True)
 
     def _add_session_set(self, name: str, header: SetHeader) -> None:
-        self.session_sets += (SessionSet(self.folder / f"{name}{RECORD_SUFFIX}", header),)
+        self.session_sets += (SessionSet(self._folder.record_path(name), header),)
 
     # ---- writing
 
@@ -227,8 +152,7 @@ class Archive:
     def _write_revision(self, data: Mapping[str, Any]) -> None:
         """Appends a revision to the record that has its final; if there is none any more, nothing is revised."""
         self._seq = max(self._seq, data["seq"])
-        headers = self._read_headers()
-        before = [name for name in _in_order(headers) if headers[name].seq < data["final_seq"]]
+        before = [name for name, header in self._folder.read_headers().items() if header.seq < data["final_seq"]]
         for name in reversed(before[-MAX_SETS_SEARCHED:]):
             is_current = self._current_set is not None and name == self._current_set[0]
             if self._append_revision(data) if is_current else self._revise_earlier_set(name, data):
@@ -248,7 +172,7 @@ class Archive:
 
     def _revise_earlier_set(self, name: str, data: Mapping[str, Any]) -> bool:
         """Appends a revision to a set that has ended, and updates its live files; returns whether it has the final."""
-        record = parse_record((self.folder / f"{name}{RECORD_SUFFIX}").read_bytes())
+        record = self._folder.read_record(name)
         if data["final_seq"] not in (final["seq"] for final in record.recognized):
             return False
         try:
@@ -335,15 +259,12 @@ class Archive:
         return SetFiles(self.folder, self._current_set[0])
 
     def _create_set(self, started_at: datetime, steady: float | None, title: str | None) -> tuple[str, SetHeader]:
-        name = make_set_name(self._settings.split, self._clock(), self._is_taken, title)
+        name = make_set_name(self._settings.split, self._clock(), self._folder.is_taken, title)
         header = SetHeader(started_at, title or "", self.resume_state.session, self._seq, steady)
         create_record(self.folder, name, header)
         self._add_session_set(name, header)
         log.info("transcript %s begins in %s", name, self.folder)
         return name, header
-
-    def _is_taken(self, name: str) -> bool:
-        return any(os.path.lexists(self.folder / f"{name}{suffix}") for suffix in (RECORD_SUFFIX, *LIVE_SUFFIXES))
 
     def _close_set(self, *, ended: bool = False) -> None:
         if self._set:
@@ -358,7 +279,7 @@ class Archive:
     def close(self) -> None:
         """Closes the files and releases the lock."""
         self._close_set(ended=True)
-        os.close(self._lock)
+        self._folder.close()
 
     # ---- old sets
 
@@ -371,34 +292,11 @@ class Archive:
         if not (self._settings.keep_days or self._settings.keep_mb):
             return []
         current = self._current_set[0] if self._current_set else ""
-        stored = [s for path in self._find_records() if (s := self._stat_set(path.stem))]
+        stored = self._folder.stored_sets()
         names = expired(stored, current, self._clock().timestamp(), self._settings.keep_days, self._settings.keep_mb)
         for name in names:
-            # The record last: without it the other files would never be found again.
-            for suffix in (*LIVE_SUFFIXES, RECORD_SUFFIX):
-                (self.folder / f"{name}{suffix}").unlink(missing_ok=True)
+            self._folder.delete(name)
         kept = tuple(s for s in self.session_sets if s.record.stem not in names)
         self.is_session_whole &= kept == self.session_sets
         self.session_sets = kept
         return names
-
-    def _find_records(self) -> list[Path]:
-        """Finds the records in the folder; files with other names do not belong to us."""
-        candidates = (p for p in self.folder.iterdir() if p.suffix == RECORD_SUFFIX and NAME_PATTERN.fullmatch(p.stem))
-        return [p for p in candidates if p.is_file() and not p.is_symlink()]
-
-    def _stat_set(self, name: str) -> StoredSet | None:
-        size = 0
-        for suffix in LIVE_SUFFIXES:
-            with suppress(FileNotFoundError):
-                size += (self.folder / f"{name}{suffix}").stat().st_size
-        try:
-            record = (self.folder / f"{name}{RECORD_SUFFIX}").stat()
-        except FileNotFoundError:
-            return None
-        return StoredSet(name, size + record.st_size, record.st_mtime)
-
-
-def _in_order(headers: Mapping[str, SetHeader]) -> list[str]:
-    """Returns the names of sets in the order in which they began."""
-    return sorted(headers, key=lambda name: (headers[name].seq, headers[name].started_at, name))

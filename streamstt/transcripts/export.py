@@ -21,7 +21,7 @@ from streamstt.subtitles.formats import Caption, Format, format_captions, next_s
 from streamstt.subtitles.timeline import align_captions, clip_caption, separate_captions, shift_caption
 from streamstt.transcripts.record import parse_steady, parse_time
 
-NICENESS = 19  # the model and the captions come first
+NICENESS = 10  # a tenth of what the model gets, if the machine is busy: captions come first, but a download must end
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """A recording through the whole of the core, with the real detector and a script."""
 
+import gc
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import SourceError
+from streamstt.recordings.chunks import ChunkDecode
 from streamstt.recordings.transcribe import transcribe
 from tests.support.paths import DATA
 
@@ -91,6 +93,19 @@ def test_a_small_buffer_loses_nothing(long_file: Path) -> None:
         transcribe(long_file, engine, SpeechSettings(buffer_s=buffer_s, max_utterance_s=28, detector="webrtc"), "en")
         spans.append([(j.start, j.end) for j in engine.jobs])
     assert spans[0] == spans[1]
+
+
+def test_what_is_captioned_is_forgotten(long_file: Path) -> None:
+    """Only the audio that is being decoded is kept, however long the recording is."""
+    alive: list[int] = []
+
+    def count(*_: float) -> None:
+        gc.collect()
+        alive.append(sum(type(thing) is ChunkDecode for thing in gc.get_objects()))
+
+    transcribe(long_file, RecordingEngine(), SpeechSettings(detector="webrtc"), None, count)
+    assert len(alive) > 5
+    assert max(alive) <= 3
 
 
 def test_each_utterance_has_its_language(tmp_path: Path) -> None:

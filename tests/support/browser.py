@@ -30,7 +30,7 @@ FLAGS = [
     "--window-size=1280,720",
 ]
 # Chromium reports each failed connection by itself; a server that stops or restarts is part of many tests.
-UNREACHABLE = ("WebSocket connection to", "ERR_CONNECTION_REFUSED")
+UNREACHABLE = ("WebSocket connection to", "ERR_CONNECTION_REFUSED", "ERR_CONNECTION_RESET")
 
 
 @contextmanager

@@ -62,6 +62,11 @@ GLib.MainLoop().run()
 """
 
 
+def forever(command: list[str]) -> list[str]:
+    """Command that runs another again whenever it ends."""
+    return ["sh", "-c", 'while :; do "$@"; sleep 0.2; done', "sh", *command]
+
+
 class StreamServer:
     """A server, and the programs that send a recording to it; a context manager.
 
@@ -109,7 +114,8 @@ class StreamServer:
                 self._senders.append([*player, "-c:a", "aac", *output])
             case "srt":
                 self.url = f"srt://{address}"
-                self._server = [*player, "-c:a", "aac", "-f", "mpegts", f"{self.url}?mode=listener"]
+                # It ends with its only client.
+                self._server = forever([*player, "-c:a", "aac", "-f", "mpegts", f"{self.url}?mode=listener"])
             case _:
                 raw = self._write("talk.raw", "")
                 subprocess.run(
@@ -146,7 +152,7 @@ class StreamServer:
             assert time.monotonic() < deadline, f"{self._server[0]} did not start"
             time.sleep(0.05)
         for sender in self._senders:  # again if the server was not ready for it
-            self._start(["sh", "-c", 'while :; do "$@"; sleep 0.2; done', "sh", *sender])
+            self._start(forever(sender))
 
     def _start(self, command: list[str]) -> None:
         env = os.environ | {"PATH": f"{os.environ['PATH']}:/usr/sbin"}  # where Debian installs servers

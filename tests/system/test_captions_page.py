@@ -155,6 +155,13 @@ def test_copy(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     by_id(page, "copy").click()
     until(page, "return labels", lambda texts: "✓ Copied" in texts, "a confirmation")
     assert page.execute_script(clip) == "Mine."
+    scripted_daemon.publish_finals(*[f"More {number}." for number in range(60)], source="other")
+    page.get(scripted_daemon.url)
+    until(page, FINALS, lambda texts: texts[-1:] == ["More 59."], "all captions")
+    page.execute_script(REMEMBER, "#copy-words", "labels")
+    page.find_element(By.CSS_SELECTOR, "[popovertarget=transcript]").click()
+    by_id(page, "copy").click()
+    until(page, "return labels", lambda texts: "✓ Copied 100 lines; earlier ones are no longer kept" in texts, "a hint")
 
 
 def test_downloads(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon, tmp_path: Path) -> None:

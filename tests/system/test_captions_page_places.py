@@ -103,13 +103,19 @@ def test_the_place_of_the_reader(page: webdriver.Chrome, scripted_daemon: Script
 
 # ---- the header
 
-# Keeps as `moved` what has moved in the header.
+# Keeps as `moved` what has moved in the header, from the next frame on, and as `heights` its height with each state.
 WATCH_HEADER = """
   window.moved = [];
-  new PerformanceObserver((list) => {
+  window.heights = {};
+  const [header, state] = [document.querySelector('header'), document.querySelector('#state')];
+  new MutationObserver(() => {
+    heights[state.textContent] = header.getBoundingClientRect().height;
+  }).observe(state, { childList: true, subtree: true });
+  const watch = () => new PerformanceObserver((list) => {
     const nodes = list.getEntries().flatMap(({ sources }) => sources.map(({ node }) => node?.parentElement));
     moved.push(...nodes.filter((node) => node?.closest('header')).map((node) => node.outerHTML));
   }).observe({ type: 'layout-shift' });
+  requestAnimationFrame(() => requestAnimationFrame(() => arguments[0](watch())));
 """
 HEADER = "const { width, height } = document.querySelector('header').getBoundingClientRect(); return [width, height]"
 
@@ -119,14 +125,15 @@ HEADER = "const { width, height } = document.querySelector('header').getBounding
 def test_the_header_is_still(
     page: webdriver.Chrome, scripted_daemon: ScriptedDaemon, width: int, height: int, guests: int
 ) -> None:
-    """Nothing moves in the header, and it does not become higher, while states and levels change and captions flow."""
+    """Nothing moves in the header while states and levels change and captions flow, nor when the connection is lost."""
     set_viewport(page, width, height)
-    sources = ["desk", *["Anna", "Benedikt Hinterhuber-Lang", "Saal links", "C"][:guests]]
+    sources = ["desk", *["Anna", "Benedikt Hinterhuber-Langenscheidt of the other house", "Saal links", "C"][:guests]]
     for source in sources:
         scripted_daemon.publish(Status(source, State.LISTENING))
     until_equal(page, "return document.querySelectorAll('#state .meter').length", len(sources))
-    page.execute_script(WATCH_HEADER)
+    page.execute_async_script(WATCH_HEADER)
     before = page.execute_script(HEADER)
+    assert page.execute_script("return document.documentElement.scrollWidth") <= width
     states = [State.SPEECH, State.WAITING, State.LISTENING, State.LOST, State.SPEECH]
     for turn in range(len(states)):
         peak = page.execute_script("return document.querySelector('#state .peak').style.transform")
@@ -140,3 +147,7 @@ def test_the_header_is_still(
         assert page.execute_script(HEADER) == before
     page.execute_async_script("requestAnimationFrame(() => setTimeout(arguments[0], 0))")
     assert page.execute_script("return moved") == []
+    page.execute_script("sockets.at(-1).close()")
+    until(page, "return Object.keys(heights)", lambda texts: any("No connection" in text for text in texts), "a loss")
+    until_equal(page, "return document.querySelectorAll('#state .meter').length", len(sources))
+    assert set(page.execute_script("return Object.values(heights)")) == {before[1]}

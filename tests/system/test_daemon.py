@@ -112,6 +112,12 @@ async def test_other_sample_rates(remote_only: Daemon, rate: int) -> None:
         assert word_error_rate(text_of("short"), final_text(await receive_all(speaker))) < MAX_WER
 
 
+async def test_signs_of_life(remote_only: Daemon) -> None:
+    """A client that sends audio gets signs of life if it asks for them."""
+    async with captions(remote_only, "/audio?heartbeat=1") as speaker:
+        assert (await receive_until(speaker, "heartbeat"))[0]["type"] == "hello"
+
+
 async def test_noise_is_silent(remote_only: Daemon) -> None:
     """Room noise and knocks do not cause captions."""
     async with captions(remote_only, "/audio") as speaker:

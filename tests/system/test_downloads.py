@@ -33,10 +33,11 @@ async def test_captions_flow_during_a_download() -> None:
             downloading = asyncio.create_task(asyncio.to_thread(download, f"{server.url}transcript.srt"))
             received = 0
             while not downloading.done():
+                renderings = list(server.server._downloads._tasks)
                 server.hub.publish(partial("and so it goes", number=3000))
                 await viewer.recv()
-                received += 1
-                await asyncio.sleep(0.005)
+                received += any(r.file and not r.ended.is_set() for r in renderings)
+                await asyncio.sleep(0.001)
             text = (await downloading).decode()
     assert received > 10
     assert text.count("began.") == 400

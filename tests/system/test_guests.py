@@ -19,7 +19,7 @@ from streamstt.server.local_certificate import LocalCertificate
 from tests.support.browser import chromium, console_messages, forget_visits, set_viewport, until, until_equal
 from tests.support.captions_page import by_id, violations
 from tests.support.daemon import get, receive, tokens_in
-from tests.support.forked import Daemon
+from tests.support.forked import Daemon, run
 from tests.support.http_server import serving
 from tests.support.pages import FINALS, STATE
 from tests.support.paths import DATA
@@ -73,6 +73,21 @@ async def test_a_certificate_follows_the_address(state: Path, monkeypatch: pytes
             async with connect(url, ssl=trust, server_hostname="10.0.0.9") as other:
                 await receive(other)
             await viewer.ping()
+
+
+def test_the_command(tmp_path: Path) -> None:
+    """`streamstt certificate` makes it, says what it is for and how phones trust it, and makes no second one."""
+    env = {"STATE_DIRECTORY": str(tmp_path)}
+    first, second = run("certificate", env=env), run("certificate", "--set", "server.host=127.0.0.1", env=env)
+    files = LocalCertificate.in_folder(tmp_path / "certificate")
+    assert first.returncode == second.returncode == 0
+    assert f"New certificate: {files.certificate}" in first.stdout
+    assert "New" not in second.stdout
+    for text in ("localhost", str(files.authority), "server.tls_certificate=local"):
+        assert text in second.stdout
+    (tmp_path / "file").write_text("")
+    failed = run("certificate", env={"STATE_DIRECTORY": str(tmp_path / "file")})
+    assert (failed.returncode, "server.tls_certificate" in failed.stderr) == (78, True)
 
 
 @pytest.fixture(scope="module")

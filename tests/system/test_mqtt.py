@@ -84,7 +84,7 @@ async def test_topics_and_retained_messages(broker: Broker, brisk: list[str], tm
         for text in reader.of("desk/final"):
             data = json.loads(text)
             assert data.pop("session")
-            assert data == {k: v for k, v in kept[data["seq"]].items() if k != "label"}
+            assert data == kept[data["seq"]]
         assert json.loads(reader.last["hello"])["sources"][0]["name"] == "desk"
         async with Client("127.0.0.1", broker.port) as later:
             await later.subscribe("captions/room/#")

@@ -94,11 +94,11 @@ def test_by_keyboard(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) ->
     assert names == ["Search", "View", "Transcript", "Microphone", "Captions"]
     page.find_element(By.CSS_SELECTOR, "[popovertarget=view]").send_keys(Keys.ENTER)
     names = []
-    for _ in range(7):
+    for _ in range(8):
         page.switch_to.active_element.send_keys(Keys.TAB)
         names.append(page.switch_to.active_element.accessible_name)
     assert names[:4] == ["Smaller text", "Larger text", "Auto", "Show times"]
-    assert names[4:] == ["Overlay for streaming", "Design an overlay", "Edit captions"]
+    assert names[4:] == ["Overlay for streaming", "Design an overlay", "QR code for phones", "Edit captions"]
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

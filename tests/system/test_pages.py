@@ -329,6 +329,8 @@ def test_transcript_links(browser: webdriver.Chrome, scripted_daemon: ScriptedDa
     """The page links to the transcript in four formats, and adds its token to each request."""
     open_connected(browser, f"{scripted_daemon.url}/?token=a%26b")
     links = "return Array.from(document.querySelectorAll('#transcript a[download]'), a => a.href)"
-    wanted = [f"{scripted_daemon.url}/transcript.{kind}?token=a%26b" for kind in ("txt", "srt", "vtt", "json")]
+    kinds = ("txt", "srt", "vtt", "json")
+    sets = ("", "set=current&")  # the whole session, and the set that is being written
+    wanted = [f"{scripted_daemon.url}/transcript.{kind}?{part}token=a%26b" for part in sets for kind in kinds]
     until_equal(browser, links, wanted)
     assert "token=a%26b" in browser.execute_script("return sockets[0].url")

@@ -156,10 +156,13 @@ def test_refused(daemon: Daemon, spool: Path, sent: bytes, status: int, code: st
 
 
 def test_a_refusal_is_logged(slow: Daemon) -> None:
-    """A refused upload has a line in the log, with its reason."""
+    """A refused upload, or another refusal on its path, has a line in the log, with its reason in words."""
     exchange(slow, request(b"hello"))
     slow.wait_for_log("refused with 400")
-    slow.wait_for_log("invalid_form")
+    slow.wait_for_log("refused with 400: invalid_form: ")
+    assert status_of(exchange(slow, b"GET /v1/audio/transcriptions HTTP/1.1\r\nHost: localhost\r\n\r\n")) == 405
+    slow.wait_for_log("refused with 405: Allowed methods: ")
+    assert "{" not in slow.log
 
 
 @pytest.mark.parametrize(

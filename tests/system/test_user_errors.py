@@ -41,6 +41,8 @@ MISTAKES = [
     Case("run --source file:nope.wav", 3, ("no file nope.wav",)),
     Case("run --source file:words.json", 3, ("words.json", "flac")),
     Case("run --source file:folder", 3, ("folder is a folder",)),
+    Case("run --source url:file:///etc/passwd", 78, ("url needs an address that begins with rtsp://",)),
+    Case("run --source url:http://nosuch.invalid/radio", 3, ("there is no host nosuch.invalid",)),
     Case("run --source stdin --source stdin", 78, ("two sources are named stdin",)),
     Case("run --rate 8000", 78, ("--source",)),
     Case("run --model basse WS", 4, ("'basse'", "did you mean 'base'")),

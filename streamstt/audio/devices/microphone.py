@@ -47,6 +47,7 @@ class Microphone:
         self._fallback_notice = ""
         self._device_name = ""
         self.overflows = 0
+        self._mixer, self._bad_samples = ChannelMixer(), 0
 
     @property
     def notices(self) -> Mapping[str, str]:
@@ -56,6 +57,11 @@ class Microphone:
         if self._selector.kind == "monitor":  # silent while nothing is played, which is not a fault
             notices.pop("silence", None)
         return notices
+
+    @property
+    def bad_samples(self) -> int:
+        """Number of samples so far that were no numbers or far too large."""
+        return self._bad_samples + self._mixer.bad_samples
 
     def open(self) -> None:
         """Starts recording, at 16 kHz if the device supports it, else at its own rate.
@@ -81,6 +87,7 @@ class Microphone:
             raise
         opened = json.loads(payload)
         self._rate, self._channels = opened["rate"], opened["channels"]
+        self._bad_samples += self._mixer.bad_samples
         self._resampler, self._mixer = Resampler(self._rate), ChannelMixer()
         self._timeout_s = FIRST_AUDIO_TIMEOUT_S
         self._on_opened(Device(**opened["device"]))

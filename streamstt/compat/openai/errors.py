@@ -52,7 +52,10 @@ class ApiError(Exception):
     def response(self) -> Response:
         """The error as an HTTP response."""
         headers = (("Retry-After", "2"),) if self.status is HTTPStatus.TOO_MANY_REQUESTS else ()
-        return replace(json_response(self.status, {"error": self.data}, headers), refusal=str(self))
+        return replace(
+            json_response(self.status, {"error": self.data}, headers),
+            reason=f"{self.code}: {self}" if self.code else str(self),
+        )
 
 
 def is_openai_path(path: str) -> bool:

@@ -19,8 +19,9 @@ from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import Message
 from streamstt.server.http.request import HttpRequest
 from streamstt.server.http.response import Download, HttpError
-from streamstt.server.http.session import SessionRecords
+from streamstt.server.http.session import SessionRecords, belongs_to_set
 from streamstt.subtitles.formats import CONTENT_TYPES
+from streamstt.transcripts.archive import SessionSet
 
 IMPORT_ROOT = Path(__file__).parents[3]  # the folder of the package, however this process found it
 CHUNK = 2**16  # bytes that are sent at once
@@ -40,7 +41,7 @@ class Rendering:
         file: The file; None: it waits.
         readers: Number of clients that wait for the file or are sent it.
         ended: Set when nothing more will be written.
-        has_failed: Whether it will never be complete.
+        is_complete: Whether it has all captions of this version.
     """
 
     def __init__(self) -> None:
@@ -49,7 +50,12 @@ class Rendering:
         self.file: BinaryIO | None = None
         self.readers = 0
         self.ended = asyncio.Event()
-        self.has_failed = False
+        self.is_complete = False
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether nothing more will be written, though it is not complete."""
+        return self.ended.is_set() and not self.is_complete
 
     @property
     def size(self) -> int | None:
@@ -127,7 +133,7 @@ class Downloads:
         Raises:
             HttpError: There are too many files.
         """
-        newest, present = self._newest.get(download), {None, self._hub.finals_version}
+        newest, present = self._newest.get(download), {None, self._version}
         if newest and not newest.has_failed and newest.version in present:
             return newest
         for outdated in [r for r in self._tasks if not r.readers and r.version not in present]:
@@ -138,6 +144,11 @@ class Downloads:
         rendering = self._newest[download] = Rendering()
         self._tasks[rendering] = asyncio.create_task(self._render(rendering, download))
         return rendering
+
+    @property
+    def _version(self) -> tuple[tuple[str, int, int], Sequence[SessionSet]]:
+        """The captions that there are now: it changes whenever they do."""
+        return self._hub.finals_version, self._records.session_sets if self._records else ()
 
     @contextmanager
     def _reading(self, rendering: Rendering) -> Iterator[Rendering]:
@@ -169,21 +180,22 @@ class Downloads:
         """Writes a file when its turn has come."""
         try:
             async with self._turn:
-                sets = self._records.session_sets if self._records else ()
+                rendering.version = (session, _, until), sets = self._version
+                finals = self._hub.finals
                 if download.current_set:
                     sets = sets[-1:]
-                rendering.version = session, _, until = self._hub.finals_version
+                    finals = [final for final in finals if all(belongs_to_set(final, s.header) for s in sets)]
                 current = sets[-1].header if download.current_set and sets else None
-                source, target = await run_in_thread(_open_files, self._hub.finals)
+                source, target = await run_in_thread(_open_files, finals)
                 rendering.file = target
                 with source:
                     numbers = [str(current.seq if current else 0), str(until)]
                     zero = str(current.steady_at.timestamp()) if current else ""
                     paths = [str(session_set.record) for session_set in sets]
                     await _export(source, target, [download.file_format, session, *numbers, zero, *paths])
+            rendering.is_complete = True
         except (OSError, RuntimeError) as error:
             log.error("a download could not be made: %s", error)
-            rendering.has_failed = True
         finally:
             rendering.ended.set()
 

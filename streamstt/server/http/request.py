@@ -116,7 +116,7 @@ class HttpRequest:
         if response.body and self.method != "HEAD":
             events.append(h11.Data(data=response.body))
         if response.status >= HTTPStatus.BAD_REQUEST:
-            self.reason = response.refusal or response.body.decode(errors="replace").partition("\n")[0]
+            self.reason = response.reason or response.body.decode(errors="replace").partition("\n")[0]
         self._stream.send(*events, h11.EndOfMessage())
         await self._stream.drain()
 

@@ -47,14 +47,14 @@ class Response:
         content_type: Of the body.
         body: The whole body; it is left out of the answer to ``HEAD``.
         headers: Headers besides ``Content-Type`` and ``Content-Length``; they replace those in ``HEADERS``.
-        refusal: Why a request is refused, for the log; empty: the first line of the body says it.
+        reason: Sentence for the log, of an error that is written for programs; empty: the first line of the body.
     """
 
     status: HTTPStatus
     content_type: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
-    refusal: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,9 +76,10 @@ class Router:
 
     def _route(self, request: AccessRequest, method: str) -> Role | Response | Download:
         verdict = self.policy.check(request)
-        if isinstance(verdict, Refusal):
-            return self._refused(request, verdict)
         path = request.target.partition("?")[0]
+        if isinstance(verdict, Refusal):
+            is_report = path == CONNECTION_PATH and verdict.needs_token
+            return _problem(verdict.text) if is_report else self._refused(request, verdict)
         if response := self._unavailable(path):
             return response
         is_upload = path in self._api.post_handlers
@@ -124,7 +125,7 @@ class Router:
             origin = ""
         unavailable = self._unavailable("/captions")
         problem = unavailable.body.decode().strip() if unavailable else self.policy.connection_problem(request, origin)
-        return Response(HTTPStatus.OK, "application/json", to_json({"problem": problem}).encode())
+        return _problem(problem)
 
     def _not_found(self, path: str) -> Response:
         if path in SETTING_BY_PATH:
@@ -147,6 +148,10 @@ class Router:
 def _method_not_allowed(methods: Iterable[str]) -> Response:
     allowed = ", ".join(methods)
     return text_response(HTTPStatus.METHOD_NOT_ALLOWED, f"Allowed methods: {allowed}.\n", Allow=allowed)
+
+
+def _problem(text: str) -> Response:
+    return Response(HTTPStatus.OK, "application/json", to_json({"problem": text}).encode())
 
 
 def _redirect(request: AccessRequest, path: str) -> Response | None:

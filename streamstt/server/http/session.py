@@ -1,11 +1,13 @@
 """What the downloads of the captions hold. Pure."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import Message
 from streamstt.transcripts.archive import SessionSet
+from streamstt.transcripts.record import SetHeader
 
 
 class SessionRecords(Protocol):
@@ -39,6 +41,14 @@ def describe_session(hub: Hub, records: SessionRecords | None) -> dict[str, Any]
         "from": _format(min(starts)) if starts else None,
         "set": {"title": current.title, "from": _format(current.started_at)} if current else None,
     }
+
+
+def belongs_to_set(final: Message, header: SetHeader) -> bool:
+    """Returns whether a final is in a set, and not in the one before: if it ended after the set began."""
+    start = final.steady_at
+    if start is None:
+        return True
+    return start + timedelta(seconds=final.data["end"] - final.data["start"]) > header.steady_at
 
 
 def _format(moment: datetime) -> str:

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from streamstt.audio.format import SAMPLE_RATE, Samples
-from streamstt.audio.sources import AudioFile
+from streamstt.audio.sources import AudioFile, make_source
+from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
 from tests.support.media import RATE, Track, write_media
 
@@ -110,6 +111,11 @@ def test_tracks(tmp_path: Path) -> None:
     path = write_media(tmp_path / "a.mkv", tracks, video=True)
     assert len(starts(read(path)[0])) == len(starts(read(path, 1)[0])) == 6
     assert len(starts(read(path, 2)[0])) == 3
+    source = make_source(SourceSettings(input=f"file:{path}", fast=True, track=2))
+    assert source
+    source.open()
+    blocks = iter(lambda: source.read(threading.Event()), None)
+    assert len(starts(np.concatenate([block.samples for block in blocks]))) == 3
     with pytest.raises(SourceError, match=re.escape("1 (deu, Ton, aac); 2 (eng, Dolmetscher, aac)")):
         read(path, 3)
     write_media(tmp_path / "a.wav", [Track(beeps())], "pcm_s16le")

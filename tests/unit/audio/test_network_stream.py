@@ -124,11 +124,13 @@ def test_a_playlist_is_played_in_real_time(monkeypatch: pytest.MonkeyPatch, cloc
         assert at_s == pytest.approx(block.start / SAMPLE_RATE, abs=0.02)
 
 
-def test_a_server_that_never_stops_sending_at_once(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+@pytest.mark.parametrize("speed", [2, 1000])
+def test_a_server_that_never_stops_sending_at_once(monkeypatch: pytest.MonkeyPatch, clock: Clock, speed: float) -> None:
     """A recording without a length is read in real time, and what is kept is bounded."""
-    stream = make_stream(monkeypatch, clock, [(0, opened()), *[(0.0, audio(1.0))] * 500])
-    blocks = read(stream, clock, 100)
-    assert blocks[-1][0] == pytest.approx(99, abs=1)
+    stream = make_stream(monkeypatch, clock, [(0, opened()), *[(0.1 * i / speed, audio()) for i in range(5000)]])
+    read(stream, clock, 1)
+    blocks = read(stream, clock, 1000)
+    assert blocks[-1][0] == pytest.approx(100, abs=1)
     assert sum(len(block.samples) for block in stream._waiting) <= 32 * SAMPLE_RATE
 
 
@@ -158,6 +160,17 @@ def test_missing_audio(monkeypatch: pytest.MonkeyPatch, clock: Clock, missing_s:
     blocks = [block for _, block in read(stream, clock, 10)]
     jumps = [b.start - a.end for a, b in pairwise(blocks) if b.start != a.end]
     assert jumps == ([missing_s * SAMPLE_RATE] if gap else [])
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_a_pause(monkeypatch: pytest.MonkeyPatch, clock: Clock, late: bool) -> None:
+    """After a pause of two seconds, what was late comes at once, and nothing is missing. If it does not come, it is
+    missing: the sender was away, whatever its time stamps say."""
+    burst = [(3.0, audio())] * 20 if late else []
+    stream = make_stream(monkeypatch, clock, [(0, opened()), *live(0, 1), *burst, *live(3, 2)])
+    blocks = [block for _, block in read(stream, clock, 20)]
+    jumps = [(b.start - a.end) / SAMPLE_RATE for a, b in pairwise(blocks) if b.start != a.end]
+    assert jumps == ([] if late else [pytest.approx(2, abs=0.3)])
 
 
 def test_a_stall(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:

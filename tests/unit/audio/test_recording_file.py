@@ -300,6 +300,15 @@ def test_files_without_audio(tmp_path: Path, data: bytes, sentence: str) -> None
     assert "<" not in str(caught.value)
 
 
+@pytest.mark.parametrize("rate", [1, 999, 1_000_000, 2**31 - 1])
+def test_an_impossible_rate(tmp_path: Path, rate: int) -> None:
+    """It is refused: a few bytes must not take hours, or all memory."""
+    data = encode("WAV", "PCM_16")
+    data[24:28] = struct.pack("<I", rate)
+    with pytest.raises(SourceError, match=f"a rate of {rate} Hz"):
+        read(tmp_path / "a.wav", data)
+
+
 @pytest.mark.parametrize(("data", "sentence"), [(b"", "is empty"), (bytes(2000), "is not audio that can be read")])
 def test_pipes_without_audio(tmp_path: Path, data: bytes, sentence: str) -> None:
     """A pipe is empty if nothing has come from it."""

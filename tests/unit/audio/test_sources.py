@@ -2,6 +2,7 @@
 
 import io
 import os
+import queue
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -150,21 +151,21 @@ def standard_input() -> Iterator[Callable[[bytes], None]]:
     reader, writer = os.pipe()
     os.dup2(reader, 0)
     os.close(reader)
-    ended = False
+    waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
-    def write(data: bytes) -> None:
-        nonlocal ended
-        if data:
-            os.write(writer, data)
-        else:
-            ended = True
-            os.close(writer)
+    def write() -> None:  # more than a pipe holds, if need be
+        with suppress(BrokenPipeError), open(writer, "wb", buffering=0) as pipe:
+            while data := waiting.get():
+                while data := data[pipe.write(data) :]:
+                    pass
 
-    yield write
-    if not ended:
-        os.close(writer)
-    os.dup2(kept, 0)
+    thread = threading.Thread(target=write)
+    thread.start()
+    yield waiting.put
+    os.dup2(kept, 0)  # a write that waits ends
     os.close(kept)
+    waiting.put(b"")
+    thread.join()
 
 
 def test_standard_input(standard_input: Callable[[bytes], None]) -> None:
@@ -244,14 +245,9 @@ def test_standard_input_is_closed(standard_input: Callable[[bytes], None]) -> No
 
 
 def feed(write: Callable[[bytes], None], *pieces: bytes) -> None:
-    """Writes pieces, more than a pipe holds, and ends it."""
-
-    def run() -> None:
-        with suppress(OSError):  # it was not read to its end
-            for piece in (*pieces, b""):
-                write(piece)
-
-    threading.Thread(target=run, daemon=True).start()
+    """Writes pieces, and ends the pipe."""
+    for piece in (*pieces, b""):
+        write(bytes(piece))
 
 
 def stereo_wav(subtype: str, rate: int = 44_100) -> bytes:

@@ -1,4 +1,4 @@
-"""When viewers get the notice that captions are late."""
+"""When the operator gets the notice that captions are late."""
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.captioning.scheduling import LAG_TEXT, LagMonitor
@@ -48,3 +48,14 @@ def test_a_gap_is_not_late() -> None:
     later = position + 60 * second
     assert not monitor.update(5 * second, later, later), "it is still late"
     assert monitor.update(0, later, later)
+
+
+def test_audio_that_a_server_has_kept() -> None:
+    """What comes at once is not late before it has been decoded, unless more becomes overdue meanwhile."""
+    monitor = LagMonitor(0)
+    monitor.excuse(samples_from_ms(8000))
+    overdue_s = (8, 5, 9.5, 0.1, 1.9, 2.1)
+    assert [monitor.update(samples_from_ms(s * 1000), 0, 0) for s in overdue_s] == [False] * 5 + [True]
+    monitor = LagMonitor(0)
+    monitor.excuse(samples_from_ms(8000))
+    assert [monitor.update(samples_from_ms(s * 1000), 0, 0) for s in (8, 10.1)] == [False, True]

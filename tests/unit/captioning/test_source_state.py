@@ -3,9 +3,11 @@
 import logging
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from streamstt.audio.capture import Capture, CaptureItem, DeviceNotice, Ended, Lost, Recovered, Waiting
 from streamstt.audio.format import SAMPLE_RATE, Block, Samples
@@ -192,6 +194,8 @@ async def test_samples_that_are_no_numbers(pipeline: CaptionPipeline, hub: Hub) 
     job = session.next_job()
     assert job
     assert np.isfinite(job.audio).all()
+    assert 'streamstt_bad_samples_total{source="remote"} ' in hub.counters.render().decode()
+    assert 'streamstt_bad_samples_total{source="remote"} 0.0' not in hub.counters.render().decode()
 
 
 async def test_what_is_over_is_no_warning(pipeline: CaptionPipeline, caplog: pytest.LogCaptureFixture) -> None:
@@ -204,3 +208,19 @@ async def test_what_is_over_is_no_warning(pipeline: CaptionPipeline, caplog: pyt
         ("WARNING", "source mic: It is too loud."),
         ("INFO", "source mic: clipping is over"),
     ]
+
+
+async def test_samples_of_a_file_that_are_no_numbers(
+    pipeline: CaptionPipeline, hub: Hub, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """They are counted, and the log says so, once."""
+    sound = np.zeros(SAMPLE_RATE, np.float32)
+    sound[[100, 5000]] = np.nan
+    sound[200] = np.inf
+    soundfile.write(tmp_path / "a.wav", sound, SAMPLE_RATE, "FLOAT")
+    session = pipeline.add_source("file", "File", "en")
+    capture = Capture("file", AudioFile(tmp_path / "a.wav", fast=True))
+    await capture.start()
+    assert await run_source(pipeline, capture, session) is None
+    assert 'streamstt_bad_samples_total{source="remote"} 3.0' in hub.counters.render().decode()
+    assert caplog.text.count("samples that are no numbers") == 1

@@ -68,3 +68,11 @@ def test_on_this_machine_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a loopback address there is nothing for phones."""
     shown = announced(monkeypatch, "http://127.0.0.1:8765/", host="127.0.0.1")
     assert shown.splitlines() == ["Captions: http://127.0.0.1:8765/", "Overlay:  http://127.0.0.1:8765/overlay"]
+    assert "rust" not in announced(monkeypatch, "https://127.0.0.1:8765/", tls_certificate="local")
+
+
+def test_a_certificate_to_trust(monkeypatch: pytest.MonkeyPatch, tokens: str) -> None:
+    """With a certificate of its own, it says where phones learn to trust it."""
+    address = LAN.replace("http", "https")
+    shown = announced(monkeypatch, address, host="0.0.0.0", token_file=tokens, tls_certificate="local")
+    assert f"Trust:    {address}trust" in shown

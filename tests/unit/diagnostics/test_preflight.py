@@ -77,6 +77,8 @@ BEFORE_THE_MODEL: list[tuple[Mapping[str, Any], int, str]] = [
     ({"server.tls_certificate": "nope.pem"}, 78, "nope.pem"),
     ({"server.tls_certificate": "chain.pem", "server.tls_key": "short"}, 78, "PEM"),
     ({"redis.url": "redis://broker", "redis.password_file": "nope"}, 78, "redis.password_file"),
+    ({"output.pipe": "nothing"}, 6, "not a pipe"),
+    ({"output.pipe": "no/folder/pipe"}, 6, "no/folder/pipe"),
     ({"mqtt.url": "mqtt://broker", "mqtt.password_file": "nothing"}, 78, "mqtt.password_file"),
 ]
 BEFORE_IN_THE_DAEMON: list[tuple[Mapping[str, Any], int, str]] = [

@@ -219,6 +219,14 @@ def revised(text: str, number: int = 1, *, hidden: bool = False, seq: int = 9) -
     return {**final(text, "a", number), "type": "revised", "seq": seq, "final_seq": number, "hidden": hidden}
 
 
+@pytest.mark.parametrize(("seconds", "shown"), [(2.5, "2.5 s"), (600, "10 minutes"), (28_800, "8 hours")])
+def test_lost_sound(seconds: float, shown: str) -> None:
+    """It is a note, in words for a night as for a moment."""
+    notes = Console(file=io.StringIO(), width=80)
+    CaptionView(notes, notes).show({"type": "gap", "source": "a", "start": 1.0, "end": 1.0 + seconds})
+    assert notes.file.getvalue() == f"(a: {shown} of sound was lost)\n"  # type: ignore[attr-defined]
+
+
 def test_corrections_are_notes() -> None:
     """What is printed cannot be taken back: a correction follows as a note, once, if the caption was printed; a star
     is none. One that was missed comes after a reconnect."""

@@ -19,7 +19,8 @@ from streamstt.config.settings import TranscriptSettings
 from streamstt.errors import OutputError
 from streamstt.hub.protocol import encode, make_message
 from streamstt.hub.revisions import Correction, make_revision
-from streamstt.transcripts.archive import SEQ_MARGIN, Archive
+from streamstt.transcripts.archive import Archive
+from streamstt.transcripts.earlier_runs import SEQ_MARGIN
 from streamstt.transcripts.files import TranscriptEntry
 from streamstt.transcripts.naming import LIVE_SUFFIXES
 from tests.support.captions import final

@@ -2,7 +2,7 @@
 // lost meanwhile. It knows neither the microphone nor the page.
 
 import { socketUrl } from "../shared/server_url.js";
-import { ReconnectingSocket } from "../shared/socket.js";
+import { ReconnectingSocket, SILENCE_TIMEOUT_MS } from "../shared/socket.js";
 
 const HELLO_TIMEOUT_MS = 12_000; // a server that requires a token refuses after ten seconds without one
 const FINISH_TIMEOUT_MS = 20_000; // how long the last captions may take after the end
@@ -30,13 +30,13 @@ export class AudioUplink {
     this.#token = token;
     this.#onState = onState;
     const handlers = {
-      url: () => socketUrl("audio", { name: label, label, rate }),
+      url: () => socketUrl("audio", { name: label, label, rate, heartbeat: 1 }),
       // Always, because a page cannot know whether a token is required; other servers ignore it.
       onOpen: () => this.#socket.send(JSON.stringify({ type: "auth", token })),
       onMessage: (message) => this.#receive(message),
       onLost: () => this.#lost(),
     };
-    this.#socket = new ReconnectingSocket(handlers, HELLO_TIMEOUT_MS);
+    this.#socket = new ReconnectingSocket(handlers, HELLO_TIMEOUT_MS, SILENCE_TIMEOUT_MS);
     this.#socket.connect();
   }
 

@@ -51,7 +51,7 @@ export class AutoScroll {
     this.#show();
   }
 
-  /** Runs `change`, which lays out the captions anew or adds some above. What is read remains where it is in the window. */
+  /** Runs `change`, which lays out captions anew or adds some above. What is read stays where it is in the window. */
   keepPosition(change = () => {}) {
     change();
     if (!this.#end.following && this.#read?.row.isConnected) {

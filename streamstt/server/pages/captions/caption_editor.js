@@ -1,5 +1,6 @@
-// For those who may control the daemon: tools beside a caption, which correct, hide and star it for everybody. Tools and
-// field float above the rows, which stay as they are. A row is chosen with the pointer, or with Tab and the arrow keys.
+// For those who may control the daemon: tools beside a caption, which correct, hide and star it for everybody. Tools
+// and field float above the rows, which stay as they are. A row is chosen with the pointer, or with Tab and the arrow
+// keys.
 
 import { setText } from "../shared/elements.js";
 import { socketUrl } from "../shared/server_url.js";

@@ -4,6 +4,7 @@ import { CaptionFeed, Sources } from "../shared/feed.js";
 import { loadLanguageData } from "../shared/language_data.js";
 import { AutoScroll } from "./auto_scroll.js";
 import { CaptionEditor } from "./caption_editor.js";
+import { HeldHeight } from "./held_height.js";
 import { HistoryLoader } from "./history_loader.js";
 import { Log } from "./log.js";
 import { MicrophonePanel } from "./microphone_panel.js";
@@ -18,6 +19,7 @@ const sources = new Sources();
 const autoScroll = new AutoScroll(document.querySelector("#scroller"), document.querySelector("#newer"));
 const log = new Log(sources, autoScroll);
 const state = new StateBar(sources);
+const stateHeight = new HeldHeight(document.querySelector("#state"));
 const history = new HistoryLoader(log, autoScroll);
 const search = new Search(log, history);
 const editor = new CaptionEditor(log, autoScroll);
@@ -56,6 +58,8 @@ new CaptionFeed({
   },
   onLevel: (level) => state.showLevel(level),
   onConnection(connection, reason) {
+    if (connection === "open") stateHeight.release();
+    else stateHeight.hold();
     state.showConnection(connection, reason);
     if (connection !== "open") return;
     log.historyShown();

@@ -20,7 +20,7 @@ export class HistoryLoader {
   /** Sets how many earlier captions the server has; with none there is nothing to load. */
   setAvailable(count) {
     this.#button.hidden = count === 0;
-    if (count === 0) this.#loading = Promise.resolve();
+    if (count === 0) this.#loading = Promise.resolve(true);
   }
 
   /** Whether all captions that the server keeps are in the page. */
@@ -28,7 +28,8 @@ export class HistoryLoader {
     return this.#button.hidden;
   }
 
-  /** Resolves when all captions that the server keeps are in the page; rejects if it does not answer. */
+  /** Resolves when all captions that the server keeps are in the page, to whether there were no older ones; rejects if
+   * it does not answer. */
   load() {
     this.#loading ??= this.#load().catch((error) => {
       this.#loading = null;
@@ -49,5 +50,6 @@ export class HistoryLoader {
       this.#button.hidden = true;
       this.#log.prepend(earlier, hello.gap_in_history ? "Earlier captions are no longer kept" : "");
     });
+    return !hello.gap_in_history;
   }
 }

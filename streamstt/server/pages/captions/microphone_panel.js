@@ -1,6 +1,7 @@
 // The panel that makes this device a microphone: its form, its messages, its meter. Sound comes from capture.js, and is
 // sent by audio_uplink.js.
 
+import { formatDuration } from "../shared/duration.js";
 import { setText } from "../shared/elements.js";
 import { AudioUplink } from "./audio_uplink.js";
 import { startCapture } from "./capture.js";
@@ -160,7 +161,7 @@ export class MicrophonePanel {
 }
 
 function describeLoss(seconds) {
-  return seconds >= MIN_LOST_SECONDS ? ` ${seconds.toFixed(1)} s of sound was lost.` : "";
+  return seconds >= MIN_LOST_SECONDS ? ` ${formatDuration(seconds)} of sound was lost.` : "";
 }
 
 function load(storage, key) {

@@ -1,6 +1,7 @@
 // Notices among the captions: lost sound, restarts. Several in a row say no more than one: losses are added up, and a
 // sentence is not repeated.
 
+import { formatDuration } from "../shared/duration.js";
 import { element } from "../shared/elements.js";
 
 const MIN_LOSS_MS = 500; // less is hardly a word
@@ -33,7 +34,7 @@ export class Notices {
     this.#lost.set(source, loss);
     loss.seconds += seconds;
     if (Math.round(1_000 * loss.seconds) < MIN_LOSS_MS) return;
-    const text = `${loss.seconds.toFixed(1)} s of sound was lost${where}`;
+    const text = `${formatDuration(loss.seconds)} of sound was lost${where}`;
     if (loss.notice) loss.notice.textContent = text;
     else loss.notice = this.show(text);
   }

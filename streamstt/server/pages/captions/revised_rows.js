@@ -1,5 +1,5 @@
-// The rows of finals, and what people have done to them: a caption may be corrected, hidden or starred. Its words may be
-// in several rows.
+// The rows of finals, and what people have done to them: a caption may be corrected, hidden or starred. Its words may
+// be in several rows.
 
 export class RevisedRows {
   #log = document.querySelector("#log");

@@ -61,13 +61,12 @@ export class TranscriptMenu {
       this.#showResult(await this.#write(this.#selection), "Copied");
       return;
     }
-    const complete = await this.#history.load().then(
-      () => true,
-      () => false,
+    const missing = await this.#history.load().then(
+      (whole) => (whole ? "" : "; earlier ones are no longer kept"),
+      () => "; earlier ones could not be loaded",
     );
     const lines = this.#log.rows.map(lineOf);
     const copied = `Copied ${lines.length === 1 ? "1 line" : `${lines.length} lines`}`;
-    const missing = complete ? "" : "; earlier ones could not be loaded";
     this.#showResult(await this.#write(lines.join("\n")), copied + missing);
   }
 
@@ -119,5 +118,6 @@ function lineOf(row) {
   const [time, label, text] = row.children;
   const several = document.body.classList.contains("several");
   const star = row.classList.contains("starred") ? "★ " : "";
-  return `${star}${isShown(time) ? `${time.textContent} ` : ""}${several ? `${label.textContent}: ` : ""}${text.textContent}`;
+  const speaker = several ? `${label.textContent}: ` : "";
+  return `${star}${isShown(time) ? `${time.textContent} ` : ""}${speaker}${text.textContent}`;
 }

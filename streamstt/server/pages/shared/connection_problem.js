@@ -4,7 +4,7 @@ import { serverUrl } from "./server_url.js";
 
 const TIMEOUT_MS = 5_000;
 
-/** Resolves with a sentence; empty if the server cannot be reached, or nothing is wrong. `repeated`: it failed before. */
+/** Resolves with a sentence; empty if the server cannot be reached, or nothing is wrong. `repeated`: once more. */
 export async function connectionProblem({ repeated }) {
   const address = serverUrl("connection", { origin: location.origin });
   try {

@@ -3,10 +3,9 @@
 
 import { connectionProblem } from "./connection_problem.js";
 import { socketUrl } from "./server_url.js";
-import { ReconnectingSocket } from "./socket.js";
+import { ReconnectingSocket, SILENCE_TIMEOUT_MS } from "./socket.js";
 
 const HELLO_TIMEOUT_MS = 10_000;
-const SILENCE_TIMEOUT_MS = 8_000; // the server sends something at least every two seconds
 const MAX_KNOWN_IDS = 4_000; // hours of speech; the oldest is dropped: only ids around a reconnect are seen again
 const MAX_SOURCES = 500; // remote clients choose their names; the oldest is dropped, and would get a new color
 const COLORS = 6; // as many .source-N rules as the style sheets have
@@ -69,7 +68,7 @@ export class CaptionFeed {
   #only;
   #socket;
   #reason = ""; // why there is no connection, if the server said so
-  #refused = false; // the server said why in this attempt
+  #isUnexplained = false; // the server has said nothing in this attempt, neither hello nor why not
   #losses = 0; // since the last hello
   #session = null;
   #seq = 0; // the highest that was applied in this session
@@ -82,7 +81,7 @@ export class CaptionFeed {
     const socketHandlers = {
       url: () => this.#url(),
       onConnecting: (failures) => {
-        this.#refused = false;
+        this.#isUnexplained = true;
         if (!failures) this.#notify("onConnection", "connecting", "");
       },
       onMessage: (message) => this.#receive(message),
@@ -107,7 +106,7 @@ export class CaptionFeed {
   async #tellLoss() {
     const losses = ++this.#losses;
     this.#notify("onConnection", "retrying", this.#reason);
-    if (this.#refused) return;
+    if (!this.#isUnexplained) return;
     const problem = await connectionProblem({ repeated: losses > 2 });
     if (losses !== this.#losses || problem === this.#reason) return;
     this.#reason = problem;
@@ -121,7 +120,7 @@ export class CaptionFeed {
         break;
       case "error":
         this.#reason = message.message; // the server closes now, and the next attempt follows
-        this.#refused = true;
+        this.#isUnexplained = false;
         break;
       default:
         this.#seq = Math.max(this.#seq, message.seq ?? 0);
@@ -132,7 +131,7 @@ export class CaptionFeed {
   #receiveHello(hello) {
     if (hello.protocol !== 1) {
       this.#reason = "The caption server was updated: reload this page.";
-      this.#refused = true;
+      this.#isUnexplained = false;
       this.#socket.reconnect();
       return;
     }
@@ -146,6 +145,7 @@ export class CaptionFeed {
     this.#session = hello.session;
     this.#reason = "";
     this.#losses = 0;
+    this.#isUnexplained = false;
     this.#notify("onHello", hello, { first, restarted });
     for (const message of [...hello.history, ...(hello.revisions ?? [])]) this.#apply(message, true);
     this.#seq = Math.max(this.#seq, hello.seq);

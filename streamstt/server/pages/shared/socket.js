@@ -2,9 +2,11 @@
 
 import { Backoff } from "./backoff.js";
 
+export const SILENCE_TIMEOUT_MS = 8_000; // with heartbeat=1, the server sends something at least every two seconds
+
 /**
  * A connection that is opened again after each loss. The owner must call `established` once the server has greeted it;
- * a greeting that takes longer than `greetingTimeoutMs` counts as a loss. So does silence of `silenceTimeoutMs` later on,
+ * a greeting that takes longer than `greetingTimeoutMs` counts as a loss. So does silence of `silenceTimeoutMs` later,
  * if the server sends something all the time: browsers do not notice that a network is gone. Handlers, all but `url`
  * optional:
  *

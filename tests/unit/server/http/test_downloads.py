@@ -3,7 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import pytest
@@ -12,9 +15,20 @@ from streamstt.hub.hub import Hub
 from streamstt.server.http import downloads
 from streamstt.server.http.downloads import Downloads
 from streamstt.server.http.response import Download, HttpError
+from streamstt.transcripts.archive import SessionSet
+from streamstt.transcripts.record import SetHeader
 from tests.support.captions import final, make_hub
 
-TXT, SRT = Download("txt"), Download("srt")
+TXT = Download("txt")
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+
+@dataclass
+class Records:
+    """The transcripts of a session."""
+
+    session_sets: tuple[SessionSet, ...]
+    is_session_whole: bool = True
 
 
 class Client:
@@ -115,6 +129,37 @@ async def test_shared(exports: Exports) -> None:
         assert len(exports.arguments) == 2
         assert exports.targets[0].closed, "nobody needs the old file"
     assert exports.targets[1].closed
+
+
+async def test_a_new_set(exports: Exports) -> None:
+    """After a mark, a file is made anew, even if nothing has been said since."""
+    exports.may_end.set()
+    records = Records((SessionSet(Path("first"), SetHeader(NOON, "", "run-1", 0)),))
+    served = Downloads(make_hub(), records)
+    current = Download("txt", current_set=True)
+    await served.send(current, Client())  # type: ignore[arg-type]
+    records.session_sets += (SessionSet(Path("second"), SetHeader(NOON, "", "run-1", 7)),)
+    for download in (current, current, TXT):
+        await served.send(download, Client())  # type: ignore[arg-type]
+    assert [list(a) for a in exports.arguments] == [
+        ["txt", "run-1", "0", "0", str(NOON.timestamp()), "first"],
+        ["txt", "run-1", "7", "0", str(NOON.timestamp()), "second"],
+        ["txt", "run-1", "0", "0", "", "first", "second"],
+    ]
+    await served.close()
+
+
+async def test_captions_of_the_set_before(exports: Exports) -> None:
+    """A caption that ended before the mark, but became final after it, is in the set before."""
+    exports.may_end.set()
+    hub = make_hub()
+    hub.publish(final("Before.", 1.0, 2.0), final("Across.", 4.0, 6.0, number=2), final("After.", 7.0, 8.0, number=3))
+    marked_at = datetime(2026, 1, 2, 3, 4, 10, 678_000, tzinfo=UTC)  # at 5.0 of the source
+    served = Downloads(hub, Records((SessionSet(Path("set"), SetHeader(marked_at, "", "run-1", 0)),)))
+    for download, body in ((Download("txt", current_set=True), b"2 finals"), (TXT, b"3 finals")):
+        await served.send(download, client := Client())  # type: ignore[arg-type]
+        assert client.body == body
+    await served.close()
 
 
 async def test_one_at_a_time(exports: Exports) -> None:

@@ -47,7 +47,7 @@ def test_a_person_is_asked_for_a_token(router: Router, target: str) -> None:
     assert b'name="token"' in page.body
     assert b'role="alert"></p>' in page.body, "nothing is wrong yet"
     assert text.content_type.startswith("text/plain")
-    assert page.refusal.startswith("This needs a token"), "for the log, which the page is not"
+    assert page.reason.startswith("This needs a token"), "for the log, which the page is not"
     assert "form-action 'self'" in dict(page.headers)["Content-Security-Policy"]
 
 

@@ -136,7 +136,7 @@ def test_pages_have_one_address() -> None:
 
 
 def test_why_there_is_no_connection() -> None:
-    """A page learns why its WebSocket is refused: its origin, too many clients, or nothing; with no token, nothing."""
+    """A page learns why its WebSocket is refused: its origin, too many clients, its token, or nothing."""
 
     def problem(router: Router, **fields: str) -> str:
         response = router.route(AccessRequest(hosts=("127.0.0.1:8765",), **fields))
@@ -152,7 +152,8 @@ def test_why_there_is_no_connection() -> None:
         AccessPolicy(None), Pages(make_hub()), unavailable=lambda path: later if path == "/captions" else None
     )
     assert problem(edge, target="/connection") == "later"
-    assert ask(closed(), "/connection").status is HTTPStatus.UNAUTHORIZED
+    assert "needs a token" in problem(closed(), target="/connection")
+    assert "not known" in problem(closed(), target="/connection", cookies="streamstt-1=old")
 
 
 def test_too_many_clients() -> None:

@@ -175,6 +175,8 @@ NOTICES = """
         ([0.3, None, 0.3], ["[words]"]),
         ([0.3, 0.3, None, 0.3], ["0.6 s", "[words]"]),
         ([2.0, 2.0, 0.2, None, 1.0], ["4.2 s", "[words]", "1.0 s"]),
+        ([600.0], ["10 minutes"]),
+        ([28_800.0], ["8 hours"]),  # a night
     ],
 )
 def test_lost_sound_is_added_up(losses: list[float | None], shown: list[str]) -> None:
@@ -253,3 +255,20 @@ def test_revisions_on_the_overlay() -> None:
     first = ["First.", "Two.", "and"]
     expected = ["First.", None, None, first, "", first[1:], "First.", first, None, [], 20, None, "last"]
     assert evaluate(script) == expected
+
+
+def test_a_microphone_notices_a_dead_connection() -> None:
+    """It asks the server for signs of life; without one it says that it has no connection, and counts lost sound."""
+    script = f"""
+      {FAKES}
+      globalThis.location = new URL("http://desk:8765/");
+      const {{ AudioUplink }} = await import("./captions/audio_uplink.js");
+      const states = [];
+      const uplink = new AudioUplink({{ label: "Ann", rate: 16000, token: "" }}, (state) => states.push(state));
+      const address = sockets[0].url.searchParams.get("heartbeat");
+      sockets[0].onmessage({{ data: '{{"type":"hello","sources":[]}}' }});
+      sockets[0].onmessage({{ data: '{{"type":"heartbeat"}}' }});
+      const silence = elapse();
+      output({{ address, silence, states }});
+    """
+    assert evaluate(script) == {"address": "1", "silence": 8000, "states": ["on", "retrying"]}
