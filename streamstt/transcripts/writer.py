@@ -50,7 +50,7 @@ class TranscriptWriter:
     """Writes every final and revision of a hub to an archive; ``run`` must be running.
 
     Attributes:
-        written: Number of finals that were written.
+        written: Number of finals and revisions that were written.
         lost: Number of finals that were dropped unwritten.
         failures: Number of failed attempts to write.
     """
@@ -264,7 +264,7 @@ def _log_failure(syncing: asyncio.Future[None]) -> None:
 
 def add_transcript_metrics(transcript: TranscriptWriter, counters: Counters) -> None:
     """Adds the metrics of the writer to the counters."""
-    counters.add_counter("transcript_written", "Finals written to disk.", lambda: transcript.written)
+    counters.add_counter("transcript_written", "Finals and revisions written to disk.", lambda: transcript.written)
     counters.add_counter("transcript_lost", "Finals dropped unwritten.", lambda: transcript.lost)
     counters.add_counter("transcript_failures", "Failed attempts to write.", lambda: transcript.failures)
     counters.add_gauge("transcript_waiting", "Finals not written yet.", lambda: transcript.waiting)
