@@ -59,19 +59,22 @@ class NetworkStream:
         self._reader: RecorderProcess | None = None
         self._waiting: deque[Block] = deque()  # received, not yet returned: at most ``MAX_WAITING`` and one block more
         self._stop = threading.Event()  # that of the last ``read``
+        self._begun_at: float | None = None  # monotonic time (s) of sample 0
         self._returned_at: float | None = None  # monotonic time (s) at which audio was last returned
 
     def open(self) -> None:
-        """Connects, and waits for the beginning of the audio.
+        """Connects, and waits for the beginning of the audio. One that is open and was not read yet stays connected.
 
         Raises:
             SourceError: There is no such host or stream, or no audio in it.
         """
+        if self._reader and self._begun_at is None:
+            return
         self.close()
         self._format: tuple[int, int] | None = None  # sample rate (Hz), number of channels
         self._paced = False
         self._received = 0  # samples, those that are missing included
-        self._begun_at: float | None = None  # monotonic time (s) of sample 0
+        self._begun_at = None
         self._failure: SourceError | None = None
         self._ended = False
         request = json.dumps({"url": self._url, "track": self._track}).encode() + b"\n"

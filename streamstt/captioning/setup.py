@@ -62,12 +62,13 @@ def is_service(environ: Mapping[str, str], pid: int) -> bool:
     return "NOTIFY_SOCKET" in environ or environ.get("SYSTEMD_EXEC_PID") == str(pid)
 
 
-def probe_source(source: AudioSource, *, allow_missing: bool) -> None:
+def probe_source(source: AudioSource, *, allow_missing: bool, stay_open: bool = False) -> None:
     """Opens a source for a moment, so that errors are reported before the slow start of the engine.
 
     Args:
         source: The source; it is closed again.
         allow_missing: Whether it is waited for if it cannot be opened.
+        stay_open: Whether to leave it open: some servers send a stream to the first client only, and once.
 
     Raises:
         SourceError: It cannot be opened, and is not waited for.
@@ -79,7 +80,8 @@ def probe_source(source: AudioSource, *, allow_missing: bool) -> None:
             raise
         log.warning("waiting for a source: %s", error)
     else:
-        source.close()
+        if not stay_open:
+            source.close()
 
 
 async def open_sources(settings: Settings) -> Captures:
@@ -93,8 +95,9 @@ async def open_sources(settings: Settings) -> Captures:
         audio_source = make_source(source)
         if audio_source:
             waits = may_appear_later(source)
-            if source.kind != "url" or not waits:  # a server that does not respond would hold up the other sources
-                await run_in_thread(partial(probe_source, audio_source, allow_missing=waits))
+            is_stream = source.kind == "url"
+            if not (is_stream and waits):  # a server that does not respond would hold up the other sources
+                await run_in_thread(partial(probe_source, audio_source, allow_missing=waits, stay_open=is_stream))
             captures.append((source, Capture(source.name, audio_source)))
     return captures
 

@@ -12,6 +12,7 @@ from streamstt.audio import network_stream
 from streamstt.audio.devices.messages import MessageType
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.network_stream import AUDIO_TIMEOUT_S, NetworkStream
+from streamstt.captioning.setup import probe_source
 from streamstt.errors import SourceError
 
 BLOCK_S = 0.1
@@ -198,3 +199,14 @@ def test_stop_ends_a_wait(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None
     stop = threading.Event()
     stop.set()
     assert stream.read(stop) is None
+
+
+def test_a_server_with_one_client(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """The connection with which a stream was tried out is the one that is read: some servers accept no other."""
+    stream = make_stream(monkeypatch, clock, [(0, opened()), (0, audio())])
+    monkeypatch.setattr(network_stream, "RecorderProcess", lambda **_: pytest.fail("it connects again"))
+    probe_source(stream, allow_missing=False, stay_open=True)
+    stream.open()
+    block = stream.read(clock)
+    assert block is not None
+    assert len(block.samples) == round(BLOCK_S * SAMPLE_RATE)
