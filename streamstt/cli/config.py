@@ -24,6 +24,7 @@ def check(
     file: Annotated[
         Path | None, typer.Argument(help="Configuration file; without one: the settings in force.", show_default=False)
     ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Check the settings and all that they name, such as model, files, port and certificate; show all mistakes.
 
@@ -31,6 +32,7 @@ def check(
     """
     from streamstt.diagnostics.preflight import require_no_mistakes  # noqa: PLC0415 - the other commands need no model
 
+    file = file or config
     settings = (load(file=file, environ={}) if file else load()).settings
     require_no_mistakes(settings)
     out.print(f"No mistakes found in {file or 'the settings in force'}.", highlight=False, soft_wrap=True)

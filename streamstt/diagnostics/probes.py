@@ -162,7 +162,8 @@ def fetch_health(settings: ServerSettings) -> str:
 def _parse_health(body: bytes) -> str:
     try:
         health = json.loads(body)
-        return " ".join([str(health["status"]), *map(str, health.get("why", []))])
+        reasons = " ".join(map(str, health.get("why", [])))
+        return f"{health['status']}: {reasons}" if reasons else str(health["status"])
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""  # not a daemon of ours
 

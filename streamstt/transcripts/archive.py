@@ -152,10 +152,14 @@ class Archive:
     def _write_revision(self, data: Mapping[str, Any]) -> None:
         """Appends a revision to the record that has its final; if there is none any more, nothing is revised."""
         self._seq = max(self._seq, data["seq"])
-        before = [name for name, header in self._folder.read_headers().items() if header.seq < data["final_seq"]]
+        current, header = self._current_set or ("", None)
+        is_newer = header is not None and header.seq < data["final_seq"]
+        if is_newer and self._folder.record_path(current).exists() and self._append_revision(data):
+            return
+        headers = self._folder.read_headers()
+        before = [name for name in headers if name != current and headers[name].seq < data["final_seq"]]
         for name in reversed(before[-MAX_SETS_SEARCHED:]):
-            is_current = self._current_set is not None and name == self._current_set[0]
-            if self._append_revision(data) if is_current else self._revise_earlier_set(name, data):
+            if self._revise_earlier_set(name, data):
                 return
 
     def _append_revision(self, data: Mapping[str, Any]) -> bool:

@@ -86,6 +86,7 @@ MISTAKES = [
     Case("models verify small", 4, ("'small'", "streamstt models fetch small")),
     Case("models verify ./folder", 4, ("folder of your own",)),
     Case("config check nope.toml", 78, ("nope.toml",)),
+    Case("config check --config nope.toml", 78, ("nope.toml",)),
     Case("config check wrong.toml", 78, ("3 mistakes", "did you mean speech", "server.port", "server.prot")),
     Case("service install --root x", 2, ("--system",)),
     Case("devices --seconds 3", 2, ("--meter",)),
