@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from streamstt.audio.format import SAMPLE_RATE, Samples
-from tests.unit.audio.test_recording_file import LENGTH, encode, noise, read, spans
+from tests.support.recordings import LENGTH, encode, noise, read, spans
 
 FLAC = encode("FLAC", "PCM_16", noise())
 WHOLE = noise()[:LENGTH]

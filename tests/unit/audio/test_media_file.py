@@ -16,6 +16,7 @@ from streamstt.audio.sources import AudioFile, make_source
 from streamstt.config.settings import SourceSettings
 from streamstt.errors import SourceError
 from tests.support.media import RATE, Track, write_media
+from tests.support.recordings import read_file
 
 LENGTH_S = 6.0
 
@@ -28,17 +29,7 @@ def beeps(every_s: float = 1.0, length_s: float = LENGTH_S, rate: int = RATE, hz
 
 def read(path: Path, track: int = 0) -> tuple[Samples, str]:
     """Reads all of a file, and returns the problem that it ends with."""
-    source = AudioFile(path, fast=True, block_s=1.0, track=track)
-    source.open()
-    pieces, problem = [np.zeros(0, np.float32)], ""
-    try:
-        while block := source.read(threading.Event()):
-            pieces.append(block.samples)
-    except SourceError as error:
-        problem = str(error)
-    finally:
-        source.close()
-    return np.concatenate(pieces), problem
+    return read_file(AudioFile(path, fast=True, block_s=1.0, track=track))
 
 
 def starts(sound: Samples) -> list[float]:
