@@ -6,7 +6,7 @@ PYTHON ?= python3
 ARGS ?=
 # Tests wait for sound and sockets much of the time; more at once than this, or threads in each, and they wait for each
 # other.
-WORKERS ?= 3
+WORKERS ?= 4
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Where there is no NVIDIA card, torch comes without gigabytes of CUDA.
