@@ -1,7 +1,7 @@
 """What the parts of the pipeline add to the hub's metrics."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable
 
 from streamstt.audio.capture import Capture
 from streamstt.audio.format import SAMPLE_RATE
@@ -15,13 +15,13 @@ log = logging.getLogger(__name__)
 class PipelineMetrics:
     """Adds the lag of each source, lost audio and failed decodes to the metrics."""
 
-    def __init__(self, counters: Counters, engine: EngineRunner, sessions: Mapping[str, Session]) -> None:
+    def __init__(self, counters: Counters, engine: EngineRunner, sessions: Callable[[], Iterable[Session]]) -> None:
         """Adds the metrics of the pipeline.
 
         Args:
             counters: Where they are added.
             engine: Counts failed decodes.
-            sessions: The pipeline's sessions by the source's name, read at each scrape.
+            sessions: Returns the pipeline's sessions; called at each scrape.
         """
         self._counters = counters
         self._sessions = sessions
@@ -58,7 +58,7 @@ class PipelineMetrics:
     def _lags(self) -> dict[str, float]:
         """Returns the largest lag of the sources with each label, in seconds."""
         lags: dict[str, float] = {}
-        for name, session in self._sessions.items():
-            label = self._counters.source_label(name)
+        for session in self._sessions():
+            label = self._counters.source_label(session.source)
             lags[label] = max(lags.get(label, 0.0), session.overdue / SAMPLE_RATE)
         return lags

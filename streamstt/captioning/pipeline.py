@@ -11,14 +11,15 @@ from functools import partial
 from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.mixing import count_bad, make_finite
 from streamstt.audio.vad import make_detector
+from streamstt.captioning.live_source import LiveSource, source_settings
 from streamstt.captioning.liveness import Liveness
 from streamstt.captioning.metrics import PipelineMetrics
 from streamstt.captioning.pause_watch import PauseWatch
 from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest, free_name
-from streamstt.captioning.scheduling import LagMonitor, Scheduler
+from streamstt.captioning.scheduling import Scheduler
 from streamstt.captioning.stream_times import Origin, StreamTimes
 from streamstt.clock import loop_time, utc_timestamp
-from streamstt.config.settings import Settings, SpeechSettings
+from streamstt.config.settings import Settings
 from streamstt.engine.background import BackgroundDecoder
 from streamstt.engine.runner import EngineRunner
 from streamstt.errors import EngineError, SourceError
@@ -30,8 +31,6 @@ from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import DetectorFactory, Session
 from streamstt.speech.voice_level import TOO_QUIET
-
-BURST = SAMPLE_RATE  # samples; audio of this length at once was sent late, not decoded late
 
 log = logging.getLogger(__name__)
 caption_log = logging.getLogger(CAPTION_LOGGER)
@@ -69,15 +68,10 @@ class CaptionPipeline:
         self._make_detector = make_detector
         self._rewriter = WordRewriter(settings.words)
         self._scheduler = Scheduler()
-        self._sessions: dict[str, Session] = {}
-        self._times: dict[str, StreamTimes] = {}
-        self._pause_watches: dict[str, PauseWatch] = {}
-        # Settings of each source: language, and end_silence_ms (0: as in ``[speech]``).
-        self._overrides: dict[str, tuple[str, int]] = {}
+        self._sources: dict[str, LiveSource] = {}
         self._closing: list[Session] = []
         self._remote_names: set[str] = set()
-        self._lag_monitors: dict[str, LagMonitor] = {}  # of the sources that have sent audio
-        self.metrics = PipelineMetrics(hub.counters, engine, self._sessions)
+        self.metrics = PipelineMetrics(hub.counters, engine, lambda: (s.session for s in self._sources.values()))
         self.liveness = Liveness()
         self._stopping = False
         self._work_available = asyncio.Event()  # audio has arrived: the engine may have something to do
@@ -100,8 +94,8 @@ class CaptionPipeline:
         """
         self._settings = self.background_decoder.settings = settings
         self._rewriter.update_settings(settings.words)
-        for name, session in self._sessions.items():
-            session.update_settings(*self._source_settings(name))
+        for source in self._sources.values():
+            source.session.update_settings(*source_settings(settings, source.language, source.end_silence_ms))
 
     def add_source(
         self,
@@ -126,43 +120,28 @@ class CaptionPipeline:
         Returns:
             The session that takes the audio of the source.
         """
-        self._overrides[name] = language, end_silence_ms
-        speech, session_language = self._source_settings(name)
+        speech, session_language = source_settings(self._settings, language, end_silence_ms)
         # Caption ids must be new: a source of this name may have existed before, in this run or in an earlier one
         # whose captions are kept.
         id_prefix = f"{name}@{self._hub.seq}" if self._hub.seq else name
         writer = CaptionWriter(name, id_prefix, self._rewriter)
         session = Session(name, speech, self._make_detector, session_language, writer)
-        self._sessions[name] = session
+        times = StreamTimes(origin)
+        pause_watch = PauseWatch(lambda: session.awaits_engine, partial(self.interrupt, session))
+        self._sources[name] = LiveSource(session, times, pause_watch, language, end_silence_ms)
         self._scheduler.add(session)
-        self._pause_watches[name] = PauseWatch(lambda: session.awaits_engine, partial(self.interrupt, session))
-        times = self._times[name] = StreamTimes(origin)
         self._hub.add_source(SourceInfo(name, label, utc_timestamp(), color), times.time_of)
         return session
-
-    def _source_settings(self, name: str) -> tuple[SpeechSettings, str | None]:
-        """Returns the speech settings and the language of a source; None: the language is to be detected."""
-        language, end_silence_ms = self._overrides[name]
-        update = {"end_silence_ms": end_silence_ms} if end_silence_ms else {}
-        language = language or self._settings.engine.language
-        return self._settings.speech.model_copy(update=update), None if language == "auto" else language
 
     def push(self, session: Session, block: Block) -> None:
         """Passes a block of audio to its session; never waits."""
         if self._stopping:
             return
-        self._note_time(session, block)
-        self._pause_watches[session.source].audio_received()
+        self._note_arrival(session, block)
         samples = make_finite(block.samples)  # sources of other programs may deliver anything
         if samples is not block.samples:
             self.metrics.count_bad_samples(session.source, count_bad(block.samples))
         block = Block(block.start, samples)
-        if session.source not in self._lag_monitors:
-            self._lag_monitors[session.source] = LagMonitor(0)
-        if block.start > session.position:
-            self._lag_monitors[session.source].note_gap(session.position, block.start)
-        if len(block.samples) > BURST:
-            self._lag_monitors[session.source].excuse(len(block.samples))
         self._hub.counters.for_source(session.source).audio_s.inc(len(block.samples) / SAMPLE_RATE)
         self._hub.levels.measure(session.source, block.samples, loop_time())
         was_too_quiet = session.voice_too_quiet
@@ -172,18 +151,11 @@ class CaptionPipeline:
         if session.need():  # silence does not wake the engine's loop
             self._work_available.set()
 
-    def _note_time(self, session: Session, block: Block) -> None:
-        times, clock = self._times[session.source], self._hub.session_clock
-        received_at = clock.elapsed_time() if block.received_at is None else block.received_at
-        times.add_arrival(block.start, block.end, received_at)
+    def _note_arrival(self, session: Session, block: Block) -> None:
+        source, clock = self._sources[session.source], self._hub.session_clock
+        source.note_arrival(block, clock.elapsed_time() if block.received_at is None else block.received_at)
         if session.position == 0:
-            self._hub.start_source(session.source, clock.timestamp(times.time_of(0)).at)
-
-    def _spoken_samples(self, session: Session) -> int:
-        """Returns how much of a source's audio would have been spoken by now; a recording may be ahead of time."""
-        end_at = self._times[session.source].time_of(session.position / SAMPLE_RATE)
-        ahead_s = max(0.0, end_at - self._hub.session_clock.elapsed_time())
-        return session.position - round(ahead_s * SAMPLE_RATE)
+            self._hub.start_source(session.source, clock.timestamp(source.times.time_of(0)).at)
 
     def interrupt(self, session: Session) -> None:
         """Ends the open utterance, because no audio follows for now; its captions become final soon."""
@@ -209,9 +181,9 @@ class CaptionPipeline:
     async def finish_all(self) -> None:
         """Ends the open utterances of all sources and waits until they are final; later audio is dropped."""
         self._stopping = True
-        for session in list(self._sessions.values()):
-            self.interrupt(session)
-            await self.wait_until_final(session)
+        for source in list(self._sources.values()):
+            self.interrupt(source.session)
+            await self.wait_until_final(source.session)
 
     def add_remote_source(self, request: RemoteSourceRequest) -> RemoteSource:
         """Adds a source for a client that sends audio.
@@ -228,7 +200,7 @@ class CaptionPipeline:
         languages = self._engine.info.languages
         if request.language not in {"", "auto", *languages}:
             raise ClientError("bad_language", f"the model knows {', '.join(languages)}, not {request.language!r}")
-        name = free_name(request.name, self._sessions)
+        name = free_name(request.name, self._sources)
         self._remote_names.add(name)
         silence_ms = request.end_silence_ms
         session = self.add_source(name, request.label or request.name, request.language, end_silence_ms=silence_ms)
@@ -286,7 +258,7 @@ class CaptionPipeline:
             error: Why the source failed; None: it has ended as it should.
         """
         self.liveness.expect_no_audio(session.source)
-        self._pause_watches[session.source].stop()
+        self._sources[session.source].pause_watch.stop()
         self.interrupt(session)
         await self.wait_until_final(session)
         self._hub.set_device_pending(session.source, False)
@@ -305,8 +277,8 @@ class CaptionPipeline:
             log.error("%s", error)
             self._hub.notify("engine", "The speech engine is broken; captions end here.")
             self._stopping = True
-            for session in self._sessions.values():
-                self._publish(session.fail_all())
+            for source in self._sources.values():
+                self._publish(source.session.fail_all())
             self._signal_decode_done()
             self.background_decoder.fail_all(error)
             raise
@@ -341,22 +313,18 @@ class CaptionPipeline:
         """Removes the remote sources that have ended and whose speech is final."""
         for session in [s for s in self._closing if s.settled]:
             self._closing.remove(session)
-            del self._sessions[session.source]
-            self._overrides.pop(session.source)
-            self._times.pop(session.source)
-            self._pause_watches.pop(session.source).stop()
-            self._lag_monitors.pop(session.source, None)
+            self._sources.pop(session.source).pause_watch.stop()
             self._scheduler.remove(session)
             self._hub.publish(Status(session.source, State.WAITING, "The client has left.", left=True))
             self._hub.remove_source(session.source)
 
     def _report_lag(self, session: Session) -> None:
         """Publishes when the captions of a source become late, and when they no longer are."""
-        monitor = self._lag_monitors.get(session.source)
-        if monitor and monitor.update(session.overdue, session.position, self._spoken_samples(session)):
-            level, text = (logging.WARNING, "is behind") if monitor.late else (logging.INFO, "keeps up again")
+        source = self._sources.get(session.source)  # it may just have been removed
+        if source and source.update_lag(self._hub.session_clock.elapsed_time()):
+            level, text = (logging.WARNING, "is behind") if source.lag.late else (logging.INFO, "keeps up again")
             log.log(level, "source %s: the engine %s", session.source, text)
-            self._hub.notify("late", monitor.notice, session.source)
+            self._hub.notify("late", source.lag.notice, session.source)
 
     def _publish(self, events: list[Event]) -> None:
         self._hub.publish(*events)

@@ -25,14 +25,9 @@ class LagMonitor:
         late: Whether they are.
     """
 
-    def __init__(self, started_at: int) -> None:
-        """Starts with captions that are not late.
-
-        Args:
-            started_at: Time of the source's first sample, of a clock that counts samples.
-        """
+    def __init__(self) -> None:
+        """Starts with captions that are not late."""
         self.late = False
-        self._started_at = started_at
         self._gap = 0, 0  # the last one
         self._excused = 0
 
@@ -48,19 +43,18 @@ class LagMonitor:
         """
         self._excused += samples
 
-    def update(self, overdue: int, position: int, clock: int) -> bool:
+    def update(self, overdue: int, position: int, ahead: int = 0) -> bool:
         """Updates ``late``.
 
         Args:
             overdue: Number of samples that should have been decoded by now.
-            position: Number of samples that have arrived. A file may arrive faster than it was spoken; the audio
-                that is ahead of the clock is not late.
-            clock: Time of the same clock now.
+            position: Number of samples that have arrived.
+            ahead: Number of those that would not have been spoken yet: a recording may come faster, and is not late.
 
         Returns:
             Whether ``late`` has changed.
         """
-        overdue -= max(0, position - (clock - self._started_at))
+        overdue -= ahead
         gap_start, gap_end = self._gap
         overdue -= max(0, gap_end - max(gap_start, position - overdue))
         if overdue < RECOVERED:

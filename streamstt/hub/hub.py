@@ -6,16 +6,16 @@ Knows neither the network nor the disk: subscribers send and store.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 from itertools import islice
 
-from streamstt.clock import Clock, Timestamp
-from streamstt.events import Event, Final, Partial, Revised, State, Status
+from streamstt.clock import Clock
+from streamstt.events import Event, Final, Partial, Revised, State
 from streamstt.hub.counters import Counters
 from streamstt.hub.history import History, Resume
 from streamstt.hub.levels import Levels
-from streamstt.hub.protocol import ClientError, DaemonInfo, Message, SourceInfo, encode, make_hello, wall_time
+from streamstt.hub.protocol import ClientError, DaemonInfo, Message, SourceInfo, make_hello
 from streamstt.hub.revisions import Correction, make_revision
+from streamstt.hub.source_registry import SourceRegistry
 from streamstt.hub.source_status import Notice, SourceStatuses
 from streamstt.hub.subscription import DONE, RESTARTED, STOPPING, TOO_SLOW, CloseReason, Subscription
 from streamstt.hub.write_ahead import WriteAhead
@@ -30,7 +30,6 @@ class Hub:
         daemon_info: Description of the daemon in ``hello``.
         counters: The metrics.
         levels: Level of each source, for subscribers that ask for it.
-        session_clock: Tells the time of finals.
         seq: Number of the last event that was published.
     """
 
@@ -55,8 +54,7 @@ class Hub:
             clock: Tells the time of finals; None: a clock that starts now.
         """
         self.daemon_info = daemon_info
-        self.session_clock = clock or Clock()
-        self._pending_devices: set[str] = set()
+        self._registry = SourceRegistry(clock or Clock())
         self.levels = Levels()
         self._queue = queue
         self.seq = 0
@@ -66,8 +64,6 @@ class Hub:
         self._is_replica = False  # of another hub, which numbers the events
         self._finished = False
         self._subscriptions: set[Subscription] = set()
-        self._sources: dict[str, SourceInfo] = {}
-        self._times: dict[str, Callable[[float], float]] = {}  # by source, as for add_source
         self._open_partials: dict[str, Message] = {}  # by source
         self._source_statuses = SourceStatuses()
         self.counters = Counters(sources)
@@ -120,7 +116,12 @@ class Hub:
     @property
     def sources(self) -> list[SourceInfo]:
         """The present sources."""
-        return list(self._sources.values())
+        return self._registry.infos
+
+    @property
+    def session_clock(self) -> Clock:
+        """Tells the time of finals."""
+        return self._registry.session_clock
 
     @property
     def viewers(self) -> int:
@@ -140,7 +141,9 @@ class Hub:
     @property
     def missing_sources(self) -> list[str]:
         """Names of the sources whose device is missing."""
-        return [name for name, state in self.states.items() if state is State.LOST or name in self._pending_devices]
+        return [
+            name for name, state in self.states.items() if state is State.LOST or name in self._registry.pending_devices
+        ]
 
     @property
     def notices(self) -> list[Notice]:
@@ -169,7 +172,7 @@ class Hub:
         """
         for status in self._source_statuses.set_notice(topic, text, source):
             if self._is_replica:
-                self.relay([self._encode(status)])
+                self.relay([self._registry.encode(status, self.seq)])
             else:
                 self.publish(status)
 
@@ -200,12 +203,12 @@ class Hub:
             self._history.clear()
             self.seq = self._delivered_seq = seq
         self._history.forgotten_seq = max(forgotten_seq, self._history.forgotten_seq)
-        for name in list(self._sources):
-            self.remove_source(name)
+        for source in self.sources:
+            self.remove_source(source.name)
         self.daemon_info, self._is_replica = daemon_info, True
         self.counters.set_info(daemon_info)
         self._open_partials.clear()
-        self._sources = {source.name: source for source in sources}
+        self._registry.replace_all(sources)
         for subscription in self._subscriptions:
             subscription.finish(RESTARTED)
 
@@ -217,33 +220,24 @@ class Hub:
             pending: Whether its device is missing; until it comes, the source counts as missing.
         """
         if pending:
-            self._pending_devices.add(source)
+            self._registry.pending_devices.add(source)
         else:
-            self._pending_devices.discard(source)
+            self._registry.pending_devices.discard(source)
 
     def add_source(self, info: SourceInfo, time_of: Callable[[float], float] | None = None) -> None:
-        """Adds a source; every later ``hello`` names it.
-
-        Args:
-            info: The source.
-            time_of: Returns the elapsed time (s) of a stream time (s); None: its ``started_at`` tells the time.
-        """
-        self._sources[info.name] = info
-        if time_of:
-            self._times[info.name] = time_of
+        """Adds a source; every later ``hello`` names it; arguments as for ``SourceRegistry.add``."""
+        self._registry.add(info, time_of)
 
     def start_source(self, name: str, started_at: str) -> None:
         """Sets the wall time of the source's stream time 0."""
-        self._sources[name] = replace(self._sources[name], started_at=started_at)
+        self._registry.start(name, started_at)
 
     def remove_source(self, name: str) -> None:
         """Removes a source that has ended; its finals stay in the history."""
-        self._sources.pop(name, None)
-        self._times.pop(name, None)
+        self._registry.remove(name)
         self._open_partials.pop(name, None)
         self._source_statuses.remove_source(name)
         self.levels.remove_source(name)
-        self._pending_devices.discard(name)
 
     def publish(self, *events: Event) -> None:
         """Numbers events and puts them into every queue; never waits.
@@ -307,23 +301,7 @@ class Hub:
 
     def _make_message(self, event: Event) -> Message:
         self.seq += 1
-        return self._update_state(self._encode(event))
-
-    def _encode(self, event: Event) -> Message:
-        source = self._sources.get(event.source)
-        timestamp = self._timestamp(source, event.start) if source and isinstance(event, Final) else None
-        # Viewers need it for a source that is in no earlier hello, and for finals of one that is in no later hello.
-        label = source.label if source and isinstance(event, Status | Final) else ""
-        if timestamp is None:
-            return encode(event, self.seq, label=label)
-        return encode(event, self.seq, at=timestamp.at, label=label, steady=round(timestamp.steady, 3))
-
-    def _timestamp(self, source: SourceInfo, stream_s: float) -> Timestamp:
-        """Returns when the audio at a stream time (s) was spoken."""
-        if time_of := self._times.get(source.name):
-            return self.session_clock.timestamp(time_of(stream_s))
-        wall = datetime.fromisoformat(wall_time(source.started_at, stream_s)).timestamp()
-        return Timestamp(wall, wall)
+        return self._update_state(self._registry.encode(event, self.seq))
 
     def _update_state(self, message: Message) -> Message:
         """Keeps the state that later clients need; returns the message as it is delivered."""

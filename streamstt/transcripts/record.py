@@ -91,11 +91,6 @@ class TranscriptRecord:
         return [entry for entry in self.entries if entry["type"] == "final"]
 
     @property
-    def finals(self) -> list[Mapping[str, Any]]:
-        """The finals in order, as they are now, without hidden ones."""
-        return [final for final in self.finals_before() if final["text"]]
-
-    @property
     def revised_indexes(self) -> list[int]:
         """For each revision in order, which of the finals it revises."""
         indexes = {final["seq"]: index for index, final in enumerate(self.recognized)}

@@ -36,10 +36,12 @@ def test_a_record_round_trips() -> None:
     record = parse_record(CONTENT + run)
     assert record.header == HEADER
     assert (record.session, record.seq) == ("s2", 99)
-    assert [json.loads(final_message(f).text) for f in record.finals] == json.loads(json.dumps(FINALS))
-    assert final_message(record.finals[2]).event == final("Grüße an <alle>.", 5.5, 6.5, "mic", 15)
-    assert final_message(record.finals[2]).at == BEGIN + timedelta(seconds=5.5)
-    assert json.loads(final_message({**record.finals[0], "label": "You", "show_label": False}).text)["label"] == "You"
+    assert [json.loads(final_message(f).text) for f in record.recognized] == json.loads(json.dumps(FINALS))
+    assert final_message(record.recognized[2]).event == final("Grüße an <alle>.", 5.5, 6.5, "mic", 15)
+    assert final_message(record.recognized[2]).at == BEGIN + timedelta(seconds=5.5)
+    assert (
+        json.loads(final_message({**record.recognized[0], "label": "You", "show_label": False}).text)["label"] == "You"
+    )
 
 
 def test_steady_times() -> None:
@@ -60,7 +62,7 @@ def test_a_record_cut_anywhere() -> None:
     for cut in range(len(CONTENT) + 1):
         record = parse_record(CONTENT[:cut])
         complete = [end for end in ends if end - 1 <= cut]  # a line without its newline is complete
-        assert bool(record.header) + len(record.finals) == len(complete)
+        assert bool(record.header) + len(record.recognized) == len(complete)
         assert record.complete_bytes == min(cut, max(complete, default=0))
 
 
@@ -92,13 +94,13 @@ def test_damaged_lines(junk: bytes) -> None:
     first, *rest = CONTENT.splitlines(keepends=True)
     record = parse_record(first + junk + b"\n" + b"".join(rest))
     assert record.header == HEADER
-    assert len(record.finals) == 3
+    assert len(record.recognized) == 3
 
 
 def test_lone_surrogates() -> None:
     """A lone surrogate does not keep the rest of a text from being written."""
     broken = entry("a \ud800 b", 1)
-    assert parse_record(HEADER.to_line() + encode_line(broken)).finals[0]["text"] == "a ? b"
+    assert parse_record(HEADER.to_line() + encode_line(broken)).recognized[0]["text"] == "a ? b"
     assert [LiveCues(live_format, BEGIN).render(broken).count(b"a ? b") for live_format in LIVE] == [1, 1, 1]
 
 
@@ -154,11 +156,11 @@ def revision(of: Mapping[str, Any], seq: int, text: str | None = None, **flags: 
 
 
 def test_a_record_keeps_both() -> None:
-    """The final stays as it was recognized; ``finals`` are as they are now, without the hidden ones."""
+    """The final stays as it was recognized; ``finals_before`` has it as it is now, empty if it is hidden."""
     added = [revision(FINALS[0], 20, "No."), revision(FINALS[0], 21, "Never."), revision(FINALS[1], 22, hidden=True)]
     record = parse_record(CONTENT + b"".join(map(encode_line, added)))
     assert record.recognized == json.loads(json.dumps(FINALS))
-    assert [data["text"] for data in record.finals] == ["Never.", "Grüße an <alle>."]
+    assert [data["text"] for data in record.finals_before() if data["text"]] == ["Never.", "Grüße an <alle>."]
     assert [data["text"] for data in record.finals_before(1)] == ["Never.", "Yes.", "Grüße an <alle>."]
     assert [data["text"] for data in record.finals_before(3)] == ["Yes.", "Yes.", "Grüße an <alle>."]
     assert [data["seq"] for data in record.revisions] == [21, 22]
