@@ -19,7 +19,7 @@ from streamstt.engine.scripted import ScriptedEngine
 from streamstt.errors import ConfigError, OutputError, ServerError, StreamsttError, describe_os_error
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import DaemonInfo
-from streamstt.server.tls import make_context
+from streamstt.server.tls import require_certificate
 from streamstt.server.tokens import load_tokens, will_create_tokens
 from streamstt.whisper.checkpoints.languages import known_languages
 from streamstt.whisper.loader import require_languages
@@ -69,7 +69,7 @@ def _checks(settings: Settings) -> Iterator[Check]:
     server = settings.server
     yield partial(require_model, settings)
     yield lambda: will_create_tokens(server) or load_tokens(server)
-    yield partial(make_context, server)
+    yield partial(require_certificate, server)
     yield partial(make_publishers, settings, _unused_hub())
     yield partial(require_pipe, settings.output.pipe)
     if not settings.engine.model.startswith("script:"):

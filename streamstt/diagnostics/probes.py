@@ -35,7 +35,7 @@ from streamstt.diagnostics.facts import (
     SourceFact,
 )
 from streamstt.errors import ConfigError, SourceError
-from streamstt.server.tls import make_context
+from streamstt.server.tls import require_certificate
 from streamstt.server.tokens import load_tokens, will_create_tokens
 from streamstt.service.units import UNIT_NAME, UnitLocation
 
@@ -122,7 +122,7 @@ def probe_access(settings: ServerSettings) -> list[Fact]:
     try:
         if not will_create_tokens(settings):
             load_tokens(settings)
-        make_context(settings)
+        require_certificate(settings)
     except ConfigError as error:
         return [AccessFact(str(error))]
     return []

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +31,21 @@ def make_context(settings: ServerSettings) -> ssl.SSLContext | None:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     _load_certificate(context, settings)
     return context
+
+
+def require_certificate(settings: ServerSettings) -> None:
+    """Checks the certificate of the settings; one that streamstt makes need not be there, and is not made.
+
+    Raises:
+        ConfigError: As in ``make_context``, or one could not be made.
+    """
+    files = local_certificate(settings)
+    if not files:
+        make_context(settings)
+    elif not files.certificate.is_file():
+        there = next(folder for folder in files.certificate.parents if folder.exists())
+        if not os.access(there, os.W_OK):
+            raise ConfigError(f"cannot make a certificate in {files.certificate.parent}: {there} cannot be written")
 
 
 def local_certificate(settings: ServerSettings) -> LocalCertificate | None:

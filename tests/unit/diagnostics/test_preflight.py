@@ -125,6 +125,7 @@ def test_what_the_daemon_opens_first(values: Mapping[str, Any], code: int, text:
         {"engine.model": "large-v3", "engine.language": "yue"},
         {"server.host": "0.0.0.0"},
         {"server.tls_certificate": "chain.pem", "server.tls_key": "key.pem"},
+        {"server.tls_certificate": "local"},
         {"source": [{"input": "file:short.flac"}]},
         {"source": [{"input": "mic"}]},
         {"source": [{"input": "mic:Later", "wait": "yes"}]},
