@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.packet import Packet
 
 from streamstt.audio.damage import DamageLog
+from streamstt.audio.media_frames import float_samples
 from streamstt.audio.media_tracks import find_end, find_start, find_track, open_container
 from streamstt.audio.recording_file import RATES, FormatError
 from streamstt.errors import SourceError
@@ -159,7 +160,7 @@ class MediaFile:
         shift_s = -self._start_s  # from times in the file to those from its start on
         rate, channels = 0, 0
         for frame in frames:
-            samples = _to_float(frame)
+            samples = float_samples(frame)
             rate, channels = frame.sample_rate, samples.shape[1]
             if frame.time is not None:
                 shift_s = self._find_shift(frame.time, at_s, shift_s)
@@ -191,17 +192,6 @@ class MediaFile:
         """Notes that something was lost; at the start a part of a packet is, where a broadcast was joined."""
         if at_s or hole_s > MIN_MISSING_S:
             self._damages.add(at_s, at_s + hole_s)
-
-
-def _to_float(frame: AudioFrame) -> Frames:
-    """Converts a frame to float samples, shape (n, channels)."""
-    data = frame.to_ndarray()  # (channels, n), or (1, n * channels)
-    data = data.T if frame.format.is_planar else data.reshape(-1, frame.layout.nb_channels)
-    if data.dtype.kind == "u":
-        return ((data.astype(np.float32) - 128) / 128).astype(np.float32)
-    if data.dtype.kind == "i":
-        return (data / np.float32(2.0 ** (8 * data.dtype.itemsize - 1))).astype(np.float32)
-    return np.ascontiguousarray(data, np.float32)
 
 
 def _split(count: int, size: int) -> Iterator[int]:

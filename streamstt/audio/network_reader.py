@@ -17,7 +17,6 @@ from contextlib import suppress
 from urllib.parse import SplitResult, urlsplit
 
 import av
-import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from av.container import InputContainer
@@ -25,6 +24,7 @@ from av.error import HTTPError, HTTPForbiddenError, HTTPNotFoundError, HTTPServe
 from av.stream import Discard
 
 from streamstt.audio.devices.messages import MessageType, live_as_long_as_the_daemon, send
+from streamstt.audio.media_frames import float_samples
 from streamstt.audio.srt import SrtStream
 from streamstt.errors import SourceError
 from streamstt.version import __version__
@@ -167,7 +167,7 @@ def _send_audio(frames: Iterator[AudioFrame], *, paced: bool) -> None:
             send(MessageType.OPENED, json.dumps(message).encode())
         if missing:
             send(MessageType.LOST, json.dumps(round(missing * rate)).encode())
-        block.append(_to_float(frame))
+        block.append(float_samples(frame).tobytes())
         size += frame.samples
     if block:
         send(MessageType.AUDIO, b"".join(block))
@@ -198,15 +198,6 @@ class _Timeline:
             self._end_s += frame.samples / frame.sample_rate
         self._received_at = now
         return missing_s
-
-
-def _to_float(frame: AudioFrame) -> bytes:
-    """Returns the samples of a frame as interleaved float32, full scale 1."""
-    data = np.asarray(frame.to_ndarray())
-    full_scale = {"uint8": 2**7, "int16": 2**15, "int32": 2**31}.get(data.dtype.name, 1)
-    zero = full_scale if data.dtype == np.uint8 else 0
-    samples = (data.T if frame.format.is_planar else data).astype(np.float32)  # planar: (n_channels, n)
-    return ((samples - zero) / full_scale).astype(np.float32).tobytes()
 
 
 def _describe(error: av.FFmpegError) -> str:

@@ -35,7 +35,7 @@ FLOORS = (
 # Where a third-party package may be imported: a module, or a whole room.
 DOORS = {
     "aiomqtt": {"brokers.mqtt"},
-    "av": {"audio.media_file", "audio.media_tracks", "audio.network_reader"},
+    "av": {"audio.media_file", "audio.media_frames", "audio.media_tracks", "audio.network_reader"},
     "budoux": {"text.word_boundaries"},
     "cryptography": {"server.local_certificate"},
     "faster_whisper": {"bench.faster_whisper"},

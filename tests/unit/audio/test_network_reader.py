@@ -9,7 +9,8 @@ import pytest
 from av import AudioFrame
 
 from streamstt.audio import network_reader
-from streamstt.audio.network_reader import _describe, _Timeline, _to_float
+from streamstt.audio.media_frames import float_samples
+from streamstt.audio.network_reader import _describe, _Timeline
 
 RATE = 48_000
 FRAME = 960  # samples: 20 ms
@@ -86,7 +87,7 @@ def test_samples(name: str, values: npt.NDArray[np.generic], planar: bool) -> No
     """Any sample format becomes interleaved float32, full scale 1."""
     planes = values.reshape(2, 2).T if planar else values
     frame = AudioFrame.from_ndarray(np.ascontiguousarray(planes), f"{name}p" if planar else name, "stereo")
-    assert np.frombuffer(_to_float(frame), np.float32).tolist() == pytest.approx([0, 1, -1, -0.5], abs=0.01)
+    assert float_samples(frame).ravel().tolist() == pytest.approx([0, 1, -1, -0.5], abs=0.01)
 
 
 @pytest.mark.parametrize("code", [5, 110, 104, 1094995529, 999999])
