@@ -28,10 +28,14 @@ def write_rounds(folder: Path) -> list[str]:
 
 @dataclass
 class WallClock:
-    """The wall clock of a daemon, which is this machine's, set by some seconds."""
+    """The wall clock of a daemon: it shows ten in the morning at first, so that no hour of a test is of another day."""
 
     file: Path
     offset_s: int = 0
+
+    def __post_init__(self) -> None:
+        now = time.localtime()
+        self._ten_s = 10 * 3600 - (now.tm_hour * 3600 + now.tm_min * 60 + now.tm_sec)
 
     def environment(self) -> dict[str, str]:
         """Variables for the daemon; its other clocks are the real ones."""
@@ -44,11 +48,11 @@ class WallClock:
         }
 
     def set(self, offset_s: int) -> None:
-        """Sets it."""
+        """Sets it by some seconds against what it showed at first."""
+        self.offset_s = self._ten_s + offset_s
         fresh = self.file.with_suffix(".new")
-        fresh.write_text(f"{offset_s:+d}")
+        fresh.write_text(f"{self.offset_s:+d}")
         fresh.replace(self.file)
-        self.offset_s = offset_s
 
     def now(self) -> float:
         """What it shows."""
