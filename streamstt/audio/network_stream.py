@@ -20,8 +20,8 @@ import numpy as np
 
 from streamstt.audio.devices.messages import MessageType
 from streamstt.audio.devices.recorder_process import RecorderProcess
-from streamstt.audio.format import SAMPLE_RATE, Block, Resampler, samples_from_ms
-from streamstt.audio.mixing import ChannelMixer
+from streamstt.audio.format import SAMPLE_RATE, Block, samples_from_ms
+from streamstt.audio.mono import MonoConverter
 from streamstt.config.urls import public_address
 from streamstt.errors import SourceError
 
@@ -61,6 +61,12 @@ class NetworkStream:
         self._stop = threading.Event()  # that of the last ``read``
         self._begun_at: float | None = None  # monotonic time (s) of sample 0
         self._returned_at: float | None = None  # monotonic time (s) at which audio was last returned
+        self._converter = MonoConverter()
+
+    @property
+    def bad_samples(self) -> int:
+        """Number of samples since ``open`` that were no numbers or far too large."""
+        return self._converter.bad_samples
 
     def open(self) -> None:
         """Connects, and waits for the beginning of the audio. One that is open and was not read yet stays connected.
@@ -72,6 +78,7 @@ class NetworkStream:
             return
         self.close()
         self._format: tuple[int, int] | None = None  # sample rate (Hz), number of channels
+        self._converter = MonoConverter()
         self._paced = False
         self._received = 0  # samples, those that are missing included
         self._begun_at = None
@@ -110,7 +117,7 @@ class NetworkStream:
             case MessageType.AUDIO:
                 assert self._format
                 data = np.frombuffer(payload, np.float32).reshape(-1, self._format[1])  # (n, channels)
-                block = Block(self._received, self._resampler.push(self._mixer.push(data)))
+                block = Block(self._received, self._converter.push(data, self._format[0]))
                 self._waiting.append(block)
                 self._received = block.end
             case MessageType.LOST:
@@ -130,7 +137,6 @@ class NetworkStream:
         if self._format is None:
             self._paced = opened["paced"]
         self._format = opened["rate"], opened["channels"]
-        self._resampler, self._mixer = Resampler(opened["rate"]), ChannelMixer()
 
     def read(self, stop: threading.Event) -> Block | None:
         """Waits for the next audio; None soon after ``stop`` is set, and at the end of a recording.

@@ -210,3 +210,13 @@ def test_a_server_with_one_client(monkeypatch: pytest.MonkeyPatch, clock: Clock)
     block = stream.read(clock)
     assert block is not None
     assert len(block.samples) == round(BLOCK_S * SAMPLE_RATE)
+
+
+def test_samples_that_are_no_numbers(monkeypatch: pytest.MonkeyPatch, clock: Clock) -> None:
+    """Samples that are no numbers are taken out and counted, also after the format has changed."""
+    bad = audio(value=np.nan)
+    stereo = MessageType.OPENED, json.dumps({"rate": SAMPLE_RATE, "channels": 2, "paced": False}).encode()
+    stream = make_stream(monkeypatch, clock, [(0, opened()), (0.1, bad), (0.2, stereo), (0.3, bad), *live(0.3, 3)])
+    samples = np.concatenate([block.samples for _, block in read(stream, clock, 10)])
+    assert np.isfinite(samples).all()
+    assert stream.bad_samples == 2 * round(BLOCK_S * SAMPLE_RATE)
