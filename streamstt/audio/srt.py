@@ -4,8 +4,10 @@ Its C interface is stable. Source: the header srt/srt.h, and libsrt's documentat
 """
 
 import ctypes
+import re
 import socket
 import struct
+from collections.abc import Mapping
 from contextlib import suppress
 from ctypes import POINTER, byref, c_char_p, c_int
 from typing import Any
@@ -17,6 +19,7 @@ NAMES = ("libsrt-gnutls.so.1.5", "libsrt-openssl.so.1.5", "libsrt.so.1.5", "libs
 MESSAGE_BYTES = 1456  # the largest message of a live stream
 PASSPHRASE, LATENCY_MS, STREAM_ID = 26, 23, 46  # SRT_SOCKOPT
 MISSING = "the library libsrt is not installed, which SRT needs (Debian: apt install libsrt1.5-gnutls)"
+INVALID = "the passphrase (10 to 79 characters), streamid or latency (ms) in the address is invalid"
 NO_ANSWER, REFUSED = 1001, 1002  # SRT_ERRNO
 WRONG_PASSPHRASE = {10, 11}  # SRT_REJECT_REASON: a wrong one; one is required, or not expected
 
@@ -68,13 +71,9 @@ class SrtStream:
         self._library = load()
         self._library.srt_startup()
         self._socket = self._library.srt_create_socket()
-        for flag, value in (
-            (PASSPHRASE, options.get("passphrase", "").encode()),
-            (STREAM_ID, options.get("streamid", "").encode()),
-            (LATENCY_MS, struct.pack("=i", int(options["latency"])) if options.get("latency", "").isdigit() else b""),
-        ):
+        for flag, value in socket_flags(options).items():
             if value and self._library.srt_setsockflag(self._socket, flag, value, len(value)) < 0:
-                raise SourceError("the passphrase (10 to 79 characters), streamid or latency in the address is invalid")
+                raise SourceError(INVALID)
         place = _pack_address(address)
         if options.get("mode") == "listener":
             self._accept(place)
@@ -102,6 +101,22 @@ class SrtStream:
         buffer = ctypes.create_string_buffer(MESSAGE_BYTES)
         size = self._library.srt_recvmsg(self._socket, buffer, MESSAGE_BYTES)
         return buffer.raw[: max(0, size)]
+
+
+def socket_flags(options: Mapping[str, str]) -> dict[int, bytes]:
+    """Returns the values of options of a socket; empty ones are left as they are.
+
+    Raises:
+        SourceError: The latency is no number.
+    """
+    latency = options.get("latency", "")
+    if not re.fullmatch("[0-9]{0,6}", latency):
+        raise SourceError(INVALID)
+    return {
+        PASSPHRASE: options.get("passphrase", "").encode(),
+        STREAM_ID: options.get("streamid", "").encode(),
+        LATENCY_MS: struct.pack("=i", int(latency)) if latency else b"",
+    }
 
 
 def _pack_address(address: SplitResult) -> bytes:
