@@ -177,7 +177,7 @@ class Archive:
     def _revise_earlier_set(self, name: str, data: Mapping[str, Any]) -> bool:
         """Appends a revision to a set that has ended, and updates its live files; returns whether it has the final."""
         record = self._folder.read_record(name)
-        if data["final_seq"] not in (final["seq"] for final in record.recognized):
+        if data["final_seq"] not in record.final_seqs:
             return False
         try:
             files = SetFiles(self.folder, name)

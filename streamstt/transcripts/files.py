@@ -77,6 +77,7 @@ class SetFiles:
             self.close()
             raise
         self._sources = {data["source"] for data in record.recognized}
+        self._final_seqs = record.final_seqs
         self._shows_labels = record.shows_labels
         self.seq, self.steady_at = record.seq, record.steady_at
 
@@ -146,6 +147,7 @@ class SetFiles:
             self._shows_labels = several
         data = {**entry.data, "label": entry.label}
         self.append_record_line(data)
+        self._final_seqs.add(data["seq"])
         for suffix, cues in self._live_cues.items():
             _append_whole(self._files[suffix], cues.render({**data, "show_label": several}))
 
@@ -161,7 +163,7 @@ class SetFiles:
         Raises:
             OSError: It could not be written.
         """
-        if data["final_seq"] not in (final["seq"] for final in self._read_record().recognized):
+        if data["final_seq"] not in self._final_seqs:
             return False
         if data["seq"] > self.seq:
             self.append_record_line(data)
@@ -176,12 +178,9 @@ class SetFiles:
         Raises:
             OSError: They could not be written.
         """
-        record = self._read_record()
+        record = parse_record(_read_all(self._files[RECORD_SUFFIX]))
         for suffix in LIVE_FORMATS:
             self._update_live_file(suffix, record, count)
-
-    def _read_record(self) -> TranscriptRecord:
-        return parse_record(_read_all(self._files[RECORD_SUFFIX]))
 
     def append_record_line(self, data: Mapping[str, Any]) -> None:
         """Writes a line to the record only.

@@ -73,6 +73,7 @@ class TranscriptRecord:
         latest: Wall time and steady time of its last line.
         entries: Its finals, as they were recognized, and revisions, in order; a final has ``show_label`` false if the
             live files do not show its label.
+        final_seqs: Numbers of its finals.
         shows_labels: Whether the live files show the labels of finals that follow; None: this is not recorded.
         complete_bytes: Length of the complete lines, in bytes; an incomplete line may follow.
     """
@@ -82,6 +83,7 @@ class TranscriptRecord:
     seq: int = 0
     latest: tuple[datetime, datetime] | None = None
     entries: list[Mapping[str, Any]] = field(default_factory=list)
+    final_seqs: set[int] = field(default_factory=set)
     shows_labels: bool | None = None
     complete_bytes: int = 0
 
@@ -194,9 +196,10 @@ def _add_line(record: TranscriptRecord, data: Mapping[str, Any]) -> None:
         elif data["type"] == "final":
             parse_record_final(data)
             record.entries.append({**data, "show_label": False} if record.shows_labels is False else data)
+            record.final_seqs.add(seq)
         elif data["type"] == "revised":
             revision_message(data)
-            if data["final_seq"] in (final["seq"] for final in record.recognized):
+            if data["final_seq"] in record.final_seqs:
                 record.entries.append(data)
         if "at" in data:
             record.latest = parse_time(data["at"]), parse_steady(data)
