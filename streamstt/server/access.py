@@ -19,7 +19,7 @@ PUBLIC_PATHS = frozenset(
     {
         *("/trust", "/ca.crt"),
         *("/pages/guests/guests.css", "/pages/captions/colors.css", "/pages/captions/controls.css"),
-        "/pages/shared/icon.svg",
+        *("/pages/shared/base.css", "/pages/shared/icon.svg"),
     }
 )
 MAX_TOKEN = 256  # characters
