@@ -17,7 +17,6 @@ from streamstt.recordings.silero import SileroNetwork, make_batch_detector
 from tests.support.paths import DATA
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="threads are counted in /proc")
 @pytest.mark.parametrize(
     ("earlier", "limit"),
     [("", {}), ("", {"OMP_THREAD_LIMIT": "3"}), ("import torch", {})],

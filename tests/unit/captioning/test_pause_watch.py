@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -12,14 +11,11 @@ from streamstt.captioning.pause_watch import PauseWatch
 from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.captioning.remote_source import RemoteSource
 from streamstt.captioning.setup import run_pipeline
-from streamstt.config.settings import Settings
-from streamstt.engine.runner import EngineRunner
 from streamstt.events import State
 from streamstt.hub.hub import Hub
 from tests.support.captions import make_hub
-from tests.support.drawing import DrawnDetector, make_talk
+from tests.support.pipelines import TALK, open_pipeline
 
-TALK = make_talk("Hello everybody in the room.")
 CUT_OFF = TALK.audio[: samples_from_ms(20 * TALK.words[1][2])]  # it ends in the middle
 
 
@@ -36,9 +32,8 @@ def hub() -> Hub:
 
 @pytest.fixture
 def pipeline(hub: Hub) -> Iterator[CaptionPipeline]:
-    with ThreadPoolExecutor(1) as thread:
-        engine = EngineRunner(lambda: TALK.engine, thread)
-        yield CaptionPipeline(Settings(), engine, hub, lambda _: DrawnDetector())
+    with open_pipeline(hub) as pipeline:
+        yield pipeline
 
 
 async def final_text(hub: Hub) -> str:

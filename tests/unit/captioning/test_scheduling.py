@@ -4,9 +4,8 @@ from streamstt.audio.format import FRAME
 from streamstt.captioning.scheduling import Scheduler
 from streamstt.speech.session import Session
 from streamstt.speech.update_policy import DecodeNeed
-from tests.support.drawing import cut, draw, frames, make_session, make_talk
-
-TALK = make_talk("Hello everybody in the room.")
+from tests.support.drawing import cut, draw, frames, make_session
+from tests.support.pipelines import TALK
 
 
 def quiet_session() -> Session:

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import AsyncIterator, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,15 +14,13 @@ from streamstt.audio.sources import AudioFile
 from streamstt.captioning.local_source import run_source
 from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.config.settings import Settings, SpeechSettings
-from streamstt.engine.runner import EngineRunner
 from streamstt.errors import SourceError
 from streamstt.events import State
 from streamstt.hub.hub import Hub
 from tests.support.captions import make_hub
-from tests.support.drawing import DrawnDetector, Talk, frames, make_talk
+from tests.support.drawing import DrawnDetector, Talk, frames
 from tests.support.paths import DATA
-
-TALK = make_talk("Hello everybody in the room.")
+from tests.support.pipelines import TALK, open_pipeline
 
 
 class ScriptedCapture(Capture):
@@ -46,9 +43,8 @@ def hub() -> Hub:
 @pytest.fixture
 def pipeline(hub: Hub) -> Iterator[CaptionPipeline]:
     """Its engine is never started: no test waits for captions."""
-    with ThreadPoolExecutor(1) as thread:
-        engine = EngineRunner(lambda: TALK.engine, thread)
-        yield CaptionPipeline(Settings(), engine, hub, lambda _: DrawnDetector())
+    with open_pipeline(hub) as pipeline:
+        yield pipeline
 
 
 def last_status(hub: Hub) -> tuple[str, str]:
@@ -155,8 +151,7 @@ def test_the_pipeline_uses_the_detector_it_is_given(hub: Hub) -> None:
         asked.append(settings)
         return DrawnDetector()
 
-    with ThreadPoolExecutor(1) as thread:
-        pipeline = CaptionPipeline(Settings(), EngineRunner(lambda: TALK.engine, thread), hub, make)
+    with open_pipeline(hub, make_detector=make) as pipeline:
         pipeline.add_source("mic", "Mic", "en")
         pipeline.add_source("door", "Door", "en", end_silence_ms=300)
     assert [settings.end_silence_ms for settings in asked] == [Settings().speech.end_silence_ms, 300]
@@ -171,9 +166,7 @@ class Voice:
 
 async def test_a_voice_that_is_too_quiet(hub: Hub) -> None:
     """Whoever brings the audio, viewers are told that a voice is too quiet, until it is louder."""
-    with ThreadPoolExecutor(1) as thread:
-        engine = EngineRunner(lambda: TALK.engine, thread)
-        pipeline = CaptionPipeline(Settings(), engine, hub, lambda _: Voice())
+    with open_pipeline(hub, make_detector=lambda _: Voice()) as pipeline:
         session = pipeline.add_source("phone", "Phone", "en")
         pipeline.mark_listening(session)
         for second, peak in enumerate([1e-4] * 10 + [0.1] * 2):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 import numpy as np
@@ -12,8 +11,6 @@ from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.brokers.messages import EventEntry, make_entry, parse_entries
 from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.clock import format_utc
-from streamstt.config.settings import Settings
-from streamstt.engine.runner import EngineRunner
 from streamstt.events import Final
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import Message, encode
@@ -21,7 +18,8 @@ from streamstt.subtitles.formats import render
 from streamstt.subtitles.timeline import align_captions
 from tests.support.captions import ABOUT, final
 from tests.support.clocks import NOON, Clocks
-from tests.support.drawing import DrawnDetector, make_talk
+from tests.support.drawing import make_talk
+from tests.support.pipelines import open_pipeline
 from tests.support.subtitles import parse_subtitles
 
 SETTINGS = [-3600.0, -0.5, 3600.0, 56 * 365.25 * 86400]
@@ -63,9 +61,8 @@ def aligned(hub: Hub) -> list[Final]:
 def room() -> Iterator[Room]:
     clocks = Clocks()
     hub = Hub(ABOUT, history=100, hello_history=50, queue=100, clock=clocks.session_clock)
-    with ThreadPoolExecutor(1) as thread:
-        engine = EngineRunner(lambda: make_talk("Nothing.").engine, thread)
-        yield Room(CaptionPipeline(Settings(), engine, hub, lambda _: DrawnDetector()), hub, clocks)
+    with open_pipeline(hub, make_talk("Nothing.")) as pipeline:
+        yield Room(pipeline, hub, clocks)
 
 
 def wall(message: Message) -> float:
