@@ -143,7 +143,7 @@ class Transcriber:
         """Transcribes a recording as fast as this machine can; blocks until it is done.
 
         Args:
-            path: Any file that libsndfile reads.
+            path: A recording of any format that libsndfile or FFmpeg read.
             language: Overrides the language for this recording.
 
         Returns:

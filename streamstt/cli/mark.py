@@ -6,21 +6,14 @@ from typing import Annotated
 import typer
 
 from streamstt.cli.local_daemon import find_daemon
-from streamstt.cli.options import CaOption, ConfigOption, TokenOption, out
+from streamstt.cli.options import URL_HELP, CaOption, ConfigOption, TokenOption, out
 from streamstt.client import request_control
 from streamstt.server.access import Role
 
 
 def mark(
     title: Annotated[str, typer.Argument(help="Part of the file names; by default the time.")] = "",
-    url: Annotated[
-        str | None,
-        typer.Option(
-            "--url",
-            metavar="URL",
-            help="Port, HOST, HOST:PORT, or URL of a daemon; default: the one with your settings.",
-        ),
-    ] = None,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help=URL_HELP)] = None,
     token: TokenOption = "",
     ca: CaOption = None,
     config: ConfigOption = None,
