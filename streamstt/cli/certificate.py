@@ -5,7 +5,7 @@ from streamstt.config.loader import load
 from streamstt.config.server import LOCAL_CERTIFICATE
 from streamstt.server.guests import make_invitation
 from streamstt.server.local_certificate import certificate_hosts, fingerprint, valid_until
-from streamstt.server.tls import local_certificate, renew_local_certificate
+from streamstt.server.tls import local_certificate, names_left_out, renew_local_certificate
 
 
 def certificate(config: ConfigOption = None, assign: SetOption = None) -> None:
@@ -31,5 +31,7 @@ def certificate(config: ConfigOption = None, assign: SetOption = None) -> None:
     everywhere = settings.model_copy(update={"host": "0.0.0.0"})  # noqa: S104 - where the daemon will listen
     if addresses := make_invitation(everywhere, settings.port, None).addresses:
         lines.append(f"Then open on each phone:   {addresses[0]}trust")
+    if problem := names_left_out(settings):
+        lines.append(f"Note: {problem}")
     lines.append("Programs on other machines trust the file of the authority:  streamstt listen --ca FILE")
     out.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)

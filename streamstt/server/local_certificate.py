@@ -1,18 +1,21 @@
 """A certificate for the local network: an authority of this machine, and its certificate for the machine's addresses.
 
-Phones trust the authority once. It can only vouch for names and addresses of local networks, and for this machine's: a
-stolen key is of no use elsewhere. The certificate is replaced when it expires or the machine gets another address.
+Phones trust the authority once, so it stays as long as it is valid. It can only vouch for names and addresses of local
+networks, and for those of this machine when it was made: a stolen key is of no use elsewhere. The certificate is
+replaced when it expires or the machine gets another address that the authority may vouch for.
 """
 
+import logging
 import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
@@ -28,6 +31,8 @@ LOCAL_NETWORKS = (
     *("fc00::/7", "fe80::/10", "::1/128"),
 )
 LOCAL_NAMES = ("local", "localhost")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,9 @@ class LocalCertificate:
 
 
 def ensure_valid(files: LocalCertificate, hosts: Iterable[str], now: datetime | None = None) -> bool:
-    """Makes the certificate, and its authority, unless there is one for all hosts; returns whether it did.
+    """Makes the certificate, unless there is one for these hosts; returns whether it did.
+
+    The authority is made only if there is none that is valid. Hosts that it may not vouch for are left out.
 
     Args:
         files: Where they are kept.
@@ -68,10 +75,9 @@ def ensure_valid(files: LocalCertificate, hosts: Iterable[str], now: datetime | 
     """
     now, wanted = now or datetime.now(UTC), list(dict.fromkeys(hosts))
     try:
-        authority, key = _load_authority(files, now) or (None, None)
-        if authority is None or key is None or not _may_certify(authority, wanted):
-            authority, key = _make_authority(files, wanted, now)
-        elif _is_current(files, authority, wanted, now):
+        authority, key = _load_authority(files, now) or _make_authority(files, wanted, now)
+        wanted = [host for host in wanted if _may_certify(authority, host)]
+        if _is_current(files, authority, wanted, now):
             return False
         _issue(files, authority, key, wanted, now)
     except OSError as error:
@@ -125,12 +131,12 @@ def _load_authority(
 
 def _is_current(files: LocalCertificate, authority: x509.Certificate, hosts: list[str], now: datetime) -> bool:
     """Returns whether the certificate is the authority's, for all hosts, and far from its end."""
-    with suppress(FileNotFoundError, ValueError):
+    with suppress(FileNotFoundError, ValueError, InvalidSignature):
         certificate = x509.load_pem_x509_certificate(files.certificate.read_bytes())
         key = serialization.load_pem_private_key(files.key.read_bytes(), None)
+        certificate.verify_directly_issued_by(authority)
         return (
-            certificate.issuer == authority.subject
-            and certificate.public_key() == key.public_key()
+            certificate.public_key() == key.public_key()
             and set(hosts) <= set(certificate_hosts(files.certificate))
             and certificate.not_valid_before_utc <= now < certificate.not_valid_after_utc - timedelta(days=RENEW_DAYS)
         )
@@ -140,11 +146,14 @@ def _is_current(files: LocalCertificate, authority: x509.Certificate, hosts: lis
 def _make_authority(
     files: LocalCertificate, hosts: list[str], now: datetime
 ) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+    if files.authority.exists() or files.authority_key.exists():
+        why = "the authority in %s is damaged, incomplete or about to expire"
+        log.warning(f"{why}: a new one is made, and phones have to trust that", files.authority.parent)
     key = ec.generate_private_key(ec.SECP256R1())
-    label = next((host for host in hosts if not _address(host)), "this machine")
+    label = next((host for host in hosts if not _address(host) and host not in LOCAL_NAMES), "this machine")
     name = _name(f"streamstt on {label}, {now:%Y-%m-%d %H:%M:%S}")
     addresses = [ip_network(network) for network in LOCAL_NETWORKS]
-    addresses += [ip_network(host) for host in hosts if _address(host) and not _is_local(host)]
+    addresses += [_own_network(address) for host in hosts if (address := _address(host)) and not _is_local(host)]
     domains = [*LOCAL_NAMES, *(host for host in hosts if not _address(host) and not _is_local(host))]
     permitted = [*map(x509.IPAddress, addresses), *map(x509.DNSName, domains)]
     builder = (
@@ -195,20 +204,22 @@ def _builder(subject: x509.Name, key: ec.EllipticCurvePrivateKey, now: datetime,
     )
 
 
-def _may_certify(authority: x509.Certificate, hosts: list[str]) -> bool:
-    """Returns whether an authority's name constraints allow all hosts."""
+def _own_network(address: IPv4Address | IPv6Address) -> IPv4Network | IPv6Network:
+    """Returns what an authority may vouch for to cover an address: of IPv6 the /64, in which it changes every day."""
+    return ip_network((address, 64 if address.version == 6 else 32), strict=False)
+
+
+def _may_certify(authority: x509.Certificate, host: str) -> bool:
+    """Returns whether an authority's name constraints allow a host."""
     try:
         constraints = authority.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
     except x509.ExtensionNotFound:
         return False
     networks = [ip_network(str(name.value)) for name in constraints if isinstance(name, x509.IPAddress)]
     domains = [name.value for name in constraints if isinstance(name, x509.DNSName)]
-    return all(
-        any(address in network for network in networks)
-        if (address := _address(host))
-        else any(host == domain or host.endswith(f".{domain}") for domain in domains)
-        for host in hosts
-    )
+    if address := _address(host):
+        return any(address in network for network in networks)
+    return any(host == domain or host.endswith(f".{domain}") for domain in domains)
 
 
 def _is_local(host: str) -> bool:

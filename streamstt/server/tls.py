@@ -30,6 +30,8 @@ def make_context(settings: ServerSettings) -> ssl.SSLContext | None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     _load_certificate(context, settings)
+    if problem := names_left_out(settings):
+        log.warning("%s", problem)
     return context
 
 
@@ -69,9 +71,24 @@ def renew_local_certificate(settings: ServerSettings) -> bool:
     files = local_certificate(settings)
     if not files:
         return False
-    addresses = network_addresses("::" if settings.host in OWN_HOSTS else settings.host)
-    names = [name.lower().strip("[]") for name in settings.allowed_hosts]
-    return ensure_valid(files, [*OWN_HOSTS, *own_names(), *addresses, *names])
+    # All of the machine, wherever this daemon listens: another one, and the command, use the same certificate.
+    addresses = [*network_addresses("::"), *network_addresses(settings.host)]
+    return ensure_valid(files, [*OWN_HOSTS, *own_names(), *addresses, *_wanted_names(settings)])
+
+
+def names_left_out(settings: ServerSettings) -> str:
+    """Returns a sentence about names in the settings that the local certificate is not for; empty if there are none."""
+    files = local_certificate(settings)
+    if not files or not (missing := set(_wanted_names(settings)) - set(certificate_hosts(files.certificate))):
+        return ""
+    return (
+        f"the certificate is not for {', '.join(sorted(missing))}, which its authority may not vouch for; "
+        f"to begin again with an authority that may, delete {files.key.parent}; phones have to trust that one then"
+    )
+
+
+def _wanted_names(settings: ServerSettings) -> list[str]:
+    return [name.lower().strip("[]") for name in settings.allowed_hosts]
 
 
 def certificate_files(settings: ServerSettings) -> tuple[Path, Path]:
@@ -110,6 +127,7 @@ class CertificateRenewal:
         """
         self._context = context
         self._settings = settings
+        self._loaded = self._version()
         self._schedule()
 
     def stop(self) -> None:
@@ -122,11 +140,21 @@ class CertificateRenewal:
     def _check(self) -> None:
         self._schedule()
         try:
-            if renew_local_certificate(self._settings()):
+            renew_local_certificate(self._settings())
+            if (version := self._version()) != self._loaded:
                 _load_certificate(self._context, self._settings())
+                self._loaded = version
                 log.info("the certificate for the local network was renewed")
         except ConfigError as error:
             log.error("%s", error)
+
+    def _version(self) -> int:
+        """Returns a number that changes when the certificate does, also if a command has renewed it."""
+        files = local_certificate(self._settings())
+        try:
+            return files.certificate.stat().st_mtime_ns if files else 0
+        except OSError:
+            return 0
 
 
 def _load_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:

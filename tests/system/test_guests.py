@@ -72,6 +72,11 @@ async def test_a_certificate_follows_the_address(state: Path, monkeypatch: pytes
             server.server._renewal._check()
             async with connect(url, ssl=trust, server_hostname="10.0.0.9") as other:
                 await receive(other)
+            addresses[:] = ["10.0.0.10"]
+            tls.renew_local_certificate(settings)  # as the command does
+            server.server._renewal._check()
+            async with connect(url, ssl=trust, server_hostname="10.0.0.10") as other:
+                await receive(other)
             await viewer.ping()
 
 

@@ -15,6 +15,7 @@ from streamstt.server.local_certificate import (
     fingerprint,
     valid_until,
 )
+from streamstt.server.tls import make_context, names_left_out
 
 HOSTS = ["localhost", "127.0.0.1", "desk.local", "desk", "192.168.1.5"]
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -61,26 +62,45 @@ def test_it_is_replaced(files: LocalCertificate, hosts: list[str], days: int) ->
     assert not ensure_valid(files, hosts, NOW + timedelta(days=days))
 
 
-@pytest.mark.parametrize(
-    ("hosts", "days"), [([*HOSTS, "203.0.113.9"], 1), ([*HOSTS, "captions.example"], 1), (HOSTS, 3400)]
-)
-def test_an_authority_vouches_for_this_network_only(files: LocalCertificate, hosts: list[str], days: int) -> None:
-    """A public address or name, which the authority may not vouch for, or its end: a new authority is made."""
+@pytest.mark.parametrize("host", ["203.0.113.9", "captions.example", "2001:db8:1::1"])
+def test_an_authority_stays(files: LocalCertificate, host: str) -> None:
+    """A public address or name, which the authority may not vouch for, is left out: phones trust it as it is."""
+    before = {path: path.read_bytes() for path in files.key.parent.iterdir()}
+    assert not ensure_valid(files, [*HOSTS, host], NOW)
+    assert {path: path.read_bytes() for path in files.key.parent.iterdir()} == before
+
+
+def test_addresses_of_one_network(tmp_path: Path) -> None:
+    """An IPv6 address that changes every day needs another certificate, but not another authority."""
+    files = LocalCertificate.in_folder(tmp_path / "certificate")
+    assert ensure_valid(files, [*HOSTS, "2001:db8:0:1::aaaa"], NOW)
     trusted = fingerprint(files.authority)
-    assert ensure_valid(files, hosts, NOW + timedelta(days=days))
+    assert ensure_valid(files, [*HOSTS, "2001:db8:0:1:5:6:7:8"], NOW)
+    assert "2001:db8:0:1:5:6:7:8" in certificate_hosts(files.certificate)
+    assert not ensure_valid(files, [*HOSTS, "2001:db8:0:2::aaaa"], NOW)
+    assert fingerprint(files.authority) == trusted
+
+
+def test_a_new_authority_is_told(files: LocalCertificate, caplog: pytest.LogCaptureFixture) -> None:
+    """Near its end an authority is replaced; that phones have to trust the new one is in the log."""
+    trusted = fingerprint(files.authority)
+    assert ensure_valid(files, HOSTS, NOW + timedelta(days=3400))
     assert fingerprint(files.authority) != trusted
-    assert not ensure_valid(files, hosts, NOW + timedelta(days=days))
+    assert "phones have to trust" in caplog.text
+    assert not ensure_valid(files, HOSTS, NOW + timedelta(days=3400))
 
 
 @pytest.mark.parametrize("name", ["ca.pem", "ca.key", "server.pem", "server.key"])
 @pytest.mark.parametrize("content", [None, "", "half writ"])
-def test_a_lost_file(files: LocalCertificate, name: str, content: str | None) -> None:
-    """A file that is missing or broken is made again."""
+def test_a_lost_file(files: LocalCertificate, name: str, content: str | None, caplog: pytest.LogCaptureFixture) -> None:
+    """A file that is missing or broken is made again; what that means for phones is in the log."""
     path = files.key.parent / name
     path.unlink()
     if content is not None:
         path.write_text(content)
+    caplog.clear()
     assert ensure_valid(files, HOSTS, NOW)
+    assert ("phones have to trust" in caplog.text) is name.startswith("ca.")
     assert not ensure_valid(files, HOSTS, NOW)
 
 
@@ -95,3 +115,17 @@ def test_its_own_key() -> None:
     """A key for a certificate that is made is a mistake."""
     with pytest.raises(ValueError, match="leave tls_key out"):
         ServerSettings(tls_certificate="local", tls_key="key.pem")
+
+
+def test_a_name_that_comes_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A public name in the settings is certified from the beginning; one that is added later is told at each start."""
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    first = ServerSettings(tls_certificate="local", allowed_hosts=("captions.example",))
+    make_context(first)
+    assert not names_left_out(first)
+    assert not caplog.text
+    later = ServerSettings(tls_certificate="local", allowed_hosts=("captions.example", "Words.Example", "desk.local"))
+    make_context(later)
+    assert "not for words.example," in caplog.text
