@@ -64,7 +64,7 @@ def page_addresses(scheme: str, host: str, port: int, names: list[str] | None = 
     """
     addresses = network_addresses(host)
     addresses = [address for address in addresses if ":" not in address] or addresses
-    if names is not None:
+    if names is not None and addresses:
         valid = [address for address in addresses if address in names]
         others = [name for name in names if "*" not in name and not is_loopback(name)]
         addresses = valid or others or addresses

@@ -57,6 +57,7 @@ def test_pages() -> None:
         "https://captions.example:8765/"
     ]
     assert len(page_addresses("https", "0.0.0.0", 8765, ["localhost"])) == 3, "rather with a warning than not at all"
+    assert page_addresses("https", "127.0.0.1", 8765, ["192.168.1.5", "localhost"]) == [], "nobody else reaches it"
 
 
 def test_only_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
