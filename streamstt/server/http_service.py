@@ -101,7 +101,8 @@ class _Session:
                 served = await self._serve_next()
                 await asyncio.sleep(0)  # clients that send many requests at once take turns with all others
         except ConnectionError as error:
-            self._log_abuse(f"a request ended: {error}")
+            if not self._stream.is_response_complete:  # else it has left as it may, with its whole response
+                self._log_abuse(f"a request ended: {error}")
         except asyncio.CancelledError:
             with suppress(ConnectionError):
                 await self._refuse_unanswered(HttpError(HTTPStatus.SERVICE_UNAVAILABLE, "the daemon stops"))

@@ -39,6 +39,7 @@ class HttpRequest:
         self.target = head.target.decode("latin-1") if head else ""
         self.status: HTTPStatus | None = None
         self.reason = ""
+        self._left: int | None = None  # bytes of a stream that are to follow; None: unknown
 
     @property
     def path(self) -> str:
@@ -131,6 +132,7 @@ class HttpRequest:
             ConnectionError: The client has left.
         """
         length = [] if size is None else [("Content-Length", str(size))]
+        self._left = size
         self._stream.send(self._begin(HTTPStatus.OK, [("Content-Type", content_type), *length]))
         await self._stream.drain()
 
@@ -140,7 +142,12 @@ class HttpRequest:
         Raises:
             ConnectionError: The client has left, or does not read.
         """
-        self._stream.send(h11.Data(data=data))
+        events: list[h11.Event] = [h11.Data(data=data)]
+        if self._left is not None:
+            self._left -= len(data)
+            if not self._left:  # the client may leave as soon as it has the last byte
+                events.append(h11.EndOfMessage())
+        self._stream.send(*events)
         await self._stream.drain()
 
     async def end(self) -> None:
@@ -149,8 +156,9 @@ class HttpRequest:
         Raises:
             ConnectionError: The client has left, or does not read.
         """
-        self._stream.send(h11.EndOfMessage())
-        await self._stream.drain()
+        if not self._stream.is_response_complete:
+            self._stream.send(h11.EndOfMessage())
+            await self._stream.drain()
 
     def _begin(self, status: HTTPStatus, headers: list[tuple[str, str]]) -> h11.Response:
         self.status = status
