@@ -19,7 +19,7 @@ from streamstt.cli.options import err, out
 from streamstt.cli.run import run
 from streamstt.cli.serve import serve
 from streamstt.cli.transcribe import transcribe
-from streamstt.errors import StreamsttError
+from streamstt.errors import EngineError, StreamsttError
 from streamstt.version import __version__
 
 HELP_OPTIONS = ["-h", "--help"]
@@ -53,6 +53,13 @@ def main() -> NoReturn:
             f"streamstt: {error}", style="red" if err.is_terminal else "", highlight=False, markup=False, soft_wrap=True
         )
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in {"", "streamstt"}:
+            raise
+        text = f"streamstt: this needs the package {package}, which an edge is installed without; see docs/install.md"
+        err.print(text, style="red" if err.is_terminal else "", highlight=False, soft_wrap=True)
+        sys.exit(EngineError.exit_code)
     sys.exit(0)
 
 

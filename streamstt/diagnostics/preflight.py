@@ -21,7 +21,6 @@ from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import DaemonInfo
 from streamstt.server.tls import require_certificate
 from streamstt.server.tokens import load_tokens, will_create_tokens
-from streamstt.whisper.checkpoints.languages import known_languages
 from streamstt.whisper.loader import require_languages
 
 Check = Callable[[], object]
@@ -87,10 +86,19 @@ def require_model(settings: Settings) -> None:
     """
     name = settings.engine.model
     kind, _, path = name.partition(":")
-    languages = ScriptedEngine.load(Path(path)).info.languages if kind == "script" else known_languages(name)
+    languages = ScriptedEngine.load(Path(path)).info.languages if kind == "script" else _known_languages(name)
     if languages:
         wanted = [settings.engine.language, *(source.language for source in settings.source)]
         require_languages(EngineInfo(name, "", "", languages), *wanted)
+
+
+def _known_languages(name: str) -> tuple[str, ...] | None:
+    """As ``known_languages``; None also where no model can be loaded, because this is an edge."""
+    try:
+        from streamstt.whisper.checkpoints.languages import known_languages  # noqa: PLC0415
+    except ModuleNotFoundError:
+        return None
+    return known_languages(name)
 
 
 def require_device(name: str) -> None:

@@ -64,6 +64,8 @@ def gather(settings: Settings, settings_fact: SettingsFact, probe_engine: Callab
     failed = []
     for name, future in futures:
         error = future.exception()
+        if isinstance(error, ModuleNotFoundError):  # an edge is installed without models
+            raise error
         if error:
             failed.append((name, f"{type(error).__name__}: {error}"))
         else:
@@ -136,7 +138,7 @@ def try_to_listen(host: str, port: int) -> None:
     """
     addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     for family, address in sorted({(info[0], info[4][:2]) for info in addresses}):
-        with socket.create_server((str(address[0]), port), family=family):
+        with socket.create_server((str(address[0]), port), family=family, dualstack_ipv6=host == "::"):
             pass
 
 

@@ -5,11 +5,12 @@ import subprocess
 import sys
 import tomllib
 import urllib.request
+from pathlib import Path
 
 import pytest
 
 from tests.support.daemon import environment
-from tests.support.paths import ROOT
+from tests.support.paths import DATA, ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 # Hides all packages of a daemon that an edge is installed without.
@@ -33,12 +34,39 @@ def names(requirements: list[str]) -> set[str]:
     return found | {name.replace("-", "_") for name in found}
 
 
+def edge_program() -> str:
+    """Returns a program that is ``streamstt`` on an edge."""
+    hidden = names(PROJECT["project"]["dependencies"]) - names(PROJECT["dependency-groups"]["edge"])
+    assert {"torch", "transformers", "sounddevice"} <= hidden
+    return PROGRAM.replace("{HIDDEN}", repr(hidden))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("config", "check"), 0),
+        (("transcribe", str(DATA / "short.flac")), 4),
+        (("models", "list"), 4),
+        (("run", "--source", "ws", "--port", "0"), 4),
+        (("bench", str(DATA / "short.flac")), 4),
+        (("check", "--source", "ws"), 4),
+    ],
+)
+def test_other_commands(arguments: tuple[str, ...], code: int, tmp_path: Path) -> None:
+    """The settings can be checked; commands that need a model say what is missing, and where to read of it."""
+    done = subprocess.run(
+        [sys.executable, "-c", edge_program(), *arguments],
+        env=environment({"PYTHONPATH": str(ROOT), "XDG_CACHE_HOME": str(tmp_path)}),
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "docs/install.md" in done.stderr) == (code, bool(code)), done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("broker", ["redis://127.0.0.1:1", "nats://127.0.0.1:1"])
 def test_edge(broker: str) -> None:
     """``streamstt serve`` starts and serves its page without the other packages."""
-    hidden = names(PROJECT["project"]["dependencies"]) - names(PROJECT["dependency-groups"]["edge"])
-    assert {"torch", "transformers", "sounddevice"} <= hidden
-    program = PROGRAM.replace("{HIDDEN}", repr(hidden))
+    program = edge_program()
     arguments = ["serve", "--from", broker, "--port", "0"]
     with subprocess.Popen(
         [sys.executable, "-c", program, *arguments],

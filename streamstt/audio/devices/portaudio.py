@@ -19,10 +19,12 @@ def _import_sounddevice() -> Any:
     """Imports sounddevice, which loads the PortAudio library.
 
     Raises:
-        SourceError: PortAudio is not installed.
+        SourceError: PortAudio or sounddevice is not installed.
     """
     try:
         import sounddevice  # noqa: PLC0415 - it fails where PortAudio is missing; with a sound server it is not needed
+    except ModuleNotFoundError as error:
+        raise SourceError("without a sound server, microphones need the package sounddevice") from error
     except OSError as error:
         install = "on Debian and Ubuntu: sudo apt-get install libportaudio2"
         raise SourceError(f"without a sound server, microphones need PortAudio ({error}); {install}") from error

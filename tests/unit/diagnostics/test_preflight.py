@@ -68,6 +68,7 @@ BEFORE_THE_MODEL: list[tuple[Mapping[str, Any], int, str]] = [
     ({"engine.model": "./german", "engine.language": "en"}, 78, "knows de"),
     ({"source": [{"input": "ws", "language": "de"}]}, 78, "'de'"),
     ({"server.port": "TAKEN"}, 5, "TAKEN"),
+    ({"server.port": "TAKEN", "server.host": "::"}, 5, "TAKEN"),
     ({"compat.wyoming": "127.0.0.1:TAKEN"}, 5, "compat.wyoming"),
     ({"server.host": "192.0.2.1", "server.token_file": ""}, 5, "192.0.2.1"),
     ({"server.host": "no-such-host.invalid"}, 5, "no-such-host.invalid"),
