@@ -141,8 +141,10 @@ class MediaFile:
                             faults = 0
                             yield frame
                 return
-            except av.error.FFmpegError:
+            except (av.error.FFmpegError, OSError):
                 faults, self._faulty = faults + 1, True
+            except IndexError:  # at the end: PyAV does not know tracks that have appeared since it was opened
+                return
 
     def _packets(self) -> Iterator["Packet[AudioStream]"]:
         """Yields the packets of the track, and notes that bytes were passed over before one."""

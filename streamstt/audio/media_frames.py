@@ -1,8 +1,21 @@
-"""Converts decoded audio of FFmpeg, whose samples have many formats. Takes time to import."""
+"""Chooses an audio track of what FFmpeg has opened, and converts its samples. Takes time to import."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+
+
+def default_track(tracks: Sequence[AudioStream]) -> AudioStream:
+    """Returns the audio track that is meant for everybody, of at least one."""
+    return next((track for track in tracks if track.disposition & track.disposition.default), tracks[0])
+
+
+def is_known(track: AudioStream) -> bool:
+    """Returns whether a track can be decoded, and its samples converted: PyAV does not convert those of 64 bits."""
+    return track.codec_context is not None and not track.format.name.startswith("s64")
 
 
 def float_samples(frame: AudioFrame) -> npt.NDArray[np.float32]:

@@ -12,6 +12,7 @@ import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 
+from streamstt.audio.media_frames import default_track, is_known
 from streamstt.audio.recording_file import FormatError
 from streamstt.errors import SourceError
 
@@ -54,7 +55,7 @@ def open_container(path: Path, file: BinaryIO, options: Mapping[str, str]) -> In
     """
     try:
         return av.open(_Nameless(file), "r", metadata_errors="replace", container_options={**options, **OPTIONS})
-    except (av.error.FFmpegError, ValueError) as error:
+    except (av.error.FFmpegError, OSError, ValueError) as error:  # OSError: a damaged file names an impossible offset
         raise _explain(path, file) from error
 
 
@@ -86,9 +87,8 @@ def find_track(path: Path, container: InputContainer, number: int) -> AudioStrea
         titles = "; ".join(f"{n} ({_title(track)})" for n, track in enumerate(tracks, 1))
         count = f"{len(tracks)} audio tracks" if len(tracks) > 1 else "1 audio track"
         raise SourceError(f"{path} has no audio track {number}; it has {count}: {titles}")
-    best = next((track for track in tracks if track.disposition & track.disposition.default), tracks[0])
-    track = tracks[number - 1] if number else best
-    if track.codec_context is None:
+    track = tracks[number - 1] if number else default_track(tracks)
+    if not is_known(track):
         raise SourceError(f"{path} has audio of an unknown kind")
     return track
 

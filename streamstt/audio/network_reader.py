@@ -24,7 +24,7 @@ from av.error import HTTPError, HTTPForbiddenError, HTTPNotFoundError, HTTPServe
 from av.stream import Discard
 
 from streamstt.audio.devices.messages import MessageType, live_as_long_as_the_daemon, send
-from streamstt.audio.media_frames import float_samples
+from streamstt.audio.media_frames import default_track, float_samples, is_known
 from streamstt.audio.srt import SrtStream
 from streamstt.errors import SourceError
 from streamstt.version import __version__
@@ -78,7 +78,7 @@ def _play(url: str, track: int) -> None:
             stream = _choose_track(container, track)
             _send_audio(_frames(container, stream), paced=recording or container.format.name == "hls")
     except av.FFmpegError as error:
-        raise SourceError(_describe(error)) from error
+        raise SourceError(_describe(error, parts.scheme)) from error
     if recording:
         send(MessageType.ENDED)
     else:
@@ -121,18 +121,19 @@ def _choose_track(container: InputContainer, track: int) -> AudioStream:
 
     Args:
         container: The open stream.
-        track: Number of the audio stream, from 1; 0: FFmpeg's choice.
+        track: Number of the audio stream, from 1; 0: the one that is meant for everybody.
 
     Raises:
-        SourceError: There is none.
+        SourceError: There is none, or it is of an unknown kind.
     """
     tracks = container.streams.audio
     if not tracks:
         raise SourceError("there is no audio in the stream")
     if track > len(tracks):
         raise SourceError(f"track = {track}, but the number of audio tracks in the stream is {len(tracks)}")
-    best = container.streams.best("audio")
-    chosen = tracks[track - 1] if track else next((t for t in tracks if best and t.index == best.index), tracks[0])
+    chosen = tracks[track - 1] if track else default_track(tracks)
+    if not is_known(chosen):
+        raise SourceError("the stream has audio of an unknown kind")
     for stream in container.streams:
         if stream.index != chosen.index:
             stream.discard = Discard.all
@@ -141,7 +142,7 @@ def _choose_track(container: InputContainer, track: int) -> AudioStream:
 
 def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFrame]:
     """Yields what can be decoded; what cannot is missing, which the next time stamp shows."""
-    with suppress(av.EOFError):
+    with suppress(av.EOFError, IndexError):  # the latter at the end, if tracks have appeared since it was opened
         for packet in container.demux(stream):
             try:
                 yield from packet.decode()
@@ -200,14 +201,20 @@ class _Timeline:
         return missing_s
 
 
-def _describe(error: av.FFmpegError) -> str:
-    """Returns a sentence for an error of FFmpeg, whose own text contains the address."""
+def _describe(error: av.FFmpegError, scheme: str) -> str:
+    """Returns a sentence for an error of FFmpeg, whose own text contains the address.
+
+    Args:
+        error: The error.
+        scheme: Scheme of the address.
+    """
     for kind, text in ERRORS.items():
         if isinstance(error, kind):
             return text
     if error.errno is not None and error.errno in errno.errorcode and error.errno != errno.EIO:
         return f"the stream cannot be read: {os.strerror(error.errno).lower()}"
-    return "the server refuses the stream, does not know it, or has closed the connection"
+    certificate = ", or its certificate is not trusted" if scheme == "https" else ""
+    return f"the server refuses the stream, does not know it, or has closed the connection{certificate}"
 
 
 if __name__ == "__main__":

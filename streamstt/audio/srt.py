@@ -23,7 +23,7 @@ INVALID = "the passphrase (10 to 79 characters), streamid or latency (ms) in the
 NO_ANSWER, REFUSED = 1001, 1002  # SRT_ERRNO
 WRONG_PASSPHRASE = {10, 11}  # SRT_REJECT_REASON: a wrong one; one is required, or not expected
 
-# Name to argument types; all return an integer unless named in ``load``.
+# Name to argument types; all return an integer.
 _FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "srt_startup": (),
     "srt_create_socket": (),

@@ -75,6 +75,7 @@ class StandardInput:
             SourceError: It cannot be read, or is a recording of an unknown kind, or a damaged one that ends here.
         """
         if self._ended:
+            self._raise_damage()
             return None
         self._pipe.stop = stop
         try:
@@ -120,9 +121,18 @@ class StandardInput:
         if audio:
             return self._converter.push(*audio)
         self._ended = not self._pipe.stop.is_set()
-        if self._ended and not len(rest := self._converter.flush()) and self._damage:
-            raise SourceError(self._damage)
-        return rest if self._ended and len(rest) else None
+        if not self._ended:
+            return None
+        if len(rest := self._converter.flush()):
+            return rest
+        self._raise_damage()
+        return None
+
+    def _raise_damage(self) -> None:
+        """Raises, once, what is missing of a recording that has ended."""
+        damage, self._damage = self._damage, ""
+        if damage:
+            raise SourceError(damage)
 
     def _next_raw(self) -> Samples | None:
         data = self._pipe.read(READ_SIZE)

@@ -10,6 +10,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import soundfile
 
 from streamstt.audio.format import SAMPLE_RATE, Samples
 from streamstt.audio.sources import AudioFile, make_source
@@ -211,3 +212,30 @@ def test_the_lures_would_work(tmp_path: Path) -> None:
     (tmp_path / "a.m3u8").write_text(LURES["hls"].format(file=secret, url="http://127.0.0.1:9"))
     with av.open(str(tmp_path / "a.m3u8")) as container:
         assert next(container.decode(audio=0)).samples
+
+
+def test_a_track_that_appears_later(tmp_path: Path) -> None:
+    """PyAV does not know it, which ends nothing: the file is heard to its end."""
+    data = bytearray(write_media(tmp_path / "a.flv", [Track(beeps())]).read_bytes())
+    tags = [found.start() for found in re.finditer(rb"\x08\0[\0-\xff]{5}\0\0\0\0", data)]
+    data[tags[-3]] = 9  # video
+    (tmp_path / "a.flv").write_bytes(data)
+    heard, _ = read(tmp_path / "a.flv")
+    assert len(heard) / SAMPLE_RATE == pytest.approx(LENGTH_S, abs=0.3)
+
+
+def test_samples_of_64_bits(tmp_path: Path) -> None:
+    """They are refused in a sentence."""
+    with pytest.raises(SourceError, match="unknown kind"):
+        read(write_media(tmp_path / "a.nut", [Track(beeps())], "pcm_s64le"))
+
+
+def test_an_impossible_offset(tmp_path: Path) -> None:
+    """A length that leads to an offset that no file has is damage."""
+    path = tmp_path / "a.caf"
+    soundfile.write(path, beeps(), RATE)
+    data = bytearray(path.read_bytes())
+    data[56:64] = ((1 << 63) - 65).to_bytes(8, "big")  # of the second chunk
+    path.write_bytes(data)
+    with pytest.raises(SourceError, match=r"a\.caf"):
+        read(path)

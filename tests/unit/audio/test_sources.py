@@ -305,6 +305,33 @@ def test_a_recording_on_standard_input_that_cannot_be_read(
         read_all(source)
 
 
+@pytest.mark.parametrize("rate", [16_000, 44_100])
+def test_a_damaged_recording_on_standard_input(standard_input: Callable[[bytes], None], rate: int) -> None:
+    """What can be read is heard; then an error says what is missing, at any rate."""
+    file = io.BytesIO()
+    soundfile.write(file, tone(rate, 6.0), rate, format="FLAC")
+    data = bytearray(file.getvalue())
+    data[len(data) // 2 : len(data) // 2 + 9000] = bytes(9000)
+    source = StandardInput(16_000)
+    source.open()
+    feed(standard_input, bytes(data))
+    with pytest.raises(SourceError, match="is damaged"):
+        read_all(source)
+
+
+def test_samples_on_standard_input_that_are_no_numbers(standard_input: Callable[[bytes], None]) -> None:
+    """They are counted."""
+    sound = tone(16_000)
+    sound[100], sound[200] = np.nan, np.inf
+    file = io.BytesIO()
+    soundfile.write(file, sound, 16_000, format="WAV", subtype="FLOAT")
+    source = StandardInput(16_000)
+    source.open()
+    feed(standard_input, file.getvalue())
+    assert np.isfinite(read_all(source)).all()
+    assert source.bad_samples == 2
+
+
 def test_a_recording_on_standard_input_stops(standard_input: Callable[[bytes], None]) -> None:
     """After a stop it does not wait for the rest of a header."""
     source = StandardInput(16_000)
