@@ -67,10 +67,9 @@ def transcribe(  # noqa: PLR0913, PLR0917 - typer reads the options from the par
                     finals = transcribe_file(
                         path, engine, settings.speech, language_code, advance, settings.words, report, track
                     )
-            except (SourceError, EngineError) as error:
-                errors.append(error)
-            else:
                 _write_output(render(finals, file_format), targets.get(path))
+            except (SourceError, EngineError, OutputError) as error:
+                errors.append(error)
     if errors:
         raise type(errors[0])("\n".join(map(str, errors)))
 

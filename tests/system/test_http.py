@@ -130,6 +130,18 @@ async def test_a_hall_of_phones() -> None:
         assert {reply.status for reply in replies} == {200}
 
 
+async def test_an_upload_takes_the_place_of_a_client() -> None:
+    """While one is served, no more than the rest of the clients of an address may come."""
+    settings = Settings(port=0, max_per_address=1)
+    async with serving(settings, extensions=UPLOADS) as server, connected(server) as first, connected(server) as second:
+        first.send(post("/wait", b""))
+        async with asyncio.timeout(5):
+            while not server.server._connection_policy.counter.total:  # noqa: ASYNC110 - nothing tells
+                await asyncio.sleep(0.01)
+        second.send(post("/echo", b"hello"))
+        assert (await second.reply()).status == 503
+
+
 async def test_nobody_stays_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection is closed after a number of requests; the last response says so."""
     monkeypatch.setattr(http_service, "MAX_REQUESTS", 3)

@@ -116,3 +116,17 @@ def test_nothing_was_heard(folder: Path) -> None:
     assert "silence.wav: Nothing was heard: it is digital silence." in problems
     assert "noise.wav: Nothing was heard; its level is -60 dBFS, its peak -4" in problems
     assert "nan.wav: Samples that are no numbers, or far too large: 2." in problems
+
+
+def test_damage_is_an_error(folder: Path) -> None:
+    """Of a file that could be read in part, too."""
+    assert transcribe(folder, "damaged.flac")[:2] == (3, SCRIPT)
+
+
+def test_what_cannot_be_written(folder: Path, tmp_path: Path) -> None:
+    """The others are written nevertheless, and each problem is told."""
+    (tmp_path / "talk.txt").mkdir()
+    code, text, problems = transcribe(folder, "nope.wav", "talk.flac", "silence.wav", "-o", str(tmp_path))
+    assert (code, text) == (3, str(tmp_path / "silence.txt"))
+    assert "no file nope.wav" in problems
+    assert f"cannot write {tmp_path / 'talk.txt'}" in problems
