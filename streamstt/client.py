@@ -27,7 +27,8 @@ from streamstt.errors import ServerError
 from streamstt.server.access import query_token, redact
 
 DEFAULT_PORT = ServerSettings.model_fields["port"].default
-PAGES = {"captions", "overlay", "designer", "audio", "control", "healthz", "metrics"}  # last parts of a daemon's paths
+# Last parts of a daemon's paths.
+PAGES = {"captions", "overlay", "designer", "share", "trust", "audio", "control", "healthz", "metrics"}
 HOST_PATTERN = re.compile(r"[^\s/]+")
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 10.0
 # Without a message for SILENCE_S the daemon is asked for an answer; without one for PONG_S the connection is dead, and

@@ -31,6 +31,7 @@ TYPE_ERRORS = {  # pydantic's error types, by their part before "_type", "_parsi
     "int_from": "must be a whole number",
     "float": "must be a number",
     "bool": "must be true or false",
+    "tuple": "must be a list",
 }
 SettingKey = tuple[str, ...]  # ("server", "port"), or ("source",) for the whole list
 

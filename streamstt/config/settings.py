@@ -132,7 +132,9 @@ class SourceSettings(Section):
     )
     label: str = Field("", max_length=64, description="Name that viewers see; empty: the name above.")
     color: str = Field(
-        "", pattern=f"^$|{COLOR_PATTERN}", description="CSS color on the pages; empty: chosen automatically."
+        "",
+        pattern=f"^$|{COLOR_PATTERN}",
+        description="CSS color on the overlay; empty: chosen automatically.",
     )
     language: str = Field("", pattern=r"^([a-z]{2,3}|auto)?$", description="Overrides the engine's language.")
     channel: int = Field(

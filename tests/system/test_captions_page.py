@@ -233,7 +233,7 @@ def test_state_of_several_sources(page: webdriver.Chrome, scripted_daemon: Scrip
     assert page.execute_script(ALERTS) == []
     scripted_daemon.publish(Status("stage", State.LOST, "It was unplugged."))
     scripted_daemon.publish(Status("desk", State.SPEECH, "Captions are late."))
-    expected = ["Desk: Captions are late.", "Microphone lost: stage. It was unplugged."]
+    expected = ["Desk: Captions are late.", "Sound lost: stage. It was unplugged."]
     until(page, ALERTS, lambda texts: sorted(texts) == expected, "two sentences")
     page.execute_script(REMEMBER, "#state", "states")
     scripted_daemon.publish(Status("stage", State.WAITING, "The client has left.", left=True))

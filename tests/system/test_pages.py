@@ -242,12 +242,12 @@ def test_state_in_plain_words(browser: webdriver.Chrome, scripted_daemon: Script
     for state, detail, words in [
         (State.LISTENING, "", "listening"),
         (State.SPEECH, "", "speech"),
-        (State.LOST, "unplugged", "microphone lost"),
+        (State.LOST, "unplugged", "sound lost"),
         (State.WAITING, "", "waiting"),
     ]:
         scripted_daemon.publish(Status("desk", state, detail))
         until(browser, STATE, lambda text, words=words: words in text, f"{state} in words")
-        until_equal(browser, announced, f"Microphone lost: Desk. {detail}" if detail else "")
+        until_equal(browser, announced, f"Sound lost: Desk. {detail}" if detail else "")
 
 
 def test_lost_audio_is_reported(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:

@@ -285,7 +285,7 @@ def test_choices(tmp_path: Path) -> None:
         ("speech.vad_mode", 9, "must be less than or equal to 3"),
         ("log.level", "loud", "must be 'debug', 'info', 'warning' or 'error'"),
         ("server.host", "", "must have at least 1 character"),
-        ("engine.vocabulary", 5, "must be a valid tuple"),
+        ("engine.vocabulary", 5, "must be a list"),
     ],
 )
 def test_plain_messages(key: str, value: object, message: str) -> None:

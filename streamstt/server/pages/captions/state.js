@@ -7,7 +7,7 @@ const STATES = {
   listening: "listening",
   speech: "speech",
   waiting: "waiting for sound",
-  lost: "microphone lost",
+  lost: "sound lost",
   paused: "paused",
 };
 const LEFT_SHOWN_MS = 5_000;
@@ -117,7 +117,7 @@ export class StateBar {
     const alerts = [];
     for (const [source, { status }] of this.#chips) {
       const { label } = this.#sources.get(source);
-      if (status.state === "lost") alerts.push(["bad", `Microphone lost: ${label}. ${status.detail}`.trim()]);
+      if (status.state === "lost") alerts.push(["bad", `Sound lost: ${label}. ${status.detail}`.trim()]);
       else if (status.detail && !status.left) alerts.push(["warn", `${label}: ${status.detail}`]);
     }
     return alerts;

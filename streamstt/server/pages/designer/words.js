@@ -35,10 +35,10 @@ export const LABELS = {
 /** Where the daemon's own description of a setting is for people who write it into a file or an address. */
 export const HELP = {
   mode: "Line by line is the fastest. A whole sentence at once is calmer, and comes a little later.",
-  chars: "At most so many. Chinese, Japanese and Korean characters count as two.",
+  chars: "The longest line. Chinese, Japanese and Korean characters count as two.",
   tentative: "Words that were just spoken may still be corrected. Line by line only.",
-  clear: "So many seconds after the last word; 0: never.",
-  min: "A sentence stays for at least so many seconds. Whole sentences only.",
+  clear: "Seconds after the last word; 0: never.",
+  min: "In seconds: a sentence stays at least this long. Whole sentences only.",
   cps: "In characters per second. Words stay for as long as it takes to read them.",
   size: "In percent of the picture's width.",
   weight: "400 is regular, 700 is bold.",
