@@ -17,7 +17,7 @@ from urllib.parse import quote
 import nats
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.errors import Error
+from nats.errors import Error, NoServersError
 from nats.js.api import ConsumerConfig, DeliverPolicy, DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.client import JetStreamContext
 from nats.js.errors import BadRequestError, NotFoundError
@@ -63,15 +63,20 @@ class _Connection:
             options["token"] = self._secret
         self._last_error = None
         async with translate_errors():
-            self._client = await nats.connect(
-                f"{'tls' if address.uses_tls else 'nats'}://{address}",
-                allow_reconnect=False,
-                connect_timeout=int(BROKER_TIMEOUT_S),
-                ping_interval=PING_S,
-                max_outstanding_pings=1,
-                error_cb=self._on_error,
-                **options,
-            )
+            try:
+                self._client = await nats.connect(
+                    f"{'tls' if address.uses_tls else 'nats'}://{address}",
+                    allow_reconnect=False,
+                    max_reconnect_attempts=1,  # counts here too: by default it tries for two minutes before it says so
+                    reconnect_time_wait=0,
+                    connect_timeout=int(BROKER_TIMEOUT_S),
+                    ping_interval=PING_S,
+                    max_outstanding_pings=1,
+                    error_cb=self._on_error,
+                    **options,
+                )
+            except NoServersError as error:
+                raise (self._last_error or error) from error
         return self._client.jetstream(timeout=BROKER_TIMEOUT_S)
 
     async def _on_error(self, error: Exception) -> None:

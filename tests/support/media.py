@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+from av.stream import Disposition
 
 from streamstt.audio.format import Samples
 
@@ -21,6 +22,7 @@ class Track:
     start_s: float = 0.0
     metadata: dict[str, str] = field(default_factory=dict)
     hole: tuple[float, float] = (0.0, 0.0)  # from when to when (s) there is no packet
+    is_default: bool = False  # whether it is marked as the one that is meant for everybody
 
 
 def write_media(
@@ -37,6 +39,7 @@ def write_media(
             stream.layout = "mono"
             stream.bit_rate = 64_000
             stream.metadata.update(track.metadata)
+            stream.disposition = Disposition.default if track.is_default else Disposition(0)
         if pictures:
             for _ in range(20):
                 container.mux(pictures.encode(av.VideoFrame.from_ndarray(np.zeros((64, 64, 3), np.uint8))))

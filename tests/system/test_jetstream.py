@@ -3,8 +3,10 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from streamstt.brokers.jetstream import NatsReader, NatsWriter
-from streamstt.brokers.messages import BrokerEntry, Position
+from streamstt.brokers.messages import BrokerEntry, BrokerError, Position
 from streamstt.config.brokers import NatsSettings
 from tests.support.brokers import SECRET, Broker
 
@@ -68,3 +70,11 @@ async def test_a_reader_can_always_be_stopped(tmp_path: Path) -> None:
         writing.cancel()
         await feed.close()
         await bus.close()
+
+
+async def test_no_server() -> None:
+    """That no server answers is said at once, with the reason."""
+    feed = NatsReader(NatsSettings(url="nats://127.0.0.1:1"), SECRET)
+    async with asyncio.timeout(60):
+        with pytest.raises(BrokerError, match="refused"):
+            await feed.connect()

@@ -186,6 +186,18 @@ def test_finished_uploads_free_their_place(daemon: Daemon) -> None:
     assert {status_of(exchange(daemon, request(b"hello"))) for _ in range(30)} == {400}
 
 
+def test_what_was_wrong_with_the_sound(daemon: Daemon) -> None:
+    """The answer says that nothing was heard, and that samples were no numbers."""
+    file = io.BytesIO()
+    sound = np.zeros(16_000, np.float32)
+    sound[7] = np.nan
+    soundfile.write(file, sound, 16_000, format="WAV", subtype="FLOAT")
+    answer = exchange(daemon, request(form(file.getvalue())))
+    (warning,) = json.loads(answer.partition(b"\r\n\r\n")[2])["warnings"]
+    assert "Nothing was heard" in warning
+    assert "no numbers, or far too large: 1." in warning
+
+
 def test_in_pieces(daemon: Daemon) -> None:
     """A request may arrive byte by byte."""
     sent = request(form(response_format="text"))

@@ -30,6 +30,7 @@ from streamstt.errors import ServerError
         ("ws://desk:1", "ws://desk:1/captions"),
         ("http://desk:8765/", "ws://desk:8765/captions"),
         ("http://desk:8765/overlay?lines=2", "ws://desk:8765/captions"),
+        ("https://desk:8765/trust", "wss://desk:8765/captions"),
         ("https://host/captions/", "wss://host/captions/captions"),
         ("https://host/captions", "wss://host/captions"),
         ("https://host/live", "wss://host/live/captions"),

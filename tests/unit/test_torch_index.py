@@ -88,7 +88,8 @@ def test_chosen_index() -> None:
 
 
 def test_make_uses_it() -> None:
-    """Both installations of the Makefile ask for it."""
+    """Both installations of the Makefile ask for it, and the container's."""
     text = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert "$(BIN)/python scripts/torch_index.py" in text
+    assert "python /source/scripts/torch_index.py)" in (ROOT / "Containerfile").read_text(encoding="utf-8")
     assert "$(PIP) install" not in text.split("INSTALL = ")[1].split("\n", 1)[1]

@@ -1,16 +1,28 @@
 """What the reader of a live stream finds missing, and the samples that it sends."""
 
+import http.server
+import ssl
+import threading
+from collections.abc import Iterator
 from fractions import Fraction
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
 import numpy.typing as npt
 import pytest
+import soundfile
+import trustme
 from av import AudioFrame
 
 from streamstt.audio import network_reader
+from streamstt.audio.devices.messages import MessageType
 from streamstt.audio.media_frames import float_samples
 from streamstt.audio.network_reader import _describe, _Timeline
+from streamstt.errors import SourceError
+from tests.support.media import Track, write_media
 
 RATE = 48_000
 FRAME = 960  # samples: 20 ms
@@ -97,3 +109,57 @@ def test_errors_do_not_name_the_address(code: int) -> None:
         av.error.err_check(-code, "rtsp://me:swordfish@host/key")
     assert "swordfish" not in _describe(caught.value, "http")
     assert _describe(caught.value, "http")
+
+
+@pytest.mark.parametrize(("number", "index"), [(0, 1), (1, 0), (2, 1)])
+def test_tracks(tmp_path: Path, number: int, index: int) -> None:
+    """The track that is asked for is played, or the default one, as of a file."""
+    sound = np.zeros(RATE, np.float32)
+    path = write_media(tmp_path / "a.mka", [Track(sound), Track(sound, is_default=True)], "flac")
+    with av.open(str(path)) as container:
+        assert network_reader._choose_track(container, number).index == index
+        with pytest.raises(SourceError, match="track = 3"):
+            network_reader._choose_track(container, 3)
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Iterator[tuple[trustme.CA, str]]:
+    """An authority, and the address of a web server with its certificate and a file ``a.wav``."""
+    soundfile.write(tmp_path / "a.wav", np.zeros(RATE), RATE)
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        yield authority, f"https://127.0.0.1:{server.server_port}/a.wav"
+        server.shutdown()
+
+
+def test_certificates_are_checked(web: tuple[trustme.CA, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server whose certificate is not trusted is refused, and that this may be the reason is said."""
+    authority, url = web
+    with pytest.raises(SourceError, match="certificate is not trusted"):
+        network_reader._play(url, 0)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    paths = SimpleNamespace(cafile=str(tmp_path / "ca.pem"))
+    monkeypatch.setattr(network_reader.ssl, "get_default_verify_paths", lambda: paths)
+    sent: list[MessageType] = []
+    monkeypatch.setattr(network_reader, "send", lambda kind, payload=b"": sent.append(kind))
+    network_reader._play(url, 0)
+    assert sent[0] is MessageType.OPENED
+    assert sent[-1] is MessageType.ENDED
+
+
+def test_a_playlist_opens_no_file(tmp_path: Path) -> None:
+    """Whatever a server names, no file of this machine is read."""
+    soundfile.write(tmp_path / "secret.wav", np.zeros(RATE), RATE)
+    (tmp_path / "a.m3u8").write_text(
+        f"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile://{tmp_path}/secret.wav\n#EXT-X-ENDLIST\n"
+    )
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=tmp_path)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        with pytest.raises(SourceError):
+            network_reader._play(f"http://127.0.0.1:{server.server_port}/a.m3u8", 0)
+        server.shutdown()

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from streamstt.audio.sources import AudioFile
+from streamstt.audio.network_stream import NetworkStream
+from streamstt.audio.sources import AudioFile, make_source
 from streamstt.captioning.setup import find_origin, may_appear_later, probe_source
 from streamstt.captioning.stream_times import Origin
 from streamstt.config.settings import SourceSettings
@@ -44,6 +45,13 @@ def test_waits(source: dict[str, str], environ: dict[str, str], expected: bool) 
 def test_origins(source: dict[str, str], is_live: bool, expected: Origin) -> None:
     """Only a file's times count from its start; what is written to a pipe is taken as it comes."""
     assert find_origin(SourceSettings.model_validate(source), is_live) is expected
+
+
+def test_track_of_a_stream() -> None:
+    """The reader of a live stream is told which track to play."""
+    stream = make_source(SourceSettings.model_validate({"input": "url:srt://host:9000", "track": 2}))
+    assert isinstance(stream, NetworkStream)
+    assert stream._track == 2
 
 
 def test_look() -> None:

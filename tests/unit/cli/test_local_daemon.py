@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 import trustme
+from typer.testing import CliRunner
 
+from streamstt.cli.app import app
 from streamstt.cli.local_daemon import DaemonAccess, find_daemon
 from streamstt.errors import ConfigError
 from streamstt.server.access import Role
@@ -107,6 +109,30 @@ def test_certificate_for_the_local_network(settings: str, here: Path) -> None:
     trust = find("https://localhost:8765").trust
     assert isinstance(trust, ssl.SSLContext)
     assert trust.get_ca_certs(binary_form=True) == [read_der(made.authority)]
+
+
+def test_certificate_of_the_service(here: Path) -> None:
+    """So is that of the system service."""
+    write(here)
+    made = local_certificate_in(here / "none")
+    ensure_valid(made, ["localhost"])
+    trust = find("https://localhost:8765").trust
+    assert isinstance(trust, ssl.SSLContext)
+    assert trust.get_ca_certs(binary_form=True) == [read_der(made.authority)]
+
+
+def test_mark_wants_control(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``mark`` sends a token that allows it."""
+    asked: list[str] = []
+
+    async def request(_: str, __: object, *, token: str, ca: object) -> dict[str, str]:
+        asked.append(token)
+        return {"name": "weekly"}
+
+    monkeypatch.setattr("streamstt.cli.mark.request_control", request)
+    write(here, "require_token = true")
+    assert CliRunner().invoke(app, ["mark", "Weekly"]).exit_code == 0
+    assert asked == [CONTROL]
 
 
 def test_no_certificate_yet(here: Path) -> None:

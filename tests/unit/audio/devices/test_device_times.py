@@ -54,6 +54,19 @@ def recorder_of(machine: Machine, next_message: Callable[[], tuple[MessageType, 
     return Recorder
 
 
+def test_samples_that_are_no_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A device may deliver them; they are taken out and counted, also over a change of the device."""
+    machine = Machine(0.0)
+    messages = iter([(MessageType.AUDIO, machine.record(np.nan)), (MessageType.DEVICE_CHANGED, b"")] * 2)
+    monkeypatch.setattr(microphone, "RecorderProcess", recorder_of(machine, lambda: next(messages)))
+    monkeypatch.setattr(microphone, "time", machine)
+    source, stop = Microphone(DeviceSelector("mic")), threading.Event()
+    source.open()
+    blocks = [source.read(stop) for _ in range(2)]
+    assert all(block and np.isfinite(block.samples).all() for block in blocks)
+    assert source.bad_samples == 2 * machine.block
+
+
 @pytest.mark.parametrize("drift", DRIFTS)
 def test_another_default_device(monkeypatch: pytest.MonkeyPatch, drift: float) -> None:
     """Where the default microphone changes after ten hours, the gap is as long as the change takes."""
