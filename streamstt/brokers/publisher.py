@@ -22,6 +22,7 @@ from streamstt.hub.health import OUTPUT_TOPIC
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import STOPPING, Hub
 from streamstt.hub.protocol import Message
+from streamstt.hub.revisions import conceal
 from streamstt.hub.subscription import Subscription
 
 HEARTBEAT_S = 2.0  # interval of heartbeats while nothing is published
@@ -92,7 +93,7 @@ class BrokerPublisher:
             await self._send_missed(await subscription.get_all(), missed)
             self._on_success()
             while (batch := await self._next_batch(subscription)) is not None:
-                await self._send_messages([m.data for m in batch if isinstance(m, Message)])
+                await self._send_messages([conceal(m).data for m in batch if isinstance(m, Message)])
             if subscription.close_reason is not STOPPING:
                 return False
         await self._writer.send([Heartbeat(self._sent_position, online=False).to_entry()])
@@ -111,7 +112,7 @@ class BrokerPublisher:
             first = missed[0].seq if missed else hello["seq"] + 1
             await self._send_snapshot(forgotten=first - 1)
         ordered = sorted([*missed, *present], key=lambda message: message.seq)
-        await self._send_messages([m.data for m in ordered if m.seq > self._sent_position.seq])
+        await self._send_messages([conceal(m).data for m in ordered if m.seq > self._sent_position.seq])
 
     async def _next_batch(self, subscription: Subscription) -> Sequence[Message | str] | None:
         """Returns the waiting messages: an empty list when a heartbeat is due, None at the end."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from streamstt.clock import Clock
 from streamstt.events import Final, Revised
 from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, make_hello
-from streamstt.hub.revisions import Revisions
+from streamstt.hub.revisions import Revisions, conceal
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +154,7 @@ class History:
         other_run = resume.since > seq or resume.session not in {None, daemon_info.session}
         since = 0 if other_run else resume.since
         missed = [m for m in delivered if m.seq > since]
+        revisions = self._revisions.since(since, seq)
         return make_hello(
             daemon_info,
             sources,
@@ -161,6 +162,8 @@ class History:
             missed,
             gap_in_history=other_run or since < self.forgotten_seq,
             # Finals that were missed too are in their present form already; one that is hidden says nothing more.
-            revisions=[m.data for m in self._revisions.since(since, seq) if getattr(m.event, "final_seq", 0) <= since],
+            revisions=[
+                (m if control else conceal(m)).data for m in revisions if getattr(m.event, "final_seq", 0) <= since
+            ],
             control=control,
         )

@@ -14,7 +14,7 @@ from streamstt.hub.counters import Counters
 from streamstt.hub.history import History, Resume
 from streamstt.hub.levels import Levels
 from streamstt.hub.protocol import ClientError, DaemonInfo, Message, SourceInfo, make_hello
-from streamstt.hub.revisions import Correction, make_revision
+from streamstt.hub.revisions import Correction, conceal, make_revision
 from streamstt.hub.source_registry import SourceRegistry
 from streamstt.hub.source_status import Notice, SourceStatuses
 from streamstt.hub.subscription import DONE, RESTARTED, STOPPING, TOO_SLOW, CloseReason, Subscription
@@ -296,8 +296,9 @@ class Hub:
 
     def _deliver(self, messages: Sequence[Message]) -> None:
         self._delivered_seq = max(self._delivered_seq, messages[-1].seq)
+        concealed = [conceal(message) for message in messages]
         for subscription in self._subscriptions:
-            subscription.put(messages)
+            subscription.put(messages if subscription.sees_hidden else concealed)
 
     def _make_message(self, event: Event) -> Message:
         self.seq += 1
@@ -341,7 +342,8 @@ class Hub:
         if self._is_replica and resume.session == self.daemon_info.session and resume.since is not None:
             # A client that comes from the daemon itself may be ahead of its replica.
             resume = replace(resume, since=min(resume.since, self._delivered_seq))
-        subscription = Subscription(queue or self._queue, source, counted=counted)
+        sees_hidden = control or not counted
+        subscription = Subscription(queue or self._queue, source, counted=counted, sees_hidden=sees_hidden)
         # Not kept in a variable, which would live as long as the subscription: a long history, for each client.
         subscription.put_private(self._hello(source, resume, control=control))
         subscription.put(self._present_state())

@@ -111,6 +111,14 @@ def revise(final: Mapping[str, Any], revision: Mapping[str, Any], *, reveal: boo
     return {**final, "rev": revision["rev"], **content, **flags}
 
 
+def conceal(message: Message) -> Message:
+    """Returns a message as viewers receive it: the revision of a final that is hidden has no text for them."""
+    if not (isinstance(message.event, Revised) and message.event.hidden):
+        return message
+    final = replace(message.event.final, text="", words=())
+    return make_message(replace(message.event, final=final), {**message.data, "text": "", "words": []})
+
+
 class Revisions:
     """The last revision of each final; the oldest are dropped."""
 

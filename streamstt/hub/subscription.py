@@ -27,20 +27,25 @@ class Subscription:
     Attributes:
         source: Deliver this source only; None: all sources.
         is_viewer: Whether it is a client that subscribes to all sources.
+        sees_hidden: Whether it receives the text of hidden captions.
         close_reason: Why it has ended, once it has.
     """
 
-    def __init__(self, limit: int, source: str | None = None, *, counted: bool = True) -> None:
+    def __init__(
+        self, limit: int, source: str | None = None, *, counted: bool = True, sees_hidden: bool = False
+    ) -> None:
         """Makes an empty queue.
 
         Args:
             limit: Messages that may wait; with one more, all are dropped and the subscription ends.
             source: Deliver this source only; None: all sources.
             counted: Whether it is a client; parts of the daemon are not counted.
+            sees_hidden: Whether it receives the text of hidden captions.
         """
         self._limit = limit
         self.source = source
         self.is_viewer = counted and source is None
+        self.sees_hidden = sees_hidden
         # In order. Keys: a partial's source, negative numbers for private items, number, type and source for others.
         self._pending: dict[object, Message | str] = {}
         self._private_count = 0

@@ -49,7 +49,7 @@ async def test_a_revision_is_a_message_of_its_own() -> None:
         ("final", 1, "Good mourning."),
         ("revised", 2, "Good morning."),
         ("partial", 3, "next"),
-        ("revised", 4, "Good morning."),
+        ("revised", 4, ""),
     ]
 
 
@@ -82,6 +82,29 @@ async def test_who_may_revise_gets_hidden_captions_too() -> None:
         hello = (await read_all(subscription))[0]
     assert hello["control"] is True
     assert [(f["text"], f["hidden"]) for f in hello["history"]] == [("My salary is", True)]
+
+
+async def test_a_hidden_text_reaches_nobody_else() -> None:
+    """Whatever else is done to a hidden caption, viewers do not get its text; those who may revise do."""
+    hub = make_hub()
+    hub.publish(final("My salary is"))
+    seen = hub.seq
+    with hub.subscribe() as early, hub.subscribe(control=True) as editor, hub.subscribe(counted=False) as output:
+        revised(hub, hidden=True)
+        with hub.subscribe() as late:
+            revised(hub, starred=True)
+            revised(hub, text="My wage is")
+            for viewer in (early, late):
+                messages = [m for m in await read_all(viewer) if m["type"] == "revised"]
+                assert {(m["text"], len(m["words"]), m["hidden"]) for m in messages} == {("", 0, True)}
+        for other in (editor, output):
+            messages = [m for m in await read_all(other) if m["type"] == "revised"]
+            assert texts(messages) == ["My salary is", "My salary is", "My wage is"]
+        for may_control, text in ((False, ""), (True, "My wage is")):
+            with hub.subscribe(Resume(seen, "run-1"), control=may_control) as back:
+                assert texts((await read_all(back))[0]["revisions"]) == [text]
+        revised(hub, hidden=False)
+        assert texts(await read_all(early)) == ["My wage is"]
 
 
 async def test_revisions_are_not_missed() -> None:
@@ -143,7 +166,7 @@ async def test_a_revision_is_held_until_it_is_stored() -> None:
             assert texts((await read_all(editor))[0]["history"]) == ["His salary is"]
         write_ahead.release(4)
         assert [(m["text"], m["hidden"]) for m in (await read_all(subscription))] == [
-            ("His salary is", True),
+            ("", True),
             ("His salary is", False),
         ]
     assert texts((await greeting(hub))["history"]) == ["His salary is"]
