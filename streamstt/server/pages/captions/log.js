@@ -181,8 +181,8 @@ export class Log {
 
   /** A final was corrected, hidden or starred. complete: whether no older captions are left to load. */
   revise(revised, complete) {
-    const { source, final_seq, text, hidden } = revised;
-    this.markSeveral(source);
+    const { source, label, final_seq, text, hidden } = revised;
+    this.markSeveral(source, label);
     this.#quietly(() => {
       if (this.#revisedRows.revise(revised)) this.breakAnew();
       else if (!hidden && (complete || this.#revisedRows.isBetweenRows(final_seq))) {
