@@ -51,7 +51,7 @@ def test_broken_configuration(tmp_path: Path) -> None:
 
 def test_missing_device() -> None:
     """No microphone: exit code 3 at once, with other sources; the bundled sample is used only if asked for."""
-    done = run("run", "--source", "mic", env=NO_DEVICES)
+    done = run("run", "--port", "0", "--source", "mic", env=NO_DEVICES)
     assert done.returncode == 3
     assert "no microphone" in done.stderr
     assert "--source file:PATH" in done.stderr
@@ -75,7 +75,7 @@ def test_sample_in_place_of_a_microphone(script: list[str]) -> None:
 )
 def test_wrong_source(source: str, text: str, script: list[str]) -> None:
     """An invalid source is reported before the slow start."""
-    done = run("run", "--source", source, *script)
+    done = run("run", "--port", "0", "--source", source, *script)
     assert done.returncode == (78 if source == "tape" else 3)
     assert text in done.stderr
 
@@ -102,7 +102,7 @@ def test_corrupt_cache(tmp_path: Path) -> None:
         file.seek(1_000_000)
         file.write(b"damage")
     env = {"XDG_CACHE_HOME": str(tmp_path)}
-    done = run("run", "--source", "ws", "--model", "tiny.en", env=env)
+    done = run("run", "--port", "0", "--source", "ws", "--model", "tiny.en", env=env)
     assert done.returncode == 4
     assert str(weights) in done.stderr
     assert "streamstt models fetch tiny.en --force" in done.stderr
@@ -114,7 +114,7 @@ def test_corrupt_cache(tmp_path: Path) -> None:
 def test_transcript_that_cannot_be_written(script: list[str], tmp_path: Path) -> None:
     """A file in place of the folder: exit code 6, before captions start."""
     (tmp_path / "file").touch()
-    done = run("run", "--source", "ws", *script, "--set", f"transcript.folder={tmp_path / 'file'}")
+    done = run("run", "--port", "0", "--source", "ws", *script, "--set", f"transcript.folder={tmp_path / 'file'}")
     assert done.returncode == 6
     assert f"cannot keep transcripts in {tmp_path / 'file'}" in done.stderr
 

@@ -47,7 +47,7 @@ def test_devices(server: AudioServer) -> None:
     listed = run("devices", env=server.env)
     assert listed.returncode == 0
     assert "pulse" in listed.stdout
-    wrong = run("run", "--source", "mic:gooseneck", env=server.env)
+    wrong = run("run", "--port", "0", "--source", "mic:gooseneck", env=server.env)
     assert wrong.returncode == 3
     assert "there is no microphone 'gooseneck'" in wrong.stderr
     assert "pulse" in wrong.stderr

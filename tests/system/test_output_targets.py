@@ -299,6 +299,23 @@ async def test_youtube_that_refuses(monkeypatch: pytest.MonkeyPatch, status: int
     assert posts == ["One.", "Two.", "Three."]
 
 
+@pytest.mark.parametrize("status", [408, 425, 429])
+async def test_youtube_that_asks_for_another_attempt(status: int) -> None:
+    """A status that means later is no refusal: the caption is sent again."""
+    statuses = iter([status])
+
+    def handler(_: ReceivedRequest) -> Reply:
+        return Reply(next(statuses, 200))
+
+    async with (
+        HttpServer(handler) as server,
+        publishing(youtube__url=f"{server.url}/closedcaption?cid=abcd-efgh") as hub,
+    ):
+        publish_finals(hub, "One.")
+        await eventually(lambda: count(hub, "delivered", "youtube") == 1)
+        assert count(hub, "dropped", "youtube") == 0
+
+
 async def test_youtube_is_not_asked_for_every_caption(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """While YouTube refuses captions, there is a pause between requests; a new address is tried at once."""
     monkeypatch.setattr(youtube, "FIRST_PAUSE_S", 3600.0)

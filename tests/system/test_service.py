@@ -271,7 +271,7 @@ def test_under_journald(script: list[str]) -> None:
 
 def test_the_last_error_is_a_record(tmp_path: Path) -> None:
     """A fatal error is logged in the configured format: as JSON, or in the journal even with invalid settings."""
-    done = run("run", "--source", "file:/no/such", "--set", "log.format=json")
+    done = run("run", "--port", "0", "--source", "file:/no/such", "--set", "log.format=json")
     assert done.returncode == 3
     assert json.loads(done.stderr)["level"] == "critical"
     log = tmp_path / "log"

@@ -212,7 +212,7 @@ def test_list_of_devices(server: AudioServer) -> None:
     devices = json.loads(run("devices", "--json", env=server.plain_env).stdout)
     kinds = {d["source"]: (d["kind"], d["title"]) for d in devices if d["system"] == "pulse"}
     assert kinds == {"monitor:room.monitor": ("monitor", "Monitor of Null Output"), "mic:table": ("mic", "Table")}
-    wrong = run("run", "--source", "monitor:gooseneck", env=server.plain_env)
+    wrong = run("run", "--port", "0", "--source", "monitor:gooseneck", env=server.plain_env)
     assert wrong.returncode == 3
     assert "there is no output 'gooseneck'" in wrong.stderr
     assert "room.monitor" in wrong.stderr
@@ -223,7 +223,7 @@ async def test_waits_for_the_audio_server(tmp_path: Path, scripted: list[str]) -
     folder = tmp_path / "sound"
     folder.mkdir()
     server = AudioServer(folder)
-    done = run("run", "--source", "mic", *scripted, env=server.env)
+    done = run("run", "--port", "0", "--source", "mic", *scripted, env=server.env)
     assert done.returncode == 3
     assert "sound server" in done.stderr
     options = configured(tmp_path, '[[source]]\ninput = "mic"\nwait = "yes"\n')

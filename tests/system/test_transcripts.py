@@ -134,7 +134,7 @@ def test_one_setting(script: list[str], tmp_path: Path) -> None:
     on = ["--source", "ws", "--set", "transcript.enabled=true"]
     with Daemon(*script, *on, env=env):
         assert (tmp_path / "state" / "streamstt" / "transcripts").is_dir()
-        done = run("run", *script, *on, env=env)
+        done = run("run", "--port", "0", *script, *on, env=env)
         assert done.returncode == 6
         assert "another streamstt keeps its transcripts" in done.stderr
     with Daemon(*script, *on, env={"STATE_DIRECTORY": str(tmp_path / "service")}):

@@ -196,8 +196,9 @@ def written(folder: Path) -> object:
     return json.loads(record.read_text().splitlines()[-1])
 
 
-async def test_transcripts_hold_finals(tmp_path: Path) -> None:
+async def test_transcripts_hold_finals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With transcripts, what a viewer has got is in the record at that moment."""
+    monkeypatch.setattr(write_ahead, "HOLD_S", 60.0)  # however slow the disk is
     hub = make_hub()
     transcript = TranscriptWriter(Archive(tmp_path, Settings(), 1), hub)
     with hub.subscribe() as subscription:
@@ -214,6 +215,7 @@ async def test_transcripts_hold_finals(tmp_path: Path) -> None:
 async def test_what_waits_in_memory_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the disk takes nothing, only so many finals are kept; the oldest goes first, and is counted."""
     monkeypatch.setattr(transcript_module, "MAX_PENDING", 20)
+    monkeypatch.setattr(transcript_module, "CLOSE_TIMEOUT_S", 60.0)
     hub = make_hub()
     archive = Archive(tmp_path, Settings(), 1)
     transcript = TranscriptWriter(archive, hub)

@@ -113,6 +113,14 @@ def test_hidden_before_it_is_on_disk() -> None:
     assert exported("txt", lines([recorded, hidden]), lines(history.finals_up_to(3))) == "One.\n"
 
 
+def test_revisions_of_old_captions() -> None:
+    """A revision counts also if its final is no longer in memory."""
+    one, two = message("One.", 1), message("Two.", 2)
+    corrected = make_revision(one, None, Correction("room-1", text="First."), 3)
+    hidden = make_revision(two, None, Correction("room-2", hidden=True), 4)
+    assert exported("txt", lines([one, two, corrected, hidden]), lines([])) == "First.\n"
+
+
 @pytest.mark.parametrize(
     "junk", [b"", b"{", b"[]", b"null", b'{"type":"final"}', b'{"type":"final","seq":7,"text":"?"}', b"[" * 99_999]
 )

@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import pytest
 
 from streamstt.hub.hub import Hub
+from streamstt.hub.revisions import Correction
 from streamstt.server.http import downloads
 from streamstt.server.http.downloads import Downloads
 from streamstt.server.http.response import Download, HttpError
@@ -110,7 +111,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 async def test_shared(exports: Exports) -> None:
-    """Clients that want the same get the same, made once; when there is a new caption, it is made anew."""
+    """Clients that want the same get the same, made once; when there is a new caption or revision, it is made anew."""
     hub = make_hub()
     hub.publish(final("One."))
     async with serving(hub) as start:
@@ -128,7 +129,11 @@ async def test_shared(exports: Exports) -> None:
         assert newest.body == b"2 finals"
         assert len(exports.arguments) == 2
         assert exports.targets[0].closed, "nobody needs the old file"
-    assert exports.targets[1].closed
+        hub.revise(Correction("mic-2", hidden=True))
+        _, task = start()
+        await task
+        assert len(exports.arguments) == 3, "what was hidden is in no file"
+    assert exports.targets[2].closed
 
 
 async def test_a_new_set(exports: Exports) -> None:
