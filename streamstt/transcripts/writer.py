@@ -99,8 +99,7 @@ class TranscriptWriter:
 
     def _enqueue(self, message: Message) -> bool:
         """Queues a final or a revision; returns whether it will be written soon, so that viewers can wait for that."""
-        sources = {source.name for source in self._hub.sources} | {message.event.source}
-        self._jobs.append(TranscriptEntry(message.data, message.label, len(sources) > 1))
+        self._jobs.append(TranscriptEntry(message.data, message.label, len(self._hub.sources) > 1))
         if len(self._jobs) > MAX_PENDING:
             self._drop(self._jobs.popleft())
         self._work_available.set()
