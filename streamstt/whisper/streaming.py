@@ -24,7 +24,7 @@ from streamstt.whisper import runtime
 from streamstt.whisper.checkpoints.cache import default_cache_root
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.checkpoints.weights import Weights
-from streamstt.whisper.decoding.alignment import FRAME_S, attention_weights, token_starts
+from streamstt.whisper.decoding.alignment import attention_weights, token_starts
 from streamstt.whisper.decoding.generation_config import detect_language, language_probability, read_generation_config
 from streamstt.whisper.decoding.prompt import prompt_tokens
 from streamstt.whisper.decoding.speculative import (
@@ -43,8 +43,8 @@ from streamstt.whisper.network.encoder import Encoder
 from streamstt.whisper.network.layers import MAX_POSITIONS, ModelDimensions
 from streamstt.whisper.runtime import find_device
 from streamstt.whisper.silent_context import SilentContexts
+from streamstt.whisper.window_encoder import POSITION_SAMPLES, WindowEncoder
 
-POSITION_SAMPLES = samples_from_ms(FRAME_S * 1000)  # samples per encoder position
 LEAD_IN_POSITIONS = 50  # positions: less than any window
 LEAD_IN_MS = (500, 1500)  # ms: the second of the bundled recording that precedes silence when that is encoded
 MIN_PADDING = 18  # positions of silence after the audio (0.36 s; 0.6 s on average); a second is no better
@@ -103,13 +103,14 @@ class StreamingEngine:
         self._speculative_decoder = SpeculativeDecoder(decoder, self._generation_config.token_filter, device)
         project_kv = CrossKVProjection(weights, dims, formats.encoder, device)
         lead_in = self._log_mel(_lead_in(), 2 * LEAD_IN_POSITIONS)  # (n_mels, 2 * LEAD_IN_POSITIONS)
-        self._silent_contexts = SilentContexts(dims, encoder, project_kv, lead_in)
+        silent_contexts = SilentContexts(encoder, project_kv, lead_in)
+        self._window_encoder = WindowEncoder(dims, self._log_mel, encoder, project_kv, silent_contexts)
         return formats
 
     @property
-    def network(self) -> tuple[ModelDimensions, SilentContexts, Decoder]:
+    def network(self) -> tuple[ModelDimensions, WindowEncoder, Decoder]:
         """The model's dimensions, its encoder with silent contexts, and its decoder, so that each can be timed."""
-        return self._generation_config.dims, self._silent_contexts, self._speculative_decoder.decoder
+        return self._generation_config.dims, self._window_encoder, self._speculative_decoder.decoder
 
     def set_vocabulary(self, terms: Sequence[str]) -> None:
         """Sets the names and terms to expect from the next job on.
@@ -133,13 +134,14 @@ class StreamingEngine:
         """
         try:
             with _engine_errors(str(job)):
-                cross_kv = self._silent_contexts.encode_window(self._spectrogram(job))
+                cross_kv = self._window_encoder.encode_next(job.source, job.audio, _window_positions(job))
                 language = job.language or self._detect_language(cross_kv, job.expected_language)[0]
                 text = self._speculative_decoder(self._make_request(job, language), cross_kv)
                 return self._make_hypothesis(job, language, text)
         finally:
             # Not after each update: allocating its memory again takes a seventh of an update's time.
             if job.final:
+                self._window_encoder.forget(job.source)
                 runtime.release_free_memory()
 
     def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
@@ -168,7 +170,7 @@ class StreamingEngine:
         return len(batch) < MAX_BATCH and sum(item.nbytes for item in batch) < MAX_BATCH_BYTES
 
     def _start_item(self, job: Job, expected: str | None) -> "_BatchItem":
-        cross_kv = self._silent_contexts.encode_window_alone(self._spectrogram(job))
+        cross_kv = self._window_encoder(job.audio, _window_positions(job))
         if job.language:
             language, is_sure = job.language, False
         else:
@@ -192,12 +194,6 @@ class StreamingEngine:
         no_speech = float(text.first_logits.softmax(-1)[self._generation_config.no_speech_token])
         words = self._align_words(job, text, language, _audio_positions(job))
         return Hypothesis(job, words, language, no_speech, mean_logprob(text.logprobs), text.looped)
-
-    def _spectrogram(self, job: Job) -> torch.Tensor:
-        """Returns the spectrogram of the job's audio and of some silence after it, shape (n_mels, 2 T)."""
-        positions = _audio_positions(job) + MIN_PADDING
-        positions = max(-(-positions // WINDOW_STEP) * WINDOW_STEP, LEAD_IN_POSITIONS + WINDOW_STEP)
-        return self._log_mel(job.audio, 2 * min(positions, MAX_POSITIONS))
 
     def _make_request(self, job: Job, language: str) -> DecodeRequest:
         prompt = [*self._vocabulary_prompt, *self._generation_config.prompt(language, self._task)]
@@ -267,6 +263,12 @@ class _BatchItem:
     detected_language: str | None
     nbytes: int
     state: DecodeState
+
+
+def _window_positions(job: Job) -> int:
+    """Returns the length of the window: the audio of the job and some silence after it."""
+    positions = _audio_positions(job) + MIN_PADDING
+    return min(max(-(-positions // WINDOW_STEP) * WINDOW_STEP, LEAD_IN_POSITIONS + WINDOW_STEP), MAX_POSITIONS)
 
 
 def _audio_positions(job: Job) -> int:

@@ -52,14 +52,15 @@ class CrossKV:
         """Writes keys and values of the silence, shape (L, 2, H, n_silent, D/H)."""
         self._write(kv, 0)
 
-    def set_window(self, kv: torch.Tensor, bias: torch.Tensor | None = None) -> None:
-        """Writes keys and values of a window, and replaces the one before.
+    def set_window(self, kv: torch.Tensor, bias: torch.Tensor | None = None, first: int = 0) -> None:
+        """Writes keys and values of a window, or of its end, and forgets what was after them.
 
         Args:
-            kv: Shape (L, 2, H, T, D/H).
+            kv: Shape (L, 2, H, T - first, D/H).
             bias: Added to the attention scores, (n_silent + T,), from ``SilentContext.attention_bias``; None: zeros.
+            first: The position of the window at which ``kv`` begins; those before it stay.
         """
-        end = self._write(kv, self.n_silent)
+        end = self._write(kv, self.n_silent + first)
         self._bias[:end] = 0 if bias is None else bias
         keys, values = self._keys[:, :, :end], self._values[:, :, :, :end]
         self.layers = [(k, v, self._bias[:end]) for k, v in zip(keys, values, strict=True)]
