@@ -1,13 +1,14 @@
 """Chooses number formats by measuring which are fastest on this machine; a CPU's name says too little.
 
-Measuring takes a fraction of a second. The result is cached per CPU, torch version, thread count and model size.
+The formats take turns, and the minimum of each counts: a moment in which the machine is busy affects all of them and
+decides nothing. Measuring takes a second. The result is cached per CPU, torch version, thread count and model size.
 """
 
 import json
 import logging
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
@@ -65,10 +66,7 @@ def measure(
     """
     formats = [precision for precision in MIN_SPEEDUP if _is_supported(build_linear, precision)]
     rows = {"encoder": WINDOW_POSITIONS, "decoder": 1}
-    return {
-        part: {p.value: _time_layer(build_linear, p, dims.width, n, budget_s) for p in formats}
-        for part, n in rows.items()
-    }
+    return {part: _time_layers(build_linear, formats, dims.width, n, budget_s) for part, n in rows.items()}
 
 
 def machine_signature(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
@@ -115,6 +113,8 @@ def choose(
     device: torch.device,
     cache: Path,
     machine: Machine = THIS_MACHINE,
+    *,
+    again: bool = False,
 ) -> PrecisionPlan:
     """Returns the number formats to use.
 
@@ -125,6 +125,7 @@ def choose(
         device: Where it runs; on CUDA "auto" is float16.
         cache: File of earlier measurements; need not exist.
         machine: What the formats are chosen for.
+        again: Measure even if there are earlier measurements, and replace them.
 
     Raises:
         EngineError: torch does not support a format on this device.
@@ -132,7 +133,7 @@ def choose(
     if device.type != "cpu":
         fastest_plan = PrecisionPlan(Precision.FLOAT16, Precision.FLOAT16)
     elif "auto" in {encoder, decoder} or encoder == Precision.INT8:
-        fastest_plan = _load_or_measure(dims, cache, machine)
+        fastest_plan = _load_or_measure(dims, cache, machine, again=again)
     else:
         fastest_plan = PrecisionPlan(Precision.FLOAT32, Precision.FLOAT32)  # not used
     plan = PrecisionPlan(
@@ -151,12 +152,14 @@ def fastest(times: dict[str, float]) -> Precision:
     return Precision(min(times, key=lambda name: times[name] * MIN_SPEEDUP[Precision(name)]))
 
 
-def _load_or_measure(dims: ModelDimensions, cache: Path, machine: Machine) -> PrecisionPlan:
+def _load_or_measure(dims: ModelDimensions, cache: Path, machine: Machine, *, again: bool) -> PrecisionPlan:
     key = " ".join(map(str, (machine.signature(), *asdict(dims).values())))
     cached: dict[str, dict[str, str]] = {}
     try:
         cached = json.loads(cache.read_bytes())
-        return PrecisionPlan(*(Precision(cached[key][part.name]) for part in fields(PrecisionPlan)))
+        known = PrecisionPlan(*(Precision(cached[key][part.name]) for part in fields(PrecisionPlan)))
+        if not again:
+            return known
     except (OSError, ValueError, KeyError, TypeError):
         pass  # not measured yet, or a file of another version
     times = machine.time_formats(dims)
@@ -182,19 +185,35 @@ def _format_ms(seconds: float) -> str:
     return f"{ms:.1f} ms" if ms >= 1 else f"{ms:.2g} ms"
 
 
-def _time_layer(build_linear: BuildLinear, precision: Precision, width: int, n: int, budget_s: float) -> float:
-    """Returns the minimum time of a feed-forward on n rows, in seconds; runs it at least once after a first call."""
+def _time_layers(
+    build_linear: BuildLinear, formats: Sequence[Precision], width: int, n: int, budget_s: float
+) -> dict[str, float]:
+    """Returns the minimum time of a feed-forward on n rows in each format, in seconds.
+
+    A round runs each format once, and every second one in reverse order. There is at least one round after a first
+    call of each; the rounds take ``budget_s`` for each format.
+    """
+    layers = {p.value: _feed_forward(build_linear, p, width) for p in formats}
+    x = torch.randn(n, width)
+    for layer in layers.values():
+        layer(x)  # the first call compiles and allocates
+    minimum = dict.fromkeys(layers, float("inf"))
+    deadline, order = time.perf_counter() + budget_s * len(layers), list(layers)
+    while True:
+        for name in order:
+            start = time.perf_counter()
+            layers[name](x)
+            minimum[name] = min(minimum[name], time.perf_counter() - start)
+        order.reverse()
+        if time.perf_counter() >= deadline:
+            return minimum
+
+
+def _feed_forward(build_linear: BuildLinear, precision: Precision, width: int) -> Linear:
     up, down = (
         build_linear(torch.randn(*shape), None, precision) for shape in ((4 * width, width), (width, 4 * width))
     )
-    x = torch.randn(n, width)
-    minimum, deadline = float("inf"), time.perf_counter() + budget_s
-    down(up(x))  # the first call compiles and allocates; on a slow machine it may take the whole budget
-    while minimum == float("inf") or time.perf_counter() < deadline:
-        start = time.perf_counter()
-        down(up(x))
-        minimum = min(minimum, time.perf_counter() - start)
-    return minimum
+    return lambda x: down(up(x))
 
 
 def _is_supported(build_linear: BuildLinear, precision: Precision, device: torch.device | None = None) -> bool:
