@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -113,8 +114,6 @@ def choose(
     device: torch.device,
     cache: Path,
     machine: Machine = THIS_MACHINE,
-    *,
-    again: bool = False,
 ) -> PrecisionPlan:
     """Returns the number formats to use.
 
@@ -125,7 +124,6 @@ def choose(
         device: Where it runs; on CUDA "auto" is float16.
         cache: File of earlier measurements; need not exist.
         machine: What the formats are chosen for.
-        again: Measure even if there are earlier measurements, and replace them.
 
     Raises:
         EngineError: torch does not support a format on this device.
@@ -133,7 +131,7 @@ def choose(
     if device.type != "cpu":
         fastest_plan = PrecisionPlan(Precision.FLOAT16, Precision.FLOAT16)
     elif "auto" in {encoder, decoder} or encoder == Precision.INT8:
-        fastest_plan = _load_or_measure(dims, cache, machine, again=again)
+        fastest_plan = _read_cached(dims, cache, machine) or measure_again(dims, cache, machine)
     else:
         fastest_plan = PrecisionPlan(Precision.FLOAT32, Precision.FLOAT32)  # not used
     plan = PrecisionPlan(
@@ -152,16 +150,8 @@ def fastest(times: dict[str, float]) -> Precision:
     return Precision(min(times, key=lambda name: times[name] * MIN_SPEEDUP[Precision(name)]))
 
 
-def _load_or_measure(dims: ModelDimensions, cache: Path, machine: Machine, *, again: bool) -> PrecisionPlan:
-    key = " ".join(map(str, (machine.signature(), *asdict(dims).values())))
-    cached: dict[str, dict[str, str]] = {}
-    try:
-        cached = json.loads(cache.read_bytes())
-        known = PrecisionPlan(*(Precision(cached[key][part.name]) for part in fields(PrecisionPlan)))
-        if not again:
-            return known
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # not measured yet, or a file of another version
+def measure_again(dims: ModelDimensions, cache: Path, machine: Machine = THIS_MACHINE) -> PrecisionPlan:
+    """Measures which formats are fastest, and replaces earlier measurements; arguments as of ``choose``."""
     times = machine.time_formats(dims)
     for part, by_format in times.items():
         log.info("measured %s layer: %s", part, ", ".join(f"{p} {_format_ms(s)}" for p, s in by_format.items()))
@@ -171,13 +161,34 @@ def _load_or_measure(dims: ModelDimensions, cache: Path, machine: Machine, *, ag
     plan = PrecisionPlan(
         fastest(encoder), fastest(times["decoder"]), Precision.BFLOAT16 if use_bf16 else Precision.FLOAT32
     )
-    others = cached if isinstance(cached, dict) else {}
+    entries = _read_cache(cache) | {_cache_key(dims, machine): asdict(plan)}
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        cache.write_text(json.dumps({**others, key: asdict(plan)}, indent=1))
+        cache.write_text(json.dumps(entries, indent=1))
     except OSError as error:
         log.info("cannot store these measurements in %s: %s", cache, error)
     return plan
+
+
+def _read_cached(dims: ModelDimensions, cache: Path, machine: Machine) -> PrecisionPlan | None:
+    """Returns the formats that were measured before; None: not yet, or by another version."""
+    try:
+        entry = _read_cache(cache)[_cache_key(dims, machine)]
+        return PrecisionPlan(*(Precision(entry[part.name]) for part in fields(PrecisionPlan)))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _read_cache(cache: Path) -> dict[str, Any]:
+    try:
+        entries = json.loads(cache.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return entries if isinstance(entries, dict) else {}
+
+
+def _cache_key(dims: ModelDimensions, machine: Machine) -> str:
+    return " ".join(map(str, (machine.signature(), *asdict(dims).values())))
 
 
 def _format_ms(seconds: float) -> str:

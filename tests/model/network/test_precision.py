@@ -26,6 +26,7 @@ from streamstt.whisper.network.precision import (
     fastest,
     machine_signature,
     measure,
+    measure_again,
 )
 from tests.support.drawing import PROPERTY
 
@@ -117,7 +118,7 @@ def test_it_is_measured_again_on_request(timer: FakeTimer, cache: Path) -> None:
     """New measurements replace the old ones."""
     choose("auto", "auto", DIMS, CPU, cache, machine(timer))
     timer.times = {"encoder": {"float32": 1.0, "int8": 2.0}, "decoder": {"float32": 1.0, "int8": 2.0}}
-    assert choose("auto", "auto", DIMS, CPU, cache, machine(timer), again=True) == PrecisionPlan(F32, F32)
+    assert measure_again(DIMS, cache, machine(timer)) == PrecisionPlan(F32, F32)
     assert choose("auto", "auto", DIMS, CPU, cache, machine()) == PrecisionPlan(F32, F32)
 
 
