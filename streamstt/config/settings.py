@@ -59,9 +59,10 @@ class EngineSettings(Section):
     """The speech recognition engine."""
 
     model: str = Field(
-        "base",
+        "auto",
         min_length=1,
-        description="Short name, Hugging Face id, folder, or script:FILE (see: streamstt models).",
+        description='Short name, Hugging Face id, folder, or script:FILE (see: streamstt models); "auto": the largest '
+        "that this machine carries live.",
     )
     language: str = Field("auto", pattern=r"^[a-z]{2,3}$|^auto$", description='Language code such as "en", or "auto".')
     task: Literal["transcribe", "translate"] = Field("transcribe", description="translate: into English.")

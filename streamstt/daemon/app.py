@@ -25,6 +25,7 @@ from streamstt.config.loader import transcript_folder
 from streamstt.config.settings import Settings
 from streamstt.daemon.components import Components
 from streamstt.daemon.hooks import DaemonHooks
+from streamstt.daemon.model_switch import ModelSwitch
 from streamstt.daemon.reload import Reloader
 from streamstt.daemon.signals import reload_on_signal, stop_on_signal
 from streamstt.daemon.watchdog import Watchdog
@@ -75,7 +76,7 @@ async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> 
     hub = make_hub(settings, engine.info, archive.resume_state if archive else None)
     transcript = TranscriptWriter(archive, hub) if archive else None
     pipeline = CaptionPipeline(settings, engine, hub)
-    api = make_api(settings.compat, UploadTranscriber(pipeline.background_decoder, engine), engine.info.model)
+    api = make_api(settings.compat, UploadTranscriber(pipeline.background_decoder, engine), lambda: engine.info.model)
     server = CaptionServer(
         settings.server,
         hub,
@@ -89,10 +90,11 @@ async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> 
         ),
     )
     server.set_overlay(settings.overlay)
-    context = WyomingContext(hub, pipeline, engine.info.languages, settings.server.audio_idle_s)
+    context = WyomingContext(hub, pipeline, lambda: engine.info.languages, settings.server.audio_idle_s)
     return Components(
         hub,
         engine,
+        ModelSwitch(engine, hub),
         pipeline,
         server,
         captures,

@@ -20,6 +20,7 @@ class RecognizedWord:
         end: Sample index where it ends.
         probability: Mean probability of its tokens, 0 to 1.
         tokens: The model's tokens, so that a committed word is forced exactly as it was recognized.
+        tokenizer: Identifies what made the tokens; a model with another one has to encode the text again.
     """
 
     text: str
@@ -27,6 +28,7 @@ class RecognizedWord:
     end: int
     probability: float
     tokens: tuple[int, ...] = ()
+    tokenizer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

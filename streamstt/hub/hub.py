@@ -82,6 +82,11 @@ class Hub:
         missing = dict.fromkeys(map(self.counters.source_label, self.states), 0.0)
         return missing | dict.fromkeys(map(self.counters.source_label, self.missing_sources), 1.0)
 
+    def set_daemon_info(self, daemon_info: DaemonInfo) -> None:
+        """Replaces the description of the daemon, for clients that connect from now on and for the metrics."""
+        self.daemon_info = daemon_info
+        self.counters.set_info(daemon_info)
+
     @property
     def finals(self) -> list[Message]:
         """The finals in the history that are captions, as viewers have received them, oldest first.

@@ -26,6 +26,7 @@ from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.checkpoints.weights import Weights
 from streamstt.whisper.decoding.alignment import attention_weights, token_starts
 from streamstt.whisper.decoding.generation_config import detect_language, language_probability, read_generation_config
+from streamstt.whisper.decoding.known_words import KnownWords, identify_tokenizer
 from streamstt.whisper.decoding.prompt import prompt_tokens
 from streamstt.whisper.decoding.speculative import (
     DecodedText,
@@ -45,6 +46,7 @@ from streamstt.whisper.runtime import find_device
 from streamstt.whisper.silent_context import SilentContexts
 from streamstt.whisper.window_encoder import POSITION_SAMPLES, WindowEncoder
 
+FIRST_SPECIAL_TOKEN = 50256  # of any Whisper; text tokens come before
 LEAD_IN_POSITIONS = 50  # positions: less than any window
 LEAD_IN_MS = (500, 1500)  # ms: the second of the bundled recording that precedes silence when that is encoded
 MIN_PADDING = 18  # positions of silence after the audio (0.36 s; 0.6 s on average); a second is no better
@@ -86,6 +88,10 @@ class StreamingEngine:
             self._tokenizer = WhisperTokenizerFast.from_pretrained(folder)
         except (OSError, ValueError) as error:
             raise ModelError(f"the tokenizer in {folder} cannot be loaded: {error}") from error
+        self._known_words = KnownWords(
+            identify_tokenizer(self._tokenizer.convert_ids_to_tokens(list(range(0, FIRST_SPECIAL_TOKEN, 97)))),
+            lambda texts: self._tokenizer(list(texts), add_special_tokens=False)["input_ids"],
+        )
         self.set_vocabulary(settings.vocabulary)
         with torch.inference_mode():
             formats = self._load(Weights(folder), settings)
@@ -135,7 +141,7 @@ class StreamingEngine:
         try:
             with _engine_errors(str(job)):
                 cross_kv = self._window_encoder.encode_next(job.source, job.audio, _window_positions(job))
-                language = job.language or self._detect_language(cross_kv, job.expected_language)[0]
+                language = self._known_language(job) or self._detect_language(cross_kv, job.expected_language)[0]
                 text = self._speculative_decoder(self._make_request(job, language), cross_kv)
                 return self._make_hypothesis(job, language, text)
         finally:
@@ -171,8 +177,8 @@ class StreamingEngine:
 
     def _start_item(self, job: Job, expected: str | None) -> "_BatchItem":
         cross_kv = self._window_encoder(job.audio, _window_positions(job))
-        if job.language:
-            language, is_sure = job.language, False
+        if known := self._known_language(job):
+            language, is_sure = known, False
         else:
             language, is_sure = self._detect_language(cross_kv, expected or job.expected_language)
         request = replace(self._make_request(job, language), draft=[])
@@ -197,7 +203,7 @@ class StreamingEngine:
 
     def _make_request(self, job: Job, language: str) -> DecodeRequest:
         prompt = [*self._vocabulary_prompt, *self._generation_config.prompt(language, self._task)]
-        forced = [token for word in job.committed for token in word.tokens]
+        forced = self._known_words.tokens(job.committed)
         capacity = self._generation_config.dims.max_tokens - len(prompt) - len(forced) - 1
         audio_positions = _audio_positions(job)
         limit = max(0, min(capacity, max_tokens(language, self._task, len(job.audio) / SAMPLE_RATE)))
@@ -205,12 +211,16 @@ class StreamingEngine:
             prompt=prompt,
             start_index=len(self._vocabulary_prompt),
             forced=forced,
-            draft=[token for word in job.draft for token in word.tokens][:limit],
+            draft=self._known_words.tokens(job.draft)[:limit],
             max_new_tokens=limit,
             audio_positions=audio_positions,
             unfinished_positions=0 if job.final else min(UNFINISHED_POSITIONS, audio_positions),
             must_continue=job.must_continue,
         )
+
+    def _known_language(self, job: Job) -> str | None:
+        """Returns the language of a job; None if it is to be detected, or was by a model that knew others."""
+        return job.language if job.language in self.info.languages else None
 
     def _detect_language(self, cross_kv: CrossKV, expected: str | None) -> tuple[str, bool]:
         """Returns the most likely language of the audio, and whether it is likely enough to be expected next."""
@@ -238,7 +248,8 @@ class StreamingEngine:
         for word, tokens in split_words(text.tokens, self._decode_tokens, language):
             after = first_token + len(tokens)
             probability = float(np.exp(np.mean(text.logprobs[first_token:after])))
-            words.append(RecognizedWord(word, times[first_token], times[after], probability, tokens))
+            tokenizer = self._known_words.tokenizer
+            words.append(RecognizedWord(word, times[first_token], times[after], probability, tokens, tokenizer))
             first_token = after
         return tuple(words)
 

@@ -114,7 +114,8 @@ def fetch(repository: str, progress: Progress, *, force: bool = False) -> Path:
     Raises:
         ModelError: It cannot be fetched; the message says why.
     """
-    _check_reachable()
+    if problem := probe():
+        raise ModelError(f"cannot be reached: {problem}")
     try:
         folder = snapshot_download(
             repository,
@@ -129,27 +130,28 @@ def fetch(repository: str, progress: Progress, *, force: bool = False) -> Path:
     return Path(folder)
 
 
-def _check_reachable() -> None:
+def probe(within_s: float = PROBE_TOTAL_S) -> str:
     """Sends one request to the hub.
 
-    Raises:
-        ModelError: There is no answer within ``PROBE_TOTAL_S``, or a server error.
+    Args:
+        within_s: How long to wait for the answer, in seconds.
+
+    Returns:
+        Why it cannot be reached; empty: it answers.
     """
     failures: list[str] = []  # one item when the probe has ended, empty text if it succeeded
 
-    def probe() -> None:
+    def send() -> None:
         try:
-            status = get_session().head(endpoint(), timeout=PROBE_CONNECT_S).status_code
+            status = get_session().head(endpoint(), timeout=min(PROBE_CONNECT_S, within_s)).status_code
             failures.append(f"it answered with status {status}" if status >= 500 else "")
         except Exception as error:  # noqa: BLE001 - requests' or httpx's, by version of huggingface_hub
             failures.append(f"{type(error).__name__}: {error}")
 
-    thread = threading.Thread(target=probe, name="hub-probe", daemon=True)  # daemon: it may hang in a name lookup
+    thread = threading.Thread(target=send, name="hub-probe", daemon=True)  # daemon: it may hang in a name lookup
     thread.start()
-    thread.join(PROBE_TOTAL_S)
-    failure = failures[0] if failures else f"no answer in {PROBE_TOTAL_S:.0f} s"
-    if failure:
-        raise ModelError(f"cannot be reached: {failure}")
+    thread.join(within_s)
+    return failures[0] if failures else f"no answer in {within_s:g} s"
 
 
 def _error_message(repository: str, error: BaseException) -> str:
