@@ -12,7 +12,6 @@ from threading import Event
 
 import numpy as np
 import torch
-from transformers import WhisperTokenizerFast  # type: ignore[attr-defined]  # resolved lazily
 
 from streamstt.audio.format import SAMPLE_RATE, Samples, samples_from_ms
 from streamstt.audio.sources import AudioFile
@@ -35,6 +34,7 @@ from streamstt.whisper.decoding.speculative import (
     mean_logprob,
 )
 from streamstt.whisper.decoding.token_rate import max_tokens
+from streamstt.whisper.decoding.token_text import encode_text, read_token_text
 from streamstt.whisper.decoding.words import split_words
 from streamstt.whisper.log_mel import LogMel
 from streamstt.whisper.network import precision
@@ -82,10 +82,8 @@ class StreamingEngine:
         self._task = settings.task
         if settings.task == "translate" and not self._generation_config.language_tokens:
             raise ModelError(f"{checkpoint.name} knows only English and cannot translate; use base or small")
-        try:
-            self._tokenizer = WhisperTokenizerFast.from_pretrained(folder)
-        except (OSError, ValueError) as error:
-            raise ModelError(f"the tokenizer in {folder} cannot be loaded: {error}") from error
+        self._token_text = read_token_text(folder)
+        self._encode_text = partial(encode_text, folder)
         self.set_vocabulary(settings.vocabulary)
         with torch.inference_mode():
             formats = self._load(Weights(folder), settings)
@@ -120,7 +118,7 @@ class StreamingEngine:
         config = self._generation_config
         self._vocabulary_prompt = prompt_tokens(
             terms,
-            partial(self._tokenizer.encode, add_special_tokens=False),
+            self._encode_text,
             previous_text_token=config.previous_text_token,
             max_tokens=config.dims.max_tokens,
         )
@@ -239,15 +237,12 @@ class StreamingEngine:
         times = [min(job.start + int(start) * POSITION_SAMPLES, job.end) for start in starts]
         words: list[RecognizedWord] = []
         first_token = 0
-        for word, tokens in split_words(text.tokens, self._decode_tokens, language):
+        for word, tokens in split_words(text.tokens, self._token_text, language):
             after = first_token + len(tokens)
             probability = float(np.exp(np.mean(text.logprobs[first_token:after])))
             words.append(RecognizedWord(word, times[first_token], times[after], probability, tokens))
             first_token = after
         return tuple(words)
-
-    def _decode_tokens(self, tokens: list[int]) -> str:
-        return str(self._tokenizer.decode(tokens))
 
 
 @dataclass(frozen=True, slots=True)
