@@ -90,7 +90,7 @@ def measure_machine(
         return _stage_times(layers[key].estimate(dims))
 
     if isinstance(engine, StreamingEngine) and engine.info.device == "cpu":
-        dims = engine.network[0]
+        dims = engine.network.dims
         report_stage("its parts")
         measured["parts"] = _stage_times(speed.measure(engine, settings.engine.threads))
         measured["estimated"] = estimate(dims)

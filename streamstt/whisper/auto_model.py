@@ -149,7 +149,7 @@ def promised_update_s(engine: StreamingEngine, settings: EngineSettings, *, agai
         again: Measure even if they are known.
     """
     store = open_store(settings)
-    key = model_key(engine.network[0], settings, torch.device(engine.info.device))
+    key = model_key(engine.network.dims, settings, torch.device(engine.info.device))
     known = None if again else store.update_s(key)
     if known is None:
         known = speed.measure(engine, settings.threads).update

@@ -8,9 +8,9 @@ import math
 
 import torch
 from torch.nn.functional import pad
-from transformers.audio_utils import mel_filter_bank
 
 from streamstt.audio.format import SAMPLE_RATE, Samples
+from streamstt.whisper.mel_filters import mel_filters
 
 N_FFT = 400  # samples: 25 ms
 HOP = 160  # samples: 10 ms; one frame
@@ -28,8 +28,8 @@ class LogMel:
             n_mels: Number of mel bins: 80, or 128 from large-v3 on.
             device: Where spectrograms are computed.
         """
-        bank = mel_filter_bank(1 + N_FFT // 2, n_mels, 0.0, SAMPLE_RATE / 2, SAMPLE_RATE, "slaney", "slaney")
-        self._filters = torch.from_numpy(bank.T).float().contiguous().to(device)  # (n_mels, 201)
+        filters = mel_filters(n_mels, 1 + N_FFT // 2, SAMPLE_RATE)  # (n_mels, 201)
+        self._filters = torch.from_numpy(filters).float().to(device)  # (n_mels, 201)
         self._window = torch.hann_window(N_FFT, device=device)
 
     def __call__(self, audio: Samples, n_frames: int) -> torch.Tensor:

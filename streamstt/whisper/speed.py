@@ -19,10 +19,11 @@ import torch
 from streamstt.whisper.checkpoints.cache import default_cache_root
 from streamstt.whisper.checkpoints.weights import EmbeddingLookup
 from streamstt.whisper.network import precision
-from streamstt.whisper.network.decoder import CrossKV, CrossKVProjection, Decoder
-from streamstt.whisper.network.encoder import Encoder
+from streamstt.whisper.network.decoder import CrossKV, Decoder
+from streamstt.whisper.network.encoder import first_frame
 from streamstt.whisper.network.layers import ModelDimensions
 from streamstt.whisper.network.linear import make_linear
+from streamstt.whisper.network.model import Network, load_network
 from streamstt.whisper.streaming import StreamingEngine
 
 _BASE = ModelDimensions(512, 6, 6, 8, 8, 80, 51865, 448)
@@ -40,7 +41,9 @@ SIZES = {
 }
 """By name; from the models' config.json on Hugging Face."""
 
-WINDOWS = (150, 250, 450)  # positions: 2.4, 4.4 and 8.4 s of audio, with 0.6 s of silence each
+WINDOWS = ((0, 450), (140, 250), (340, 450))
+"""Positions that are encoded: all of a window of 8.4 s of audio with 0.6 s of silence; the end of one that has grown
+from 3.8 to 4.4 s, or from 7.8 to 8.4 s."""
 DRAFT_TOKENS = 16  # tokens that an update verifies in one pass
 NEW_TOKENS = 3  # tokens that it then decodes one by one: 0.6 s of speech
 ROUNDS = 3  # each call is timed this often; the minimum counts
@@ -129,7 +132,10 @@ def measure_layers(
     chosen = precision.choose(encoder, decoder, dims, device, default_cache_root() / "precision.json")
     with torch.inference_mode():
         small = [replace(dims, encoder_layers=n, decoder_layers=n, vocabulary_size=SMALL_VOCABULARY) for n in (1, 2)]
-        models = [_timed_calls(few_layers, chosen, device) for few_layers in small]
+        models = [
+            _timed_calls(load_network(_RandomWeights(), each, chosen, device, [(each.decoder_layers - 1, 0)]), device)
+            for each in small
+        ]
         head = make_linear(_RandomWeights().get("", dims.vocabulary_size, dims.width).to(device), None, chosen.decoder)
         projections = [partial(head, torch.randn(n, dims.width, device=device)) for n in (DRAFT_TOKENS, 1)]
         rounds = _time_calls([*models[0], *models[1], *projections], _clock(threads, device), device)
@@ -159,18 +165,15 @@ def measure_now(engine: StreamingEngine) -> Speed:
 
 
 def _make_speed(engine: StreamingEngine, seconds: Sequence[float]) -> Speed:
-    *encoder, prefill, step = seconds
-    return Speed(engine.info.precision, tuple(encoder), prefill, step)
+    n = len(WINDOWS)
+    encoder = tuple(encode + project for encode, project in zip(seconds[:n], seconds[n : 2 * n], strict=True))
+    return Speed(engine.info.precision, encoder, *seconds[2 * n :])
 
 
 def _time_engine(engine: StreamingEngine, clock: Callable[[], float]) -> list[list[float]]:
-    dims, silent_contexts, decoder = engine.network
     device = torch.device(engine.info.device)
-    mels = _random_mels(dims, device)
     with torch.inference_mode():
-        cross_kv = silent_contexts.encode_window(mels[1])
-        encode: list[TimedCall] = [partial(silent_contexts.encode_window, mel) for mel in mels]
-        return _time_calls([*encode, *_decoder_calls(decoder, cross_kv)], clock, device)
+        return _time_calls(_timed_calls(engine.network, device), clock, device)
 
 
 class _RandomWeights:
@@ -189,27 +192,23 @@ class _RandomWeights:
         return lambda indexes: table[list(indexes)]
 
 
-def _timed_calls(dims: ModelDimensions, formats: precision.PrecisionPlan, device: torch.device) -> list[TimedCall]:
-    """Builds a model with random weights, and returns calls of its parts in the order of ``PartTimes``."""
-    weights = _RandomWeights()
-    encoder = Encoder(weights, dims, formats, device)
-    project_kv = CrossKVProjection(weights, dims, formats.encoder, device)
-    decoder = Decoder(weights, dims, formats.decoder, device, [(dims.decoder_layers - 1, 0)])
+def _timed_calls(network: Network, device: torch.device) -> list[TimedCall]:
+    """Returns calls of the parts of a model in the order of ``PartTimes``."""
+    dims, encoder, project_kv = network.dims, network.encoder, network.project_kv
     silence = encoder.encode_silence(torch.randn(dims.n_mels, 100, device=device), -1.0)
-    encoded = [torch.randn(n, dims.width, device=device) for n in WINDOWS]  # each (T, D)
+    encoder_kv = encoder.make_kv(n_silent=len(silence.positions))
+    encoder_kv.set_silence(silence)
     cross_kv = CrossKV(dims, len(silence.positions), device)
     cross_kv.set_silence(project_kv(silence.encoded))
-    cross_kv.set_window(project_kv(encoded[1]), silence.attention_bias(WINDOWS[1]))
-    encode: list[TimedCall] = [partial(encoder, mel, silence) for mel in _random_mels(dims, device)]
-    return [*encode, *(partial(project_kv, window) for window in encoded), *_decoder_calls(decoder, cross_kv)]
-
-
-def _random_mels(dims: ModelDimensions, device: torch.device) -> list[torch.Tensor]:
-    """Returns noise with a floor, as a spectrogram has one, for each of ``WINDOWS``, (n_mels, 2 T)."""
-    mels = [torch.randn(dims.n_mels, 2 * n, device=device).clamp_(min=-1) for n in WINDOWS]
-    for mel in mels:
-        mel[0, 0] = -1
-    return mels
+    encode: list[TimedCall] = []
+    project: list[TimedCall] = []
+    for first, end in WINDOWS:
+        mel = torch.randn(dims.n_mels, 2 * end - first_frame(first), device=device).clamp_(min=-1)
+        encoded = encoder.encode_from(mel, first, encoder_kv)  # (end - first, D); the first window is whole
+        encode.append(partial(encoder.encode_from, mel, first, encoder_kv))
+        project.append(partial(project_kv, encoded))
+        cross_kv.set_window(project_kv(encoded), silence.attention_bias(end), first)
+    return [*encode, *project, *_decoder_calls(network.decoder, cross_kv)]
 
 
 def _decoder_calls(decoder: Decoder, cross_kv: CrossKV) -> list[TimedCall]:

@@ -12,7 +12,6 @@ from threading import Event
 
 import numpy as np
 import torch
-from transformers import WhisperTokenizerFast  # type: ignore[attr-defined]  # resolved lazily
 
 from streamstt.audio.format import SAMPLE_RATE, Samples, samples_from_ms
 from streamstt.audio.sources import AudioFile
@@ -36,12 +35,13 @@ from streamstt.whisper.decoding.speculative import (
     mean_logprob,
 )
 from streamstt.whisper.decoding.token_rate import max_tokens
+from streamstt.whisper.decoding.token_text import encode_text, encode_texts, read_token_text
 from streamstt.whisper.decoding.words import split_words
 from streamstt.whisper.log_mel import LogMel
 from streamstt.whisper.network import precision
-from streamstt.whisper.network.decoder import CrossKV, CrossKVProjection, Decoder
-from streamstt.whisper.network.encoder import Encoder
-from streamstt.whisper.network.layers import MAX_POSITIONS, ModelDimensions
+from streamstt.whisper.network.decoder import CrossKV
+from streamstt.whisper.network.layers import MAX_POSITIONS
+from streamstt.whisper.network.model import load_network
 from streamstt.whisper.runtime import find_device
 from streamstt.whisper.silent_context import SilentContexts
 from streamstt.whisper.window_encoder import POSITION_SAMPLES, WindowEncoder
@@ -63,6 +63,7 @@ class StreamingEngine:
 
     Attributes:
         info: Model, device, number formats and languages.
+        network: The parts of the model, so that each can be timed.
     """
 
     def __init__(self, checkpoint: Checkpoint, settings: EngineSettings) -> None:
@@ -84,14 +85,10 @@ class StreamingEngine:
         self._task = settings.task
         if settings.task == "translate" and not self._generation_config.language_tokens:
             raise ModelError(f"{checkpoint.name} knows only English and cannot translate; use base or small")
-        try:
-            self._tokenizer = WhisperTokenizerFast.from_pretrained(folder)
-        except (OSError, ValueError) as error:
-            raise ModelError(f"the tokenizer in {folder} cannot be loaded: {error}") from error
-        self._known_words = KnownWords(
-            identify_tokenizer(self._tokenizer.convert_ids_to_tokens(list(range(0, FIRST_SPECIAL_TOKEN, 97)))),
-            lambda texts: self._tokenizer(list(texts), add_special_tokens=False)["input_ids"],
-        )
+        self._token_text = read_token_text(folder)
+        self._encode_text = partial(encode_text, folder)
+        some_tokens = (self._token_text([token]) for token in range(0, FIRST_SPECIAL_TOKEN, 97))
+        self._known_words = KnownWords(identify_tokenizer(some_tokens), partial(encode_texts, folder))
         self.set_vocabulary(settings.vocabulary)
         with torch.inference_mode():
             formats = self._load(Weights(folder), settings)
@@ -103,20 +100,14 @@ class StreamingEngine:
         dims, device = self._generation_config.dims, self._device
         cache = default_cache_root() / "precision.json"
         formats = precision.choose(settings.encoder, settings.decoder, dims, device, cache)
-        self._log_mel = LogMel(dims.n_mels, device)
-        encoder = Encoder(weights, dims, formats, device)
-        decoder = Decoder(weights, dims, formats.decoder, device, self._generation_config.alignment_heads)
-        self._speculative_decoder = SpeculativeDecoder(decoder, self._generation_config.token_filter, device)
-        project_kv = CrossKVProjection(weights, dims, formats.encoder, device)
-        lead_in = self._log_mel(_lead_in(), 2 * LEAD_IN_POSITIONS)  # (n_mels, 2 * LEAD_IN_POSITIONS)
-        silent_contexts = SilentContexts(encoder, project_kv, lead_in)
-        self._window_encoder = WindowEncoder(dims, self._log_mel, encoder, project_kv, silent_contexts)
+        log_mel = LogMel(dims.n_mels, device)
+        config = self._generation_config
+        self.network = network = load_network(weights, dims, formats, device, config.alignment_heads)
+        self._speculative_decoder = SpeculativeDecoder(network.decoder, config.token_filter, device)
+        lead_in = log_mel(_lead_in(), 2 * LEAD_IN_POSITIONS)  # (n_mels, 2 * LEAD_IN_POSITIONS)
+        silent_contexts = SilentContexts(network.encoder, network.project_kv, lead_in)
+        self._window_encoder = WindowEncoder(network, log_mel, silent_contexts)
         return formats
-
-    @property
-    def network(self) -> tuple[ModelDimensions, WindowEncoder, Decoder]:
-        """The model's dimensions, its encoder with silent contexts, and its decoder, so that each can be timed."""
-        return self._generation_config.dims, self._window_encoder, self._speculative_decoder.decoder
 
     def set_vocabulary(self, terms: Sequence[str]) -> None:
         """Sets the names and terms to expect from the next job on.
@@ -127,7 +118,7 @@ class StreamingEngine:
         config = self._generation_config
         self._vocabulary_prompt = prompt_tokens(
             terms,
-            partial(self._tokenizer.encode, add_special_tokens=False),
+            self._encode_text,
             previous_text_token=config.previous_text_token,
             max_tokens=config.dims.max_tokens,
         )
@@ -245,16 +236,13 @@ class StreamingEngine:
         times = [min(job.start + int(start) * POSITION_SAMPLES, job.end) for start in starts]
         words: list[RecognizedWord] = []
         first_token = 0
-        for word, tokens in split_words(text.tokens, self._decode_tokens, language):
+        for word, tokens in split_words(text.tokens, self._token_text, language):
             after = first_token + len(tokens)
             probability = float(np.exp(np.mean(text.logprobs[first_token:after])))
             tokenizer = self._known_words.tokenizer
             words.append(RecognizedWord(word, times[first_token], times[after], probability, tokens, tokenizer))
             first_token = after
         return tuple(words)
-
-    def _decode_tokens(self, tokens: list[int]) -> str:
-        return str(self._tokenizer.decode(tokens))
 
 
 @dataclass(frozen=True, slots=True)

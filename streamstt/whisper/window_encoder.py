@@ -5,7 +5,6 @@ a position hardly changes once it has heard the second that follows. So keys and
 each layer of the encoder and for the decoder, and only those after them are computed.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,8 +14,8 @@ from streamstt.audio.format import Samples, samples_from_ms
 from streamstt.whisper.decoding.alignment import FRAME_S
 from streamstt.whisper.log_mel import LogMel, scale, silence_value
 from streamstt.whisper.network.decoder import CrossKV
-from streamstt.whisper.network.encoder import Encoder, EncoderKV, first_frame
-from streamstt.whisper.network.layers import ModelDimensions
+from streamstt.whisper.network.encoder import EncoderKV, first_frame
+from streamstt.whisper.network.model import Network
 from streamstt.whisper.silent_context import SilentContexts, nearest_floor
 
 POSITION_SAMPLES = samples_from_ms(FRAME_S * 1000)  # samples per position of the encoder
@@ -54,27 +53,16 @@ class _GrowingWindow:
 class WindowEncoder:
     """Maps audio to what the decoder attends to: the window, and silence after it up to 30 s."""
 
-    def __init__(
-        self,
-        dims: ModelDimensions,
-        log_mel: LogMel,
-        encoder: Encoder,
-        project_kv: Callable[[torch.Tensor], torch.Tensor],
-        silent_contexts: SilentContexts,
-    ) -> None:
+    def __init__(self, network: Network, log_mel: LogMel, silent_contexts: SilentContexts) -> None:
         """Starts without windows.
 
         Args:
-            dims: Sizes of the model.
+            network: The model.
             log_mel: Computes spectrograms.
-            encoder: The model's encoder.
-            project_kv: Maps encoder output, (T, D), to the decoder's keys and values, (L, 2, H, T, D/H).
             silent_contexts: Encodes silence.
         """
-        self._dims = dims
+        self._dims, self._encoder, self._project_kv = network.dims, network.encoder, network.project_kv
         self._log_mel = log_mel
-        self._encoder = encoder
-        self._project_kv = project_kv
         self._silent_contexts = silent_contexts
         self._windows: dict[str, _GrowingWindow] = {}  # by source; the least recently used first
 
