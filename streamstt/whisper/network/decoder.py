@@ -7,6 +7,7 @@ positions of the cross-attention, V vocabulary.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch.nn.functional import gelu
@@ -31,7 +32,7 @@ class CrossKV:
     def __init__(
         self, dims: ModelDimensions, n_silent: int, device: torch.device, max_window: int = MAX_POSITIONS
     ) -> None:
-        """Allocates keys and values; set the silence, then a window, before use.
+        """Allocates keys and values; set the silence, then a window, before use. Memory is taken as it is filled.
 
         Args:
             dims: Sizes of the model.
@@ -41,8 +42,8 @@ class CrossKV:
         """
         layers, heads, size = dims.decoder_layers, dims.decoder_heads, dims.width // dims.decoder_heads
         capacity = n_silent + max_window
-        self._keys = torch.zeros(layers, heads, capacity, size, device=device)  # (L, H, S, D/H)
-        self._values = torch.zeros(layers, heads, size, capacity, device=device)  # (L, H, D/H, S), for ``attend_cross``
+        self._keys = torch.empty(layers, heads, capacity, size, device=device)  # (L, H, S, D/H)
+        self._values = torch.empty(layers, heads, size, capacity, device=device)  # (L, H, D/H, S), for ``attend_cross``
         self._bias = torch.zeros(capacity, device=device)  # (S,)
         self.layers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.n_silent = n_silent
@@ -171,11 +172,7 @@ class DecoderOutput:
 
 
 class Decoder:
-    """The decoder with its weights: predicts the next token of one or more texts.
-
-    Attributes:
-        default_cache: Keys and values for a caller that decodes only one text at a time.
-    """
+    """The decoder with its weights: predicts the next token of one or more texts."""
 
     def __init__(
         self,
@@ -198,6 +195,10 @@ class Decoder:
         d = dims.width
         self._dims = dims
         self._device = device
+        # First, while there is little else: to quantize it takes five times the memory that it takes afterwards.
+        self._output_projection = make_linear(
+            builder.tensor("decoder.embed_tokens.weight", dims.vocabulary_size, d), None, precision
+        )
         self._token_embedding = builder.embedding_lookup("decoder.embed_tokens.weight", dims.vocabulary_size, d)
         self._positions = builder.tensor("decoder.embed_positions.weight", dims.max_tokens, d).float()
         causal_mask = torch.full((dims.max_tokens, dims.max_tokens), -torch.inf, device=device).triu(1)
@@ -206,16 +207,17 @@ class Decoder:
             for i in range(dims.decoder_layers)
         ]
         self._norm = builder.norm("decoder.layer_norm")
-        self._output_projection = make_linear(
-            builder.tensor("decoder.embed_tokens.weight", dims.vocabulary_size, d), None, precision
-        )
-        self.default_cache = self.make_cache(dims.max_tokens)
+
+    @cached_property
+    def default_cache(self) -> torch.Tensor:
+        """Keys and values for a caller that decodes only one text at a time."""
+        return self.make_cache(self._dims.max_tokens)
 
     def make_cache(self, max_tokens: int) -> torch.Tensor:
-        """Allocates a cache for the keys and values of one text, shape (L, 2, H, max_tokens, D/H)."""
+        """Allocates keys and values of one text, (L, 2, H, max_tokens, D/H); memory is taken as it is filled."""
         dims = self._dims
         shape = dims.decoder_layers, 2, dims.decoder_heads, max_tokens, dims.width // dims.decoder_heads
-        return torch.zeros(shape, device=self._device)
+        return torch.empty(shape, device=self._device)
 
     def __call__(
         self, tokens: Sequence[int], n_past: int, cross_kv: CrossKV, logit_indexes: Sequence[int]
@@ -257,6 +259,6 @@ class CrossKVProjection:
         self._dims = dims
 
     def __call__(self, encoded: torch.Tensor) -> torch.Tensor:
-        """Maps (T, D) to (L, 2, H, T, D/H), float32."""
+        """Maps (T, D) to (L, 2, H, T, D/H), in the dtype of the projection."""
         layers, heads = self._dims.decoder_layers, self._dims.decoder_heads
-        return self._kv(encoded).float().view(len(encoded), layers, 2, heads, -1).permute(1, 2, 3, 0, 4)
+        return self._kv(encoded).view(len(encoded), layers, 2, heads, -1).permute(1, 2, 3, 0, 4)

@@ -88,6 +88,7 @@ def _quantize(weight: torch.Tensor) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch announces that quantized tensors will move to another package
         quantized = torch._make_per_channel_quantized_tensor(rounded, scales.double(), zeros, 0)
+        del rounded  # the next line makes another copy
         return Ops.quantized.linear_prepack(quantized, None)
 
 

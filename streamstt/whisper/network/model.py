@@ -44,9 +44,6 @@ def load_network(
         device: Where it runs.
         alignment_heads: (layer, head) of the decoder's heads whose attention is returned.
     """
-    return Network(
-        dims,
-        Encoder(weights, dims, formats, device),
-        CrossKVProjection(weights, dims, formats.encoder, device),
-        Decoder(weights, dims, formats.decoder, device, alignment_heads),
-    )
+    decoder = Decoder(weights, dims, formats.decoder, device, alignment_heads)  # first: see there
+    encoder = Encoder(weights, dims, formats, device)
+    return Network(dims, encoder, CrossKVProjection(weights, dims, formats.encoder, device), decoder)
