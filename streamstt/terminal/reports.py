@@ -102,8 +102,8 @@ def _show_machine(console: Console, result: dict[str, Any]) -> None:
         table.add_row(*cells)
     console.print(table)
     console.print(
-        "In ms: an update; the encoder on 8 s of audio, and on what is new in 4 and in 8 s; the decoder on 16 tokens and\n"
-        "on one.\n"
+        "In ms: an update; the encoder on 8 s of audio, and on what is new in 4 and in 8 s; the decoder on 16 tokens\n"
+        "and on one.\n"
         "cpu: CPU seconds per second of speech (measured with a recording with pauses).\n"
         "Models other than the measured one are estimated from the times of their layers.",
         highlight=False,

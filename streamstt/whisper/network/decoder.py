@@ -70,7 +70,7 @@ class CrossKV:
         layers, _, heads, n, size = kv.shape
         end = start + n
         self._keys[:, :, start:end] = kv[:, 0]
-        values = kv[:, 1].permute(2, 0, 1, 3).reshape(n, -1)  # (n, L * H * D/H): torch transposes only matrices fast
+        values = kv[:, 1].permute(2, 0, 1, 3).reshape(n, layers * heads * size)  # torch transposes only matrices fast
         self._values[:, :, :, start:end] = values.T.contiguous().view(layers, heads, size, n)
         return end
 
