@@ -89,6 +89,11 @@ class CaptionPipeline:
         """
         return self.liveness.stall_reason(loop_time(), self._engine.busy_since, decode_s)
 
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
     def reload(self, settings: Settings) -> None:
         """Replaces the settings.
 
