@@ -10,7 +10,9 @@ from enum import Enum
 from streamstt.whisper.model_choice import HEADROOM_SHARE, MAX_STRETCH
 
 SLOW, NORMAL = 2.0, 1.4  # times the promised update: from the first on updates are slow, below the second no longer
-MIN_UPDATES = 20  # in the last minute, from which its median counts
+MIN_UPDATES = 20  # in the last minute, from which its median counts; fewer if they took long
+MIN_UPDATE_TIME_S = 20.0  # that a few updates took together, from which their median counts as well
+MIN_SLOW_UPDATES = 4
 IDLE_S = 10.0  # without updates, after which the machine may be measured
 MEASURE_EVERY_S = 3600.0  # a machine that stays slow is not measured all the time
 STEP_AFTER_S = 120.0  # of speech during which a model was too slow, or the larger one would have been fast enough
@@ -81,8 +83,7 @@ class SpeedPolicy:
         self._last_at = seen.now
         if seen.promised_s is None:
             return Action.MEASURE if seen.idle_s >= IDLE_S and self._may_measure(seen.now) else Action.NOTHING
-        speaking = seen.idle_s < IDLE_S and seen.updates >= MIN_UPDATES
-        if speaking and seen.update_s is not None:
+        if seen.idle_s < IDLE_S and seen.update_s is not None and _is_telling(seen.updates, seen.update_s):
             self._compare(seen, seen.update_s / seen.promised_s, elapsed_s)
             if seen.smaller and self._too_slow_s >= STEP_AFTER_S:
                 return Action.STEP_DOWN
@@ -122,3 +123,8 @@ class SpeedPolicy:
         if is_smaller:
             self._return_at = now + self._return_after_s
             self._return_after_s = min(2 * self._return_after_s, MAX_RETURN_AFTER_S)
+
+
+def _is_telling(updates: int, update_s: float) -> bool:
+    """Returns whether a median is worth to be acted upon: of many updates, or of some that took long."""
+    return updates >= MIN_UPDATES or (updates >= MIN_SLOW_UPDATES and updates * update_s >= MIN_UPDATE_TIME_S)

@@ -80,7 +80,7 @@ class SpeedWatch:
             now=now,
             updates=pace.count(now),
             update_s=pace.median_s(now),
-            idle_s=pace.idle_s(now),
+            idle_s=pace.idle_s(now) if self._engine.busy_since is None else 0.0,
             sources=pace.sources(now),
             interval_s=settings.speech.update_ms / 1000,
             promised_s=self._promised_s,

@@ -67,8 +67,9 @@ def test_what_was_never_measured_is() -> None:
 
 
 def test_few_updates_say_nothing() -> None:
-    """A single slow minute with little speech is no reason."""
-    assert Day().speak(replace(SMALL, update_s=3, updates=10), 600) == []
+    """Little speech is no reason; but if updates take seconds, there are only few of them."""
+    assert Day().speak(replace(SMALL, update_s=1.5, updates=10), 600) == []
+    assert Action.STEP_DOWN in Day().speak(replace(SMALL, update_s=4, updates=8), 600)
 
 
 def test_a_model_that_is_too_slow_for_minutes_steps_down() -> None:
