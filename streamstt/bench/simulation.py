@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 
 from streamstt.audio.format import SAMPLE_RATE, Block, Samples, samples_from_ms
 from streamstt.audio.vad import make_detector
-from streamstt.captioning.pace import Pace
 from streamstt.captioning.scheduling import Scheduler
 from streamstt.config.settings import SpeechSettings
 from streamstt.config.words import WordsSettings
@@ -126,7 +125,7 @@ def simulate(
         EngineError: The engine failed.
     """
     run = SimulationResult([SourceTrace() for _ in recordings])
-    scheduler, rewriter, pace = Scheduler(), WordRewriter(words), Pace()
+    scheduler, rewriter = Scheduler(), WordRewriter(words)
     playbacks: dict[Session, _Playback] = {}
     for i, samples in enumerate(recordings):
         name = f"source-{i + 1}"
@@ -153,10 +152,6 @@ def simulate(
         run.decode_times.append(time.perf_counter() - start)
         run.overdue.append((now, overdue))
         now += decode_s or run.decode_times[-1]
-        if not job.final:
-            pace.add(now, chosen.source, decode_s or run.decode_times[-1])
-            for session in playbacks:
-                session.min_update_interval = samples_from_ms(1000 * pace.interval_s(now, settings.update_ms / 1000))
         for playback in playbacks.values():
             playback.advance(now)
         playbacks[chosen].trace.record(now, chosen.apply(hypothesis))

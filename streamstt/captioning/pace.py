@@ -1,16 +1,15 @@
-"""How long updates take now, and how often they should therefore be made. Pure: the caller passes the time.
+"""How long updates take now, and how often they can therefore be made. Pure: the caller passes the time.
 
-If updates take longer than usual, they become rarer, so that the engine is free when a pause or the end of a sentence
-comes; when they are fast again, so are the captions.
+Jobs are pulled when the engine is free, so updates become rarer by themselves when they take longer than the interval
+of the settings. Making them rarer still, to leave the engine free for the ends of sentences, makes captions later: a
+sentence of which less is known takes longer to be final.
 """
 
 import statistics
 from collections import deque
 
-from streamstt.whisper.model_choice import HEADROOM_SHARE, MAX_STRETCH
-
 WINDOW_S = 60.0  # over which the usual time of an update is told
-RECENT = 7  # updates whose median sets the interval: one slow update changes nothing
+RECENT = 7  # updates whose median tells the interval: one slow update changes nothing
 ACTIVE_S = 5.0  # a source whose last update is longer ago is silent
 MAX_UPDATES = 1000  # kept at most; a minute has fewer, unless a recording is read faster than it was spoken
 
@@ -56,14 +55,13 @@ class Pace:
         return min(WINDOW_S, now - self._updates[-1][0]) if self._updates else WINDOW_S
 
     def interval_s(self, now: float, wanted_s: float) -> float:
-        """Returns the interval of updates at which the engine stays free for part of the time (s).
+        """Returns the interval at which a source is updated now (s).
 
         Args:
             now: The time (s).
-            wanted_s: Interval in the settings (s); the result is between it and ``MAX_STRETCH`` times it.
+            wanted_s: Interval in the settings (s); it is longer if the updates of all sources take longer.
         """
         recent = [update_s for at, _, update_s in self._updates if now - at <= WINDOW_S][-RECENT:]
         if len(recent) < RECENT:
             return wanted_s
-        busy_s = statistics.median(recent) * self.sources(now)
-        return min(max(wanted_s, busy_s / HEADROOM_SHARE), MAX_STRETCH * wanted_s)
+        return max(wanted_s, statistics.median(recent) * self.sources(now))

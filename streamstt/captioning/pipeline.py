@@ -8,7 +8,7 @@ import asyncio
 import logging
 from functools import partial
 
-from streamstt.audio.format import SAMPLE_RATE, Block, samples_from_ms
+from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.mixing import count_bad, make_finite
 from streamstt.audio.vad import make_detector
 from streamstt.captioning.live_source import LiveSource, source_settings
@@ -311,18 +311,10 @@ class CaptionPipeline:
             decode_s = loop_time() - started_at
             self._hub.counters.count_decode(final=job.final, decode_s=decode_s, age_s=age_s)
             if not job.final:
-                self._set_pace(session.source, decode_s)
+                self.pace.add(loop_time(), session.source, decode_s)
             self._report_lag(session)
             self._drop_finished()
             self._signal_decode_done()
-
-    def _set_pace(self, source: str, update_s: float) -> None:
-        """Makes the updates of all sources rarer while they take long."""
-        now = loop_time()
-        self.pace.add(now, source, update_s)
-        interval_s = self.pace.interval_s(now, self._settings.speech.update_ms / 1000)
-        for live in self._sources.values():
-            live.session.min_update_interval = samples_from_ms(1000 * interval_s)
 
     def _signal_decode_done(self) -> None:
         self._decode_done.set()

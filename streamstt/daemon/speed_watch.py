@@ -20,7 +20,7 @@ from streamstt.engine.runner import EngineRunner
 from streamstt.errors import StreamsttError
 from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import EngineState
-from streamstt.whisper.model_choice import AUTO, format_ms, make_demand, neighbor
+from streamstt.whisper.model_choice import AUTO, Speeds, format_ms, neighbor
 
 CHECK_S = 5.0
 CHANGED = 1.25  # times faster or slower than before, from which a machine itself has changed
@@ -30,10 +30,23 @@ Result = TypeVar("Result")
 log = logging.getLogger(__name__)
 
 
+def _load_speeds() -> Speeds:
+    from streamstt.whisper.live_speed import MachineSpeeds  # noqa: PLC0415 - a scripted engine needs no torch
+
+    return MachineSpeeds()
+
+
 class SpeedWatch:
     """Watches the engine of a daemon; ``run`` is a task of the event loop."""
 
-    def __init__(self, engine: EngineRunner, hub: Hub, pipeline: CaptionPipeline, models: ModelSwitch) -> None:
+    def __init__(
+        self,
+        engine: EngineRunner,
+        hub: Hub,
+        pipeline: CaptionPipeline,
+        models: ModelSwitch,
+        load_speeds: Callable[[], Speeds] = _load_speeds,
+    ) -> None:
         """Starts without knowing any speed; call ``run``.
 
         Args:
@@ -41,11 +54,13 @@ class SpeedWatch:
             hub: Gets the engine's state, and a notice while a smaller model is in force.
             pipeline: Has the settings and the times of updates.
             models: Changes the model.
+            load_speeds: Returns what is known of the speed of models; called in a thread, for real models only.
         """
         self._engine = engine
         self._hub = hub
         self._pipeline = pipeline
         self._models = models
+        self._load_speeds = load_speeds
         self._policy = SpeedPolicy()
         self._info: EngineInfo | None = None  # of the model that the figures belong to
         self._promised_s: float | None = None
@@ -63,13 +78,18 @@ class SpeedWatch:
             "update_promised_seconds", "Time of an update when nothing else runs.", lambda: self._promised_s or 0.0
         )
         while True:
-            await self._check(loop_time())
+            await self.check(loop_time())
             await asyncio.sleep(CHECK_S)
 
     def _median_s(self) -> float | None:
         return self._pipeline.pace.median_s(loop_time())
 
-    async def _check(self, now: float) -> None:
+    async def check(self, now: float) -> None:
+        """Checks once, and acts.
+
+        Args:
+            now: Time of the event loop (s).
+        """
         settings, pace = self._pipeline.settings, self._pipeline.pace
         if self._engine.info is not self._info:
             if self._info and self._info.model != self._engine.info.model:
@@ -97,11 +117,11 @@ class SpeedWatch:
             log.info("updates are %s: %s", "slower than promised" if self._policy.is_slow else "fast again", usual)
         match action:
             case Action.MEASURE:
-                await self._measure(settings)
+                await self._measure(settings, now)
             case Action.STEP_DOWN:
-                await self._step(settings, self._smaller, is_smaller=True)
+                await self._step(settings, self._smaller, now, is_smaller=True)
             case Action.STEP_UP:
-                await self._step(settings, self._larger[-1], is_smaller=False)
+                await self._step(settings, self._larger[-1], now, is_smaller=False)
 
     def _make_state(self, seen: Observation, settings: Settings) -> EngineState:
         update_s = seen.update_s or seen.promised_s
@@ -125,19 +145,17 @@ class SpeedWatch:
         self._smaller = ""
         if not self._is_measurable(settings):
             return
-        from streamstt.whisper import auto_model, live_speed  # noqa: PLC0415 - a scripted engine needs no torch
-
         name = self._engine.info.model
-        self._promised_s = await self._attempt(lambda: live_speed.promised_update_s(settings.engine, name))
+        self._promised_s = await self._attempt(lambda: self._load_speeds().promised_update_s(settings.engine, name))
         if settings.engine.model != AUTO or name != self._changed_to:  # at the start, or a reload has chosen anew
             self._forget_steps()
         if settings.engine.model != AUTO:
             return
-        local = await self._attempt(lambda: auto_model.local_models(settings.engine, make_demand(settings))) or ()
+        local = await self._attempt(lambda: self._load_speeds().local_models(settings)) or ()
         self._smaller = neighbor(name, local, -1)
         if self._larger:
             larger = self._larger[-1]
-            self._larger_s = await self._attempt(lambda: live_speed.promised_update_s(settings.engine, larger))
+            self._larger_s = await self._attempt(lambda: self._load_speeds().promised_update_s(settings.engine, larger))
 
     def _forget_steps(self) -> None:
         self._larger.clear()
@@ -151,13 +169,11 @@ class SpeedWatch:
             log.info("the speed of the engine is not known: %s", error)
             return None
 
-    async def _measure(self, settings: Settings) -> None:
+    async def _measure(self, settings: Settings, now: float) -> None:
         """Measures number formats and speed, and loads the model anew if other formats are faster now."""
-        from streamstt.whisper import live_speed  # noqa: PLC0415 - as above
-
         name, before_s = self._engine.info.model, self._promised_s
-        measured = await self._attempt(lambda: live_speed.measure_again(settings.engine, name))
-        self._policy.measured(loop_time())
+        measured = await self._attempt(lambda: self._load_speeds().measure_again(settings.engine, name))
+        self._policy.measured(now)
         if measured is None:
             return
         self._promised_s = measured.update_s
@@ -167,7 +183,7 @@ class SpeedWatch:
             log.info("number formats %s replace %s", measured.formats, self._engine.info.precision)
             await self._change(settings, name)
 
-    async def _step(self, settings: Settings, name: str, *, is_smaller: bool) -> None:
+    async def _step(self, settings: Settings, name: str, now: float, *, is_smaller: bool) -> None:
         """Changes to the next smaller model, or back to the larger one."""
         old = self._engine.info.model
         if await self._change(settings, name):
@@ -177,7 +193,7 @@ class SpeedWatch:
             else:
                 self._larger.pop()
                 log.info("model %s replaces %s, because this machine is free again", name, old)
-        self._policy.model_changed(loop_time(), is_smaller=is_smaller)
+        self._policy.model_changed(now, is_smaller=is_smaller)
         larger = self._larger[0] if self._larger else ""
         text = f"The smaller model {self._engine.info.model} is used, because {larger} is too slow at the moment."
         self._hub.notify("model", text if larger else "")

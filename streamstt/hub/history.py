@@ -141,7 +141,7 @@ class History:
         """Returns ``hello`` with the finals that a client has missed, or the newest ones for a new client.
 
         Args:
-            daemon_info: The fields that do not change while the daemon runs.
+            daemon_info: The fields that describe the daemon.
             sources: The present sources.
             seq: Number of the last message that was delivered.
             resume: What the client has received before.

@@ -121,7 +121,7 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class DaemonInfo:
-    """The fields of ``hello`` that stay the same while the daemon runs."""
+    """The fields of ``hello`` that describe the daemon; a reload may change model, precision and language."""
 
     version: str
     session: str
@@ -254,7 +254,7 @@ def make_hello(
     """Encodes ``hello``, the first message to every client.
 
     Args:
-        daemon_info: The fields that do not change while the daemon runs.
+        daemon_info: The fields that describe the daemon.
         sources: The sources there are now.
         seq: Number of the last message that was delivered.
         history: Finals that the client has missed, as they are now.

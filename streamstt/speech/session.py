@@ -36,10 +36,6 @@ class Session:
 
     It decides which audio the engine decodes and when, and which words become captions. It must not know the engine,
     the clock or other sources. At most one job is out (being decoded) at a time.
-
-    Attributes:
-        source: Name of the source.
-        min_update_interval: Samples between updates, if more than in the settings: set while the engine is slow.
     """
 
     def __init__(
@@ -60,7 +56,6 @@ class Session:
             writer: Writes the captions; None: a writer that does not rewrite words.
         """
         self.source = source
-        self.min_update_interval = 0
         self._settings = settings
         self._make_detector = make_detector
         self._detector = make_detector(settings)
@@ -178,7 +173,7 @@ class Session:
             return self._ring.end - (first.end or self._ring.end)
         if not (self._open and self._is_due(self._open)):
             return 0
-        return update_policy.overdue(self._open, self._ring.end, self._settings, self.min_update_interval)
+        return update_policy.overdue(self._open, self._ring.end, self._settings)
 
     @property
     def voice_too_quiet(self) -> bool:
@@ -319,10 +314,7 @@ class Session:
         return events
 
     def _is_due(self, utterance: Utterance) -> bool:
-        last_voiced_end = self._segmenter.last_voiced_end
-        return update_policy.is_due(
-            utterance, self._ring.end, last_voiced_end, self._settings, self.min_update_interval
-        )
+        return update_policy.is_due(utterance, self._ring.end, self._segmenter.last_voiced_end, self._settings)
 
     def _committed_until(self) -> int:
         """Sample index up to which words of the open utterance are committed."""

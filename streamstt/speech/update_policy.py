@@ -17,9 +17,7 @@ class DecodeNeed(IntEnum):
     FINAL = 2
 
 
-def is_due(
-    utterance: Utterance, now: int, last_voiced_end: int, settings: SpeechSettings, min_interval: int = 0
-) -> bool:
+def is_due(utterance: Utterance, now: int, last_voiced_end: int, settings: SpeechSettings) -> bool:
     """Returns whether an open utterance should be decoded now.
 
     Args:
@@ -27,7 +25,6 @@ def is_due(
         now: Sample index up to which there is audio.
         last_voiced_end: Sample index of the end of the last frame with speech.
         settings: Settings of the ``[speech]`` section.
-        min_interval: Samples between updates, if more than in the settings.
     """
     if utterance.decode_now:
         return True
@@ -35,21 +32,19 @@ def is_due(
         return now - utterance.start >= samples_from_ms(settings.first_update_ms + settings.pre_roll_ms)
     if utterance.decoded_until < last_voiced_end + WORD_END_PAUSE <= now:
         return True
-    return now - utterance.decoded_until >= max(samples_from_ms(settings.update_ms), min_interval)
+    return now - utterance.decoded_until >= samples_from_ms(settings.update_ms)
 
 
-def overdue(utterance: Utterance, now: int, settings: SpeechSettings, min_interval: int = 0) -> int:
+def overdue(utterance: Utterance, now: int, settings: SpeechSettings) -> int:
     """Returns how long ago an utterance that is due should have been decoded.
 
     Args:
         utterance: An open utterance that is due.
         now: Sample index up to which there is audio.
         settings: Settings of the ``[speech]`` section.
-        min_interval: As of ``is_due``.
 
     Returns:
         Number of samples, 0 or more.
     """
     first = utterance.start + samples_from_ms(settings.pre_roll_ms)
-    interval = max(samples_from_ms(settings.update_ms), min_interval)
-    return max(0, now - max(utterance.decoded_until, first) - interval)
+    return max(0, now - max(utterance.decoded_until, first) - samples_from_ms(settings.update_ms))

@@ -11,6 +11,7 @@ from streamstt.errors import ModelError
 from streamstt.whisper import auto_model, live_speed, speed
 from streamstt.whisper.checkpoints import huggingface, search
 from streamstt.whisper.checkpoints.search import Checkpoint
+from streamstt.whisper.live_speed import MachineSpeeds
 from streamstt.whisper.model_choice import Demand
 from streamstt.whisper.network import precision
 from streamstt.whisper.network.layers import ModelDimensions
@@ -146,11 +147,12 @@ def test_measured_again(machine: Machine, base_folder: Path, monkeypatch: pytest
     monkeypatch.setattr(precision, "measure_again", lambda *_: plans.append(lambda: None))
     monkeypatch.setattr(search, "find_local", lambda _: base_folder)
     settings = SETTINGS.model_copy(update={"encoder": "bfloat16", "decoder": "float32"})
-    assert live_speed.promised_update_s(settings, "base") is None
-    first = live_speed.measure_again(settings, "base")
+    speeds = MachineSpeeds()
+    assert speeds.promised_update_s(settings, "base") is None
+    first = speeds.measure_again(settings, "base")
     assert first.formats == "bfloat16 and float32"
-    assert live_speed.promised_update_s(settings, "base") == first.update_s
+    assert speeds.promised_update_s(settings, "base") == first.update_s
     machine.speedup = 0.5
-    assert live_speed.measure_again(settings, "base").update_s == pytest.approx(2 * first.update_s)
-    assert live_speed.promised_update_s(settings, "base") == pytest.approx(2 * first.update_s)
+    assert speeds.measure_again(settings, "base").update_s == pytest.approx(2 * first.update_s)
+    assert speeds.promised_update_s(settings, "base") == pytest.approx(2 * first.update_s)
     assert len(plans) == 2
