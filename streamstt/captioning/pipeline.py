@@ -14,6 +14,7 @@ from streamstt.audio.vad import make_detector
 from streamstt.captioning.live_source import LiveSource, source_settings
 from streamstt.captioning.liveness import Liveness
 from streamstt.captioning.metrics import PipelineMetrics
+from streamstt.captioning.pace import Pace
 from streamstt.captioning.pause_watch import PauseWatch
 from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest, free_name
 from streamstt.captioning.scheduling import Scheduler
@@ -44,6 +45,7 @@ class CaptionPipeline:
     Attributes:
         metrics: Collects the figures of sources and engine for monitoring.
         liveness: When each device last delivered audio.
+        pace: How long updates take.
         background_decoder: Decodes for uploads when no source needs the engine.
     """
 
@@ -73,6 +75,7 @@ class CaptionPipeline:
         self._remote_names: set[str] = set()
         self.metrics = PipelineMetrics(hub.counters, engine, lambda: (s.session for s in self._sources.values()))
         self.liveness = Liveness()
+        self.pace = Pace()
         self._stopping = False
         self._work_available = asyncio.Event()  # audio has arrived: the engine may have something to do
         self.background_decoder = BackgroundDecoder(settings, self._work_available.set)
@@ -85,6 +88,11 @@ class CaptionPipeline:
             decode_s: How long a decode may take, in seconds.
         """
         return self.liveness.stall_reason(loop_time(), self._engine.busy_since, decode_s)
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
 
     def reload(self, settings: Settings) -> None:
         """Replaces the settings.
@@ -300,7 +308,10 @@ class CaptionPipeline:
             log.debug("%s", hypothesis or f"{job}: given up")
             self._publish(session.apply(hypothesis) if hypothesis else session.fail_job())
             age_s = (session.position - job.end) / SAMPLE_RATE
-            self._hub.counters.count_decode(final=job.final, decode_s=loop_time() - started_at, age_s=age_s)
+            decode_s = loop_time() - started_at
+            self._hub.counters.count_decode(final=job.final, decode_s=decode_s, age_s=age_s)
+            if not job.final:
+                self.pace.add(loop_time(), session.source, decode_s)
             self._report_lag(session)
             self._drop_finished()
             self._signal_decode_done()

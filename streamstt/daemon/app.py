@@ -28,6 +28,7 @@ from streamstt.daemon.hooks import DaemonHooks
 from streamstt.daemon.model_switch import ModelSwitch
 from streamstt.daemon.reload import Reloader
 from streamstt.daemon.signals import reload_on_signal, stop_on_signal
+from streamstt.daemon.speed_watch import SpeedWatch
 from streamstt.daemon.watchdog import Watchdog
 from streamstt.errors import StreamsttError
 from streamstt.logs import install_loop_handler
@@ -124,6 +125,8 @@ async def _serve(
         hooks.on_ready(address)
         hooks.notifier.ready()
         background.append(tasks.create_task(Watchdog(hooks.notifier, hub, pipeline, address).run()))
+        watch = SpeedWatch(components.engine, hub, pipeline, components.models)
+        background.append(tasks.create_task(watch.run()))
         background.append(tasks.create_task(hooks.show_status(hub, address)))
         await wait_for_end(stop, pipeline_task, [] if components.accepts_remote else source_tasks)
         hooks.stopping()

@@ -20,7 +20,8 @@ class RecognizedWord:
         end: Sample index where it ends.
         probability: Mean probability of its tokens, 0 to 1.
         tokens: The model's tokens, so that a committed word is forced exactly as it was recognized.
-        tokenizer: Identifies what made the tokens; a model with another one has to encode the text again.
+        tokenizer: Identifies what made the tokens; a model with another one has to encode the text again. Empty: the
+            model that is in force.
     """
 
     text: str

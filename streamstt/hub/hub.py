@@ -13,7 +13,7 @@ from streamstt.events import Event, Final, Partial, Revised, State
 from streamstt.hub.counters import Counters
 from streamstt.hub.history import History, Resume
 from streamstt.hub.levels import Levels
-from streamstt.hub.protocol import ClientError, DaemonInfo, Message, SourceInfo, make_hello
+from streamstt.hub.protocol import ClientError, DaemonInfo, EngineState, Message, SourceInfo, make_hello
 from streamstt.hub.revisions import Correction, conceal, make_revision
 from streamstt.hub.source_registry import SourceRegistry
 from streamstt.hub.source_status import Notice, SourceStatuses
@@ -29,6 +29,7 @@ class Hub:
     Attributes:
         daemon_info: Description of the daemon in ``hello``.
         counters: The metrics.
+        engine_state: How the engine does; None: it is not watched, or there is none.
         levels: Level of each source, for subscribers that ask for it.
         seq: Number of the last event that was published.
     """
@@ -54,6 +55,7 @@ class Hub:
             clock: Tells the time of finals; None: a clock that starts now.
         """
         self.daemon_info = daemon_info
+        self.engine_state: EngineState | None = None
         self._registry = SourceRegistry(clock or Clock())
         self.levels = Levels()
         self._queue = queue
@@ -366,7 +368,7 @@ class Hub:
     def _hello(self, source: str | None, resume: Resume, *, control: bool) -> str:
         if source is None:
             return self._history.hello_message(
-                self.daemon_info, self.sources, self._delivered_seq, resume, control=control
+                self.daemon_info, self.sources, self._delivered_seq, resume, control=control, engine=self.engine_state
             )
         return make_hello(self.daemon_info, [s for s in self.sources if s.name == source], self._delivered_seq, [])
 

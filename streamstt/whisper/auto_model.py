@@ -158,6 +158,13 @@ def promised_update_s(engine: StreamingEngine, settings: EngineSettings, *, agai
     return known
 
 
+def local_models(settings: EngineSettings, demand: Demand) -> tuple[str, ...]:
+    """Returns the models on this machine that can do what is wanted, one of each size, from the worst words on."""
+    demand = replace(demand, on_gpu=find_device(settings.device).type == "cuda", translate=settings.task == "translate")
+    by_size = (model_choice.variants(size, demand) for size in model_choice.suitable_sizes(demand))
+    return tuple(local for names in by_size if (local := next(filter(_is_local, names), "")))
+
+
 def _is_local(name: str) -> bool:
     return search.find_local(REPOSITORIES[name]) is not None
 

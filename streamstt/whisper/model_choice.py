@@ -6,8 +6,9 @@ measured, nor where models come from.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from streamstt.config.settings import Settings
+from streamstt.config.settings import EngineSettings, Settings
 
 AUTO = "auto"
 ENGLISH = "en"
@@ -98,6 +99,35 @@ class ModelChoice:
         """Describes it for logs and for ``streamstt check``."""
         speed = f", {format_ms(self.update_s)} an update" if self.update_s else ""
         return f"{self.name}{speed}" + (f"; {self.larger} {self.obstacle}" if self.larger else "")
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredSpeed:
+    """What was measured for a model.
+
+    Attributes:
+        update_s: Seconds of a typical update.
+        formats: The number formats to use, in words.
+    """
+
+    update_s: float
+    formats: str
+
+
+class Speeds(Protocol):
+    """The speeds of models on a machine; ``live_speed.MachineSpeeds`` knows and measures those of this one."""
+
+    def promised_update_s(self, settings: EngineSettings, model: str) -> float | None:
+        """Returns the seconds that a typical update takes when nothing else runs; None: not measured yet."""
+        ...
+
+    def measure_again(self, settings: EngineSettings, model: str) -> MeasuredSpeed:
+        """Measures number formats and speed for a model, and replaces what is remembered."""
+        ...
+
+    def local_models(self, settings: Settings) -> tuple[str, ...]:
+        """Returns the models on this machine that suit the settings, from the worst words to the best."""
+        ...
 
 
 def make_demand(settings: Settings) -> Demand:

@@ -39,7 +39,7 @@ class KnownWords:
 
     def tokens(self, words: Sequence[RecognizedWord]) -> list[int]:
         """Returns the tokens of all words, in order."""
-        foreign = {word.text for word in words if word.tokenizer != self.tokenizer}
+        foreign = {word.text for word in words if not self._has_own_tokens(word)}
         missing = sorted(foreign - self._encoded.keys())
         if missing:
             if len(self._encoded) + len(missing) > MAX_KEPT:
@@ -49,5 +49,8 @@ class KnownWords:
         return [
             token
             for word in words
-            for token in (word.tokens if word.tokenizer == self.tokenizer else self._encoded[word.text])
+            for token in (word.tokens if self._has_own_tokens(word) else self._encoded[word.text])
         ]
+
+    def _has_own_tokens(self, word: RecognizedWord) -> bool:
+        return bool(word.tokens) and word.tokenizer in {"", self.tokenizer}
