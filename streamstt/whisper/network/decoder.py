@@ -12,7 +12,7 @@ from functools import cached_property
 import torch
 from torch.nn.functional import gelu
 
-from streamstt.whisper.network.attention import attend, attend_cross
+from streamstt.whisper.network.attention import attend
 from streamstt.whisper.network.layers import MAX_POSITIONS, LayerBuilder, ModelDimensions, WeightSource
 from streamstt.whisper.network.linear import Precision, make_linear
 
@@ -24,7 +24,7 @@ class CrossKV:
     silence, which many windows share, is stored first and kept; each window is written after it.
 
     Attributes:
-        layers: For each layer the keys, (H, S, D/H), the values, (H, D/H, S), and the bias of the scores, (S,).
+        layers: For each layer the keys and the values, each (H, S, D/H), and the bias of the scores, (S,).
         n_silent: Positions of silence, before those of the window.
         nbytes: Size of keys and values in bytes.
     """
@@ -42,12 +42,11 @@ class CrossKV:
         """
         layers, heads, size = dims.decoder_layers, dims.decoder_heads, dims.width // dims.decoder_heads
         capacity = n_silent + max_window
-        self._keys = torch.empty(layers, heads, capacity, size, device=device)  # (L, H, S, D/H)
-        self._values = torch.empty(layers, heads, size, capacity, device=device)  # (L, H, D/H, S), for ``attend_cross``
+        self._kv = torch.empty(layers, 2, heads, capacity, size, device=device)  # (L, 2, H, S, D/H)
         self._bias = torch.zeros(capacity, device=device)  # (S,)
         self.layers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.n_silent = n_silent
-        self.nbytes = self._keys.nbytes + self._values.nbytes
+        self.nbytes = self._kv.nbytes
 
     def set_silence(self, kv: torch.Tensor) -> None:
         """Writes keys and values of the silence, shape (L, 2, H, n_silent, D/H)."""
@@ -63,15 +62,11 @@ class CrossKV:
         """
         end = self._write(kv, self.n_silent + first)
         self._bias[:end] = 0 if bias is None else bias
-        keys, values = self._keys[:, :, :end], self._values[:, :, :, :end]
-        self.layers = [(k, v, self._bias[:end]) for k, v in zip(keys, values, strict=True)]
+        self.layers = [(k, v, self._bias[:end]) for k, v in self._kv[:, :, :, :end]]
 
     def _write(self, kv: torch.Tensor, start: int) -> int:
-        layers, _, heads, n, size = kv.shape
-        end = start + n
-        self._keys[:, :, start:end] = kv[:, 0]
-        values = kv[:, 1].permute(2, 0, 1, 3).reshape(n, layers * heads * size)  # torch transposes only matrices fast
-        self._values[:, :, :, start:end] = values.T.contiguous().view(layers, heads, size, n)
+        end = start + kv.shape[3]
+        self._kv[:, :, :, start:end] = kv
         return end
 
 
@@ -106,7 +101,7 @@ class _DecoderLayer:
         name = f"decoder.layers.{index}"
         self._index = index
         self._heads = dims.decoder_heads
-        self._alignment_heads = torch.tensor(alignment_heads, dtype=torch.long, device=causal_mask.device)
+        self._alignment_heads = alignment_heads
         self._causal_mask = causal_mask
         self._norm1 = builder.norm(f"{name}.self_attn_layer_norm")
         self._qkv, self._out1 = builder.self_attention(name)
@@ -116,46 +111,44 @@ class _DecoderLayer:
         self._norm3 = builder.norm(f"{name}.final_layer_norm")
         self._up, self._down = builder.feed_forward(name)
 
-    def __call__(self, x: torch.Tensor, inputs: Sequence[DecoderInput]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def __call__(self, x: torch.Tensor, inputs: Sequence[DecoderInput], attention: list[list[torch.Tensor]]) -> None:
         """Runs the layer on all texts in one pass, so that its weights are read from memory once.
 
         Args:
-            x: Hidden states of the tokens of all texts, (n, D).
+            x: Hidden states of the tokens of all texts, (n, D); overwritten with the new ones.
             inputs: The texts.
-
-        Returns:
-            The new hidden states, (n, D), and for each text the attention of this layer's alignment heads,
-            (A, n, T); an empty list if the layer has no such heads.
+            attention: For each text a list, to which the attention of this layer's alignment heads is added, (n, T)
+                each.
         """
-        scale = (x.shape[1] // self._heads) ** -0.5
         sizes = [len(text.tokens) for text in inputs]
         qkv = self._qkv(self._norm1(x)).float().view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # (3, H, n, D/H)
-        qkv[0] *= scale
-        outputs = [
-            self._self_attention(text, text_qkv)
-            for text, text_qkv in zip(inputs, torch.split(qkv, sizes, dim=2), strict=True)
-        ]
-        x = x + self._out1(torch.cat(outputs, dim=1).transpose(0, 1).reshape(x.shape))  # (n, D)
+        of_texts = qkv.split(sizes, dim=2) if len(inputs) > 1 else [qkv]
+        outputs = [self._self_attention(*pair) for pair in zip(inputs, of_texts, strict=True)]
+        x += self._out1(_join_texts(outputs))  # (n, D)
 
-        q = self._q(self._norm2(x)).float().view(len(x), self._heads, -1).transpose(0, 1) * scale  # (H, n, D/H)
-        outputs, attention = [], []
-        for text, text_q in zip(inputs, torch.split(q, sizes, dim=1), strict=True):
-            output, weights = attend_cross(text_q, *text.cross_kv.layers[self._index])
+        q = self._q(self._norm2(x)).float().view(len(x), self._heads, -1).transpose(0, 1)  # (H, n, D/H)
+        of_texts = q.split(sizes, dim=1) if len(inputs) > 1 else [q]
+        outputs = []
+        for text, text_q, of_heads in zip(inputs, of_texts, attention, strict=True):
+            output, weights = attend(text_q, *text.cross_kv.layers[self._index])
             outputs.append(output)
-            if len(self._alignment_heads):
-                of_heads = weights.index_select(0, self._alignment_heads)  # (A, n, S)
-                attention.append(of_heads[:, :, text.cross_kv.n_silent :])  # (A, n, T)
-        x = x + self._out2(torch.cat(outputs, dim=1).transpose(0, 1).reshape(x.shape))  # (n, D)
-        return x + self._down(gelu(self._up(self._norm3(x)))), attention
+            of_heads += [weights[head, :, text.cross_kv.n_silent :] for head in self._alignment_heads]  # (n, T) each
+        x += self._out2(_join_texts(outputs))  # (n, D)
+        x += self._down(gelu(self._up(self._norm3(x))))
 
     def _self_attention(self, decoder_input: DecoderInput, qkv: torch.Tensor) -> torch.Tensor:
         """Computes causal attention within one text, (3, H, n, D/H) to (H, n, D/H); appends to the text's cache."""
-        n, end = qkv.shape[2], decoder_input.n_past + qkv.shape[2]
-        cache = decoder_input.kv_cache[self._index]  # (2, H, max tokens, D/H)
-        cache[:, :, decoder_input.n_past : end] = qkv[1:]
-        keys, values = cache[:, :, :end]  # each (H, p + n, D/H)
-        bias = self._causal_mask[decoder_input.n_past : end, :end] if n > 1 else None
-        return attend(qkv[0], keys, values, bias)[0]
+        start, end = decoder_input.n_past, decoder_input.n_past + len(decoder_input.tokens)
+        cache = decoder_input.kv_cache[self._index, :, :, :end]  # (2, H, p + n, D/H)
+        cache[:, :, start:] = qkv[1:]
+        keys, values = cache
+        return attend(qkv[0], keys, values, self._causal_mask[start:end, :end])[0]
+
+
+def _join_texts(outputs: list[torch.Tensor]) -> torch.Tensor:
+    """Joins the outputs of attention, (H, n, D/H) for each text, to (n, D) for all of them."""
+    joined = torch.cat(outputs, dim=1) if len(outputs) > 1 else outputs[0]
+    return joined.transpose(0, 1).reshape(joined.shape[1], -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,21 +223,18 @@ class Decoder:
         tokens = [token for text in inputs for token in text.tokens]
         positions = [self._positions[text.n_past : text.n_past + len(text.tokens)] for text in inputs]
         x = self._token_embedding(tokens).float() + torch.cat(positions)  # (n, D)
-        by_layer: list[list[torch.Tensor]] = []  # for each layer with alignment heads, and each text: (A, n, T)
+        attention: list[list[torch.Tensor]] = [[] for _ in inputs]  # for each text (n, T) of each alignment head
         for layer in self._layers:
-            x, of_texts = layer(x, inputs)
-            by_layer += [of_texts] if of_texts else []
+            layer(x, inputs, attention)
         rows: list[int] = []
         first = 0
         for text in inputs:
             rows += [first + index for index in text.logit_indexes]
             first += len(text.tokens)
-        logits = self._output_projection(self._norm(x[rows])).float()  # (len(rows), V)
-        by_text = torch.split(logits, [len(text.logit_indexes) for text in inputs])
-        return [
-            DecoderOutput(text_logits, torch.cat(of_layers))
-            for text_logits, of_layers in zip(by_text, zip(*by_layer, strict=True), strict=True)
-        ]
+        x = x if rows == list(range(first)) else x[rows]
+        logits = self._output_projection(self._norm(x)).float()  # (len(rows), V)
+        by_text = logits.split([len(text.logit_indexes) for text in inputs])
+        return [DecoderOutput(*pair) for pair in zip(by_text, map(torch.stack, attention), strict=True)]
 
 
 class CrossKVProjection:
