@@ -79,6 +79,9 @@ class EngineSettings(Section):
     vocabulary: tuple[str, ...] = Field(
         (), description='Names and terms to expect, such as ["Siobhan", "Kubernetes"], or one comma-separated string.'
     )
+    second_look: bool = Field(
+        True, description="Hear passages again when the engine is free, and correct their captions within 10 s."
+    )
     threads: int = Field(0, ge=0, le=256, description="CPU threads of the engine; 0: what is best for live captions.")
 
     @field_validator("vocabulary", mode="before")

@@ -136,6 +136,7 @@ class History:
         resume: Resume,
         *,
         control: bool = False,
+        revised: bool = True,
     ) -> str:
         """Returns ``hello`` with the finals that a client has missed, or the newest ones for a new client.
 
@@ -145,6 +146,7 @@ class History:
             seq: Number of the last message that was delivered.
             resume: What the client has received before.
             control: Whether the client may revise captions; it also gets the text of hidden ones.
+            revised: Whether the client gets revisions of finals that it has.
         """
         delivered = self.finals_up_to(seq, reveal=control)
         if resume.since is None:
@@ -154,7 +156,7 @@ class History:
         other_run = resume.since > seq or resume.session not in {None, daemon_info.session}
         since = 0 if other_run else resume.since
         missed = [m for m in delivered if m.seq > since]
-        revisions = self._revisions.since(since, seq)
+        revisions = self._revisions.since(since, seq) if revised else []
         return make_hello(
             daemon_info,
             sources,

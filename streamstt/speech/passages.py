@@ -90,19 +90,24 @@ class PassageCollector:
     def take(self, final_until: int) -> Passage | None:
         """Returns the next passage if it is complete; call again until there is none.
 
+        A single final is none: it was heard with all that is around it.
+
         Args:
             final_until: Sample index up to which all speech is in finals.
         """
-        count = self._complete_count(final_until)
-        return self._divide(count, final_until) if count else None
+        while count := self._complete_count(final_until):
+            if len((passage := self._divide(count, final_until)).finals) > 1:
+                return passage
+        return None
 
     def flush(self, end: int) -> Passage | None:
-        """Returns the passage that is not complete, because no audio follows for now.
+        """Returns what there is of the next passage, because no audio follows for now; None if that is a single final.
 
         Args:
             end: Sample index where the audio ends.
         """
-        return self._divide(len(self._pending), end) if self._pending else None
+        passage = self._divide(len(self._pending), end) if self._pending else None
+        return passage if passage and len(passage.finals) > 1 else None
 
     def _divide(self, count: int, until: int) -> Passage:
         finals, self._pending = tuple(self._pending[:count]), self._pending[count:]
