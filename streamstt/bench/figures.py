@@ -136,8 +136,9 @@ def compute_figures(
         correction_delays += trace.correction_delays
         if reference:
             error_rates.append(error_rate(reference.text, normalized_words(finals, normalize)))
-            corrected = normalized_words(trace.final_captions, normalize)
-            corrected_error_rates.append(error_rate(reference.text, corrected))
+            if trace.correction_delays:
+                corrected = normalized_words(trace.final_captions, normalize)
+                corrected_error_rates.append(error_rate(reference.text, corrected))
         if reference and reference.timed_words:
             timed = reference.timed_words
             pairs, _ = align([w.text for w in timed], [w.text for w in own_words])

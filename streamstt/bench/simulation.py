@@ -139,6 +139,8 @@ def simulate(
     language: str | None,
     decode_s: float = 0,
     words: WordsSettings | None = None,
+    *,
+    second_look: bool = False,
 ) -> SimulationResult:
     """Captions several recordings at once.
 
@@ -150,6 +152,7 @@ def simulate(
         decode_s: Seconds that every decode takes on the clock, instead of its own time: the captions then do not
             depend on the machine's load. 0: its own time.
         words: The ``[words]`` section; None: words are written as recognized.
+        second_look: Whether passages are heard again.
 
     Raises:
         EngineError: The engine failed.
@@ -171,9 +174,10 @@ def simulate(
     while True:
         for playback in playbacks.values():
             playback.advance(now)
-            look_start = time.process_time()
-            playback.look_again(passages[playback.session.source], engine, settings, now)
-            run.second_look_cpu_s += time.process_time() - look_start
+            if second_look:
+                look_start = time.process_time()
+                playback.look_again(passages[playback.session.source], engine, settings, now)
+                run.second_look_cpu_s += time.process_time() - look_start
         chosen = scheduler.next()
         overdue = chosen.overdue / SAMPLE_RATE if chosen else 0.0
         job = chosen.next_job() if chosen else None

@@ -77,13 +77,6 @@ class SecondLooks:
         counters.add_counter("second_look_skipped_seconds", text, lambda: self.skipped_s)
         counters.add_counter("second_look_corrections", "Finals corrected by a second look.", lambda: self.corrected)
 
-    @property
-    def is_active(self) -> bool:
-        """Whether passages are heard again."""
-        engine = self.settings.engine
-        # A translation is phrased anew each time. The reference engine has no steps: live captions would wait.
-        return engine.second_look and engine.task == "transcribe" and engine.kind == "streaming"
-
     def collect(self, session: Session, passages: PassageCollector, writer: CaptionWriter, *, ended: bool) -> None:
         """Takes the passages of a source that are complete.
 
@@ -100,7 +93,7 @@ class SecondLooks:
 
     def _add(self, session: Session, passage: Passage, writer: CaptionWriter) -> None:
         job, frames = session.cut_passage(passage)
-        if not (self.is_active and len(job.audio)):
+        if not (self.settings.engine.looks_again and len(job.audio)):
             return
         look = SecondLook(passage, job, frames, self.settings.speech)
         self._waiting.append(_Waiting(look, writer, len(job.audio) / SAMPLE_RATE, loop_time()))
