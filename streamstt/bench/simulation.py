@@ -132,7 +132,7 @@ class _Playback:
         return passages.flush(self.session.position) if self._ended and self.session.settled else None
 
 
-def simulate(
+def simulate(  # noqa: PLR0913 - each has a meaning of its own
     recordings: Sequence[Samples],
     engine: Engine,
     settings: SpeechSettings,

@@ -167,8 +167,8 @@ def _find_border(ring: Ring, low: int, high: int, in_pause: int) -> int:
         in_pause: Where to cut if there is a long pause between them.
     """
     if high - low > GOOD_PAUSE:
-        return max(ring.start, min(in_pause, ring.end))
+        return max(0, min(in_pause, ring.end))
     if high - low < NARROW_PAUSE:
         low, high = low - NARROW_PAUSE, max(low, high) + NARROW_PAUSE
-    low, high = max(low, ring.start), min(high, ring.end)
+    low, high = max(low, 0), min(high, ring.end)
     return low + find_quietest(ring.read(low, high)) if low < high else low

@@ -99,7 +99,7 @@ def correct(finals: Sequence[HeardFinal], heard_again: Sequence[RecognizedWord])
     for region in _regions([word for word, _ in live], join_fragments(heard_again)):
         own = owners[region.first : region.after]
         parts = _distribute(region.again, finals, owners, region) if region.is_better else None
-        if parts:
+        if parts is not None:
             changed.update(own, parts)
         elif region.same:  # in a final that changes, case and punctuation are those of the words around
             parts = _by_owner(
