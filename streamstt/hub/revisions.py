@@ -151,7 +151,7 @@ def revise(final: Mapping[str, Any], revision: Mapping[str, Any], *, reveal: boo
     """
     is_empty = revision["hidden"] and not reveal
     content = {"text": "", "words": []} if is_empty else {key: revision[key] for key in ("text", "words")}
-    flags = {key: True for key in ("hidden", "starred", "edited") if revision.get(key)}
+    flags = {key: True for key in ("hidden", "starred", "edited", "second_look") if revision.get(key)}
     return {**final, "rev": revision["rev"], **content, **flags}
 
 
