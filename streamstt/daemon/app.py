@@ -151,7 +151,8 @@ async def _stop(components: Components, source_tasks: list[SourceTask], output_t
 
 
 def _open_archive(settings: Settings) -> Archive:
-    return Archive(transcript_folder(settings.transcript), settings.transcript, settings.server.history)
+    folder, holds = transcript_folder(settings.transcript), settings.engine.looks_again
+    return Archive(folder, settings.transcript, settings.server.history, hold=holds)
 
 
 def _first_streamstt_error(group: ExceptionGroup) -> BaseException:

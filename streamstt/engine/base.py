@@ -146,6 +146,20 @@ class Engine(Protocol):
         """
         ...
 
+    def decode_in_steps(self, job: Job) -> Iterator[Hypothesis | None]:
+        """Decodes one job in small steps, between which other jobs may be decoded.
+
+        Args:
+            job: The job; its draft may hold words that the audio does not.
+
+        Yields:
+            None after each step; after the last one the hypothesis.
+
+        Raises:
+            EngineError: The decode failed.
+        """
+        ...
+
     def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         """Decodes many jobs side by side, which takes less CPU time than one after the other.
 

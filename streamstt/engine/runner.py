@@ -8,7 +8,7 @@ the reason, and the daemon ends: the service manager starts a new process, the f
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from functools import partial
 from typing import TypeVar
@@ -45,6 +45,7 @@ class EngineRunner:
         self._load = load
         self._thread = thread
         self._engine: Engine | None = None
+        self._steps: Iterator[Hypothesis | None] | None = None  # of a job for which nobody waits
         self._info: EngineInfo | None = None
         self._last_job_failed = False
         self._vocabulary: tuple[str, ...] | None = None  # replaces the one that it is loaded with
@@ -64,7 +65,7 @@ class EngineRunner:
             EngineError: The engine cannot be loaded, or does not work.
         """
         load = self._load
-        self._engine = None  # there may not be memory for two
+        self._engine = self._steps = None  # there may not be memory for two
         engine = await self._run_in_engine_thread("loading the model", load)
         if self._engine is None:  # else it was replaced meanwhile
             self._engine = engine
@@ -98,6 +99,7 @@ class EngineRunner:
         except Exception as error:  # out of memory, for instance
             raise EngineError(f"loading the model failed: {type(error).__name__}: {error}") from error
         self._load, self._engine, self._info, self._vocabulary = load, engine, engine.info, None
+        self._steps = None
 
     async def decode(self, job: Job, notify: Callable[[str], None]) -> Hypothesis | None:
         """Decodes a job of a live source.
@@ -140,6 +142,34 @@ class EngineRunner:
             else:
                 hypothesis = await self._retry_fresh(job, error, notify)
         return self._report_recovery(hypothesis, notify)
+
+    def begin_steps(self, job: Job) -> None:
+        """Begins to decode a job in steps, for which nobody waits; one that has begun is dropped."""
+        assert self._engine is not None, "start() comes first"
+        self._steps = self._engine.decode_in_steps(job)
+
+    async def step(self) -> Hypothesis | None:
+        """Runs the next step of the job that was begun.
+
+        Returns:
+            The hypothesis after the last step; None before.
+
+        Raises:
+            EngineError: It failed, or the engine was loaded again; the job is dropped.
+        """
+        steps = self._steps
+        if steps is None:
+            raise EngineError("the engine was loaded again")
+        try:
+            hypothesis: Hypothesis | None = await self._run_in_engine_thread(
+                "hearing a passage again", partial(next, steps)
+            )
+        except EngineError:
+            self._steps = None
+            raise
+        if hypothesis:
+            self._steps = None
+        return hypothesis
 
     async def _is_working(self) -> bool:
         """Returns whether the engine decodes silence."""

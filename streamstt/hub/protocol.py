@@ -216,7 +216,8 @@ def parse_event(data: Mapping[str, Any]) -> Event | None:
         case "final":
             return parse_final(data)
         case "revised":
-            return Revised(parse_final(data), int(data["final_seq"]), bool(data["hidden"]), bool(data["edited"]))
+            flags = (bool(data["hidden"]), bool(data["edited"]), bool(data.get("second_look")))
+            return Revised(parse_final(data), int(data["final_seq"]), *flags)
         case "partial":
             start, end = float(data["start"]), float(data["end"])
             texts = _string_fields(data, "source", "id", "text", "language")

@@ -166,6 +166,30 @@ class StreamingEngine:
                 hypotheses = self._step_batch(batch)
             yield from hypotheses
 
+    def decode_in_steps(self, job: Job) -> Iterator[Hypothesis | None]:
+        """Decodes one job in steps of some ten milliseconds, with memory of its own.
+
+        Raises:
+            EngineError: torch failed, for instance because memory ran out.
+        """
+        # Each step by itself: what runs between them is no business of ``_engine_errors``.
+        steps = self._window_encoder.encode_in_steps(job.audio, _window_positions(job))
+        cross_kv: CrossKV | None = None
+        while cross_kv is None:
+            with _engine_errors(str(job)):
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    cross_kv = end.value
+            yield None
+        with _engine_errors(str(job)):
+            language = self._known_language(job) or self._detect_language(cross_kv, job.expected_language)[0]
+            batch = [self._start_decode(job, self._make_request(job, language), language, cross_kv)]
+        while batch:
+            with _engine_errors(str(job)):
+                hypotheses = self._step_batch(batch)
+            yield hypotheses[0] if hypotheses else None
+
     def _batch_has_room(self, batch: list["_BatchItem"]) -> bool:
         return len(batch) < MAX_BATCH and sum(item.nbytes for item in batch) < MAX_BATCH_BYTES
 
@@ -176,10 +200,15 @@ class StreamingEngine:
         else:
             language, is_sure = self._detect_language(cross_kv, expected or job.expected_language)
         request = replace(self._make_request(job, language), draft=[])
+        return replace(
+            self._start_decode(job, request, language, cross_kv), detected_language=language if is_sure else None
+        )
+
+    def _start_decode(self, job: Job, request: DecodeRequest, language: str, cross_kv: CrossKV) -> "_BatchItem":
         n_tokens = len(request.prompt) + len(request.forced) + request.max_new_tokens
         kv_cache = self._speculative_decoder.decoder.make_cache(n_tokens)
         state = self._speculative_decoder.start(request, cross_kv, kv_cache)
-        return _BatchItem(job, language, language if is_sure else None, cross_kv.nbytes + kv_cache.nbytes, state)
+        return _BatchItem(job, language, cross_kv.nbytes + kv_cache.nbytes, state)
 
     def _step_batch(self, batch: list["_BatchItem"]) -> list[Hypothesis]:
         """Runs one pass; removes the items that it completes from ``batch``, and returns their hypotheses."""
@@ -255,16 +284,16 @@ class _BatchItem:
     Attributes:
         job: The job.
         language: Code of the language in which it is decoded.
-        detected_language: The same, if it was detected with confidence, else None.
         nbytes: Memory of its keys and values.
         state: Its decode.
+        detected_language: Code of the language, if it was detected with confidence, else None.
     """
 
     job: Job
     language: str
-    detected_language: str | None
     nbytes: int
     state: DecodeState
+    detected_language: str | None = None
 
 
 def _window_positions(job: Job) -> int:

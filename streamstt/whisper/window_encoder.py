@@ -14,7 +14,7 @@ from streamstt.audio.format import Samples, samples_from_ms
 from streamstt.whisper.decoding.alignment import FRAME_S
 from streamstt.whisper.log_mel import LogMel, scale, silence_value
 from streamstt.whisper.network.decoder import CrossKV
-from streamstt.whisper.network.encoder import EncoderKV, first_frame
+from streamstt.whisper.network.encoder import EncoderKV, Steps, finish, first_frame
 from streamstt.whisper.network.model import Network
 from streamstt.whisper.silent_context import SilentContexts, nearest_floor
 
@@ -76,9 +76,14 @@ class WindowEncoder:
         Returns:
             Keys and values for the decoder, in no more memory than necessary.
         """
+        return finish(self.encode_in_steps(audio, length))
+
+    def encode_in_steps(self, audio: Samples, length: int) -> Steps[CrossKV]:
+        """Encodes a window in steps, so that what is more urgent need not wait; as ``__call__``."""
         levels = self._log_mel.levels(audio, 2 * length)
         silence = self._silent_contexts(nearest_floor(silence_value(float(levels.max()))))
-        encoded = self._encoder(scale(levels, silence.floor), silence.context)
+        encoded = yield from self._encoder.encode_in_steps(scale(levels, silence.floor), silence.context)
+        yield
         covered = silence.context.n_covered(length)
         cross_kv = CrossKV(self._dims, silence.kv.shape[3] - covered, levels.device, length)
         cross_kv.set_silence(silence.kv[:, :, :, covered:])

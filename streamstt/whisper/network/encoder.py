@@ -5,7 +5,9 @@ silence.
 """
 
 import math
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch.nn.functional import conv1d, gelu
@@ -17,6 +19,21 @@ from streamstt.whisper.network.precision import PrecisionPlan
 
 STRIDE = 16  # one of 16 silent positions is kept and weighted 16 times: a quarter of the decoder's time, same words
 FEED_FORWARD_ROWS = 256  # positions per feed-forward pass, so that its intermediate results stay in the cache
+
+
+Result = TypeVar("Result")
+Steps = Generator[None, None, Result]
+"""Work that is done in steps of some ten milliseconds; what it yields means nothing."""
+
+
+def finish(steps: Steps[Result]) -> Result:
+    """Does all steps of some work, and returns its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
 
 
 class _EncoderLayer:
@@ -193,10 +210,20 @@ class Encoder:
         Returns:
             Shape (T, D), float32.
         """
+        return finish(self.encode_in_steps(mel, silent_context))
+
+    def encode_in_steps(self, mel: torch.Tensor, silent_context: SilentContext | None = None) -> Steps[torch.Tensor]:
+        """Encodes a window layer by layer, so that what is more urgent need not wait; as ``__call__``."""
         kv = self.make_kv(mel.shape[1] // 2, len(silent_context.positions) if silent_context else 0)
         if silent_context:
             kv.set_silence(silent_context)
-        return self.encode_from(mel, 0, kv)
+        x = self._embed(mel)
+        x = x + self._positions[: len(x)]  # (T, D)
+        layers_kv, bias = kv.layers(len(x))
+        for layer, layer_kv in zip(self._layers, layers_kv, strict=True):
+            yield
+            x = layer(x, *layer_kv, bias)
+        return self._norm(x)
 
     def encode_from(self, mel: torch.Tensor, first: int, kv: EncoderKV) -> torch.Tensor:
         """Encodes the end of a window whose earlier positions have been encoded.
