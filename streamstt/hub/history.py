@@ -33,10 +33,11 @@ class ResumeState:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """What a viewer has received before: everything up to number ``since`` of ``session``."""
+    """What a viewer has received before: everything up to number ``since`` of ``session``; and if it takes revisions."""
 
     since: int | None = None
     session: str | None = None
+    revised: bool = True
 
 
 class History:
@@ -137,7 +138,6 @@ class History:
         *,
         control: bool = False,
         engine: EngineState | None = None,
-        revised: bool = True,
     ) -> str:
         """Returns ``hello`` with the finals that a client has missed, or the newest ones for a new client.
 
@@ -148,7 +148,6 @@ class History:
             resume: What the client has received before.
             control: Whether the client may revise captions; it also gets the text of hidden ones.
             engine: How the engine does; None: there is none.
-            revised: Whether the client gets revisions of finals that it has.
         """
         engine_fields = engine.fields if engine else None
         delivered = self.finals_up_to(seq, reveal=control)
@@ -159,7 +158,7 @@ class History:
         other_run = resume.since > seq or resume.session not in {None, daemon_info.session}
         since = 0 if other_run else resume.since
         missed = [m for m in delivered if m.seq > since]
-        revisions = self._revisions.since(since, seq) if revised else []
+        revisions = self._revisions.since(since, seq) if resume.revised else []
         return make_hello(
             daemon_info,
             sources,

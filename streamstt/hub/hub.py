@@ -374,7 +374,7 @@ class Hub:
             queue or self._queue, source, counted=counted, sees_hidden=sees_hidden, takes_revisions=revised
         )
         # Not kept in a variable, which would live as long as the subscription: a long history, for each client.
-        subscription.put_private(self._hello(source, resume, control=control, revised=revised))
+        subscription.put_private(self._hello(source, replace(resume, revised=revised), control=control))
         subscription.put(self._present_state())
         self._subscriptions.add(subscription)
         if self._finished:
@@ -387,16 +387,10 @@ class Hub:
             self._subscriptions.discard(subscription)
             self.counters.too_slow.inc(subscription.close_reason is TOO_SLOW)
 
-    def _hello(self, source: str | None, resume: Resume, *, control: bool, revised: bool) -> str:
+    def _hello(self, source: str | None, resume: Resume, *, control: bool) -> str:
         if source is None:
             return self._history.hello_message(
-                self.daemon_info,
-                self.sources,
-                self._delivered_seq,
-                resume,
-                control=control,
-                engine=self.engine_state,
-                revised=revised,
+                self.daemon_info, self.sources, self._delivered_seq, resume, control=control, engine=self.engine_state
             )
         return make_hello(self.daemon_info, [s for s in self.sources if s.name == source], self._delivered_seq, [])
 
