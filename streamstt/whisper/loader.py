@@ -13,6 +13,7 @@ from streamstt.engine.base import Engine, EngineInfo
 from streamstt.errors import ConfigError
 from streamstt.progress import Progress
 from streamstt.whisper.model_choice import AUTO, Demand
+from streamstt.whisper.torch_import import import_all_parts
 
 if TYPE_CHECKING:
     from streamstt.whisper.checkpoints.search import Checkpoint
@@ -71,6 +72,7 @@ def _load(settings: EngineSettings, progress: Progress | None, demand: Demand) -
             _limit_primitive_caches()
             # Import torch last: it takes seconds, and a misspelt name of model or language should fail at once.
             if settings.kind == "reference":
+                import_all_parts()
                 from streamstt.whisper.reference import ReferenceEngine  # noqa: PLC0415
 
                 return ReferenceEngine(checkpoint, settings)
