@@ -15,7 +15,7 @@ from streamstt.whisper.streaming import StreamingEngine
 from tests.support.paths import DATA
 from tests.support.streaming import EXACT, SHORT, drafted, job, recording, text_of, tokens_of
 
-NAMES = ("meeting", "long_sentence", "short")
+NAMES = ("meeting", "short")
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def exact(tiny_folder: Path) -> StreamingEngine:
 def test_steps_between_live_updates(exact: StreamingEngine) -> None:
     """A decode in steps is that of one job at once, whatever its draft, and neither disturbs live updates of a window
     that grows nor is disturbed by them; each step is a small part of it."""
-    audio = recording("long_sentence")
+    audio = recording("meeting")
     again = job(audio, draft=drafted([11, 40_000, 7]))
     updates = [job(SHORT[: SAMPLE_RATE * seconds], final=False) for seconds in (2, 3, 4)]
     live_alone = [tokens_of(exact.decode(update)) for update in updates]
@@ -45,7 +45,7 @@ def test_steps_between_live_updates(exact: StreamingEngine) -> None:
     assert text_of(result) == text_of(expected)
     assert [w.start for w in result.words] == pytest.approx([w.start for w in expected.words], abs=SAMPLE_RATE // 20)
     assert [tokens_of(hypothesis) for hypothesis in live] == live_alone
-    assert n_steps > exact.network[0].encoder_layers + 10
+    assert n_steps > 14, "four layers, and ten words at least"
 
 
 def test_words_of_real_speech(exact: StreamingEngine) -> None:
