@@ -16,7 +16,7 @@ from streamstt.config.words import WordsSettings
 from streamstt.engine.base import Engine
 from streamstt.events import Event, Final, Partial
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.passages import Passage, PassageCollector
+from streamstt.speech.passages import LivePassage, PassageCollector
 from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.second_look import SecondLook
 from streamstt.speech.session import Session
@@ -117,7 +117,7 @@ class _Playback:
 
     def look_again(self, passages: PassageCollector, engine: Engine, settings: SpeechSettings, now: float) -> None:
         """Hears the passages again that are complete at ``now`` (s), which takes no time on the clock."""
-        while passage := passages.take(self.session.final_until) or self._last_passage(passages):
+        while passage := passages.next_passage(self.session.final_until) or self._last_passage(passages):
             look = SecondLook(passage, *self.session.cut_passage(passage), settings)
             while job := look.job:
                 for hypothesis in filter(None, engine.decode_in_steps(job)):
@@ -128,7 +128,7 @@ class _Playback:
                 text, words = self._writer.rewrite(final.words, final.language)
                 self.trace.corrected[final.id] = replace(originals[final.id], text=text, words=words)
 
-    def _last_passage(self, passages: PassageCollector) -> Passage | None:
+    def _last_passage(self, passages: PassageCollector) -> LivePassage | None:
         return passages.flush(self.session.position) if self._ended and self.session.settled else None
 
 

@@ -16,7 +16,7 @@ from streamstt.engine.runner import EngineRunner
 from streamstt.errors import EngineError
 from streamstt.hub.hub import Hub
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.passages import Passage, PassageCollector
+from streamstt.speech.passages import LivePassage, PassageCollector
 from streamstt.speech.second_look import SecondLook
 from streamstt.speech.session import Session
 
@@ -31,13 +31,13 @@ class _Waiting:
     """A passage to be heard again.
 
     Attributes:
-        look: What is heard again.
+        second_look: What is heard again.
         writer: Writes the captions of its source.
         seconds: Length of its audio, in seconds.
         since: Loop time (s) at which it was complete.
     """
 
-    look: SecondLook
+    second_look: SecondLook
     writer: CaptionWriter
     seconds: float
     since: float
@@ -86,12 +86,12 @@ class SecondLooks:
             writer: Writes its captions.
             ended: Whether no audio follows for now, so that the last passage is complete as well.
         """
-        while passage := passages.take(session.final_until):
+        while passage := passages.next_passage(session.final_until):
             self._add(session, passage, writer)
         if ended and session.settled and (passage := passages.flush(session.position)):
             self._add(session, passage, writer)
 
-    def _add(self, session: Session, passage: Passage, writer: CaptionWriter) -> None:
+    def _add(self, session: Session, passage: LivePassage, writer: CaptionWriter) -> None:
         job, frames = session.cut_passage(passage)
         if not (self.settings.engine.looks_again and len(job.audio)):
             return
@@ -116,7 +116,7 @@ class SecondLooks:
             self._skip(current)
             return True
         if hypothesis:
-            current.look.apply(hypothesis)
+            current.second_look.apply(hypothesis)
             self._begin(current)
         return True
 
@@ -131,12 +131,12 @@ class SecondLooks:
 
     def _begin(self, current: _Waiting) -> None:
         """Begins the next job of a passage, or publishes its corrections if there is none."""
-        if job := current.look.job:
+        if job := current.second_look.job:
             self._engine.begin_steps(job)
             return
         self._current = None
         self.heard_s += current.seconds
-        better = [(c.id, *current.writer.rewrite(c.words, c.language)) for c in current.look.corrections]
+        better = [(c.id, *current.writer.rewrite(c.words, c.language)) for c in current.second_look.corrections]
         self.corrected += self._hub.take_second_look(better)
 
     def _skip(self, current: _Waiting) -> None:

@@ -17,8 +17,8 @@ MIN_PASSAGE = samples_from_ms(14_000)  # from here on a passage may end; at less
 MAX_PASSAGE = samples_from_ms(20_000)
 GOOD_PAUSE = samples_from_ms(1000)  # a pause of this length ends a passage that is long enough
 MAX_PAUSE = samples_from_ms(5000)  # a pause of this length ends any passage: what is corrected late is not read
-LEAD = samples_from_ms(400)  # audio before the first word
-TAIL = samples_from_ms(500)  # audio after the last word
+AUDIO_BEFORE = samples_from_ms(400)  # audio before the first word
+AUDIO_AFTER = samples_from_ms(500)  # audio after the last word
 NARROW_PAUSE = 4 * FRAME  # between words, up to which the times of words are too rough to find a pause in it
 MAX_AUDIO = samples_from_ms(28_000)  # Whisper's own window is 30 s
 
@@ -49,7 +49,7 @@ class HeardFinal:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class LivePassage:
     """Finals that are heard again together.
 
     Attributes:
@@ -87,7 +87,7 @@ class PassageCollector:
         if words:
             self._pending.append(HeardFinal(final_id, tuple(words), language))
 
-    def take(self, final_until: int) -> Passage | None:
+    def next_passage(self, final_until: int) -> LivePassage | None:
         """Returns the next passage if it is complete; call again until there is none.
 
         A single final is none: it was heard with all that is around it.
@@ -100,7 +100,7 @@ class PassageCollector:
                 return passage
         return None
 
-    def flush(self, end: int) -> Passage | None:
+    def flush(self, end: int) -> LivePassage | None:
         """Returns what there is of the next passage, because no audio follows for now; None if that is a single final.
 
         Args:
@@ -109,10 +109,10 @@ class PassageCollector:
         passage = self._divide(len(self._pending), end) if self._pending else None
         return passage if passage and len(passage.finals) > 1 else None
 
-    def _divide(self, count: int, until: int) -> Passage:
+    def _divide(self, count: int, until: int) -> LivePassage:
         finals, self._pending = tuple(self._pending[:count]), self._pending[count:]
         after, self._divided_until = self._divided_until, finals[-1].end
-        return Passage(finals, after, max(self._pending[0].start if self._pending else until, finals[-1].end))
+        return LivePassage(finals, after, max(self._pending[0].start if self._pending else until, finals[-1].end))
 
     def _complete_count(self, final_until: int) -> int:
         """Returns how many of the finals are the next passage; 0: it is not complete."""
@@ -132,7 +132,7 @@ class PassageCollector:
         return 0
 
 
-def cut_passage(passage: Passage, source: str, ring: Ring, speech_frames: SpeechFrames) -> tuple[Job, SpeechFrames]:
+def cut_passage(passage: LivePassage, source: str, ring: Ring, speech_frames: SpeechFrames) -> tuple[Job, SpeechFrames]:
     """Cuts the audio of a passage: from the pause before it to the pause after it.
 
     Args:
@@ -148,9 +148,9 @@ def cut_passage(passage: Passage, source: str, ring: Ring, speech_frames: Speech
     finals = passage.finals
     missed = speech_frames.select(passage.after, finals[0].start).starts  # there may be words nobody has recognized
     first = min([finals[0].start, *missed[:1]])
-    start = _find_border(ring, passage.after, first, first - LEAD)
-    end = _find_border(ring, finals[-1].end, passage.before, finals[-1].end + TAIL)
-    start = max(start, min(end - MAX_AUDIO, finals[0].start - LEAD))
+    start = _find_border(ring, passage.after, first, first - AUDIO_BEFORE)
+    end = _find_border(ring, finals[-1].end, passage.before, finals[-1].end + AUDIO_AFTER)
+    start = max(start, min(end - MAX_AUDIO, finals[0].start - AUDIO_BEFORE))
     is_kept = ring.start <= start < end <= min(ring.end, start + MAX_AUDIO)
     audio = ring.read(start, end if is_kept else start)
     job = Job(source, start, audio, final=True, language=finals[0].language, draft=passage.words)

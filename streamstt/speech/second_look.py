@@ -13,7 +13,7 @@ from statistics import mean
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.speech.closed_decode import ClosedDecode
-from streamstt.speech.passages import HeardFinal, Passage
+from streamstt.speech.passages import HeardFinal, LivePassage
 from streamstt.speech.reliability import SpeechFrames
 from streamstt.speech.word_fragments import join_fragments
 
@@ -24,7 +24,7 @@ MAX_DROPPED = 3  # words in a row that the second look may drop; if it has none 
 class SecondLook:
     """Hears one passage again: the caller has each ``job`` decoded and passes the hypothesis to ``apply``."""
 
-    def __init__(self, passage: Passage, job: Job, speech_frames: SpeechFrames, settings: SpeechSettings) -> None:
+    def __init__(self, passage: LivePassage, job: Job, speech_frames: SpeechFrames, settings: SpeechSettings) -> None:
         """Starts with all of the passage to be decoded.
 
         Args:
@@ -58,13 +58,13 @@ class _Region:
     Attributes:
         first: Index of the first live word.
         live: The live words.
-        again: The words that were heard again.
+        heard_again: The words that were heard again.
         same: Whether they are the same words.
     """
 
     first: int
     live: Sequence[RecognizedWord]
-    again: Sequence[RecognizedWord]
+    heard_again: Sequence[RecognizedWord]
     same: bool
 
     @property
@@ -75,9 +75,9 @@ class _Region:
     @property
     def is_better(self) -> bool:
         """Whether the words that were heard again are more probable."""
-        if self.same or (not self.again and len(self.live) > MAX_DROPPED):
+        if self.same or (not self.heard_again and len(self.live) > MAX_DROPPED):
             return False
-        return _probability(self.again) > _probability(self.live)
+        return _probability(self.heard_again) > _probability(self.live)
 
 
 def correct(finals: Sequence[HeardFinal], heard_again: Sequence[RecognizedWord]) -> list[HeardFinal]:
@@ -98,12 +98,16 @@ def correct(finals: Sequence[HeardFinal], heard_again: Sequence[RecognizedWord])
     changed: set[int] = set()
     for region in _regions([word for word, _ in live], join_fragments(heard_again)):
         own = owners[region.first : region.after]
-        parts = _distribute(region.again, finals, owners, region) if region.is_better else None
+        parts = _distribute(region.heard_again, finals, owners, region) if region.is_better else None
         if parts is not None:
             changed.update(own, parts)
         elif region.same:  # in a final that changes, case and punctuation are those of the words around
             parts = _by_owner(
-                (replace(new, start=w.start, end=w.end) for w, new in zip(region.live, region.again, strict=True)), own
+                (
+                    replace(new, start=w.start, end=w.end)
+                    for w, new in zip(region.live, region.heard_again, strict=True)
+                ),
+                own,
             )
         else:
             parts = _by_owner(region.live, own)

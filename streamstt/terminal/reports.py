@@ -43,6 +43,7 @@ def replace_controls_by_line(text: str) -> str:
 
 FIGURE_LABELS = {
     "wer": ("word error rate", "%"),
+    "wer_second_look": ("word error rate after the second look", "%"),
     "shown_p50_s": ("word shown, median", "s"),
     "shown_p95_s": ("word shown, 95th percentile", "s"),
     "settled_p50_s": ("word stable or final, median", "s"),
@@ -53,6 +54,8 @@ FIGURE_LABELS = {
     "word_start_error_ms": ("mean error of word starts", "ms"),
     "word_end_error_ms": ("mean error of word ends", "ms"),
     "cpu_s_per_s": ("CPU seconds per second of speech", ""),
+    "second_look_cpu_s_per_s": ("the same for the second look", "s"),
+    "second_look_p95_s": ("passage ended before its second look, 95th percentile", "s"),
     "update_p50_s": ("update, median", "s"),
     "update_p95_s": ("update, 95th percentile", "s"),
     "overdue_p95_s": ("update overdue, 95th percentile", "s"),

@@ -11,7 +11,7 @@ from streamstt.audio.format import SAMPLE_RATE, Block
 from streamstt.audio.ring import Ring
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, RecognizedWord
-from streamstt.speech.passages import LEAD, MAX_AUDIO, HeardFinal, Passage, PassageCollector, cut_passage
+from streamstt.speech.passages import AUDIO_BEFORE, MAX_AUDIO, HeardFinal, LivePassage, PassageCollector, cut_passage
 from streamstt.speech.reliability import SpeechFrames
 from streamstt.speech.second_look import SecondLook, correct
 from tests.support.drawing import PROPERTY
@@ -117,9 +117,9 @@ def collect(*spans: tuple[float, float], final_until: float | None = None) -> li
     for n, (start, end) in enumerate(spans):
         collector.add(f"f{n}", (RecognizedWord(" a", samples(start), samples(end), 0.9),), "en")
         following = spans[n + 1][0] if n + 1 < len(spans) else final_until or end
-        while passage := collector.take(samples(min(following, end))):
+        while passage := collector.next_passage(samples(min(following, end))):
             found.append([final.id for final in passage.finals])
-    while passage := collector.take(samples(final_until or 0)):
+    while passage := collector.next_passage(samples(final_until or 0)):
         found.append([final.id for final in passage.finals])
     return found
 
@@ -144,7 +144,7 @@ def test_another_language_is_another_passage() -> None:
     collector = PassageCollector()
     for n, language in enumerate(["en", "en", "de", "de"]):
         collector.add(f"f{n}", words("one two", n), language)
-    first, second = collector.take(0), collector.take(0)
+    first, second = collector.next_passage(0), collector.next_passage(0)
     assert first is not None
     assert second is None
     assert [f.id for f in first.finals] == ["f0", "f1"]
@@ -163,14 +163,14 @@ def fill(seconds: float, *, keep_s: float = 120) -> Ring:
 def test_the_audio_of_a_passage() -> None:
     """It reaches from the pause before the first word, or before speech that has no words, to the pause after the
     last, and its draft is what was recognized."""
-    passage = Passage((heard("f1", "one two", 10), heard("f2", "three", 12)), samples(5), samples(20))
+    passage = LivePassage((heard("f1", "one two", 10), heard("f2", "three", 12)), samples(5), samples(20))
     job, _ = cut_passage(passage, "mic", fill(30), SpeechFrames())
     assert (job.start, job.end) == (samples(9.6), samples(13))
     assert [w.text for w in job.draft] == [" one", " two", " three"]
     frames = SpeechFrames()
     frames.add(samples(8))
     job, _ = cut_passage(passage, "mic", fill(30), frames)
-    assert job.start == samples(8) - LEAD
+    assert job.start == samples(8) - AUDIO_BEFORE
     close = replace(passage, after=samples(9.9), before=samples(12.7))
     job, _ = cut_passage(close, "mic", fill(30), SpeechFrames())
     assert samples(9.8) <= job.start <= samples(10.1)
@@ -179,15 +179,15 @@ def test_the_audio_of_a_passage() -> None:
 
 def test_audio_that_is_not_kept() -> None:
     """Without all of its audio, a passage is not heard again; nor is one that is longer than Whisper's window."""
-    passage = Passage((heard("f1", "one two", 10), heard("f2", "three", 12)), samples(5), samples(20))
+    passage = LivePassage((heard("f1", "one two", 10), heard("f2", "three", 12)), samples(5), samples(20))
     assert not len(cut_passage(passage, "mic", fill(30, keep_s=19), SpeechFrames())[0].audio)
-    long = Passage((heard("f1", "one", 10), heard("f2", "two", 39)), samples(5), samples(45))
+    long = LivePassage((heard("f1", "one", 10), heard("f2", "two", 39)), samples(5), samples(45))
     assert len(cut_passage(long, "mic", fill(60), SpeechFrames())[0].audio) <= MAX_AUDIO
 
 
 def test_a_second_look() -> None:
     """Its job is decoded until no speech is left without words, and then says what is better."""
-    passage = Passage((heard("f1", "one two?0.2", 1), heard("f2", "three", 3)), 0, samples(6))
+    passage = LivePassage((heard("f1", "one two?0.2", 1), heard("f2", "three", 3)), 0, samples(6))
     job, frames = cut_passage(passage, "mic", fill(9), SpeechFrames())
     look = SecondLook(passage, job, frames, SpeechSettings())
     assert look.job is job
