@@ -33,7 +33,7 @@ class ResumeState:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """What a viewer has received before, everything up to number ``since`` of ``session``; whether it takes revisions."""
+    """What a viewer has received: everything up to number ``since`` of ``session``; and whether it takes revisions."""
 
     since: int | None = None
     session: str | None = None
