@@ -80,6 +80,10 @@ class ModelSwitch:
         gc.unfreeze()
         gc.collect()
         gc.freeze()
+        if not name.startswith("script:"):
+            from streamstt.whisper.runtime import release_free_memory  # noqa: PLC0415 - it imports torch
+
+            release_free_memory()
 
 
 def choose_local(settings: Settings) -> str:

@@ -11,7 +11,7 @@ from streamstt.whisper.checkpoints.layout import read_json
 from streamstt.whisper.model_choice import MeasuredSpeed, make_demand
 from streamstt.whisper.network import precision
 from streamstt.whisper.network.layers import ModelDimensions
-from streamstt.whisper.runtime import find_device
+from streamstt.whisper.runtime import find_device, release_free_memory
 
 
 class MachineSpeeds:
@@ -42,6 +42,7 @@ class MachineSpeeds:
         if device.type == "cpu":
             precision.measure_again(dims, cache)
         update_s = auto_model.measured_update_s(store, dims, settings, device, again=True)
+        release_free_memory()  # of the layers that were timed
         plan = precision.choose(settings.encoder, settings.decoder, dims, device, cache)
         return MeasuredSpeed(update_s, str(plan))
 

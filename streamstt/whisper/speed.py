@@ -132,11 +132,12 @@ def measure_layers(
     chosen = precision.choose(encoder, decoder, dims, device, default_cache_root() / "precision.json")
     with torch.inference_mode():
         small = [replace(dims, encoder_layers=n, decoder_layers=n, vocabulary_size=SMALL_VOCABULARY) for n in (1, 2)]
+        weights = _RandomWeights()
+        head = make_linear(weights.get("", dims.vocabulary_size, dims.width).to(device), None, chosen.decoder)
         models = [
-            _timed_calls(load_network(_RandomWeights(), each, chosen, device, [(each.decoder_layers - 1, 0)]), device)
+            _timed_calls(load_network(weights, each, chosen, device, [(each.decoder_layers - 1, 0)]), device)
             for each in small
         ]
-        head = make_linear(_RandomWeights().get("", dims.vocabulary_size, dims.width).to(device), None, chosen.decoder)
         projections = [partial(head, torch.randn(n, dims.width, device=device)) for n in (DRAFT_TOKENS, 1)]
         rounds = _time_calls([*models[0], *models[1], *projections], _clock(threads, device), device)
     times = [min(each) for each in rounds]
@@ -177,15 +178,20 @@ def _time_engine(engine: StreamingEngine, clock: Callable[[], float]) -> list[li
 
 
 class _RandomWeights:
-    """Implements ``WeightSource`` with a million random numbers, repeated: drawing new ones takes too long."""
+    """Implements ``WeightSource`` with a million random numbers, repeated: drawing new ones takes too long.
+
+    They have 16 bits, as in most files. Tensors that fit into them share their memory.
+    """
 
     def __init__(self) -> None:
-        self._numbers = torch.randn(1 << 20) * 0.02
+        self._numbers = (torch.randn(1 << 20) * 0.02).half()
 
     def get(self, name: str, *shape: int) -> torch.Tensor:
         del name
         size = prod(shape)
-        return self._numbers.repeat(-(-size // len(self._numbers)))[:size].view(shape)
+        repeats = -(-size // len(self._numbers))
+        numbers = self._numbers.repeat(repeats) if repeats > 1 else self._numbers
+        return numbers[:size].view(shape)
 
     def embedding_lookup(self, name: str, *shape: int) -> EmbeddingLookup:
         table = self.get(name, *shape)

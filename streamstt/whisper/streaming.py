@@ -172,6 +172,12 @@ class StreamingEngine:
         Raises:
             EngineError: torch failed, for instance because memory ran out.
         """
+        try:
+            yield from self._steps(job)
+        finally:
+            runtime.release_free_memory()
+
+    def _steps(self, job: Job) -> Iterator[Hypothesis | None]:
         # Each step by itself: what runs between them is no business of ``_engine_errors``.
         steps = self._window_encoder.encode_in_steps(job.audio, _window_positions(job))
         cross_kv: CrossKV | None = None
