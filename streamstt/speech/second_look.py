@@ -8,7 +8,6 @@ confidence, as in Fiscus 1997, "A post-processing system to yield reduced word e
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from statistics import mean
 
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
@@ -17,7 +16,7 @@ from streamstt.speech.passages import HeardFinal, LivePassage
 from streamstt.speech.reliability import SpeechFrames
 from streamstt.speech.word_fragments import join_fragments
 
-NO_WORD = 0.35  # probability that there is no word where only one of the two has any
+NO_WORD = 0.45  # probability that there is no word where only one of the two has any
 MAX_DROPPED = 3  # words in a row that the second look may drop; if it has none for more, it has skipped them
 
 
@@ -77,7 +76,8 @@ class _Region:
         """Whether the words that were heard again are more probable."""
         if self.same or (not self.heard_again and len(self.live) > MAX_DROPPED):
             return False
-        return _probability(self.heard_again) > _probability(self.live)
+        n_slots = max(len(self.live), len(self.heard_again))
+        return _expected_right(self.heard_again, n_slots) > _expected_right(self.live, n_slots)
 
 
 def correct(finals: Sequence[HeardFinal], heard_again: Sequence[RecognizedWord]) -> list[HeardFinal]:
@@ -132,8 +132,9 @@ def _key(word: RecognizedWord) -> str:
     return "".join(c for c in word.text.casefold() if c.isalnum() or c == "'") or word.text.strip()
 
 
-def _probability(words: Sequence[RecognizedWord]) -> float:
-    return mean(word.probability for word in words) if words else NO_WORD
+def _expected_right(words: Sequence[RecognizedWord], n_slots: int) -> float:
+    """Returns how many of ``n_slots`` words are right by their probabilities; those that are missing may be right."""
+    return sum(word.probability for word in words) + NO_WORD * (n_slots - len(words))
 
 
 def _by_owner(words: Iterable[RecognizedWord], owners: Sequence[int]) -> dict[int, list[RecognizedWord]]:
