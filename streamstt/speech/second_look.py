@@ -32,8 +32,9 @@ class SecondLook:
             speech_frames: The frames with speech in it.
             settings: Settings of the ``[speech]`` section.
         """
-        self._passage = passage
+        self._finals: Sequence[HeardFinal] = passage.finals
         self._decode = ClosedDecode(job, speech_frames, settings)
+        self._is_first = True
 
     @property
     def job(self) -> Job | None:
@@ -42,12 +43,30 @@ class SecondLook:
 
     def apply(self, hypothesis: Hypothesis) -> None:
         """Applies the hypothesis for ``job``."""
+        if self._is_first:
+            self._finals = heard_twice(self._finals, hypothesis.draft_probabilities)
+        self._is_first = False
         self._decode.apply(hypothesis)
 
     @property
     def corrections(self) -> list[HeardFinal]:
         """The finals that have better words now."""
-        return correct(self._passage.finals, self._decode.words)
+        return correct(self._finals, self._decode.words)
+
+
+def heard_twice(finals: Sequence[HeardFinal], probabilities: Sequence[float]) -> list[HeardFinal]:
+    """Returns finals whose words have the mean of two probabilities: that of the live captions, and a second one.
+
+    Args:
+        finals: The finals of a passage, in order.
+        probabilities: For each of their words, in order, how probable it is among those around it; may end earlier.
+    """
+    second = iter(probabilities)
+
+    def judge(word: RecognizedWord) -> RecognizedWord:
+        return replace(word, probability=(word.probability + next(second, word.probability)) / 2)
+
+    return [replace(final, words=tuple(map(judge, final.words))) for final in finals]
 
 
 @dataclass(frozen=True, slots=True)
