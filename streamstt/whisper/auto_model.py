@@ -28,6 +28,7 @@ from streamstt.whisper.speed_store import SpeedStore
 from streamstt.whisper.streaming import StreamingEngine
 
 HUB_PROBE_S = 1.5  # how long a start waits for the hub, once a day where it cannot be reached
+MEASUREMENT = 2  # increment it when the engine becomes faster or slower; earlier measurements are then made again
 GPU_RESERVE_MB = 1000.0  # left for keys, values and whatever else runs on a GPU
 
 log = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ def open_store(settings: EngineSettings) -> SpeedStore:
     """Opens the measured speeds of this machine, with the threads of the settings."""
     torch.set_num_threads(settings.threads or 1)
     signature = hashlib.sha256(precision.machine_signature().encode()).hexdigest()[:16]
-    return SpeedStore(default_cache_root() / "speed.json", f"{signature} {__version__}")
+    return SpeedStore(default_cache_root() / "speed.json", f"{signature} {__version__} {MEASUREMENT}")
 
 
 def model_key(dims: ModelDimensions, settings: EngineSettings, device: torch.device) -> str:
