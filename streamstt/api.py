@@ -31,6 +31,7 @@ from streamstt.hub.protocol import Message, parse_event
 from streamstt.progress import Progress
 from streamstt.recordings import transcribe as recording
 from streamstt.whisper.loader import load_engine, require_languages
+from streamstt.whisper.model_choice import make_demand
 
 MAX_PENDING = 10_000  # events that the program has not consumed: hours of finals; beyond, it gets an error
 
@@ -54,7 +55,7 @@ async def listen(
         sources: Sources as ``--source`` takes them (``mic``, ``mic:NAME``, ``monitor``, ``file:PATH``, ``stdin``,
             ``url:ADDRESS``), or objects that implement ``AudioSource``; none: the default microphone. A file is read
             in real time.
-        model: Short name, Hugging Face id, or folder of the model.
+        model: Short name, Hugging Face id, or folder of the model; "auto": the largest that this machine carries live.
         language: Language code such as ``en``, or ``auto`` to detect it.
         settings: Other settings, such as ``{"speech.detector": "webrtc"}``.
         progress: Called during a model download with a name, the bytes done, and the bytes in total.
@@ -126,7 +127,8 @@ class Transcriber:
         """Loads the model; blocks until it is loaded.
 
         Args:
-            model: Short name, Hugging Face id, or folder of the model.
+            model: Short name, Hugging Face id, or folder of the model; "auto": the largest that this machine carries
+                live.
             language: Language code such as ``en``, or ``auto`` to detect it.
             settings: Other settings, as for ``listen``.
             progress: Called during a model download with a name, the bytes done, and the bytes in total.
@@ -136,7 +138,7 @@ class Transcriber:
             EngineError: The model cannot be found (``ModelError``) or loaded.
         """
         self._settings = _make_settings(model, language, settings or {})
-        self._engine = load_engine(self._settings.engine, progress)
+        self._engine = load_engine(self._settings.engine, progress, make_demand(self._settings))
         self._turn = Lock()
 
     def transcribe(self, path: Path | str, *, language: str | None = None) -> list[Final]:
@@ -173,7 +175,7 @@ def transcribe(
 
     Args:
         path: A recording of any format that libsndfile or FFmpeg read.
-        model: Short name, Hugging Face id, or folder of the model.
+        model: Short name, Hugging Face id, or folder of the model; "auto": the largest that this machine carries live.
         language: Language code such as ``en``, or ``auto`` to detect it.
         settings: Other settings, as for ``listen``.
 

@@ -56,7 +56,7 @@ class Partial:
 class Final:
     """A caption that is recognized completely; an empty ``text`` withdraws a partial that was not speech.
 
-    Only people can change it, see ``Revised``. The attributes are those of ``Partial``, and:
+    What may change it later is ``Revised``. The attributes are those of ``Partial``, and:
 
     Attributes:
         rev: Greater than that of every partial of this id.
@@ -78,13 +78,15 @@ class Final:
 
 @dataclass(frozen=True, slots=True)
 class Revised:
-    """A person has corrected, hidden or starred a final.
+    """A person has corrected, hidden or starred a final, or a second look has found better words for it.
 
     Attributes:
         final: The final as it is now, hidden or not; its fields are fields of the message.
         final_seq: Number of the message of the final.
         hidden: Whether the final must not be shown any more.
-        edited: Whether its text differs from what was recognized.
+        edited: Whether a person has changed its text.
+        second_look: Whether its text is that of a second look; on the wire only if true. Nobody waits for such words,
+            so what is being read stays as it is: an overlay does not change.
     """
 
     type: ClassVar[str] = "revised"
@@ -92,6 +94,7 @@ class Revised:
     final_seq: int
     hidden: bool
     edited: bool
+    second_look: bool = False
 
     @property
     def source(self) -> str:

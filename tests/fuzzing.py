@@ -65,7 +65,7 @@ class Target:
         pipeline = CaptionPipeline(self._settings, engine, self._hub)
         self._decoding = asyncio.create_task(pipeline.run())
         compat = CompatSettings(vosk=True, deepgram=True, openai=True)
-        api = make_api(compat, UploadTranscriber(pipeline.background_decoder, engine), "script")
+        api = make_api(compat, UploadTranscriber(pipeline.background_decoder, engine), lambda: "script")
         extensions = Extensions(endpoints=make_endpoints(compat), api=api, translate_error=translate_error)
         self.servers = [
             CaptionServer(s, self._hub, pipeline, extensions) for s in (self._settings.server, self._closed)

@@ -90,7 +90,7 @@ def measure_machine(
         return _stage_times(layers[key].estimate(dims))
 
     if isinstance(engine, StreamingEngine) and engine.info.device == "cpu":
-        dims = engine.network[0]
+        dims = engine.network.dims
         report_stage("its parts")
         measured["parts"] = _stage_times(speed.measure(engine, settings.engine.threads))
         measured["estimated"] = estimate(dims)
@@ -150,7 +150,10 @@ def measure_recording(plan: Plan, settings: Settings, engine: Engine, normalize:
             np.concatenate([np.zeros(samples_from_ms(SOURCE_OFFSET_MS * i), np.float32), samples[cut:]])
             for i in range(plan.sources)
         ]
-        run = simulate(delayed, engine, settings.speech, language, plan.decode_s, settings.words)
+        looks_again = settings.engine.looks_again
+        run = simulate(
+            delayed, engine, settings.speech, language, plan.decode_s, settings.words, second_look=looks_again
+        )
         shifts_s = [SOURCE_OFFSET_MS * i / 1000 - cut / SAMPLE_RATE for i in range(plan.sources)]
         runs.append(compute_figures(run, reference, normalize, shifts_s))
         transcripts += [normalized_words([final for _, final in trace.finals], normalize) for trace in run.traces]

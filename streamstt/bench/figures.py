@@ -118,7 +118,14 @@ def compute_figures(
     shown: list[float] = []
     settled: list[float] = []
     final: list[list[float]] = [[] for _ in range(QUARTERS)]
-    erasures, error_rates, start_errors_ms, end_errors_ms = [], [], [], []
+    erasures, error_rates, corrected_error_rates, correction_delays, start_errors_ms, end_errors_ms = (
+        [],
+        [],
+        [],
+        [],
+        [],
+        [],
+    )
     for trace, shift in zip(run.traces, shifts_s or [0.0] * len(run.traces), strict=True):
         finals = [f for _, f in trace.finals]
         states = [DisplayState(s.at - shift, s.words, s.settled) for s in display_states(trace, normalize)]
@@ -131,8 +138,12 @@ def compute_figures(
         shown += delays(states, spoken, settled=False)
         settled += delays(states, spoken, settled=True)
         erasures.append(erasure(states))
+        correction_delays += trace.correction_delays
         if reference:
             error_rates.append(error_rate(reference.text, normalized_words(finals, normalize)))
+            if trace.correction_delays:
+                corrected = normalized_words(trace.final_captions, normalize)
+                corrected_error_rates.append(error_rate(reference.text, corrected))
         if reference and reference.timed_words:
             timed = reference.timed_words
             pairs, _ = align([w.text for w in timed], [w.text for w in own_words])
@@ -146,6 +157,9 @@ def compute_figures(
     overdue = [seconds for _, seconds in run.overdue]
     return {
         "wer": _mean(error_rates),
+        "wer_second_look": _mean(corrected_error_rates),
+        "second_look_cpu_s_per_s": run.second_look_cpu_s / run.audio_s,
+        "second_look_p95_s": percentile(correction_delays, 0.95),
         "shown_p50_s": percentile(shown, 0.5),
         "shown_p95_s": percentile(shown, 0.95),
         "settled_p50_s": percentile(settled, 0.5),

@@ -7,6 +7,8 @@ from streamstt.captioning.pause_watch import PauseWatch
 from streamstt.captioning.scheduling import LagMonitor
 from streamstt.captioning.stream_times import StreamTimes
 from streamstt.config.settings import Settings, SpeechSettings
+from streamstt.speech.caption_writer import CaptionWriter
+from streamstt.speech.passages import PassageCollector
 from streamstt.speech.session import Session
 
 BURST = SAMPLE_RATE  # samples; audio of this length at once was sent late, not decoded late
@@ -31,19 +33,25 @@ class LiveSource:
 
     Attributes:
         session: Turns its audio into captions.
+        writer: Writes its captions.
+        passages: Its finals that are to be heard again.
         times: When its audio was spoken.
         pause_watch: Notices when no more audio comes.
         language: As for ``source_settings``.
         end_silence_ms: As for ``source_settings``.
         lag: Whether its captions are late.
+        paused: Whether no audio has come since its last utterance was ended for that reason.
     """
 
     session: Session
+    writer: CaptionWriter
+    passages: PassageCollector
     times: StreamTimes
     pause_watch: PauseWatch
     language: str
     end_silence_ms: int
     lag: LagMonitor = field(default_factory=LagMonitor)
+    paused: bool = False
 
     def note_arrival(self, block: Block, received_at: float) -> None:
         """Notes the arrival of a block, before the session gets it.
@@ -54,6 +62,7 @@ class LiveSource:
         """
         self.times.add_arrival(block.start, block.end, received_at)
         self.pause_watch.audio_received()
+        self.paused = False
         if block.start > self.session.position:
             self.lag.note_gap(self.session.position, block.start)
         if len(block.samples) > BURST:

@@ -14,9 +14,11 @@ from streamstt.audio.vad import make_detector
 from streamstt.captioning.live_source import LiveSource, source_settings
 from streamstt.captioning.liveness import Liveness
 from streamstt.captioning.metrics import PipelineMetrics
+from streamstt.captioning.pace import Pace
 from streamstt.captioning.pause_watch import PauseWatch
 from streamstt.captioning.remote_source import RemoteSource, RemoteSourceRequest, free_name
 from streamstt.captioning.scheduling import Scheduler
+from streamstt.captioning.second_looks import SecondLooks
 from streamstt.captioning.stream_times import Origin, StreamTimes
 from streamstt.clock import loop_time, utc_timestamp
 from streamstt.config.settings import Settings
@@ -28,6 +30,7 @@ from streamstt.hub.hub import Hub
 from streamstt.hub.protocol import ClientError, SourceInfo
 from streamstt.logs import CAPTION_LOGGER
 from streamstt.speech.caption_writer import CaptionWriter
+from streamstt.speech.passages import PassageCollector
 from streamstt.speech.rewriting import WordRewriter
 from streamstt.speech.session import DetectorFactory, Session
 from streamstt.speech.voice_level import TOO_QUIET
@@ -44,7 +47,9 @@ class CaptionPipeline:
     Attributes:
         metrics: Collects the figures of sources and engine for monitoring.
         liveness: When each device last delivered audio.
+        pace: How long updates take.
         background_decoder: Decodes for uploads when no source needs the engine.
+        second_looks: Hears passages again when no source needs the engine.
     """
 
     def __init__(
@@ -73,9 +78,11 @@ class CaptionPipeline:
         self._remote_names: set[str] = set()
         self.metrics = PipelineMetrics(hub.counters, engine, lambda: (s.session for s in self._sources.values()))
         self.liveness = Liveness()
+        self.pace = Pace()
         self._stopping = False
         self._work_available = asyncio.Event()  # audio has arrived: the engine may have something to do
         self.background_decoder = BackgroundDecoder(settings, self._work_available.set)
+        self.second_looks = SecondLooks(settings, engine, hub, self._work_available.set)
         self._decode_done = asyncio.Event()  # replaced after each decode: a session may have capacity, or be final
 
     def stall_reason(self, decode_s: float) -> str:
@@ -86,13 +93,18 @@ class CaptionPipeline:
         """
         return self.liveness.stall_reason(loop_time(), self._engine.busy_since, decode_s)
 
+    @property
+    def settings(self) -> Settings:
+        """The settings in force."""
+        return self._settings
+
     def reload(self, settings: Settings) -> None:
         """Replaces the settings.
 
         A source uses new settings of speech and language from its next silence on, those of words from its next
         caption on.
         """
-        self._settings = self.background_decoder.settings = settings
+        self._settings = self.background_decoder.settings = self.second_looks.settings = settings
         self._rewriter.update_settings(settings.words)
         for source in self._sources.values():
             source.session.update_settings(*source_settings(settings, source.language, source.end_silence_ms))
@@ -124,11 +136,12 @@ class CaptionPipeline:
         # Caption ids must be new: a source of this name may have existed before, in this run or in an earlier one
         # whose captions are kept.
         id_prefix = f"{name}@{self._hub.seq}" if self._hub.seq else name
-        writer = CaptionWriter(name, id_prefix, self._rewriter)
+        passages = PassageCollector()
+        writer = CaptionWriter(name, id_prefix, self._rewriter, passages)
         session = Session(name, speech, self._make_detector, session_language, writer)
         times = StreamTimes(origin)
         pause_watch = PauseWatch(lambda: session.awaits_engine, partial(self.interrupt, session))
-        self._sources[name] = LiveSource(session, times, pause_watch, language, end_silence_ms)
+        self._sources[name] = LiveSource(session, writer, passages, times, pause_watch, language, end_silence_ms)
         self._scheduler.add(session)
         self._hub.add_source(SourceInfo(name, label, utc_timestamp(), color), times.time_of)
         return session
@@ -148,6 +161,7 @@ class CaptionPipeline:
         self._publish(session.push(block))
         if session.voice_too_quiet != was_too_quiet:
             self.notify_device(session, "quiet", TOO_QUIET if session.voice_too_quiet else "")
+        self._collect_passages(session)
         if session.need():  # silence does not wake the engine's loop
             self._work_available.set()
 
@@ -159,7 +173,9 @@ class CaptionPipeline:
 
     def interrupt(self, session: Session) -> None:
         """Ends the open utterance, because no audio follows for now; its captions become final soon."""
+        self._sources[session.source].paused = True
         self._publish(session.interrupt())
+        self._collect_passages(session)
         self._work_available.set()
 
     async def wait_for_capacity(self, session: Session) -> None:
@@ -291,7 +307,7 @@ class CaptionPipeline:
                 self._report_lag(session)
             job = session.next_job() if session else None
             if session is None or job is None:
-                if not await self.background_decoder.run_one(self._engine, notify):
+                if not (await self.second_looks.step() or await self.background_decoder.run_one(self._engine, notify)):
                     self._work_available.clear()
                     await self._work_available.wait()
                 continue
@@ -299,11 +315,20 @@ class CaptionPipeline:
             hypothesis = await self._engine.decode(job, notify)
             log.debug("%s", hypothesis or f"{job}: given up")
             self._publish(session.apply(hypothesis) if hypothesis else session.fail_job())
+            self._collect_passages(session)
             age_s = (session.position - job.end) / SAMPLE_RATE
-            self._hub.counters.count_decode(final=job.final, decode_s=loop_time() - started_at, age_s=age_s)
+            decode_s = loop_time() - started_at
+            self._hub.counters.count_decode(final=job.final, decode_s=decode_s, age_s=age_s)
+            if not job.final:
+                self.pace.add(loop_time(), session.source, decode_s)
             self._report_lag(session)
             self._drop_finished()
             self._signal_decode_done()
+
+    def _collect_passages(self, session: Session) -> None:
+        source = self._sources.get(session.source)
+        if source and not self._stopping:
+            self.second_looks.collect(session, source.passages, source.writer, ended=source.paused)
 
     def _signal_decode_done(self) -> None:
         self._decode_done.set()

@@ -25,6 +25,7 @@ from streamstt.hub.protocol import DaemonInfo
 from streamstt.progress import Progress
 from streamstt.version import __version__
 from streamstt.whisper.loader import load_engine, require_languages
+from streamstt.whisper.model_choice import make_demand
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ async def start_engine(settings: Settings, executor: Executor, progress: Progres
         ModelError: The model cannot be found.
         ConfigError: The model does not know a language of the settings.
     """
-    engine = EngineRunner(lambda: load_engine(settings.engine, progress), executor)
+    engine = EngineRunner(lambda: load_engine(settings.engine, progress, make_demand(settings)), executor)
     await engine.start()
     require_languages(engine.info, *(s.language for s in settings.source))
     log.info("model %s on %s in %s is ready", engine.info.model, engine.info.device, engine.info.precision)

@@ -21,6 +21,7 @@ from streamstt.cli.serve import serve
 from streamstt.cli.transcribe import transcribe
 from streamstt.errors import EngineError, StreamsttError
 from streamstt.version import __version__
+from streamstt.whisper.torch_import import skip_unused_parts
 
 HELP_OPTIONS = ["-h", "--help"]
 
@@ -41,6 +42,7 @@ app.add_typer(service.app, name="service")
 
 def main() -> NoReturn:
     """Runs the command line; an error is reported as one message, with its exit code."""
+    skip_unused_parts()
     completion_init()
     for library, level in (("websockets", logging.CRITICAL), ("httpx", logging.WARNING), ("httpx2", logging.WARNING)):
         logging.getLogger(library).setLevel(level)  # failed handshakes of clients, and each request to Hugging Face

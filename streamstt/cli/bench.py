@@ -51,16 +51,17 @@ def bench(  # noqa: PLR0913, PLR0917 - typer reads the options from the paramete
         from streamstt.bench import benchmark  # noqa: PLC0415 - as in run
         from streamstt.whisper.checkpoints import search  # noqa: PLC0415
         from streamstt.whisper.loader import load_engine  # noqa: PLC0415
+        from streamstt.whisper.model_choice import make_demand  # noqa: PLC0415
         from streamstt.whisper.normalizer import make_normalizer  # noqa: PLC0415
 
         with download_bars(err) as progress:
-            engine = load_engine(settings.engine, progress)
+            engine = load_engine(settings.engine, progress, make_demand(settings))
         if audio is None:
             with err.status("measuring") as status:
                 result = benchmark.measure_machine(settings, engine, lambda stage: status.update(f"measuring {stage}"))
         else:
             is_script = settings.engine.model.startswith("script:")
-            folder = None if is_script else search.find(settings.engine.model).folder
+            folder = None if is_script else search.find(engine.info.model).folder
             language_code = "en" if settings.engine.language == "auto" else settings.engine.language
             plan = benchmark.Plan(audio, reference, words, sources, offsets, decode_s, compare)
             with err.status(f"captioning {audio.name}"):

@@ -4,7 +4,6 @@ from streamstt.cli.options import ConfigOption, SetOption, out, setting_override
 from streamstt.config.loader import load
 from streamstt.config.server import LOCAL_CERTIFICATE
 from streamstt.server.guests import make_invitation
-from streamstt.server.local_certificate import certificate_hosts, fingerprint, valid_until
 from streamstt.server.tls import local_certificate, names_left_out, renew_local_certificate
 
 
@@ -13,6 +12,12 @@ def certificate(config: ConfigOption = None, assign: SetOption = None) -> None:
 
     The daemon makes the same one with server.tls_certificate = "local", and renews it.
     """
+    from streamstt.server.local_certificate import (  # noqa: PLC0415 - see certificate_files.py
+        certificate_hosts,
+        fingerprint,
+        valid_until,
+    )
+
     overrides = setting_overrides(model=None, language=None, assign=assign)
     settings = load(overrides, file=config).settings.server
     settings = settings.model_copy(update={"tls_certificate": LOCAL_CERTIFICATE, "tls_key": ""})

@@ -37,8 +37,9 @@ def complete_sources(incomplete: str) -> Suggestions:
 
 
 def complete_models(incomplete: str) -> Suggestions:
-    """Completes short names of models."""
-    return _filter_by_prefix(list(REPOSITORIES.items()), incomplete)
+    """Completes short names of models and ``auto``."""
+    auto = ("auto", "the largest that this machine carries live")
+    return _filter_by_prefix([auto, *REPOSITORIES.items()], incomplete)
 
 
 def complete_languages(incomplete: str) -> Suggestions:

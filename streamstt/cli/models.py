@@ -8,10 +8,13 @@ from rich.table import Column, Table
 from streamstt.cli import completion
 from streamstt.cli.interrupts import report_interrupt
 from streamstt.cli.options import err, out
+from streamstt.config.loader import load
 from streamstt.terminal.progress_bars import download_bars
+from streamstt.whisper.model_choice import AUTO, make_demand
 
 ModelArgument = Annotated[
-    str, typer.Argument(help="Short name, Hugging Face id, or folder.", autocompletion=completion.complete_models)
+    str,
+    typer.Argument(help='Short name, Hugging Face id, folder, or "auto".', autocompletion=completion.complete_models),
 ]
 
 INTERRUPT_MESSAGE = "An incomplete model is never used; fetch it again to continue."
@@ -41,6 +44,11 @@ def fetch(
         from streamstt.whisper.checkpoints import search  # noqa: PLC0415 - as in run
 
         with download_bars(err) as progress:
+            if name == AUTO:
+                from streamstt.whisper import auto_model  # noqa: PLC0415 - it imports torch
+
+                settings = load(()).settings
+                name = auto_model.find(settings.engine, make_demand(settings), progress).choice.name
             model = search.find(name, progress=progress, refetch=force)
     out.print(f"{name} ({model.origin}): {model.folder}", highlight=False, soft_wrap=True)
 

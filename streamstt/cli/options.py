@@ -21,7 +21,7 @@ ModelOption = Annotated[
     typer.Option(
         "--model",
         metavar="NAME",
-        help="Short name, Hugging Face id, or folder.",
+        help='Short name, Hugging Face id, folder, or "auto".',
         autocompletion=completion.complete_models,
     ),
 ]

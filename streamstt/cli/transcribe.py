@@ -50,9 +50,10 @@ def transcribe(  # noqa: PLR0913, PLR0917 - typer reads the options from the par
     with report_interrupt("Finished files are complete; nothing was written for the others."):
         from streamstt.recordings.transcribe import transcribe as transcribe_file  # noqa: PLC0415 - as in run
         from streamstt.whisper.loader import load_engine  # noqa: PLC0415
+        from streamstt.whisper.model_choice import make_demand  # noqa: PLC0415
 
         with download_bars(err) as progress:
-            engine = load_engine(settings.engine, progress)
+            engine = load_engine(settings.engine, progress, make_demand(settings))
         language_code = None if settings.engine.language == "auto" else settings.engine.language
 
         def report(problem: str, is_damage: bool) -> None:

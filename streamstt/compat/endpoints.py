@@ -1,6 +1,6 @@
 """The paths of third-party protocols that are enabled, and what serves them."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 
 from streamstt.compat.deepgram.endpoint import serve_deepgram
@@ -17,13 +17,13 @@ from streamstt.server.http.response import Response
 __all__ = ["Endpoint", "EndpointContext", "make_api", "make_endpoints", "translate_error"]
 
 
-def make_api(settings: CompatSettings, uploads: UploadTranscriber, model: str) -> Api:
+def make_api(settings: CompatSettings, uploads: UploadTranscriber, model: Callable[[], str]) -> Api:
     """Returns the handlers of the third-party HTTP APIs that are enabled.
 
     Args:
         settings: The ``[compat]`` section.
         uploads: Transcribes uploaded recordings.
-        model: Name of the loaded model.
+        model: Returns the name of the loaded model.
     """
     if not settings.openai:
         return NO_API

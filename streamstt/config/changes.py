@@ -6,8 +6,8 @@ from streamstt.config.settings import SECTIONS, Settings
 
 # Every other setting needs a restart.
 LIVE_SETTINGS = {
-    *("log", "speech", "words", "server", "overlay", "engine.language", "engine.vocabulary"),
-    *("transcript.keep_days", "transcript.keep_mb"),
+    *("log", "speech", "words", "server", "overlay", "engine.model", "engine.language", "engine.vocabulary"),
+    *("engine.second_look", "transcript.keep_days", "transcript.keep_mb"),
 }
 # Settings of these sections that need a restart: the socket is bound, the listener has its time limit, the ring
 # buffer its size. Add new ones here.

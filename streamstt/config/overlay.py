@@ -18,7 +18,8 @@ class OverlaySettings(Section):
 
     font: str = Field(
         "Atkinson Hyperlegible Next",
-        pattern=r"^[\w .,+-]{1,200}$",
+        max_length=200,  # not in the pattern: compiled for so many letters of all scripts, it takes 18 MB
+        pattern=r"^[\w .,+-]+$",
         description="Font family: the bundled one, or any installed on the machine that shows the overlay.",
     )
     weight: int = Field(600, ge=200, le=900, description="Font weight; 400 is regular, 700 is bold.")

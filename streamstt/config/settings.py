@@ -59,9 +59,10 @@ class EngineSettings(Section):
     """The speech recognition engine."""
 
     model: str = Field(
-        "base",
+        "auto",
         min_length=1,
-        description="Short name, Hugging Face id, folder, or script:FILE (see: streamstt models).",
+        description='Short name, Hugging Face id, folder, or script:FILE (see: streamstt models); "auto": the largest '
+        "that this machine carries live.",
     )
     language: str = Field("auto", pattern=r"^[a-z]{2,3}$|^auto$", description='Language code such as "en", or "auto".')
     task: Literal["transcribe", "translate"] = Field("transcribe", description="translate: into English.")
@@ -78,7 +79,20 @@ class EngineSettings(Section):
     vocabulary: tuple[str, ...] = Field(
         (), description='Names and terms to expect, such as ["Siobhan", "Kubernetes"], or one comma-separated string.'
     )
+    second_look: bool = Field(
+        True, description="Hear passages again when the engine is free, and correct their captions within 10 s."
+    )
     threads: int = Field(0, ge=0, le=256, description="CPU threads of the engine; 0: what is best for live captions.")
+
+    @property
+    def looks_again(self) -> bool:
+        """Whether there is a second look.
+
+        A translation is phrased anew each time, and a script says the same. The reference engine has no small steps:
+        live captions would wait.
+        """
+        can_look = self.task == "transcribe" and self.kind == "streaming" and not self.model.startswith("script:")
+        return self.second_look and can_look
 
     @field_validator("vocabulary", mode="before")
     @classmethod

@@ -25,8 +25,10 @@ from streamstt.config.loader import transcript_folder
 from streamstt.config.settings import Settings
 from streamstt.daemon.components import Components
 from streamstt.daemon.hooks import DaemonHooks
+from streamstt.daemon.model_switch import ModelSwitch
 from streamstt.daemon.reload import Reloader
 from streamstt.daemon.signals import reload_on_signal, stop_on_signal
+from streamstt.daemon.speed_watch import SpeedWatch
 from streamstt.daemon.watchdog import Watchdog
 from streamstt.errors import StreamsttError
 from streamstt.logs import install_loop_handler
@@ -75,7 +77,7 @@ async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> 
     hub = make_hub(settings, engine.info, archive.resume_state if archive else None)
     transcript = TranscriptWriter(archive, hub) if archive else None
     pipeline = CaptionPipeline(settings, engine, hub)
-    api = make_api(settings.compat, UploadTranscriber(pipeline.background_decoder, engine), engine.info.model)
+    api = make_api(settings.compat, UploadTranscriber(pipeline.background_decoder, engine), lambda: engine.info.model)
     server = CaptionServer(
         settings.server,
         hub,
@@ -89,10 +91,11 @@ async def _build(settings: Settings, hooks: DaemonHooks, executor: Executor) -> 
         ),
     )
     server.set_overlay(settings.overlay)
-    context = WyomingContext(hub, pipeline, engine.info.languages, settings.server.audio_idle_s)
+    context = WyomingContext(hub, pipeline, lambda: engine.info.languages, settings.server.audio_idle_s)
     return Components(
         hub,
         engine,
+        ModelSwitch(engine, hub),
         pipeline,
         server,
         captures,
@@ -122,6 +125,8 @@ async def _serve(
         hooks.on_ready(address)
         hooks.notifier.ready()
         background.append(tasks.create_task(Watchdog(hooks.notifier, hub, pipeline, address).run()))
+        watch = SpeedWatch(components.engine, hub, pipeline, components.models)
+        background.append(tasks.create_task(watch.run()))
         background.append(tasks.create_task(hooks.show_status(hub, address)))
         await wait_for_end(stop, pipeline_task, [] if components.accepts_remote else source_tasks)
         hooks.stopping()
@@ -146,7 +151,8 @@ async def _stop(components: Components, source_tasks: list[SourceTask], output_t
 
 
 def _open_archive(settings: Settings) -> Archive:
-    return Archive(transcript_folder(settings.transcript), settings.transcript, settings.server.history)
+    folder, holds = transcript_folder(settings.transcript), settings.engine.looks_again
+    return Archive(folder, settings.transcript, settings.server.history, hold=holds)
 
 
 def _first_streamstt_error(group: ExceptionGroup) -> BaseException:

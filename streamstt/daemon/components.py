@@ -10,6 +10,7 @@ from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.compat.wyoming.server import WyomingServer
 from streamstt.config.changes import Changes
 from streamstt.config.settings import SourceSettings
+from streamstt.daemon.model_switch import ModelSwitch
 from streamstt.engine.runner import EngineRunner
 from streamstt.hub.hub import Hub
 from streamstt.outputs.factory import CaptionOutput
@@ -17,6 +18,7 @@ from streamstt.server.server import CaptionServer
 from streamstt.transcripts.archive import Archive
 from streamstt.transcripts.writer import TranscriptWriter
 from streamstt.whisper.loader import require_languages
+from streamstt.whisper.model_choice import AUTO
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,7 @@ class Components:
     Attributes:
         hub: Where captions are published.
         engine: The speech engine in its thread.
+        models: Changes its model.
         pipeline: Turns audio into captions.
         server: Serves pages, viewers and clients that send audio.
         captures: The local sources, each with its settings.
@@ -40,6 +43,7 @@ class Components:
 
     hub: Hub
     engine: EngineRunner
+    models: ModelSwitch
     pipeline: CaptionPipeline
     server: CaptionServer
     captures: Sequence[tuple[SourceSettings, Capture]]
@@ -57,10 +61,13 @@ class Components:
         """
         settings = changes.settings
         make_detector(settings.speech)
-        require_languages(self.engine.info, settings.engine.language)
-        if "engine.vocabulary" in changes.live:
-            await self.engine.set_vocabulary(settings.engine.vocabulary)
-        self.hub.daemon_info = replace(self.hub.daemon_info, language=settings.engine.language)
+        # What "auto" stands for depends on the language.
+        is_new = "engine.model" in changes.live or (settings.engine.model == AUTO and "engine.language" in changes.live)
+        if not (is_new and await self.models.apply(settings)):
+            require_languages(self.engine.info, settings.engine.language)
+            if "engine.vocabulary" in changes.live:
+                await self.engine.set_vocabulary(settings.engine.vocabulary)
+        self.hub.set_daemon_info(replace(self.hub.daemon_info, language=settings.engine.language))
         self.pipeline.reload(settings)
         self.server.reload(settings.server)
         self.server.set_overlay(settings.overlay)

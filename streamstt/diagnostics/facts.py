@@ -47,6 +47,7 @@ class ModelFact:
         size_mb: Size on disk.
         precision: Number formats in which it was loaded; empty: not loaded.
         problem: Why it cannot be used; empty: it can.
+        choice: What "auto" chose, and why; empty: the settings name a model.
     """
 
     name: str
@@ -54,6 +55,7 @@ class ModelFact:
     size_mb: float = 0.0
     precision: str = ""
     problem: str = ""
+    choice: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +63,16 @@ class SpeedFact:
     """Speed of the model on this machine.
 
     Attributes:
-        update_s: CPU time of a typical update.
+        update_s: Time of a typical update now.
         interval_s: Interval of updates in the settings.
         sources: Number of sources in the settings.
+        promised_s: Time of such an update when nothing else runs; 0: not known.
     """
 
     update_s: float
     interval_s: float
     sources: int
+    promised_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,10 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from typing import Any
 
 from streamstt.audio.devices.recorder_process import list_devices
 from streamstt.audio.devices.selection import DeviceKind, DeviceSelector, choose_device
@@ -165,9 +166,23 @@ def _parse_health(body: bytes) -> str:
     try:
         health = json.loads(body)
         reasons = " ".join(map(str, health.get("why", [])))
-        return f"{health['status']}: {reasons}" if reasons else str(health["status"])
+        return (f"{health['status']}: {reasons}" if reasons else str(health["status"])) + _describe_engine(health)
     except (ValueError, KeyError, TypeError, AttributeError):
         return ""  # not a daemon of ours
+
+
+def _describe_engine(health: Mapping[str, Any]) -> str:
+    """Returns the model of a daemon and its present speed, as the end of a line; empty if it tells neither."""
+    if not health.get("model"):
+        return ""
+    engine = health.get("engine", {})
+    parts = [f"; model {health['model']}{' (auto)' if engine.get('auto') else ''}"]
+    if "update_s" in engine:
+        promised = f" ({1000 * engine['promised_s']:.0f} ms promised)" if "promised_s" in engine else ""
+        parts.append(f"an update takes {1000 * engine['update_s']:.0f} ms{promised}")
+    if "sources" in engine:
+        parts.append(f"fast enough for {engine['sources']} source{'s' * (engine['sources'] != 1)}")
+    return ", ".join(parts)
 
 
 def probe_transcripts(settings: Settings) -> FolderFact:

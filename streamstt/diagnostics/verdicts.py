@@ -20,11 +20,13 @@ from streamstt.diagnostics.facts import (
     SpeedFact,
 )
 from streamstt.errors import ConfigError, EngineError, ModelError, OutputError, ServerError, ServiceError, SourceError
+from streamstt.whisper.model_choice import AUTO
 
 Verdict = Literal["ok", "warn", "fail"]
 
 SILENT_DB, FAINT_DB, CLIPPING_DB = -90.0, -60.0, -0.5  # limits of the peak level (dBFS)
 LOW_DISK_MB = 200.0  # holds a year of transcripts, unless something else fills the disk
+BUSY = 1.5  # times as long as promised; from here on the present speed of updates is not that of the machine
 RELATIVE_COSTS = {
     "tiny": 0.5,
     "base": 1.0,
@@ -137,12 +139,18 @@ def model_finding(fact: ModelFact) -> Finding:
     if fact.problem:
         fix = "" if fact.present else "List the available models with streamstt models list."
         return Finding("model", "fail", fact.problem, fix, ModelError.exit_code)
+    choice = f"auto: {fact.choice}. " if fact.choice else ""
+    if not fact.present and fact.name == AUTO:
+        message = "no model is on this machine; the first start chooses and fetches one"
+        return Finding("model", "fail", message, "streamstt models fetch auto", ModelError.exit_code)
     if not fact.present:
-        message = f"{fact.name} is not on this machine"
+        message = f"{choice}{fact.name} is not on this machine"
         return Finding("model", "fail", message, f"streamstt models fetch {fact.name}", ModelError.exit_code)
     size = f", {fact.size_mb:.0f} MB" if fact.size_mb else ""
     return Finding(
-        "model", "ok", f"{fact.name} is on this machine{size}{f', runs in {fact.precision}' if fact.precision else ''}"
+        "model",
+        "ok",
+        f"{choice}{fact.name} is on this machine{size}{f', runs in {fact.precision}' if fact.precision else ''}",
     )
 
 
@@ -151,6 +159,8 @@ def speed_finding(fact: SpeedFact, model: str) -> Finding:
     share = fact.update_s / fact.interval_s
     capacity = int(MAX_CORE_SHARE / share) if share else 99
     message = f"an update takes {1000 * fact.update_s:.0f} ms"
+    if fact.promised_s and fact.update_s > BUSY * fact.promised_s:
+        message += f" now, {1000 * fact.promised_s:.0f} ms when no other program uses the CPU"
     if capacity >= max(1, fact.sources):
         sources = f"{capacity} sources" if capacity > 1 else "one source"
         larger = _largest_fitting_model(fact, model)

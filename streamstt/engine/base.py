@@ -20,6 +20,8 @@ class RecognizedWord:
         end: Sample index where it ends.
         probability: Mean probability of its tokens, 0 to 1.
         tokens: The model's tokens, so that a committed word is forced exactly as it was recognized.
+        tokenizer: Identifies what made the tokens; a model with another one has to encode the text again. Empty: the
+            model that is in force.
     """
 
     text: str
@@ -27,6 +29,7 @@ class RecognizedWord:
     end: int
     probability: float
     tokens: tuple[int, ...] = ()
+    tokenizer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,20 @@ class Engine(Protocol):
 
         Raises:
             ConfigError: There are more than the model takes.
+        """
+        ...
+
+    def decode_in_steps(self, job: Job) -> Iterator[Hypothesis | None]:
+        """Decodes one job in small steps, between which other jobs may be decoded.
+
+        Args:
+            job: The job; its draft may hold words that the audio does not.
+
+        Yields:
+            None after each step; after the last one the hypothesis.
+
+        Raises:
+            EngineError: The decode failed.
         """
         ...
 

@@ -8,7 +8,7 @@ the reason, and the daemon ends: the service manager starts a new process, the f
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
 from functools import partial
 from typing import TypeVar
@@ -16,6 +16,7 @@ from typing import TypeVar
 import numpy as np
 
 from streamstt.audio.format import SAMPLE_RATE
+from streamstt.concurrency import run_in_thread
 from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job
 from streamstt.errors import EngineError, StreamsttError
 
@@ -44,6 +45,7 @@ class EngineRunner:
         self._load = load
         self._thread = thread
         self._engine: Engine | None = None
+        self._steps: Iterator[Hypothesis | None] | None = None  # of a job for which nobody waits
         self._info: EngineInfo | None = None
         self._last_job_failed = False
         self._vocabulary: tuple[str, ...] | None = None  # replaces the one that it is loaded with
@@ -62,12 +64,42 @@ class EngineRunner:
         Raises:
             EngineError: The engine cannot be loaded, or does not work.
         """
-        self._engine = None  # there may not be memory for two
-        self._engine = await self._run_in_engine_thread("loading the model", self._load)
+        load = self._load
+        self._engine = self._steps = None  # there may not be memory for two
+        engine = await self._run_in_engine_thread("loading the model", load)
+        if self._engine is None:  # else it was replaced meanwhile
+            self._engine = engine
         self._info = self._engine.info
         if self._vocabulary is not None:
             await self.set_vocabulary(self._vocabulary)
         await self._decode_silence()
+
+    async def replace(self, load: Callable[[], Engine]) -> None:
+        """Loads another engine in a thread of its own and runs it once; it decodes from the next job on.
+
+        Until then the present engine decodes, and if this fails it stays.
+
+        Args:
+            load: Loads the engine, also after a failure.
+
+        Raises:
+            StreamsttError: Raised by ``load``, as it is.
+            EngineError: ``load`` raised anything else, or the new engine does not work.
+        """
+
+        def load_and_try() -> Engine:
+            engine = load()
+            engine.decode(_silence())
+            return engine
+
+        try:
+            engine = await run_in_thread(load_and_try)
+        except StreamsttError:
+            raise
+        except Exception as error:  # out of memory, for instance
+            raise EngineError(f"loading the model failed: {type(error).__name__}: {error}") from error
+        self._load, self._engine, self._info, self._vocabulary = load, engine, engine.info, None
+        self._steps = None
 
     async def decode(self, job: Job, notify: Callable[[str], None]) -> Hypothesis | None:
         """Decodes a job of a live source.
@@ -110,6 +142,34 @@ class EngineRunner:
             else:
                 hypothesis = await self._retry_fresh(job, error, notify)
         return self._report_recovery(hypothesis, notify)
+
+    def begin_steps(self, job: Job) -> None:
+        """Begins to decode a job in steps, for which nobody waits; one that has begun is dropped."""
+        assert self._engine is not None, "start() comes first"
+        self._steps = self._engine.decode_in_steps(job)
+
+    async def step(self) -> Hypothesis | None:
+        """Runs the next step of the job that was begun.
+
+        Returns:
+            The hypothesis after the last step; None before.
+
+        Raises:
+            EngineError: It failed, or the engine was loaded again; the job is dropped.
+        """
+        steps = self._steps
+        if steps is None:
+            raise EngineError("the engine was loaded again")
+        try:
+            hypothesis: Hypothesis | None = await self._run_in_engine_thread(
+                "hearing a passage again", partial(next, steps)
+            )
+        except EngineError:
+            self._steps = None
+            raise
+        if hypothesis:
+            self._steps = None
+        return hypothesis
 
     async def _is_working(self) -> bool:
         """Returns whether the engine decodes silence."""
@@ -157,7 +217,7 @@ class EngineRunner:
 
     async def _decode_silence(self) -> None:
         assert self._engine is not None, "start() comes first"
-        job = Job("warm-up", 0, np.zeros(SAMPLE_RATE, dtype=np.float32), final=True)
+        job = _silence()
         await self._run_in_engine_thread(f"decoding {job}", partial(self._engine.decode, job))
 
     async def _decode(self, job: Job) -> Hypothesis:
@@ -189,3 +249,7 @@ class EngineRunner:
             raise EngineError(f"{action} failed: {type(error).__name__}: {error}") from error
         finally:
             self.busy_since = None
+
+
+def _silence() -> Job:
+    return Job("warm-up", 0, np.zeros(SAMPLE_RATE, dtype=np.float32), final=True)

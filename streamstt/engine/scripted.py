@@ -108,6 +108,10 @@ class ScriptedEngine:
     def set_vocabulary(self, terms: Sequence[str]) -> None:
         """Does nothing: the words of a script are fixed."""
 
+    def decode_in_steps(self, job: Job) -> Iterator[Hypothesis | None]:
+        """Decodes the job in one step."""
+        yield self.decode(job)
+
     def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         """Decodes the jobs one after the other."""
         return map(self.decode, jobs)

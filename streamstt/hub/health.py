@@ -8,8 +8,8 @@ from streamstt.hub.source_status import Notice
 
 OUTPUT_TOPIC = "outlet"  # captions do not reach an output
 # Topics that leave the daemon ready. A muted microphone at night is no reason to call anybody, nor is an output that
-# cannot be reached: viewers have their captions.
-NON_FATAL = {"clipping", "silence", OUTPUT_TOPIC}
+# cannot be reached, nor a smaller model for a while: viewers have their captions.
+NON_FATAL = {"clipping", "silence", "model", OUTPUT_TOPIC}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from streamstt.clock import Clock
 from streamstt.events import Final, Revised
-from streamstt.hub.protocol import DaemonInfo, Message, SourceInfo, make_hello
+from streamstt.hub.protocol import DaemonInfo, EngineState, Message, SourceInfo, make_hello
 from streamstt.hub.revisions import Revisions, conceal
 
 
@@ -33,10 +33,11 @@ class ResumeState:
 
 @dataclass(frozen=True, slots=True)
 class Resume:
-    """What a viewer has received before: everything up to number ``since`` of ``session``."""
+    """What a viewer has received: everything up to number ``since`` of ``session``; and whether it takes revisions."""
 
     since: int | None = None
     session: str | None = None
+    revised: bool = True
 
 
 class History:
@@ -136,25 +137,28 @@ class History:
         resume: Resume,
         *,
         control: bool = False,
+        engine: EngineState | None = None,
     ) -> str:
         """Returns ``hello`` with the finals that a client has missed, or the newest ones for a new client.
 
         Args:
-            daemon_info: The fields that do not change while the daemon runs.
+            daemon_info: The fields that describe the daemon.
             sources: The present sources.
             seq: Number of the last message that was delivered.
             resume: What the client has received before.
             control: Whether the client may revise captions; it also gets the text of hidden ones.
+            engine: How the engine does; None: there is none.
         """
+        engine_fields = engine.fields if engine else None
         delivered = self.finals_up_to(seq, reveal=control)
         if resume.since is None:
             recent = delivered[-self._hello_finals :] if self._hello_finals else []
             earlier = len(delivered) - len(recent)
-            return make_hello(daemon_info, sources, seq, recent, earlier=earlier, control=control)
+            return make_hello(daemon_info, sources, seq, recent, earlier=earlier, control=control, engine=engine_fields)
         other_run = resume.since > seq or resume.session not in {None, daemon_info.session}
         since = 0 if other_run else resume.since
         missed = [m for m in delivered if m.seq > since]
-        revisions = self._revisions.since(since, seq)
+        revisions = self._revisions.since(since, seq) if resume.revised else []
         return make_hello(
             daemon_info,
             sources,
@@ -166,4 +170,5 @@ class History:
                 (m if control else conceal(m)).data for m in revisions if getattr(m.event, "final_seq", 0) <= since
             ],
             control=control,
+            engine=engine_fields,
         )

@@ -9,12 +9,12 @@ from dataclasses import replace
 from itertools import islice
 
 from streamstt.clock import Clock
-from streamstt.events import Event, Final, Partial, Revised, State
+from streamstt.events import Event, Final, Partial, Revised, State, Word
 from streamstt.hub.counters import Counters
 from streamstt.hub.history import History, Resume
 from streamstt.hub.levels import Levels
-from streamstt.hub.protocol import ClientError, DaemonInfo, Message, SourceInfo, make_hello
-from streamstt.hub.revisions import Correction, conceal, make_revision
+from streamstt.hub.protocol import ClientError, DaemonInfo, EngineState, Message, SourceInfo, make_hello
+from streamstt.hub.revisions import Correction, conceal, make_revision, make_second_look, was_made_for
 from streamstt.hub.source_registry import SourceRegistry
 from streamstt.hub.source_status import Notice, SourceStatuses
 from streamstt.hub.subscription import DONE, RESTARTED, STOPPING, TOO_SLOW, CloseReason, Subscription
@@ -29,6 +29,7 @@ class Hub:
     Attributes:
         daemon_info: Description of the daemon in ``hello``.
         counters: The metrics.
+        engine_state: How the engine does; None: it is not watched, or there is none.
         levels: Level of each source, for subscribers that ask for it.
         seq: Number of the last event that was published.
     """
@@ -54,6 +55,7 @@ class Hub:
             clock: Tells the time of finals; None: a clock that starts now.
         """
         self.daemon_info = daemon_info
+        self.engine_state: EngineState | None = None
         self._registry = SourceRegistry(clock or Clock())
         self.levels = Levels()
         self._queue = queue
@@ -81,6 +83,11 @@ class Hub:
         """Returns 1 for the label of each missing source, 0 for the others."""
         missing = dict.fromkeys(map(self.counters.source_label, self.states), 0.0)
         return missing | dict.fromkeys(map(self.counters.source_label, self.missing_sources), 1.0)
+
+    def set_daemon_info(self, daemon_info: DaemonInfo) -> None:
+        """Replaces the description of the daemon, for clients that connect from now on and for the metrics."""
+        self.daemon_info = daemon_info
+        self.counters.set_info(daemon_info)
 
     @property
     def finals(self) -> list[Message]:
@@ -259,13 +266,31 @@ class Hub:
             hint = "it has to be final, and among the captions that the daemon keeps (server.history)"
             raise ClientError("unknown_caption", f"no caption {correction.caption_id!r} can be revised: {hint}")
         final, current = found
-        rev = current.final.rev if current else final.data["rev"]
-        if correction.rev not in {None, rev}:
+        if not was_made_for(correction.rev, final, current):
             raise ClientError("conflict", "this caption has just been revised by somebody else")
         self.seq += 1
         message = self._update_state(make_revision(final, current, correction, self.seq))
         self._put([message])
         return message
+
+    def take_second_look(self, better: Iterable[tuple[str, str, Sequence[Word]]]) -> int:
+        """Publishes finals that were heard again, unless people have changed them, or they have left the history.
+
+        Args:
+            better: For each final its id, its text and its words.
+
+        Returns:
+            How many were published.
+        """
+        messages: list[Message] = []
+        for caption_id, text, words in better:
+            found = self._history.find(caption_id, self._delivered_seq)
+            if found and (message := make_second_look(*found, text, words, self.seq + 1)):
+                self.seq += 1
+                messages.append(self._update_state(message))
+        if messages:
+            self._put(messages)
+        return len(messages)
 
     def published_since(self, since: int) -> list[Message]:
         """Returns the finals as they were recognized, and the last revision of each, with a higher number, in order."""
@@ -328,6 +353,7 @@ class Hub:
         queue: int = 0,
         counted: bool = True,
         control: bool = False,
+        revised: bool = True,
     ) -> Iterator[Subscription]:
         """Opens a queue that begins with ``hello`` and the present state, and receives all that is published.
 
@@ -337,15 +363,18 @@ class Hub:
             queue: Messages that may wait; 0: the hub's bound.
             counted: Whether it is a client; parts of the daemon are not counted.
             control: Whether the subscriber may revise captions; it also receives the text of hidden ones.
+            revised: Whether it receives revisions.
         """
         resume = resume or Resume()
         if self._is_replica and resume.session == self.daemon_info.session and resume.since is not None:
             # A client that comes from the daemon itself may be ahead of its replica.
             resume = replace(resume, since=min(resume.since, self._delivered_seq))
         sees_hidden = control or not counted
-        subscription = Subscription(queue or self._queue, source, counted=counted, sees_hidden=sees_hidden)
+        subscription = Subscription(
+            queue or self._queue, source, counted=counted, sees_hidden=sees_hidden, takes_revisions=revised
+        )
         # Not kept in a variable, which would live as long as the subscription: a long history, for each client.
-        subscription.put_private(self._hello(source, resume, control=control))
+        subscription.put_private(self._hello(source, replace(resume, revised=revised), control=control))
         subscription.put(self._present_state())
         self._subscriptions.add(subscription)
         if self._finished:
@@ -361,7 +390,7 @@ class Hub:
     def _hello(self, source: str | None, resume: Resume, *, control: bool) -> str:
         if source is None:
             return self._history.hello_message(
-                self.daemon_info, self.sources, self._delivered_seq, resume, control=control
+                self.daemon_info, self.sources, self._delivered_seq, resume, control=control, engine=self.engine_state
             )
         return make_hello(self.daemon_info, [s for s in self.sources if s.name == source], self._delivered_seq, [])
 

@@ -121,7 +121,7 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class DaemonInfo:
-    """The fields of ``hello`` that stay the same while the daemon runs."""
+    """The fields of ``hello`` that describe the daemon; a reload may change model, precision and language."""
 
     version: str
     session: str
@@ -129,6 +129,31 @@ class DaemonInfo:
     model: str
     precision: str
     language: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineState:
+    """How the engine does, as ``hello`` and ``/healthz`` describe it; what is None is left out there.
+
+    Attributes:
+        auto: Whether the model was chosen for this machine, and not named in the settings.
+        update_s: Median time of an update in the last minute (s).
+        promised_s: Time of an update when nothing else runs (s), as it was measured.
+        interval_s: Interval of updates now (s).
+        sources: Number of sources that it carries at present.
+    """
+
+    auto: bool
+    update_s: float | None
+    promised_s: float | None
+    interval_s: float
+    sources: int | None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of the JSON object."""
+        rounded = {k: round(v, 3) if isinstance(v, float) else v for k, v in asdict(self).items()}
+        return {key: value for key, value in rounded.items() if value is not None}
 
 
 def to_json(data: Mapping[str, Any]) -> str:
@@ -191,7 +216,8 @@ def parse_event(data: Mapping[str, Any]) -> Event | None:
         case "final":
             return parse_final(data)
         case "revised":
-            return Revised(parse_final(data), int(data["final_seq"]), bool(data["hidden"]), bool(data["edited"]))
+            flags = (bool(data["hidden"]), bool(data["edited"]), bool(data.get("second_look")))
+            return Revised(parse_final(data), int(data["final_seq"]), *flags)
         case "partial":
             start, end = float(data["start"]), float(data["end"])
             texts = _string_fields(data, "source", "id", "text", "language")
@@ -229,13 +255,14 @@ def make_hello(
     """Encodes ``hello``, the first message to every client.
 
     Args:
-        daemon_info: The fields that do not change while the daemon runs.
+        daemon_info: The fields that describe the daemon.
         sources: The sources there are now.
         seq: Number of the last message that was delivered.
         history: Finals that the client has missed, as they are now.
         optional: Fields that are left out if they are false or empty: ``gap_in_history``, whether it has missed more
             than is kept; ``earlier``, the number of older finals that ``since=0`` returns; ``revisions``, the revisions
-            that it has missed of finals that it has; ``control``, whether it may revise captions.
+            that it has missed of finals that it has; ``control``, whether it may revise captions; ``engine``, how the
+            engine does.
     """
     data = {
         "type": "hello",

@@ -1,4 +1,4 @@
-"""Revisions: finals that people have corrected, hidden or starred. Pure.
+"""Revisions: finals that people have corrected, hidden or starred, or that were heard again. Pure.
 
 A revision is complete: the newest one of a final replaces all before it.
 """
@@ -42,24 +42,68 @@ def make_revision(recognized: Message, current: Revised | None, correction: Corr
     """
     original = parse_final(recognized.data)
     before = current.final if current else original
+    heard = before if current and not current.edited else original  # the second look may have other words
     hidden = (current.hidden if current else False) if correction.hidden is None else correction.hidden
     text = correction.text or before.text
     starred = before.starred if correction.starred is None else correction.starred
     final = replace(
-        before, rev=before.rev + 1, text=text, words=align_words(original, text) if text else (), starred=starred
+        before, rev=before.rev + 1, text=text, words=align_words(heard, text) if text else (), starred=starred
     )
-    event = Revised(final, recognized.seq, hidden or correction.text == "", text != original.text)
+    edited = text != heard.text
+    second_look = current is not None and current.second_look and not edited
+    event = Revised(final, recognized.seq, hidden or correction.text == "", edited, second_look)
+    return _make_message(recognized, event, seq)
+
+
+def make_second_look(
+    recognized: Message, current: Revised | None, text: str, words: Sequence[Word], seq: int
+) -> Message | None:
+    """Makes the message of a final that has better words now; None if people have changed its text or hidden it.
+
+    Args:
+        recognized: The final as it was recognized.
+        current: Its last revision, if there is one.
+        text: Its new text.
+        words: Its new words.
+        seq: Number of the message.
+    """
+    before = current.final if current else parse_final(recognized.data)
+    if not text or text == before.text or (current and (current.edited or current.hidden)):
+        return None
+    placed = tuple(replace(w, start=max(w.start, before.start), end=min(w.end, before.end)) for w in words)
+    final = replace(before, rev=before.rev + 1, text=text, words=placed)
+    event = Revised(final, recognized.seq, hidden=False, edited=False, second_look=True)
+    return _make_message(recognized, event, seq)
+
+
+def was_made_for(rev: int | None, recognized: Message, current: Revised | None) -> bool:
+    """Returns whether a request that was made for a revision of a final still applies.
+
+    A second look may have come between; what a person has written takes precedence.
+
+    Args:
+        rev: The revision that it was made for; None: any.
+        recognized: The final as it was recognized.
+        current: Its last revision, if there is one.
+    """
+    now = current.final.rev if current else recognized.data["rev"]
+    return rev in {None, now, now - 1 if current and current.second_look else now}
+
+
+def _make_message(recognized: Message, event: Revised, seq: int) -> Message:
+    final = event.final
     data = {
         **recognized.data,
         "type": event.type,
         "seq": seq,
         "rev": final.rev,
-        "text": text,
+        "text": final.text,
         "words": [asdict(word) for word in final.words],
         "final_seq": event.final_seq,
         "hidden": event.hidden,
-        "starred": starred,
+        "starred": final.starred,
         "edited": event.edited,
+        **({"second_look": True} if event.second_look else {}),
     }
     return make_message(event, data)
 
@@ -107,7 +151,7 @@ def revise(final: Mapping[str, Any], revision: Mapping[str, Any], *, reveal: boo
     """
     is_empty = revision["hidden"] and not reveal
     content = {"text": "", "words": []} if is_empty else {key: revision[key] for key in ("text", "words")}
-    flags = {key: True for key in ("hidden", "starred", "edited") if revision.get(key)}
+    flags = {key: True for key in ("hidden", "starred", "edited", "second_look") if revision.get(key)}
     return {**final, "rev": revision["rev"], **content, **flags}
 
 

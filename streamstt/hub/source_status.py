@@ -7,7 +7,7 @@ from streamstt.hub.protocol import Message, make_message
 
 # Topics that only the daemon's operator can do something about. They are in /healthz, the log and the dashboard, not
 # on the screens of everybody who reads captions.
-OPERATOR_TOPICS = {"late", "overflow", "settings", "access"}
+OPERATOR_TOPICS = {"late", "overflow", "settings", "access", "model"}
 
 
 @dataclass(frozen=True, slots=True)

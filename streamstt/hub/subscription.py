@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from streamstt.events import Revised
 from streamstt.hub.protocol import Message
 
 
@@ -32,7 +33,13 @@ class Subscription:
     """
 
     def __init__(
-        self, limit: int, source: str | None = None, *, counted: bool = True, sees_hidden: bool = False
+        self,
+        limit: int,
+        source: str | None = None,
+        *,
+        counted: bool = True,
+        sees_hidden: bool = False,
+        takes_revisions: bool = True,
     ) -> None:
         """Makes an empty queue.
 
@@ -41,11 +48,13 @@ class Subscription:
             source: Deliver this source only; None: all sources.
             counted: Whether it is a client; parts of the daemon are not counted.
             sees_hidden: Whether it receives the text of hidden captions.
+            takes_revisions: Whether it receives revisions of finals.
         """
         self._limit = limit
         self.source = source
         self.is_viewer = counted and source is None
         self.sees_hidden = sees_hidden
+        self._takes_revisions = takes_revisions
         # In order. Keys: a partial's source, negative numbers for private items, number, type and source for others.
         self._pending: dict[object, Message | str] = {}
         self._private_count = 0
@@ -77,6 +86,8 @@ class Subscription:
             return
         if self.source is not None:
             messages = [m for m in messages if m.event.source == self.source]
+        if not self._takes_revisions:
+            messages = [m for m in messages if not isinstance(m.event, Revised)]
         if (
             messages
             and self._direct_write

@@ -19,6 +19,7 @@ from streamstt.server.requests import (
     require_end,
     wants_heartbeat,
     wants_levels,
+    wants_revisions,
 )
 
 HEARTBEAT_S = 2.0  # a page takes a connection for dead after four times this
@@ -57,7 +58,7 @@ async def serve_viewer(socket: WebSocket, hub: Hub, target: str, *, control: boo
         target: Path and query of its request.
         control: Whether the client may revise captions.
     """
-    with hub.subscribe(parse_resume(target), control=control) as subscription:
+    with hub.subscribe(parse_resume(target), control=control, revised=wants_revisions(target)) as subscription:
         subscription.set_direct_writer(socket.write_now)
         levels = hub.levels.subscribe(lambda level: subscription.send_ephemeral(level.frame))
         heartbeats = _heartbeats(subscription, target)
@@ -73,7 +74,7 @@ async def serve_speaker(socket: WebSocket, hub: Hub, ingest: AudioIngest, target
     request = parse_source_request(target)
     source = ingest.add_remote_source(request)
     try:
-        with hub.subscribe(source=source.name) as subscription:
+        with hub.subscribe(source=source.name, revised=wants_revisions(target)) as subscription:
             subscription.set_direct_writer(socket.write_now)
             audio = _receive_audio(socket, ClientAudio(source, hub, request.rate), idle_s)
             await first_completed(

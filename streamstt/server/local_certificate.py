@@ -2,14 +2,14 @@
 
 Phones trust the authority once, so it stays as long as it is valid. It can only vouch for names and addresses of local
 networks, and for those of this machine when it was made: a stolen key is of no use elsewhere. The certificate is
-replaced when it expires or the machine gets another address that the authority may vouch for.
+replaced when it expires or the machine gets another address that the authority may vouch for. This module is imported
+only where there is such a certificate.
 """
 
 import logging
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from streamstt.errors import ConfigError
+from streamstt.server.certificate_files import LocalCertificate
 
 AUTHORITY_DAYS = 3650
 CERTIFICATE_DAYS = 397  # phones refuse certificates for longer
@@ -33,31 +34,6 @@ LOCAL_NETWORKS = (
 LOCAL_NAMES = ("local", "localhost")
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class LocalCertificate:
-    """The files of a local certificate, all PEM, in one folder.
-
-    Attributes:
-        authority: Certificate of the authority, which others have to trust.
-        certificate: Certificate of the server.
-        key: Private key of the server.
-    """
-
-    authority: Path
-    certificate: Path
-    key: Path
-
-    @classmethod
-    def in_folder(cls, folder: Path) -> "LocalCertificate":
-        """Returns the files in a folder, which may not exist."""
-        return cls(folder / "ca.pem", folder / "server.pem", folder / "server.key")
-
-    @property
-    def authority_key(self) -> Path:
-        """Private key of the authority."""
-        return self.authority.with_suffix(".key")
 
 
 def ensure_valid(files: LocalCertificate, hosts: Iterable[str], now: datetime | None = None) -> bool:

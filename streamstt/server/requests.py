@@ -37,6 +37,11 @@ def wants_levels(target: str) -> bool:
     return parse_query(target).get("levels") == "1"
 
 
+def wants_revisions(target: str) -> bool:
+    """Returns whether revisions are sent: not if ``revised=0``, on ``/captions`` or ``/audio``, declines them."""
+    return parse_query(target).get("revised") != "0"
+
+
 def wants_heartbeat(target: str) -> bool:
     """Returns whether ``heartbeat=1``, on ``/captions`` or ``/audio``, asks for signs of life."""
     return parse_query(target).get("heartbeat") == "1"

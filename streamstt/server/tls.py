@@ -11,7 +11,7 @@ from streamstt.config.loader import state_folder
 from streamstt.config.server import LOCAL_CERTIFICATE, ServerSettings
 from streamstt.errors import ConfigError
 from streamstt.server.addresses import network_addresses, own_names
-from streamstt.server.local_certificate import LocalCertificate, certificate_hosts, ensure_valid
+from streamstt.server.certificate_files import LocalCertificate
 
 log = logging.getLogger(__name__)
 
@@ -71,6 +71,8 @@ def renew_local_certificate(settings: ServerSettings) -> bool:
     files = local_certificate(settings)
     if not files:
         return False
+    from streamstt.server.local_certificate import ensure_valid  # noqa: PLC0415 - see certificate_files.py
+
     # All of the machine, wherever this daemon listens: another one, and the command, use the same certificate.
     addresses = [*network_addresses("::"), *network_addresses(settings.host)]
     return ensure_valid(files, [*OWN_HOSTS, *own_names(), *addresses, *_wanted_names(settings)])
@@ -79,7 +81,7 @@ def renew_local_certificate(settings: ServerSettings) -> bool:
 def names_left_out(settings: ServerSettings) -> str:
     """Returns a sentence about names in the settings that the local certificate is not for; empty if there are none."""
     files = local_certificate(settings)
-    if not files or not (missing := set(_wanted_names(settings)) - set(certificate_hosts(files.certificate))):
+    if not files or not (missing := set(_wanted_names(settings)) - set(_certificate_hosts(files.certificate))):
         return ""
     return (
         f"the certificate is not for {', '.join(sorted(missing))}, which its authority may not vouch for; "
@@ -101,7 +103,13 @@ def certificate_files(settings: ServerSettings) -> tuple[Path, Path]:
 
 def names_in_certificate(settings: ServerSettings) -> list[str] | None:
     """Returns the names and addresses that the certificate is for; None without TLS."""
-    return certificate_hosts(certificate_files(settings)[0]) if settings.tls_certificate else None
+    return _certificate_hosts(certificate_files(settings)[0]) if settings.tls_certificate else None
+
+
+def _certificate_hosts(certificate: Path) -> list[str]:
+    from streamstt.server.local_certificate import certificate_hosts  # noqa: PLC0415 - see certificate_files.py
+
+    return certificate_hosts(certificate)
 
 
 def reload_certificate(context: ssl.SSLContext, settings: ServerSettings) -> None:

@@ -6,7 +6,9 @@ from dataclasses import replace
 from streamstt.audio.format import seconds_from_samples
 from streamstt.engine.base import RecognizedWord, join_words
 from streamstt.events import Final, Partial, Word
+from streamstt.speech.passages import PassageCollector
 from streamstt.speech.rewriting import LanguageRules, WordRewriter
+from streamstt.speech.word_fragments import join_fragments
 from streamstt.text.characters import CLAUSE_ENDS
 from streamstt.text.sentences import FULL_STOP
 
@@ -20,18 +22,26 @@ class CaptionWriter:
     from, nor which of them to commit.
     """
 
-    def __init__(self, source: str, id_prefix: str = "", rewriter: WordRewriter | None = None) -> None:
+    def __init__(
+        self,
+        source: str,
+        id_prefix: str = "",
+        rewriter: WordRewriter | None = None,
+        passages: PassageCollector | None = None,
+    ) -> None:
         """Starts with no open caption.
 
         Args:
             source: Name of the source.
             id_prefix: Beginning of caption ids; empty: the name of the source.
             rewriter: Rewrites names, profanity and fillers; None: words are written as recognized.
+            passages: Collects the finals to be heard again; None: they are not.
         """
         self._rewriter = rewriter or WordRewriter()
         self._rules = self._rewriter.rules("")
         self._source = source
         self._id_prefix = id_prefix or source
+        self._passages = passages
         self._count = 0
         self._rev = 0
         self._stable = ""
@@ -98,14 +108,14 @@ class CaptionWriter:
         Raises:
             RuntimeError: The text does not begin with what was stable before.
         """
-        words = self._current_rules(language).rewrite(_without_leading_punctuation(words))
+        recognized = _without_leading_punctuation(words)
+        words = self._current_rules(language).rewrite(recognized)
         text = join_words(words).rstrip()
         if not (text or self.is_open):
             return None
         self._check_stable(text)
         self._advance_revision()
         start, end = (words[0].start, words[-1].end) if words else (decoded_until, decoded_until)
-        caption_words = tuple(_make_word(w) for w in _join_fragments(words) if w.text.strip())
         final = Final(
             self._source,
             self._id,
@@ -113,11 +123,23 @@ class CaptionWriter:
             seconds_from_samples(start),
             seconds_from_samples(end),
             text,
-            caption_words,
+            _make_words(words),
             language,
         )
+        if self._passages and text:
+            self._passages.add(final.id, recognized, language)
         self._rev, self._stable, self._text = 0, "", ""
         return final
+
+    def rewrite(self, words: Sequence[RecognizedWord], language: str) -> tuple[str, tuple[Word, ...]]:
+        """Returns text and words of a final whose words have been recognized better.
+
+        Args:
+            words: All words of the caption.
+            language: Language code.
+        """
+        rewritten = self._rewriter.rules(language).rewrite(_without_leading_punctuation(words))
+        return join_words(rewritten).rstrip(), _make_words(rewritten)
 
     def _current_rules(self, language: str) -> LanguageRules:
         """Returns the rules in force; a caption that has stable text keeps those it had."""
@@ -151,17 +173,8 @@ def _without_leading_punctuation(words: Sequence[RecognizedWord]) -> Sequence[Re
     return ()
 
 
-def _join_fragments(words: Sequence[RecognizedWord]) -> list[RecognizedWord]:
-    """Joins to each word its fragments: a full stop that came later, or the rest of "ill-disposed"."""
-    spaced = any(w.text.startswith(" ") for w in words)  # without spaces, only punctuation is a fragment
-    joined: list[RecognizedWord] = []
-    for word in words:
-        starts_word = word.text.startswith(" ") if spaced else any(c.isalnum() for c in word.text)
-        if joined and not starts_word:
-            joined[-1] = replace(joined[-1], text=joined[-1].text + word.text, end=max(joined[-1].end, word.end))
-        else:
-            joined.append(word)
-    return joined
+def _make_words(words: Sequence[RecognizedWord]) -> tuple[Word, ...]:
+    return tuple(_make_word(w) for w in join_fragments(words) if w.text.strip())
 
 
 def _make_word(word: RecognizedWord) -> Word:

@@ -19,6 +19,7 @@ from streamstt.speech.caption_writer import CaptionWriter
 from streamstt.speech.closed_decode import ClosedDecode
 from streamstt.speech.closed_queue import ClosedQueue
 from streamstt.speech.decode_window import DecodeWindow
+from streamstt.speech.passages import LivePassage, cut_passage
 from streamstt.speech.reliability import SpeechFrames, is_unreliable
 from streamstt.speech.repetitions import continued, without_echoes
 from streamstt.speech.segmenter import Boundary, Closed, Opened, Segmenter, mean_square
@@ -190,6 +191,10 @@ class Session:
         """Sample index up to which all speech is in finals."""
         first = self._closed.first or self._open
         return (first.own_start or first.start) if first else self._framer.end
+
+    def cut_passage(self, passage: LivePassage) -> tuple[Job, SpeechFrames]:
+        """Returns the job that hears a passage again, and the frames with speech in it, as ``passages.cut_passage``."""
+        return cut_passage(passage, self.source, self._ring, self._speech_frames)
 
     def next_job(self) -> Job | None:
         """Cuts the most urgent job from the newest audio.

@@ -126,6 +126,8 @@ class CaptionView:
         before = self._seen.get(key)
         if before is None or before == text:
             return  # it is not on the screen, or was only starred
+        if revised.get("second_look") and before and text:
+            return  # it was heard again, which would be a note for every other caption
         self._seen[key] = text
         label = self._palette.label(revised["source"])
         self.note(f'{label}, corrected: "{text}"' if text else f'{label}, hidden: "{before}"')

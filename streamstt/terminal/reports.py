@@ -43,6 +43,7 @@ def replace_controls_by_line(text: str) -> str:
 
 FIGURE_LABELS = {
     "wer": ("word error rate", "%"),
+    "wer_second_look": ("word error rate after the second look", "%"),
     "shown_p50_s": ("word shown, median", "s"),
     "shown_p95_s": ("word shown, 95th percentile", "s"),
     "settled_p50_s": ("word stable or final, median", "s"),
@@ -53,6 +54,8 @@ FIGURE_LABELS = {
     "word_start_error_ms": ("mean error of word starts", "ms"),
     "word_end_error_ms": ("mean error of word ends", "ms"),
     "cpu_s_per_s": ("CPU seconds per second of speech", ""),
+    "second_look_cpu_s_per_s": ("the same for the second look", "s"),
+    "second_look_p95_s": ("passage ended before its second look, 95th percentile", "s"),
     "update_p50_s": ("update, median", "s"),
     "update_p95_s": ("update, 95th percentile", "s"),
     "overdue_p95_s": ("update overdue, 95th percentile", "s"),
@@ -80,7 +83,7 @@ def _show_machine(console: Console, result: dict[str, Any]) -> None:
     for part, formats in measured.get("formats_s", {}).items():
         times = ", ".join(f"{name} {1000 * seconds:.2g} ms" for name, seconds in formats.items())
         console.print(f"One {part} layer: {times}", highlight=False)
-    columns = ("model", "update", "2 s", "4 s", "8 s", "16 tok", "1 tok", "cpu")
+    columns = ("model", "update", "8 s", "new/4 s", "new/8 s", "16 tok", "1 tok", "cpu")
     table = Table(*(Column(name, no_wrap=True) for name in columns), "live captions", box=None, padding=(0, 1, 0, 0))
     table.add_row(
         "measured",
@@ -102,7 +105,8 @@ def _show_machine(console: Console, result: dict[str, Any]) -> None:
         table.add_row(*cells)
     console.print(table)
     console.print(
-        "In ms: an update; the encoder on 2, 4 and 8 s of audio; the decoder on 16 tokens and on one.\n"
+        "In ms: an update; the encoder on 8 s of audio, and on what is new in 4 and in 8 s; the decoder on 16 tokens\n"
+        "and on one.\n"
         "cpu: CPU seconds per second of speech (measured with a recording with pauses).\n"
         "Models other than the measured one are estimated from the times of their layers.",
         highlight=False,

@@ -60,10 +60,17 @@ class Archive:
         resume_state: Session, sequence number and finals that earlier runs have left.
         session_sets: The sets of this run and those that it continues, oldest first. May be read in any thread.
         is_session_whole: Whether none of them was deleted.
+        holds: Whether finals reach the live files only by ``write_held``.
     """
 
     def __init__(
-        self, folder: Path, settings: TranscriptSettings, history: int, clock: Callable[[], datetime] = local_time
+        self,
+        folder: Path,
+        settings: TranscriptSettings,
+        history: int,
+        clock: Callable[[], datetime] = local_time,
+        *,
+        hold: bool = False,
     ) -> None:
         """Creates the folder, locks it, and reads the finals of earlier runs.
 
@@ -72,6 +79,7 @@ class Archive:
             settings: The ``[transcript]`` section.
             history: Number of finals to read.
             clock: Returns the local time.
+            hold: Whether finals reach the live files only by ``write_held``, because they may soon be revised.
 
         Raises:
             OutputError: The folder cannot be used, or another process writes to it.
@@ -80,6 +88,7 @@ class Archive:
         self.folder = folder
         self._settings = settings
         self._clock = clock
+        self.holds = hold
         self._set: SetFiles | None = None
         self._current_set: tuple[str, SetHeader] | None = None  # the set to write to, open or not
         self._unapplied = 0  # revisions that its live files lack
@@ -171,7 +180,7 @@ class Archive:
         except OSError:
             self._close_set()
             raise
-        self._unapplied += has_final
+        self._unapplied += has_final and not self._set.holds(data["final_seq"])
         return has_final
 
     def _revise_earlier_set(self, name: str, data: Mapping[str, Any]) -> bool:
@@ -214,7 +223,24 @@ class Archive:
             return
         if start < current.steady_at:
             log.info("a caption began before the transcript %s did; its cue begins at 0", current.name)
-        current.append(entry)
+        current.append(entry, hold=self.holds)
+
+    def write_held(self, seq: int) -> None:
+        """Writes finals that were held to the live files of the current set.
+
+        Args:
+            seq: Number of the last of them.
+
+        Raises:
+            OSError: They could not be written; they are when the set is opened again.
+        """
+        if not self._set:
+            return
+        try:
+            self._set.write_held(seq)
+        except OSError:
+            self._close_set()
+            raise
 
     def _open_earlier_set(self) -> SetFiles | None:
         """Opens the set that the last mark has ended; None if there is none any more."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from streamstt.hub.revisions import revise
 from streamstt.subtitles.formats import LiveFormat
 from streamstt.transcripts.live_cues import LiveCues
 from streamstt.transcripts.naming import RECORD_SUFFIX
@@ -66,6 +67,7 @@ class SetFiles:
         self._path = folder / f"{name}{RECORD_SUFFIX}"
         self._files: dict[str, int] = {}
         self._live_cues: dict[str, LiveCues] = {}
+        self._held: dict[int, Mapping[str, Any]] = {}  # by number, in order: finals that the live files do not have yet
         try:
             record = self._repair_record()
             for suffix, live_format in LIVE_FORMATS.items():
@@ -132,8 +134,12 @@ class SetFiles:
         os.close(self._files[suffix])
         self._files[suffix] = file
 
-    def append(self, entry: TranscriptEntry) -> None:
+    def append(self, entry: TranscriptEntry, *, hold: bool = False) -> None:
         """Writes a final to all files, unless the record has it already.
+
+        Args:
+            entry: The final.
+            hold: Whether ``write_held`` writes it to the live files, because it may soon be revised.
 
         Raises:
             OSError: It could not be written to all of them.
@@ -148,11 +154,30 @@ class SetFiles:
         data = {**entry.data, "label": entry.label}
         self.append_record_line(data)
         self._final_seqs.add(data["seq"])
-        for suffix, cues in self._live_cues.items():
-            _append_whole(self._files[suffix], cues.render({**data, "show_label": several}))
+        self._held[data["seq"]] = {**data, "show_label": several}
+        if not hold:
+            self.write_held(self.seq)
+
+    def write_held(self, seq: int) -> None:
+        """Writes finals that were held to the live files, as they are now.
+
+        Args:
+            seq: Number of the last of them.
+
+        Raises:
+            OSError: They could not be written to all of them.
+        """
+        due = [data for number, data in self._held.items() if number <= seq]
+        self._held = {number: data for number, data in self._held.items() if number > seq}
+        try:
+            for suffix, cues in self._live_cues.items():
+                _append_whole(self._files[suffix], b"".join(map(cues.render, due)))
+        except OSError:
+            self._held.clear()  # the next must not be written before these
+            raise
 
     def append_revision(self, data: Mapping[str, Any]) -> bool:
-        """Writes a revision to the record, unless that has it already; ``update_live_files`` applies it.
+        """Writes a revision to the record, unless that has it already.
 
         Args:
             data: The message.
@@ -167,7 +192,13 @@ class SetFiles:
             return False
         if data["seq"] > self.seq:
             self.append_record_line(data)
+        if held := self._held.get(data["final_seq"]):
+            self._held[data["final_seq"]] = revise(held, data)
         return True
+
+    def holds(self, final_seq: int) -> bool:
+        """Returns whether a final is not in the live files yet, so that a revision need not be applied to them."""
+        return final_seq in self._held
 
     def update_live_files(self, count: int) -> None:
         """Applies the last revisions of the record to the live files, which takes a second for a day of captions.
@@ -179,6 +210,7 @@ class SetFiles:
             OSError: They could not be written.
         """
         record = parse_record(_read_all(self._files[RECORD_SUFFIX]))
+        self._held.clear()  # all are written
         for suffix in LIVE_FORMATS:
             self._update_live_file(suffix, record, count)
 
@@ -202,7 +234,9 @@ class SetFiles:
         return os.dup(self._files[RECORD_SUFFIX])
 
     def close(self) -> None:
-        """Closes the files."""
+        """Writes what is held, and closes the files; what cannot be written is repaired when the set is opened."""
+        with suppress(OSError):
+            self.write_held(max(self._held, default=0))
         for file in self._files.values():
             with suppress(OSError):
                 os.close(file)

@@ -25,6 +25,7 @@ SYNC_DELAY_S = 1.0  # a loss of power loses at most so much; the end of the proc
 CLEANUP_INTERVAL_S = 86_400.0
 SLOW_S = 2.0  # a disk that takes longer is reported
 SLOW_UPDATE_S = 60.0  # ... for live files that are written anew, which takes seconds on a slow machine
+HOLD_S = 35.0  # so long after a final its passage has been heard again: up to 20 s of speech, a pause, and the look
 CLOSE_TIMEOUT_S = 5.0  # a stopping daemon waits no longer for the disk
 
 Result = TypeVar("Result")
@@ -72,6 +73,7 @@ class TranscriptWriter:
         self._backoff = Backoff(FIRST_RETRY_S, LAST_RETRY_S)
         self._retry_at = self._sync_at = math.inf
         self._cleanup_at = 0.0
+        self._held: deque[tuple[float, int]] = deque()  # loop time and number of finals that live files do not have yet
         self._syncing: asyncio.Future[None] | None = None
         self.written = self.lost = self.failures = 0
         self._write_ahead = hub.enable_write_ahead(self._enqueue)
@@ -122,9 +124,12 @@ class TranscriptWriter:
         """Writes until ``close``."""
         try:
             while not self._closing:
-                await self._wait_for_work(min(self._retry_at, self._sync_at, self._cleanup_at))
+                held_until = self._held[0][0] if self._held else math.inf
+                await self._wait_for_work(min(self._retry_at, self._sync_at, self._cleanup_at, held_until))
                 if not self._failing or loop_time() >= self._retry_at:
                     await self._write_all()
+                if loop_time() >= held_until:
+                    await self._write_held()
                 if loop_time() >= self._sync_at:
                     self._start_sync()
                 if loop_time() >= self._cleanup_at:
@@ -186,10 +191,21 @@ class TranscriptWriter:
             return False
         finally:
             self._write_ahead.release(entry.data["seq"])
+        if self._archive.holds and entry.data["type"] == "final":
+            self._held.append((loop_time() + HOLD_S, entry.data["seq"]))
         self.written += 1
         self._sync_at = min(self._sync_at, loop_time() + SYNC_DELAY_S)
         self._on_success()
         return True
+
+    async def _write_held(self) -> None:
+        """Writes the finals to the live files that have been held long enough."""
+        while self._held and self._held[0][0] <= loop_time():
+            _, seq = self._held.popleft()
+        try:
+            await self._run_in_thread(self._archive.write_held, seq)
+        except OSError as error:  # the next final is written to a repaired set
+            log.warning("live files in %s cannot be written: %s", self._archive.folder, error.strerror)
 
     async def _run_in_thread(self, work: Callable[..., Result], *arguments: object, slow_s: float = SLOW_S) -> Result:
         """Runs work that waits for the disk, in a thread of our own; reports when it takes longer than ``slow_s``."""

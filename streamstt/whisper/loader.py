@@ -3,15 +3,25 @@
 Each engine is imported only when it is chosen, so that a scripted engine needs no torch.
 """
 
+import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from streamstt.config.settings import EngineSettings
 from streamstt.engine.base import Engine, EngineInfo
 from streamstt.errors import ConfigError
 from streamstt.progress import Progress
+from streamstt.whisper.model_choice import AUTO, Demand
+from streamstt.whisper.torch_import import import_all_parts
+
+if TYPE_CHECKING:
+    from streamstt.whisper.checkpoints.search import Checkpoint
 
 CACHED_SHAPES = "16"  # compiled primitives that oneDNN keeps, one for each shape of matrices
+ONE_SOURCE = Demand()
+
+log = logging.getLogger(__name__)
 
 
 def require_languages(info: EngineInfo, *wanted: str) -> None:
@@ -29,44 +39,59 @@ def require_languages(info: EngineInfo, *wanted: str) -> None:
         raise ConfigError(f"{info.model} does not know the language {language!r}; it knows {', '.join(known)}")
 
 
-def load_engine(settings: EngineSettings, progress: Progress | None = None) -> Engine:
+def load_engine(settings: EngineSettings, progress: Progress | None = None, demand: Demand = ONE_SOURCE) -> Engine:
     """Finds the model, downloads it if necessary, and loads it.
 
     Args:
         settings: The ``[engine]`` section.
         progress: Called with the progress of a download.
+        demand: What a model is chosen for, if it is to be chosen.
 
     Raises:
         ModelError: There is no such model, it cannot be fetched, or it is damaged.
         EngineError: The device is not available.
         ConfigError: The model does not know the language of the settings.
     """
-    engine = _load(settings, progress)
+    engine = _load(settings, progress, demand)
     require_languages(engine.info, settings.language)
     return engine
 
 
-def _load(settings: EngineSettings, progress: Progress | None) -> Engine:
+def _load(settings: EngineSettings, progress: Progress | None, demand: Demand) -> Engine:
     match settings.model.partition(":"):
         case ("script", _, path):
             from streamstt.engine.scripted import ScriptedEngine  # noqa: PLC0415 - see the module's docstring
 
             return ScriptedEngine.load(Path(path))
         case _:
-            from streamstt.whisper.checkpoints import languages, search  # noqa: PLC0415
+            from streamstt.whisper.checkpoints import languages  # noqa: PLC0415
 
-            checkpoint = search.find(settings.model, progress=progress)
+            checkpoint = _find_checkpoint(settings, progress, demand)
             if known := languages.folder_languages(checkpoint.folder):
                 require_languages(EngineInfo(settings.model, "", "", known), settings.language)
             _limit_primitive_caches()
             # Import torch last: it takes seconds, and a misspelt name of model or language should fail at once.
             if settings.kind == "reference":
+                import_all_parts()
                 from streamstt.whisper.reference import ReferenceEngine  # noqa: PLC0415
 
                 return ReferenceEngine(checkpoint, settings)
             from streamstt.whisper.streaming import StreamingEngine  # noqa: PLC0415
 
             return StreamingEngine(checkpoint, settings)
+
+
+def _find_checkpoint(settings: EngineSettings, progress: Progress | None, demand: Demand) -> "Checkpoint":
+    from streamstt.whisper.checkpoints import search  # noqa: PLC0415
+
+    if settings.model != AUTO:
+        return search.find(settings.model, progress=progress)
+    _limit_primitive_caches()
+    from streamstt.whisper import auto_model  # noqa: PLC0415 - it imports torch
+
+    found = auto_model.find(settings, demand, progress)
+    log.info("chose the model %s", found.choice)
+    return found.checkpoint
 
 
 def _limit_primitive_caches() -> None:

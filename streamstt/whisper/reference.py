@@ -129,6 +129,10 @@ class ReferenceEngine:
         except (RuntimeError, ValueError, IndexError) as error:
             raise EngineError(f"cannot decode {job}: {error}") from error
 
+    def decode_in_steps(self, job: Job) -> Iterator[Hypothesis | None]:
+        """Decodes the job in one step."""
+        yield self.decode(job)
+
     def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         """Decodes jobs one after the other."""
         return map(self.decode, jobs)

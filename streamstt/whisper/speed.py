@@ -1,9 +1,11 @@
 """Measures how fast a Whisper is on this machine: times a loaded model, or estimates any size from random weights.
 
 A pass takes a fixed time plus a time per layer; both come from models of one and of two layers of the size in question.
-Nothing is fetched. With one thread, its CPU time counts, so that other programs do not disturb the measurement.
+Nothing is fetched. With one thread on the CPU, its CPU time counts, so that other programs do not disturb the
+measurement.
 """
 
+import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -17,10 +19,11 @@ import torch
 from streamstt.whisper.checkpoints.cache import default_cache_root
 from streamstt.whisper.checkpoints.weights import EmbeddingLookup
 from streamstt.whisper.network import precision
-from streamstt.whisper.network.decoder import CrossKV, CrossKVProjection, Decoder
-from streamstt.whisper.network.encoder import Encoder
+from streamstt.whisper.network.decoder import CrossKV, Decoder
+from streamstt.whisper.network.encoder import first_frame
 from streamstt.whisper.network.layers import ModelDimensions
 from streamstt.whisper.network.linear import make_linear
+from streamstt.whisper.network.model import Network, load_network
 from streamstt.whisper.streaming import StreamingEngine
 
 _BASE = ModelDimensions(512, 6, 6, 8, 8, 80, 51865, 448)
@@ -38,7 +41,9 @@ SIZES = {
 }
 """By name; from the models' config.json on Hugging Face."""
 
-WINDOWS = (150, 250, 450)  # positions: 2.4, 4.4 and 8.4 s of audio, with 0.6 s of silence each
+WINDOWS = ((0, 450), (140, 250), (340, 450))
+"""Positions that are encoded: all of a window of 8.4 s of audio with 0.6 s of silence; the end of one that has grown
+from 3.8 to 4.4 s, or from 7.8 to 8.4 s."""
 DRAFT_TOKENS = 16  # tokens that an update verifies in one pass
 NEW_TOKENS = 3  # tokens that it then decodes one by one: 0.6 s of speech
 ROUNDS = 3  # each call is timed this often; the minimum counts
@@ -46,6 +51,8 @@ SMALL_VOCABULARY = 64  # tokens of the models whose layers are timed; the projec
 CACHE_FLUSH_FLOATS = (
     16 << 20
 )  # floats (64 MB) written before each call: a whole model would not stay in the CPU's cache
+
+CPU = torch.device("cpu")
 
 TimedCall = Callable[[], object]
 PartTimes = npt.NDArray[np.float64]
@@ -107,7 +114,7 @@ def layer_key(dims: ModelDimensions) -> ModelDimensions:
 
 
 def measure_layers(
-    dims: ModelDimensions, encoder: str = "auto", decoder: str = "auto", threads: int = 0
+    dims: ModelDimensions, encoder: str = "auto", decoder: str = "auto", threads: int = 0, device: torch.device = CPU
 ) -> LayerTimings:
     """Times layers of a model's size, with random weights.
 
@@ -116,38 +123,57 @@ def measure_layers(
         encoder: Number format of the encoder: a ``Precision``, or "auto".
         decoder: Number format of the decoder, likewise.
         threads: Number of torch's threads, as in the settings; 0: one.
+        device: Where the model is to run.
 
     Raises:
         EngineError: torch does not support a format on this machine.
     """
     torch.set_num_threads(threads or 1)
-    chosen = precision.choose(encoder, decoder, dims, torch.device("cpu"), default_cache_root() / "precision.json")
+    chosen = precision.choose(encoder, decoder, dims, device, default_cache_root() / "precision.json")
     with torch.inference_mode():
+        small = [replace(dims, encoder_layers=n, decoder_layers=n, vocabulary_size=SMALL_VOCABULARY) for n in (1, 2)]
         models = [
-            _timed_calls(replace(dims, encoder_layers=n, decoder_layers=n, vocabulary_size=SMALL_VOCABULARY), chosen)
-            for n in (1, 2)
+            _timed_calls(load_network(_RandomWeights(), each, chosen, device, [(each.decoder_layers - 1, 0)]), device)
+            for each in small
         ]
-        head = make_linear(_RandomWeights().get("", dims.vocabulary_size, dims.width), None, chosen.decoder)
-        projections = [partial(head, torch.randn(n, dims.width)) for n in (DRAFT_TOKENS, 1)]
-        times = _minimum_times([*models[0], *models[1], *projections], threads)
+        head = make_linear(_RandomWeights().get("", dims.vocabulary_size, dims.width).to(device), None, chosen.decoder)
+        projections = [partial(head, torch.randn(n, dims.width, device=device)) for n in (DRAFT_TOKENS, 1)]
+        rounds = _time_calls([*models[0], *models[1], *projections], _clock(threads, device), device)
+    times = [min(each) for each in rounds]
     one_layer, two_layers, (of_draft, of_one) = np.array(times[:8]), np.array(times[8:16]), times[16:]
     return LayerTimings(str(chosen), one_layer, np.maximum(two_layers - one_layer, 0), (of_draft, of_one))
 
 
 def measure(engine: StreamingEngine, threads: int = 0) -> Speed:
-    """Times the parts of a loaded model, which must run on the CPU.
+    """Times the parts of a loaded model.
 
     Args:
         engine: An engine with the model.
         threads: Number of torch's threads, as in the settings.
     """
-    dims, silent_contexts, decoder = engine.network
-    mels = _random_mels(dims)
+    rounds = _time_engine(engine, _clock(threads, torch.device(engine.info.device)))
+    return _make_speed(engine, [min(each) for each in rounds])
+
+
+def measure_now(engine: StreamingEngine) -> Speed:
+    """Times the parts of a loaded model as they are now: other programs that use the machine count.
+
+    Args:
+        engine: An engine with the model.
+    """
+    return _make_speed(engine, [statistics.median(each) for each in _time_engine(engine, time.perf_counter)])
+
+
+def _make_speed(engine: StreamingEngine, seconds: Sequence[float]) -> Speed:
+    n = len(WINDOWS)
+    encoder = tuple(encode + project for encode, project in zip(seconds[:n], seconds[n : 2 * n], strict=True))
+    return Speed(engine.info.precision, encoder, *seconds[2 * n :])
+
+
+def _time_engine(engine: StreamingEngine, clock: Callable[[], float]) -> list[list[float]]:
+    device = torch.device(engine.info.device)
     with torch.inference_mode():
-        cross_kv = silent_contexts.encode_window(mels[1])
-        encode: list[TimedCall] = [partial(silent_contexts.encode_window, mel) for mel in mels]
-        *encoder, prefill, step = _minimum_times([*encode, *_decoder_calls(decoder, cross_kv)], threads)
-    return Speed(engine.info.precision, tuple(encoder), prefill, step)
+        return _time_calls(_timed_calls(engine.network, device), clock, device)
 
 
 class _RandomWeights:
@@ -166,27 +192,23 @@ class _RandomWeights:
         return lambda indexes: table[list(indexes)]
 
 
-def _timed_calls(dims: ModelDimensions, formats: precision.PrecisionPlan) -> list[TimedCall]:
-    """Builds a model with random weights, and returns calls of its parts in the order of ``PartTimes``."""
-    cpu, weights = torch.device("cpu"), _RandomWeights()
-    encoder = Encoder(weights, dims, formats, cpu)
-    project_kv = CrossKVProjection(weights, dims, formats.encoder, cpu)
-    decoder = Decoder(weights, dims, formats.decoder, cpu, [(dims.decoder_layers - 1, 0)])
-    silence = encoder.encode_silence(torch.randn(dims.n_mels, 100), -1.0)
-    encoded = [torch.randn(n, dims.width) for n in WINDOWS]  # each (T, D)
-    cross_kv = CrossKV(dims, len(silence.positions), cpu)
+def _timed_calls(network: Network, device: torch.device) -> list[TimedCall]:
+    """Returns calls of the parts of a model in the order of ``PartTimes``."""
+    dims, encoder, project_kv = network.dims, network.encoder, network.project_kv
+    silence = encoder.encode_silence(torch.randn(dims.n_mels, 100, device=device), -1.0)
+    encoder_kv = encoder.make_kv(n_silent=len(silence.positions))
+    encoder_kv.set_silence(silence)
+    cross_kv = CrossKV(dims, len(silence.positions), device)
     cross_kv.set_silence(project_kv(silence.encoded))
-    cross_kv.set_window(project_kv(encoded[1]), silence.attention_bias(WINDOWS[1]))
-    encode: list[TimedCall] = [partial(encoder, mel, silence) for mel in _random_mels(dims)]
-    return [*encode, *(partial(project_kv, window) for window in encoded), *_decoder_calls(decoder, cross_kv)]
-
-
-def _random_mels(dims: ModelDimensions) -> list[torch.Tensor]:
-    """Returns noise with a floor, as a spectrogram has one, for each of ``WINDOWS``, (n_mels, 2 T)."""
-    mels = [torch.randn(dims.n_mels, 2 * n).clamp_(min=-1) for n in WINDOWS]
-    for mel in mels:
-        mel[0, 0] = -1
-    return mels
+    encode: list[TimedCall] = []
+    project: list[TimedCall] = []
+    for first, end in WINDOWS:
+        mel = torch.randn(dims.n_mels, 2 * end - first_frame(first), device=device).clamp_(min=-1)
+        encoded = encoder.encode_from(mel, first, encoder_kv)  # (end - first, D); the first window is whole
+        encode.append(partial(encoder.encode_from, mel, first, encoder_kv))
+        project.append(partial(project_kv, encoded))
+        cross_kv.set_window(project_kv(encoded), silence.attention_bias(end), first)
+    return [*encode, *project, *_decoder_calls(network.decoder, cross_kv)]
 
 
 def _decoder_calls(decoder: Decoder, cross_kv: CrossKV) -> list[TimedCall]:
@@ -194,17 +216,25 @@ def _decoder_calls(decoder: Decoder, cross_kv: CrossKV) -> list[TimedCall]:
     return [partial(decoder, tokens, 0, cross_kv, tokens), partial(decoder, tokens[:1], DRAFT_TOKENS, cross_kv, [0])]
 
 
-def _minimum_times(calls: Sequence[TimedCall], threads: int) -> list[float]:
-    """Returns the minimum time of each call. They take turns, so that a busy moment affects all of them."""
-    clock = time.thread_time if threads <= 1 else time.perf_counter
-    cache_flush = torch.zeros(CACHE_FLUSH_FLOATS)
-    minimum = [float("inf")] * len(calls)
+def _clock(threads: int, device: torch.device) -> Callable[[], float]:
+    return time.perf_counter if threads > 1 or device.type == "cuda" else time.thread_time
+
+
+def _time_calls(calls: Sequence[TimedCall], clock: Callable[[], float], device: torch.device) -> list[list[float]]:
+    """Returns the times of each call, ``ROUNDS`` of them. They take turns: a busy moment affects all of them."""
+    on_gpu = device.type == "cuda"
+    cache_flush = torch.zeros(CACHE_FLUSH_FLOATS, device=device)
+    times: list[list[float]] = [[] for _ in calls]
     for call in calls:
         call()  # the first call compiles and allocates
     for _ in range(ROUNDS):
-        for i, call in enumerate(calls):
+        for seconds, call in zip(times, calls, strict=True):
             cache_flush.add_(1)
+            if on_gpu:
+                torch.cuda.synchronize(device)  # its work is queued: wait for the flush, and below for the call
             start = clock()
             call()
-            minimum[i] = min(minimum[i], clock() - start)
-    return minimum
+            if on_gpu:
+                torch.cuda.synchronize(device)
+            seconds.append(clock() - start)
+    return times

@@ -12,7 +12,6 @@ from threading import Event
 
 import numpy as np
 import torch
-from transformers import WhisperTokenizerFast  # type: ignore[attr-defined]  # resolved lazily
 
 from streamstt.audio.format import SAMPLE_RATE, Samples, samples_from_ms
 from streamstt.audio.sources import AudioFile
@@ -24,8 +23,9 @@ from streamstt.whisper import runtime
 from streamstt.whisper.checkpoints.cache import default_cache_root
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.checkpoints.weights import Weights
-from streamstt.whisper.decoding.alignment import FRAME_S, attention_weights, token_starts
+from streamstt.whisper.decoding.alignment import attention_weights, token_starts
 from streamstt.whisper.decoding.generation_config import detect_language, language_probability, read_generation_config
+from streamstt.whisper.decoding.known_words import KnownWords, identify_tokenizer
 from streamstt.whisper.decoding.prompt import prompt_tokens
 from streamstt.whisper.decoding.speculative import (
     DecodedText,
@@ -35,20 +35,22 @@ from streamstt.whisper.decoding.speculative import (
     mean_logprob,
 )
 from streamstt.whisper.decoding.token_rate import max_tokens
+from streamstt.whisper.decoding.token_text import encode_text, encode_texts, read_token_text
 from streamstt.whisper.decoding.words import split_words
 from streamstt.whisper.log_mel import LogMel
 from streamstt.whisper.network import precision
-from streamstt.whisper.network.decoder import CrossKV, CrossKVProjection, Decoder
-from streamstt.whisper.network.encoder import Encoder
-from streamstt.whisper.network.layers import MAX_POSITIONS, ModelDimensions
+from streamstt.whisper.network.decoder import CrossKV
+from streamstt.whisper.network.layers import MAX_POSITIONS
+from streamstt.whisper.network.model import load_network
 from streamstt.whisper.runtime import find_device
 from streamstt.whisper.silent_context import SilentContexts
+from streamstt.whisper.window_encoder import POSITION_SAMPLES, WindowEncoder
 
-POSITION_SAMPLES = samples_from_ms(FRAME_S * 1000)  # samples per encoder position
+FIRST_SPECIAL_TOKEN = 50256  # of any Whisper; text tokens come before
 LEAD_IN_POSITIONS = 50  # positions: less than any window
 LEAD_IN_MS = (500, 1500)  # ms: the second of the bundled recording that precedes silence when that is encoded
 MIN_PADDING = 18  # positions of silence after the audio (0.36 s; 0.6 s on average); a second is no better
-WINDOW_STEP = 25  # positions: windows are multiples of it, so that freed blocks of the heap fit again and it grows less
+WINDOW_STEP = 8  # positions: windows are multiples of it, so that freed blocks of the heap fit again and it grows less
 UNFINISHED_POSITIONS = 15  # positions (0.3 s) at the end of audio that continues: they may hold half a word
 ALIGNMENT_SLACK = 10  # positions by which word times may be wrong: the next word may begin earlier than a word's end
 MAX_BATCH = 16  # jobs decoded side by side: more save little
@@ -61,6 +63,7 @@ class StreamingEngine:
 
     Attributes:
         info: Model, device, number formats and languages.
+        network: The parts of the model, so that each can be timed.
     """
 
     def __init__(self, checkpoint: Checkpoint, settings: EngineSettings) -> None:
@@ -82,10 +85,10 @@ class StreamingEngine:
         self._task = settings.task
         if settings.task == "translate" and not self._generation_config.language_tokens:
             raise ModelError(f"{checkpoint.name} knows only English and cannot translate; use base or small")
-        try:
-            self._tokenizer = WhisperTokenizerFast.from_pretrained(folder)
-        except (OSError, ValueError) as error:
-            raise ModelError(f"the tokenizer in {folder} cannot be loaded: {error}") from error
+        self._token_text = read_token_text(folder)
+        self._encode_text = partial(encode_text, folder)
+        some_tokens = (self._token_text([token]) for token in range(0, FIRST_SPECIAL_TOKEN, 97))
+        self._known_words = KnownWords(identify_tokenizer(some_tokens), partial(encode_texts, folder))
         self.set_vocabulary(settings.vocabulary)
         with torch.inference_mode():
             formats = self._load(Weights(folder), settings)
@@ -97,19 +100,14 @@ class StreamingEngine:
         dims, device = self._generation_config.dims, self._device
         cache = default_cache_root() / "precision.json"
         formats = precision.choose(settings.encoder, settings.decoder, dims, device, cache)
-        self._log_mel = LogMel(dims.n_mels, device)
-        encoder = Encoder(weights, dims, formats, device)
-        decoder = Decoder(weights, dims, formats.decoder, device, self._generation_config.alignment_heads)
-        self._speculative_decoder = SpeculativeDecoder(decoder, self._generation_config.token_filter, device)
-        project_kv = CrossKVProjection(weights, dims, formats.encoder, device)
-        lead_in = self._log_mel(_lead_in(), 2 * LEAD_IN_POSITIONS)  # (n_mels, 2 * LEAD_IN_POSITIONS)
-        self._silent_contexts = SilentContexts(dims, encoder, project_kv, lead_in)
+        log_mel = LogMel(dims.n_mels, device)
+        config = self._generation_config
+        self.network = network = load_network(weights, dims, formats, device, config.alignment_heads)
+        self._speculative_decoder = SpeculativeDecoder(network.decoder, config.token_filter, device)
+        lead_in = log_mel(_lead_in(), 2 * LEAD_IN_POSITIONS)  # (n_mels, 2 * LEAD_IN_POSITIONS)
+        silent_contexts = SilentContexts(network.encoder, network.project_kv, lead_in)
+        self._window_encoder = WindowEncoder(network, log_mel, silent_contexts)
         return formats
-
-    @property
-    def network(self) -> tuple[ModelDimensions, SilentContexts, Decoder]:
-        """The model's dimensions, its encoder with silent contexts, and its decoder, so that each can be timed."""
-        return self._generation_config.dims, self._silent_contexts, self._speculative_decoder.decoder
 
     def set_vocabulary(self, terms: Sequence[str]) -> None:
         """Sets the names and terms to expect from the next job on.
@@ -120,7 +118,7 @@ class StreamingEngine:
         config = self._generation_config
         self._vocabulary_prompt = prompt_tokens(
             terms,
-            partial(self._tokenizer.encode, add_special_tokens=False),
+            self._encode_text,
             previous_text_token=config.previous_text_token,
             max_tokens=config.dims.max_tokens,
         )
@@ -133,14 +131,18 @@ class StreamingEngine:
         """
         try:
             with _engine_errors(str(job)):
-                cross_kv = self._silent_contexts.encode_window(self._spectrogram(job))
-                language = job.language or self._detect_language(cross_kv, job.expected_language)[0]
-                text = self._speculative_decoder(self._make_request(job, language), cross_kv)
-                return self._make_hypothesis(job, language, text)
+                return self._decode_alone(job)
         finally:
             # Not after each update: allocating its memory again takes a seventh of an update's time.
             if job.final:
+                self._window_encoder.forget(job.source)
                 runtime.release_free_memory()
+
+    def _decode_alone(self, job: Job) -> Hypothesis:
+        cross_kv = self._window_encoder.encode_next(job.source, job.audio, _window_positions(job))
+        language = self._known_language(job) or self._detect_language(cross_kv, job.expected_language)[0]
+        text = self._speculative_decoder(self._make_request(job, language), cross_kv)
+        return self._make_hypothesis(job, language, text)
 
     def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
         """Decodes jobs side by side, ignoring their drafts; when one is complete, the next is started.
@@ -164,20 +166,49 @@ class StreamingEngine:
                 hypotheses = self._step_batch(batch)
             yield from hypotheses
 
+    def decode_in_steps(self, job: Job) -> Iterator[Hypothesis | None]:
+        """Decodes one job in steps of some ten milliseconds, with memory of its own.
+
+        Raises:
+            EngineError: torch failed, for instance because memory ran out.
+        """
+        # Each step by itself: what runs between them is no business of ``_engine_errors``.
+        steps = self._window_encoder.encode_in_steps(job.audio, _window_positions(job))
+        cross_kv: CrossKV | None = None
+        while cross_kv is None:
+            with _engine_errors(str(job)):
+                try:
+                    next(steps)
+                except StopIteration as end:
+                    cross_kv = end.value
+            yield None
+        with _engine_errors(str(job)):
+            language = self._known_language(job) or self._detect_language(cross_kv, job.expected_language)[0]
+            batch = [self._start_decode(job, self._make_request(job, language), language, cross_kv)]
+        while batch:
+            with _engine_errors(str(job)):
+                hypotheses = self._step_batch(batch)
+            yield hypotheses[0] if hypotheses else None
+
     def _batch_has_room(self, batch: list["_BatchItem"]) -> bool:
         return len(batch) < MAX_BATCH and sum(item.nbytes for item in batch) < MAX_BATCH_BYTES
 
     def _start_item(self, job: Job, expected: str | None) -> "_BatchItem":
-        cross_kv = self._silent_contexts.encode_window_alone(self._spectrogram(job))
-        if job.language:
-            language, is_sure = job.language, False
+        cross_kv = self._window_encoder(job.audio, _window_positions(job))
+        if known := self._known_language(job):
+            language, is_sure = known, False
         else:
             language, is_sure = self._detect_language(cross_kv, expected or job.expected_language)
         request = replace(self._make_request(job, language), draft=[])
+        return replace(
+            self._start_decode(job, request, language, cross_kv), detected_language=language if is_sure else None
+        )
+
+    def _start_decode(self, job: Job, request: DecodeRequest, language: str, cross_kv: CrossKV) -> "_BatchItem":
         n_tokens = len(request.prompt) + len(request.forced) + request.max_new_tokens
         kv_cache = self._speculative_decoder.decoder.make_cache(n_tokens)
         state = self._speculative_decoder.start(request, cross_kv, kv_cache)
-        return _BatchItem(job, language, language if is_sure else None, cross_kv.nbytes + kv_cache.nbytes, state)
+        return _BatchItem(job, language, cross_kv.nbytes + kv_cache.nbytes, state)
 
     def _step_batch(self, batch: list["_BatchItem"]) -> list[Hypothesis]:
         """Runs one pass; removes the items that it completes from ``batch``, and returns their hypotheses."""
@@ -193,15 +224,9 @@ class StreamingEngine:
         words = self._align_words(job, text, language, _audio_positions(job))
         return Hypothesis(job, words, language, no_speech, mean_logprob(text.logprobs), text.looped)
 
-    def _spectrogram(self, job: Job) -> torch.Tensor:
-        """Returns the spectrogram of the job's audio and of some silence after it, shape (n_mels, 2 T)."""
-        positions = _audio_positions(job) + MIN_PADDING
-        positions = max(-(-positions // WINDOW_STEP) * WINDOW_STEP, LEAD_IN_POSITIONS + WINDOW_STEP)
-        return self._log_mel(job.audio, 2 * min(positions, MAX_POSITIONS))
-
     def _make_request(self, job: Job, language: str) -> DecodeRequest:
         prompt = [*self._vocabulary_prompt, *self._generation_config.prompt(language, self._task)]
-        forced = [token for word in job.committed for token in word.tokens]
+        forced = self._known_words.tokens(job.committed)
         capacity = self._generation_config.dims.max_tokens - len(prompt) - len(forced) - 1
         audio_positions = _audio_positions(job)
         limit = max(0, min(capacity, max_tokens(language, self._task, len(job.audio) / SAMPLE_RATE)))
@@ -209,12 +234,16 @@ class StreamingEngine:
             prompt=prompt,
             start_index=len(self._vocabulary_prompt),
             forced=forced,
-            draft=[token for word in job.draft for token in word.tokens][:limit],
+            draft=self._known_words.tokens(job.draft)[:limit],
             max_new_tokens=limit,
             audio_positions=audio_positions,
             unfinished_positions=0 if job.final else min(UNFINISHED_POSITIONS, audio_positions),
             must_continue=job.must_continue,
         )
+
+    def _known_language(self, job: Job) -> str | None:
+        """Returns the language of a job; None if it is to be detected, or was by a model that knew others."""
+        return job.language if job.language in self.info.languages else None
 
     def _detect_language(self, cross_kv: CrossKV, expected: str | None) -> tuple[str, bool]:
         """Returns the most likely language of the audio, and whether it is likely enough to be expected next."""
@@ -239,15 +268,13 @@ class StreamingEngine:
         times = [min(job.start + int(start) * POSITION_SAMPLES, job.end) for start in starts]
         words: list[RecognizedWord] = []
         first_token = 0
-        for word, tokens in split_words(text.tokens, self._decode_tokens, language):
+        for word, tokens in split_words(text.tokens, self._token_text, language):
             after = first_token + len(tokens)
             probability = float(np.exp(np.mean(text.logprobs[first_token:after])))
-            words.append(RecognizedWord(word, times[first_token], times[after], probability, tokens))
+            tokenizer = self._known_words.tokenizer
+            words.append(RecognizedWord(word, times[first_token], times[after], probability, tokens, tokenizer))
             first_token = after
         return tuple(words)
-
-    def _decode_tokens(self, tokens: list[int]) -> str:
-        return str(self._tokenizer.decode(tokens))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,16 +284,22 @@ class _BatchItem:
     Attributes:
         job: The job.
         language: Code of the language in which it is decoded.
-        detected_language: The same, if it was detected with confidence, else None.
         nbytes: Memory of its keys and values.
         state: Its decode.
+        detected_language: Code of the language, if it was detected with confidence, else None.
     """
 
     job: Job
     language: str
-    detected_language: str | None
     nbytes: int
     state: DecodeState
+    detected_language: str | None = None
+
+
+def _window_positions(job: Job) -> int:
+    """Returns the length of the window: the audio of the job and some silence after it."""
+    positions = _audio_positions(job) + MIN_PADDING
+    return min(max(-(-positions // WINDOW_STEP) * WINDOW_STEP, LEAD_IN_POSITIONS + WINDOW_STEP), MAX_POSITIONS)
 
 
 def _audio_positions(job: Job) -> int:

@@ -8,19 +8,20 @@ import pytest
 import torch
 from transformers import WhisperTokenizerFast
 
-from streamstt.audio.format import samples_from_ms
+from streamstt.audio.format import Samples, samples_from_ms
 from streamstt.whisper import silent_context
 from streamstt.whisper.checkpoints.layout import read_json
 from streamstt.whisper.checkpoints.weights import Weights
 from streamstt.whisper.decoding.speculative import DecodeRequest, SpeculativeDecoder
-from streamstt.whisper.log_mel import LogMel
+from streamstt.whisper.log_mel import LogMel, scale
 from streamstt.whisper.network import encoder
 from streamstt.whisper.network.decoder import CrossKV
 from streamstt.whisper.network.encoder import STRIDE, Encoder, SilentContext
 from streamstt.whisper.network.layers import MAX_POSITIONS, ModelDimensions
 from streamstt.whisper.network.linear import Precision
 from streamstt.whisper.network.precision import PrecisionPlan
-from streamstt.whisper.silent_context import FLOOR_STEP, SilentContexts
+from streamstt.whisper.silent_context import SilentContexts, nearest_floor
+from streamstt.whisper.window_encoder import WindowEncoder
 from tests.support.paths import DATA
 from tests.support.reference_model import CPU, N_FRAMES, Example, largest, make_example
 from tests.support.streaming import recording
@@ -57,9 +58,9 @@ def beginning(tiny: Example, base_folder: Path) -> Beginning:
 
 
 @pytest.fixture
-def contexts(tiny: Example) -> SilentContexts:
-    """Without contexts yet."""
-    return make_contexts(tiny)
+def windows(tiny: Example) -> WindowEncoder:
+    """Without silence yet."""
+    return make_windows(tiny)
 
 
 @pytest.fixture(params=[1, STRIDE])
@@ -69,8 +70,9 @@ def stride(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> i
     return int(request.param)
 
 
-def make_contexts(example: Example) -> SilentContexts:
-    return SilentContexts(example.config.dims, example.ours.encoder, example.ours.project_kv, LEAD_IN)
+def make_windows(example: Example) -> WindowEncoder:
+    silent_contexts = SilentContexts(example.ours.encoder, example.ours.project_kv, LEAD_IN)
+    return WindowEncoder(example.ours.network, LogMel(80, CPU), silent_contexts)
 
 
 def decode(example: Example, cross_kv: CrossKV, draft: Sequence[int] = ()) -> list[int]:
@@ -92,11 +94,11 @@ def decode(example: Example, cross_kv: CrossKV, draft: Sequence[int] = ()) -> li
 def test_silence_does_not_change_the_text(tiny: Example, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The text with thinned silence is that with complete silence, and that of 30 s with real silence."""
     audio = recording(name)[: samples_from_ms(10_400)]  # up to two sentences
-    mel = LogMel(80, CPU)(audio, 2 * min(len(audio) // samples_from_ms(20) + 50, MAX_POSITIONS))
-    thinned = decode(tiny, make_contexts(tiny).encode_window(mel))
+    length = min(len(audio) // samples_from_ms(20) + 50, MAX_POSITIONS)
+    thinned = decode(tiny, make_windows(tiny)(audio, length))
     real = decode(tiny, tiny.ours.encode(LogMel(80, CPU)(audio, N_FRAMES)), thinned)
     monkeypatch.setattr(encoder, "STRIDE", 1)
-    full = decode(tiny, make_contexts(tiny).encode_window(mel), thinned)
+    full = decode(tiny, make_windows(tiny)(audio, length), thinned)
     tokenizer = WhisperTokenizerFast.from_pretrained(tiny.folder)
     text = str(tokenizer.decode(thinned))
     assert word_error_rate(str(tokenizer.decode(full)), text) < 0.03
@@ -131,38 +133,40 @@ def test_silence_in_the_encoder(beginning: Beginning, stride: int) -> None:
 
 
 @pytest.mark.parametrize("length", [51, 60, 1000, 1496, 1500])
-def test_any_length(tiny: Example, contexts: SilentContexts, length: int) -> None:
+def test_any_length(tiny: Example, windows: WindowEncoder, length: int) -> None:
     """Windows of any length up to 30 s are encoded; after 30 s no silence remains."""
-    cross_kv = contexts.encode_window(tiny.mel[:, : 2 * length])
-    output = tiny.ours.decoder(tiny.tokens[:10], 0, cross_kv, [9])
-    assert output.attention.shape[2] == length
-    assert bool(output.logits.isfinite().all())
-    if length == MAX_POSITIONS:
-        assert largest(output.logits[0] - tiny.output.logits[9]) < 0.2  # the window's floor was rounded
+    audio = recording("meeting")[: length * samples_from_ms(20)]
+    for cross_kv in (windows(audio, length), windows.encode_next("test", audio, length)):
+        output = tiny.ours.decoder(tiny.tokens[:10], 0, cross_kv, [9])
+        assert output.attention.shape[2] == length
+        assert bool(output.logits.isfinite().all())
+        if length == MAX_POSITIONS:
+            assert largest(output.logits[0] - tiny.output.logits[9]) < 0.2  # the window's floor was rounded
 
 
 @pytest.mark.parametrize(("first", "kept"), [(-15, 8), (-8, 1), (-3, 8), (-1, 1), (0, 8), (1, 1), (3, 8)])
 def test_alternating_floors(
-    tiny: Example, contexts: SilentContexts, first: int, kept: int, monkeypatch: pytest.MonkeyPatch
+    tiny: Example, windows: WindowEncoder, first: int, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each window has the silence of its own floor, whatever was encoded before, and however many floors are kept."""
     monkeypatch.setattr(silent_context, "MAX_CONTEXTS", kept)
-    floors = [step * FLOOR_STEP for step in (first, first - 3)]
-    windows = [tiny.mel[:, :400].clamp(min=floor).index_fill(1, torch.tensor(399), floor) for floor in floors]
-    expected = [encode_afresh(tiny, mel, floor) for mel, floor in zip(windows, floors, strict=True)]
+    audio = recording("meeting")[: 200 * samples_from_ms(20)]
+    quiet, loud = (audio * 10.0 ** (0.2 * step) for step in (first / 10, first / 10 + 3))
+    expected = [encode_afresh(tiny, samples) for samples in (quiet, loud)]
     for i in (0, 1, 0, 0):
-        logits, of_afresh = (
-            tiny.ours.decoder(tiny.tokens[:10], 0, cross_kv, [9]).logits
-            for cross_kv in (contexts.encode_window(windows[i]), expected[i])
-        )
+        cross_kv = windows.encode_next("test", (quiet, loud)[i], 200)
+        logits, of_afresh = (tiny.ours.decoder(tiny.tokens[:10], 0, kv, [9]).logits for kv in (cross_kv, expected[i]))
         assert largest(logits - of_afresh) < 1e-4
 
 
-def encode_afresh(example: Example, mel: torch.Tensor, floor: float) -> CrossKV:
-    """Keys and values of a window, and of silence with the given floor."""
+def encode_afresh(example: Example, audio: Samples) -> CrossKV:
+    """Keys and values of a window of 4 s, and of silence with its floor."""
     ours = example.ours
+    mel = LogMel(80, CPU)(audio, 400)
+    floor = nearest_floor(float(mel.min()))
     silence = ours.encoder.encode_silence(LEAD_IN.clamp(min=floor), floor)
-    encoded = ours.encoder(mel, silence)
+    levels = LogMel(80, CPU).levels(audio, 400)
+    encoded = ours.encoder(scale(levels, floor), silence)
     cross_kv = CrossKV(ours.dims, len(silence.positions), CPU)
     cross_kv.set_silence(ours.project_kv(silence.encoded))
     cross_kv.set_window(ours.project_kv(encoded), silence.attention_bias(len(encoded)))

@@ -43,8 +43,12 @@ def command(*arguments: str) -> list[str]:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Returns this process's environment without the user's own settings, and with the variables in ``extra``."""
-    return {k: v for k, v in os.environ.items() if not k.startswith(("STREAMSTT_", *SYSTEMD))} | dict(extra or {})
+    """Returns this process's environment without the user's own settings, and with the variables in ``extra``.
+
+    The model is base: which one "auto" stands for depends on the machine.
+    """
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("STREAMSTT_", *SYSTEMD))}
+    return clean | {"STREAMSTT_ENGINE__MODEL": "base"} | dict(extra or {})
 
 
 def run(

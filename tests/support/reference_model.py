@@ -11,10 +11,10 @@ from streamstt.whisper.checkpoints.layout import read_json
 from streamstt.whisper.checkpoints.weights import Weights
 from streamstt.whisper.decoding.generation_config import GenerationConfig, read_generation_config
 from streamstt.whisper.log_mel import LogMel
-from streamstt.whisper.network.decoder import CrossKV, CrossKVProjection, Decoder, DecoderOutput
-from streamstt.whisper.network.encoder import Encoder
+from streamstt.whisper.network.decoder import CrossKV, DecoderOutput
 from streamstt.whisper.network.layers import MAX_POSITIONS, ModelDimensions
 from streamstt.whisper.network.linear import Precision
+from streamstt.whisper.network.model import Network, load_network
 from streamstt.whisper.network.precision import PrecisionPlan
 from tests.support.paths import DATA
 from tests.support.streaming import recording
@@ -24,14 +24,13 @@ N_FRAMES = 2 * MAX_POSITIONS  # of the spectrogram: 30 s
 Heads = Sequence[tuple[int, int]]
 
 
-@dataclass(frozen=True)
 class OurModel:
-    """The parts of a model, ready to run."""
+    """Our network, and shorthand for what tests do with it."""
 
-    dims: ModelDimensions
-    encoder: Encoder
-    project_kv: CrossKVProjection
-    decoder: Decoder
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.dims, self.encoder = network.dims, network.encoder
+        self.project_kv, self.decoder = network.project_kv, network.decoder
 
     def encode(self, mel: torch.Tensor) -> CrossKV:
         """Keys and values of a window without silence after it."""
@@ -56,13 +55,8 @@ def load(
     folder: Path, heads: Heads, encoder: Precision = Precision.FLOAT32, decoder: Precision = Precision.FLOAT32
 ) -> OurModel:
     """Loads streamstt's model from a folder; ``heads`` are the alignment heads."""
-    dims, weights = ModelDimensions.from_config(read_json(folder / "config.json")), Weights(folder)
-    return OurModel(
-        dims,
-        Encoder(weights, dims, PrecisionPlan(encoder, decoder), CPU),
-        CrossKVProjection(weights, dims, encoder, CPU),
-        Decoder(weights, dims, decoder, CPU, heads),
-    )
+    dims = ModelDimensions.from_config(read_json(folder / "config.json"))
+    return OurModel(load_network(Weights(folder), dims, PrecisionPlan(encoder, decoder), CPU, heads))
 
 
 @dataclass(frozen=True)

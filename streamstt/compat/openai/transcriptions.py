@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
@@ -184,15 +184,20 @@ def parse_options(fields: Mapping[str, Sequence[str]], languages: Sequence[str])
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """Answers ``GET /v1/models`` and ``/v1/models/NAME``: only the loaded model exists."""
+    """Answers ``GET /v1/models`` and ``/v1/models/NAME``: only the loaded model exists.
 
-    name: str
+    Attributes:
+        name: Returns its name.
+    """
+
+    name: Callable[[], str]
 
     def respond(self, path: str) -> Response | None:
         """Returns the response; None for any other path."""
-        model = {"id": self.name, "object": "model", "created": 0, "owned_by": "streamstt"}
+        name = self.name()
+        model = {"id": name, "object": "model", "created": 0, "owned_by": "streamstt"}
         if path == "/v1/models":
             return json_response(HTTPStatus.OK, {"object": "list", "data": [model]})
-        if path == f"/v1/models/{self.name}":
+        if path == f"/v1/models/{name}":
             return json_response(HTTPStatus.OK, model)
         return None

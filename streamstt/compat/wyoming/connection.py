@@ -1,7 +1,7 @@
 """A connection of a Wyoming client: receives audio, sends transcripts."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -30,13 +30,13 @@ class WyomingContext:
     Attributes:
         hub: Publishes the captions.
         ingest: Adds sources.
-        languages: Language codes of the model.
+        languages: Returns the language codes of the model.
         idle_s: A connection is closed after this long without an event (s).
     """
 
     hub: Hub
     ingest: AudioIngest
-    languages: Sequence[str]
+    languages: Callable[[], Sequence[str]]
     idle_s: float
 
 
@@ -110,7 +110,7 @@ class WyomingConnection:
         """Replies to an event that is not audio; unknown ones are ignored, as the protocol demands."""
         match event.type:
             case "describe":
-                await self.send(make_info(self._context.hub.daemon_info, self._context.languages))
+                await self.send(make_info(self._context.hub.daemon_info, self._context.languages()))
             case "ping":
                 await self.send(WyomingEvent("pong", {"text": event.data.get("text")}))
             case "transcribe":

@@ -56,9 +56,11 @@ class RollUpText:
     def revise(self, revised: Revised) -> bool:
         """Shows a final that is still on a line as it is now; returns whether it is.
 
-        The lines are broken anew, from the beginning of the first final on them.
+        The lines are broken anew, from the beginning of the first final on them. What a second look has found is not
+        shown: what is being read does not change.
         """
-        if revised.final.id not in (final.id for final in self._shown):
+        before = next((final for final in self._shown if final.id == revised.final.id), None)
+        if before is None or (revised.second_look and before.text and not revised.hidden):
             return False
         now = replace(revised.final, text="") if revised.hidden else revised.final
         self._shown = [now if final.id == now.id else final for final in self._shown]

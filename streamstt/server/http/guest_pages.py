@@ -11,7 +11,6 @@ from streamstt.hub.protocol import ClientError, to_json
 from streamstt.server.access import Refusal
 from streamstt.server.guests import Invitation
 from streamstt.server.http.response import CONTENT_SECURITY_POLICY, Response, text_response
-from streamstt.server.local_certificate import read_der
 from streamstt.server.qr_code import MAX_TEXT, qr_svg
 from streamstt.server.requests import parse_query
 
@@ -70,6 +69,8 @@ class GuestPages:
     def _certificate(self) -> Response:
         if not self._authority:
             return _no_authority()
+        from streamstt.server.local_certificate import read_der  # noqa: PLC0415 - see certificate_files.py
+
         try:
             body = read_der(self._authority)
         except (OSError, ValueError):

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import PurePosixPath
+from typing import Any
 from urllib.parse import unquote
 
 from streamstt.config.overlay import OverlaySettings, settings_and_schema
@@ -97,12 +98,16 @@ class Pages:
         status = HTTPStatus.OK if health.ready else HTTPStatus.SERVICE_UNAVAILABLE
         if "plain" in query.split("&"):
             return text_response(status, f"{health.summary}\n")
-        body = {
+        body: dict[str, Any] = {
             "status": health.status,
             "why": list(health.reasons),
             "sources": self._hub.states,
             "viewers": self._hub.viewers,
+            "model": self._hub.daemon_info.model,
+            "precision": self._hub.daemon_info.precision,
         }
+        if self._hub.engine_state:
+            body["engine"] = self._hub.engine_state.fields
         return Response(status, "application/json", (to_json(body) + "\n").encode())
 
     def _overlay(self, _: str) -> Response:

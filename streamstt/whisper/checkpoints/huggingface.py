@@ -1,4 +1,7 @@
-"""Fetches models from the Hugging Face hub, or finds them in its local cache. Only this module uses huggingface_hub."""
+"""Fetches models from the Hugging Face hub, or finds them in its local cache. Only this module uses huggingface_hub.
+
+Most of huggingface_hub (20 MB, half a second) is imported when it is first used: not if the model is in our own cache.
+"""
 
 import hashlib
 import logging
@@ -7,9 +10,8 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import constants, get_session, snapshot_download, try_to_load_from_cache
-from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
-from huggingface_hub.utils.tqdm import tqdm
+import huggingface_hub
+from huggingface_hub import constants
 
 from streamstt.errors import ModelError
 from streamstt.progress import Progress
@@ -64,7 +66,7 @@ def is_repository_id(name: str) -> bool:
 
 def find_cached(repository: str) -> Path | None:
     """Returns the folder of a model in the Hugging Face cache, unverified; None if it is missing or incomplete."""
-    config = try_to_load_from_cache(repository, "config.json")
+    config = huggingface_hub.try_to_load_from_cache(repository, "config.json")
     if not isinstance(config, str):
         return None
     try:
@@ -114,9 +116,10 @@ def fetch(repository: str, progress: Progress, *, force: bool = False) -> Path:
     Raises:
         ModelError: It cannot be fetched; the message says why.
     """
-    _check_reachable()
+    if problem := probe():
+        raise ModelError(f"cannot be reached: {problem}")
     try:
-        folder = snapshot_download(
+        folder = huggingface_hub.snapshot_download(
             repository,
             allow_patterns=list(_MODEL_FILES),
             force_download=force,
@@ -129,39 +132,43 @@ def fetch(repository: str, progress: Progress, *, force: bool = False) -> Path:
     return Path(folder)
 
 
-def _check_reachable() -> None:
+def probe(within_s: float = PROBE_TOTAL_S) -> str:
     """Sends one request to the hub.
 
-    Raises:
-        ModelError: There is no answer within ``PROBE_TOTAL_S``, or a server error.
+    Args:
+        within_s: How long to wait for the answer, in seconds.
+
+    Returns:
+        Why it cannot be reached; empty: it answers.
     """
     failures: list[str] = []  # one item when the probe has ended, empty text if it succeeded
 
-    def probe() -> None:
+    def send() -> None:
         try:
-            status = get_session().head(endpoint(), timeout=PROBE_CONNECT_S).status_code
+            response = huggingface_hub.get_session().head(endpoint(), timeout=min(PROBE_CONNECT_S, within_s))
+            status = response.status_code
             failures.append(f"it answered with status {status}" if status >= 500 else "")
         except Exception as error:  # noqa: BLE001 - requests' or httpx's, by version of huggingface_hub
             failures.append(f"{type(error).__name__}: {error}")
 
-    thread = threading.Thread(target=probe, name="hub-probe", daemon=True)  # daemon: it may hang in a name lookup
+    thread = threading.Thread(target=send, name="hub-probe", daemon=True)  # daemon: it may hang in a name lookup
     thread.start()
-    thread.join(PROBE_TOTAL_S)
-    failure = failures[0] if failures else f"no answer in {PROBE_TOTAL_S:.0f} s"
-    if failure:
-        raise ModelError(f"cannot be reached: {failure}")
+    thread.join(within_s)
+    return failures[0] if failures else f"no answer in {within_s:g} s"
 
 
 def _error_message(repository: str, error: BaseException) -> str:
-    if isinstance(error, LocalEntryNotFoundError) and error.__cause__ is not None:
+    from huggingface_hub import errors  # noqa: PLC0415 - see the module's docstring
+
+    if isinstance(error, errors.LocalEntryNotFoundError) and error.__cause__ is not None:
         error = error.__cause__  # it says only that nothing is cached; its cause says why nothing was fetched
     first = (str(error).strip().splitlines() or [""])[0]
     match error:
-        case GatedRepoError():
+        case errors.GatedRepoError():
             return f"{repository} is gated: accept its terms on {endpoint()}/{repository}, then `hf auth login`"
-        case RepositoryNotFoundError():
+        case errors.RepositoryNotFoundError():
             return f"there is no model {repository}, or it is private (then `hf auth login`)"
-        case HfHubHTTPError():
+        case errors.HfHubHTTPError():
             return f"the hub refused {repository}: {first}"
         case OSError(errno=int()):
             return f"cannot write {repository} to {cache_folder()}: {error}"
@@ -183,6 +190,7 @@ def _matches_blob_name(path: Path) -> bool:
 
 def _make_tqdm_class(what: str, progress: Progress) -> type[Any]:
     """Returns the class that ``snapshot_download`` needs to report progress; some versions accept only a tqdm."""
+    from huggingface_hub.utils.tqdm import tqdm  # noqa: PLC0415 - see the module's docstring
 
     class Bar(tqdm):
         """Reports bytes and draws nothing.

@@ -5,6 +5,7 @@ from pathlib import Path
 from streamstt.whisper.checkpoints import search
 from streamstt.whisper.checkpoints.layout import Layout, detect_layout, read_json
 from streamstt.whisper.checkpoints.names import LANGUAGES, REPOSITORIES
+from streamstt.whisper.model_choice import AUTO
 
 ENGLISH_SUFFIX = ".en"
 
@@ -13,11 +14,13 @@ def known_languages(name: str) -> tuple[str, ...] | None:
     """Returns the language codes that a model knows; None if only loading it tells.
 
     Args:
-        name: Short name, id on the Hugging Face hub, or folder.
+        name: "auto", short name, id on the Hugging Face hub, or folder.
 
     Raises:
         ModelError: The name is unknown, or the folder does not hold a complete model.
     """
+    if name == AUTO:
+        return tuple(LANGUAGES.split())  # the choice depends on the languages
     if folder := search.find_local(name):
         return folder_languages(folder)
     if name not in {*REPOSITORIES, *REPOSITORIES.values()}:

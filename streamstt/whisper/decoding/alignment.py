@@ -63,8 +63,7 @@ def attention_share_after(attention: torch.Tensor, start: int, end: int) -> floa
         start: First frame that counts.
         end: Frame after the last one.
     """
-    weights = attention[:, :end].float().mean(dim=0)  # (end,)
-    return float(weights[start:].sum() / weights.sum().clamp(min=1e-6))
+    return float(attention[:, start:end].sum() / attention[:, :end].sum().clamp(min=1e-6))
 
 
 def _median_filter(rows: torch.Tensor) -> torch.Tensor:

@@ -13,13 +13,11 @@ LOG2_E = 1 / math.log(2)
 MIN_WEIGHT_SUM = 1e-30  # smallest sum of a row, and the inverse of the largest: beyond them, weights may be lost
 
 
-def attend(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor | None
-) -> tuple[torch.Tensor, torch.Tensor]:
+def attend(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """Computes the attention of a few queries; returns the weights too, so all scores are kept in memory.
 
     Args:
-        q: Shape (H, n, D/H), scaled.
+        q: Shape (H, n, D/H), not scaled.
         k: Shape (H, S, D/H).
         v: Shape (H, S, D/H).
         bias: Added to the scores, (S,) or (n, S).
@@ -27,30 +25,13 @@ def attend(
     Returns:
         The output, (H, n, D/H), and the weights, (H, n, S).
     """
-    scores = torch.bmm(q, k.transpose(1, 2))  # (H, n, S)
-    weights = (scores if bias is None else scores.add_(bias)).softmax(-1)
+    scale = q.shape[-1] ** -0.5
+    if q.shape[1] == 1:  # as a column: torch then reads the keys in the order of memory, which takes most of the time
+        scores = torch.baddbmm(bias.view(-1, 1), k, q.transpose(1, 2), alpha=scale)  # (H, S, 1)
+        weights = scores[:, :, 0].softmax(-1)[:, None]  # (H, 1, S)
+    else:
+        weights = torch.baddbmm(bias, q, k.transpose(1, 2), alpha=scale).softmax(-1)  # (H, n, S)
     return torch.bmm(weights, v), weights
-
-
-def attend_cross(
-    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Computes attention to many keys, where reading them takes most of the time.
-
-    Args:
-        q: Shape (H, n, D/H), scaled.
-        k: Shape (H, S, D/H).
-        v: Shape (H, D/H, S), transposed: for a single query both products then read memory in order.
-        bias: Added to the scores, (S,).
-
-    Returns:
-        As ``attend``.
-    """
-    if q.shape[1] > 1:
-        return attend(q, k, v.transpose(1, 2), bias)
-    scores = torch.bmm(k, q.transpose(1, 2))  # (H, S, 1): with q as a column torch reads the keys in memory order
-    weights = scores[:, :, 0].add_(bias).softmax(-1)[:, None]  # (H, 1, S)
-    return torch.bmm(v, weights.transpose(1, 2)).transpose(1, 2), weights
 
 
 def attend_full(

@@ -7,11 +7,12 @@ positions of the cross-attention, V vocabulary.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch.nn.functional import gelu
 
-from streamstt.whisper.network.attention import attend, attend_cross
+from streamstt.whisper.network.attention import attend
 from streamstt.whisper.network.layers import MAX_POSITIONS, LayerBuilder, ModelDimensions, WeightSource
 from streamstt.whisper.network.linear import Precision, make_linear
 
@@ -23,7 +24,7 @@ class CrossKV:
     silence, which many windows share, is stored first and kept; each window is written after it.
 
     Attributes:
-        layers: For each layer the keys, (H, S, D/H), the values, (H, D/H, S), and the bias of the scores, (S,).
+        layers: For each layer the keys and the values, each (H, S, D/H), and the bias of the scores, (S,).
         n_silent: Positions of silence, before those of the window.
         nbytes: Size of keys and values in bytes.
     """
@@ -31,7 +32,7 @@ class CrossKV:
     def __init__(
         self, dims: ModelDimensions, n_silent: int, device: torch.device, max_window: int = MAX_POSITIONS
     ) -> None:
-        """Allocates keys and values; set the silence, then a window, before use.
+        """Allocates keys and values; set the silence, then a window, before use. Memory is taken as it is filled.
 
         Args:
             dims: Sizes of the model.
@@ -41,35 +42,31 @@ class CrossKV:
         """
         layers, heads, size = dims.decoder_layers, dims.decoder_heads, dims.width // dims.decoder_heads
         capacity = n_silent + max_window
-        self._keys = torch.zeros(layers, heads, capacity, size, device=device)  # (L, H, S, D/H)
-        self._values = torch.zeros(layers, heads, size, capacity, device=device)  # (L, H, D/H, S), for ``attend_cross``
+        self._kv = torch.empty(layers, 2, heads, capacity, size, device=device)  # (L, 2, H, S, D/H)
         self._bias = torch.zeros(capacity, device=device)  # (S,)
         self.layers: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         self.n_silent = n_silent
-        self.nbytes = self._keys.nbytes + self._values.nbytes
+        self.nbytes = self._kv.nbytes
 
     def set_silence(self, kv: torch.Tensor) -> None:
         """Writes keys and values of the silence, shape (L, 2, H, n_silent, D/H)."""
         self._write(kv, 0)
 
-    def set_window(self, kv: torch.Tensor, bias: torch.Tensor | None = None) -> None:
-        """Writes keys and values of a window, and replaces the one before.
+    def set_window(self, kv: torch.Tensor, bias: torch.Tensor | None = None, first: int = 0) -> None:
+        """Writes keys and values of a window, or of its end, and forgets what was after them.
 
         Args:
-            kv: Shape (L, 2, H, T, D/H).
+            kv: Shape (L, 2, H, T - first, D/H).
             bias: Added to the attention scores, (n_silent + T,), from ``SilentContext.attention_bias``; None: zeros.
+            first: The position of the window at which ``kv`` begins; those before it stay.
         """
-        end = self._write(kv, self.n_silent)
+        end = self._write(kv, self.n_silent + first)
         self._bias[:end] = 0 if bias is None else bias
-        keys, values = self._keys[:, :, :end], self._values[:, :, :, :end]
-        self.layers = [(k, v, self._bias[:end]) for k, v in zip(keys, values, strict=True)]
+        self.layers = [(k, v, self._bias[:end]) for k, v in self._kv[:, :, :, :end]]
 
     def _write(self, kv: torch.Tensor, start: int) -> int:
-        layers, _, heads, n, size = kv.shape
-        end = start + n
-        self._keys[:, :, start:end] = kv[:, 0]
-        values = kv[:, 1].permute(2, 0, 1, 3).reshape(n, -1)  # (n, L * H * D/H): torch transposes only matrices fast
-        self._values[:, :, :, start:end] = values.T.contiguous().view(layers, heads, size, n)
+        end = start + kv.shape[3]
+        self._kv[:, :, :, start:end] = kv
         return end
 
 
@@ -104,7 +101,7 @@ class _DecoderLayer:
         name = f"decoder.layers.{index}"
         self._index = index
         self._heads = dims.decoder_heads
-        self._alignment_heads = torch.tensor(alignment_heads, dtype=torch.long, device=causal_mask.device)
+        self._alignment_heads = alignment_heads
         self._causal_mask = causal_mask
         self._norm1 = builder.norm(f"{name}.self_attn_layer_norm")
         self._qkv, self._out1 = builder.self_attention(name)
@@ -114,46 +111,44 @@ class _DecoderLayer:
         self._norm3 = builder.norm(f"{name}.final_layer_norm")
         self._up, self._down = builder.feed_forward(name)
 
-    def __call__(self, x: torch.Tensor, inputs: Sequence[DecoderInput]) -> tuple[torch.Tensor, list[torch.Tensor]]:
+    def __call__(self, x: torch.Tensor, inputs: Sequence[DecoderInput], attention: list[list[torch.Tensor]]) -> None:
         """Runs the layer on all texts in one pass, so that its weights are read from memory once.
 
         Args:
-            x: Hidden states of the tokens of all texts, (n, D).
+            x: Hidden states of the tokens of all texts, (n, D); overwritten with the new ones.
             inputs: The texts.
-
-        Returns:
-            The new hidden states, (n, D), and for each text the attention of this layer's alignment heads,
-            (A, n, T); an empty list if the layer has no such heads.
+            attention: For each text a list, to which the attention of this layer's alignment heads is added, (n, T)
+                each.
         """
-        scale = (x.shape[1] // self._heads) ** -0.5
         sizes = [len(text.tokens) for text in inputs]
         qkv = self._qkv(self._norm1(x)).float().view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # (3, H, n, D/H)
-        qkv[0] *= scale
-        outputs = [
-            self._self_attention(text, text_qkv)
-            for text, text_qkv in zip(inputs, torch.split(qkv, sizes, dim=2), strict=True)
-        ]
-        x = x + self._out1(torch.cat(outputs, dim=1).transpose(0, 1).reshape(x.shape))  # (n, D)
+        of_texts = qkv.split_with_sizes(sizes, dim=2) if len(inputs) > 1 else [qkv]
+        outputs = [self._self_attention(*pair) for pair in zip(inputs, of_texts, strict=True)]
+        x += self._out1(_join_texts(outputs))  # (n, D)
 
-        q = self._q(self._norm2(x)).float().view(len(x), self._heads, -1).transpose(0, 1) * scale  # (H, n, D/H)
-        outputs, attention = [], []
-        for text, text_q in zip(inputs, torch.split(q, sizes, dim=1), strict=True):
-            output, weights = attend_cross(text_q, *text.cross_kv.layers[self._index])
+        q = self._q(self._norm2(x)).float().view(len(x), self._heads, -1).transpose(0, 1)  # (H, n, D/H)
+        of_texts = q.split_with_sizes(sizes, dim=1) if len(inputs) > 1 else [q]
+        outputs = []
+        for text, text_q, of_heads in zip(inputs, of_texts, attention, strict=True):
+            output, weights = attend(text_q, *text.cross_kv.layers[self._index])
             outputs.append(output)
-            if len(self._alignment_heads):
-                of_heads = weights.index_select(0, self._alignment_heads)  # (A, n, S)
-                attention.append(of_heads[:, :, text.cross_kv.n_silent :])  # (A, n, T)
-        x = x + self._out2(torch.cat(outputs, dim=1).transpose(0, 1).reshape(x.shape))  # (n, D)
-        return x + self._down(gelu(self._up(self._norm3(x)))), attention
+            of_heads += [weights[head, :, text.cross_kv.n_silent :] for head in self._alignment_heads]  # (n, T) each
+        x += self._out2(_join_texts(outputs))  # (n, D)
+        x += self._down(gelu(self._up(self._norm3(x))))
 
     def _self_attention(self, decoder_input: DecoderInput, qkv: torch.Tensor) -> torch.Tensor:
         """Computes causal attention within one text, (3, H, n, D/H) to (H, n, D/H); appends to the text's cache."""
-        n, end = qkv.shape[2], decoder_input.n_past + qkv.shape[2]
-        cache = decoder_input.kv_cache[self._index]  # (2, H, max tokens, D/H)
-        cache[:, :, decoder_input.n_past : end] = qkv[1:]
-        keys, values = cache[:, :, :end]  # each (H, p + n, D/H)
-        bias = self._causal_mask[decoder_input.n_past : end, :end] if n > 1 else None
-        return attend(qkv[0], keys, values, bias)[0]
+        start, end = decoder_input.n_past, decoder_input.n_past + len(decoder_input.tokens)
+        cache = decoder_input.kv_cache[self._index, :, :, :end]  # (2, H, p + n, D/H)
+        cache[:, :, start:] = qkv[1:]
+        keys, values = cache
+        return attend(qkv[0], keys, values, self._causal_mask[start:end, :end])[0]
+
+
+def _join_texts(outputs: list[torch.Tensor]) -> torch.Tensor:
+    """Joins the outputs of attention, (H, n, D/H) for each text, to (n, D) for all of them."""
+    joined = torch.cat(outputs, dim=1) if len(outputs) > 1 else outputs[0]
+    return joined.transpose(0, 1).reshape(joined.shape[1], -1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,11 +165,7 @@ class DecoderOutput:
 
 
 class Decoder:
-    """The decoder with its weights: predicts the next token of one or more texts.
-
-    Attributes:
-        default_cache: Keys and values for a caller that decodes only one text at a time.
-    """
+    """The decoder with its weights: predicts the next token of one or more texts."""
 
     def __init__(
         self,
@@ -197,6 +188,10 @@ class Decoder:
         d = dims.width
         self._dims = dims
         self._device = device
+        # First, while there is little else: to quantize it takes five times the memory that it takes afterwards.
+        self._output_projection = make_linear(
+            builder.tensor("decoder.embed_tokens.weight", dims.vocabulary_size, d), None, precision
+        )
         self._token_embedding = builder.embedding_lookup("decoder.embed_tokens.weight", dims.vocabulary_size, d)
         self._positions = builder.tensor("decoder.embed_positions.weight", dims.max_tokens, d).float()
         causal_mask = torch.full((dims.max_tokens, dims.max_tokens), -torch.inf, device=device).triu(1)
@@ -205,16 +200,17 @@ class Decoder:
             for i in range(dims.decoder_layers)
         ]
         self._norm = builder.norm("decoder.layer_norm")
-        self._output_projection = make_linear(
-            builder.tensor("decoder.embed_tokens.weight", dims.vocabulary_size, d), None, precision
-        )
-        self.default_cache = self.make_cache(dims.max_tokens)
+
+    @cached_property
+    def default_cache(self) -> torch.Tensor:
+        """Keys and values for a caller that decodes only one text at a time."""
+        return self.make_cache(self._dims.max_tokens)
 
     def make_cache(self, max_tokens: int) -> torch.Tensor:
-        """Allocates a cache for the keys and values of one text, shape (L, 2, H, max_tokens, D/H)."""
+        """Allocates keys and values of one text, (L, 2, H, max_tokens, D/H); memory is taken as it is filled."""
         dims = self._dims
         shape = dims.decoder_layers, 2, dims.decoder_heads, max_tokens, dims.width // dims.decoder_heads
-        return torch.zeros(shape, device=self._device)
+        return torch.empty(shape, device=self._device)
 
     def __call__(
         self, tokens: Sequence[int], n_past: int, cross_kv: CrossKV, logit_indexes: Sequence[int]
@@ -227,21 +223,18 @@ class Decoder:
         tokens = [token for text in inputs for token in text.tokens]
         positions = [self._positions[text.n_past : text.n_past + len(text.tokens)] for text in inputs]
         x = self._token_embedding(tokens).float() + torch.cat(positions)  # (n, D)
-        by_layer: list[list[torch.Tensor]] = []  # for each layer with alignment heads, and each text: (A, n, T)
+        attention: list[list[torch.Tensor]] = [[] for _ in inputs]  # for each text (n, T) of each alignment head
         for layer in self._layers:
-            x, of_texts = layer(x, inputs)
-            by_layer += [of_texts] if of_texts else []
+            layer(x, inputs, attention)
         rows: list[int] = []
         first = 0
         for text in inputs:
             rows += [first + index for index in text.logit_indexes]
             first += len(text.tokens)
-        logits = self._output_projection(self._norm(x[rows])).float()  # (len(rows), V)
-        by_text = torch.split(logits, [len(text.logit_indexes) for text in inputs])
-        return [
-            DecoderOutput(text_logits, torch.cat(of_layers))
-            for text_logits, of_layers in zip(by_text, zip(*by_layer, strict=True), strict=True)
-        ]
+        x = x if rows == list(range(first)) else x[rows]
+        logits = self._output_projection(self._norm(x)).float()  # (len(rows), V)
+        by_text = logits.split_with_sizes([len(text.logit_indexes) for text in inputs])
+        return [DecoderOutput(*pair) for pair in zip(by_text, map(torch.stack, attention), strict=True)]
 
 
 class CrossKVProjection:
@@ -256,6 +249,6 @@ class CrossKVProjection:
         self._dims = dims
 
     def __call__(self, encoded: torch.Tensor) -> torch.Tensor:
-        """Maps (T, D) to (L, 2, H, T, D/H), float32."""
+        """Maps (T, D) to (L, 2, H, T, D/H), in the dtype of the projection."""
         layers, heads = self._dims.decoder_layers, self._dims.decoder_heads
-        return self._kv(encoded).float().view(len(encoded), layers, 2, heads, -1).permute(1, 2, 3, 0, 4)
+        return self._kv(encoded).view(len(encoded), layers, 2, heads, -1).permute(1, 2, 3, 0, 4)

@@ -5,7 +5,9 @@ silence.
 """
 
 import math
+from collections.abc import Generator
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch.nn.functional import conv1d, gelu
@@ -17,6 +19,21 @@ from streamstt.whisper.network.precision import PrecisionPlan
 
 STRIDE = 16  # one of 16 silent positions is kept and weighted 16 times: a quarter of the decoder's time, same words
 FEED_FORWARD_ROWS = 256  # positions per feed-forward pass, so that its intermediate results stay in the cache
+
+
+Result = TypeVar("Result")
+Steps = Generator[None, None, Result]
+"""Work that is done in steps of some ten milliseconds; what it yields means nothing."""
+
+
+def finish(steps: Steps[Result]) -> Result:
+    """Does all steps of some work, and returns its result."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
 
 
 class _EncoderLayer:
@@ -31,28 +48,27 @@ class _EncoderLayer:
         self._up, self._down = builder.feed_forward(name)
 
     def __call__(
-        self, x: torch.Tensor, past_kv: KeyValue | None, bias: torch.Tensor | None
-    ) -> tuple[torch.Tensor, KeyValue]:
-        """Runs the layer.
+        self, x: torch.Tensor, keys: torch.Tensor, values: torch.Tensor, bias: torch.Tensor | None
+    ) -> torch.Tensor:
+        """Runs the layer on the last positions of a window.
 
         Args:
             x: Hidden states, (T, D); overwritten.
-            past_kv: Keys and values of the silence after x, each (H, S, D/H), or None.
+            keys: Keys of the silence and of the window, (H, S + window, D/H); the last T are written here.
+            values: Values, likewise.
             bias: Added to the scores of the first keys, or None.
 
         Returns:
-            The new hidden states, (T, D), and the keys and values of x, each (H, T, D/H).
+            The new hidden states, (T, D).
         """
         qkv = self._qkv(self._norm1(x))  # (T, 3 D)
         q, k, v = qkv.view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # each (H, T, D/H)
-        keys, values = k, v
-        if past_kv:
-            keys, values = torch.cat([past_kv[0], k], dim=1), torch.cat([past_kv[1], v], dim=1)  # each (H, S + T, D/H)
+        keys[:, -len(x) :], values[:, -len(x) :] = k, v
         output = attend_full(q, keys, values, bias, use_bf16=self._use_bf16)  # (H, T, D/H)
         x += self._out(output.transpose(0, 1).reshape(x.shape))  # (T, D); in place: it takes megabytes
         for rows in torch.split(x, FEED_FORWARD_ROWS):
             rows.add_(self._down(gelu(self._up(self._norm2(rows)))))
-        return x, (k, v)
+        return x
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +101,65 @@ class SilentContext:
         return torch.cat([of_silence, torch.zeros(length, device=of_silence.device)])
 
 
+class EncoderKV:
+    """Keys and values of a window in each encoder layer, after those of the silence that follows it.
+
+    Attention does not depend on their order, because each position is encoded in its own key.
+
+    Attributes:
+        n_silent: Positions of the silence.
+    """
+
+    def __init__(self, keys: torch.Tensor, n_silent: int) -> None:
+        """Starts with silence to be set, and without a window.
+
+        Args:
+            keys: Memory for the keys, (L, H, n_silent + most positions of a window, D/H).
+            n_silent: Positions of silence; may be 0.
+        """
+        self._keys = keys
+        self._values = torch.empty_like(keys)
+        self.n_silent = n_silent
+        self._silence: SilentContext | None = None
+
+    def set_silence(self, silence: "SilentContext") -> None:
+        """Writes the silence that follows the window."""
+        for i, (keys, values) in enumerate(silence.layer_kv):
+            self._keys[i, :, : self.n_silent], self._values[i, :, : self.n_silent] = keys, values
+        self._silence = silence
+
+    def layers(self, length: int) -> tuple[list[KeyValue], torch.Tensor | None]:
+        """Returns what a window of ``length`` positions attends to.
+
+        Returns:
+            Keys and values of each layer, (H, S + length, D/H), and the bias of the first scores, (S,), or None.
+        """
+        covered = self._silence.n_covered(length) if self._silence else 0
+        bias = self._silence.attention_bias(0)[covered:] if self._silence else None
+        part = slice(covered, self.n_silent + length)
+        return list(zip(self._keys[:, :, part], self._values[:, :, part], strict=True)), bias
+
+
+def silent_positions(lead_in: torch.Tensor) -> torch.Tensor:
+    """Returns the positions of the silence after some speech that are kept, ascending, shape (S,).
+
+    Args:
+        lead_in: Spectrogram of the speech, shape (n_mels, 2 n).
+    """
+    return torch.arange(lead_in.shape[1] // 2 + STRIDE // 2, MAX_POSITIONS, STRIDE, device=lead_in.device)
+
+
+def first_frame(position: int) -> int:
+    """Returns the first frame of the spectrogram that is needed to encode from ``position`` on."""
+    return max(0, 2 * position - 2)  # the convolutions reach two frames to the left
+
+
 class Encoder:
-    """The encoder with its weights: maps spectrograms of windows to hidden states."""
+    """The encoder with its weights: maps spectrograms of windows to hidden states.
+
+    Attributes:
+        device: Where it runs.
+    """
 
     def __init__(
         self, weights: WeightSource, dims: ModelDimensions, formats: PrecisionPlan, device: torch.device
@@ -118,6 +191,14 @@ class Encoder:
             for i in range(dims.encoder_layers)
         ]
         self._norm = builder.norm("encoder.layer_norm")
+        self.device = device
+        self._width, self._heads = d, dims.encoder_heads
+        self._kv_dtype = torch.bfloat16 if use_bf16 else torch.float32 if precision is Precision.INT8 else dtype
+
+    def make_kv(self, max_window: int = MAX_POSITIONS, n_silent: int = 0) -> EncoderKV:
+        """Allocates keys and values for windows of up to ``max_window`` positions; memory is taken as it is filled."""
+        shape = len(self._layers), self._heads, n_silent + max_window, self._width // self._heads
+        return EncoderKV(torch.empty(shape, dtype=self._kv_dtype, device=self.device), n_silent)
 
     def __call__(self, mel: torch.Tensor, silent_context: SilentContext | None = None) -> torch.Tensor:
         """Encodes a window.
@@ -129,16 +210,39 @@ class Encoder:
         Returns:
             Shape (T, D), float32.
         """
+        return finish(self.encode_in_steps(mel, silent_context))
+
+    def encode_in_steps(self, mel: torch.Tensor, silent_context: SilentContext | None = None) -> Steps[torch.Tensor]:
+        """Encodes a window layer by layer, so that what is more urgent need not wait; as ``__call__``."""
+        kv = self.make_kv(mel.shape[1] // 2, len(silent_context.positions) if silent_context else 0)
+        if silent_context:
+            kv.set_silence(silent_context)
         x = self._embed(mel)
         x = x + self._positions[: len(x)]  # (T, D)
-        past_kv: list[KeyValue | None] = [None] * len(self._layers)
-        bias = None
-        if silent_context:
-            covered = silent_context.n_covered(len(x))
-            past_kv = [(k[:, covered:], v[:, covered:]) for k, v in silent_context.layer_kv]
-            bias = silent_context.attention_bias(0)[covered:]
-        for layer, layer_kv in zip(self._layers, past_kv, strict=True):
-            x, _ = layer(x, layer_kv, bias)
+        layers_kv, bias = kv.layers(len(x))
+        for layer, layer_kv in zip(self._layers, layers_kv, strict=True):
+            yield
+            x = layer(x, *layer_kv, bias)
+        return self._norm(x)
+
+    def encode_from(self, mel: torch.Tensor, first: int, kv: EncoderKV) -> torch.Tensor:
+        """Encodes the end of a window whose earlier positions have been encoded.
+
+        Args:
+            mel: Spectrogram from ``first_frame(first)`` to the end of the window.
+            first: The first position that is encoded. Earlier ones stay as they were encoded when less audio was
+                known.
+            kv: Keys and values of the window before ``first``; those from there on are overwritten.
+
+        Returns:
+            Shape (T - first, D), float32.
+        """
+        x = self._embed(mel)[1 if first else 0 :]  # the position before was only needed by its neighbour
+        end = first + len(x)
+        x = x + self._positions[first:end]  # (T - first, D)
+        layers_kv, bias = kv.layers(end)
+        for layer, layer_kv in zip(self._layers, layers_kv, strict=True):
+            x = layer(x, *layer_kv, bias)
         return self._norm(x)
 
     def encode_silence(self, lead_in: torch.Tensor, floor: float) -> SilentContext:
@@ -151,15 +255,15 @@ class Encoder:
         n = lead_in.shape[1] // 2
         silence = torch.full((len(lead_in), 16), floor, device=lead_in.device)  # (n_mels, 16)
         x = self._embed(torch.cat([lead_in, silence], dim=1))  # (n + 8, D)
-        positions = torch.arange(n + STRIDE // 2, MAX_POSITIONS, STRIDE, device=lead_in.device)  # (S,)
+        positions = silent_positions(lead_in)  # (S,)
         x = torch.cat([x[:n] + self._positions[:n], x[n + 4] + self._positions[positions]])  # (n + S, D)
         bias = torch.zeros(len(x), device=lead_in.device)
         bias[n:] = math.log(STRIDE)
-        layers = []
-        for layer in self._layers:
-            x, (k, v) = layer(x, None, bias)
-            layers.append((k[:, n:].contiguous(), v[:, n:].contiguous()))
-        return SilentContext(positions, tuple(layers), self._norm(x[n:]))
+        layers_kv, _ = self.make_kv(len(x)).layers(len(x))
+        for layer, layer_kv in zip(self._layers, layers_kv, strict=True):
+            x = layer(x, *layer_kv, bias)
+        kept = tuple((k[:, n:].clone(), v[:, n:].clone()) for k, v in layers_kv)
+        return SilentContext(positions, kept, self._norm(x[n:]))
 
     def _embed(self, mel: torch.Tensor) -> torch.Tensor:
         """Maps (n_mels, 2 T) to (T, D), without position embeddings."""

@@ -72,8 +72,7 @@ class Int8Linear:
         """Maps (n, inputs) to (n, outputs), float32."""
         if len(x) == 1:
             return _int8_matmul(x.float(), self._packed, _needs_reduced_range()).add_(self._bias)
-        largest = torch.maximum(x.amax(dim=1, keepdim=True), -x.amin(dim=1, keepdim=True))  # (n, 1)
-        scales = largest.float().clamp_(min=1e-8)  # (n, 1)
+        scales = x.abs().amax(dim=1, keepdim=True).float().clamp_(min=1e-8)  # (n, 1)
         y = _int8_matmul(x / scales, self._packed, _needs_reduced_range())  # (n, outputs)
         return torch.addcmul(self._bias, y, scales, out=y)  # in place: a row over the vocabulary takes megabytes
 
@@ -88,6 +87,7 @@ def _quantize(weight: torch.Tensor) -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch announces that quantized tensors will move to another package
         quantized = torch._make_per_channel_quantized_tensor(rounded, scales.double(), zeros, 0)
+        del rounded  # the next line makes another copy
         return Ops.quantized.linear_prepack(quantized, None)
 
 

@@ -1,15 +1,17 @@
 """Chooses number formats by measuring which are fastest on this machine; a CPU's name says too little.
 
-Measuring takes a fraction of a second. The result is cached per CPU, torch version, thread count and model size.
+The formats take turns, and the minimum of each counts: a moment in which the machine is busy affects all of them and
+decides nothing. Measuring takes a second. The result is cached per CPU, torch version, thread count and model size.
 """
 
 import json
 import logging
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -65,10 +67,7 @@ def measure(
     """
     formats = [precision for precision in MIN_SPEEDUP if _is_supported(build_linear, precision)]
     rows = {"encoder": WINDOW_POSITIONS, "decoder": 1}
-    return {
-        part: {p.value: _time_layer(build_linear, p, dims.width, n, budget_s) for p in formats}
-        for part, n in rows.items()
-    }
+    return {part: _time_layers(build_linear, formats, dims.width, n, budget_s) for part, n in rows.items()}
 
 
 def machine_signature(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
@@ -132,7 +131,7 @@ def choose(
     if device.type != "cpu":
         fastest_plan = PrecisionPlan(Precision.FLOAT16, Precision.FLOAT16)
     elif "auto" in {encoder, decoder} or encoder == Precision.INT8:
-        fastest_plan = _load_or_measure(dims, cache, machine)
+        fastest_plan = _read_cached(dims, cache, machine) or measure_again(dims, cache, machine)
     else:
         fastest_plan = PrecisionPlan(Precision.FLOAT32, Precision.FLOAT32)  # not used
     plan = PrecisionPlan(
@@ -151,14 +150,8 @@ def fastest(times: dict[str, float]) -> Precision:
     return Precision(min(times, key=lambda name: times[name] * MIN_SPEEDUP[Precision(name)]))
 
 
-def _load_or_measure(dims: ModelDimensions, cache: Path, machine: Machine) -> PrecisionPlan:
-    key = " ".join(map(str, (machine.signature(), *asdict(dims).values())))
-    cached: dict[str, dict[str, str]] = {}
-    try:
-        cached = json.loads(cache.read_bytes())
-        return PrecisionPlan(*(Precision(cached[key][part.name]) for part in fields(PrecisionPlan)))
-    except (OSError, ValueError, KeyError, TypeError):
-        pass  # not measured yet, or a file of another version
+def measure_again(dims: ModelDimensions, cache: Path, machine: Machine = THIS_MACHINE) -> PrecisionPlan:
+    """Measures which formats are fastest, and replaces earlier measurements; arguments as of ``choose``."""
     times = machine.time_formats(dims)
     for part, by_format in times.items():
         log.info("measured %s layer: %s", part, ", ".join(f"{p} {_format_ms(s)}" for p, s in by_format.items()))
@@ -168,13 +161,34 @@ def _load_or_measure(dims: ModelDimensions, cache: Path, machine: Machine) -> Pr
     plan = PrecisionPlan(
         fastest(encoder), fastest(times["decoder"]), Precision.BFLOAT16 if use_bf16 else Precision.FLOAT32
     )
-    others = cached if isinstance(cached, dict) else {}
+    entries = _read_cache(cache) | {_cache_key(dims, machine): asdict(plan)}
     try:
         cache.parent.mkdir(parents=True, exist_ok=True)
-        cache.write_text(json.dumps({**others, key: asdict(plan)}, indent=1))
+        cache.write_text(json.dumps(entries, indent=1))
     except OSError as error:
         log.info("cannot store these measurements in %s: %s", cache, error)
     return plan
+
+
+def _read_cached(dims: ModelDimensions, cache: Path, machine: Machine) -> PrecisionPlan | None:
+    """Returns the formats that were measured before; None: not yet, or by another version."""
+    try:
+        entry = _read_cache(cache)[_cache_key(dims, machine)]
+        return PrecisionPlan(*(Precision(entry[part.name]) for part in fields(PrecisionPlan)))
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _read_cache(cache: Path) -> dict[str, Any]:
+    try:
+        entries = json.loads(cache.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return entries if isinstance(entries, dict) else {}
+
+
+def _cache_key(dims: ModelDimensions, machine: Machine) -> str:
+    return " ".join(map(str, (machine.signature(), *asdict(dims).values())))
 
 
 def _format_ms(seconds: float) -> str:
@@ -182,19 +196,35 @@ def _format_ms(seconds: float) -> str:
     return f"{ms:.1f} ms" if ms >= 1 else f"{ms:.2g} ms"
 
 
-def _time_layer(build_linear: BuildLinear, precision: Precision, width: int, n: int, budget_s: float) -> float:
-    """Returns the minimum time of a feed-forward on n rows, in seconds; runs it at least once after a first call."""
+def _time_layers(
+    build_linear: BuildLinear, formats: Sequence[Precision], width: int, n: int, budget_s: float
+) -> dict[str, float]:
+    """Returns the minimum time of a feed-forward on n rows in each format, in seconds.
+
+    A round runs each format once, and every second one in reverse order. There is at least one round after a first
+    call of each; the rounds take ``budget_s`` for each format.
+    """
+    layers = {p.value: _feed_forward(build_linear, p, width) for p in formats}
+    x = torch.randn(n, width)
+    for layer in layers.values():
+        layer(x)  # the first call compiles and allocates
+    minimum = dict.fromkeys(layers, float("inf"))
+    deadline, order = time.perf_counter() + budget_s * len(layers), list(layers)
+    while True:
+        for name in order:
+            start = time.perf_counter()
+            layers[name](x)
+            minimum[name] = min(minimum[name], time.perf_counter() - start)
+        order.reverse()
+        if time.perf_counter() >= deadline:
+            return minimum
+
+
+def _feed_forward(build_linear: BuildLinear, precision: Precision, width: int) -> Linear:
     up, down = (
         build_linear(torch.randn(*shape), None, precision) for shape in ((4 * width, width), (width, 4 * width))
     )
-    x = torch.randn(n, width)
-    minimum, deadline = float("inf"), time.perf_counter() + budget_s
-    down(up(x))  # the first call compiles and allocates; on a slow machine it may take the whole budget
-    while minimum == float("inf") or time.perf_counter() < deadline:
-        start = time.perf_counter()
-        down(up(x))
-        minimum = min(minimum, time.perf_counter() - start)
-    return minimum
+    return lambda x: down(up(x))
 
 
 def _is_supported(build_linear: BuildLinear, precision: Precision, device: torch.device | None = None) -> bool:

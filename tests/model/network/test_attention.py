@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from streamstt.whisper.network.attention import attend, attend_cross, attend_full
+from streamstt.whisper.network.attention import attend, attend_full
 
 HEADS, SIZE = 3, 16
 
@@ -23,14 +23,11 @@ BIASES = [None, torch.linspace(-3, 3, 40), torch.zeros(40).index_fill(0, torch.a
 
 
 @pytest.mark.parametrize("bias", BIASES, ids=["none", "some", "hidden"])
-def test_attention(bias: torch.Tensor | None) -> None:
-    """Both functions match the formula, in bfloat16 nearly, and leave the bias as it was."""
+def test_attention_of_many_queries(bias: torch.Tensor | None) -> None:
+    """The function matches the formula, in bfloat16 nearly, and leaves the bias as it was."""
     q, k, v = random_qkv(7, 40)
     kept = None if bias is None else bias.clone()
     expected = formula(q, k, v, bias)
-    few, weights = attend(q * SIZE**-0.5, k, v, bias)
-    assert (few - expected).abs().max() < 1e-5
-    assert torch.allclose(weights.sum(-1), torch.ones(HEADS, 7))
     assert (attend_full(q, k, v, bias, use_bf16=False) - expected).abs().max() < 1e-5
     in_bf16 = attend_full(q, k, v, bias, use_bf16=True)
     assert in_bf16.dtype == q.dtype
@@ -38,15 +35,18 @@ def test_attention(bias: torch.Tensor | None) -> None:
     assert kept is None or torch.equal(bias, kept)
 
 
+@pytest.mark.parametrize("per_query", [False, True])
 @pytest.mark.parametrize("queries", [1, 5])
-def test_cross_attention(queries: int) -> None:
-    """One query and several match the formula."""
+def test_attention_of_few_queries(queries: int, per_query: bool) -> None:
+    """One query and several match the formula, with a bias for all of them or one for each, which stays as it was."""
     q, k, v = random_qkv(queries, 40)
-    bias = torch.linspace(-3, 3, 40)
-    output, weights = attend_cross(q * SIZE**-0.5, k, v.transpose(1, 2).contiguous(), bias)
+    bias = torch.linspace(-3, 3, 40 * queries).view(queries, 40) if per_query else torch.linspace(-3, 3, 40)
+    kept = bias.clone()
+    output, weights = attend(q, k, v, bias)
     assert (output - formula(q, k, v, bias)).abs().max() < 1e-5
     assert weights.shape == (HEADS, queries, 40)
     assert torch.allclose(weights.sum(-1), torch.ones(HEADS, queries))
+    assert torch.equal(bias, kept)
 
 
 @pytest.mark.parametrize("shift", [-200.0, 0.0, 200.0])

@@ -26,6 +26,7 @@ from streamstt.whisper.network.precision import (
     fastest,
     machine_signature,
     measure,
+    measure_again,
 )
 from tests.support.drawing import PROPERTY
 
@@ -111,6 +112,32 @@ def test_it_is_cached(timer: FakeTimer, cache: Path) -> None:
     assert choose("auto", "auto", DIMS, CPU, cache, machine()) == FASTEST
     assert choose("auto", "float32", DIMS, CPU, cache, machine()) == PrecisionPlan(BF16, F32)
     assert choose("float32", "auto", DIMS, CPU, cache, machine()) == PrecisionPlan(F32, INT8)
+
+
+def test_it_is_measured_again_on_request(timer: FakeTimer, cache: Path) -> None:
+    """New measurements replace the old ones."""
+    choose("auto", "auto", DIMS, CPU, cache, machine(timer))
+    timer.times = {"encoder": {"float32": 1.0, "int8": 2.0}, "decoder": {"float32": 1.0, "int8": 2.0}}
+    assert measure_again(DIMS, cache, machine(timer)) == PrecisionPlan(F32, F32)
+    assert choose("auto", "auto", DIMS, CPU, cache, machine()) == PrecisionPlan(F32, F32)
+
+
+def test_formats_take_turns() -> None:
+    """Each round calls every format once, so that a busy moment cannot decide between them."""
+    calls: list[Precision] = []
+
+    def build(weight: torch.Tensor, bias: Any, precision: Precision) -> Linear:
+        layer = make_linear(weight, bias, precision)
+
+        def timed(x: torch.Tensor) -> torch.Tensor:
+            calls.append(precision)
+            return layer(x)
+
+        return timed
+
+    measure(DIMS, build_linear=build, budget_s=0.005)
+    counts = {precision: calls.count(precision) for precision in calls}
+    assert len(set(counts.values())) == 1
 
 
 def test_another_model_or_machine(timer: FakeTimer, cache: Path) -> None:

@@ -76,12 +76,12 @@ def test_live_and_waiting() -> None:
     )
     changes = compare(current, loaded)
     assert set(changes.live) == {
-        "server.history", "speech.update_ms", "engine.language", "engine.vocabulary", "log.level",
+        "server.history", "speech.update_ms", "engine.model", "engine.language", "engine.vocabulary", "log.level",
     }  # fmt: skip
-    assert set(changes.needs_restart) == {"server.port", "speech.buffer_s", "engine.model", "source"}
+    assert set(changes.needs_restart) == {"server.port", "speech.buffer_s", "source"}
     assert changes.settings.server.history == 7
     assert changes.settings.server.port == current.server.port
-    assert changes.settings.engine.model == current.engine.model
+    assert changes.settings.engine.model == "small"
     assert changes.settings.source == current.source
     again = compare(changes.settings, loaded)
     assert again.live == ()

@@ -61,6 +61,18 @@ def test_invalid_colors(color: str) -> None:
             SourceSettings(color=color)
 
 
+@pytest.mark.parametrize(
+    ("font", "is_valid"), [("Ω 1.5, a+b-c_d", True), ("ä" * 200, True), ("ä" * 201, False), ("", False)]
+)
+def test_fonts(font: str, is_valid: bool) -> None:
+    """A font has a name of at most 200 letters, digits, spaces and a few signs."""
+    if is_valid:
+        assert OverlaySettings(font=font).font == font
+    else:
+        with pytest.raises(ValidationError):
+            OverlaySettings(font=font)
+
+
 def test_sources_from_the_command_line() -> None:
     """A list may be one comma-separated string."""
     assert OverlaySettings.model_validate({"source": "you, them"}).source == ("you", "them")

@@ -1,5 +1,7 @@
 """What happens when the engine fails."""
 
+import asyncio
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 
@@ -157,3 +159,48 @@ async def test_an_upload_that_cannot_be_decoded_disturbs_nobody(thread: Executor
     loader.scripts[0] = Script(words=WORDS)
     assert await runner.decode_background(job(0), notices.append)
     assert loader.count == 2
+
+
+async def test_another_engine_takes_over(thread: Executor) -> None:
+    """It is loaded and tried while the present one decodes; after a failure, it is the one that is loaded again."""
+    first = Loader(Script(words=WORDS))
+    second = Loader(Script(words=(ScriptWord(text=" Bye", start=0.1, end=0.5),), language="de", fails_after=3))
+    runner = EngineRunner(first, thread)
+    await runner.start()
+    loading, may_finish = threading.Event(), threading.Event()
+
+    def load() -> Engine:
+        loading.set()
+        assert may_finish.wait(10)
+        return second()
+
+    replacing = asyncio.create_task(runner.replace(load))
+    await asyncio.to_thread(loading.wait, 10)
+    hypothesis = await runner.decode(job(0), lambda _: None)
+    assert hypothesis
+    assert hypothesis.words[0].text == " Hello", "the old one still decodes"
+    may_finish.set()
+    await replacing
+    assert runner.info.languages == ("de",)
+    for _ in range(3):
+        hypothesis = await runner.decode(job(0), lambda _: None)
+        assert hypothesis
+        assert hypothesis.words[0].text == " Bye"
+    assert (first.count, second.count) == (1, 2), "it fails once"
+
+
+async def test_an_engine_that_does_not_work_takes_nothing_over(thread: Executor) -> None:
+    """If it cannot be loaded, or fails on silence, the present one stays."""
+    runner = EngineRunner(Loader(Script(words=WORDS)), thread)
+    await runner.start()
+
+    def load_broken() -> Engine:
+        raise MemoryError("too large")
+
+    with pytest.raises(EngineError, match="too large"):
+        await runner.replace(load_broken)
+    with pytest.raises(EngineError):
+        await runner.replace(Loader(Script(words=WORDS, poison_s=(0.5,))))
+    hypothesis = await runner.decode(job(0), lambda _: None)
+    assert hypothesis
+    assert hypothesis.words[0].text == " Hello"

@@ -4,6 +4,7 @@ import asyncio
 import json
 import tracemalloc
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from streamstt.events import Event, Gap, State, Status
 from streamstt.hub.health import hub_health
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import DONE, STOPPING, TOO_SLOW, Hub, Subscription
-from streamstt.hub.protocol import Message, SourceInfo
+from streamstt.hub.protocol import EngineState, Message, SourceInfo
 from tests.support.captions import final, make_hub, partial
 
 
@@ -62,7 +63,18 @@ async def test_hello_comes_first() -> None:
     assert hello["type"] == "hello"
     assert (hello["session"], hello["seq"]) == ("run-1", 1)
     assert [s["name"] for s in hello["sources"]] == ["mic", "door"]
-    assert "gap_in_history" not in hello
+    assert not {"gap_in_history", "engine"} & hello.keys()
+
+
+async def test_hello_tells_how_the_engine_does() -> None:
+    """Which model is in force, whether it was chosen, and its speed now and as promised, as far as they are known."""
+    hub = make_hub()
+    hub.engine_state = EngineState(auto=True, update_s=None, promised_s=0.16, interval_s=0.6, sources=3)
+    assert (await greeting(hub))["engine"] == {"auto": True, "promised_s": 0.16, "interval_s": 0.6, "sources": 3}
+    hub.set_daemon_info(replace(hub.daemon_info, model="small", precision="bfloat16"))
+    hello = await greeting(hub)
+    assert (hello["model"], hello["precision"]) == ("small", "bfloat16")
+    assert b'model="small"' in hub.counters.render()
 
 
 async def test_only_the_newest_partial() -> None:

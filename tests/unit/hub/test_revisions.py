@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamstt.events import Revised
+from streamstt.events import Revised, Word
 from streamstt.hub.history import Resume
 from streamstt.hub.hub import Hub, Subscription
 from streamstt.hub.protocol import ClientError, Message
@@ -185,6 +185,74 @@ async def test_restored_revisions() -> None:
     assert [m.data["text"] for m in hub.finals] == ["First.", ""]
     assert revised(hub, 2, hidden=False).data["rev"] == 4
     assert texts((await greeting(hub))["history"]) == ["First.", "Two."]
+
+
+def look_again(hub: Hub, text: str, number: int = 1) -> int:
+    """Publishes what a second look has found; its words begin too early and end too late."""
+    spoken = text.split()
+    words = tuple(Word(word, n - 9.0, n + 9.0, 0.7) for n, word in enumerate(spoken))
+    return hub.take_second_look([(f"mic-{number}", text, words)])
+
+
+async def test_a_second_look() -> None:
+    """It is a revision that nobody has made: not marked as edited, within the times of its final, with its words."""
+    hub = make_hub()
+    with hub.subscribe() as subscription:
+        hub.publish(final("Good mourning.", 1.0, 2.0))
+        assert look_again(hub, "Good morning.") == 1
+        *_, message = await read_all(subscription)
+    flags = {key: message[key] for key in ("type", "rev", "edited", "hidden", "starred", "second_look")}
+    expected = {"type": "revised", "rev": 3, "edited": False, "hidden": False, "starred": False, "second_look": True}
+    assert flags == expected
+    assert [(w["text"], w["probability"]) for w in message["words"]] == [("Good", 0.7), ("morning.", 0.7)]
+    assert (message["words"][0]["start"], message["words"][-1]["end"]) == (1.0, 2.0)
+    (now,) = (await greeting(hub))["history"]
+    assert (now["text"], now["second_look"]) == ("Good morning.", True)
+    assert "edited" not in now
+
+
+async def test_a_second_look_of_what_people_have_changed() -> None:
+    """What people have corrected or hidden stays; a starred final stays starred, and one that is gone stays away."""
+    hub = make_hub()
+    hub.publish(*(final("Good mourning.", number=number) for number in (1, 2, 3)))
+    revised(hub, 1, text="Good evening.")
+    revised(hub, 2, hidden=True)
+    revised(hub, 3, starred=True)
+    assert [look_again(hub, "Good morning.", number) for number in (1, 2, 3, 4)] == [0, 0, 1, 0]
+    assert look_again(hub, "Good morning.", 3) == 0, "it says so already"
+    history = (await greeting(hub))["history"]
+    assert texts(history) == ["Good evening.", "", "Good morning."]
+    assert history[2]["starred"]
+
+
+async def test_people_after_a_second_look() -> None:
+    """A request that was made for the final before it was heard again is not refused. What is then marked as edited is
+    what people have written; a star, or a caption that is shown again, leaves the words of the second look."""
+    hub = make_hub()
+    hub.publish(final("Good mourning."))
+    look_again(hub, "Good morning, all.")
+    starred = revised(hub, starred=True, rev=2).data
+    assert (starred["text"], starred["edited"], starred["second_look"]) == ("Good morning, all.", False, True)
+    assert [w["probability"] for w in starred["words"]] == [0.7] * 3
+    with pytest.raises(ClientError):
+        revised(hub, text="Late.", rev=2)
+    edited = revised(hub, text="Good morning.", rev=4).data
+    assert (edited["edited"], "second_look" in edited) == (True, False)
+
+
+async def test_without_revisions() -> None:
+    """Who does not want revisions gets none, neither at once nor after a lost connection; new clients get finals as
+    they are now."""
+    hub = make_hub()
+    with hub.subscribe(revised=False) as subscription:
+        hub.publish(final("Good mourning."))
+        look_again(hub, "Good morning.")
+        hub.publish(final("Yes.", number=2))
+        assert [m["type"] for m in await read_all(subscription)] == ["hello", "final", "final"]
+    with hub.subscribe(Resume(1), revised=False) as subscription:
+        (hello,) = await read_all(subscription)
+    assert texts(hello["history"]) == ["Yes."]
+    assert "revisions" not in hello
 
 
 WORDS = st.lists(st.sampled_from(["a", "bb", "ccc", "d."]), min_size=1, max_size=12)

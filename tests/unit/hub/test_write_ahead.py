@@ -232,6 +232,8 @@ async def test_what_waits_in_memory_is_bounded(tmp_path: Path, monkeypatch: pyte
 class HungDisk:
     """Stands in for an archive on a disk that answers when the test lets it: no real one hangs at will."""
 
+    holds = False
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.answers = threading.Event()

@@ -152,6 +152,7 @@ def test_a_text_source_corrects_what_it_shows() -> None:
     assert roll_up.text == "all. Five"
     assert roll_up.revise(revised(second, "Good morning"))
     assert roll_up.text == "Good morning\nall. Five"
+    assert not roll_up.revise(replace(revised(second, "Good warning"), second_look=True)), "nobody has corrected it"
     assert not roll_up.revise(revised(first, "Older words."))
     roll_up.clear()
     assert not roll_up.revise(revised(second))

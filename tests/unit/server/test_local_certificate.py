@@ -8,8 +8,8 @@ import pytest
 
 from streamstt.config.server import ServerSettings
 from streamstt.errors import ConfigError
+from streamstt.server.certificate_files import LocalCertificate
 from streamstt.server.local_certificate import (
-    LocalCertificate,
     certificate_hosts,
     ensure_valid,
     fingerprint,

@@ -229,7 +229,7 @@ def test_lost_sound(seconds: float, shown: str) -> None:
 
 def test_corrections_are_notes() -> None:
     """What is printed cannot be taken back: a correction follows as a note, once, if the caption was printed; a star
-    is none. One that was missed comes after a reconnect."""
+    is none, nor what a second look has found. One that was missed comes after a reconnect."""
     piped, notes = (Console(file=io.StringIO(), width=80) for _ in range(2))
     view = CaptionView(piped, notes)
     back = {**hello("a"), "revisions": [revised("Good night."), revised("Good evening.")]}
@@ -239,6 +239,7 @@ def test_corrections_are_notes() -> None:
         revised("Good morning."),
         revised("Good morning."),
         revised("Never printed.", 2),
+        {**revised("Good warning."), "second_look": True},
         back,
         revised("Good evening.", hidden=True),
         revised("Good evening."),

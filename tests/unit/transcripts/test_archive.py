@@ -45,8 +45,8 @@ def clock() -> Clock:
 
 
 @contextmanager
-def opened(folder: Path, clock: Clock, history: int = 100, **settings: Any) -> Iterator[Archive]:
-    archive = Archive(folder, TranscriptSettings(**settings), history, clock)
+def opened(folder: Path, clock: Clock, history: int = 100, *, hold: bool = False, **settings: Any) -> Iterator[Archive]:
+    archive = Archive(folder, TranscriptSettings(**settings), history, clock, hold=hold)
     try:
         yield archive
     finally:
@@ -411,6 +411,33 @@ def test_a_revision(tmp_path: Path, clock: Clock) -> None:
             ("Two.", True),
         ]
         assert archive.resume_state.seq == 5 + SEQ_MARGIN
+
+
+def test_finals_that_may_soon_be_revised(tmp_path: Path, clock: Clock) -> None:
+    """They are in the record at once, and in the live files as they are half a minute later: these only grow. An end
+    of the daemon loses none, nor does a revision of a final that is in the live files."""
+    one, two, three = entry("One.", 1), entry("Two.", 2), entry("Three.", 3)
+    with opened(tmp_path, clock, hold=True) as archive:
+        for final_entry in (one, two, three):
+            archive.write(final_entry)
+        assert texts(tmp_path, "2026-11-25") == ["One.", "Two.", "Three."]
+        assert live_texts(tmp_path, "2026-11-25") == [[], [], []]
+        with (tmp_path / "2026-11-25.txt").open() as reader:
+            archive.write(revision(one, 4, "First."))
+            archive.update_live_files()
+            archive.write_held(1)
+            archive.write(revision(two, 5, hidden=True))
+            archive.write_held(2)
+            assert reader.read() == "First.\n"
+        archive.write(revision(one, 6, "1st."))
+        archive.update_live_files()
+        assert live_texts(tmp_path, "2026-11-25") == [["1st.", "Three."]] * 3
+        archive.write(entry("Four.", 7))
+    assert live_texts(tmp_path, "2026-11-25") == [["1st.", "Three.", "Four."]] * 3
+    with opened(tmp_path, clock, hold=True) as archive:
+        archive.write(entry("Five.", 8 + SEQ_MARGIN))
+        archive.start_set("next")
+        assert live_texts(tmp_path, "2026-11-25") == [["1st.", "Three.", "Four.", "Five."]] * 3
 
 
 REVISIONS = st.lists(

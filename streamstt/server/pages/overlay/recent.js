@@ -17,11 +17,15 @@ export class Recent {
     if (message.text) this.#finals = [...this.#finals, message].slice(-MAX_FINALS);
   }
 
-  /** Applies a revision. Returns the final as it is now; null if it is not on the screen or reads as before. */
-  revise({ id, text, hidden }) {
+  /**
+   * Applies a revision, unless it only says what a second look has found: what is being read does not change. Returns
+   * the final as it is now; null if it is not on the screen or reads as before.
+   */
+  revise({ id, text, hidden, second_look: secondLook = false }) {
     const index = this.#finals.findIndex((final) => final.id === id);
     const now = hidden ? "" : text;
     if (index < 0 || this.#finals[index].text === now) return null;
+    if (secondLook && now && this.#finals[index].text) return null;
     this.#finals[index] = { ...this.#finals[index], text: now };
     return this.#finals[index];
   }

@@ -44,7 +44,7 @@ export function parseSetting(name, texts, schema) {
   if (rule.type === "boolean") return parseSwitch(text);
   if (rule.type === "integer" || rule.type === "number") return parseNumber(text, rule);
   if (rule.enum) return parseChoice(text, rule.enum);
-  const matches = new RegExp(rule.pattern, "u").test(text);
+  const matches = text.length <= (rule.maxLength ?? Infinity) && new RegExp(rule.pattern, "u").test(text);
   if (name === "font") {
     return matches ? { value: text } : { problem: "Must be names of fonts: letters, digits and spaces." };
   }

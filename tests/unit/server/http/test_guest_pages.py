@@ -9,12 +9,13 @@ from urllib.parse import quote
 import pytest
 
 from streamstt.server.access import ALL_ROLES, AccessPolicy, AccessRequest, Role, TokenSet
+from streamstt.server.certificate_files import LocalCertificate
 from streamstt.server.guests import Invitation
 from streamstt.server.http.guest_pages import GuestPages
 from streamstt.server.http.pages import Pages
 from streamstt.server.http.response import Response
 from streamstt.server.http.router import Router
-from streamstt.server.local_certificate import LocalCertificate, ensure_valid
+from streamstt.server.local_certificate import ensure_valid
 from streamstt.server.tokens import guest_token
 from tests.support.captions import make_hub
 

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from streamstt.events import State, Status
 from streamstt.hub.hub import Hub
+from streamstt.hub.protocol import EngineState
 from streamstt.server.http.pages import Pages
 from streamstt.server.http.response import HEADERS, Download, Response
 from streamstt.subtitles.formats import FORMATS, Format
@@ -116,7 +117,11 @@ def test_ready() -> None:
         "why": [],
         "sources": {"mic": "speech", "door": "waiting"},
         "viewers": 1,
+        "model": "base",
+        "precision": "int8",
     }
+    hub.engine_state = EngineState(auto=True, update_s=0.1612, promised_s=None, interval_s=0.6, sources=3)
+    assert json.loads(health(hub)[1])["engine"] == {"auto": True, "update_s": 0.161, "interval_s": 0.6, "sources": 3}
     assert health(hub, "?plain") == (HTTPStatus.OK, "ready\n")
 
 

@@ -232,7 +232,7 @@ def test_live_end(steps: list[list[object]], following: bool, reached: bool) -> 
 
 def test_revisions_on_the_overlay() -> None:
     """A final that is on the screen is shown as it is now, before the open captions; what is gone does not come back,
-    and a star changes nothing."""
+    and neither a star nor a second look changes anything."""
     script = """
       import { Recent } from "./overlay/recent.js";
       const recent = new Recent();
@@ -244,7 +244,9 @@ def test_revisions_on_the_overlay() -> None:
       final("c", "");
       recent.add({ type: "partial", source: "desk", id: "d", text: "and" });
       const results = [revised("a", "First."), revised("b", "Two."), revised("x", "Gone."), shown()];
-      results.push(revised("a", "First.", true), shown(), revised("a", "First."), shown());
+      const again = (id, text, hidden) => recent.revise({ id, text, hidden, second_look: true })?.text ?? null;
+      results.push(again("a", "1st.", false), again("a", "1st.", true), revised("a", "First."));
+      results.push(revised("a", "First.", true), shown(), again("a", "First.", false), shown());
       recent.discardOpen();
       recent.clear();
       results.push(revised("a", "One."), shown());
@@ -253,7 +255,24 @@ def test_revisions_on_the_overlay() -> None:
       output(results);
     """
     first = ["First.", "Two.", "and"]
-    expected = ["First.", None, None, first, "", first[1:], "First.", first, None, [], 20, None, "last"]
+    expected = [
+        "First.",
+        None,
+        None,
+        first,
+        None,
+        "",
+        "First.",
+        "",
+        first[1:],
+        "First.",
+        first,
+        None,
+        [],
+        20,
+        None,
+        "last",
+    ]
     assert evaluate(script) == expected
 
 
