@@ -109,6 +109,10 @@ class SecondLooks:
                 return False
             self._begin(self._current)
         current = self._current
+        if self._is_late(current):
+            self._engine.drop_steps()
+            self._skip(current)
+            return True
         try:
             hypothesis = await self._engine.step()
         except EngineError as error:
@@ -124,10 +128,14 @@ class SecondLooks:
         """Returns the passage that has waited longest; those for which it is too late are skipped."""
         while self._waiting:
             waiting = self._waiting.popleft()
-            if loop_time() - waiting.since <= MAX_AGE_S:
+            if not self._is_late(waiting):
                 return waiting
             self.skipped_s += waiting.seconds
         return None
+
+    @staticmethod
+    def _is_late(waiting: _Waiting) -> bool:
+        return loop_time() - waiting.since > MAX_AGE_S
 
     def _begin(self, current: _Waiting) -> None:
         """Begins the next job of a passage, or publishes its corrections if there is none."""

@@ -128,12 +128,16 @@ class SpeedWatch:
         carried = int(MAX_CORE_SHARE * seen.interval_s / update_s) if update_s else None
         if carried == 0 and update_s and update_s <= MAX_UPDATE_S:
             carried = 1  # at a slower rhythm
+        looks = self._pipeline.second_looks if settings.engine.looks_again else None
         return EngineState(
             auto=settings.engine.model == AUTO,
             update_s=seen.update_s,
             promised_s=seen.promised_s,
             interval_s=self._pipeline.pace.interval_s(seen.now, seen.interval_s),
             sources=carried,
+            second_look_s=looks.heard_s if looks else None,
+            second_look_skipped_s=looks.skipped_s if looks else None,
+            second_look_corrections=looks.corrected if looks else None,
         )
 
     def _is_measurable(self, settings: Settings) -> bool:

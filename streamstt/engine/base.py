@@ -86,6 +86,8 @@ class Hypothesis:
         no_speech: Probability that the audio holds no speech, 0 to 1.
         logprob: Mean log-probability of the tokens of ``words``; 0.0 when there are none.
         looped: Whether the engine repeated itself and was stopped: words may be missing after the last one.
+        draft_probabilities: Mean probability of the tokens of each word of ``job.draft`` after those before it,
+            whether they were accepted or not; may end before the draft does, and is empty if it was not verified.
     """
 
     job: Job
@@ -94,6 +96,7 @@ class Hypothesis:
     no_speech: float = 0.0
     logprob: float = 0.0
     looped: bool = False
+    draft_probabilities: tuple[float, ...] = ()
 
     def __str__(self) -> str:
         """Describes it for logs, which must not hold what was said."""

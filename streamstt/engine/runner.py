@@ -148,6 +148,10 @@ class EngineRunner:
         assert self._engine is not None, "start() comes first"
         self._steps = self._engine.decode_in_steps(job)
 
+    def drop_steps(self) -> None:
+        """Drops the job that is decoded in steps, and frees its memory."""
+        self._steps = None
+
     async def step(self) -> Hypothesis | None:
         """Runs the next step of the job that was begun.
 

@@ -141,6 +141,9 @@ class EngineState:
         promised_s: Time of an update when nothing else runs (s), as it was measured.
         interval_s: Interval of updates now (s).
         sources: Number of sources that it carries at present.
+        second_look_s: Audio that was heard again (s); None: there is no second look.
+        second_look_skipped_s: Audio that was not, because there was no time (s).
+        second_look_corrections: Finals that were corrected.
     """
 
     auto: bool
@@ -148,6 +151,9 @@ class EngineState:
     promised_s: float | None
     interval_s: float
     sources: int | None
+    second_look_s: float | None = None
+    second_look_skipped_s: float | None = None
+    second_look_corrections: int | None = None
 
     @property
     def fields(self) -> dict[str, Any]:

@@ -8,7 +8,6 @@ confidence, as in Fiscus 1997, "A post-processing system to yield reduced word e
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
-from statistics import mean
 
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
@@ -17,7 +16,7 @@ from streamstt.speech.passages import HeardFinal, LivePassage
 from streamstt.speech.reliability import SpeechFrames
 from streamstt.speech.word_fragments import join_fragments
 
-NO_WORD = 0.35  # probability that there is no word where only one of the two has any
+NO_WORD = 0.45  # probability that there is no word where only one of the two has any
 MAX_DROPPED = 3  # words in a row that the second look may drop; if it has none for more, it has skipped them
 
 
@@ -33,8 +32,9 @@ class SecondLook:
             speech_frames: The frames with speech in it.
             settings: Settings of the ``[speech]`` section.
         """
-        self._passage = passage
+        self._finals: Sequence[HeardFinal] = passage.finals
         self._decode = ClosedDecode(job, speech_frames, settings)
+        self._is_first = True
 
     @property
     def job(self) -> Job | None:
@@ -43,12 +43,30 @@ class SecondLook:
 
     def apply(self, hypothesis: Hypothesis) -> None:
         """Applies the hypothesis for ``job``."""
+        if self._is_first:
+            self._finals = heard_twice(self._finals, hypothesis.draft_probabilities)
+        self._is_first = False
         self._decode.apply(hypothesis)
 
     @property
     def corrections(self) -> list[HeardFinal]:
         """The finals that have better words now."""
-        return correct(self._passage.finals, self._decode.words)
+        return correct(self._finals, self._decode.words)
+
+
+def heard_twice(finals: Sequence[HeardFinal], probabilities: Sequence[float]) -> list[HeardFinal]:
+    """Returns finals whose words have the mean of two probabilities: that of the live captions, and a second one.
+
+    Args:
+        finals: The finals of a passage, in order.
+        probabilities: For each of their words, in order, how probable it is among those around it; may end earlier.
+    """
+    second = iter(probabilities)
+
+    def judge(word: RecognizedWord) -> RecognizedWord:
+        return replace(word, probability=(word.probability + next(second, word.probability)) / 2)
+
+    return [replace(final, words=tuple(map(judge, final.words))) for final in finals]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +95,8 @@ class _Region:
         """Whether the words that were heard again are more probable."""
         if self.same or (not self.heard_again and len(self.live) > MAX_DROPPED):
             return False
-        return _probability(self.heard_again) > _probability(self.live)
+        n_slots = max(len(self.live), len(self.heard_again))
+        return _expected_right(self.heard_again, n_slots) > _expected_right(self.live, n_slots)
 
 
 def correct(finals: Sequence[HeardFinal], heard_again: Sequence[RecognizedWord]) -> list[HeardFinal]:
@@ -132,8 +151,9 @@ def _key(word: RecognizedWord) -> str:
     return "".join(c for c in word.text.casefold() if c.isalnum() or c == "'") or word.text.strip()
 
 
-def _probability(words: Sequence[RecognizedWord]) -> float:
-    return mean(word.probability for word in words) if words else NO_WORD
+def _expected_right(words: Sequence[RecognizedWord], n_slots: int) -> float:
+    """Returns how many of ``n_slots`` words are right by their probabilities; those that are missing may be right."""
+    return sum(word.probability for word in words) + NO_WORD * (n_slots - len(words))
 
 
 def _by_owner(words: Iterable[RecognizedWord], owners: Sequence[int]) -> dict[int, list[RecognizedWord]]:

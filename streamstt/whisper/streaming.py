@@ -217,12 +217,30 @@ class StreamingEngine:
             self._speculative_decoder.step(item.state, output)
         done = [(item, item.state.result) for item in batch if item.state.result is not None]
         batch[:] = [item for item in batch if item.state.result is None]
-        return [self._make_hypothesis(item.job, item.language, text) for item, text in done]
+        return [
+            replace(
+                self._make_hypothesis(item.job, item.language, text),
+                draft_probabilities=self._draft_probabilities(item.job, text),
+            )
+            for item, text in done
+        ]
 
     def _make_hypothesis(self, job: Job, language: str, text: DecodedText) -> Hypothesis:
         no_speech = float(text.first_logits.softmax(-1)[self._generation_config.no_speech_token])
         words = self._align_words(job, text, language, _audio_positions(job))
         return Hypothesis(job, words, language, no_speech, mean_logprob(text.logprobs), text.looped)
+
+    def _draft_probabilities(self, job: Job, text: DecodedText) -> tuple[float, ...]:
+        """Returns the mean probability of each word of the draft, as far as it was verified."""
+        probabilities: list[float] = []
+        first = 0
+        for word in job.draft:
+            after = first + len(self._known_words.tokens([word]))
+            if not first < after <= len(text.draft_logprobs):
+                break
+            probabilities.append(float(np.exp(np.mean(text.draft_logprobs[first:after]))))
+            first = after
+        return tuple(probabilities)
 
     def _make_request(self, job: Job, language: str) -> DecodeRequest:
         prompt = [*self._vocabulary_prompt, *self._generation_config.prompt(language, self._task)]

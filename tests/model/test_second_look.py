@@ -43,6 +43,8 @@ def test_steps_between_live_updates(exact: StreamingEngine) -> None:
         results += [step] if step else []
     (result,) = results
     assert text_of(result) == text_of(expected)
+    assert len(result.draft_probabilities) == len(again.draft)
+    assert max(result.draft_probabilities) < 0.01, "nobody says this"
     assert [w.start for w in result.words] == pytest.approx([w.start for w in expected.words], abs=SAMPLE_RATE // 20)
     assert [tokens_of(hypothesis) for hypothesis in live] == live_alone
     assert n_steps > 14, "four layers, and ten words at least"

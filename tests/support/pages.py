@@ -74,6 +74,10 @@ class ScriptedDaemon:
         """Corrects or hides a final, as somebody else would."""
         self._loop.call_soon_threadsafe(self._hub.revise, Correction(caption, text, hidden=hidden))
 
+    def look_again(self, caption: str, text: str) -> None:
+        """Corrects a final as a second look does."""
+        self._loop.call_soon_threadsafe(self._hub.take_second_look, [(caption, text, ())])
+
     def refuse_control(self) -> None:
         """From now on, clients that connect may not revise captions."""
         refusal = text_response(HTTPStatus.NOT_FOUND, "at the daemon\n")

@@ -49,13 +49,16 @@ async def hello_of(server: Running, role: str) -> dict[str, Any]:
 
 async def test_only_the_control_role(tmp_path: Path) -> None:
     """Hello tells a client with the role that it may revise captions, and what hidden ones say; others neither, and
-    their requests are refused. The one who revises gets what all viewers get, and the text."""
+    their requests are refused. The one who revises gets what all viewers get, and the text; who declines revisions
+    gets none."""
     (tmp_path / "tokens").write_text("".join(f"{role} {token}\n" for role, token in TOKENS.items()))
     settings = ServerSettings(port=0, require_token=True, token_file=str(tmp_path / "tokens"))
     async with asyncio.timeout(WITHIN_S), serving(settings) as server:
         server.hub.publish(spoken("My salary is far too low."))
         viewer = await connect(f"ws://127.0.0.1:{server.port}/captions?token={TOKENS['viewer']}")
         assert json.loads(await viewer.recv())["type"] == "hello"
+        unrevised = await connect(f"ws://127.0.0.1:{server.port}/captions?token={TOKENS['viewer']}&revised=0")
+        assert json.loads(await unrevised.recv())["type"] == "hello"
         control = f"ws://127.0.0.1:{server.port}/control?token="
         for role in ("viewer", "speaker"):
             with pytest.raises(InvalidStatus):
@@ -69,6 +72,9 @@ async def test_only_the_control_role(tmp_path: Path) -> None:
             assert json.loads(await socket.recv())["code"] == "unknown_caption"
             await socket.wait_closed()
         await viewer.close()
+        server.hub.publish(spoken("Next.", number=2))
+        assert json.loads(await unrevised.recv())["text"] == "Next."
+        await unrevised.close()
         guest, editor = await hello_of(server, "viewer"), await hello_of(server, "all")
         assert "control" not in guest
         assert "salary" not in json.dumps(guest)
@@ -198,7 +204,8 @@ def test_editing_with_a_finger(page: webdriver.Chrome, scripted_daemon: Scripted
 
 def test_revisions_of_others(page: webdriver.Chrome, scripted_daemon: ScriptedDaemon) -> None:
     """A page follows: labels stay at the first row of a speaker, an open caption goes on, a caption whose words are in
-    several rows is one again, and one that was hidden before the page was opened appears where it belongs."""
+    several rows is one again, and one that was hidden before the page was opened appears where it belongs. It follows
+    a second look, too, without a mark."""
     scripted_daemon.refuse_control()
     scripted_daemon.publish(final("Mine.", "s", "studio"))
     scripted_daemon.publish_finals("One.", "Two.", "Three.")
@@ -229,20 +236,32 @@ def test_revisions_of_others(page: webdriver.Chrome, scripted_daemon: ScriptedDa
     until(page, rows, lambda count: count > 1, "a caption in several rows")
     scripted_daemon.revise("p", "And now.")
     until_equal(page, SHOWN, ["Mine.", "First.", "Two.", "Three.", "And now."])
+    scripted_daemon.look_again("desk1", "Too.")
+    until_equal(page, SHOWN, ["Mine.", "First.", "Too.", "Three.", "And now."])
+    edited = "return Array.from(document.querySelectorAll('#log .edited')).map(row => row.lastChild.textContent)"
+    assert page.execute_script(edited) == ["First.", "And now."]
 
 
 # ---- the overlay
 
+WATCH = """window.seen = [];
+           const observer = new MutationObserver(() => seen.push(document.body.textContent));
+           observer.observe(document.body, { subtree: true, childList: true, characterData: true });"""
+
 
 @pytest.mark.parametrize("mode", ["rollup", "popon"])
 def test_the_overlay_follows(browser: webdriver.Chrome, scripted_daemon: ScriptedDaemon, mode: str) -> None:
-    """A caption that is still on the screen is corrected or removed; one that is no longer there does not come back."""
+    """A caption that is still on the screen is corrected or removed by people, but not changed by a second look; one
+    that is no longer there does not come back."""
     browser.get(f"{scripted_daemon.url}/overlay?clear=0&lines=2&min=0.5&mode={mode}")
     until(browser, "return 0", lambda _: scripted_daemon.viewers > 0, "the overlay connects")
     scripted_daemon.publish(final("Good mourning all.", "a"))
     until_equal(browser, ROWS, ["Good mourning all."])
+    browser.execute_script(WATCH)
+    scripted_daemon.look_again("a", "Good evening all.")
     scripted_daemon.revise("a", "Good morning all.")
     until_equal(browser, ROWS, ["Good morning all."])
+    assert not any("evening" in text for text in browser.execute_script("return seen"))
     if mode == "rollup":
         scripted_daemon.publish(partial("And now", 4, "b"))
         until_equal(browser, ROWS, ["Good morning all.", "And now"])

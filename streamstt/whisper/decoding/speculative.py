@@ -81,6 +81,7 @@ class DecodedText:
         first_logits: Logits after the start token, shape (V,): the language, and whether there is speech.
         attention: Shape (A, forced + tokens + 1, T): of each token, and of the one that was predicted but not written.
         looped: Whether a repetition was cut off.
+        draft_logprobs: Log-probability of each token of the draft after those before it, accepted or not.
     """
 
     tokens: list[int]
@@ -89,6 +90,7 @@ class DecodedText:
     first_logits: torch.Tensor
     attention: torch.Tensor
     looped: bool = False
+    draft_logprobs: Sequence[float] = ()
 
 
 DecodeSteps = Generator[DecoderInput, DecoderOutput, DecodedText]
@@ -189,12 +191,14 @@ class SpeculativeDecoder:
             if self._attends_unfinished(attention[:, : n_rows + accepted], request):
                 break
             accepted += 1
+        draft_logprobs = scores[range(len(request.draft)), request.draft].tolist()
         text = DecodedText(
             tokens=request.draft[:accepted],
-            logprobs=scores[range(accepted), request.draft[:accepted]].tolist(),
+            logprobs=draft_logprobs[:accepted],
             n_accepted=accepted,
             first_logits=output.logits[0].clone(),  # a copy, so that the other rows are freed
             attention=attention[:, : n_rows + accepted],  # (A, forced + accepted + 1, T)
+            draft_logprobs=draft_logprobs,
         )
         return text, choices[accepted], float(scores[accepted, choices[accepted]])
 

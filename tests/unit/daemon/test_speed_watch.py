@@ -108,7 +108,7 @@ async def small() -> AsyncIterator[EngineRunner]:
 
 
 async def test_it_tells_how_the_engine_does(small: EngineRunner) -> None:
-    """The present speed, that which was promised, the rhythm, and the sources that it carries."""
+    """The present speed, that which was promised, the rhythm, the sources that it carries, and the second look."""
     watched = Watched(small, "auto")
     await watched.pause(5)
     state = watched.hub.engine_state
@@ -119,6 +119,12 @@ async def test_it_tells_how_the_engine_does(small: EngineRunner) -> None:
     assert (state.update_s, state.interval_s, state.sources) == (0.12, 0.6, 4)
     await watched.speak(0.9, 60)
     assert watched.hub.engine_state.sources == 1, "with rare updates"
+    fields = watched.hub.engine_state.fields
+    assert {key: fields[key] for key in fields if key.startswith("second_look")} == {
+        "second_look_s": 0.0,
+        "second_look_skipped_s": 0.0,
+        "second_look_corrections": 0,
+    }
 
 
 async def test_slow_updates_are_measured_in_silence(small: EngineRunner) -> None:

@@ -194,3 +194,14 @@ def test_a_second_look() -> None:
     look.apply(Hypothesis(job, words("one too?0.6", 1) + words("three", 3), "en", logprob=-0.1))
     assert look.job is None
     assert [(f.id, f.words[1].text) for f in look.corrections] == [("f1", " too")]
+
+
+def test_live_words_are_judged_again() -> None:
+    """A live word that is improbable among those around it gives way, although it was sure at the time."""
+    passage = LivePassage((heard("f1", "one two?0.8", 1), heard("f2", "three", 3)), 0, samples(6))
+    job, frames = cut_passage(passage, "mic", fill(9), SpeechFrames())
+    for judged, expected in (((0.9, 0.1, 0.9), [" too"]), ((0.9, 0.5), []), ((), [])):
+        look = SecondLook(passage, job, frames, SpeechSettings())
+        again = words("one too?0.6", 1) + words("three", 3)
+        look.apply(Hypothesis(job, again, "en", logprob=-0.1, draft_probabilities=judged))
+        assert [f.words[1].text for f in look.corrections] == expected
