@@ -72,7 +72,10 @@ def _split(words: Iterable[TimedWord], normalize: Normalizer) -> Iterator[TimedW
 
 
 def display_states(trace: SourceTrace, normalize: Normalizer) -> list[DisplayState]:
-    """Returns what a viewer of one source saw over time, in normalized words."""
+    """Returns what a viewer of one source saw over time, in normalized words.
+
+    A final and the partial after it are published at once, so nobody sees a moment between them.
+    """
     states: list[DisplayState] = []
     final_words: list[str] = []
     n_finals = 0
@@ -84,6 +87,8 @@ def display_states(trace: SourceTrace, normalize: Normalizer) -> list[DisplaySta
         stable = normalize(partial.text[: partial.stable]) if partial else []
         shown = normalize(partial.text) if partial else []
         settled = len(final_words) + common_prefix_length(stable, shown)
+        if states and states[-1].at == point.at:
+            del states[-1]
         states.append(DisplayState(point.at, (*final_words, *shown), settled))
     return states
 

@@ -1,8 +1,11 @@
-"""Which words of a growing hypothesis to commit. Pure functions on words.
+"""Which words of a growing hypothesis to commit, and which of the others to show. Pure functions on words.
 
 The policy is LocalAgreement-2 (Liu et al. 2020, "Low-latency sequence-to-sequence speech recognition and translation
 by partial hypothesis selection"; Macháček et al. 2023, "Turning Whisper into real-time transcription system"): words on
 which two updates in a row agree, and which ended long enough ago, are committed. The engine then continues after them.
+
+What the engine makes up of half a sentence is often another sentence in the next update. Its probability tells, so the
+words from a doubtful one on are not shown for some time.
 """
 
 import re
@@ -11,6 +14,8 @@ from collections.abc import Sequence
 from streamstt.engine.base import RecognizedWord
 
 COMMIT_PROBABILITY = 0.2  # a word of at least this probability is committed as soon as two updates agree on it
+
+SHOW_PROBABILITY = 0.35  # a word of at least this probability is shown at once
 
 
 def agreed_prefix(
@@ -37,6 +42,18 @@ def agreed_prefix(
             break
         count = n
     return count
+
+
+def shown_prefix(draft: Sequence[RecognizedWord], doubtful_before: int) -> int:
+    """Returns how many words that may still change to show: those before the first doubtful one.
+
+    Args:
+        draft: What was recognized after the committed words.
+        doubtful_before: Sample index; a word that ended by then is shown even if it is doubtful.
+    """
+    return next(
+        (n for n, w in enumerate(draft) if w.probability < SHOW_PROBABILITY and w.end > doubtful_before), len(draft)
+    )
 
 
 def _normalized_text(word: RecognizedWord) -> str:

@@ -6,10 +6,11 @@ from streamstt.engine.base import RecognizedWord
 from streamstt.events import Event, Gap
 from streamstt.speech.caption_breaks import caption_break
 from streamstt.speech.caption_writer import CaptionWriter
-from streamstt.speech.local_agreement import agreed_prefix
+from streamstt.speech.local_agreement import agreed_prefix, shown_prefix
 from streamstt.speech.utterance import Utterance
 
 UNSURE_HOLD = samples_from_ms(2500)  # samples: a word of low probability may still be recognized better for so long
+UNSURE_HIDDEN = samples_from_ms(2000)  # samples: a doubtful word is not shown for so long, nor is what follows it
 
 
 class UtteranceCaptioner:
@@ -54,7 +55,7 @@ class UtteranceCaptioner:
         events = self._write_complete(utterance, stable_words)
         partial = self._writer.partial(
             utterance.committed[utterance.captioned_words :],
-            utterance.draft,
+            utterance.draft[: shown_prefix(utterance.draft, end - UNSURE_HIDDEN)],
             utterance.decoded_until,
             utterance.language,
         )

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from streamstt.bench.figures import Reference, compute_figures, display_states, mean_and_range
+from streamstt.bench.scoring import erasure
 from streamstt.bench.simulation import SimulationResult, SourceTrace, simulate
 from streamstt.config.settings import SpeechSettings
 from streamstt.engine.base import Hypothesis, Job, RecognizedWord
 from streamstt.engine.scripted import Script, ScriptedEngine, ScriptWord
 from streamstt.errors import SourceError
-from streamstt.events import Partial
+from streamstt.events import Final, Partial, Word
 from tests.support.drawing import DrawnDetector, make_talk
 
 TALK = make_talk("Good morning everybody in the room.", 0.8, "We begin on time today.", 1.0)
@@ -96,6 +97,21 @@ def test_a_normalizer_that_joins_words() -> None:
         trace.record(at, [Partial("a", "a-1", 1, 0, at, "we have twenty one", stable, "en")])
     states = display_states(trace, lambda text: text.replace("twenty one", "21").split())
     assert [s.words[: s.settled] for s in states] == [("we", "have"), ("we", "have")]
+
+
+def test_what_is_published_at_once_is_seen_at_once() -> None:
+    """The words after a final that ends a caption do not vanish: the partial with them is published with it."""
+    trace = SourceTrace()
+    trace.record(1.0, [Partial("a", "a-1", 1, 0, 1.0, "good morning we", 0, "en")])
+    words = (Word("good", 0, 0.4, 1.0), Word("morning", 0.4, 0.8, 1.0))
+    final = Final("a", "a-1", 2, 0, 0.8, "good morning", words, "en")
+    trace.record(2.0, [final, Partial("a", "a-2", 1, 0.9, 2.0, "we have", 0, "en")])
+    states = display_states(trace, normalize)
+    assert [(s.at, s.words) for s in states] == [
+        (1.0, ("good", "morning", "we")),
+        (2.0, ("good", "morning", "we", "have")),
+    ]
+    assert erasure(states) == 0
 
 
 def test_time_never_goes_back() -> None:

@@ -1,10 +1,12 @@
 """Which words will not change."""
 
+from dataclasses import replace
+
 import pytest
 
 from streamstt.audio.format import samples_from_ms
 from streamstt.engine.base import RecognizedWord, join_words
-from streamstt.speech.local_agreement import COMMIT_PROBABILITY, agreed_prefix
+from streamstt.speech.local_agreement import COMMIT_PROBABILITY, SHOW_PROBABILITY, agreed_prefix, shown_prefix
 
 
 def make_words(text: str, *, gaps: dict[int, int] | None = None, unsure: tuple[int, ...] = ()) -> list[RecognizedWord]:
@@ -76,6 +78,26 @@ def test_the_new_times_count() -> None:
     late = [RecognizedWord(" one", 0, samples_from_ms(2000), 1.0)]
     assert agreed_prefix(make_words("one"), late, samples_from_ms(1000), 0) == 0
     assert agreed_prefix(late, make_words("one"), samples_from_ms(1000), 0) == 1
+
+
+@pytest.mark.parametrize(
+    ("probabilities", "doubtful_before_ms", "count"),
+    [
+        pytest.param([], 0, 0, id="no words"),
+        pytest.param([1, 1, 1], 0, 3, id="no doubt"),
+        pytest.param([1, 0, 1], 0, 1, id="neither a doubtful word nor what follows it"),
+        pytest.param([0, 1, 0], 0, 0, id="not even the first"),
+        pytest.param([1, 0, 1, 0], 1000, 3, id="a doubtful word that was said long ago is shown"),
+        pytest.param([1, 0, 1], 999, 1, id="not a moment earlier"),
+    ],
+)
+def test_shown_prefix(probabilities: list[int], doubtful_before_ms: int, count: int) -> None:
+    """Of the words that may still change, those from the first doubtful one on are hidden for some time."""
+    words = [
+        replace(word, probability=SHOW_PROBABILITY if sure else SHOW_PROBABILITY - 0.01)
+        for word, sure in zip(make_words("one two three four"), probabilities, strict=False)
+    ]
+    assert shown_prefix(words, samples_from_ms(doubtful_before_ms)) == count
 
 
 def test_join_words() -> None:

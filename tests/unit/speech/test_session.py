@@ -15,6 +15,7 @@ from streamstt.engine.base import Engine, EngineInfo, Hypothesis, Job, Recognize
 from streamstt.engine.scripted import ScriptedEngine
 from streamstt.events import Event, Gap, State, Status
 from streamstt.speech.caption_breaks import HARD_LIMIT
+from streamstt.speech.local_agreement import SHOW_PROBABILITY
 from streamstt.speech.session import Session
 from streamstt.speech.update_policy import WORD_END_PAUSE, DecodeNeed
 from streamstt.speech.utterance import MAX_CONTEXT, MAX_CONTEXT_GAP, MAX_WINDOW
@@ -48,6 +49,7 @@ class Unsure:
 
     no_speech: float
     logprob: float
+    probability: float = 0.5
     text: str = " Thanks."
 
     @property
@@ -55,7 +57,7 @@ class Unsure:
         return EngineInfo("unsure", "none", "exact", ("en",))
 
     def decode(self, job: Job) -> Hypothesis:
-        word = RecognizedWord(self.text, job.start + 1600, min(job.start + 4800, job.end), 0.3)
+        word = RecognizedWord(self.text, job.start + 1600, min(job.start + 4800, job.end), self.probability)
         words = () if job.committed else (word,)
         return Hypothesis(job, words, "en", self.no_speech, self.logprob)
 
@@ -773,6 +775,16 @@ def test_doubt_takes_back_a_partial() -> None:
     (final,) = finals(events)
     assert (final.text, final.words) == ("", ())
     assert final.id == partials(events)[0].id
+
+
+@pytest.mark.parametrize("doubtful", [False, True])
+def test_a_doubtful_word_is_shown_late(doubtful: bool) -> None:
+    """A word of low probability is not shown before two seconds have passed, unless it becomes certain."""
+    talk = make_talk("mmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmmm")
+    probability = SHOW_PROBABILITY - (0.01 if doubtful else 0)
+    shown = partials(play(make_session(SpeechSettings(hold_ms=3000)), frames(talk), Unsure(0.0, -0.1, probability)))
+    assert shown[0].text == "Thanks."
+    assert (shown[0].end > 2) == doubtful
 
 
 def test_doubt_keeps_stable_words() -> None:
