@@ -137,7 +137,8 @@ def test_what_no_text_begins_with() -> None:
     decoder: Any = DrawnDecoder(0, favorite=2)
     limits = replace(FILTER, suppressed_at_start=(2,))
     text = BeamSearch(decoder, limits, CPU)(REQUEST, AUDIO)
-    assert text.tokens[0] != 2 and set(text.tokens[1:]) == {2}
+    assert text.tokens[0] != 2
+    assert set(text.tokens[1:]) == {2}
     text = BeamSearch(decoder, limits, CPU)(replace(REQUEST, forced=[3]), AUDIO)
     assert text.tokens[0] == 2
     assert 2 not in BeamSearch(decoder, replace(FILTER, suppressed=(2,)), CPU)(REQUEST, AUDIO).tokens
