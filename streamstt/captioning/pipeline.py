@@ -173,7 +173,8 @@ class CaptionPipeline:
 
     def interrupt(self, session: Session) -> None:
         """Ends the open utterance, because no audio follows for now; its captions become final soon."""
-        self._sources[session.source].paused = True
+        if source := self._sources.get(session.source):
+            source.paused = True
         self._publish(session.interrupt())
         self._collect_passages(session)
         self._work_available.set()

@@ -95,6 +95,8 @@ class _Region:
         """Whether the words that were heard again are more probable."""
         if self.same or (not self.heard_again and len(self.live) > MAX_DROPPED):
             return False
+        if "".join(map(_key, self.live)) == "".join(map(_key, self.heard_again)):
+            return False  # "wash water" or "washwater"
         n_slots = max(len(self.live), len(self.heard_again))
         return _expected_right(self.heard_again, n_slots) > _expected_right(self.live, n_slots)
 

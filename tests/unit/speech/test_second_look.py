@@ -48,6 +48,7 @@ def corrected(finals: list[HeardFinal], again: tuple[RecognizedWord, ...]) -> di
         ("a cold soap?0.2 I smell", "a cold so?0.7 I smell", "a cold so I smell"),  # more probable
         ("a cold so?0.7 I smell", "a cold soap?0.2 I smell", None),  # less
         ("Are you there", "are you, there?", None),  # only case and punctuation
+        ("greasy wash?0.2 water?0.2", "greasy washwater?0.9", None),  # only a space
         ("I smell quite lonely", "I smell quite probably?0.6 lonely", "I smell quite probably lonely"),  # skipped live
         ("I smell quite lonely", "I smell quite oh?0.1 lonely", None),  # made up by the second look
         ("I uh?0.2 smell", "I smell", "I smell"),  # made up live
