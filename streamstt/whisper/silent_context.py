@@ -53,7 +53,7 @@ class SilentContexts:
         self._encoder = encoder
         self._project_kv = project_kv
         self._lead_in = lead_in
-        self._contexts: dict[float, EncodedSilence] = {}  # by floor, 5 MB each (base)
+        self._contexts: dict[float, EncodedSilence] = {}  # by floor, 3 MB each (base)
 
     @property
     def n_positions(self) -> int:
