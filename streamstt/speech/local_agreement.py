@@ -5,7 +5,7 @@ by partial hypothesis selection"; Macháček et al. 2023, "Turning Whisper into 
 which two updates in a row agree, and which ended long enough ago, are committed. The engine then continues after them.
 
 What the engine makes up of half a sentence is often another sentence in the next update. Its probability tells, so the
-words from a doubtful one on are not shown for some time.
+words from a doubtful one on are not shown for a second.
 """
 
 import re
@@ -14,8 +14,7 @@ from collections.abc import Sequence
 from streamstt.engine.base import RecognizedWord
 
 COMMIT_PROBABILITY = 0.2  # a word of at least this probability is committed as soon as two updates agree on it
-
-SHOW_PROBABILITY = 0.35  # a word of at least this probability is shown at once
+SHOW_PROBABILITY = 0.4  # a word of at least this probability is shown at once
 
 
 def agreed_prefix(

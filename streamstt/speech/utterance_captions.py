@@ -10,7 +10,7 @@ from streamstt.speech.local_agreement import agreed_prefix, shown_prefix
 from streamstt.speech.utterance import Utterance
 
 UNSURE_HOLD = samples_from_ms(2500)  # samples: a word of low probability may still be recognized better for so long
-UNSURE_HIDDEN = samples_from_ms(2000)  # samples: a doubtful word is not shown for so long, nor is what follows it
+UNSURE_HIDDEN = samples_from_ms(1000)  # samples: a doubtful word is not shown for so long, nor is what follows it
 
 
 class UtteranceCaptioner:
