@@ -6,7 +6,7 @@ verifies the draft in one pass. Does not decide which words are committed (``spe
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from threading import Event
 
@@ -34,6 +34,7 @@ from streamstt.whisper.decoding.speculative import (
     SpeculativeDecoder,
     mean_logprob,
 )
+from streamstt.whisper.decoding.text_memory import TextMemories, TextMemory
 from streamstt.whisper.decoding.token_rate import max_tokens
 from streamstt.whisper.decoding.words import split_words
 from streamstt.whisper.log_mel import LogMel
@@ -101,6 +102,7 @@ class StreamingEngine:
         encoder = Encoder(weights, dims, formats, device)
         decoder = Decoder(weights, dims, formats.decoder, device, self._generation_config.alignment_heads)
         self._speculative_decoder = SpeculativeDecoder(decoder, self._generation_config.token_filter, device)
+        self._memories = TextMemories(partial(decoder.make_cache, dims.max_tokens))
         project_kv = CrossKVProjection(weights, dims, formats.encoder, device)
         lead_in = self._log_mel(_lead_in(), 2 * LEAD_IN_POSITIONS)  # (n_mels, 2 * LEAD_IN_POSITIONS)
         self._silent_contexts = SilentContexts(dims, encoder, project_kv, lead_in)
@@ -135,7 +137,8 @@ class StreamingEngine:
             with _engine_errors(str(job)):
                 cross_kv = self._silent_contexts.encode_window(self._spectrogram(job))
                 language = job.language or self._detect_language(cross_kv, job.expected_language)[0]
-                text = self._speculative_decoder(self._make_request(job, language), cross_kv)
+                memory = self._memories.recall(job.source, job.start, final=job.final)
+                text = self._speculative_decoder(self._make_request(job, language), cross_kv, memory)
                 return self._make_hypothesis(job, language, text)
         finally:
             # Not after each update: allocating its memory again takes a seventh of an update's time.
@@ -143,7 +146,7 @@ class StreamingEngine:
                 runtime.release_free_memory()
 
     def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
-        """Decodes jobs side by side, ignoring their drafts; when one is complete, the next is started.
+        """Decodes jobs side by side; when one is complete, the next is started.
 
         Raises:
             EngineError: torch failed, for instance because memory ran out.
@@ -173,10 +176,10 @@ class StreamingEngine:
             language, is_sure = job.language, False
         else:
             language, is_sure = self._detect_language(cross_kv, expected or job.expected_language)
-        request = replace(self._make_request(job, language), draft=[])
+        request = self._make_request(job, language)
         n_tokens = len(request.prompt) + len(request.forced) + request.max_new_tokens
         kv_cache = self._speculative_decoder.decoder.make_cache(n_tokens)
-        state = self._speculative_decoder.start(request, cross_kv, kv_cache)
+        state = self._speculative_decoder.start(request, cross_kv, TextMemory(kv_cache))
         return _BatchItem(job, language, language if is_sure else None, cross_kv.nbytes + kv_cache.nbytes, state)
 
     def _step_batch(self, batch: list["_BatchItem"]) -> list[Hypothesis]:

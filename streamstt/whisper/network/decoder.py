@@ -121,12 +121,12 @@ class _DecoderLayer:
         """
         sizes = [len(text.tokens) for text in inputs]
         qkv = self._qkv(self._norm1(x)).float().view(len(x), 3, self._heads, -1).permute(1, 2, 0, 3)  # (3, H, n, D/H)
-        of_texts = qkv.split(sizes, dim=2) if len(inputs) > 1 else [qkv]
+        of_texts = torch.split(qkv, sizes, dim=2) if len(inputs) > 1 else [qkv]
         outputs = [self._self_attention(*pair) for pair in zip(inputs, of_texts, strict=True)]
         x += self._out1(_join_texts(outputs))  # (n, D)
 
         q = self._q(self._norm2(x)).float().view(len(x), self._heads, -1).transpose(0, 1)  # (H, n, D/H)
-        of_texts = q.split(sizes, dim=1) if len(inputs) > 1 else [q]
+        of_texts = torch.split(q, sizes, dim=1) if len(inputs) > 1 else [q]
         outputs = []
         for text, text_q, of_heads in zip(inputs, of_texts, attention, strict=True):
             output, weights = attend(text_q, *text.cross_kv.layers[self._index])
@@ -231,7 +231,7 @@ class Decoder:
             first += len(text.tokens)
         x = x if rows == list(range(first)) else x[rows]
         logits = self._output_projection(self._norm(x)).float()  # (len(rows), V)
-        by_text = logits.split([len(text.logit_indexes) for text in inputs])
+        by_text = torch.split(logits, [len(text.logit_indexes) for text in inputs])
         return [DecoderOutput(*pair) for pair in zip(by_text, map(torch.stack, attention), strict=True)]
 
 
