@@ -16,27 +16,25 @@ import torch
 from streamstt.audio.format import SAMPLE_RATE, Samples, samples_from_ms
 from streamstt.audio.sources import AudioFile
 from streamstt.config.settings import EngineSettings
-from streamstt.engine.base import EngineInfo, Hypothesis, Job, RecognizedWord
+from streamstt.engine.base import EngineInfo, Hypothesis, Job
 from streamstt.errors import EngineError, ModelError
 from streamstt.samples import welcome
 from streamstt.whisper import runtime
 from streamstt.whisper.checkpoints.cache import default_cache_root
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.checkpoints.weights import Weights
-from streamstt.whisper.decoding.alignment import attention_weights, token_starts
 from streamstt.whisper.decoding.generation_config import detect_language, language_probability, read_generation_config
 from streamstt.whisper.decoding.known_words import KnownWords, identify_tokenizer
 from streamstt.whisper.decoding.prompt import prompt_tokens
 from streamstt.whisper.decoding.speculative import (
-    DecodedText,
     DecodeRequest,
     DecodeState,
     SpeculativeDecoder,
-    mean_logprob,
 )
+from streamstt.whisper.decoding.text_memory import TextMemories, TextMemory
 from streamstt.whisper.decoding.token_rate import max_tokens
 from streamstt.whisper.decoding.token_text import encode_text, encode_texts, read_token_text
-from streamstt.whisper.decoding.words import split_words
+from streamstt.whisper.hypothesis_maker import HypothesisMaker, audio_positions
 from streamstt.whisper.log_mel import LogMel
 from streamstt.whisper.network import precision
 from streamstt.whisper.network.decoder import CrossKV
@@ -44,7 +42,7 @@ from streamstt.whisper.network.layers import MAX_POSITIONS
 from streamstt.whisper.network.model import load_network
 from streamstt.whisper.runtime import find_device
 from streamstt.whisper.silent_context import SilentContexts
-from streamstt.whisper.window_encoder import POSITION_SAMPLES, WindowEncoder
+from streamstt.whisper.window_encoder import WindowEncoder
 
 FIRST_SPECIAL_TOKEN = 50256  # of any Whisper; text tokens come before
 LEAD_IN_POSITIONS = 50  # positions: less than any window
@@ -52,7 +50,6 @@ LEAD_IN_MS = (500, 1500)  # ms: the second of the bundled recording that precede
 MIN_PADDING = 18  # positions of silence after the audio (0.36 s; 0.6 s on average); a second is no better
 WINDOW_STEP = 8  # positions: windows are multiples of it, so that freed blocks of the heap fit again and it grows less
 UNFINISHED_POSITIONS = 15  # positions (0.3 s) at the end of audio that continues: they may hold half a word
-ALIGNMENT_SLACK = 10  # positions by which word times may be wrong: the next word may begin earlier than a word's end
 MAX_BATCH = 16  # jobs decoded side by side: more save little
 MAX_BATCH_BYTES = 160 << 20  # memory of these jobs above which no other is started
 MIN_LANGUAGE_PROBABILITY = 0.5  # of the detected language, from which the next job of a batch expects it
@@ -85,10 +82,11 @@ class StreamingEngine:
         self._task = settings.task
         if settings.task == "translate" and not self._generation_config.language_tokens:
             raise ModelError(f"{checkpoint.name} knows only English and cannot translate; use base or small")
-        self._token_text = read_token_text(folder)
+        token_text = read_token_text(folder)
         self._encode_text = partial(encode_text, folder)
-        some_tokens = (self._token_text([token]) for token in range(0, FIRST_SPECIAL_TOKEN, 97))
+        some_tokens = (token_text([token]) for token in range(0, FIRST_SPECIAL_TOKEN, 97))
         self._known_words = KnownWords(identify_tokenizer(some_tokens), partial(encode_texts, folder))
+        self._make_hypothesis = HypothesisMaker(token_text, self._known_words, self._generation_config.no_speech_token)
         self.set_vocabulary(settings.vocabulary)
         with torch.inference_mode():
             formats = self._load(Weights(folder), settings)
@@ -104,6 +102,7 @@ class StreamingEngine:
         config = self._generation_config
         self.network = network = load_network(weights, dims, formats, device, config.alignment_heads)
         self._speculative_decoder = SpeculativeDecoder(network.decoder, config.token_filter, device)
+        self._memories = TextMemories(partial(network.decoder.make_cache, dims.max_tokens))
         lead_in = log_mel(_lead_in(), 2 * LEAD_IN_POSITIONS)  # (n_mels, 2 * LEAD_IN_POSITIONS)
         silent_contexts = SilentContexts(network.encoder, network.project_kv, lead_in)
         self._window_encoder = WindowEncoder(network, log_mel, silent_contexts)
@@ -136,16 +135,18 @@ class StreamingEngine:
             # Not after each update: allocating its memory again takes a seventh of an update's time.
             if job.final:
                 self._window_encoder.forget(job.source)
+                self._memories.forget(job.source)
                 runtime.release_free_memory()
 
     def _decode_alone(self, job: Job) -> Hypothesis:
         cross_kv = self._window_encoder.encode_next(job.source, job.audio, _window_positions(job))
         language = self._known_language(job) or self._detect_language(cross_kv, job.expected_language)[0]
-        text = self._speculative_decoder(self._make_request(job, language), cross_kv)
-        return self._make_hypothesis(job, language, text)
+        memory = self._memories.recall(job.source, job.start, final=job.final)
+        text = self._speculative_decoder(self._make_request(job, language), cross_kv, memory)
+        return self._make_hypothesis(job, text, language)
 
     def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
-        """Decodes jobs side by side, ignoring their drafts; when one is complete, the next is started.
+        """Decodes jobs side by side; when one is complete, the next is started.
 
         Raises:
             EngineError: torch failed, for instance because memory ran out.
@@ -190,7 +191,8 @@ class StreamingEngine:
             yield None
         with _engine_errors(str(job)):
             language = self._known_language(job) or self._detect_language(cross_kv, job.expected_language)[0]
-            batch = [self._start_decode(job, self._make_request(job, language), language, cross_kv)]
+            request = replace(self._make_request(job, language), scores_draft=True)
+            batch = [self._start_decode(job, request, language, cross_kv)]
         while batch:
             with _engine_errors(str(job)):
                 hypotheses = self._step_batch(batch)
@@ -205,15 +207,13 @@ class StreamingEngine:
             language, is_sure = known, False
         else:
             language, is_sure = self._detect_language(cross_kv, expected or job.expected_language)
-        request = replace(self._make_request(job, language), draft=[])
-        return replace(
-            self._start_decode(job, request, language, cross_kv), detected_language=language if is_sure else None
-        )
+        item = self._start_decode(job, self._make_request(job, language), language, cross_kv)
+        return replace(item, detected_language=language if is_sure else None)
 
     def _start_decode(self, job: Job, request: DecodeRequest, language: str, cross_kv: CrossKV) -> "_BatchItem":
-        n_tokens = len(request.prompt) + len(request.forced) + request.max_new_tokens
+        n_tokens = len(request.prompt) + len(request.forced) + max(request.max_new_tokens, len(request.draft))
         kv_cache = self._speculative_decoder.decoder.make_cache(n_tokens)
-        state = self._speculative_decoder.start(request, cross_kv, kv_cache)
+        state = self._speculative_decoder.start(request, cross_kv, TextMemory(kv_cache))
         return _BatchItem(job, language, cross_kv.nbytes + kv_cache.nbytes, state)
 
     def _step_batch(self, batch: list["_BatchItem"]) -> list[Hypothesis]:
@@ -223,36 +223,13 @@ class StreamingEngine:
             self._speculative_decoder.step(item.state, output)
         done = [(item, item.state.result) for item in batch if item.state.result is not None]
         batch[:] = [item for item in batch if item.state.result is None]
-        return [
-            replace(
-                self._make_hypothesis(item.job, item.language, text),
-                draft_probabilities=self._draft_probabilities(item.job, text),
-            )
-            for item, text in done
-        ]
-
-    def _make_hypothesis(self, job: Job, language: str, text: DecodedText) -> Hypothesis:
-        no_speech = float(text.first_logits.softmax(-1)[self._generation_config.no_speech_token])
-        words = self._align_words(job, text, language, _audio_positions(job))
-        return Hypothesis(job, words, language, no_speech, mean_logprob(text.logprobs), text.looped)
-
-    def _draft_probabilities(self, job: Job, text: DecodedText) -> tuple[float, ...]:
-        """Returns the mean probability of each word of the draft, as far as it was verified."""
-        probabilities: list[float] = []
-        first = 0
-        for word in job.draft:
-            after = first + len(self._known_words.tokens([word]))
-            if not first < after <= len(text.draft_logprobs):
-                break
-            probabilities.append(float(np.exp(np.mean(text.draft_logprobs[first:after]))))
-            first = after
-        return tuple(probabilities)
+        return [self._make_hypothesis(item.job, text, item.language) for item, text in done]
 
     def _make_request(self, job: Job, language: str) -> DecodeRequest:
         prompt = [*self._vocabulary_prompt, *self._generation_config.prompt(language, self._task)]
         forced = self._known_words.tokens(job.committed)
         capacity = self._generation_config.dims.max_tokens - len(prompt) - len(forced) - 1
-        audio_positions = _audio_positions(job)
+        n_positions = audio_positions(job)
         limit = max(0, min(capacity, max_tokens(language, self._task, len(job.audio) / SAMPLE_RATE)))
         return DecodeRequest(
             prompt=prompt,
@@ -260,8 +237,8 @@ class StreamingEngine:
             forced=forced,
             draft=self._known_words.tokens(job.draft)[:limit],
             max_new_tokens=limit,
-            audio_positions=audio_positions,
-            unfinished_positions=0 if job.final else min(UNFINISHED_POSITIONS, audio_positions),
+            audio_positions=n_positions,
+            unfinished_positions=0 if job.final else min(UNFINISHED_POSITIONS, n_positions),
             must_continue=job.must_continue,
         )
 
@@ -278,27 +255,6 @@ class StreamingEngine:
         logits = self._speculative_decoder.decoder(start, 0, cross_kv, [0]).logits[0]  # (V,)
         language = detect_language(logits, languages, expected)
         return language, language_probability(logits, languages, language) > MIN_LANGUAGE_PROBABILITY
-
-    def _align_words(
-        self, job: Job, text: DecodedText, language: str, audio_positions: int
-    ) -> tuple[RecognizedWord, ...]:
-        """Splits the text into words, with the time and the probability of each."""
-        if not text.tokens:
-            return ()
-        weights = attention_weights(text.attention)[-len(text.tokens) - 1 :]  # (n + 1, T): the last row is what follows
-        first = (job.committed[-1].end - job.start) // POSITION_SAMPLES - ALIGNMENT_SLACK if job.committed else 0
-        first = max(0, min(first, audio_positions - len(weights)))
-        starts = token_starts(weights[:, first : max(audio_positions, first + 1)]) + first  # (n + 1,)
-        times = [min(job.start + int(start) * POSITION_SAMPLES, job.end) for start in starts]
-        words: list[RecognizedWord] = []
-        first_token = 0
-        for word, tokens in split_words(text.tokens, self._token_text, language):
-            after = first_token + len(tokens)
-            probability = float(np.exp(np.mean(text.logprobs[first_token:after])))
-            tokenizer = self._known_words.tokenizer
-            words.append(RecognizedWord(word, times[first_token], times[after], probability, tokens, tokenizer))
-            first_token = after
-        return tuple(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,13 +278,8 @@ class _BatchItem:
 
 def _window_positions(job: Job) -> int:
     """Returns the length of the window: the audio of the job and some silence after it."""
-    positions = _audio_positions(job) + MIN_PADDING
+    positions = audio_positions(job) + MIN_PADDING
     return min(max(-(-positions // WINDOW_STEP) * WINDOW_STEP, LEAD_IN_POSITIONS + WINDOW_STEP), MAX_POSITIONS)
-
-
-def _audio_positions(job: Job) -> int:
-    """Returns how many positions of the window hold audio."""
-    return min(-(-len(job.audio) // POSITION_SAMPLES), MAX_POSITIONS)
 
 
 @contextmanager

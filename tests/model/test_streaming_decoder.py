@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import cache
 from itertools import pairwise
@@ -19,6 +20,7 @@ from streamstt.errors import EngineError
 from streamstt.speech.reliability import is_unreliable
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.decoding import generation_config
+from streamstt.whisper.network.decoder import DecoderInput, DecoderOutput
 from streamstt.whisper.reference import ReferenceEngine
 from streamstt.whisper.streaming import StreamingEngine
 from tests.support.drawing import PROPERTY
@@ -67,6 +69,8 @@ DRAFTS: dict[str, Callable[[list[int]], list[int]]] = {
     "wrong": lambda t: t[::-1],
     "half right": lambda t: t[: len(t) // 2] + t[: len(t) // 2],
     "right but for one": lambda t: [*t[:5], 1000, *t[6:]],
+    "one too many": lambda t: [*t[:5], 1000, *t[5:]],
+    "one missing": lambda t: [*t[:5], *t[6:]],
     "nonsense": lambda _: [11, 40_000, 7, 1, 1, 1, 30_000],
     "longer than the truth": lambda t: t + t[:4] * 3,
     "far too long": lambda t: t * 40,
@@ -107,6 +111,77 @@ def test_any_draft(exact: StreamingEngine, plain: PlainDecode, data: st.DataObje
     right = data.draw(st.integers(0, len(expected)))
     rest = data.draw(st.lists(st.sampled_from(expected) | st.integers(0, 50_000), max_size=12))
     assert tokens_of(exact.decode(job(SHORT, draft=drafted(expected[:right] + rest)))) == expected
+
+
+def test_a_draft_saves_passes(exact: StreamingEngine, plain: PlainDecode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A draft with three mistakes is followed again after each of them, so that few tokens are decoded one by one."""
+    expected = tokens_of(plain(exact))
+    passes = recorded_passes(exact, monkeypatch)
+    draft = [*expected[:3], 1000, *expected[4:7], *expected[8:11], 2000, *expected[11:]]
+    assert tokens_of(exact.decode(job(SHORT, draft=drafted(draft)))) == expected
+    assert len(passes) <= 5 < len(expected)
+
+
+def recorded_passes(engine: StreamingEngine, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
+    """Returns a list to which the tokens that each later pass reads are added."""
+    decoder, passes = engine.network[2], list[list[int]]()
+    forward = decoder.forward_batch
+
+    def record(inputs: Sequence[DecoderInput]) -> list[DecoderOutput]:
+        passes.extend(list(text.tokens) for text in inputs)
+        return forward(inputs)
+
+    monkeypatch.setattr(decoder, "forward_batch", record)
+    return passes
+
+
+# ---- from one update to the next
+
+UPDATES = range(1800, 5000, 400)  # ms of the short recording
+
+
+def test_committed_tokens_are_read_once(
+    exact: StreamingEngine, plain: PlainDecode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the window stays, updates have the words as if nothing were kept, and do not read what they know."""
+    whole = plain(exact).words
+    passes = recorded_passes(exact, monkeypatch)
+    for index, end_ms in enumerate(UPDATES):
+        audio = SHORT[: samples_from_ms(end_ms)]
+        committed = tuple(w for w in whole if w.end < samples_from_ms(end_ms - 800))
+        others = job(audio, final=False, committed=committed, start=index + 1)  # another window: nothing is kept
+        expected = exact.decode(replace(others, source="another"))
+        passes.clear()
+        hypothesis = exact.decode(replace(others, start=0, source="one"))
+        assert tokens_of(hypothesis) == tokens_of(expected)
+        assert hypothesis.no_speech < 0.5
+        n_new = len(committed) - sum(w.end < samples_from_ms(end_ms - 1200) for w in whole)
+        assert index == 0 or not committed[:-n_new] or len(passes[0]) <= n_new + 2
+
+
+def test_a_final_reads_everything(exact: StreamingEngine, plain: PlainDecode, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A final is decoded from the audio as it is: as if there had been no update before it."""
+    committed = plain(exact).words[:4]
+    exact.decode(job(SHORT[: samples_from_ms(4000)], final=False, committed=committed))
+    passes = recorded_passes(exact, monkeypatch)
+    exact.decode(job(SHORT, committed=committed))
+    assert len(passes[0]) > sum(len(w.tokens) for w in committed)
+
+
+def test_a_token_that_was_held_back_is_the_draft(
+    exact: StreamingEngine, plain: PlainDecode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first token that an update did not write is verified by the next in its first pass, in any window."""
+    whole = tokens_of(plain(exact))
+    for end_ms in UPDATES:
+        hypothesis = exact.decode(job(SHORT[: samples_from_ms(end_ms)], final=False, start=end_ms))
+        with monkeypatch.context() as patched:
+            passes = recorded_passes(exact, patched)
+            assert tokens_of(exact.decode(job(SHORT, draft=hypothesis.words, start=end_ms + 1))) == whole
+        n = len(tokens_of(hypothesis))
+        if n and whole[:n] == tokens_of(hypothesis) and whole[n] in passes[0]:
+            return
+    pytest.fail("no token was proposed")
 
 
 # ---- committed words

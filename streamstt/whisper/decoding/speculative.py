@@ -1,9 +1,9 @@
-"""Greedy decoding with a draft: the old text is verified in one pass, and only new tokens are decoded one by one.
+"""Greedy decoding with a draft: the old text is verified in few passes, and only new tokens are decoded one by one.
 
 The result equals greedy decoding token by token: a draft saves time and changes nothing (in 8 bits, up to the rounding
 of a pass of many tokens, which differs from that of one). Speculative decoding is Leviathan et al. 2023; here the draft
-is what the same model wrote for a little less audio. Letters in shapes: A alignment heads, T positions of the window, V
-vocabulary.
+is what the same model wrote for a little less audio, and the token that it held back. Letters in shapes: A alignment
+heads, T positions of the window, V vocabulary.
 """
 
 from collections.abc import Generator, Sequence
@@ -13,7 +13,9 @@ import numpy as np
 import torch
 
 from streamstt.whisper.decoding.alignment import attention_share_after
+from streamstt.whisper.decoding.drafts import Draft
 from streamstt.whisper.decoding.repetition import repeated_suffix_length
+from streamstt.whisper.decoding.text_memory import AttentionRows, TextMemory
 from streamstt.whisper.network.decoder import CrossKV, Decoder, DecoderInput, DecoderOutput
 
 MAX_UNFINISHED_ATTENTION = 0.35  # share of a token's attention on unfinished audio, above which it is held back
@@ -58,6 +60,7 @@ class DecodeRequest:
         audio_positions: Positions of the window that hold audio; silence follows them.
         unfinished_positions: The last of these, which may hold half a word; a token that attends to them is held back.
         must_continue: The text does not end with the forced tokens.
+        scores_draft: Whether the probabilities of all tokens of the draft are asked for.
     """
 
     prompt: list[int]
@@ -68,6 +71,7 @@ class DecodeRequest:
     audio_positions: int
     unfinished_positions: int
     must_continue: bool = False
+    scores_draft: bool = False
 
 
 @dataclass(slots=True)
@@ -131,22 +135,23 @@ class SpeculativeDecoder:
         self._bias = self.token_filter.logit_bias(self.device, at_start=False)
         self._start_bias = self.token_filter.logit_bias(self.device, at_start=True)
 
-    def __call__(self, request: DecodeRequest, cross_kv: CrossKV) -> DecodedText:
-        """Decodes one text, with the decoder's default cache."""
-        state = self.start(request, cross_kv)
+    def __call__(self, request: DecodeRequest, cross_kv: CrossKV, memory: TextMemory | None = None) -> DecodedText:
+        """Decodes one text; without a memory, the decoder's default cache is used. Arguments are those of ``start``."""
+        state = self.start(request, cross_kv, memory or TextMemory(self.decoder.default_cache))
         while (result := state.result) is None:
             self.step(state, self.decoder.forward_batch([state.next_input])[0])
         return result
 
-    def start(self, request: DecodeRequest, cross_kv: CrossKV, kv_cache: torch.Tensor | None = None) -> DecodeState:
+    def start(self, request: DecodeRequest, cross_kv: CrossKV, memory: TextMemory) -> DecodeState:
         """Starts a decode. Pass the decoder's output for ``next_input`` to ``step`` until there is a result.
 
         Args:
             request: What to decode.
             cross_kv: The encoded audio.
-            kv_cache: From ``Decoder.make_cache``; texts that are decoded side by side need one each.
+            memory: What is kept of the same text from earlier updates, and for later ones; texts that are decoded side
+                by side need one each.
         """
-        steps = self._decode(request, cross_kv, self.decoder.default_cache if kv_cache is None else kv_cache)
+        steps = self._decode(request, cross_kv, memory)
         return DecodeState(next(steps), None, steps)
 
     def step(self, state: DecodeState, output: DecoderOutput) -> None:
@@ -156,58 +161,67 @@ class SpeculativeDecoder:
         except StopIteration as end:
             state.result = end.value
 
-    def _decode(self, request: DecodeRequest, cross_kv: CrossKV, kv_cache: torch.Tensor) -> DecodeSteps:
-        """The algorithm: verify the draft in one pass, then write token by token.
+    def _decode(self, request: DecodeRequest, cross_kv: CrossKV, memory: TextMemory) -> DecodeSteps:
+        """The algorithm: each pass reads a new token and what the draft says comes next, as long as it says something.
 
         No output of the decoder is bound to a name here: it would stay in memory during the next pass.
         """
-        # Read prompt, committed text and draft. Logits: after the start token, and from the last known token on.
+        # Read prompt, committed text and draft, as far as the decoder has not kept them. Logits: after the start token,
+        # and from the last known token on.
         known = [*request.prompt, *request.forced]
-        n_read = len(known) + len(request.draft)
-        rows = [request.start_index, *range(len(known) - 1, n_read)]
-        draft_input = DecoderInput([*known, *request.draft], 0, kv_cache, cross_kv, rows)
-        # Keep the part of the draft that greedy decoding would have written, and choose the token after it.
-        text, token, logprob = self._verify_draft(request, (yield draft_input))
-        attention = _AttentionRows(text.attention, request.max_new_tokens - len(text.tokens))
-        while not self._is_complete(text, token, request):
+        draft = Draft([*request.draft, *memory.guess([*request.forced, *request.draft])])
+        proposal = list(request.draft) if request.scores_draft else draft.proposal(request.max_new_tokens)
+        n_kept = memory.n_kept(known, len(request.prompt))
+        rows = list(range(len(known) - 1 - n_kept, len(known) + len(proposal) - n_kept))
+        rows = rows if n_kept else [request.start_index, *rows]
+        first_input = DecoderInput([*known, *proposal][n_kept:], n_kept, memory.kv_cache, cross_kv, rows)
+        text, choices = self._start_text(request, known, memory, memory.complete((yield first_input), n_kept))
+        attention = AttentionRows(text.attention, len(request.forced) + 1 + request.max_new_tokens)
+        while True:
+            # Take what follows each token that was read, up to the first one that the draft did not say.
+            n_rows = len(request.forced) + len(text.tokens) + 1
+            text.attention = attention.up_to(n_rows)  # (A, forced + tokens + 1, T)
+            token, logprob = choices.pop(0)
+            if self._is_complete(text, token, request):
+                break
             text.tokens.append(token)
             text.logprobs.append(logprob)
+            draft.follow(token)
             # A decoder that repeats itself without new audio would never stop.
             if self._remove_loop(text, request):
                 break
-            # Read the new token, and choose the next one.
-            n_past = len(known) + len(text.tokens) - 1
-            step_input = DecoderInput([token], n_past, kv_cache, cross_kv, [0])
-            token, logprob = self._choose_next(text, attention, (yield step_input))
+            if proposal and proposal.pop(0) == token:
+                text.n_accepted += 1
+                continue
+            # Read the new token, and what the draft says comes next.
+            proposal = draft.proposal(request.max_new_tokens - len(text.tokens))
+            n_past, rows = len(known) + len(text.tokens) - 1, list(range(1 + len(proposal)))
+            next_input = DecoderInput([token, *proposal], n_past, memory.kv_cache, cross_kv, rows)
+            choices = self._take_output(attention, n_rows, (yield next_input))
+        is_unfinished = not text.looped and self._attends_unfinished(text.attention, request)
+        is_held_back = is_unfinished and token != self.token_filter.end_token
+        memory.keep_end([*request.forced, *text.tokens], token if is_held_back else None)
         return text
 
-    def _verify_draft(self, request: DecodeRequest, output: DecoderOutput) -> tuple[DecodedText, int, float]:
-        """Returns the text with the accepted part of the draft, the token after it, and its log-probability."""
-        scores = self._log_probabilities(output.logits[1:], request)  # (draft + 1, V)
-        choices = _best_tokens(scores)
-        attention = output.attention[:, len(request.prompt) - 1 :]  # (A, forced + draft + 1, T)
-        accepted, n_rows = 0, len(request.forced) + 1
-        while accepted < len(request.draft) and choices[accepted] == request.draft[accepted]:
-            if self._attends_unfinished(attention[:, : n_rows + accepted], request):
-                break
-            accepted += 1
-        draft_logprobs = scores[range(len(request.draft)), request.draft].tolist()
-        text = DecodedText(
-            tokens=request.draft[:accepted],
-            logprobs=draft_logprobs[:accepted],
-            n_accepted=accepted,
-            first_logits=output.logits[0].clone(),  # a copy, so that the other rows are freed
-            attention=attention[:, : n_rows + accepted],  # (A, forced + accepted + 1, T)
-            draft_logprobs=draft_logprobs,
-        )
-        return text, choices[accepted], float(scores[accepted, choices[accepted]])
+    def _start_text(
+        self, request: DecodeRequest, known: list[int], memory: TextMemory, output: DecoderOutput
+    ) -> tuple[DecodedText, list[tuple[int, float]]]:
+        """Returns a text without tokens, and the tokens that may follow, from the output of the first pass.
 
-    def _choose_next(self, text: DecodedText, attention: "_AttentionRows", output: DecoderOutput) -> tuple[int, float]:
-        """Adds the attention of the text's last token, and returns the next token and its log-probability."""
-        text.attention = attention.append(output.attention)  # (A, forced + tokens + 1, T)
-        scores = self._log_probabilities(output.logits)  # (1, V)
-        token = _best_tokens(scores)[0]
-        return token, float(scores[0, token])
+        The text's attention has the rows of the whole draft; ``memory`` keeps those of the known tokens.
+        """
+        first_logits = output.logits[0].clone()  # a copy, so that the other rows are freed
+        memory.keep(known, output.attention[:, : len(known)], first_logits)
+        attention = output.attention[:, len(request.prompt) - 1 :]  # (A, forced + draft + 1, T)
+        scores = self._log_probabilities(output.logits[1:], request)  # (draft + 1, V)
+        draft = request.draft if request.scores_draft else []
+        draft_logprobs = scores[range(len(draft)), draft].tolist()
+        return DecodedText([], [], 0, first_logits, attention, draft_logprobs=draft_logprobs), _best_tokens(scores)
+
+    def _take_output(self, attention: AttentionRows, n_rows: int, output: DecoderOutput) -> list[tuple[int, float]]:
+        """Adds the attention of the tokens that were read after the first ``n_rows``, and returns what may follow."""
+        attention.write(n_rows, output.attention)
+        return _best_tokens(self._log_probabilities(output.logits))
 
     def _is_complete(self, text: DecodedText, token: int, request: DecodeRequest) -> bool:
         """Returns whether the text ends before ``token``: at its end, at its limit, or where audio is still to come."""
@@ -260,37 +274,12 @@ class SpeculativeDecoder:
         return True
 
 
-class _AttentionRows:
-    """The attention of a text's tokens, to which rows are appended without copying those before."""
-
-    def __init__(self, first: torch.Tensor, capacity: int) -> None:
-        """Starts with some rows.
-
-        Args:
-            first: Shape (A, n, T).
-            capacity: Most rows that are appended; memory is taken as they are filled.
-        """
-        self._first = first
-        self._capacity = capacity
-        self._rows = first  # (A, n + capacity, T) as soon as a row is appended
-        self._n = first.shape[1]
-
-    def append(self, row: torch.Tensor) -> torch.Tensor:
-        """Appends a row, (A, 1, T), and returns all rows, (A, n, T)."""
-        if self._rows is self._first:
-            heads, n, positions = self._first.shape
-            self._rows = self._first.new_empty(heads, n + self._capacity, positions)
-            self._rows[:, :n] = self._first
-        self._rows[:, self._n] = row[:, 0]
-        self._n += 1
-        return self._rows[:, : self._n]
-
-
-def _best_tokens(scores: torch.Tensor) -> list[int]:
-    """Returns the token with the highest score in each row of (n, V); torch's argmax takes ten times as long."""
-    return [int(token) for token in scores.cpu().numpy().argmax(axis=1)]
-
-
 def mean_logprob(logprobs: Sequence[float]) -> float:
     """Returns the mean log-probability of a text; 0.0 if it is empty."""
     return float(np.mean(logprobs)) if logprobs else 0.0
+
+
+def _best_tokens(scores: torch.Tensor) -> list[tuple[int, float]]:
+    """Returns the best token of each row, (n, V), and its score; torch's argmax takes ten times as long as numpy's."""
+    tokens = [int(token) for token in scores.cpu().numpy().argmax(axis=1)]
+    return list(zip(tokens, scores[range(len(tokens)), tokens].tolist(), strict=True))
