@@ -124,7 +124,7 @@ def test_a_draft_saves_passes(exact: StreamingEngine, plain: PlainDecode, monkey
 
 def recorded_passes(engine: StreamingEngine, monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """Returns a list to which the tokens that each later pass reads are added."""
-    decoder, passes = engine.network[2], list[list[int]]()
+    decoder, passes = engine.network.decoder, list[list[int]]()
     forward = decoder.forward_batch
 
     def record(inputs: Sequence[DecoderInput]) -> list[DecoderOutput]:
@@ -193,7 +193,7 @@ def test_committed_words_are_continued(tiny: StreamingEngine, plain: PlainDecode
     whole = plain(tiny).words
     rest = tiny.decode(job(SHORT, committed=whole[:count], draft=whole[count:])).words
     assert [(w.text, w.tokens) for w in rest] == [(w.text, w.tokens) for w in whole[count:]]
-    assert all(abs(a.end - b.end) <= samples_from_ms(100) for a, b in zip(rest, whole[count:], strict=True))
+    assert all(abs(a.end - b.end) <= samples_from_ms(150) for a, b in zip(rest, whole[count:], strict=True))
 
 
 def test_all_words_are_committed(tiny: StreamingEngine, plain: PlainDecode) -> None:
@@ -210,7 +210,7 @@ def test_a_text_that_must_continue(tiny: StreamingEngine, plain: PlainDecode, fi
     audio = np.concatenate([SHORT, np.zeros(samples_from_ms(1000), np.float32), SHORT])
     more = tiny.decode(job(audio, final=final, committed=whole, must_continue=True))
     assert word_error_rate("".join(w.text for w in whole), text_of(more)) < 0.2
-    assert more.words[0].start >= samples_from_ms(SHORT_MS - 500)
+    assert more.words[0].start >= samples_from_ms(SHORT_MS - 1000)  # the pause before it counts
 
 
 # ---- times
