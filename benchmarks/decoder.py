@@ -15,6 +15,7 @@ Use it with two working trees in turns to compare them: ``PYTHONPATH=TREE python
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -80,7 +81,7 @@ def main() -> None:
         "decoder_cpu_ms": 1000 * statistics.mean(sum(s for _, s in passes) for _, passes in updates),
         "cpu_ms": 1000 * statistics.mean(s for s, _ in updates),
     }
-    print(json.dumps(result, indent=1))
+    sys.stdout.write(json.dumps(result, indent=1) + "\n")
 
 
 if __name__ == "__main__":
