@@ -29,7 +29,7 @@ class Draft:
         length = min(UNSURE_PROPOSAL if self._n_others else MAX_PROPOSAL, limit)
         return self._tokens[start : start + length]
 
-    def follow(self, token: int) -> None:
+    def advance(self, token: int) -> None:
         """Takes the next token of the text, and finds it in the draft: at the place nearest to where it is expected."""
         expected = self._anchor + self._n_others
         places = [i for i in range(self._anchor, expected + MAX_SKIP) if self._tokens[i : i + 1] == [token]]

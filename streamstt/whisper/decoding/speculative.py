@@ -186,7 +186,7 @@ class SpeculativeDecoder:
                 break
             text.tokens.append(token)
             text.logprobs.append(logprob)
-            draft.follow(token)
+            draft.advance(token)
             # A decoder that repeats itself without new audio would never stop.
             if self._remove_loop(text, request):
                 break

@@ -16,7 +16,7 @@ def n_passes(draft: list[int], text: list[int]) -> int:
     proposal = state.proposal(1000)
     while at < len(text):
         token = text[at]
-        state.follow(token)
+        state.advance(token)
         at += 1
         if proposal and proposal.pop(0) == token:
             continue
@@ -53,7 +53,7 @@ def test_any_text(draft: list[int], text: list[int], limit: int) -> None:
     """Proposals come from the draft in its order, are no longer than allowed, and short while the text differs."""
     state = Draft(draft)
     for token in text:
-        state.follow(token)
+        state.advance(token)
         proposal = state.proposal(limit)
         assert len(proposal) <= min(limit, MAX_PROPOSAL)
         assert not proposal or any(draft[i : i + len(proposal)] == proposal for i in range(len(draft)))
