@@ -8,22 +8,19 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from threading import Event
 
-import numpy as np
 import torch
 
-from streamstt.audio.format import SAMPLE_RATE, Samples, samples_from_ms
-from streamstt.audio.sources import AudioFile
+from streamstt.audio.format import SAMPLE_RATE
 from streamstt.config.settings import EngineSettings
 from streamstt.engine.base import EngineInfo, Hypothesis, Job
 from streamstt.errors import EngineError, ModelError
-from streamstt.samples import welcome
 from streamstt.whisper import runtime
 from streamstt.whisper.checkpoints.cache import default_cache_root
 from streamstt.whisper.checkpoints.search import Checkpoint
 from streamstt.whisper.checkpoints.weights import Weights
 from streamstt.whisper.decoding.generation_config import detect_language, language_probability, read_generation_config
+from streamstt.whisper.decoding.held_back import HeldBackTokens
 from streamstt.whisper.decoding.known_words import KnownWords, identify_tokenizer
 from streamstt.whisper.decoding.prompt import prompt_tokens
 from streamstt.whisper.decoding.speculative import (
@@ -31,10 +28,10 @@ from streamstt.whisper.decoding.speculative import (
     DecodeState,
     SpeculativeDecoder,
 )
-from streamstt.whisper.decoding.text_memory import TextMemories, TextMemory
 from streamstt.whisper.decoding.token_rate import max_tokens
 from streamstt.whisper.decoding.token_text import encode_text, encode_texts, read_token_text
 from streamstt.whisper.hypothesis_maker import HypothesisMaker, audio_positions
+from streamstt.whisper.lead_in import read_lead_in
 from streamstt.whisper.log_mel import LogMel
 from streamstt.whisper.network import precision
 from streamstt.whisper.network.decoder import CrossKV
@@ -46,7 +43,6 @@ from streamstt.whisper.window_encoder import WindowEncoder
 
 FIRST_SPECIAL_TOKEN = 50256  # of any Whisper; text tokens come before
 LEAD_IN_POSITIONS = 50  # positions: less than any window
-LEAD_IN_MS = (500, 1500)  # ms: the second of the bundled recording that precedes silence when that is encoded
 MIN_PADDING = 18  # positions of silence after the audio (0.36 s; 0.6 s on average); a second is no better
 WINDOW_STEP = 8  # positions: windows are multiples of it, so that freed blocks of the heap fit again and it grows less
 UNFINISHED_POSITIONS = 15  # positions (0.3 s) at the end of audio that continues: they may hold half a word
@@ -102,8 +98,8 @@ class StreamingEngine:
         config = self._generation_config
         self.network = network = load_network(weights, dims, formats, device, config.alignment_heads)
         self._speculative_decoder = SpeculativeDecoder(network.decoder, config.token_filter, device)
-        self._memories = TextMemories(partial(network.decoder.make_cache, dims.max_tokens))
-        lead_in = log_mel(_lead_in(), 2 * LEAD_IN_POSITIONS)  # (n_mels, 2 * LEAD_IN_POSITIONS)
+        self._held_back = HeldBackTokens()
+        lead_in = log_mel(read_lead_in(), 2 * LEAD_IN_POSITIONS)  # (n_mels, 2 * LEAD_IN_POSITIONS)
         silent_contexts = SilentContexts(network.encoder, network.project_kv, lead_in)
         self._window_encoder = WindowEncoder(network, log_mel, silent_contexts)
         return formats
@@ -135,14 +131,16 @@ class StreamingEngine:
             # Not after each update: allocating its memory again takes a seventh of an update's time.
             if job.final:
                 self._window_encoder.forget(job.source)
-                self._memories.forget(job.source)
                 runtime.release_free_memory()
 
     def _decode_alone(self, job: Job) -> Hypothesis:
         cross_kv = self._window_encoder.encode_next(job.source, job.audio, _window_positions(job))
         language = self._known_language(job) or self._detect_language(cross_kv, job.expected_language)[0]
-        memory = self._memories.recall(job.source, job.start, final=job.final)
-        text = self._speculative_decoder(self._make_request(job, language), cross_kv, memory)
+        request = self._make_request(job, language)
+        expected = self._held_back.after(job.source, [*request.forced, *request.draft])
+        request = replace(request, draft=[*request.draft, *expected])
+        text = self._speculative_decoder(request, cross_kv)
+        self._held_back.keep(job.source, [*request.forced, *text.tokens], text.held_back)
         return self._make_hypothesis(job, text, language)
 
     def decode_batch(self, jobs: Iterable[Job]) -> Iterator[Hypothesis]:
@@ -213,7 +211,7 @@ class StreamingEngine:
     def _start_decode(self, job: Job, request: DecodeRequest, language: str, cross_kv: CrossKV) -> "_BatchItem":
         n_tokens = len(request.prompt) + len(request.forced) + max(request.max_new_tokens, len(request.draft))
         kv_cache = self._speculative_decoder.decoder.make_cache(n_tokens)
-        state = self._speculative_decoder.start(request, cross_kv, TextMemory(kv_cache))
+        state = self._speculative_decoder.start(request, cross_kv, kv_cache)
         return _BatchItem(job, language, cross_kv.nbytes + kv_cache.nbytes, state)
 
     def _step_batch(self, batch: list["_BatchItem"]) -> list[Hypothesis]:
@@ -294,16 +292,3 @@ def _engine_errors(what: str) -> Iterator[None]:
             yield
     except (RuntimeError, ValueError, IndexError, KeyError) as error:
         raise EngineError(f"cannot decode {what}: {error}") from error
-
-
-def _lead_in() -> Samples:
-    """Returns a second of speech from the bundled recording."""
-    file = AudioFile(welcome(), fast=True)
-    file.open()
-    blocks: list[Samples] = []
-    while block := file.read(Event()):
-        blocks.append(block.samples)
-        if block.end >= samples_from_ms(LEAD_IN_MS[1]):
-            break
-    file.close()
-    return np.concatenate(blocks)[samples_from_ms(LEAD_IN_MS[0]) : samples_from_ms(LEAD_IN_MS[1])]

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from difflib import SequenceMatcher
 from functools import cache
 from itertools import pairwise
@@ -138,34 +137,6 @@ def recorded_passes(engine: StreamingEngine, monkeypatch: pytest.MonkeyPatch) ->
 # ---- from one update to the next
 
 UPDATES = range(1800, 5000, 400)  # ms of the short recording
-
-
-def test_committed_tokens_are_read_once(
-    exact: StreamingEngine, plain: PlainDecode, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """While the window stays, updates have the words as if nothing were kept, and do not read what they know."""
-    whole = plain(exact).words
-    passes = recorded_passes(exact, monkeypatch)
-    for index, end_ms in enumerate(UPDATES):
-        audio = SHORT[: samples_from_ms(end_ms)]
-        committed = tuple(w for w in whole if w.end < samples_from_ms(end_ms - 800))
-        others = job(audio, final=False, committed=committed, start=index + 1)  # another window: nothing is kept
-        expected = exact.decode(replace(others, source="another"))
-        passes.clear()
-        hypothesis = exact.decode(replace(others, start=0, source="one"))
-        assert tokens_of(hypothesis) == tokens_of(expected)
-        assert hypothesis.no_speech < 0.5
-        n_new = len(committed) - sum(w.end < samples_from_ms(end_ms - 1200) for w in whole)
-        assert index == 0 or not committed[:-n_new] or len(passes[0]) <= n_new + 2
-
-
-def test_a_final_reads_everything(exact: StreamingEngine, plain: PlainDecode, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A final is decoded from the audio as it is: as if there had been no update before it."""
-    committed = plain(exact).words[:4]
-    exact.decode(job(SHORT[: samples_from_ms(4000)], final=False, committed=committed))
-    passes = recorded_passes(exact, monkeypatch)
-    exact.decode(job(SHORT, committed=committed))
-    assert len(passes[0]) > sum(len(w.tokens) for w in committed)
 
 
 def test_a_token_that_was_held_back_is_the_draft(

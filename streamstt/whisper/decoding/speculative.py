@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from streamstt.whisper.decoding.alignment import attention_share_after
+from streamstt.whisper.decoding.attention_rows import AttentionRows
 from streamstt.whisper.decoding.drafts import Draft
 from streamstt.whisper.decoding.repetition import repeated_suffix_length
-from streamstt.whisper.decoding.text_memory import AttentionRows, TextMemory
 from streamstt.whisper.network.decoder import CrossKV, Decoder, DecoderInput, DecoderOutput
 
 MAX_UNFINISHED_ATTENTION = 0.35  # share of a token's attention on unfinished audio, above which it is held back
@@ -85,7 +85,8 @@ class DecodedText:
         first_logits: Logits after the start token, shape (V,): the language, and whether there is speech.
         attention: Shape (A, forced + tokens + 1, T): of each token, and of the one that was predicted but not written.
         looped: Whether a repetition was cut off.
-        draft_logprobs: Log-probability of each token of the draft after those before it, accepted or not.
+        draft_logprobs: Log-probability of each token of the draft after those before it, if they were asked for.
+        held_back: The token after the text that was not written because audio is still to come, or None.
     """
 
     tokens: list[int]
@@ -95,6 +96,7 @@ class DecodedText:
     attention: torch.Tensor
     looped: bool = False
     draft_logprobs: Sequence[float] = ()
+    held_back: int | None = None
 
 
 DecodeSteps = Generator[DecoderInput, DecoderOutput, DecodedText]
@@ -135,23 +137,22 @@ class SpeculativeDecoder:
         self._bias = self.token_filter.logit_bias(self.device, at_start=False)
         self._start_bias = self.token_filter.logit_bias(self.device, at_start=True)
 
-    def __call__(self, request: DecodeRequest, cross_kv: CrossKV, memory: TextMemory | None = None) -> DecodedText:
-        """Decodes one text; without a memory, the decoder's default cache is used. Arguments are those of ``start``."""
-        state = self.start(request, cross_kv, memory or TextMemory(self.decoder.default_cache))
+    def __call__(self, request: DecodeRequest, cross_kv: CrossKV) -> DecodedText:
+        """Decodes one text, with the decoder's default cache."""
+        state = self.start(request, cross_kv, self.decoder.default_cache)
         while (result := state.result) is None:
             self.step(state, self.decoder.forward_batch([state.next_input])[0])
         return result
 
-    def start(self, request: DecodeRequest, cross_kv: CrossKV, memory: TextMemory) -> DecodeState:
+    def start(self, request: DecodeRequest, cross_kv: CrossKV, kv_cache: torch.Tensor) -> DecodeState:
         """Starts a decode. Pass the decoder's output for ``next_input`` to ``step`` until there is a result.
 
         Args:
             request: What to decode.
             cross_kv: The encoded audio.
-            memory: What is kept of the same text from earlier updates, and for later ones; texts that are decoded side
-                by side need one each.
+            kv_cache: From ``Decoder.make_cache``; texts that are decoded side by side need one each.
         """
-        steps = self._decode(request, cross_kv, memory)
+        steps = self._decode(request, cross_kv, kv_cache)
         return DecodeState(next(steps), None, steps)
 
     def step(self, state: DecodeState, output: DecoderOutput) -> None:
@@ -161,21 +162,19 @@ class SpeculativeDecoder:
         except StopIteration as end:
             state.result = end.value
 
-    def _decode(self, request: DecodeRequest, cross_kv: CrossKV, memory: TextMemory) -> DecodeSteps:
+    def _decode(self, request: DecodeRequest, cross_kv: CrossKV, kv_cache: torch.Tensor) -> DecodeSteps:
         """The algorithm: each pass reads a new token and what the draft says comes next, as long as it says something.
 
         No output of the decoder is bound to a name here: it would stay in memory during the next pass.
         """
-        # Read prompt, committed text and draft, as far as the decoder has not kept them. Logits: after the start token,
-        # and from the last known token on.
+        # Read prompt, committed text and draft. Logits: after the start token, and from the last known token on.
         known = [*request.prompt, *request.forced]
-        draft = Draft([*request.draft, *memory.guess([*request.forced, *request.draft])])
+        draft = Draft(request.draft)
         proposal = list(request.draft) if request.scores_draft else draft.proposal(request.max_new_tokens)
-        n_kept = memory.n_kept(known, len(request.prompt))
-        rows = list(range(len(known) - 1 - n_kept, len(known) + len(proposal) - n_kept))
-        rows = rows if n_kept else [request.start_index, *rows]
-        first_input = DecoderInput([*known, *proposal][n_kept:], n_kept, memory.kv_cache, cross_kv, rows)
-        text, choices = self._start_text(request, known, memory, memory.complete((yield first_input), n_kept))
+        rows = [request.start_index, *range(len(known) - 1, len(known) + len(proposal))]
+        text, choices = self._start_text(
+            request, (yield DecoderInput([*known, *proposal], 0, kv_cache, cross_kv, rows))
+        )
         attention = AttentionRows(text.attention, len(request.forced) + 1 + request.max_new_tokens)
         while True:
             # Take what follows each token that was read, up to the first one that the draft did not say.
@@ -196,22 +195,22 @@ class SpeculativeDecoder:
             # Read the new token, and what the draft says comes next.
             proposal = draft.proposal(request.max_new_tokens - len(text.tokens))
             n_past, rows = len(known) + len(text.tokens) - 1, list(range(1 + len(proposal)))
-            next_input = DecoderInput([token, *proposal], n_past, memory.kv_cache, cross_kv, rows)
+            next_input = DecoderInput([token, *proposal], n_past, kv_cache, cross_kv, rows)
             choices = self._take_output(attention, n_rows, (yield next_input))
-        is_unfinished = not text.looped and self._attends_unfinished(text.attention, request)
-        is_held_back = is_unfinished and token != self.token_filter.end_token
-        memory.keep_end([*request.forced, *text.tokens], token if is_held_back else None)
+        if (
+            token != self.token_filter.end_token
+            and not text.looped
+            and self._attends_unfinished(text.attention, request)
+        ):
+            text.held_back = token
         return text
 
-    def _start_text(
-        self, request: DecodeRequest, known: list[int], memory: TextMemory, output: DecoderOutput
-    ) -> tuple[DecodedText, list[tuple[int, float]]]:
+    def _start_text(self, request: DecodeRequest, output: DecoderOutput) -> tuple[DecodedText, list[tuple[int, float]]]:
         """Returns a text without tokens, and the tokens that may follow, from the output of the first pass.
 
-        The text's attention has the rows of the whole draft; ``memory`` keeps those of the known tokens.
+        The text's attention has the rows of the whole draft.
         """
         first_logits = output.logits[0].clone()  # a copy, so that the other rows are freed
-        memory.keep(known, output.attention[:, : len(known)], first_logits)
         attention = output.attention[:, len(request.prompt) - 1 :]  # (A, forced + draft + 1, T)
         scores = self._log_probabilities(output.logits[1:], request)  # (draft + 1, V)
         draft = request.draft if request.scores_draft else []
