@@ -83,7 +83,7 @@ def _show_machine(console: Console, result: dict[str, Any]) -> None:
     for part, formats in measured.get("formats_s", {}).items():
         times = ", ".join(f"{name} {1000 * seconds:.2g} ms" for name, seconds in formats.items())
         console.print(f"One {part} layer: {times}", highlight=False)
-    columns = ("model", "update", "8 s", "new/4 s", "new/8 s", "16 tok", "1 tok", "cpu")
+    columns = ("model", "update", "8 s", "new/4 s", "new/8 s", "24 tok", "1 tok", "cpu")
     table = Table(*(Column(name, no_wrap=True) for name in columns), "live captions", box=None, padding=(0, 1, 0, 0))
     table.add_row(
         "measured",
@@ -105,7 +105,7 @@ def _show_machine(console: Console, result: dict[str, Any]) -> None:
         table.add_row(*cells)
     console.print(table)
     console.print(
-        "In ms: an update; the encoder on 8 s of audio, and on what is new in 4 and in 8 s; the decoder on 16 tokens\n"
+        "In ms: an update; the encoder on 8 s of audio, and on what is new in 4 and in 8 s; the decoder on 24 tokens\n"
         "and on one.\n"
         "cpu: CPU seconds per second of speech (measured with a recording with pauses).\n"
         "Models other than the measured one are estimated from the times of their layers.",

@@ -1,15 +1,22 @@
 """How much memory is free, and how much a model needs. Imports nothing heavy."""
 
+import math
 from pathlib import Path
 
-BASE_MEMORY_MB = 450.0  # memory of the daemon without a model: Python and torch
-LOAD_FACTOR = 2.5  # memory of a model while it is loaded, relative to the size of its files
+BASE_MEMORY_MB = 350.0  # memory of the daemon without a model: Python, torch, and what captioning needs
+LOAD_FACTOR = 2.0  # memory of a model while it is loaded, relative to the size of its files: 1.3, in float32 2.0
 FILE_BYTES_PER_PARAMETER = 2  # in the 16-bit files that most models come in
 
 
 def free_memory_mb() -> float:
-    """Returns the memory available to programs (MB): of the machine, or of the container if it has less."""
-    lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    """Returns the memory available to programs (MB): of the machine, or of the container if it has less.
+
+    Infinity where the system does not tell, as on macOS.
+    """
+    try:
+        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return math.inf
     free = next(int(line.split()[1]) / 1024 for line in lines if line.startswith("MemAvailable"))
     try:
         group = Path("/sys/fs/cgroup")

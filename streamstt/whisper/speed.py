@@ -44,8 +44,8 @@ SIZES = {
 WINDOWS = ((0, 450), (140, 250), (340, 450))
 """Positions that are encoded: all of a window of 8.4 s of audio with 0.6 s of silence; the end of one that has grown
 from 3.8 to 4.4 s, or from 7.8 to 8.4 s."""
-DRAFT_TOKENS = 16  # tokens that an update verifies in one pass
-NEW_TOKENS = 3  # tokens that it then decodes one by one: 0.6 s of speech
+DRAFT_TOKENS = 24  # tokens that the first pass of an update reads: prompt, committed words and draft
+NEW_TOKENS = 1.5  # passes that follow, each with one new token
 ROUNDS = 3  # each call is timed this often; the minimum counts
 SMALL_VOCABULARY = 64  # tokens of the models whose layers are timed; the projection to the vocabulary is timed alone
 CACHE_FLUSH_FLOATS = (
