@@ -33,13 +33,16 @@ class MachineSpeeds:
 
     @staticmethod
     def measure_again(settings: EngineSettings, model: str) -> MeasuredSpeed:
-        """Measures number formats and speed for a model, and replaces what is remembered; takes some seconds.
+        """Measures speed and number formats for a model, and replaces what is remembered; takes some seconds.
+
+        The first time it measures only the speed: the formats have just been chosen.
 
         Arguments and errors are those of ``promised_update_s``.
         """
         device, dims, cache = find_device(settings.device), _dimensions(model), default_cache_root() / "precision.json"
         store = auto_model.open_store(settings)  # sets the number of threads, which the formats are measured for
-        if device.type == "cpu":
+        key = auto_model.model_key(dims, settings, device)
+        if device.type == "cpu" and store.update_s(key) is not None:
             precision.measure_again(dims, cache)
         update_s = auto_model.measured_update_s(store, dims, settings, device, again=True)
         release_free_memory()  # of the layers that were timed

@@ -36,7 +36,7 @@ class Machine:
         """A layer takes a time that grows with the square of its width, as base's takes 10 ms in all."""
         self.measured.append(dims.width)
         layer_s = 0.010 * (dims.width / 512) ** 2 / self.speedup
-        seconds = np.full(8, layer_s / 4)  # an update is about four passes
+        seconds = np.full(8, layer_s / 3)  # an update is 4.5 of these
         return LayerTimings("int8", seconds, seconds, (0.0, 0.0))
 
     def find_local(self, name: str) -> Path | None:
@@ -155,4 +155,4 @@ def test_measured_again(machine: Machine, base_folder: Path, monkeypatch: pytest
     machine.speedup = 0.5
     assert speeds.measure_again(settings, "base").update_s == pytest.approx(2 * first.update_s)
     assert speeds.promised_update_s(settings, "base") == pytest.approx(2 * first.update_s)
-    assert len(plans) == 2
+    assert len(plans) == 1, "at first, the formats have just been chosen"
