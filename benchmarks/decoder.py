@@ -2,7 +2,7 @@
 """The decoder's part of live captions: ``benchmarks/decoder.py talk.flac --language en``.
 
 Captions a recording on the simulated clock, with the default settings and 0.14 s for each decode, and counts what the
-decoder does. Results, for each update in the mean:
+decoder does. Results, means per update:
 
 - ``passes``: how often all weights of the decoder are read.
 - ``tokens_first_pass``: tokens that the first of these passes reads.

@@ -21,7 +21,7 @@ from streamstt.speech.second_look import SecondLook
 from streamstt.speech.session import Session
 
 MAX_WAITING = 8  # passages, 1.8 MB of audio at most each; beyond, the oldest are skipped
-MAX_AGE_S = 5.0  # from when a passage is complete, at most 6 s after it has ended: what comes later is not read
+MAX_AGE_S = 5.0  # from when a passage is complete, usually a few seconds after it has ended: who reads has moved on
 
 log = logging.getLogger(__name__)
 
@@ -92,8 +92,11 @@ class SecondLooks:
             self._add(session, passage, writer)
 
     def _add(self, session: Session, passage: LivePassage, writer: CaptionWriter) -> None:
+        if not self.settings.engine.looks_again:
+            return
         job, frames = session.cut_passage(passage)
-        if not (self.settings.engine.looks_again and len(job.audio)):
+        if not len(job.audio):  # it is not kept any more
+            self.skipped_s += (passage.finals[-1].end - passage.finals[0].start) / SAMPLE_RATE
             return
         look = SecondLook(passage, job, frames, self.settings.speech)
         self._waiting.append(_Waiting(look, writer, len(job.audio) / SAMPLE_RATE, loop_time()))

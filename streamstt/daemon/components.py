@@ -66,12 +66,13 @@ class Components:
         if not (is_new and await self.models.apply(settings)):
             require_languages(self.engine.info, settings.engine.language)
             if "engine.vocabulary" in changes.live:
-                await self.engine.set_vocabulary(settings.engine.vocabulary)
+                await self.models.set_vocabulary(settings.engine.vocabulary)
         self.hub.set_daemon_info(replace(self.hub.daemon_info, language=settings.engine.language))
         self.pipeline.reload(settings)
         self.server.reload(settings.server)
         self.server.set_overlay(settings.overlay)
         if self.archive:
             self.archive.reload(settings.transcript)
+            self.archive.holds = settings.engine.looks_again
         if changes.needs_restart:
             log.warning("these settings have changed and need a restart: %s", ", ".join(changes.needs_restart))

@@ -8,7 +8,7 @@ from functools import partial
 
 from streamstt.concurrency import run_in_thread
 from streamstt.config.settings import EngineSettings, Settings
-from streamstt.engine.base import Engine
+from streamstt.engine.base import Engine, EngineInfo
 from streamstt.engine.runner import EngineRunner
 from streamstt.errors import EngineError, ModelError
 from streamstt.hub.hub import Hub
@@ -49,24 +49,39 @@ class ModelSwitch:
             StreamsttError: It cannot be loaded, or does not know the languages; the old one stays in force.
         """
         async with self._lock:
-            name = await run_in_thread(choose_local, settings)
+            name = await run_in_thread(choose_local, settings, self._engine.info.model)
             if name == self._engine.info.model and not name.startswith("script:"):
                 return False
             await self._load(settings, name)
             return True
 
-    async def change(self, settings: Settings, name: str) -> None:
+    async def change(self, settings: Settings, name: str, instead_of: EngineInfo) -> None:
         """Changes to a certain model, or loads the present one anew, for instance because its formats have changed.
 
         Args:
             settings: All settings but the model's name.
             name: The model; it must be on this machine.
+            instead_of: The model that it replaces; if a reload has changed that meanwhile, the reload has precedence.
 
         Raises:
             StreamsttError: As of ``apply``.
         """
         async with self._lock:
+            if self._engine.info is not instead_of:
+                raise EngineError("a reload has changed the model meanwhile")
             await self._load(settings, name)
+
+    async def set_vocabulary(self, terms: tuple[str, ...]) -> None:
+        """Sets names and terms to expect, also in a model that is being loaded.
+
+        Args:
+            terms: Names and terms, as they are written.
+
+        Raises:
+            ConfigError: There are more than the model takes.
+        """
+        async with self._lock:
+            await self._engine.set_vocabulary(terms)
 
     async def _load(self, settings: Settings, name: str) -> None:
         old = self._engine.info.model
@@ -86,11 +101,16 @@ class ModelSwitch:
             release_free_memory()
 
 
-def choose_local(settings: Settings) -> str:
+def choose_local(settings: Settings, loaded: str) -> str:
     """Returns the model of the settings, or that which "auto" stands for among those on this machine.
+
+    Args:
+        settings: All settings.
+        loaded: The model in force.
 
     Raises:
         ModelError: It is unknown, or not on this machine.
+        EngineError: The speed of a model cannot be measured now.
     """
     name = settings.engine.model
     if name.startswith("script:"):
@@ -100,7 +120,10 @@ def choose_local(settings: Settings) -> str:
     if name == AUTO:
         from streamstt.whisper import auto_model  # noqa: PLC0415 - it imports torch
 
-        name = auto_model.choose(settings.engine, make_demand(settings), only_local=True).name
+        try:
+            name = auto_model.choose(settings.engine, make_demand(settings), only_local=True, loaded=loaded).name
+        except (RuntimeError, MemoryError, OSError) as error:
+            raise EngineError(f"no model can be chosen now: {error}") from error
     if search.find_local(name) is None:
         raise ModelError(f"model {name} is not on this machine: run `streamstt models fetch {name}`, then reload")
     return name

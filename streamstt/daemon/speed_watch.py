@@ -13,7 +13,7 @@ from streamstt.captioning.pipeline import CaptionPipeline
 from streamstt.captioning.speed_policy import Action, Observation, SpeedPolicy
 from streamstt.clock import loop_time
 from streamstt.concurrency import run_in_thread
-from streamstt.config.settings import Settings
+from streamstt.config.settings import EngineSettings, Settings
 from streamstt.daemon.model_switch import ModelSwitch
 from streamstt.engine.base import EngineInfo
 from streamstt.engine.runner import EngineRunner
@@ -63,6 +63,7 @@ class SpeedWatch:
         self._load_speeds = load_speeds
         self._policy = SpeedPolicy()
         self._info: EngineInfo | None = None  # of the model that the figures belong to
+        self._settings: EngineSettings | None = None  # that were in force when it was read
         self._promised_s: float | None = None
         self._larger: list[str] = []  # the models from which it stepped down, the next one to return to last
         self._changed_to = ""  # the last model that it changed to by itself
@@ -91,10 +92,10 @@ class SpeedWatch:
             now: Time of the event loop (s).
         """
         settings, pace = self._pipeline.settings, self._pipeline.pace
-        if self._engine.info is not self._info:
+        if self._engine.info is not self._info or settings.engine != self._settings:
             if self._info and self._info.model != self._engine.info.model:
                 pace.clear()
-            self._info = self._engine.info
+            self._info, self._settings = self._engine.info, settings.engine
             await self._read_speeds(settings)
         seen = Observation(
             now=now,
@@ -171,14 +172,17 @@ class SpeedWatch:
             return await run_in_thread(work)
         except StreamsttError as error:
             log.info("the speed of the engine is not known: %s", error)
-            return None
+        except Exception:  # memory ran out, for instance: captions go on
+            log.exception("the speed of the engine is not known")
+        return None
 
     async def _measure(self, settings: Settings, now: float) -> None:
         """Measures number formats and speed, and loads the model anew if other formats are faster now."""
-        name, before_s = self._engine.info.model, self._promised_s
+        info, before_s = self._engine.info, self._promised_s
+        name = info.model
         measured = await self._attempt(lambda: self._load_speeds().measure_again(settings.engine, name))
         self._policy.measured(now)
-        if measured is None:
+        if measured is None or self._engine.info is not info:  # a reload has changed the model meanwhile
             return
         self._promised_s = measured.update_s
         if before_s and before_s / CHANGED < measured.update_s < before_s * CHANGED:
@@ -203,8 +207,9 @@ class SpeedWatch:
         self._hub.notify("model", text if larger else "")
 
     async def _change(self, settings: Settings, name: str) -> bool:
+        assert self._info, "a model is in force"
         try:
-            await self._models.change(settings, name)
+            await self._models.change(settings, name, instead_of=self._info)
         except StreamsttError as error:
             log.warning("the model stays as it was: %s", error)
             return False

@@ -22,14 +22,22 @@ UPDATE_S = 6  # audio of a typical update
 
 def probe_engine(settings: Settings) -> list[Fact]:
     """Gathers the facts; loads the model if it is on this machine and fits into memory, but never downloads it."""
-    name, choice = settings.engine.model, ""
+    name = settings.engine.model
     if name.startswith("script:"):
         return [_probe_script(settings)]
-    if name == AUTO:
-        if not any(entry.folder for entry in search.list_models()):
-            return [ModelFact(AUTO, present=False)]  # measuring takes a while; the first start does it
+    if name != AUTO:
+        return _probe_model(settings, name)
+    if not any(entry.folder for entry in search.list_models()):
+        return [ModelFact(AUTO, present=False)]  # measuring takes a while; the first start does it
+    try:
         chosen = auto_model.choose(settings.engine, make_demand(settings))
-        name, choice = chosen.name, str(chosen)
+    except StreamsttError as error:
+        return [ModelFact(AUTO, present=True, problem=str(error))]
+    return _probe_model(settings, chosen.name, str(chosen))
+
+
+def _probe_model(settings: Settings, name: str, choice: str = "") -> list[Fact]:
+    """Gathers the facts of one model; ``choice`` says why it was chosen."""
     settings = settings.model_copy(update={"engine": settings.engine.model_copy(update={"model": name})})
     try:
         folder = search.find_local(name)

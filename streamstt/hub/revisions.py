@@ -87,7 +87,8 @@ def was_made_for(rev: int | None, recognized: Message, current: Revised | None) 
         current: Its last revision, if there is one.
     """
     now = current.final.rev if current else recognized.data["rev"]
-    return rev in {None, now, now - 1 if current and current.second_look else now}
+    is_second_look = current is not None and current.second_look and not (current.hidden or current.final.starred)
+    return rev in {None, now, now - 1 if is_second_look else now}
 
 
 def _make_message(recognized: Message, event: Revised, seq: int) -> Message:

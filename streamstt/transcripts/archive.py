@@ -232,11 +232,12 @@ class Archive:
             seq: Number of the last of them.
 
         Raises:
-            OSError: They could not be written; they are when the set is opened again.
+            OSError: They could not be written; call again with the same number.
         """
-        if not self._set:
+        if not self._current_set:
             return
         try:
+            self._set = self._set or SetFiles(self.folder, self._current_set[0])  # which writes all that is missing
             self._set.write_held(seq)
         except OSError:
             self._close_set()

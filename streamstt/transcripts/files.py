@@ -1,6 +1,7 @@
 """The files of an open set: a record, and live files (SRT, WebVTT, text). After any ``OSError`` the set is reopened.
 
-Each final is one unbuffered write(2) to each file, so the system has what was written even if this process is killed.
+Each final is one unbuffered write(2) to the record, so the system has it even if this process is killed. Live files
+may get it later; what a kill leaves out of them is written when the set is opened again.
 """
 
 import errno
@@ -67,7 +68,8 @@ class SetFiles:
         self._path = folder / f"{name}{RECORD_SUFFIX}"
         self._files: dict[str, int] = {}
         self._live_cues: dict[str, LiveCues] = {}
-        self._held: dict[int, Mapping[str, Any]] = {}  # by number, in order: finals that the live files do not have yet
+        # By number, in order: finals that the live files do not have yet, as recognized and as they are now.
+        self._held: dict[int, tuple[Mapping[str, Any], Mapping[str, Any]]] = {}
         try:
             record = self._repair_record()
             for suffix, live_format in LIVE_FORMATS.items():
@@ -154,7 +156,8 @@ class SetFiles:
         data = {**entry.data, "label": entry.label}
         self.append_record_line(data)
         self._final_seqs.add(data["seq"])
-        self._held[data["seq"]] = {**data, "show_label": several}
+        final = {**data, "show_label": several}
+        self._held[data["seq"]] = final, final
         if not hold:
             self.write_held(self.seq)
 
@@ -167,8 +170,8 @@ class SetFiles:
         Raises:
             OSError: They could not be written to all of them.
         """
-        due = [data for number, data in self._held.items() if number <= seq]
-        self._held = {number: data for number, data in self._held.items() if number > seq}
+        due = [now for number, (_, now) in self._held.items() if number <= seq]
+        self._held = {number: held for number, held in self._held.items() if number > seq}
         try:
             for suffix, cues in self._live_cues.items():
                 _append_whole(self._files[suffix], b"".join(map(cues.render, due)))
@@ -193,7 +196,8 @@ class SetFiles:
         if data["seq"] > self.seq:
             self.append_record_line(data)
         if held := self._held.get(data["final_seq"]):
-            self._held[data["final_seq"]] = revise(held, data)
+            recognized, _ = held
+            self._held[data["final_seq"]] = recognized, revise(recognized, data)
         return True
 
     def holds(self, final_seq: int) -> bool:

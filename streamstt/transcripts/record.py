@@ -5,7 +5,7 @@ A line is one of
     {"type":"mark", "at", "steady", "title", "session", "seq"}   header: the first line
     {"type":"run", "at", "steady", "session", "seq"}   the daemon was started again; its numbers are above seq
     {"type":"final", "seq", ..., "at", "steady", "label"}   as clients receive it
-    {"type":"revised", "seq", ..., "final_seq"}        as clients receive it: a person has changed an earlier final
+    {"type":"revised", "seq", ..., "final_seq"}        as clients receive it: an earlier final as it is now
     {"type":"labels", "shown", "seq"}                  whether, from here on, the live files show labels
 
 Before the first line ``labels`` (older versions wrote none), the live files show each label that is there.

@@ -204,7 +204,10 @@ class TranscriptWriter:
             _, seq = self._held.popleft()
         try:
             await self._run_in_thread(self._archive.write_held, seq)
-        except OSError as error:  # the next final is written to a repaired set
+        except FileNotFoundError:
+            pass  # the set was removed; the next final begins it anew
+        except OSError as error:
+            self._held.appendleft((loop_time() + LAST_RETRY_S, seq))
             log.warning("live files in %s cannot be written: %s", self._archive.folder, error.strerror)
 
     async def _run_in_thread(self, work: Callable[..., Result], *arguments: object, slow_s: float = SLOW_S) -> Result:

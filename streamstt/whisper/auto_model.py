@@ -74,7 +74,12 @@ def find(settings: EngineSettings, demand: Demand, progress: Progress | None = N
 
 
 def choose(
-    settings: EngineSettings, demand: Demand, *, failed: frozenset[str] = frozenset(), only_local: bool = False
+    settings: EngineSettings,
+    demand: Demand,
+    *,
+    failed: frozenset[str] = frozenset(),
+    only_local: bool = False,
+    loaded: str = "",
 ) -> ModelChoice:
     """Chooses a model; measures what has not been measured on this machine. Downloads nothing.
 
@@ -83,6 +88,7 @@ def choose(
         demand: What the model is for.
         failed: Models that could not be fetched.
         only_local: Whether to choose among the models on this machine only.
+        loaded: The model that this process has loaded, for which there is memory; empty: none.
     """
     if settings.kind == "reference":
         return ModelChoice(model_choice.SMALLEST_WANTED)  # the oracle, which no live speed is measured of
@@ -98,7 +104,7 @@ def choose(
             return False
         return REPOSITORIES[name] in wheels.BUNDLES or _hub_is_reachable(store)
 
-    measured, no_memory = model_choice.measure_upward(demand, measure, _memory_check(device))
+    measured, no_memory = model_choice.measure_upward(demand, measure, _memory_check(device, loaded))
     return model_choice.choose(measured, demand, _is_local, can_fetch, no_memory)
 
 
@@ -112,7 +118,8 @@ def open_store(settings: EngineSettings) -> SpeedStore:
 def model_key(dims: ModelDimensions, settings: EngineSettings, device: torch.device) -> str:
     """Identifies what the speed of a model depends on, besides the machine."""
     layers = f"{dims.width} {dims.encoder_layers} {dims.decoder_layers}"
-    return f"{layers} {settings.encoder} {settings.decoder} {device.type}"
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+    return f"{layers} {settings.encoder} {settings.decoder} {name}"
 
 
 def measured_update_s(
@@ -181,10 +188,15 @@ def _hub_is_reachable(store: SpeedStore) -> bool:
     return True
 
 
-def _memory_check(device: torch.device) -> Callable[[ModelSize], bool]:
-    """Returns a function that tells whether there is memory for a size of model."""
+def _memory_check(device: torch.device, loaded: str) -> Callable[[ModelSize], bool]:
+    """Returns a function that tells whether there is memory for a size of model; for that which is loaded, there is."""
     if device.type == "cuda":
-        free_mb = torch.cuda.mem_get_info(device)[0] / 2**20 - GPU_RESERVE_MB
+        index = torch.cuda.current_device() if device.index is None else device.index
+        free_mb = torch.cuda.mem_get_info(index)[0] / 2**20 - GPU_RESERVE_MB
     else:
-        free_mb = memory.free_memory_mb() - memory.BASE_MEMORY_MB
-    return lambda size: memory.estimated_memory_mb(size.parameters_m) <= free_mb
+        free_mb = memory.free_memory_mb() - (0.0 if loaded else memory.BASE_MEMORY_MB)
+
+    def has_memory(size: ModelSize) -> bool:
+        return loaded in {size.name, f"{size.name}.en"} or memory.estimated_memory_mb(size.parameters_m) <= free_mb
+
+    return has_memory

@@ -4,7 +4,8 @@ Measures with random weights, so that it needs neither the engine nor its thread
 """
 
 from streamstt.config.settings import EngineSettings, Settings
-from streamstt.whisper import auto_model
+from streamstt.errors import EngineError, ModelError
+from streamstt.whisper import auto_model, memory
 from streamstt.whisper.checkpoints import search
 from streamstt.whisper.checkpoints.cache import default_cache_root
 from streamstt.whisper.checkpoints.layout import read_json
@@ -12,6 +13,8 @@ from streamstt.whisper.model_choice import MeasuredSpeed, make_demand
 from streamstt.whisper.network import precision
 from streamstt.whisper.network.layers import ModelDimensions
 from streamstt.whisper.runtime import find_device, release_free_memory
+
+MIN_FREE_MB = 500.0  # measuring takes 200 MB (base) or more
 
 
 class MachineSpeeds:
@@ -41,6 +44,8 @@ class MachineSpeeds:
         """
         device, dims, cache = find_device(settings.device), _dimensions(model), default_cache_root() / "precision.json"
         store = auto_model.open_store(settings)  # sets the number of threads, which the formats are measured for
+        if memory.free_memory_mb() < MIN_FREE_MB:
+            raise EngineError("there is not enough free memory to measure")
         key = auto_model.model_key(dims, settings, device)
         if device.type == "cpu" and store.update_s(key) is not None:
             precision.measure_again(dims, cache)
@@ -60,5 +65,6 @@ class MachineSpeeds:
 
 
 def _dimensions(model: str) -> ModelDimensions:
-    folder = search.find_local(model) or search.find(model).folder
-    return ModelDimensions.from_config(read_json(folder / "config.json"))
+    if search.find_local(model) is None:
+        raise ModelError(f"model {model} is not on this machine any more")
+    return ModelDimensions.from_config(read_json(search.find(model).folder / "config.json"))  # converted if necessary

@@ -68,7 +68,7 @@ def _load(settings: EngineSettings, progress: Progress | None, demand: Demand) -
 
             checkpoint = _find_checkpoint(settings, progress, demand)
             if known := languages.folder_languages(checkpoint.folder):
-                require_languages(EngineInfo(settings.model, "", "", known), settings.language)
+                require_languages(EngineInfo(checkpoint.name, "", "", known), settings.language)
             _limit_primitive_caches()
             # Import torch last: it takes seconds, and a misspelt name of model or language should fail at once.
             if settings.kind == "reference":

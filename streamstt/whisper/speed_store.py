@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-HUB_RETRY_S = 24 * 3600.0  # a hub that could not be reached is not asked again at every start
+HUB_RETRY_S = 3600.0  # a hub that could not be reached is not asked again at every start
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +74,13 @@ class SpeedStore:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             descriptor, scratch = tempfile.mkstemp(prefix=f".{self._path.name}.", dir=self._path.parent)
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-            Path(scratch).replace(self._path)
+            try:
+                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                    file.write(text)
+                Path(scratch).chmod(0o644)  # the folder says who may read it
+                Path(scratch).replace(self._path)
+            except OSError:
+                Path(scratch).unlink(missing_ok=True)
+                raise
         except OSError as error:
             log.info("cannot store measured speeds in %s: %s", self._path, error)

@@ -142,10 +142,11 @@ def probe(within_s: float = PROBE_TOTAL_S) -> str:
         Why it cannot be reached; empty: it answers.
     """
     failures: list[str] = []  # one item when the probe has ended, empty text if it succeeded
+    get_session = huggingface_hub.get_session  # imports what it needs, which does not count
 
     def send() -> None:
         try:
-            response = huggingface_hub.get_session().head(endpoint(), timeout=min(PROBE_CONNECT_S, within_s))
+            response = get_session().head(endpoint(), timeout=min(PROBE_CONNECT_S, within_s))
             status = response.status_code
             failures.append(f"it answered with status {status}" if status >= 500 else "")
         except Exception as error:  # noqa: BLE001 - requests' or httpx's, by version of huggingface_hub

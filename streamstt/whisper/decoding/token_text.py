@@ -1,7 +1,8 @@
-"""The tokenizer in two halves: tokens to text, which every update needs, and text to tokens, which a vocabulary needs.
+"""The tokenizer in two halves: tokens to text, which every update needs, and text to tokens, which few need.
 
 The tokenizer of transformers holds 36 MB, most of it for the way from text to tokens, and its import takes as long as
-reading the weights. So it is loaded for a vocabulary only; the way back is a table of bytes. Knows nothing of words.
+reading the weights. So it is loaded for a vocabulary, and for the words of another model; the way back is a table of
+bytes. Knows nothing of words.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,7 +63,7 @@ def encode_text(folder: Path, text: str) -> list[int]:
 
 
 def encode_texts(folder: Path, texts: Sequence[str]) -> list[list[int]]:
-    """Returns the tokens of each text, without special ones; loads the tokenizer for it, in a quarter of a second.
+    """Returns the tokens of each text, without special ones; loads the tokenizer for it: a second or two at first.
 
     Args:
         folder: In Hugging Face's layout.

@@ -70,5 +70,5 @@ def _attend_bf16(q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, bias: torch.
             torch.mm(weights, head_v, out=output[i]).div_(sums)
         else:  # no known Whisper has such scores
             head = slice(i, i + 1)
-            output[head] = attend_full(q[head], k[head], v[head], bias, use_bf16=False)
+            output[head] = attend_full(q[head], k[head].to(q.dtype), v[head].to(q.dtype), bias, use_bf16=False)
     return output.to(q.dtype)

@@ -70,6 +70,9 @@ def measure(
     return {part: _time_layers(build_linear, formats, dims.width, n, budget_s) for part, n in rows.items()}
 
 
+CPU_LINES = ("model", "flags", "Model", "Features", "CPU implementer", "CPU part")  # of x86 and of ARM
+
+
 def machine_signature(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """Identifies what measurements depend on besides the model: CPU, torch version and thread count.
 
@@ -83,9 +86,7 @@ def machine_signature(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     except OSError:
         cpu = f"{platform.machine()} {platform.processor()}"
     else:
-        cpu = " ".join(
-            sorted({line.partition(":")[2].strip() for line in lines if line.startswith(("model", "flags"))})
-        )
+        cpu = " ".join(sorted({line.partition(":")[2].strip() for line in lines if line.startswith(CPU_LINES)}))
     return f"{cpu} {torch.__version__} {torch.get_num_threads()}"
 
 

@@ -54,5 +54,6 @@ def test_scores_of_any_size(shift: float) -> None:
     """A constant that is added to all scores changes nothing."""
     q, k, v = random_qkv(7, 40)
     bias = torch.full((40,), shift)
-    in_bf16 = attend_full(q, k, v, bias, use_bf16=True)
-    assert (in_bf16 - formula(q, k, v, None)).abs().max() < 0.03
+    for keys, values in ((k, v), (k.bfloat16(), v.bfloat16())):
+        in_bf16 = attend_full(q, keys, values, bias, use_bf16=True)
+        assert (in_bf16 - formula(q, k, v, None)).abs().max() < 0.03

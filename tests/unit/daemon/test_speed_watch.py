@@ -63,8 +63,8 @@ class NamedSwitch(ModelSwitch):
     missing: frozenset[str] = frozenset()
     formats = "int8"
 
-    async def change(self, settings: Settings, name: str) -> None:
-        del settings
+    async def change(self, settings: Settings, name: str, instead_of: EngineInfo | None) -> None:
+        del settings, instead_of
         if name in self.missing:
             raise EngineError(f"no memory for {name}")
         await self._engine.replace(lambda: NamedEngine(name, self.formats))
@@ -177,7 +177,7 @@ async def test_a_reload_chooses_anew(small: EngineRunner) -> None:
     """After a step down, a reload may bring the larger model back: it is as if nothing had happened."""
     watched = Watched(small, "auto")
     await watched.speak(0.8, 150)
-    await watched.switch.change(watched.pipeline.settings, "small")
+    await watched.switch.change(watched.pipeline.settings, "small", small.info)
     await watched.speak(0.3, 10)
     assert watched.hub.notices == []
     await watched.speak(0.8, 150)
