@@ -8,7 +8,7 @@ from streamstt.errors import EngineError, ModelError
 from streamstt.whisper import auto_model, memory
 from streamstt.whisper.checkpoints import search
 from streamstt.whisper.checkpoints.cache import default_cache_root
-from streamstt.whisper.checkpoints.layout import read_json
+from streamstt.whisper.checkpoints.layout import Layout, detect_layout, read_json
 from streamstt.whisper.model_choice import MeasuredSpeed, make_demand
 from streamstt.whisper.network import precision
 from streamstt.whisper.network.layers import ModelDimensions
@@ -65,6 +65,9 @@ class MachineSpeeds:
 
 
 def _dimensions(model: str) -> ModelDimensions:
-    if search.find_local(model) is None:
+    folder = search.find_local(model)
+    if folder is None:
         raise ModelError(f"model {model} is not on this machine any more")
-    return ModelDimensions.from_config(read_json(search.find(model).folder / "config.json"))  # converted if necessary
+    if detect_layout(folder) is not Layout.TRANSFORMERS:
+        folder = search.find(model).folder  # it was converted when it was loaded
+    return ModelDimensions.from_config(read_json(folder / "config.json"))

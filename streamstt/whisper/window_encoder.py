@@ -1,8 +1,8 @@
 """Encodes windows for the decoder; of a window that grows, only its end.
 
 While somebody speaks, each update decodes the audio of the last one and half a second more. What the encoder makes of
-a position hardly changes once it has heard the second that follows. So keys and values of such positions are kept, in
-each layer of the encoder and for the decoder, and only those after them are computed.
+a position hardly changes once it has heard what follows for a second or two. So keys and values of such positions are
+kept, in each layer of the encoder and for the decoder, and only those after them are computed.
 """
 
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from streamstt.whisper.network.model import Network
 from streamstt.whisper.silent_context import SilentContexts, nearest_floor
 
 POSITION_SAMPLES = samples_from_ms(FRAME_S * 1000)  # samples per position of the encoder
-TAIL = 50  # positions (1 s) at the end of audio that are encoded again in the next update
+TAIL = 75  # positions (1.5 s) at the end of audio that are encoded again in the next update
 MAX_WINDOWS = 8  # sources whose windows are kept, 20 MB each (base, 10 s)
 
 

@@ -81,7 +81,7 @@ def test_an_endless_tail(tiny: Example, windows: WindowEncoder, step_s: float, m
 
 
 def test_only_the_end(tiny: Example, windows: WindowEncoder, encoded: list[tuple[int, int]]) -> None:
-    """A window that grows is encoded from a second before its old end; the text stays nearly the same."""
+    """A window that grows is encoded from ``TAIL`` before its old end; the text stays nearly the same."""
     for i in range(10):
         cross_kv = encode_next(windows, seconds(3 + 0.6 * i))
     ends = [round((3 + 0.6 * i) * 50) for i in range(10)]
