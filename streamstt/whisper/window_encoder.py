@@ -15,12 +15,14 @@ from streamstt.whisper.decoding.alignment import FRAME_S
 from streamstt.whisper.log_mel import LogMel, scale, silence_value
 from streamstt.whisper.network.decoder import CrossKV
 from streamstt.whisper.network.encoder import EncoderKV, Steps, finish, first_frame
+from streamstt.whisper.network.layers import MAX_POSITIONS
 from streamstt.whisper.network.model import Network
 from streamstt.whisper.silent_context import SilentContexts, nearest_floor
 
 POSITION_SAMPLES = samples_from_ms(FRAME_S * 1000)  # samples per position of the encoder
 TAIL = 75  # positions (1.5 s) at the end of audio that are encoded again in the next update
-MAX_WINDOWS = 8  # sources whose windows are kept, 20 MB each (base, 10 s)
+MAX_WINDOWS = 16  # sources whose windows are kept, 20 MB each (base, 10 s); with more, each is encoded whole
+USUAL_CAPACITY = 640  # positions (12.8 s) for which memory is allocated, unless a window is longer
 
 
 @dataclass(slots=True)
@@ -30,6 +32,7 @@ class _GrowingWindow:
     Attributes:
         encoder_kv: Keys and values for the encoder.
         cross_kv: Keys and values for the decoder.
+        capacity: Most positions that it can have.
         audio: The audio of the window, (n,).
         stable: Number of positions that are kept, the first ones.
         peak: The highest level in them, as in ``LogMel.levels``.
@@ -38,6 +41,7 @@ class _GrowingWindow:
 
     encoder_kv: EncoderKV
     cross_kv: CrossKV
+    capacity: int
     audio: Samples = field(default_factory=lambda: np.zeros(0, np.float32))
     stable: int = 0
     peak: float = -np.inf
@@ -101,7 +105,9 @@ class WindowEncoder:
         Returns:
             Keys and values for the decoder. The next call for this source overwrites them.
         """
-        window = self._windows.pop(source, None) or self._make_window()  # if this fails, it is not kept
+        window = self._windows.pop(source, None)  # if this fails, it is not kept
+        if window is None or length > window.capacity:
+            window = self._make_window(USUAL_CAPACITY if length <= USUAL_CAPACITY else MAX_POSITIONS)
         window.continue_with(audio)
         levels, floor = self._find_levels(window, length)
         if window.stable and floor != window.floor:  # it has become louder: what is kept had a lower floor
@@ -122,9 +128,10 @@ class WindowEncoder:
         """Frees the memory of a source that is silent."""
         self._windows.pop(source, None)
 
-    def _make_window(self) -> _GrowingWindow:
+    def _make_window(self, capacity: int) -> _GrowingWindow:
         n_silent, device = self._silent_contexts.n_positions, self._encoder.device
-        return _GrowingWindow(self._encoder.make_kv(n_silent=n_silent), CrossKV(self._dims, n_silent, device))
+        encoder_kv = self._encoder.make_kv(capacity, n_silent)
+        return _GrowingWindow(encoder_kv, CrossKV(self._dims, n_silent, device, capacity), capacity)
 
     def _find_levels(self, window: _GrowingWindow, length: int) -> tuple[torch.Tensor, float]:
         """Returns the levels that are needed to encode what is not kept, and the value of silence in the window."""

@@ -13,7 +13,7 @@ MAX_MB = (
 )
 
 CAPTION = """
-import json, resource, sys
+import json, sys
 import numpy as np
 from streamstt.whisper.torch_import import import_all_parts, META, skip_unused_parts
 skip_unused_parts()  # as the command line does
@@ -27,7 +27,8 @@ for seconds in (4, 8, 10):
     engine.decode(Job("mic", 0, noise[: seconds * 16_000], final=seconds == 10))
 names = sorted(sys.modules)
 is_empty = sys.modules[META].__spec__ is None
-peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+peak = next(line for line in open("/proc/self/status") if line.startswith("VmHWM"))  # of this program, not its parent
+peak_mb = int(peak.split()[1]) / 1024
 import_all_parts()
 import torch
 shape = list(torch.nonzero_static(torch.ones(3, device="meta"), size=2).shape)

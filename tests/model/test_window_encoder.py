@@ -13,6 +13,7 @@ from streamstt.whisper.decoding.speculative import DecodeRequest, SpeculativeDec
 from streamstt.whisper.log_mel import LogMel
 from streamstt.whisper.network.decoder import CrossKV
 from streamstt.whisper.network.encoder import Encoder, EncoderKV
+from streamstt.whisper.network.layers import MAX_POSITIONS
 from streamstt.whisper.silent_context import SilentContexts
 from streamstt.whisper.window_encoder import POSITION_SAMPLES, TAIL, WindowEncoder
 from tests.support.reference_model import CPU, Example, largest, make_example
@@ -146,6 +147,17 @@ def test_forgotten(tiny: Example, windows: WindowEncoder, encoded: list[tuple[in
     cross_kv = encode_next(windows, seconds(6.8))
     assert largest(logits(tiny, cross_kv) - afresh(tiny, windows, seconds(6.8))) < 1e-3
     assert not any(first for first, _ in encoded)
+
+
+def test_a_window_that_becomes_long(tiny: Example, windows: WindowEncoder) -> None:
+    """A window that outgrows its memory gets more, up to 30 s."""
+    for end in (12, 12.6, 28):
+        audio = np.tile(AUDIO, 3)[: samples_from_ms(1000 * end)]
+        length = min(length_of(audio), MAX_POSITIONS)
+        cross_kv = windows.encode_next("a", audio, length)
+        assert tiny.ours.decoder(tiny.tokens[:2], 0, cross_kv, [1]).attention.shape[2] == length
+        if end == 12.6:
+            assert largest(logits(tiny, cross_kv) - logits(tiny, windows(audio, length))) < 1e-3
 
 
 def test_hardly_any_audio(tiny: Example, windows: WindowEncoder) -> None:

@@ -54,7 +54,7 @@ async def test_tls(script: list[str], tmp_path: Path) -> None:
             process.kill()
         process.wait()
         health = await asyncio.to_thread(run, "check", "--health", "--port", port)
-        assert (health.returncode, health.stdout) == (0, "ready\n")
+        assert (health.returncode, health.stdout) == (0, "ready; model script\n")
         assert "Traceback" not in daemon.log
 
 
