@@ -16,12 +16,7 @@ from streamstt.hub.revisions import revise
 from streamstt.subtitles.formats import LiveFormat
 from streamstt.transcripts.live_cues import LiveCues
 from streamstt.transcripts.naming import RECORD_SUFFIX
-from streamstt.transcripts.record import (
-    SetHeader,
-    TranscriptRecord,
-    encode_line,
-    parse_record,
-)
+from streamstt.transcripts.record import SetHeader, TranscriptRecord, encode_line, parse_record
 from streamstt.transcripts.repair import is_beginning, repair, revise_content
 
 MAX_LOST_REVISIONS = 10  # a crash may leave a live file behind the record: by one revision, a loss of power by more

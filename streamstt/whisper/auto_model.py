@@ -27,7 +27,7 @@ from streamstt.whisper.runtime import find_device, release_free_memory
 from streamstt.whisper.speed_store import SpeedStore
 from streamstt.whisper.streaming import StreamingEngine
 
-HUB_PROBE_S = 1.5  # how long a start waits for the hub, once a day where it cannot be reached
+HUB_PROBE_S = 1.5  # how long a start waits for the hub, once an hour where it cannot be reached
 MEASUREMENT = 3  # increment it when the engine becomes faster or slower; earlier measurements are then made again
 GPU_RESERVE_MB = 1000.0  # left for keys, values and whatever else runs on a GPU
 

@@ -82,7 +82,7 @@ def test_a_small_machine(machine: Machine) -> None:
 
 
 def test_a_fast_machine_without_a_network(machine: Machine) -> None:
-    """The hub is asked once a day."""
+    """The hub is asked once an hour."""
     machine.speedup = 3.0
     assert [chosen(), chosen()] == ["base", "base"]
     assert machine.probes == 1

@@ -45,7 +45,7 @@ def test_an_unwritable_file(path: Path) -> None:
 
 
 def test_a_hub_that_is_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is asked again after a day, and another one at once."""
+    """It is asked again after an hour, and another one at once."""
     store = SpeedStore(path, "one")
     store.set_hub_failed("https://hub")
     assert store.hub_failed("https://hub")
